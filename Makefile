@@ -1,0 +1,37 @@
+# Two commands do all the set-up: `make run` serves, `make test` tests.
+.PHONY: run demo up down logs test check bench
+.SILENT:
+
+LYFTR = PATH="$(CURDIR)/node_modules/.bin:$$PATH" node bin/lyftr.js
+
+run: node_modules/.installed ## serve on the embedded database; makes a secret if none is set
+	$(LYFTR) init
+	exec npm start --silent
+
+demo: node_modules/.installed ## serve on a throw-away database with a few thousand messages in it
+	exec env PATH="$(CURDIR)/node_modules/.bin:$$PATH" node bin/lyftr.js demo
+
+up: ## build the image and start it with compose
+	docker compose up --build --detach --wait
+
+down:
+	docker compose down
+
+logs:
+	docker compose logs --follow
+
+test: node_modules/.installed ## everything that can be tested on this machine; with CI=true, everything
+	scripts/install-debian.sh chromium:chromium strace:strace wrk:wrk
+	npm run --silent lint
+	npm test --silent
+
+check: node_modules/.installed ## the quick part: types, format, layout and the tests without processes
+	npm run --silent check
+
+bench: node_modules/.installed
+	npm run --silent bench
+
+node_modules/.installed: package.json package-lock.json
+	scripts/install-debian.sh npm:npm >&2
+	npm ci --no-audit --no-fund >&2
+	touch $@

@@ -1,0 +1,41 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { readFlags } from "./support/flags.ts";
+
+// Every benchmark, one after the other, as sections in Markdown. --quick only finds out whether they still run and whether what they assert
+// still holds: its figures mean nothing.
+
+const flags = readFlags({ quick: false });
+
+interface Benchmark {
+  readonly file: string;
+  readonly title: string;
+  readonly quick: string;
+}
+
+const QUICK_LOAD = "--seconds 1 --connections 16 --messages-per-second-max 30000";
+const BENCHMARKS: readonly Benchmark[] = [
+  { file: "ingest.ts", title: "Ingest", quick: `${QUICK_LOAD} --warmup-seconds 1 --rounds 1` },
+  { file: "latency.ts", title: "Latency", quick: `${QUICK_LOAD} --warmup-seconds 1 --rate 100` },
+  { file: "fsyncs.ts", title: "Fsyncs", quick: `${QUICK_LOAD} --ordered-seconds 1` },
+  {
+    file: "lock.ts",
+    title: "Busy database",
+    quick: "--seconds 1 --warmup-seconds 0 --lock-seconds 0.3 --rows 10000 --rate 100 --probes-per-second 100",
+  },
+];
+
+const failed: string[] = [];
+for (const { file, title, quick } of BENCHMARKS) {
+  process.stdout.write(`## ${title}\n\n`);
+  const script = fileURLToPath(new URL(file, import.meta.url));
+  const child = spawn(process.execPath, [script, ...(flags.quick ? quick.split(" ") : [])], { stdio: "inherit" });
+  const [code] = await once(child, "close");
+  if (code !== 0) failed.push(file);
+  process.stdout.write("\n");
+}
+if (failed.length > 0) {
+  process.stderr.write(`FAILED: ${failed.join(", ")}\n`);
+  process.exitCode = 1;
+}

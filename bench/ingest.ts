@@ -1,0 +1,118 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expectAccepted, settledTotals } from "./support/checks.ts";
+import { median, rounded, table } from "./support/figures.ts";
+import { readFlags } from "./support/flags.ts";
+import { describeMachine, scratchFolder } from "./support/machine.ts";
+import { writeSignedMessages } from "./support/messages.ts";
+import { cpuSeconds } from "./support/process-figures.ts";
+import { PYTHON, startBareHttp, startLyftr, startSeedApp, type Target } from "./support/target.ts";
+import { requireTool, runWrk } from "./support/wrk.ts";
+
+// How many durable messages a second the whole service takes and what CPU one costs, beside the floor of the runtime (node:http and the
+// HMAC, no database) and beside the first design built literally. Rounds alternate, so that what else the machine does hits all alike.
+
+const flags = readFlags({
+  seconds: 8,
+  // V8 goes on compiling for some 50,000 requests, and what it costs is not the cost of a message.
+  warmupSeconds: 6,
+  rounds: 3,
+  connections: 64,
+  messagesPerSecondMax: 50_000,
+  seedApp: fileURLToPath(new URL("../../shared/baseline/seed_app.py", import.meta.url)),
+});
+
+interface Contender {
+  readonly name: string;
+  readonly start: (databasePath: string) => Promise<Target>;
+}
+interface Round {
+  readonly messagesPerSecond: number;
+  readonly cpuMicros: number;
+  readonly p99Ms: number;
+}
+
+const SERVICE: Contender = { name: "whole service", start: (path) => startLyftr(path) };
+const FLOOR: Contender = { name: "bare node:http, no database", start: () => startBareHttp() };
+const FIRST_DESIGN: Contender = { name: "first design, literally", start: (path) => startSeedApp(seedApp, path) };
+
+requireTool("wrk", "-v");
+const seedApp = resolve(flags.seedApp);
+const missing = whatFirstDesignLacks();
+if (missing !== undefined) process.stderr.write(`LEFT OUT: ${FIRST_DESIGN.name}: ${missing}\n`);
+const contenders = missing === undefined ? [SERVICE, FLOOR, FIRST_DESIGN] : [SERVICE, FLOOR];
+using folder = scratchFolder();
+const machine = describeMachine(folder.path);
+const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
+writeSignedMessages(messages.warmup, "warm", Math.ceil(flags.warmupSeconds * flags.messagesPerSecondMax));
+writeSignedMessages(messages.measured, "run", Math.ceil(flags.seconds * flags.messagesPerSecondMax));
+const rounds = new Map<Contender, Round[]>(contenders.map((contender) => [contender, []]));
+for (let round = 1; round <= flags.rounds; round++) {
+  for (const [at, contender] of contenders.entries()) {
+    const result = await measure(contender, join(folder.path, `${round}-${at}.db`));
+    rounds.get(contender)?.push(result);
+    process.stderr.write(
+      `round ${round}, ${contender.name}: ${rounded(result.messagesPerSecond)} messages/s, ${rounded(result.cpuMicros, 1)} µs CPU a message\n`,
+    );
+  }
+}
+process.stdout.write(`${report()}\n`);
+
+async function measure({ name, start }: Contender, databasePath: string): Promise<Round> {
+  await using target = await start(databasePath);
+  const { url, pid } = target;
+  const { connections, seconds, warmupSeconds } = flags;
+  await runWrk({ url, connections, messages: messages.warmup, seconds: warmupSeconds });
+  const before = await settledTotals(url);
+  const cpuBefore = cpuSeconds(pid);
+  const load = await runWrk({ url, connections, messages: messages.measured, seconds });
+  const cpu = cpuSeconds(pid) - cpuBefore;
+  const after = await settledTotals(url);
+  expectAccepted(name, before, after, load.accepted, connections);
+  return {
+    messagesPerSecond: load.accepted / load.seconds,
+    cpuMicros: (1e6 * cpu) / (after.stored - before.stored),
+    p99Ms: load.p99Ms,
+  };
+}
+
+function whatFirstDesignLacks(): string | undefined {
+  if (!existsSync(seedApp)) return `${seedApp} is not there (--seed-app PATH)`;
+  try {
+    execFileSync(PYTHON, ["-c", "import fastapi, uvicorn, uvloop, httptools"], { stdio: "ignore" });
+    return undefined;
+  } catch {
+    return `${PYTHON} lacks its libraries (Debian: apt-get install python3-fastapi python3-uvicorn python3-uvloop python3-httptools)`;
+  }
+}
+
+function report(): string {
+  const of = (contender: Contender, figure: keyof Round) => (rounds.get(contender) ?? []).map((round) => round[figure]);
+  const rows = contenders.map((contender) => [
+    contender.name,
+    rounded(median(of(contender, "messagesPerSecond"))),
+    of(contender, "messagesPerSecond")
+      .map((value) => rounded(value))
+      .join(" · "),
+    rounded(median(of(contender, "cpuMicros")), 1),
+    of(contender, "cpuMicros")
+      .map((value) => rounded(value, 1))
+      .join(" · "),
+    rounded(median(of(contender, "p99Ms")), 1),
+  ]);
+  const ratio = (a: Contender, b: Contender, figure: keyof Round) =>
+    rounded(median(of(a, figure)) / median(of(b, figure)), 2);
+  return [
+    `${machine}; ${flags.connections} connections, ${flags.rounds} rounds of ${flags.seconds} s after ${flags.warmupSeconds} s of warming up`,
+    "",
+    table([
+      ["", "messages/s, median", "each round", "CPU µs/message, median", "each round", "p99 ms at full load"],
+      ...rows,
+    ]),
+    "",
+    `- messages/s, ${SERVICE.name} ÷ ${FIRST_DESIGN.name}: ${missing === undefined ? ratio(SERVICE, FIRST_DESIGN, "messagesPerSecond") : `LEFT OUT, ${missing}`} (goal ≥ 30)`,
+    `- CPU a message, ${SERVICE.name} ÷ ${FLOOR.name}: ${ratio(SERVICE, FLOOR, "cpuMicros")} (goal ≤ 1.5)`,
+  ].join("\n");
+}

@@ -1,0 +1,116 @@
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { percentile } from "./figures.ts";
+import { readFlags } from "./flags.ts";
+
+// A load generator with an open loop, in a process of its own: requests leave at a fixed rate whether answers come or not, and the time
+// of each counts from the moment it was due. A generator that waits for answers sends less just when the server is slow, and hides it.
+
+const flags = readFlags({ url: "", path: "/webhook", messages: "", rate: 1_000, seconds: 5, connections: 64 });
+const ANSWER_MS_MAX = 10_000;
+const { hostname, port } = new URL(flags.url);
+
+/** One keep-alive connection with at most one request under way. */
+class Connection {
+  readonly #socket: Socket;
+  #received = "";
+  #answered: ((status: number) => void) | undefined;
+
+  constructor(free: (connection: Connection) => void) {
+    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    this.#socket.setEncoding("latin1").on("connect", () => free(this));
+    // What was under way is never answered, and counted so at the end.
+    this.#socket.on("error", (error) => process.stderr.write(`${error.message}\n`));
+    this.#socket.on("data", (text: string) => {
+      this.#received += text;
+      if (!isWhole(this.#received)) return;
+      const status = Number(this.#received.slice(9, 12));
+      this.#received = "";
+      this.#answered?.(status);
+      free(this);
+    });
+  }
+
+  send(request: string, answered: (status: number) => void): void {
+    this.#answered = answered;
+    this.#socket.write(request);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Whether an answer, one with a content-length, has arrived to its end. */
+function isWhole(received: string): boolean {
+  const headEnd = received.indexOf("\r\n\r\n");
+  if (headEnd === -1) return false;
+  const length = Number(/content-length: (\d+)/i.exec(received)?.[1]);
+  return received.length >= headEnd + 4 + length;
+}
+
+const total = Math.round(flags.rate * flags.seconds);
+const lines = flags.messages === "" ? [] : readFileSync(flags.messages, "utf8").split("\n", total);
+const latenciesMs = new Float64Array(total);
+const latenessMs = new Float64Array(total);
+const statuses: Record<string, number> = {};
+const free: Connection[] = [];
+let [due, sent, answers] = [0, 0, 0];
+
+const connections = Array.from(
+  { length: flags.connections },
+  () =>
+    new Connection((connection) => {
+      free.push(connection);
+      sendWhatIsDue();
+    }),
+);
+while (free.length < flags.connections) await sleep(10);
+const startMs = performance.now();
+const dueMs = (index: number) => startMs + (1_000 * index) / flags.rate;
+while (due < total) {
+  // Sleeping instead of spinning leaves the core to the server; the millisecond it may cost is on the latency, never off it.
+  await sleep(1);
+  while (due < total && dueMs(due) <= performance.now()) due++;
+  sendWhatIsDue();
+}
+for (const deadline = performance.now() + ANSWER_MS_MAX; answers < total && performance.now() < deadline; )
+  await sleep(10);
+for (const connection of connections) connection.close();
+process.stdout.write(`${JSON.stringify(result())}\n`);
+
+function sendWhatIsDue(): void {
+  for (
+    let connection = sent < due ? free.pop() : undefined;
+    connection !== undefined;
+    connection = sent < due ? free.pop() : undefined
+  ) {
+    const index = sent++;
+    latenessMs[index] = performance.now() - dueMs(index);
+    connection.send(request(index), (status) => {
+      latenciesMs[index] = performance.now() - dueMs(index);
+      statuses[status] = (statuses[status] ?? 0) + 1;
+      answers++;
+    });
+  }
+}
+
+function request(index: number): string {
+  const line = lines[index];
+  if (line === undefined) return `GET ${flags.path} HTTP/1.1\r\nHost: bench\r\n\r\n`;
+  const body = line.slice(65);
+  const head = `POST ${flags.path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-Signature: ${line.slice(0, 64)}`;
+  return `${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+function result() {
+  // An answer that never came is as late as can be, not left out.
+  const sorted = latenciesMs.map((ms) => ms || Number.MAX_VALUE).sort();
+  const at = (share: number) => percentile(sorted, share);
+  return {
+    ...{ statuses, unanswered: total - answers },
+    ...{ p50Ms: at(0.5), p90Ms: at(0.9), p99Ms: at(0.99), maxMs: at(1) },
+    sentLateP99Ms: percentile(latenessMs.sort(), 0.99),
+  };
+}

@@ -1,0 +1,114 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { SECRET } from "./messages.ts";
+
+const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
+/** Debian's own, where python3-fastapi installs itself; another python first in PATH does not see it. */
+export const PYTHON = "/usr/bin/python3";
+const READY_MS_MAX = 20_000;
+const STOP_MS_MAX = 20_000;
+
+/** A server under load, in a process of its own. */
+export interface Target extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+}
+
+/** The whole service. `before` goes before the command (a tracer), `nodeFlags` before the script. */
+export function startLyftr(
+  databasePath: string,
+  {
+    before = [],
+    nodeFlags = ["--max-semi-space-size=8"],
+  }: { before?: readonly string[]; nodeFlags?: readonly string[] } = {},
+): Promise<Target> {
+  build();
+  const command = [...before, process.execPath, ...nodeFlags, join(PROJECT, "dist/main.js"), "serve"];
+  return start(command, (port) => ({
+    HOST: "127.0.0.1",
+    PORT: String(port),
+    DATABASE_URL: `sqlite:///${databasePath}`,
+  }));
+}
+
+let built = false;
+
+/** What is measured is what `npm start` serves. */
+function build(): void {
+  if (!built) execFileSync(process.execPath, [join(PROJECT, "scripts/build.ts")], { stdio: "inherit" });
+  built = true;
+}
+
+/** The floor of the runtime: baselines/bare-http.ts. */
+export function startBareHttp(): Promise<Target> {
+  return start([process.execPath, join(PROJECT, "bench/baselines/bare-http.ts")], (port) => ({ PORT: String(port) }));
+}
+
+/** The first design built literally: a FastAPI application at `path`. */
+export function startSeedApp(path: string, databasePath: string): Promise<Target> {
+  const folder = join(path, "..");
+  return start(
+    (port) => [PYTHON, "-m", "uvicorn", "seed_app:app", "--app-dir", folder, "--port", String(port), "--no-access-log"],
+    () => ({ DATABASE_PATH: databasePath, PYTHONDONTWRITEBYTECODE: "1", PYTHONWARNINGS: "ignore" }),
+  );
+}
+
+type Command = readonly string[] | ((port: number) => readonly string[]);
+
+async function start(command: Command, env: (port: number) => Record<string, string>): Promise<Target> {
+  const port = await freePort();
+  const [program = "", ...args] = typeof command === "function" ? command(port) : command;
+  const child = spawn(program, args, {
+    env: { PATH: process.env.PATH ?? "", WEBHOOK_SECRET: SECRET, ...env(port) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  // A log that nobody reads would block or be dropped: reading it is part of running the service.
+  child.stdout.resume();
+  let complaints = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (complaints = (complaints + text).slice(-4_000)));
+  const url = `http://127.0.0.1:${port}`;
+  const target = { url, pid: child.pid ?? 0, [Symbol.asyncDispose]: () => stop(child) };
+  try {
+    await untilLive(url, child);
+    return target;
+  } catch (error) {
+    await stop(child);
+    throw new Error(`${program} ${args.join(" ")} did not start\n${complaints}`, { cause: error });
+  }
+}
+
+async function untilLive(url: string, child: ChildProcess): Promise<void> {
+  const deadline = performance.now() + READY_MS_MAX;
+  while (child.exitCode === null && performance.now() < deadline) {
+    const live = await fetch(`${url}/health/live`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (live) return;
+    await sleep(50);
+  }
+  throw new Error("no answer from /health/live");
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "close");
+  child.kill("SIGTERM");
+  const patience = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
+  await ended;
+  clearTimeout(patience);
+}
+
+/** A port that was free a moment ago; the servers compared here do not all take port 0 and say which they got. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}

@@ -1,0 +1,53 @@
+import { execFile, execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const SCRIPT = fileURLToPath(new URL("wrk.lua", import.meta.url));
+
+export interface Load {
+  readonly url: string;
+  /** A file of `writeSignedMessages`. */
+  readonly messages: string;
+  readonly seconds: number;
+  readonly connections: number;
+}
+
+export interface LoadResult {
+  /** Answers 200; what was under way when the time was over is not among them. */
+  readonly accepted: number;
+  readonly seconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Ends the process with what to install when a tool is missing. */
+export function requireTool(name: string, versionFlag: string): void {
+  try {
+    execFileSync(name, [versionFlag], { stdio: "ignore" });
+  } catch (error) {
+    // wrk answers its version with exit code 1.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") return;
+    process.stderr.write(
+      `${name} is needed and missing. Debian and Ubuntu: apt-get install ${name}. macOS: brew install ${name}.\n`,
+    );
+    process.exit(1);
+  }
+}
+
+/** Loads `url` as fast as it answers, with every message sent at most once. Rejects when any answer was not 200. */
+export async function runWrk({ url, messages, seconds, connections }: Load): Promise<LoadResult> {
+  // One thread: the generator takes one of the cores, and no more.
+  const settings = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s", "-s", SCRIPT];
+  const { stdout } = await promisify(execFile)("wrk", [...settings, url, "--", messages, "1"]);
+  const result = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as LoadResult & {
+    answers: number;
+    refused: number;
+    broken: number;
+  };
+  if (result.refused > 0 || result.broken > 0) {
+    throw new Error(
+      `${result.refused} answers were not 200 (or the ${messages} ran out) and ${result.broken} connections failed`,
+    );
+  }
+  return { ...result, accepted: result.answers };
+}

@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+// Who may import whom: imports point down the floors, never sideways, never in a circle. See ARCHITECTURE.md.
+const FLOORS: Readonly<Record<string, number>> = {
+  ...{ domain: 0, providers: 1, store: 1, observe: 1, ingest: 2, http: 3 },
+  ...{ "config.ts": 4, "app.ts": 5, cli: 6, "main.ts": 7 },
+};
+/** config.ts is floor 4, but knows nothing beyond the domain. */
+const SEES_ONLY_THE_DOMAIN = "config.ts";
+const LINES_PER_FILE_MAX = 300;
+const FORBIDDEN_NAMES = ["utils.ts", "index.ts"];
+
+const root = fileURLToPath(new URL("../src", import.meta.url));
+const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const imports = new Map(files.map((file) => [file, importsOf(file)]));
+const complaints = [...files.flatMap(complaintsAbout), ...cycles()];
+for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
+process.stdout.write(`layout: ${files.length} files, ${complaints.length} complaints\n`);
+process.exitCode = complaints.length === 0 ? 0 : 1;
+
+function importsOf(file: string): readonly string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  const names = [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((match) => match[1] ?? "");
+  return names.map((name) => relative(root, normalize(join(root, dirname(file), name))));
+}
+
+function complaintsAbout(file: string): readonly string[] {
+  const found: string[] = [];
+  const folder = file.split("/")[0] ?? "";
+  const floor = FLOORS[folder];
+  if (floor === undefined) found.push(`${file} is on no floor`);
+  for (const target of imports.get(file) ?? []) {
+    const to = target.split("/")[0] ?? "";
+    const downward = (FLOORS[to] ?? 99) < (floor ?? 0) && (file !== SEES_ONLY_THE_DOMAIN || to === "domain");
+    if (to !== folder && !downward) found.push(`${file} may not import ${target}`);
+  }
+  const text = readFileSync(join(root, file), "utf8");
+  if (text.split("\n").length > LINES_PER_FILE_MAX) found.push(`${file} is longer than ${LINES_PER_FILE_MAX} lines`);
+  if (FORBIDDEN_NAMES.some((name) => file.endsWith(name))) found.push(`${file} needs a name that says what is in it`);
+  return found;
+}
+
+function cycles(): readonly string[] {
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): readonly string[] => {
+    if (path.includes(file)) return [`import cycle: ${[...path.slice(path.indexOf(file)), file].join(" → ")}`];
+    if (done.has(file)) return [];
+    const found = (imports.get(file) ?? []).flatMap((target) => walk(target, [...path, file]));
+    done.add(file);
+    return found;
+  };
+  return files.flatMap((file) => walk(file, []));
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Config } from "./config.ts";
+import { systemClock } from "./domain/clock.ts";
+import type { StoreBroken } from "./domain/errors.ts";
+import { Server } from "./http/server.ts";
+import { GroupCommit } from "./ingest/group-commit.ts";
+import { createLog, type Log, type LogDestination, type LogLevel } from "./observe/log.ts";
+import { createMetrics } from "./observe/metrics.ts";
+import { NativeProvider } from "./providers/native.ts";
+import { SigningSecrets } from "./providers/signature.ts";
+import { openStore } from "./store/open.ts";
+
+export const VERSION: string = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;
+
+/** The running service. */
+export interface App {
+  /** Where it listens, for example `http://127.0.0.1:8000`. */
+  readonly url: string;
+  readonly log: Log;
+  /** Resolves when the database must not be used any more: the process has to end. */
+  readonly broken: Promise<StoreBroken>;
+  /** Answers what was accepted, then lets go of everything. Nothing runs any more when it resolves. Safe twice. */
+  close(): Promise<void>;
+}
+
+/** Where the log goes, and what it had to give up. */
+export interface LogSink extends LogDestination {
+  dropped(): number;
+}
+
+/** Builds the service by hand and starts it. Rejects with `StoreRefused` or the error of listening; then nothing is left running. */
+export async function startApp(config: Config, sink: LogSink): Promise<App> {
+  const clock = systemClock;
+  const log = createLog({ level: config.logLevel as LogLevel, destination: sink, now: clock.now });
+  const metrics = createMetrics({ version: VERSION, node: process.versions.node });
+  const store = await openStore(config.databaseUrl);
+  for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
+  const committer = new GroupCommit({ store, clock, metrics });
+  metrics.observe({
+    queueRows: () => committer.queueRows(),
+    queueBytes: () => committer.queueBytes(),
+    databaseBytes: () => store.sizeBytes(),
+    logLinesDropped: () => sink.dropped(),
+  });
+  const secrets = config.webhookSecret === undefined ? [] : [config.webhookSecret];
+  if (secrets.length === 0)
+    log.warn({ msg: "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503" });
+  const provider = new NativeProvider(new SigningSecrets(secrets));
+  const { host, port, bodyBytesMax } = config;
+  let server: Server;
+  try {
+    server = await Server.listen({
+      ...{ host, port, bodyBytesMax, secretConfigured: secrets.length > 0, version: VERSION, newId: randomUUID },
+      ...{ store, clock, log, metrics, provider, committer },
+    });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  log.info({ msg: "listening", url: server.url, version: VERSION });
+
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await server.close(config.drainMs);
+    await committer.stop();
+    await store.close();
+    log.info({ msg: "closed" });
+  };
+  return {
+    url: server.url,
+    log,
+    broken: store.broken,
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  };
+}

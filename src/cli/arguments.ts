@@ -1,0 +1,20 @@
+import { InvalidArgumentError } from "commander";
+
+/** Reads an option's value as a whole number in a range. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max))
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+/** Reads an option's value as the address of a service, without a slash at its end. */
+export function serviceUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.search !== "" || url.hash !== "") {
+    throw new InvalidArgumentError("It must look like http://127.0.0.1:8000 or https://hooks.example.com.");
+  }
+  return url.href.replace(/\/+$/, "");
+}

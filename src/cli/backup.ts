@@ -1,0 +1,98 @@
+import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { Command } from "commander";
+import type { Environment } from "../config.ts";
+import { sqlitePath } from "../store/open.ts";
+import { backUp } from "../store/sqlite/backup.ts";
+import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { fileProblem } from "./failures.ts";
+import { interruption } from "./interrupt.ts";
+import { startProgressBar } from "./progress-bar.ts";
+import { databaseUrlOf } from "./settings.ts";
+import { complain, say } from "./terminal.ts";
+
+const MIB = 1024 * 1024;
+
+const HELP = `
+The service may be running. The backup is the state of one moment, checked, in a single file; FILE appears when it is complete.
+To restore one: stop the service, remove its database with the -wal and -shm files beside it, put FILE in its place, start.
+
+Examples:
+  $ lyftr backup backup-$(date +%F).db
+  $ DATABASE_URL=sqlite:////data/app.db lyftr backup --force /backup/latest.db
+`;
+
+/** `lyftr backup`: a copy of the database of a running service. */
+export function backupCommand(env: Environment): Command {
+  return new Command("backup")
+    .description("Copy the database of DATABASE_URL to a file, while the service runs.")
+    .argument("<file>", "where to")
+    .option("--force", "replace a file that is there already")
+    .addHelpText("after", HELP)
+    .action(async (file: string, { force = false }: { readonly force?: boolean }) => {
+      const source = sourceOf(databaseUrlOf(env));
+      const target = targetOf(file, source, force);
+      await copy(source, target);
+      say(`${file}: ${(statSync(target).size / MIB).toFixed(1)} MiB, checked\n`);
+    });
+}
+
+async function copy(source: string, target: string): Promise<void> {
+  const bar = startProgressBar({ label: "backing up", total: 0, unit: "pages" });
+  interruption().addEventListener("abort", () => {
+    bar.stop();
+    complain(`Interrupted: ${target} was not touched.\n`);
+    // Leaving this way removes what was begun.
+    process.exit(EXIT_FAILED);
+  });
+  try {
+    await backUp(source, target, { progress: (done, total) => bar.update(done, total) });
+  } catch (error) {
+    bar.stop();
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new CliError(
+      `The backup failed, and ${target} was not touched: ${code === undefined ? message : fileProblem(error, target)}`,
+    );
+  }
+  bar.stop();
+}
+
+function sourceOf(databaseUrl: string): string {
+  const path = sqlitePath(databaseUrl);
+  if (path === undefined)
+    throw new CliError("DATABASE_URL is no SQLite database. Use the backup of its server.", EXIT_USAGE);
+  if (!existsSync(path)) throw new CliError(`There is no database to back up: ${path} (DATABASE_URL) does not exist.`);
+  return realpathSync(path);
+}
+
+/** The real path of the backup; refused where writing it would destroy something. */
+function targetOf(file: string, source: string, force: boolean): string {
+  const target = join(realFolderOf(file), basename(file));
+  if (["", "-wal", "-shm", "-journal"].some((suffix) => target === source + suffix)) {
+    throw new CliError(`${file} is the database itself.`, EXIT_USAGE);
+  }
+  const stat = statSync(target, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isFile())
+    throw new CliError(`${file} is no file that could be replaced.`, EXIT_USAGE);
+  if (stat !== undefined && !force) {
+    throw new CliError(`${file} exists already. Choose another name, or replace it with --force.`, EXIT_USAGE);
+  }
+  // SQLite would apply such a log to the file it finds beside it, and ruin the backup.
+  if (existsSync(`${target}-wal`)) {
+    throw new CliError(
+      `${file}-wal lies beside it, so ${file} is a database somebody uses. Choose another name.`,
+      EXIT_USAGE,
+    );
+  }
+  return target;
+}
+
+function realFolderOf(file: string): string {
+  const folder = dirname(file);
+  try {
+    accessSync(folder, constants.W_OK);
+    return realpathSync(folder);
+  } catch (error) {
+    throw new CliError(`The backup has no place to go: ${fileProblem(error, folder)}`, EXIT_USAGE);
+  }
+}

@@ -1,0 +1,104 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { type App, type LogSink, startApp } from "../app.ts";
+import { type Environment, readConfig } from "../config.ts";
+import { systemClock } from "../domain/clock.ts";
+import { wholeNumber } from "./arguments.ts";
+import { demoReport } from "./demo/demo-report.ts";
+import { demoTraffic } from "./demo/demo-traffic.ts";
+import { startProgressBar } from "./progress-bar.ts";
+import { sendAll } from "./sending/send-all.ts";
+import { SendTally } from "./sending/send-tally.ts";
+import { Sender } from "./sending/sender.ts";
+import { untilEnded } from "./serve.ts";
+import { complain, say } from "./terminal.ts";
+
+const MESSAGES_DEFAULT = 3_000;
+const MESSAGES_MAX = 1_000_000;
+const CONCURRENCY = 32;
+const SECRET_BYTES = 32;
+
+const HELP = `
+Nothing is kept: the database, the secret and the log are made for this run, in a temporary folder. PORT chooses another port
+than 8000. It listens on this machine only, unless HOST is set.
+
+Examples:
+  $ lyftr demo
+  $ PORT=8001 lyftr demo --messages 50000
+`;
+
+/** `lyftr demo`: the service with something in it, to look around. */
+export function demoCommand(env: Environment, exit: (code: number) => void): Command {
+  return new Command("demo")
+    .description("Run the service on a throw-away database, full of made-up messages.")
+    .addOption(
+      new Option("--messages <n>", "how many").argParser(wholeNumber(1, MESSAGES_MAX)).default(MESSAGES_DEFAULT),
+    )
+    .addHelpText("after", HELP)
+    .action(async ({ messages }: { readonly messages: number }) => exit(await demo(env, messages)));
+}
+
+async function demo(env: Environment, messages: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "lyftr-demo-"));
+  // However the process ends, short of a kill, nothing stays behind.
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const secret = randomBytes(SECRET_BYTES).toString("hex");
+  const logPath = join(folder, "log.ndjson");
+  const log = openSync(logPath, "a");
+  const config = readConfig({
+    ...{ HOST: env.HOST || "127.0.0.1", PORT: env.PORT, PORT_FILE: env.PORT_FILE, WEBHOOK_SECRET: secret },
+    DATABASE_URL: `sqlite:///${join(folder, "app.db")}`,
+  });
+  const app = await startApp(config, fileSink(log));
+  const stopped = new AbortController();
+  const ended = untilEnded(app).finally(() => stopped.abort());
+  const speed = await fill(app, { secret, messages, signal: stopped.signal });
+  if (speed !== undefined) say(await demoReport({ url: app.url, secret, speed, logPath, nowMs: Date.now() }));
+  const code = await ended;
+  closeSync(log);
+  if (code !== 0) complain("The service could not go on.\n");
+  return code;
+}
+
+/** Sends the messages, over HTTP as anybody would. Resolves with how fast it went, or undefined when the service was stopped meanwhile. */
+async function fill(
+  app: App,
+  { secret, messages, signal }: { secret: string; messages: number; signal: AbortSignal },
+): Promise<string | undefined> {
+  complain(`The service runs at ${app.url}\n`);
+  const tally = new SendTally();
+  const bar = startProgressBar({ label: "sending", total: messages, unit: "messages" });
+  const sender = new Sender({
+    ...{ url: app.url, secret, connectionsMax: CONCURRENCY, clock: systemClock, random: Math.random, signal },
+    answered: (ms) => tally.answered(ms),
+  });
+  await sendAll(demoTraffic({ messages, nowMs: Date.now() }), {
+    ...{ concurrency: CONCURRENCY, signal },
+    send: ({ body, signature }) => sender.send(body, signature),
+    done: ({ progress }, outcome) => {
+      if (outcome !== undefined) tally.count(outcome);
+      bar.update(progress);
+    },
+  });
+  bar.stop();
+  sender.close();
+  return signal.aborted ? undefined : tally.speed();
+}
+
+/** A log in a file; it blocks, which a demonstration may, and gives up lines when the disk is full. */
+function fileSink(file: number): LogSink {
+  let dropped = 0;
+  return {
+    write: (line) => {
+      try {
+        writeSync(file, line);
+      } catch {
+        dropped++;
+      }
+    },
+    dropped: () => dropped,
+  };
+}

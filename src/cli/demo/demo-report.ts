@@ -1,0 +1,68 @@
+import { HttpClient } from "../sending/http-client.ts";
+import { signedCurl } from "../sending/signed-curl.ts";
+
+const ANSWER_MS_MAX = 5_000;
+const result = (name: string) => `webhook_requests_total{result="${name}"}`;
+/** What the service counts, under the name it is shown by, and what it means; in the order in which it is told. */
+const OUTCOMES: readonly (readonly [string, string, string])[] = [
+  [result("created"), "created", "stored"],
+  [result("duplicate"), "duplicate", "sent again: stored once all the same"],
+  ["webhook_conflicts_total", "conflict", "of the duplicates: the same id with other content, the first is kept"],
+  [result("invalid_signature"), "invalid_signature", "forged: refused with 401"],
+  [result("validation_error"), "validation_error", "signed, but no message: refused with 422"],
+];
+
+export interface DemoReportOptions {
+  readonly url: string;
+  readonly secret: string;
+  readonly nowMs: number;
+  /** How fast it went, in words. */
+  readonly speed: string;
+  readonly logPath: string;
+}
+
+/** What came of the demonstration, as the service itself tells it, and what to try next. */
+export async function demoReport({ url, secret, nowMs, speed, logPath }: DemoReportOptions): Promise<string> {
+  const client = new HttpClient({ connectionsMax: 1 });
+  const get = async (path: string) => (await client.request(new URL(url + path), { msMax: ANSWER_MS_MAX })).body;
+  try {
+    const metrics = await get("/metrics");
+    const outcomes = OUTCOMES.map(([metric, name, meaning]) => row(sample(metrics, metric), name, meaning));
+    return [
+      `\n${speed}\n`,
+      ...outcomes,
+      `\nGET ${url}/stats`,
+      pretty(JSON.parse(await get("/stats"))),
+      `\nGET ${url}/messages?limit=1`,
+      pretty(JSON.parse(await get("/messages?limit=1"))),
+      "\nLook around:",
+      ...["/docs", "/messages?limit=10", "/messages?q=%F0%9F%99%8F", "/stats", "/metrics"].map(
+        (path) => `  ${url}${path}`,
+      ),
+      "\nSend one yourself:",
+      signedCurl({ url, secret, nowMs }),
+      `\nIts log is ${logPath}. Ctrl-C ends it and removes everything.\n`,
+    ].join("\n");
+  } finally {
+    client.close();
+  }
+}
+
+/** The value of one sample of the text format of Prometheus. */
+function sample(metrics: string, name: string): string {
+  const line = metrics.split("\n").find((candidate) => candidate.startsWith(`${name} `));
+  return line?.slice(name.length + 1) ?? "?";
+}
+
+function row(count: string, name: string, meaning: string): string {
+  return `${count.padStart(8)}  ${name.padEnd(18)} ${meaning}`;
+}
+
+/** JSON with one line for each member, and for each element of a list: complete, yet short enough for a screen. */
+function pretty(value: Readonly<Record<string, unknown>>): string {
+  const members = Object.entries(value).map(([name, member]) => {
+    const elements = Array.isArray(member) && member.map((element) => `    ${JSON.stringify(element)}`).join(",\n");
+    return `  ${JSON.stringify(name)}: ${elements ? `[\n${elements}\n  ]` : JSON.stringify(member)}`;
+  });
+  return `{\n${members.join(",\n")}\n}`;
+}

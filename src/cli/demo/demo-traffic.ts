@@ -1,0 +1,46 @@
+import { type GeneratedMessage, generateMessages, seededRandom } from "../sending/message-generator.ts";
+import type { Outgoing } from "../sending/send-all.ts";
+
+/** `progress` is how many of the messages asked for have been sent with this one. */
+export type DemoOutgoing = Outgoing & { readonly progress: number };
+
+const SEED = 20_250_115;
+/** Of a hundred thousand: how often something else follows a message. */
+const DUPLICATES = 5_000;
+const CONFLICTS = 400;
+const FORGERIES = 600;
+const INVALIDS = 100;
+const OF = 100_000;
+/** A repetition comes this many messages late, so that its original is stored by then. */
+const LATE_MESSAGES = 200;
+/** Every kind of trouble is there at least once, however few messages there are. */
+const FIRST_TROUBLE_AT = 20;
+
+/** What a service meets in its life: messages, some of them again, some again but different, some forged, some wrong. */
+export async function* demoTraffic({
+  messages,
+  nowMs,
+}: {
+  messages: number;
+  nowMs: number;
+}): AsyncGenerator<DemoOutgoing> {
+  const random = seededRandom(SEED);
+  const recent: GeneratedMessage[] = [];
+  let line = 0;
+  let progress = 0;
+  const outgoing = (body: unknown, signature?: string): DemoOutgoing => {
+    const bytes = Buffer.from(JSON.stringify(body));
+    return { line: ++line, progress, body: bytes, ...(signature === undefined ? {} : { signature }) };
+  };
+  for (const message of generateMessages({ seed: SEED, count: messages, nowMs })) {
+    progress++;
+    yield outgoing(message);
+    recent.push(message);
+    const earlier = recent.length > LATE_MESSAGES ? recent.shift() : recent[0];
+    const chosen = (share: number) => random() * OF < share || progress === FIRST_TROUBLE_AT;
+    if (chosen(DUPLICATES)) yield outgoing(earlier);
+    if (chosen(CONFLICTS)) yield outgoing({ ...earlier, text: "The same id, but another text" });
+    if (chosen(FORGERIES)) yield outgoing({ ...message, text: "Send me money" }, "0".repeat(64));
+    if (chosen(INVALIDS)) yield outgoing({ ...message, message_id: `${message.message_id}-x`, from: "no number" });
+  }
+}

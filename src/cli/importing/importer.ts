@@ -1,0 +1,93 @@
+import type { Clock } from "../../domain/clock.ts";
+import { StoreBroken, StoreUnavailable } from "../../domain/errors.ts";
+import type { NewMessage } from "../../domain/message.ts";
+import type { InsertOutcome, Store } from "../../store/store.ts";
+import { parseImportLine } from "./import-line.ts";
+import type { ImportState } from "./import-progress.ts";
+import type { NdjsonLine } from "./ndjson.ts";
+
+/** The source of messages that came over the native route, whose history this is. */
+const SOURCE = "native";
+const ROWS_PER_BATCH_MAX = 1_000;
+const LINE_BYTES_PER_BATCH_MAX = 4 * 1024 * 1024;
+const ATTEMPTS_MAX = 5;
+const DELAY_MS_FIRST = 200;
+
+export interface ImporterOptions {
+  readonly store: Pick<Store, "insertMessages">;
+  readonly clock: Clock;
+  readonly state: ImportState;
+  /** Told after each committed batch. */
+  readonly committed: (state: ImportState) => void;
+  readonly invalid: (line: number, problem: string) => void;
+}
+
+/** Brings lines into the store, batch by batch. What is not yet committed is lost when the process ends, and only that. */
+export class Importer {
+  readonly #options: ImporterOptions;
+  #state: ImportState;
+  #rows: NewMessage[] = [];
+  #invalid = 0;
+
+  constructor(options: ImporterOptions) {
+    this.#options = options;
+    this.#state = options.state;
+  }
+
+  /** Resolves with the state at the end, or where it stood when the signal was aborted. Rejects as the store does. */
+  async run(lines: AsyncIterable<NdjsonLine>, signal: AbortSignal): Promise<ImportState> {
+    let last: NdjsonLine | undefined;
+    for await (const line of lines) {
+      // What an aborted input yields last may be half a line.
+      if (signal.aborted) return this.#state;
+      last = line;
+      this.#add(line);
+      const isFull =
+        this.#rows.length >= ROWS_PER_BATCH_MAX || line.end - this.#state.offset >= LINE_BYTES_PER_BATCH_MAX;
+      if (isFull) await this.#commit(line);
+    }
+    if (last !== undefined && !signal.aborted) await this.#commit(last);
+    return this.#state;
+  }
+
+  #add({ number, bytes }: NdjsonLine): void {
+    const line = parseImportLine(bytes, SOURCE, this.#options.clock.now);
+    if (line.ok) {
+      this.#rows.push(line.row);
+    } else {
+      this.#invalid++;
+      this.#options.invalid(number, line.problem);
+    }
+  }
+
+  async #commit({ number, end }: NdjsonLine): Promise<void> {
+    const outcomes = await this.#insert(this.#rows);
+    const count = (wanted: InsertOutcome) => outcomes.filter((outcome) => outcome === wanted).length;
+    this.#state = {
+      offset: end,
+      line: number,
+      imported: this.#state.imported + count("created"),
+      duplicates: this.#state.duplicates + count("duplicate"),
+      conflicts: this.#state.conflicts + count("conflict"),
+      invalid: this.#state.invalid + this.#invalid,
+      last: this.#rows.findLast((_, index) => outcomes[index] !== "conflict") ?? this.#state.last,
+    };
+    this.#rows = [];
+    this.#invalid = 0;
+    this.#options.committed(this.#state);
+  }
+
+  /** A running service shares the database, so a lock is no reason to give up at once. */
+  async #insert(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
+    if (rows.length === 0) return [];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#options.store.insertMessages(rows);
+      } catch (error) {
+        const isPassing = error instanceof StoreUnavailable && !(error instanceof StoreBroken);
+        if (!isPassing || attempt === ATTEMPTS_MAX) throw error;
+        await this.#options.clock.sleep(DELAY_MS_FIRST * 2 ** (attempt - 1));
+      }
+    }
+  }
+}

@@ -1,0 +1,20 @@
+const NOTES_MAX = 10;
+
+/** Remarks about single lines of an input, up to a number: a file of a million bad lines shall not scroll everything else away. */
+export class LineNotes {
+  readonly #write: (line: string) => void;
+  readonly #unit: string;
+  #notes = 0;
+
+  /** `unit` is what the numbers count: the lines of a file, or messages. */
+  constructor(write: (line: string) => void, unit: "line" | "message" = "line") {
+    this.#write = write;
+    this.#unit = unit;
+  }
+
+  add(line: number, problem: string): void {
+    this.#notes++;
+    if (this.#notes <= NOTES_MAX) this.#write(`${this.#unit} ${line}: ${problem}`);
+    else if (this.#notes === NOTES_MAX + 1) this.#write("Further ones are only counted.");
+  }
+}

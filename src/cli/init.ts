@@ -1,0 +1,64 @@
+import { randomBytes } from "node:crypto";
+import { appendFileSync, closeSync, fchmodSync, openSync, readFileSync } from "node:fs";
+import { Command } from "commander";
+import { type Environment, withDotEnv } from "../config.ts";
+import { CliError } from "./cli-error.ts";
+import { fileProblem } from "./failures.ts";
+import { signedCurl } from "./sending/signed-curl.ts";
+import { secretOf, urlOf } from "./settings.ts";
+import { complain } from "./terminal.ts";
+
+const SECRET_BYTES = 32;
+const DOT_ENV = ".env";
+const OWNER_ONLY = 0o600;
+
+const HELP = `
+The secret is what senders sign their webhooks with. It is shown once, on standard error, and kept in .env, which only its
+owner may read. When WEBHOOK_SECRET or WEBHOOK_SECRET_FILE is set already, nothing happens.
+
+Example:
+  $ lyftr init && lyftr serve
+`;
+
+/** `lyftr init`: makes a secret, so that the service can be started without reading anything first. Stdout stays empty. */
+export function initCommand(_env: Environment, _exit: (code: number) => void, outside: Environment): Command {
+  return new Command("init")
+    .description("Make a secret for webhooks and put it into .env, unless there is one.")
+    .addHelpText("after", HELP)
+    .action(() => {
+      const before = withDotEnv(outside);
+      if (before.WEBHOOK_SECRET?.trim() || before.WEBHOOK_SECRET_FILE) return;
+      const secret = randomBytes(SECRET_BYTES).toString("hex");
+      appendToDotEnv(`WEBHOOK_SECRET=${secret}\n`);
+      const after = withDotEnv(outside);
+      if (secretOf(after) !== secret) {
+        throw new CliError(
+          "A secret was added to .env, but it has no effect: the environment sets WEBHOOK_SECRET or WEBHOOK_SECRET_FILE to nothing, " +
+            "which wins over .env, or an earlier line of .env has a quote without its end. Mend that and start again.",
+        );
+      }
+      complain(`A new secret is in .env: ${secret}\n${tryIt(after, secret)}`);
+    });
+}
+
+function appendToDotEnv(line: string): void {
+  try {
+    const file = openSync(DOT_ENV, "a+", OWNER_ONLY);
+    try {
+      // A file that was there before may be open to everybody.
+      fchmodSync(file, OWNER_ONLY);
+      const text = readFileSync(file, "utf8");
+      appendFileSync(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, { flush: true });
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    const problem = fileProblem(error, DOT_ENV);
+    throw new CliError(`The secret cannot be kept: ${problem} Mend that, or set WEBHOOK_SECRET in the environment.`);
+  }
+}
+
+function tryIt(env: Environment, secret: string): string {
+  if (env.PORT === "0") return "";
+  return `When the service runs, this sends it a message:\n\n${signedCurl({ url: urlOf(env), secret, nowMs: Date.now() })}\n\n`;
+}

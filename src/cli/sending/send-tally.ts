@@ -1,0 +1,72 @@
+import { createHistogram } from "node:perf_hooks";
+import type { SendOutcome } from "./sender.ts";
+
+/** Counts what became of messages, in constant memory however many there are. */
+export class SendTally {
+  readonly #startMs = performance.now();
+  readonly #latencyMicroseconds = createHistogram();
+  readonly #refused = new Map<number, number>();
+  #accepted = 0;
+  #failed = 0;
+  #unreachable = 0;
+  /** Lines that are no message and were never sent. */
+  #skipped = 0;
+
+  answered(ms: number): void {
+    this.#latencyMicroseconds.record(Math.max(1, Math.round(ms * 1_000)));
+  }
+
+  count(outcome: SendOutcome): void {
+    if (outcome.kind === "accepted") this.#accepted++;
+    else if (outcome.kind === "failed") {
+      this.#failed++;
+      if (outcome.unreachable) this.#unreachable++;
+    } else this.#refused.set(outcome.status, (this.#refused.get(outcome.status) ?? 0) + 1);
+  }
+
+  skip(): void {
+    this.#skipped++;
+  }
+
+  get total(): number {
+    return this.#accepted + this.#failed + this.#skipped + this.#refusedTotal;
+  }
+
+  get allAccepted(): boolean {
+    return this.#accepted === this.total;
+  }
+
+  /** How many of the failed ones met nobody. */
+  get unreachable(): number {
+    return this.#unreachable;
+  }
+
+  refusedWith(status: number): number {
+    return this.#refused.get(status) ?? 0;
+  }
+
+  /** Speed and waiting time, for example `3000 messages in 0.8 s, 3750/s, p50 3.1 ms, p99 9.9 ms`. */
+  speed(): string {
+    const seconds = Math.max(0.001, (performance.now() - this.#startMs) / 1_000);
+    const rate = `${this.total} message${this.total === 1 ? "" : "s"} in ${seconds.toFixed(1)} s, ${Math.round(this.total / seconds)}/s`;
+    if (this.#latencyMicroseconds.count === 0) return rate;
+    const percentile = (percent: number) => (this.#latencyMicroseconds.percentile(percent) / 1_000).toFixed(1);
+    return `${rate}, p50 ${percentile(50)} ms, p99 ${percentile(99)} ms`;
+  }
+
+  summary(): string {
+    const statuses = [...this.#refused].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
+    const lines = [
+      `accepted ${this.#accepted}`,
+      `refused  ${this.#refusedTotal}${statuses.length === 0 ? "" : ` (${statuses.join(", ")})`}`,
+      `failed   ${this.#failed}`,
+      ...(this.#skipped === 0 ? [] : [`not sent ${this.#skipped} (too long for a message)`]),
+      this.speed(),
+    ];
+    return `${lines.join("\n")}\n`;
+  }
+
+  get #refusedTotal(): number {
+    return [...this.#refused.values()].reduce((sum, count) => sum + count, 0);
+  }
+}

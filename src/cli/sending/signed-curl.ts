@@ -1,0 +1,19 @@
+import { sign } from "../../providers/signature.ts";
+
+/** A shell command that posts one signed message, ready to be pasted. Pasted twice it shows what a duplicate does. */
+export function signedCurl({ url, secret, nowMs }: { url: string; secret: string; nowMs: number }): string {
+  const body = JSON.stringify({
+    message_id: `hello-${nowMs}`,
+    from: "+919876543210",
+    to: "+14155550100",
+    ts: new Date(nowMs).toISOString(),
+    text: "Hello",
+  });
+  const lines = [
+    `curl -sS ${url}/webhook`,
+    "-H 'Content-Type: application/json'",
+    `-H 'X-Signature: ${sign(secret, body)}'`,
+    `--data-raw '${body}'`,
+  ];
+  return lines.join(" \\\n  ");
+}

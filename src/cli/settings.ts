@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { type Environment, readConfig } from "../config.ts";
+import { localUrl } from "../http/local-url.ts";
+import { CliError, EXIT_USAGE } from "./cli-error.ts";
+import { fileProblem } from "./failures.ts";
+
+// A client needs few settings; a mistake in one that only the service needs must not stop it. So each is read alone.
+
+/** Where the service of this environment is reached from this machine, for example `http://127.0.0.1:8000`. */
+export function urlOf(env: Environment): string {
+  const { host, port } = readConfig({ ...only(env, "HOST"), ...only(env, "PORT") });
+  if (port === 0) {
+    throw new CliError("PORT is 0, so the service took a free port: its log names it. Give it as --url.", EXIT_USAGE);
+  }
+  return localUrl(host, port);
+}
+
+export function databaseUrlOf(env: Environment): string {
+  return readConfig(only(env, "DATABASE_URL")).databaseUrl;
+}
+
+/** The secret of the environment, or undefined when there is none. */
+export function secretOf(env: Environment): string | undefined {
+  return readConfig(only(env, "WEBHOOK_SECRET")).webhookSecret;
+}
+
+/** The secret in `file`, less the line end an editor puts there; without a file, that of the environment. */
+export function requiredSecret(env: Environment, file: string | undefined): string {
+  const secret = file === undefined ? secretOf(env) : readSecret(file);
+  if (secret === undefined || secret.trim() === "") {
+    const where = file === undefined ? "WEBHOOK_SECRET is not set" : `${file} is empty`;
+    throw new CliError(
+      `${where}, and without the secret of the service nothing can be signed.\n` +
+        "Set WEBHOOK_SECRET, run `lyftr init` to have one made in .env, or name a file with --secret-file.",
+      EXIT_USAGE,
+    );
+  }
+  return secret;
+}
+
+function readSecret(file: string): string {
+  try {
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    throw new CliError(`The secret cannot be read: ${fileProblem(error, file)}`, EXIT_USAGE);
+  }
+}
+
+function only(env: Environment, name: string): Environment {
+  return { [name]: env[name], [`${name}_FILE`]: env[`${name}_FILE`] };
+}

@@ -1,0 +1,32 @@
+const guarded = new WeakSet<NodeJS.WriteStream>();
+let lastSaid: Promise<void> | undefined;
+let problem: string | undefined;
+
+/** Writes to standard output: results, and nothing else. */
+export function say(text: string): void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  guard(process.stdout).write(text, (error?: NodeJS.ErrnoException | null) => {
+    // A reader that went away, as `| head` does, has all it wants. A full disk has not.
+    if (error && error.code !== "EPIPE") problem = error.code ?? error.message;
+    resolve();
+  });
+  lastSaid = promise;
+}
+
+/** Resolves when all that was said is written, with what went wrong if something did. */
+export async function whatWasUnsaid(): Promise<string | undefined> {
+  await lastSaid;
+  return problem;
+}
+
+/** Writes to standard error: complaints, and what only a person wants to know. */
+export function complain(text: string): void {
+  guard(process.stderr).write(text);
+}
+
+/** Without a listener a failed write ends the process with a stack trace. */
+function guard(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  if (guarded.has(stream)) return stream;
+  guarded.add(stream);
+  return stream.on("error", () => undefined);
+}

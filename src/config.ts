@@ -1,0 +1,147 @@
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
+import { ConfigError } from "./domain/errors.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What can be set from outside. Modules never see it whole: app.ts hands each its own part. */
+export interface Config {
+  /** Undefined when not configured: the service starts, is not ready, and refuses every webhook. */
+  readonly webhookSecret: string | undefined;
+  readonly databaseUrl: string;
+  readonly logLevel: string;
+  readonly host: string;
+  readonly port: number;
+  readonly bodyBytesMax: number;
+  readonly drainMs: number;
+}
+
+/** One environment variable: how it is read, and how it is told to people. */
+interface Variable<T> {
+  readonly name: string;
+  readonly fallback: string | undefined;
+  readonly help: string;
+  readonly secret?: true;
+  /** Makes a value of the text, or throws a sentence that completes "NAME …". */
+  readonly parse: (text: string | undefined) => T;
+}
+
+const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
+
+/** The schema of the configuration: every variable of the service, in the order of the documentation. */
+export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = {
+  webhookSecret: {
+    name: "WEBHOOK_SECRET",
+    fallback: undefined,
+    help: "The secret shared with the sender of webhooks.",
+    secret: true,
+    parse: (text) => (text === undefined || text.trim() === "" ? undefined : text),
+  },
+  databaseUrl: {
+    name: "DATABASE_URL",
+    fallback: "sqlite:///./data/app.db",
+    help: "sqlite:///relative/path or sqlite:////absolute/path.",
+    parse: databaseUrl,
+  },
+  logLevel: { name: "LOG_LEVEL", fallback: "INFO", help: `${LOG_LEVELS.join(", ")}.`, parse: logLevel },
+  host: { name: "HOST", fallback: "0.0.0.0", help: "The address to listen on.", parse: (text = "") => text },
+  port: {
+    name: "PORT",
+    fallback: "8000",
+    help: "The TCP port to listen on; 0 takes a free one.",
+    parse: integer(0, 65_535),
+  },
+  bodyBytesMax: {
+    name: "MAX_BODY_BYTES",
+    fallback: "262144",
+    help: "The largest webhook accepted, in bytes.",
+    parse: integer(1, 16 * 1024 * 1024),
+  },
+  drainMs: {
+    name: "DRAIN_TIMEOUT_MS",
+    fallback: "10000",
+    help: "How long a shutdown waits for requests under way, in milliseconds.",
+    parse: integer(0, 600_000),
+  },
+};
+
+/** Reads the configuration. Throws a `ConfigError` with every problem at once. */
+export function readConfig(env: Environment): Config {
+  const problems: string[] = [];
+  const entries = Object.entries(VARIABLES).map(([key, variable]) => [key, readVariable(variable, env, problems)]);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.fromEntries(entries) as Config;
+}
+
+function readVariable(variable: Variable<unknown>, env: Environment, problems: string[]): unknown {
+  try {
+    const text = given(variable.name, env);
+    return variable.parse(text === undefined || (text === "" && !variable.secret) ? variable.fallback : text);
+  } catch (problem) {
+    problems.push(`${variable.name} ${problem instanceof Error ? problem.message : problem}`);
+    return undefined;
+  }
+}
+
+/** `NAME`, or what is in the file that `NAME_FILE` names, less the line end an editor puts there. */
+function given(name: string, env: Environment): string | undefined {
+  const file = env[`${name}_FILE`];
+  if (!file) return env[name];
+  if (env[name]) throw new Error(`is set twice: here and as ${name}_FILE; keep one`);
+  try {
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    throw new Error(`cannot be read from ${name}_FILE=${file}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
+/** The environment with what a `.env` file adds to it. What is set already stays. */
+export function withDotEnv(env: Environment, path = ".env"): Environment {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "EISDIR") return env;
+    throw new ConfigError([`.env cannot be read: ${code}`]);
+  }
+  const added = parseEnv(text);
+  // A variable and its _FILE form are one setting: whichever is set outside wins over both in the file.
+  const isSet = (name: string) =>
+    env[name] !== undefined || env[`${name}_FILE`] !== undefined || env[name.replace(/_FILE$/, "")] !== undefined;
+  return { ...Object.fromEntries(Object.entries(added).filter(([name]) => !isSet(name))), ...env };
+}
+
+/** The configuration for people's eyes: secrets are only said to be set, and URLs lose their passwords. */
+export function redacted(config: Config): Readonly<Record<string, string>> {
+  const show = (variable: Variable<unknown>, value: unknown) => {
+    if (variable.secret) return value === undefined ? "(not set)" : "(set)";
+    return String(value).replace(/:\/\/([^:/@]+):[^@]+@/, "://$1:***@");
+  };
+  return Object.fromEntries(
+    Object.entries(VARIABLES).map(([key, variable]) => [variable.name, show(variable, config[key as keyof Config])]),
+  );
+}
+
+function databaseUrl(text = ""): string {
+  if (/^postgres(ql)?:\/\//.test(text))
+    throw new Error("names PostgreSQL, which this version does not support yet; use sqlite:///path");
+  if (!/^sqlite(\+[a-z]+)?:\/\/\/[^?#]+$/.test(text))
+    throw new Error("must look like sqlite:///./data/app.db or sqlite:////data/app.db");
+  if (text.endsWith(":memory:")) throw new Error("must name a file: messages in memory would be lost");
+  return text;
+}
+
+function logLevel(text = ""): string {
+  const level = text.toUpperCase();
+  if (!LOG_LEVELS.includes(level)) throw new Error(`must be one of ${LOG_LEVELS.join(", ")}, not "${text}"`);
+  return level;
+}
+
+function integer(min: number, max: number): (text: string | undefined) => number {
+  return (text = "") => {
+    const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new Error(`must be a whole number from ${min} to ${max}, not "${text}"`);
+    return value;
+  };
+}

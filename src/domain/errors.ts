@@ -1,0 +1,30 @@
+/** A bound was reached: nothing was tried, the same call may succeed in a moment. */
+export class Overloaded extends Error {
+  override readonly name = "Overloaded";
+}
+
+/** The database did not do it now (locked, full, closing). What it did is unknown to the caller: send again. */
+export class StoreUnavailable extends Error {
+  override readonly name: string = "StoreUnavailable";
+}
+
+/** The database can no longer be trusted (I/O error, corruption, dead writer). The process has to end: a failed fsync may not be retried. */
+export class StoreBroken extends StoreUnavailable {
+  override readonly name = "StoreBroken";
+}
+
+/** The database cannot be opened or upgraded as it is; only a person can change that. */
+export class StoreRefused extends Error {
+  override readonly name = "StoreRefused";
+}
+
+/** Everything that is wrong with the configuration, one sentence each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}

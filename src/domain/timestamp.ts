@@ -1,0 +1,51 @@
+declare const utcTimestamp: unique symbol;
+declare const instant: unique symbol;
+
+/** A moment in UTC exactly as the sender spelt it, for example `2025-01-15T10:00:00.50Z`. */
+export type UtcTimestamp = string & { readonly [utcTimestamp]: true };
+
+/**
+ * A moment as text whose byte order is its order in time: `2025-01-15T10:00:00` or `2025-01-15T10:00:00.5`.
+ * Text, because seconds since year 0 with nanoseconds do not fit 64 bits, and because both databases compare it alike.
+ */
+export type Instant = string & { readonly [instant]: true };
+
+/** `YYYY-MM-DDTHH:MM:SS[.f{1,9}]Z`; whether the day exists is {@link isCalendarDate}'s question. */
+export const UTC_TIMESTAMP_PATTERN =
+  "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?Z$";
+
+const DAYS_PER_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Whether the first ten characters, `YYYY-MM-DD` in digits, name a day of the Gregorian calendar. `Date.parse` accepts 30 February. */
+export function isCalendarDate(text: string): boolean {
+  const year = Number(text.slice(0, 4));
+  const month = Number(text.slice(5, 7));
+  const day = Number(text.slice(8, 10));
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  const days = month === 2 && leap ? 29 : DAYS_PER_MONTH[month - 1];
+  return days !== undefined && day >= 1 && day <= days;
+}
+
+const LENIENT = /^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:[.,]([0-9]+))?(?:Z|\+00:00)?$/;
+
+/**
+ * The place of a stored timestamp in time. Rows of the older Python service may hold spellings that today's rules refuse:
+ * the likely ones are understood, anything else stands where its text sorts, as it did there.
+ */
+export function instantOf(timestamp: string): Instant {
+  const parts = LENIENT.exec(timestamp);
+  if (parts === null) return timestamp as Instant;
+  const [, date, minutes, seconds = ":00", fraction = ""] = parts;
+  const significant = fraction.replace(/0+$/, "");
+  return `${date}T${minutes}${seconds}${significant === "" ? "" : `.${significant}`}` as Instant;
+}
+
+const SINCE =
+  /^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[+ ]00:00))?$/;
+
+/** The instant of a filter: a timestamp with `Z` or `+00:00` (whose `+` a form decoder may have made a space), or a bare date, its midnight. */
+export function parseInstant(text: string): Instant | undefined {
+  const parts = SINCE.exec(text);
+  if (parts === null || !isCalendarDate(text)) return undefined;
+  return instantOf(parts[2] === undefined ? `${text}T00:00:00Z` : text.replace(" ", "+"));
+}

@@ -1,0 +1,162 @@
+import type { Socket } from "node:net";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Clock } from "../domain/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Milliseconds of the monotonic clock at which the headers were there. */
+    startedMs: number;
+    /** Work whose outcome belongs into the log line and the metrics, even when the client did not wait for it. */
+    pending: Promise<unknown> | undefined;
+    /** What the route wants to see in the request's log line. */
+    logged: Readonly<Record<string, unknown>>;
+  }
+  interface FastifyContextConfig {
+    /** Adds to metrics and the log line of a route when its answer is out. */
+    finished?: (request: FastifyRequest, status: number) => Readonly<Record<string, unknown>>;
+  }
+}
+
+const PATH_CHARACTERS_MAX = 256;
+/** People put phone numbers into paths too; none may reach the log. */
+const LONG_NUMBER = /(?:\+|%2B)?[0-9]{7,}/gi;
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+/** The client went away before its answer was out; nginx's number for it. */
+const CLIENT_CLOSED_REQUEST = 499;
+/** Node's parser knows some 35 methods; whatever is no method of a web service shares one series. */
+const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+const UNMATCHED = "unmatched";
+
+export interface AccessOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "httpRequests" | "requestLatency">;
+  readonly newId: () => string;
+}
+
+/** The id of a request: the caller's when it is a sane one, else a new one. */
+export function requestId(given: string | string[] | undefined, newId: () => string): string {
+  return typeof given === "string" && REQUEST_ID.test(given) ? given : newId();
+}
+
+/** Around every route: the request id, exactly one log line, and the metrics. */
+export class Access {
+  readonly #options: AccessOptions;
+  readonly #methods = new Map<string, readonly string[]>();
+  readonly #inFlight = new Set<FastifyReply>();
+  readonly #latest = new WeakMap<Socket, FastifyReply>();
+  readonly #brokenOff = new WeakMap<FastifyReply, number>();
+  #draining = false;
+  #idle: (() => void) | undefined;
+
+  constructor(options: AccessOptions) {
+    this.#options = options;
+  }
+
+  install(server: FastifyInstance): void {
+    server.addHook("onRoute", ({ url, method }) => {
+      this.#methods.set(url, [...this.methodsOf(url), ...[method].flat()]);
+    });
+    server.decorateRequest("startedMs", 0);
+    server.decorateRequest("logged", null as never);
+    server.decorateRequest("pending", undefined);
+    server.addHook("onRequest", (request, reply, done) => {
+      this.begin(request, reply);
+      done();
+    });
+  }
+
+  /** The methods a path answers to; none when there is no such route. */
+  methodsOf(path: string): readonly string[] {
+    return this.#methods.get(path) ?? [];
+  }
+
+  /** Opens the account of a request. It is closed once, when its answer is out or its connection gone. */
+  begin(request: FastifyRequest, reply: FastifyReply): void {
+    request.startedMs = this.#options.clock.monotonic();
+    reply.header("x-request-id", request.id);
+    this.#inFlight.add(reply);
+    this.#latest.set(request.raw.socket, reply);
+    if (this.#draining) closeAfter(reply);
+    const ended = () => {
+      this.#inFlight.delete(reply);
+      this.#end(request, reply);
+      if (this.#inFlight.size === 0) this.#idle?.();
+    };
+    reply.raw.once("close", () => {
+      if (reply.raw.writableFinished || request.pending === undefined) ended();
+      else request.pending.then(ended, ended);
+    });
+  }
+
+  /** From now on every answer closes its connection, those to requests under way too. Resolves when no request is under way. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    for (const reply of this.#inFlight) closeAfter(reply);
+    if (this.#inFlight.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  draining(): boolean {
+    return this.#draining;
+  }
+
+  /** The newest request under way on a connection. */
+  latestOn(socket: Socket): FastifyReply | undefined {
+    const reply = this.#latest.get(socket);
+    return reply !== undefined && this.#inFlight.has(reply) ? reply : undefined;
+  }
+
+  /** The request cannot be finished; the connection was told `status` instead. */
+  brokenOff(reply: FastifyReply, status: number): void {
+    this.#brokenOff.set(reply, status);
+  }
+
+  /** The line and the sample of a request that never became one: its bytes were not HTTP. */
+  refused(status: number): void {
+    this.#count("OTHER", UNMATCHED, status);
+    this.#write(status, { request_id: this.#options.newId(), method: null, path: null, status, latency_ms: 0 });
+  }
+
+  #end(request: FastifyRequest, reply: FastifyReply): void {
+    const broken = this.#brokenOff.get(reply) ?? CLIENT_CLOSED_REQUEST;
+    const status = reply.raw.writableFinished ? reply.raw.statusCode : broken;
+    // A getter that makes an object each time.
+    const { url, config } = request.routeOptions;
+    const path = url ?? (this.methodsOf(pathOf(request)).length > 0 ? pathOf(request) : UNMATCHED);
+    const latencyMs = this.#options.clock.monotonic() - request.startedMs;
+    this.#count(METHODS.has(request.method) ? request.method : "OTHER", path, status);
+    this.#options.metrics.requestLatency.observe({ path }, latencyMs);
+    this.#write(status, {
+      request_id: request.id,
+      method: request.method,
+      path: pathOf(request).replace(LONG_NUMBER, "#"),
+      status,
+      latency_ms: Math.round(latencyMs),
+      ...request.logged,
+      ...config.finished?.(request, status),
+    });
+  }
+
+  #count(method: string, path: string, status: number): void {
+    this.#options.metrics.httpRequests.inc({ method, path, status: String(status) });
+  }
+
+  #write(status: number, line: Record<string, unknown>): void {
+    const { log } = this.#options;
+    if (status >= 500 || status === 401) log.error(line);
+    else if (status >= 400) log.warn(line);
+    else log.info(line);
+  }
+}
+
+function closeAfter(reply: FastifyReply): void {
+  reply.raw.shouldKeepAlive = false;
+}
+
+/** The path without its query string. */
+export function pathOf(request: FastifyRequest): string {
+  const end = request.url.indexOf("?");
+  return (end === -1 ? request.url : request.url.slice(0, end)).slice(0, PATH_CHARACTERS_MAX);
+}

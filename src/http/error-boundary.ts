@@ -1,0 +1,30 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { Overloaded, StoreUnavailable } from "../domain/errors.ts";
+import { sendProblem } from "./problem.ts";
+
+const RETRY_AFTER = { "retry-after": "1" };
+const CLOSE = { connection: "close" };
+const FRAMES_MAX = 5;
+
+/** Whatever was thrown on the way becomes an answer here, and only here. */
+export function answerFailure(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof Overloaded || error instanceof StoreUnavailable) {
+    request.logged = { ...request.logged, error: error.message };
+    const detail = error instanceof Overloaded ? error.message : "database unavailable";
+    return sendProblem(request, reply, { status: 503, detail, headers: RETRY_AFTER });
+  }
+  if (error.statusCode === 413) {
+    return sendProblem(request, reply, { status: 413, detail: "payload too large", headers: CLOSE });
+  }
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return sendProblem(request, reply, { status: 400, detail: "Bad Request", headers: CLOSE });
+  }
+  // Not its message: an engine may quote the row in it.
+  request.logged = { ...request.logged, error: error.name, frames: framesOf(error) };
+  return sendProblem(request, reply, { status: 500, detail: "internal server error" });
+}
+
+function framesOf(error: Error): readonly string[] {
+  const lines = (error.stack ?? "").split("\n").map((line) => line.trim());
+  return lines.filter((line) => line.startsWith("at ")).slice(0, FRAMES_MAX);
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { sendProblem } from "./problem.ts";
+
+const HEADERS_MAX = 100;
+
+/** Connections on which a request was ambiguous: what follows on them may be the rest of it. */
+const distrusted = new WeakSet<Socket>();
+
+/** Refuses a request that two parsers in a row might see differently, and never looks at what comes behind it on its connection. */
+export function requireClearFraming(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const { socket } = request.raw;
+  if (distrusted.has(socket)) {
+    // The answer to the ambiguous one is about to close the connection.
+    reply.hijack();
+  } else if (isUnambiguous(request.raw)) {
+    done();
+  } else {
+    distrusted.add(socket);
+    sendProblem(request, reply, { status: 400, detail: "Bad Request", headers: { connection: "close" } });
+  }
+}
+
+/**
+ * One Host, no transfer coding but `chunked`, not more headers than are kept.
+ * What the parser of Node refuses by itself (CL with TE, folded lines, bare LF) does not come this far.
+ */
+function isUnambiguous({ rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
+  if (rawHeaders.length > 2 * HEADERS_MAX) return false;
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === "host") hosts++;
+  }
+  if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) return false;
+  const coding = headers["transfer-encoding"];
+  return coding === undefined || coding.toLowerCase() === "chunked";
+}

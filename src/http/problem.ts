@@ -1,0 +1,39 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Issue } from "../domain/issue.ts";
+import { sendJsonText } from "./json.ts";
+
+/** An error as it goes over the wire. `detail` is a sentence; `issues` take its place in the FastAPI shape when given. */
+export interface Problem {
+  readonly status: number;
+  readonly detail: string;
+  readonly issues?: readonly Issue[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const PROBLEM_JSON = "application/problem+json";
+
+/** Answers with a problem: `{"detail": …}`, or RFC 9457 for clients that ask for it. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  const rfc9457 = wantsProblemJson(request.headers.accept);
+  reply.code(problem.status).headers(problem.headers ?? {});
+  return rfc9457 ? sendJsonText(reply, rfc9457Body(problem), PROBLEM_JSON) : sendJsonText(reply, plainBody(problem));
+}
+
+/** The FastAPI shape, compact. */
+export function plainBody({ detail, issues }: Problem): string {
+  return JSON.stringify({ detail: issues ?? detail });
+}
+
+function rfc9457Body({ status, detail, issues }: Problem): string {
+  const errors = issues === undefined ? {} : { errors: issues };
+  return JSON.stringify({ type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail, ...errors });
+}
+
+function wantsProblemJson(accept: string | undefined): boolean {
+  if (accept === undefined || !accept.includes(PROBLEM_JSON)) return false;
+  return accept.split(",").some((range) => {
+    const [type, ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
+    return type === PROBLEM_JSON && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
+}

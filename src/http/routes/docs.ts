@@ -1,0 +1,34 @@
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+import { sendJson } from "../json.ts";
+
+// The library's own policy upgrades to https, which breaks the page on a plain http host, and forbids the styles its page sets.
+const CONTENT_SECURITY_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
+
+/** `GET /openapi.json` and the interactive `/docs`, which needs nothing from the internet. Registered before the routes it describes. */
+export async function docsRoutes(server: FastifyInstance, { version }: { readonly version: string }): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Lyftr",
+        version,
+        description:
+          "A webhook inbox: verifies every request, stores each message once, acknowledges only what is on disk.",
+      },
+      tags: [
+        { name: "messages", description: "What came in" },
+        { name: "operations", description: "How the service is" },
+      ],
+    },
+  });
+  await server.register(swaggerUi, {
+    routePrefix: "/docs",
+    theme: { title: "Lyftr API" },
+    uiConfig: { layout: "BaseLayout" },
+    staticCSP: CONTENT_SECURITY_POLICY,
+  });
+  server.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) => sendJson(reply, server.swagger()));
+}

@@ -1,0 +1,147 @@
+import type { Clock } from "../domain/clock.ts";
+import { Overloaded, StoreUnavailable } from "../domain/errors.ts";
+import type { NewMessage } from "../domain/message.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { InsertOutcome, Store } from "../store/store.ts";
+
+/** What one transaction may hold: past a few hundred rows the fsync is shared well enough, and everybody in it waits for all. */
+const ROWS_PER_BATCH_MAX = 512;
+/** So many rows need not wait for others. */
+const ROWS_AT_ONCE = 16;
+const QUEUE_ROWS_MAX = 10_000;
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+
+interface Waiting {
+  readonly row: NewMessage;
+  readonly bytes: number;
+  readonly resolve: (outcome: InsertOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface GroupCommitOptions {
+  readonly store: Pick<Store, "insertMessages">;
+  readonly clock: Clock;
+  readonly metrics: Pick<Metrics, "commitSeconds" | "commitRows" | "commitFailures">;
+}
+
+/**
+ * Many concurrent inserts in, few transactions out. While one batch is being fsynced the next one gathers, so no timer is needed.
+ * A caller is answered only after its row is durable.
+ */
+export class GroupCommit {
+  readonly #store: GroupCommitOptions["store"];
+  readonly #clock: Clock;
+  readonly #metrics: GroupCommitOptions["metrics"];
+  #queue: Waiting[] = [];
+  #queueBytes = 0;
+  #running: Promise<void> | undefined;
+  #enough = () => {};
+  #stopped = false;
+
+  constructor({ store, clock, metrics }: GroupCommitOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#metrics = metrics;
+  }
+
+  queueRows(): number {
+    return this.#queue.length;
+  }
+
+  queueBytes(): number {
+    return this.#queueBytes;
+  }
+
+  /** Resolves once the row is on disk; `bytes` is its size for the bound of the queue. Rejects as {@link Store.insertMessages} does, and with `Overloaded` past the bounds. */
+  insert(row: NewMessage, bytes: number): Promise<InsertOutcome> {
+    if (this.#stopped) return Promise.reject(new StoreUnavailable("shutting down"));
+    if (this.#queue.length >= QUEUE_ROWS_MAX || this.#queueBytes + bytes > QUEUE_BYTES_MAX) {
+      return Promise.reject(new Overloaded("too many messages are waiting to be stored"));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ row, bytes, resolve, reject });
+      this.#queueBytes += bytes;
+      this.#running ??= this.#run();
+      if (this.#queue.length === ROWS_AT_ONCE) this.#enough();
+    });
+  }
+
+  /** Resolves when everything accepted so far is answered; nothing more is accepted. Safe twice. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the event loop, so that the requests which arrived together share the first batch; but not all of them, or
+    // the writer would wait while the last are parsed, and the event loop while they are stored.
+    await new Promise<void>((resolve) => {
+      this.#enough = resolve;
+      setImmediate(resolve);
+    });
+    let answer = () => {};
+    while (this.#queue.length > 0) {
+      const committed = this.#commit(this.#take(ROWS_PER_BATCH_MAX));
+      // The batch before is answered while this one is on its way: neither thread waits for the other.
+      answer();
+      answer = await committed;
+      if (this.#queue.length === 0) {
+        answer();
+        answer = () => {};
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #take(rowsMax: number): readonly Waiting[] {
+    const batch = this.#queue.slice(0, rowsMax);
+    this.#queue = this.#queue.slice(rowsMax);
+    for (const { bytes } of batch) this.#queueBytes -= bytes;
+    return batch;
+  }
+
+  /** Resolves, when the batch is durable or refused, with what tells its callers so. */
+  async #commit(batch: readonly Waiting[]): Promise<() => void> {
+    const startMs = this.#clock.monotonic();
+    try {
+      const outcomes = await this.#store.insertMessages(batch.map(({ row }) => row));
+      return () => {
+        for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] as InsertOutcome);
+      };
+    } catch (error) {
+      this.#metrics.commitFailures.inc();
+      return await this.#refused(batch, error);
+    } finally {
+      this.#metrics.commitSeconds.observe((this.#clock.monotonic() - startMs) / 1_000);
+      this.#metrics.commitRows.observe(batch.length);
+    }
+  }
+
+  /** One bad row spoils a whole transaction; alone, it spoils only its own. */
+  async #oneByOne(batch: readonly Waiting[]): Promise<() => void> {
+    const answers: (() => void)[] = [];
+    let failure: unknown;
+    for (const { row, resolve, reject } of batch) {
+      try {
+        // Each of hundreds would wait for a lock as long as the first did.
+        if (failure instanceof StoreUnavailable) throw failure;
+        const [outcome] = await this.#store.insertMessages([row]);
+        answers.push(() => resolve(outcome as InsertOutcome));
+      } catch (error) {
+        failure = error;
+        answers.push(() => reject(error));
+      }
+    }
+    return () => answers.forEach((answer) => void answer());
+  }
+
+  async #refused(batch: readonly Waiting[], error: unknown): Promise<() => void> {
+    if (error instanceof StoreUnavailable) {
+      // Those who wait behind would meet the same after waiting as long again: all are told at once.
+      const all = [...batch, ...this.#take(QUEUE_ROWS_MAX)];
+      return () => all.forEach(({ reject }) => void reject(error));
+    }
+    if (batch.length === 1) return () => batch.forEach(({ reject }) => void reject(error));
+    return this.#oneByOne(batch);
+  }
+}

@@ -1,0 +1,29 @@
+import { type Level, type Logger, pino } from "pino";
+
+/** The names of levels in the log and in LOG_LEVEL, as Python's logging spells them. */
+export const LOG_LEVELS = { DEBUG: "debug", INFO: "info", WARNING: "warn", ERROR: "error", CRITICAL: "fatal" } as const;
+export type LogLevel = keyof typeof LOG_LEVELS;
+export type Log = Logger;
+
+/** Where lines go. A `write` that throws or blocks would stop ingestion, so none may. */
+export interface LogDestination {
+  write(line: string): void;
+}
+
+const UPPER = Object.fromEntries(Object.entries(LOG_LEVELS).map(([upper, level]) => [level, upper])) as Record<
+  Level,
+  LogLevel
+>;
+
+/** A logger that writes one JSON object a line: `level`, `ts`, then the fields given. Lines are assembled by value, so nothing has to be redacted. */
+export function createLog(options: { level: LogLevel; destination: LogDestination; now: () => number }): Log {
+  return pino(
+    {
+      level: LOG_LEVELS[options.level],
+      base: null,
+      formatters: { level: (label) => ({ level: UPPER[label as Level] }) },
+      timestamp: () => `,"ts":"${new Date(options.now()).toISOString()}"`,
+    },
+    options.destination,
+  );
+}

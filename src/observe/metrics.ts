@@ -1,0 +1,125 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "@prometheus-io/client";
+
+/** Every way a POST /webhook can end. */
+const WEBHOOK_RESULTS = [
+  "created",
+  "duplicate",
+  "invalid_signature",
+  "validation_error",
+  "too_large",
+  "unsupported",
+  "rate_limited",
+  "unavailable",
+  "error",
+] as const;
+export type WebhookResult = (typeof WEBHOOK_RESULTS)[number];
+
+const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+const COMMIT_BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const BATCH_BUCKETS_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
+/** What metrics ask for at the time of a scrape. */
+export interface MetricSources {
+  readonly queueRows: () => number;
+  readonly queueBytes: () => number;
+  readonly databaseBytes: () => Promise<number>;
+  readonly logLinesDropped: () => number;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Every metric of the service. Labels take values from fixed lists and route templates only, never from a request. */
+export function createMetrics(build: { version: string; node: string }) {
+  const registry = new Registry();
+  const registers = [registry];
+  // The two counters of the contract come first, so that `curl /metrics | head` shows them.
+  const httpRequests = new Counter({
+    name: "http_requests_total",
+    help: "HTTP requests answered, by route template. webhook_requests_total counts the outcomes of POST /webhook.",
+    labelNames: ["method", "path", "status"] as const,
+    registers,
+  });
+  httpRequests.inc({ method: "GET", path: "/metrics", status: "200" }, 0);
+  const webhookRequests = new Counter({
+    name: "webhook_requests_total",
+    help: "Outcomes of POST /webhook.",
+    labelNames: ["result"] as const,
+    registers,
+  });
+  for (const result of WEBHOOK_RESULTS) webhookRequests.inc({ result }, 0);
+  const webhookConflicts = new Counter({
+    name: "webhook_conflicts_total",
+    help: "Duplicates whose content differs from the stored message.",
+    registers,
+  });
+  const requestLatency = new Histogram({
+    name: "request_latency_ms",
+    help: "Milliseconds from the request's headers to the end of its answer.",
+    labelNames: ["path"] as const,
+    buckets: LATENCY_BUCKETS_MS,
+    registers,
+  });
+  const commitSeconds = new Histogram({
+    name: "commit_duration_seconds",
+    help: "Seconds a batch took to be committed and fsynced.",
+    buckets: COMMIT_BUCKETS_SECONDS,
+    registers,
+  });
+  const commitRows = new Histogram({
+    name: "commit_batch_rows",
+    help: "Messages in a batch.",
+    buckets: BATCH_BUCKETS_ROWS,
+    registers,
+  });
+  const commitFailures = new Counter({
+    name: "commit_failures_total",
+    help: "Batches the database refused.",
+    registers,
+  });
+  new Gauge({
+    name: "lyftr_build_info",
+    help: "Always 1; the labels tell the build.",
+    labelNames: ["version", "node"] as const,
+    registers,
+  })
+    .labels(build)
+    .set(1);
+
+  return {
+    webhookRequests,
+    webhookConflicts,
+    httpRequests,
+    requestLatency,
+    commitSeconds,
+    commitRows,
+    commitFailures,
+    contentType: registry.contentType,
+    /** The registry parts families by blank lines, which mean nothing. */
+    render: async () => (await registry.metrics()).replaceAll("\n\n", "\n"),
+    /** Adds what is asked of the running service at each scrape, and the figures of the process itself. */
+    observe(sources: MetricSources): void {
+      const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
+        new Gauge({
+          name,
+          help,
+          registers,
+          async collect() {
+            this.set(await read());
+          },
+        });
+      gauge("commit_queue_rows", "Messages waiting to be committed.", sources.queueRows);
+      gauge("commit_queue_bytes", "Bytes of the messages waiting to be committed.", sources.queueBytes);
+      gauge("database_size_bytes", "Bytes of the database on disk, write-ahead log included.", sources.databaseBytes);
+      new Counter({
+        name: "log_lines_dropped_total",
+        help: "Log lines nobody took.",
+        registers,
+        collect() {
+          this.reset();
+          this.inc(sources.logLinesDropped());
+        },
+      });
+      collectDefaultMetrics({ register: registry });
+    },
+  };
+}

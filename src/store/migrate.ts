@@ -1,0 +1,31 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { StoreRefused } from "../domain/errors.ts";
+
+/** One numbered SQL file. Never edited once released: a change is a new file. */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** The migrations of a folder of `0001_what.sql` files, in order. */
+export function readMigrations(folder: URL): readonly Migration[] {
+  const names = readdirSync(folder)
+    .filter((name) => /^[0-9]{4}_.+\.sql$/.test(name))
+    .sort();
+  return names.map((name, index) => {
+    const version = Number(name.slice(0, 4));
+    if (version !== index + 1) throw new Error(`migration ${name} should have number ${index + 1}`);
+    return { version, name, sql: readFileSync(new URL(name, folder), "utf8") };
+  });
+}
+
+/** What is still to be done on a database at `version`. A newer one is refused: its meaning is not known here. */
+export function pendingMigrations(all: readonly Migration[], version: number): readonly Migration[] {
+  if (version > all.length) {
+    throw new StoreRefused(
+      `the database has schema ${version}, this version of lyftr knows ${all.length}: start the newer lyftr, or restore a backup from before its upgrade`,
+    );
+  }
+  return all.slice(version);
+}

@@ -1,0 +1,98 @@
+import { DatabaseSync } from "node:sqlite";
+import { StoreBroken, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+
+/** How long a statement waits for another process's lock before the caller is told 503. */
+const BUSY_TIMEOUT_MS = 2_000;
+const CACHE_KIB = 8_192;
+/** 16 MiB of write-ahead log between checkpoints: a page dirtied by many messages is copied into the file once. */
+const CHECKPOINT_PAGES = 4_000;
+/** Before this version two connections could corrupt a WAL at its reset. */
+const VERSION_MIN = [3, 51, 3];
+
+/**
+ * A connection that may write. WAL and `synchronous=FULL` are set on every open and read back: some builds of SQLite quietly make FULL
+ * into NORMAL in WAL mode, and an acknowledged message would then not be on disk.
+ */
+export function openWriter(path: string): DatabaseSync {
+  refuseOldSqlite();
+  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
+    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  const journal = pragma(db, "journal_mode");
+  const synchronous = pragma(db, "synchronous");
+  if (journal !== "wal" || synchronous !== 2) {
+    db.close();
+    throw new StoreRefused(
+      `SQLite answers journal_mode=${journal} and synchronous=${synchronous} instead of wal and 2 (FULL): messages would not be safe`,
+    );
+  }
+  return db;
+}
+
+/** A connection that only reads; writers never make it wait. */
+export function openReader(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  return db;
+}
+
+function pragma(db: DatabaseSync, name: string): unknown {
+  return Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}
+
+function refuseOldSqlite(): void {
+  const parts = (process.versions.sqlite ?? "0.0.0").split(".").map(Number);
+  const older =
+    VERSION_MIN.map((part, index) => (parts[index] ?? 0) - part).find((difference) => difference !== 0) ?? 0;
+  if (older < 0)
+    throw new StoreRefused(`SQLite ${parts.join(".")} is older than ${VERSION_MIN.join(".")}; use a newer Node.js`);
+}
+
+/** Runs `work` in one transaction. */
+export function transaction<T>(db: DatabaseSync, begin: "BEGIN" | "BEGIN IMMEDIATE", work: () => T): T {
+  db.exec(begin);
+  try {
+    const result = work();
+    db.exec("COMMIT");
+    return result;
+  } catch (error) {
+    // A full disk or an I/O error may have rolled it back already.
+    if (db.isTransaction) db.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+const PRIMARY_CODE = 0xff;
+const BUSY = 5;
+const LOCKED = 6;
+const READONLY = 8;
+const IOERR = 10;
+const CORRUPT = 11;
+const FULL = 13;
+const CANTOPEN = 14;
+const NOTADB = 26;
+/** The shared memory of the WAL could not grow, or there is no folder to sort in: a full or closed disk, not a bad one. */
+const PASSING_IOERRS: readonly number[] = [4_874, 6_410];
+
+/** What a failure of SQLite means to callers; see the interface of the store. */
+export function meaningOf(error: unknown): Error {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  const code = (failure as { errcode?: unknown }).errcode;
+  if (typeof code !== "number") return failure;
+  const options = { cause: failure };
+  if (PASSING_IOERRS.includes(code)) return new StoreUnavailable(`SQLite: ${failure.message}`, options);
+  switch (code & PRIMARY_CODE) {
+    case BUSY:
+    case LOCKED:
+    case READONLY:
+    case FULL:
+    case CANTOPEN:
+      return new StoreUnavailable(`SQLite: ${failure.message}`, options);
+    case IOERR:
+    case CORRUPT:
+    case NOTADB:
+      return new StoreBroken(`SQLite: ${failure.message} (code ${code})`, options);
+    default:
+      return failure;
+  }
+}

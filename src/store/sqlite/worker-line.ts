@@ -1,0 +1,129 @@
+import { extname } from "node:path";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { StoreBroken, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+import { meaningOf } from "./connection.ts";
+
+interface Call {
+  readonly id: number;
+  readonly operation: string;
+  readonly argument: unknown;
+}
+interface Failure {
+  readonly name: string;
+  readonly message: string;
+}
+type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure };
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+// A thread holds one batch or one page, so its garbage needs little room; an unbounded heap would only grow late.
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 128 };
+
+/** The line to one worker thread that has a database connection: calls in, answers out, in order. */
+export class WorkerLine {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #calls = 0;
+  #closed: Promise<void> | undefined;
+  #dead: StoreBroken | undefined;
+  /** Resolves when the thread died or said that its database is broken. */
+  readonly broken: Promise<StoreBroken>;
+
+  /** `name` is the file beside this one that calls {@link serveLine}. */
+  constructor(name: string, data: unknown) {
+    const { promise, resolve } = Promise.withResolvers<StoreBroken>();
+    this.broken = promise;
+    // The source runs as .ts, the published package as .js.
+    this.#worker = new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
+      workerData: data,
+      resourceLimits: RESOURCE_LIMITS,
+    });
+    this.#worker.on("message", (answer: Answer) => {
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if ("result" in answer) return waiting?.resolve(answer.result as never);
+      const error = revive(answer.failure);
+      if (error instanceof StoreBroken) resolve(error);
+      waiting?.reject(error);
+    });
+    this.#worker.on("error", (error: Error) =>
+      this.#die(new StoreBroken(`a database thread failed: ${error.message}`), resolve),
+    );
+    this.#worker.on("exit", () => this.#die(new StoreBroken("a database thread ended"), resolve));
+  }
+
+  call<T>(operation: string, argument?: unknown): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(new StoreUnavailable("the database is closed"));
+    return this.#send(operation, argument);
+  }
+
+  /** Resolves when everything called before is answered and the thread has ended. Safe twice, and after the thread died. */
+  close(): Promise<void> {
+    this.#closed ??= this.#send<void>("close")
+      .catch(() => undefined)
+      .then(() => this.#end());
+    return this.#closed;
+  }
+
+  /** Ends the thread at once: what it was asked is never answered but rejected. */
+  terminate(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #send<T>(operation: string, argument?: unknown): Promise<T> {
+    if (this.#dead !== undefined) return Promise.reject(this.#dead);
+    const id = ++this.#calls;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, operation, argument } satisfies Call);
+    });
+  }
+
+  #die(error: StoreBroken, resolve: (error: StoreBroken) => void): void {
+    this.#dead = error;
+    if (this.#closed === undefined) resolve(error);
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+  }
+}
+
+const ERRORS = { StoreUnavailable, StoreBroken, StoreRefused };
+
+/** Classes do not survive the way between threads; names do. */
+function revive({ name, message }: Failure): Error {
+  const Known = ERRORS[name as keyof typeof ERRORS] ?? Error;
+  return new Known(message);
+}
+
+/**
+ * The other end: answers calls with the operation of the same name. `open` runs before the first; its failure is that call's answer.
+ * Once the database is broken nothing is asked of it any more: after a failed fsync the next one may succeed and mean nothing.
+ */
+export function serveLine<Data>(open: (data: Data) => Record<string, (argument: never) => unknown>): void {
+  if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
+  const port = parentPort;
+  let operations: Record<string, (argument: never) => unknown> | undefined;
+  let broken: Error | undefined;
+  port.on("message", ({ id, operation, argument }: Call) => {
+    try {
+      if (broken !== undefined) throw broken;
+      // Nothing was opened, so there is nothing to close: do not open it for that.
+      if (operation === "close" && operations === undefined) operations = { close: () => undefined };
+      operations ??= open(workerData as Data);
+      port.postMessage({ id, result: operations[operation]?.(argument as never) } satisfies Answer);
+    } catch (error) {
+      const meaning = meaningOf(error);
+      if (meaning instanceof StoreBroken) broken = meaning;
+      const { name, message } = meaning;
+      port.postMessage({ id, failure: { name, message } } satisfies Answer);
+    }
+  });
+}

@@ -1,0 +1,446 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { json, listMessages, macOf, scrape, seen, series, storedTotal } from "../support/client.ts";
+import { chunked, exchange, RawConnection, rawRequest } from "../support/raw-http.ts";
+import { body, post, type Service, startService } from "../support/service.ts";
+
+const BODY_BYTES_MAX = 262_144;
+const OK = json(200, { status: "ok" });
+const TOO_LARGE = { detail: "payload too large" };
+
+/** A valid body of exactly that many bytes, most of them white space. */
+function bodyOfBytes(bytes: number, id: string): string {
+  const text = body({ message_id: id });
+  return text.padEnd(bytes, " ");
+}
+
+async function resultCount(service: Service, result: string): Promise<number | undefined> {
+  return series(await scrape(service)).get(`webhook_requests_total{result="${result}"}`);
+}
+
+test("the known answer of the contract is accepted, byte for byte", async () => {
+  await using service = await startService({ WEBHOOK_SECRET: "testsecret" });
+  const payload =
+    '{"message_id":"m1","from":"+919876543210","to":"+14155550100","ts":"2025-01-15T10:00:00Z","text":"Hello"}';
+  const signature = "ff1016e524bc9299d18988ecf27a880af9428140e3850af0c73ea1eef091a4cb";
+  equal(macOf(payload), signature);
+  deepEqual(await seen(post(service.url, payload, { "x-signature": signature })), OK);
+  equal(await storedTotal(service), 1);
+});
+
+test("the same message again is answered like the first time and stays one row", async () => {
+  await using service = await startService();
+  deepEqual(await seen(post(service.url, body())), OK);
+  deepEqual(await seen(post(service.url, body())), OK);
+  equal(await storedTotal(service), 1);
+  equal(await resultCount(service, "created"), 1);
+  equal(await resultCount(service, "duplicate"), 1);
+  equal(series(await scrape(service)).get("webhook_conflicts_total"), 0);
+});
+
+test("an id again with the same content spelt otherwise is a duplicate and no conflict", async () => {
+  await using service = await startService();
+  await post(service.url, body());
+  const { message_id, from, to, ts, text } = JSON.parse(body());
+  const same = JSON.stringify({ text, ts, to_msisdn: to, from_msisdn: from, message_id }, null, 2);
+  deepEqual(await seen(post(service.url, same)), OK);
+  equal(await resultCount(service, "duplicate"), 1);
+  equal(series(await scrape(service)).get("webhook_conflicts_total"), 0);
+});
+
+for (const [name, change] of [
+  ["another sender", { from: "+1" }],
+  ["another receiver", { to: "+2" }],
+  ["another timestamp", { ts: "2025-01-15T10:00:01Z" }],
+  ["another text", { text: "Other" }],
+  ["a text that differs in case only", { text: "HELLO" }],
+  ["an empty text", { text: "" }],
+  ["no text", { text: undefined }],
+] as const) {
+  test(`an id again with ${name} keeps the first row and is counted and logged as a conflict`, async () => {
+    await using service = await startService();
+    await post(service.url, body());
+    const first = await listMessages(service);
+    deepEqual(await seen(post(service.url, body(change), { "x-request-id": "conflict" })), OK);
+    deepEqual(await listMessages(service), first);
+    equal(series(await scrape(service)).get("webhook_conflicts_total"), 1);
+    equal(await resultCount(service, "duplicate"), 1);
+    const line = await service.line(({ request_id }) => request_id === "conflict");
+    deepEqual([line.conflict, line.dup, line.result], [true, true, "duplicate"]);
+  });
+}
+
+test("fifty concurrent calls of one id make one row and forty-nine duplicates", async () => {
+  await using service = await startService();
+  const answers = await Promise.all(Array.from({ length: 50 }, () => seen(post(service.url, body()))));
+  for (const answer of answers) deepEqual(answer, OK);
+  equal(await storedTotal(service), 1);
+  equal(await resultCount(service, "created"), 1);
+  equal(await resultCount(service, "duplicate"), 49);
+});
+
+test("an id is compared byte for byte", async () => {
+  await using service = await startService();
+  const ids = ["a", "A", "a ", " a", "\u00e9", "e\u0301", "   ", "a\n", "\u200ba", "__proto__", "1", "01"];
+  for (const id of ids) deepEqual(await seen(post(service.url, body({ message_id: id }))), OK);
+  const { data, total } = await listMessages(service);
+  equal(total, ids.length);
+  deepEqual(new Set(data.map(({ message_id }) => message_id)), new Set(ids));
+});
+
+test("a signed body is accepted whatever its Content-Type says", async () => {
+  await using service = await startService();
+  const types = [
+    "",
+    "text/plain",
+    "application/xml",
+    "application/json; charset=utf-16",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "multipart/form-data; boundary=",
+    "json",
+    ";;;",
+    "/",
+    "application/json, text/html",
+    'application/json; charset="',
+    "application/json\xff",
+    "a".repeat(4000),
+  ];
+  for (const [at, type] of types.entries()) {
+    const payload = body({ message_id: `${at}` });
+    const headers = [
+      "Host: x",
+      `Content-Type: ${type}`,
+      "Connection: close",
+      `X-Signature: ${macOf(payload)}`,
+      `Content-Length: ${payload.length}`,
+    ];
+    const { answers } = await exchange(service.port, rawRequest("POST /webhook HTTP/1.1", headers, payload));
+    deepEqual(
+      answers.map((answer) => [answer.status, answer.body]),
+      [[200, '{"status":"ok"}']],
+      type,
+    );
+  }
+  equal(await storedTotal(service), types.length);
+});
+
+test("a signed body is accepted without any Content-Type, and with two of them", async () => {
+  await using service = await startService();
+  for (const [id, types] of [
+    ["none", []],
+    ["two", ["Content-Type: text/plain", "Content-Type: application/json"]],
+  ] as const) {
+    const payload = body({ message_id: id });
+    const headers = [
+      "Host: x",
+      "Connection: close",
+      ...types,
+      `X-Signature: ${macOf(payload)}`,
+      `Content-Length: ${payload.length}`,
+    ];
+    const { answers } = await exchange(service.port, rawRequest("POST /webhook HTTP/1.1", headers, payload));
+    deepEqual(
+      answers.map(({ status }) => status),
+      [200],
+      id,
+    );
+  }
+  equal(await storedTotal(service), 2);
+});
+
+test("a UTF-8 byte-order mark before the body is tolerated, and signed like every other byte", async () => {
+  await using service = await startService();
+  const payload = Buffer.from(`\ufeff${body()}`);
+  deepEqual(await seen(post(service.url, payload)), OK);
+  deepEqual(
+    await seen(post(service.url, payload, { "x-signature": macOf(body()) })),
+    json(401, { detail: "invalid signature" }),
+  );
+  equal(await storedTotal(service), 1);
+});
+
+test("a body of exactly MAX_BODY_BYTES is accepted and one byte more is refused, declared or chunked", async () => {
+  await using service = await startService();
+  for (const coding of ["declared", "chunked"] as const) {
+    for (const bytes of [BODY_BYTES_MAX, BODY_BYTES_MAX + 1]) {
+      const payload = bodyOfBytes(bytes, `${coding}-${bytes}`);
+      const framing = coding === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${bytes}`;
+      const headers = ["Host: x", `X-Signature: ${macOf(payload)}`, framing];
+      await using connection = await RawConnection.open(service.port);
+      await connection.write(
+        rawRequest("POST /webhook HTTP/1.1", headers, coding === "chunked" ? chunked(payload) : payload),
+      );
+      const [answer] = await connection.answered(1);
+      equal(answer?.status, bytes === BODY_BYTES_MAX ? 200 : 413, `${coding} ${bytes}`);
+    }
+  }
+  equal(await storedTotal(service), 2);
+});
+
+test("MAX_BODY_BYTES moves the limit", async () => {
+  await using service = await startService({ MAX_BODY_BYTES: "200" });
+  deepEqual(await seen(post(service.url, bodyOfBytes(200, "fits"))), OK);
+  deepEqual(await seen(post(service.url, bodyOfBytes(201, "does-not"))), json(413, TOO_LARGE));
+  equal(await storedTotal(service), 1);
+});
+
+test("a client that sends a whole body of 300 kB before it reads gets the 413 and then the end of the connection", async () => {
+  await using service = await startService();
+  const payload = bodyOfBytes(300_000, "big");
+  for (const [name, framing, bytes] of [
+    ["declared", `Content-Length: ${payload.length}`, Buffer.from(payload)],
+    ["chunked", "Transfer-Encoding: chunked", chunked(payload, 10_000)],
+  ] as const) {
+    for (let round = 0; round < 5; round += 1) {
+      await using connection = await RawConnection.open(service.port, { reading: false });
+      const headers = ["Host: x", `X-Signature: ${macOf(payload)}`, framing];
+      await connection.write(rawRequest("POST /webhook HTTP/1.1", headers));
+      for (let at = 0; at < bytes.length; at += 16_384) await connection.write(bytes.subarray(at, at + 16_384));
+      connection.read();
+      const [answer] = await connection.answered(1);
+      deepEqual([answer?.status, answer?.body], [413, JSON.stringify(TOO_LARGE)], name);
+      equal(answer?.headers.get("content-type")?.[0], "application/json");
+      equal(await connection.ending(), "closed", name);
+      equal(connection.answers().length, 1);
+    }
+  }
+  equal(await storedTotal(service), 0);
+  equal(await resultCount(service, "too_large"), 10);
+});
+
+for (const [name, expect] of [
+  ["", []],
+  [", not even asked for with 100 Continue", ["Expect: 100-continue"]],
+] as const) {
+  test(`a declared length of 1 GB is refused before a byte of it is sent${name}, and the connection is closed`, async () => {
+    await using service = await startService();
+    await using connection = await RawConnection.open(service.port);
+    const headers = ["Host: x", `X-Signature: ${macOf("")}`, "Content-Length: 1000000000", ...expect];
+    await connection.write(rawRequest("POST /webhook HTTP/1.1", headers));
+    const [answer] = await connection.answered(1);
+    deepEqual([answer?.status, answer?.body], [413, JSON.stringify(TOO_LARGE)]);
+    equal(await connection.ending(), "closed");
+    equal(await resultCount(service, "too_large"), 1);
+  });
+}
+
+test("a chunked body without an end is refused at the limit, and its client is not read for ever", async () => {
+  await using service = await startService();
+  await using connection = await RawConnection.open(service.port);
+  await connection.write(
+    rawRequest("POST /webhook HTTP/1.1", ["Host: x", `X-Signature: ${macOf("")}`, "Transfer-Encoding: chunked"]),
+  );
+  const chunk = `${(65_536).toString(16)}\r\n${" ".repeat(65_536)}\r\n`;
+  let ended = false;
+  const ending = connection.ending().finally(() => (ended = true));
+  for (let sent = 0; !ended && sent < 4_000; sent += 1) await connection.write(chunk);
+  await ending;
+  deepEqual(
+    connection.answers().map(({ status }) => status),
+    [413],
+  );
+});
+
+test("a request behind a body that is too large is never carried out", async () => {
+  await using service = await startService();
+  const small = body({ message_id: "behind" });
+  const behind = rawRequest(
+    "POST /webhook HTTP/1.1",
+    ["Host: x", `X-Signature: ${macOf(small)}`, `Content-Length: ${small.length}`],
+    small,
+  );
+  const large = " ".repeat(BODY_BYTES_MAX + 1);
+  const head = ["Host: x", `X-Signature: ${macOf(large)}`, `Content-Length: ${large.length}`];
+  const { answers } = await exchange(
+    service.port,
+    Buffer.concat([rawRequest("POST /webhook HTTP/1.1", head, large), behind]),
+  );
+  deepEqual(
+    answers.map(({ status }) => status),
+    [413],
+  );
+  equal(await storedTotal(service), 0);
+});
+
+test("too large is told before a bad signature, and a bad signature before a bad body", async () => {
+  await using service = await startService();
+  deepEqual(
+    await seen(post(service.url, "x".repeat(BODY_BYTES_MAX + 1), { "x-signature": "123" })),
+    json(413, TOO_LARGE),
+  );
+  deepEqual(
+    await seen(post(service.url, "not json", { "x-signature": "123" })),
+    json(401, { detail: "invalid signature" }),
+  );
+});
+
+test("Expect: 100-continue is answered with 100 and then with 200", async () => {
+  await using service = await startService();
+  await using connection = await RawConnection.open(service.port);
+  const payload = body();
+  const headers = [
+    "Host: x",
+    `X-Signature: ${macOf(payload)}`,
+    `Content-Length: ${payload.length}`,
+    "Expect: 100-continue",
+  ];
+  await connection.write(rawRequest("POST /webhook HTTP/1.1", headers));
+  equal((await connection.answered(1))[0]?.status, 100);
+  await connection.write(payload);
+  deepEqual(
+    (await connection.answered(2)).map(({ status }) => status),
+    [100, 200],
+  );
+});
+
+test("a signed body with any Content-Encoding but identity is refused with 415", async () => {
+  await using service = await startService();
+  const codings = ["gzip", "br", "deflate", "zstd", "x-unknown", "gzip, identity", "identity, gzip", "aes128gcm"];
+  for (const coding of codings) {
+    const refused = seen(post(service.url, body(), { "content-encoding": coding }));
+    deepEqual(await refused, json(415, { detail: "unsupported content encoding" }), coding);
+  }
+  equal(await storedTotal(service), 0);
+  equal(await resultCount(service, "unsupported"), codings.length);
+});
+
+test("Content-Encoding identity is accepted", async () => {
+  await using service = await startService();
+  deepEqual(await seen(post(service.url, body(), { "content-encoding": "identity" })), OK);
+});
+
+test("a body that was refused unread is never taken for the next request", async () => {
+  await using service = await startService();
+  const inner = body({ message_id: "smuggled" });
+  const smuggled = rawRequest(
+    "POST /webhook HTTP/1.1",
+    ["Host: x", `X-Signature: ${macOf(inner)}`, `Content-Length: ${inner.length}`],
+    inner,
+  );
+  for (const [requestLine, extra, status] of [
+    ["POST /webhook HTTP/1.1", [`X-Signature: ${macOf(smuggled)}`, "Content-Encoding: gzip"], 415],
+    ["POST /webhook HTTP/1.1", [], 401],
+    ["PUT /webhook HTTP/1.1", [], 405],
+    ["GET /webhook HTTP/1.1", [], 405],
+    ["POST /messages HTTP/1.1", [], 405],
+    ["POST /nowhere HTTP/1.1", [], 404],
+  ] as const) {
+    for (const framing of ["declared", "chunked"] as const) {
+      const coding = framing === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${smuggled.length}`;
+      const payload = framing === "chunked" ? chunked(smuggled) : smuggled;
+      const last = rawRequest("GET /health/live HTTP/1.1", ["Host: x", "Connection: close"]);
+      const { answers } = await exchange(
+        service.port,
+        Buffer.concat([rawRequest(requestLine, ["Host: x", coding, ...extra], payload), last]),
+      );
+      equal(answers[0]?.status, status, `${requestLine} ${framing}`);
+      ok(answers.length <= 2, `${requestLine} ${framing}`);
+      if (answers.length === 2) equal(answers[1]?.status, 200);
+    }
+  }
+  equal(await storedTotal(service), 0);
+});
+
+test("a locked database is a 503 with Retry-After, liveness stays up, and it heals by itself", {
+  timeout: 20_000,
+}, async () => {
+  await using service = await startService();
+  const other = new DatabaseSync(service.databasePath);
+  other.exec("BEGIN IMMEDIATE");
+  const pending = post(service.url, body(), { "x-request-id": "locked" });
+  equal((await fetch(`${service.url}/health/live`)).status, 200);
+  const refused = await pending;
+  const { status, text, type } = await seen(Promise.resolve(refused));
+  deepEqual([status, type], [503, "application/json"]);
+  equal(typeof JSON.parse(text).detail, "string");
+  ok(/^[0-9]+$/.test(refused.headers.get("retry-after") ?? ""), "Retry-After");
+  const line = await service.line(({ request_id }) => request_id === "locked");
+  deepEqual([line.level, line.result, line.status, line.dup], ["ERROR", "unavailable", 503, false]);
+  equal(await resultCount(service, "unavailable"), 1);
+  other.exec("ROLLBACK");
+  other.close();
+  deepEqual(await seen(post(service.url, body())), OK);
+  equal(await storedTotal(service), 1);
+});
+
+test("a client that closes its half of the connection after the request still gets its answer", async () => {
+  await using own = await startService();
+  const payload = body({ message_id: "half-closed" });
+  const socket = connect(own.port, "127.0.0.1");
+  let answer = "";
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    answer += text;
+  });
+  socket.end(
+    `POST /webhook HTTP/1.1\r\nhost: x\r\nx-signature: ${macOf(payload)}\r\ncontent-length: ${Buffer.byteLength(payload)}\r\n\r\n${payload}`,
+  );
+  await once(socket, "close");
+  match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+});
+
+test("bodies under way are held below 64 MiB: past that the next is a 503 with Retry-After, until one is gone", async () => {
+  await using own = await startService();
+  const head = `POST /webhook HTTP/1.1\r\nhost: x\r\ncontent-length: ${BODY_BYTES_MAX}\r\n\r\n`;
+  const holders = Array.from({ length: 256 }, () => connect(own.port, "127.0.0.1"));
+  for (const holder of holders) holder.on("error", () => undefined).write(head);
+  const status = async () => (await post(own.url, body())).status;
+  const deadline = AbortSignal.timeout(8_000);
+  // A connection's headers may take a moment to be seen.
+  while ((await status()) !== 503) deadline.throwIfAborted();
+  const refused = await post(own.url, body());
+  deepEqual([refused.status, await refused.json()], [503, { detail: "too many requests are under way" }]);
+  match(refused.headers.get("retry-after") ?? "", /^[0-9]+$/);
+  equal((await fetch(`${own.url}/health/live`)).status, 200);
+  for (const holder of holders) holder.destroy();
+  while ((await status()) !== 200) deadline.throwIfAborted();
+});
+
+test("a message whose sender left before the answer is logged and counted as what became of it", async () => {
+  await using own = await startService();
+  const db = new DatabaseSync(own.databasePath);
+  db.exec("BEGIN IMMEDIATE");
+  const payload = body({ message_id: "left" });
+  const socket = connect(own.port, "127.0.0.1");
+  socket.write(
+    `POST /webhook HTTP/1.1\r\nhost: x\r\nx-signature: ${macOf(payload)}\r\ncontent-length: ${Buffer.byteLength(payload)}\r\n\r\n${payload}`,
+  );
+  // It is being stored when the queue is empty again and nothing was answered.
+  while (!/^http_requests_total\{[^}]*\} [1-9]/m.test(await scrape(own))) await fetch(`${own.url}/health/live`);
+  socket.resetAndDestroy();
+  equal((await fetch(`${own.url}/health/live`)).status, 200);
+  db.exec("ROLLBACK");
+  db.close();
+  const line = await own.line(({ path }) => path === "/webhook");
+  deepEqual([line.status, line.result, line.message_id, line.dup], [499, "created", "left", false]);
+  equal(await resultCount(own, "created"), 1);
+});
+
+test("an expectation nobody knows is ignored, and an empty Content-Encoding is none", async () => {
+  await using own = await startService();
+  const payload = body();
+  const signed = `x-signature: ${macOf(payload)}\r\ncontent-length: ${Buffer.byteLength(payload)}`;
+  for (const header of ["expect: miracles", "content-encoding:"]) {
+    const bytes = `POST /webhook HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${header}\r\n${signed}\r\n\r\n${payload}`;
+    deepEqual(
+      (await exchange(own.port, Buffer.from(bytes))).answers.map(({ status }) => status),
+      [200],
+    );
+  }
+});
+
+test("CONNECT is refused with a 405 and has its log line", async () => {
+  await using own = await startService();
+  const { answers } = await exchange(
+    own.port,
+    Buffer.from("CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n"),
+  );
+  deepEqual(
+    answers.map(({ status }) => status),
+    [405],
+  );
+  equal((await own.line(({ status }) => status === 405)).level, "WARNING");
+});

@@ -1,0 +1,30 @@
+import { equal } from "node:assert/strict";
+import { execFile, spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ALL = fileURLToPath(new URL("../../bench/all.ts", import.meta.url));
+const TOOLS = { wrk: "-v", strace: "-V" };
+const QUICK_MS_MAX = 60_000;
+
+const missing = Object.entries(TOOLS)
+  .filter(([tool, version]) => spawnSync(tool, [version]).error !== undefined)
+  .map(([tool]) => tool);
+// On a developer's machine the tools may be missing; where everything is expected to be tested, that is a failure.
+const skip =
+  missing.length > 0 && process.env.CI !== "true"
+    ? `SKIPPED, MISSING: ${missing.join(", ")} (apt-get install ${missing.join(" ")})`
+    : false;
+
+test("every benchmark runs, and what it asserts holds", { skip }, async () => {
+  const { code, output } = await runQuick();
+  equal(code, 0, output);
+});
+
+function runQuick(): Promise<{ code: number | string | null; output: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [ALL, "--quick"], { timeout: QUICK_MS_MAX }, (_error, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? child.signalCode, output: `${stdout}${stderr}` });
+    });
+  });
+}

@@ -1,0 +1,82 @@
+import { equal, match, ok } from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { openSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { hasStackTrace, run, temporaryFolder } from "../support/cli.ts";
+
+const BIN = new URL("../../bin/lyftr.js", import.meta.url).pathname;
+const COMMANDS = ["serve", "init", "demo", "send", "import", "backup", "migrate", "check-config", "healthcheck"];
+const SECRET = { WEBHOOK_SECRET: "testsecret" };
+
+/** Arguments, what the complaint must say, and the environment. */
+const WRONG: readonly (readonly [readonly string[], RegExp, Readonly<Record<string, string>>?])[] = [
+  [[], /Usage: lyftr/],
+  [["sned"], /Did you mean send\?/],
+  [["serve", "--port", "1"], /unknown option/],
+  [["init", "secret"], /too many arguments/],
+  [["demo", "--messages", "0"], /whole number from 1/],
+  [["demo"], /PORT must be a whole number/, { PORT: "http" }],
+  [["send"], /WEBHOOK_SECRET is not set/],
+  [["send", "--from", "+1"], /Nothing to send/, SECRET],
+  [["send", "--file", "x", "--count", "1"], /cannot be used with/, SECRET],
+  [["send", "--file", "missing.ndjson"], /missing\.ndjson does not exist/, SECRET],
+  [["send", "--count", "1", "--concurrency", "1e9"], /whole number from 1 to 256/, SECRET],
+  [["send", "--count", "1", "--url", "localhost:8000"], /must look like http/, SECRET],
+  [["send", "--count", "1", "--secret-file", "missing.txt"], /missing\.txt does not exist/, SECRET],
+  [["send", "--count", "1"], /Give it as --url/, { ...SECRET, PORT: "0" }],
+  [["import", "missing.ndjson"], /missing\.ndjson does not exist/],
+  [["import", "."], /is a folder/],
+  [["import", "/dev/null"], /no regular file/],
+  [["import", "x"], /DATABASE_URL must look like/, { DATABASE_URL: "app.db" }],
+  [["backup"], /missing required argument/],
+  [["backup", "missing/b.db"], /missing does not exist/, { DATABASE_URL: `sqlite:///${BIN}` }],
+  [["healthcheck", "--url", "ftp://127.0.0.1"], /must look like http/],
+];
+
+test("wrong arguments of any command end with 2 and a sentence that names them", { concurrency: 4 }, async (t) => {
+  using folder = temporaryFolder();
+  const cases = WRONG.map(([args, complaint, env = {}]) =>
+    t.test(`lyftr ${args.join(" ")} ${JSON.stringify(env)}`, async () => {
+      const { code, stdout, stderr } = await run(args, { cwd: folder.path, env });
+      match(stderr, complaint);
+      ok(!hasStackTrace(stderr), stderr);
+      equal(stdout, "");
+      equal(code, 2);
+    }),
+  );
+  await Promise.all(cases);
+});
+
+test("every command explains itself with --help and shows an example", { concurrency: 4 }, async (t) => {
+  using folder = temporaryFolder();
+  const cases = ["", ...COMMANDS].map((command) =>
+    t.test(`lyftr ${command} --help`, async () => {
+      const { code, stdout } = await run([...(command === "" ? [] : [command]), "--help"], { cwd: folder.path });
+      equal(code, 0);
+      match(stdout, new RegExp(`Usage: lyftr ${command}`));
+      // These three take nothing that an example could show.
+      if (!["serve", "migrate", "check-config"].includes(command)) match(stdout, /Examples?:\n {2}\$ .*lyftr/);
+    }),
+  );
+  await Promise.all(cases);
+});
+
+test("a reader of the output that goes away is no failure", async () => {
+  using folder = temporaryFolder();
+  const child = spawn(process.execPath, [BIN, "check-config"], { cwd: folder.path, stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
+  equal(stderr, "");
+  equal(code, 0);
+});
+
+test("a result that cannot be written for want of space is a failure, and said so", async () => {
+  using folder = temporaryFolder();
+  const full = openSync("/dev/full", "w");
+  const child = spawn(process.execPath, [BIN, "check-config"], { cwd: folder.path, stdio: ["ignore", full, "pipe"] });
+  const [stderr, [code]] = await Promise.all([text(child.stderr as NodeJS.ReadableStream), once(child, "close")]);
+  match(stderr, /could not be written to standard output: ENOSPC/);
+  equal(code, 1);
+});

@@ -1,0 +1,62 @@
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { StoreBroken, StoreUnavailable } from "../../src/domain/errors.ts";
+import { backUp } from "../../src/store/sqlite/backup.ts";
+import { temporaryFolder, valueIn } from "../support/cli.ts";
+
+const MIB = 1024 * 1024;
+const SIZE_MIB = 40;
+
+/** A database in WAL mode of some 40 MiB, and a connection that writes to it. */
+function bigDatabase(path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  db.exec("PRAGMA journal_mode = WAL; CREATE TABLE rows (kind TEXT, bytes BLOB)");
+  db.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${SIZE_MIB})
+           INSERT INTO rows SELECT 'before', randomblob(${MIB}) FROM n`);
+  return db;
+}
+
+test("a backup ends although something is written between any two of its steps, and holds nothing of that", async () => {
+  using folder = temporaryFolder();
+  const writer = bigDatabase(folder.file("app.db"));
+  let steps = 0;
+  await backUp(folder.file("app.db"), folder.file("b.db"), {
+    progress: () => {
+      // Were it to start again after each, it would never end: at some number the writer has mercy.
+      if (++steps < 100) writer.exec("INSERT INTO rows VALUES ('meanwhile', NULL)");
+    },
+  });
+  writer.close();
+  ok(steps > 2 && steps < 20, `${steps} steps`);
+  equal(statSync(folder.file("b.db")).mode & 0o777, 0o600);
+  equal(valueIn(folder.file("b.db"), "SELECT count(*) FROM rows WHERE kind = 'before'"), SIZE_MIB);
+  equal(valueIn(folder.file("b.db"), "SELECT count(*) FROM rows WHERE kind = 'meanwhile'"), 0);
+  equal(valueIn(folder.file("app.db"), "SELECT count(*) FROM rows WHERE kind = 'meanwhile'"), steps);
+});
+
+test("a backup takes in what is only in the write-ahead log, and is one file without a log of its own", async () => {
+  using folder = temporaryFolder();
+  const writer = new DatabaseSync(folder.file("app.db"));
+  writer.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE rows (n); INSERT INTO rows VALUES (7)",
+  );
+  await backUp(folder.file("app.db"), folder.file("b.db"), { progress: () => undefined });
+  writer.close();
+  deepEqual(
+    readdirSync(folder.path).filter((name) => name.startsWith("b")),
+    ["b.db"],
+  );
+  equal(valueIn(folder.file("b.db"), "SELECT n FROM rows"), 7);
+});
+
+test("a backup that fails rejects as the store does, and keeps the file that was there", async () => {
+  using folder = temporaryFolder();
+  writeFileSync(folder.file("b.db"), "the backup of yesterday");
+  writeFileSync(folder.file("junk.db"), "this is no database at all".repeat(100));
+  const progress = () => undefined;
+  await rejects(backUp(folder.file("junk.db"), folder.file("b.db"), { progress }), StoreBroken);
+  await rejects(backUp(folder.file("absent.db"), folder.file("b.db"), { progress }), StoreUnavailable);
+  deepEqual(readdirSync(folder.path).sort(), ["b.db", "junk.db"]);
+});

@@ -1,0 +1,142 @@
+import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { StoreBroken, StoreRefused, StoreUnavailable } from "../../src/domain/errors.ts";
+import { meaningOf, openWriter } from "../../src/store/sqlite/connection.ts";
+import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import { WorkerLine } from "../../src/store/sqlite/worker-line.ts";
+import { exerciseStore, message, query } from "./exercise.ts";
+
+exerciseStore("sqlite", () => {
+  const folder = mkdtempSync(join(tmpdir(), "lyftr-store-"));
+  return {
+    open: () => SqliteStore.open(join(folder, "new", "app.db")),
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+});
+
+/** A path in a fresh folder that is removed at the end of the scope. */
+function temporary(): { path: string; [Symbol.dispose](): void } {
+  const folder = mkdtempSync(join(tmpdir(), "lyftr-store-"));
+  return { path: join(folder, "app.db"), [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+}
+
+test("every open, the second as the first, is WAL with synchronous=FULL", () => {
+  using file = temporary();
+  for (const attempt of ["first", "second", "third"]) {
+    const db = openWriter(file.path);
+    equal(db.prepare("PRAGMA synchronous").get()?.synchronous, 2, attempt);
+    equal(db.prepare("PRAGMA journal_mode").get()?.journal_mode, "wal", attempt);
+    db.close();
+  }
+});
+
+test("a batch with a row the database refuses is refused whole, and nothing of it is stored", async () => {
+  using file = temporary();
+  const store = await SqliteStore.open(file.path);
+  refuseId(file.path, "poison");
+  await rejects(store.insertMessages([message("a"), message("poison"), message("b")]), /refused by a trigger/);
+  deepEqual((await store.findMessages(query())).total, 0);
+  deepEqual(await store.insertMessages([message("a")]), ["created"]);
+  await store.close();
+});
+
+test("a lock held by another process makes writes unavailable after two seconds, while reads go on", async () => {
+  using file = temporary();
+  const store = await SqliteStore.open(file.path);
+  await store.insertMessages([message("before")]);
+  const other = new DatabaseSync(file.path);
+  other.exec("BEGIN IMMEDIATE");
+  const startMs = performance.now();
+  const refused = rejects(store.insertMessages([message("during")]), StoreUnavailable);
+  equal((await store.findMessages(query())).total, 1);
+  await store.ping();
+  await refused;
+  equal(performance.now() - startMs >= 1_900, true);
+  other.exec("ROLLBACK");
+  other.close();
+  deepEqual(await store.insertMessages([message("during")]), ["created"]);
+  await store.close();
+});
+
+test("a file that is no database is refused as broken when it is opened", async () => {
+  using file = temporary();
+  writeFileSync(file.path, "this is no database, but long enough to look like one".repeat(100));
+  await rejects(SqliteStore.open(file.path), StoreBroken);
+});
+
+test("a thread whose database is broken refuses every further call, and closes all the same", async () => {
+  using file = temporary();
+  writeFileSync(file.path, "this is no database, but long enough to look like one".repeat(100));
+  const line = new WorkerLine("writer", { path: file.path });
+  await rejects(line.call("opened"), StoreBroken);
+  rmSync(file.path);
+  await rejects(line.call("opened"), StoreBroken);
+  equal((await line.broken).name, "StoreBroken");
+  await line.close();
+});
+
+test("a thread that died rejects what it is asked, and closing it still ends", async () => {
+  const line = new WorkerLine("no-such-file", {});
+  await line.broken;
+  await rejects(line.call("opened"), StoreBroken);
+  await line.close();
+});
+
+test("a database of a newer version is refused and not touched", async () => {
+  using file = temporary();
+  await (await SqliteStore.open(file.path)).close();
+  const db = new DatabaseSync(file.path);
+  db.exec("INSERT INTO lyftr_migrations (version, name) VALUES (99, 'from the future')");
+  db.close();
+  await rejects(SqliteStore.open(file.path), (error: Error) => {
+    match(error.message, /schema 99/);
+    return error instanceof StoreRefused;
+  });
+});
+
+test("a messages table that is not the Python service's is refused and named", async () => {
+  using file = temporary();
+  const db = new DatabaseSync(file.path);
+  db.exec("CREATE TABLE messages (id INTEGER PRIMARY KEY, body TEXT)");
+  db.close();
+  await rejects(SqliteStore.open(file.path), (error: Error) => {
+    match(error.message, /message_id, from_msisdn/);
+    return error instanceof StoreRefused;
+  });
+});
+
+test("more reads than the queue holds are refused at once, and the health check still gets through", async () => {
+  using file = temporary();
+  const store = await SqliteStore.open(file.path);
+  const reads = await Promise.allSettled(Array.from({ length: 400 }, () => store.stats()));
+  const refused = reads.filter((read) => read.status === "rejected");
+  equal(refused.length > 0 && refused.every(({ reason }) => reason.name === "Overloaded"), true);
+  await store.ping();
+  await store.close();
+});
+
+function refuseId(path: string, id: string): void {
+  const db = new DatabaseSync(path);
+  db.exec(
+    `CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN new.message_id = '${id}' BEGIN SELECT RAISE(ABORT, 'refused by a trigger'); END`,
+  );
+  db.close();
+}
+
+test("a new database can be read by its owner only", async () => {
+  using file = temporary();
+  const store = await SqliteStore.open(file.path);
+  await store.insertMessages([message("m1")]);
+  for (const suffix of ["", "-wal", "-shm"]) equal(statSync(file.path + suffix).mode & 0o777, 0o600, suffix);
+  await store.close();
+});
+
+test("a passing I/O error is unavailability, any other one is the end", () => {
+  const meaning = (errcode: number) => meaningOf(Object.assign(new Error("disk I/O error"), { errcode })).name;
+  for (const passing of [5, 13, 4_874, 6_410]) equal(meaning(passing), "StoreUnavailable", String(passing));
+  for (const fatal of [10, 778, 1_034, 11, 26]) equal(meaning(fatal), "StoreBroken", String(fatal));
+});

@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import { DatabaseSync } from "node:sqlite";
+import { body, getJson, post } from "./service.ts";
+
+type Fate = "ok" | "reject" | "unknown";
+
+interface Entry {
+  readonly payload: string;
+  readonly hash: string;
+  fate: Fate | undefined;
+}
+
+/** What the checker found. Everything below `recovered` must be 0. */
+export interface Findings {
+  readonly attempted: number;
+  readonly acked: number;
+  /** Unknown to the sender, yet stored: allowed. */
+  readonly recovered: number;
+  /** Acked, yet absent. */
+  readonly lost: number;
+  readonly duplicated: number;
+  /** Stored, never attempted. */
+  readonly unexpected: number;
+  /** Rejected, yet stored. */
+  readonly phantom: number;
+  /** Stored with other content than was sent. */
+  readonly corrupted: number;
+}
+
+/** The sender's own book: what it is about to send is written down before, what came of it after. */
+export class Ledger {
+  readonly #entries = new Map<string, Entry>();
+
+  /** Sends one message and writes down its fate. A forgery is signed wrongly and must be rejected. */
+  async send(url: string, id: string, { forged = false }: { readonly forged?: boolean } = {}): Promise<Fate> {
+    const payload = body({ message_id: id, text: `message ${id} ${"x".repeat(id.length % 7)}` });
+    const entry = this.#entries.get(id) ?? { payload, hash: hashOf(JSON.parse(payload)), fate: undefined };
+    this.#entries.set(id, entry);
+    const fate = await attempt(url, payload, forged);
+    // An earlier answer is not forgotten: what was acked once stays acked.
+    if (entry.fate !== "ok") entry.fate = fate;
+    return fate;
+  }
+
+  /** Compares the book with the rows of the database file. */
+  check(databasePath: string): Findings {
+    const db = new DatabaseSync(databasePath, { readOnly: true });
+    const rows = db
+      .prepare(`SELECT message_id, from_msisdn AS "from", to_msisdn AS "to", ts, text FROM messages`)
+      .all();
+    db.close();
+    const stored = new Map<string, string>();
+    const findings = {
+      attempted: this.#entries.size,
+      acked: 0,
+      recovered: 0,
+      lost: 0,
+      duplicated: 0,
+      unexpected: 0,
+      phantom: 0,
+      corrupted: 0,
+    };
+    for (const row of rows) {
+      const id = String(row.message_id);
+      if (stored.has(id)) findings.duplicated++;
+      if (!this.#entries.has(id)) findings.unexpected++;
+      stored.set(id, hashOf(row));
+    }
+    for (const [id, { hash, fate }] of this.#entries) {
+      const found = stored.get(id);
+      if (fate === "ok") findings.acked++;
+      if (fate === "ok" && found === undefined) findings.lost++;
+      if (fate === "reject" && found !== undefined) findings.phantom++;
+      if (fate === "unknown" && found !== undefined) findings.recovered++;
+      if (found !== undefined && found !== hash) findings.corrupted++;
+    }
+    return findings;
+  }
+
+  /** The ids whose last known fate is this one. */
+  ids(fate: Fate): readonly string[] {
+    return [...this.#entries].filter(([, entry]) => entry.fate === fate).map(([id]) => id);
+  }
+}
+
+/** The ids of all messages as the pages of /messages give them, and whether totals and statistics agree with their number. */
+export async function listedIds(url: string): Promise<{ readonly ids: readonly string[]; readonly agree: boolean }> {
+  const ids: string[] = [];
+  let page = await getJson(`${url}/messages?limit=100`);
+  const { total } = page;
+  for (;;) {
+    ids.push(...page.data.map((row: { message_id: string }) => row.message_id));
+    if (page.next_cursor === null) break;
+    page = await getJson(`${url}/messages?limit=100&cursor=${page.next_cursor}`);
+  }
+  const stats = await getJson(`${url}/stats`);
+  return { ids, agree: total === ids.length && stats.total_messages === ids.length };
+}
+
+async function attempt(url: string, payload: string, forged: boolean): Promise<Fate> {
+  try {
+    const { status } = await post(url, payload, forged ? { "x-signature": "0".repeat(64) } : {});
+    if (status === 200) return "ok";
+    return status < 500 ? "reject" : "unknown";
+  } catch {
+    return "unknown";
+  }
+}
+
+function hashOf(fields: Readonly<Record<string, unknown>>): string {
+  const { message_id, from, to, ts, text } = fields;
+  return createHash("sha256")
+    .update(JSON.stringify([message_id, from, to, ts, text]))
+    .digest("hex");
+}

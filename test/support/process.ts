@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { LogLine } from "./service.ts";
+
+const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
+const WAIT_MS_MAX = 20_000;
+
+/** The real binary in a process of its own. */
+export interface LyftrProcess {
+  readonly child: ChildProcess;
+  /** Everything written to stdout and stderr so far. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Resolves with the first log line, past or future, that fits; rejects when the process ends without one. */
+  line(fits: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Resolves with the exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+  /** Kills it when it still runs. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Runs `lyftr ARGS` with nothing of this process's environment but PATH. `cwd` should be a temporary folder: a `.env` there is read. */
+export function runLyftr(
+  args: readonly string[],
+  options: { env?: Readonly<Record<string, string>>; cwd: string },
+): LyftrProcess {
+  const env = { PATH: process.env.PATH ?? "", ...options.env };
+  const child = spawn(process.execPath, [BIN, ...args], { cwd: options.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let err = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (out += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (err += text));
+  const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | string);
+  return {
+    child,
+    stdout: () => out,
+    stderr: () => err,
+    ended,
+    line: async (fits) => {
+      const deadline = AbortSignal.timeout(WAIT_MS_MAX);
+      for (;;) {
+        const found = logLines(out).find(fits);
+        if (found !== undefined) return found;
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new Error(`lyftr ended without that line\n${out}${err}`);
+        await Promise.race([once(child.stdout as NodeJS.EventEmitter, "data", { signal: deadline }), ended]);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** Starts `lyftr serve` and resolves when it listens. */
+export async function serve(options: {
+  env?: Readonly<Record<string, string>>;
+  cwd: string;
+}): Promise<LyftrProcess & { readonly url: string }> {
+  const lyftr = runLyftr(["serve"], {
+    ...options,
+    env: { HOST: "127.0.0.1", PORT: "0", WEBHOOK_SECRET: "testsecret", ...options.env },
+  });
+  const line = await lyftr.line(({ msg }) => msg === "listening");
+  return { ...lyftr, url: String(line.url) };
+}
+
+/** The complete lines of a log, parsed. */
+export function logLines(text: string): readonly LogLine[] {
+  const lines = text.split("\n");
+  lines.pop();
+  return lines.map((line) => JSON.parse(line));
+}

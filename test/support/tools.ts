@@ -1,0 +1,38 @@
+import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
+
+/** A program that some tests need besides Node.js. */
+interface Tool {
+  readonly name: string;
+  readonly neededFor: string;
+  /** The Debian package it comes in. */
+  readonly debian: string;
+}
+
+export const REQUIRED_TOOLS: readonly Tool[] = [
+  { name: "chromium", neededFor: "the documentation page in a real browser", debian: "chromium" },
+  { name: "strace", neededFor: "I/O errors of the disk, and that an answer follows its fsync", debian: "strace" },
+  { name: "wrk", neededFor: "that the benchmarks still run", debian: "wrk" },
+];
+
+/** The names of those that are on PATH here. */
+export function availableTools(): ReadonlySet<string> {
+  return new Set(REQUIRED_TOOLS.map(({ name }) => name).filter(isOnPath));
+}
+
+/** For node:test's `skip`: false when the tool is here, else the reason. In CI nothing is skipped: the test then fails for want of the tool. */
+export function unlessTool(name: string): string | false {
+  if (process.env.CI === "true" || isOnPath(name)) return false;
+  return `${name} is not on this machine`;
+}
+
+function isOnPath(name: string): boolean {
+  return (process.env.PATH ?? "").split(":").some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,122 @@
+import { deepEqual, equal, match, throws } from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readConfig, redacted, withDotEnv } from "../../src/config.ts";
+import { ConfigError } from "../../src/domain/errors.ts";
+import { sqlitePath } from "../../src/store/open.ts";
+
+function problems(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const file = (name: string, text: string): string => {
+  const path = join(mkdtempSync(join(tmpdir(), "lyftr-config-")), name);
+  writeFileSync(path, text);
+  return path;
+};
+
+test("nothing set gives the defaults of the contract", () => {
+  deepEqual(readConfig({}), {
+    webhookSecret: undefined,
+    databaseUrl: "sqlite:///./data/app.db",
+    logLevel: "INFO",
+    host: "0.0.0.0",
+    port: 8000,
+    bodyBytesMax: 262_144,
+    drainMs: 10_000,
+  });
+});
+
+test("empty values are no values", () => {
+  deepEqual(
+    readConfig({ WEBHOOK_SECRET: "", PORT: "", HOST: "", DATABASE_URL: "", LOG_LEVEL: "", MAX_BODY_BYTES: "" }),
+    readConfig({}),
+  );
+});
+
+test("a blank secret is not configured, and blanks around a secret belong to it", () => {
+  equal(readConfig({ WEBHOOK_SECRET: " \t" }).webhookSecret, undefined);
+  equal(readConfig({ WEBHOOK_SECRET: " s " }).webhookSecret, " s ");
+});
+
+test("every problem is reported at once", () => {
+  const found = problems({
+    PORT: "80000",
+    LOG_LEVEL: "LOUD",
+    DATABASE_URL: "mysql://x",
+    MAX_BODY_BYTES: "0",
+    DRAIN_TIMEOUT_MS: "1s",
+  });
+  deepEqual(
+    found.map((problem) => problem.split(" ")[0]),
+    ["DATABASE_URL", "LOG_LEVEL", "PORT", "MAX_BODY_BYTES", "DRAIN_TIMEOUT_MS"],
+  );
+});
+
+test("numbers are whole, in range and in plain digits", () => {
+  for (const PORT of ["-1", "65536", "8e3", "0x50", "80 ", "8000.0", "eighty"])
+    equal(problems({ PORT }).length, 1, PORT);
+  equal(readConfig({ PORT: "0" }).port, 0);
+});
+
+test("levels are known in any case", () => {
+  equal(readConfig({ LOG_LEVEL: "warning" }).logLevel, "WARNING");
+});
+
+test("the value may be in a file, whose last line end does not count", () => {
+  equal(readConfig({ WEBHOOK_SECRET_FILE: file("secret", "from file\n") }).webhookSecret, "from file");
+  equal(readConfig({ PORT_FILE: file("port", "9000\r\n") }).port, 9000);
+});
+
+test("a file that cannot be read and a value given twice are problems", () => {
+  match(
+    problems({ WEBHOOK_SECRET_FILE: "/nowhere/at/all" })[0] ?? "",
+    /WEBHOOK_SECRET cannot be read from WEBHOOK_SECRET_FILE=\/nowhere\/at\/all: ENOENT/,
+  );
+  match(problems({ PORT: "1", PORT_FILE: file("port", "2") })[0] ?? "", /set twice/);
+});
+
+test("a .env file adds what is not set and overrides nothing", () => {
+  const path = file(".env", 'WEBHOOK_SECRET="quoted secret"\nPORT=9000 # a comment\nHOST=::1\n');
+  deepEqual(withDotEnv({ PORT: "7000", WEBHOOK_SECRET_FILE: "/run/secret" }, path), {
+    PORT: "7000",
+    WEBHOOK_SECRET_FILE: "/run/secret",
+    HOST: "::1",
+  });
+});
+
+test("a missing .env file is no problem", () => {
+  deepEqual(withDotEnv({ PORT: "1" }, "/nowhere/.env"), { PORT: "1" });
+});
+
+test("database URLs of the older service are understood, others are explained", () => {
+  equal(sqlitePath("sqlite:///./data/app.db"), "./data/app.db");
+  equal(sqlitePath("sqlite:////data/app.db"), "/data/app.db");
+  equal(sqlitePath("sqlite+aiosqlite:////data/app.db"), "/data/app.db");
+  for (const DATABASE_URL of [
+    "sqlite://data/app.db",
+    "sqlite:///",
+    "app.db",
+    "sqlite:///:memory:",
+    "postgres://localhost/x",
+  ])
+    equal(problems({ DATABASE_URL }).length, 1, DATABASE_URL);
+});
+
+test("what is shown of the configuration has no secrets in it", () => {
+  const shown = redacted({ ...readConfig({ WEBHOOK_SECRET: "hush" }), databaseUrl: "postgres://user:hush@host/db" });
+  equal(JSON.stringify(shown).includes("hush"), false);
+  equal(shown.WEBHOOK_SECRET, "(set)");
+});
+
+test("a configuration error lists its problems in its message", () => {
+  throws(() => readConfig({ PORT: "x" }), /PORT must be a whole number from 0 to 65535, not "x"/);
+});

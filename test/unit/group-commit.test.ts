@@ -1,0 +1,159 @@
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { systemClock } from "../../src/domain/clock.ts";
+import { Overloaded, StoreUnavailable } from "../../src/domain/errors.ts";
+import type { NewMessage } from "../../src/domain/message.ts";
+import { GroupCommit } from "../../src/ingest/group-commit.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import type { InsertOutcome } from "../../src/store/store.ts";
+import { message } from "../store/exercise.ts";
+
+type Insert = (ids: readonly string[]) => Promise<readonly InsertOutcome[]>;
+
+/** A committer over a store that remembers its batches and does as `insert` says. */
+function committer(insert: Insert = async (ids) => ids.map(() => "created")) {
+  const batches: string[][] = [];
+  const store = {
+    insertMessages: (rows: readonly NewMessage[]) => {
+      const ids = rows.map(({ messageId }) => String(messageId));
+      batches.push(ids);
+      return insert(ids);
+    },
+  };
+  const group = new GroupCommit({
+    store,
+    clock: systemClock,
+    metrics: createMetrics({ version: "test", node: "test" }),
+  });
+  return { group, batches, add: (id: string, bytes = 100) => group.insert(message(id), bytes) };
+}
+
+test("messages that arrive together share one batch", async () => {
+  const { batches, add } = committer();
+  await Promise.all(["a", "b", "c"].map((id) => add(id)));
+  deepEqual(batches, [["a", "b", "c"]]);
+});
+
+test("while a batch is on its way the next one gathers, and nobody is answered before their own", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { batches, add } = committer(async (ids) => {
+    if (ids.includes("a")) await gate.promise;
+    return ids.map(() => "created");
+  });
+  const answered: string[] = [];
+  const first = add("a").then(() => answered.push("a"));
+  await new Promise(setImmediate);
+  const rest = ["b", "c"].map((id) => add(id).then(() => answered.push(id)));
+  await new Promise(setImmediate);
+  deepEqual([batches, answered], [[["a"]], []]);
+  gate.resolve();
+  await Promise.all([first, ...rest]);
+  deepEqual(
+    [batches, answered],
+    [
+      [["a"], ["b", "c"]],
+      ["a", "b", "c"],
+    ],
+  );
+});
+
+test("everybody gets their own outcome", async () => {
+  const { add } = committer(async (ids) => ids.map((id) => id as InsertOutcome));
+  deepEqual(await Promise.all(["created", "duplicate", "conflict"].map((id) => add(id))), [
+    "created",
+    "duplicate",
+    "conflict",
+  ]);
+});
+
+test("a batch holds at most 512 messages", async () => {
+  const { batches, add } = committer();
+  await Promise.all(Array.from({ length: 1_100 }, (_, index) => add(String(index))));
+  deepEqual(
+    batches.map(({ length }) => length),
+    [512, 512, 76],
+  );
+});
+
+test("a bad row fails alone: its neighbours are stored one by one", async () => {
+  const { add } = committer(async (ids) => {
+    if (ids.includes("bad")) throw new Error("constraint");
+    return ids.map(() => "created");
+  });
+  const results = await Promise.allSettled(["a", "bad", "b"].map((id) => add(id)));
+  deepEqual(
+    results.map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled"],
+  );
+});
+
+test("when the database is unavailable everybody who waits is told at once, and nothing is tried row by row", async () => {
+  const gate = Promise.withResolvers<never>();
+  const { batches, add } = committer(() => gate.promise);
+  const first = add("a");
+  await new Promise(setImmediate);
+  const behind = add("b");
+  gate.reject(new StoreUnavailable("locked"));
+  await rejects(first, StoreUnavailable);
+  await rejects(behind, StoreUnavailable);
+  deepEqual(batches, [["a"]]);
+});
+
+test("past 10,000 waiting messages the next is refused, and taken again when there is room", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { group, add } = committer(async (ids) => {
+    await gate.promise;
+    return ids.map(() => "created");
+  });
+  const waiting = Array.from({ length: 10_000 }, (_, index) => add(String(index)));
+  await rejects(add("one more"), Overloaded);
+  gate.resolve();
+  await Promise.all(waiting);
+  equal(group.queueRows(), 0);
+  equal(await add("again"), "created");
+});
+
+test("past 64 MiB of waiting messages the next is refused", async () => {
+  const { group, add } = committer();
+  const half = 32 * 1024 * 1024;
+  const waiting = [add("a", half), add("b", half)];
+  equal(group.queueBytes(), 2 * half);
+  await rejects(add("c", 1), Overloaded);
+  await Promise.all(waiting);
+  equal(group.queueBytes(), 0);
+});
+
+test("stopping answers what was accepted and refuses what comes later", async () => {
+  const { group, add } = committer();
+  const accepted = add("a");
+  await group.stop();
+  await group.stop();
+  equal(await accepted, "created");
+  await rejects(add("b"), StoreUnavailable);
+});
+
+test("sixteen messages do not wait for the rest of their turn of the event loop", async () => {
+  const { batches, add } = committer();
+  const waiting: Promise<unknown>[] = [];
+  for (let n = 0; n < 20; n++) {
+    waiting.push(add(String(n)));
+    // As between two requests of one turn.
+    await Promise.resolve();
+  }
+  await Promise.all(waiting);
+  equal(batches[0]?.length, 16);
+});
+
+test("when the database becomes unavailable row by row, the rest of the batch is told without being tried", async () => {
+  const { batches, add } = committer(async (ids) => {
+    if (ids.length > 1) throw new Error("constraint");
+    if (ids[0] === "b") throw new StoreUnavailable("locked");
+    return ["created"];
+  });
+  const results = await Promise.allSettled(["a", "b", "c", "d"].map((id) => add(id)));
+  deepEqual(
+    results.map(({ status }) => status),
+    ["fulfilled", "rejected", "rejected", "rejected"],
+  );
+  deepEqual(batches, [["a", "b", "c", "d"], ["a"], ["b"]]);
+});

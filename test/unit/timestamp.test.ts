@@ -1,0 +1,77 @@
+import { equal } from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { instantOf, isCalendarDate, parseInstant } from "../../src/domain/timestamp.ts";
+
+test("the calendar knows leap years and the lengths of months", () => {
+  for (const day of ["2024-02-29", "2000-02-29", "2025-12-31", "0001-01-01", "0004-02-29"])
+    equal(isCalendarDate(day), true, day);
+  for (const day of ["2025-02-29", "1900-02-29", "2025-02-30", "2025-04-31", "2025-13-01", "2025-00-10", "2025-01-00"])
+    equal(isCalendarDate(day), false, day);
+});
+
+test("the calendar agrees with Date for every day it can name", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 100, max: 9999 }),
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 31 }),
+      (year, month, day) => {
+        const date = new Date(Date.UTC(year, month - 1, day));
+        const text = `${String(year).padStart(4, "0")}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}`;
+        return isCalendarDate(text) === (date.getUTCMonth() === month - 1);
+      },
+    ),
+  );
+});
+
+test("instants order as their moments do, whatever the spelling of the fraction", () => {
+  const moment = fc.record({
+    ms: fc.integer({ min: 0, max: 4e12 }),
+    nanos: fc.integer({ min: 0, max: 999_999 }),
+    zeros: fc.integer({ min: 0, max: 3 }),
+  });
+  const spell = ({ ms, nanos, zeros }: { ms: number; nanos: number; zeros: number }) => {
+    const [whole, fraction] = new Date(ms).toISOString().slice(0, -1).split(".");
+    const digits = `${fraction}${String(nanos).padStart(6, "0")}`.replace(/0+$/, "") + "0".repeat(zeros);
+    return `${whole}${digits === "" ? "" : `.${digits}`}Z`;
+  };
+  fc.assert(
+    fc.property(moment, moment, (a, b) => {
+      const [left, right] = [instantOf(spell(a)), instantOf(spell(b))];
+      const expected = Math.sign(a.ms - b.ms || a.nanos - b.nanos);
+      return (left < right ? -1 : left > right ? 1 : 0) === expected;
+    }),
+  );
+});
+
+test("spellings the older service let through stand at their moment, anything else where its text sorts", () => {
+  equal(instantOf("2025-01-15 10:00:00Z"), "2025-01-15T10:00:00");
+  equal(instantOf("2025-01-15T10:00Z"), "2025-01-15T10:00:00");
+  equal(instantOf("2025-01-15T10:00:00.000+00:00"), "2025-01-15T10:00:00");
+  equal(instantOf("yesterday"), "yesterday");
+  equal(instantOf(""), "");
+});
+
+test("a filter's moment may have a fraction, an offset of zero, its plus turned into a space, or be a bare date", () => {
+  equal(parseInstant("2025-01-15T10:00:00Z"), "2025-01-15T10:00:00");
+  equal(parseInstant("2025-01-15T10:00:00.120+00:00"), "2025-01-15T10:00:00.12");
+  equal(parseInstant("2025-01-15T10:00:00 00:00"), "2025-01-15T10:00:00");
+  equal(parseInstant("2025-01-15"), "2025-01-15T00:00:00");
+});
+
+test("a filter's moment of any other form is refused", () => {
+  const refused = [
+    "2025-02-30",
+    "2025-01-15T10:00:00",
+    "2025-01-15T10:00:00z",
+    "2025-01-15T24:00:00Z",
+    "2025-01-15T23:59:60Z",
+    "2025-01-15T10:00:00+01:00",
+    "2025-1-5",
+    "now",
+    "2025-01-15T10:00:00Z\n",
+    "２０２５-01-15",
+  ];
+  for (const text of refused) equal(parseInstant(text), undefined, text);
+});
