@@ -14,7 +14,7 @@ interface Benchmark {
   readonly quick: string;
 }
 
-const QUICK_LOAD = "--seconds 1 --connections 16 --messages-per-second-max 30000";
+const QUICK_LOAD = "--seconds 1 --connections 16 --messages-per-second-max 80000";
 const BENCHMARKS: readonly Benchmark[] = [
   { file: "ingest.ts", title: "Ingest", quick: `${QUICK_LOAD} --warmup-seconds 1 --rounds 1` },
   { file: "latency.ts", title: "Latency", quick: `${QUICK_LOAD} --warmup-seconds 1 --rate 100` },
@@ -23,6 +23,12 @@ const BENCHMARKS: readonly Benchmark[] = [
     file: "lock.ts",
     title: "Busy database",
     quick: "--seconds 1 --warmup-seconds 0 --lock-seconds 0.3 --rows 10000 --rate 100 --probes-per-second 100",
+  },
+  { file: "load.ts", title: "Load", quick: "--rows 20000" },
+  {
+    file: "reads.ts",
+    title: "Reads",
+    quick: "--rows 10000,12000 --scan-rows-max 10000 --requests 20 --ingest-rate 200 --seed-requests 0 --cold 0",
   },
 ];
 

@@ -1,14 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expectAccepted, settledTotals } from "./support/checks.ts";
 import { median, rounded, table } from "./support/figures.ts";
 import { readFlags } from "./support/flags.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
 import { writeSignedMessages } from "./support/messages.ts";
 import { cpuSeconds } from "./support/process-figures.ts";
-import { PYTHON, startBareHttp, startLyftr, startSeedApp, type Target } from "./support/target.ts";
+import { SEED_APP, whatFirstDesignLacks } from "./support/seed-database.ts";
+import { startBareHttp, startLyftr, startSeedApp, type Target } from "./support/target.ts";
 import { requireTool, runWrk } from "./support/wrk.ts";
 
 // How many durable messages a second the whole service takes and what CPU one costs, beside the floor of the runtime (node:http and the
@@ -20,8 +18,8 @@ const flags = readFlags({
   warmupSeconds: 6,
   rounds: 3,
   connections: 64,
-  messagesPerSecondMax: 50_000,
-  seedApp: fileURLToPath(new URL("../../shared/baseline/seed_app.py", import.meta.url)),
+  messagesPerSecondMax: 80_000,
+  seedApp: SEED_APP,
 });
 
 interface Contender {
@@ -40,7 +38,7 @@ const FIRST_DESIGN: Contender = { name: "first design, literally", start: (path)
 
 requireTool("wrk", "-v");
 const seedApp = resolve(flags.seedApp);
-const missing = whatFirstDesignLacks();
+const missing = whatFirstDesignLacks(seedApp);
 if (missing !== undefined) process.stderr.write(`LEFT OUT: ${FIRST_DESIGN.name}: ${missing}\n`);
 const contenders = missing === undefined ? [SERVICE, FLOOR, FIRST_DESIGN] : [SERVICE, FLOOR];
 using folder = scratchFolder();
@@ -76,16 +74,6 @@ async function measure({ name, start }: Contender, databasePath: string): Promis
     cpuMicros: (1e6 * cpu) / (after.stored - before.stored),
     p99Ms: load.p99Ms,
   };
-}
-
-function whatFirstDesignLacks(): string | undefined {
-  if (!existsSync(seedApp)) return `${seedApp} is not there (--seed-app PATH)`;
-  try {
-    execFileSync(PYTHON, ["-c", "import fastapi, uvicorn, uvloop, httptools"], { stdio: "ignore" });
-    return undefined;
-  } catch {
-    return `${PYTHON} lacks its libraries (Debian: apt-get install python3-fastapi python3-uvicorn python3-uvloop python3-httptools)`;
-  }
 }
 
 function report(): string {

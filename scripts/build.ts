@@ -8,4 +8,5 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
 rmSync("dist", { recursive: true, force: true });
 execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
-cpSync("src/store/sqlite/migrations", "dist/store/sqlite/migrations", { recursive: true });
+const sql = ["store/sqlite/migrations", "store/sqlite/read-index/schema.sql"];
+for (const path of sql) cpSync(`src/${path}`, `dist/${path}`, { recursive: true });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Config } from "./config.ts";
-import { systemClock } from "./domain/clock.ts";
+import { type Clock, systemClock } from "./domain/clock.ts";
 import type { StoreBroken } from "./domain/errors.ts";
 import { Server } from "./http/server.ts";
 import { GroupCommit } from "./ingest/group-commit.ts";
@@ -10,6 +10,7 @@ import { createMetrics } from "./observe/metrics.ts";
 import { NativeProvider } from "./providers/native.ts";
 import { SigningSecrets } from "./providers/signature.ts";
 import { openStore } from "./store/open.ts";
+import type { Store } from "./store/store.ts";
 
 export const VERSION: string = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;
 
@@ -34,13 +35,17 @@ export async function startApp(config: Config, sink: LogSink): Promise<App> {
   const clock = systemClock;
   const log = createLog({ level: config.logLevel as LogLevel, destination: sink, now: clock.now });
   const metrics = createMetrics({ version: VERSION, node: process.versions.node });
-  const store = await openStore(config.databaseUrl);
+  const store = await openStore(config.databaseUrl, (progress) =>
+    log.info({ msg: "upgrading the database", progress }),
+  );
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
   const committer = new GroupCommit({ store, clock, metrics });
   metrics.observe({
     queueRows: () => committer.queueRows(),
     queueBytes: () => committer.queueBytes(),
     databaseBytes: () => store.sizeBytes(),
+    backlogRows: () => store.backlogRows(),
+    queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
   });
   const secrets = config.webhookSecret === undefined ? [] : [config.webhookSecret];
@@ -59,9 +64,13 @@ export async function startApp(config: Config, sink: LogSink): Promise<App> {
     throw error;
   }
   log.info({ msg: "listening", url: server.url, version: VERSION });
+  const closing = new AbortController();
+  const caughtUp = logCatchingUp({ store, clock, log, signal: closing.signal });
 
   let closed: Promise<void> | undefined;
   const close = async () => {
+    closing.abort();
+    await caughtUp;
     await server.close(config.drainMs);
     await committer.stop();
     await store.close();
@@ -76,4 +85,29 @@ export async function startApp(config: Config, sink: LogSink): Promise<App> {
       return closed;
     },
   };
+}
+
+/** More than so many messages without an index make reads slow: after an upgrade, or when the index was lost. */
+const BACKLOG_WORTH_TELLING_ROWS = 20_000;
+const TELL_EVERY_MS = 5_000;
+
+/** Tells how far the read index still has to catch up, until it has. */
+async function logCatchingUp({
+  store,
+  clock,
+  log,
+  signal,
+}: {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  signal: AbortSignal;
+}): Promise<void> {
+  const behind = () => !signal.aborted && store.backlogRows() > BACKLOG_WORTH_TELLING_ROWS;
+  if (!behind()) return;
+  while (behind()) {
+    log.info({ msg: "the read index is catching up, reads may be slow", backlog_rows: store.backlogRows() });
+    await clock.sleep(TELL_EVERY_MS, signal).catch(() => undefined);
+  }
+  if (!signal.aborted) log.info({ msg: "the read index has caught up" });
 }

@@ -1,23 +1,20 @@
-import { type NewMessage, parseMessage } from "../../src/domain/message.ts";
+import { type LoadResult, loadMessages } from "../../src/cli/demo/loader.ts";
+import { systemClock } from "../../src/domain/clock.ts";
 import { openStore } from "../../src/store/open.ts";
 
-import { messageBody } from "./messages.ts";
+/** The messages a load puts into a database end here; those that a benchmark sends to it come later. */
+export const FILLED_UNTIL_MS = Date.UTC(2025, 0, 15);
+const SEED = 1;
 
-const ROWS_PER_BATCH = 5_000;
-
-/** Puts `rows` messages into the database at `path` by the store itself, in large batches. */
-export async function fill(path: string, rows: number): Promise<void> {
+/** Puts `rows` messages into the database at `path` by the store itself, and waits until they are indexed. */
+export async function fill(path: string, rows: number, ids?: "random" | "ascending"): Promise<LoadResult> {
   const store = await openStore(`sqlite:///${path}`);
-  const createdAt = new Date().toISOString();
-  for (let from = 0; from < rows; from += ROWS_PER_BATCH) {
-    const count = Math.min(ROWS_PER_BATCH, rows - from);
-    await store.insertMessages(Array.from({ length: count }, (_, at) => newMessage(from + at, createdAt)));
+  try {
+    return await loadMessages(store, {
+      ...{ seed: SEED, count: rows, nowMs: FILLED_UNTIL_MS, clock: systemClock },
+      ...(ids === undefined ? {} : { ids }),
+    });
+  } finally {
+    await store.close();
   }
-  await store.close();
-}
-
-function newMessage(index: number, createdAt: string): NewMessage {
-  const parsed = parseMessage(JSON.parse(messageBody("fill", index)));
-  if (!parsed.ok) throw new Error(`message ${index} of the benchmark is not valid`);
-  return { ...parsed.message, source: "native", createdAt };
 }

@@ -1,6 +1,6 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
 const GENERATOR = fileURLToPath(new URL("open-loop.ts", import.meta.url));
 
@@ -9,12 +9,16 @@ export interface OpenLoop {
   readonly path: string;
   /** A file of `writeSignedMessages` to post; without one the path is asked for by GET. */
   readonly messages?: string;
+  /** Made-up messages of so many senders, from this moment on, are posted in place of a file. */
+  readonly madeUpFromMs?: number;
+  readonly senders?: number;
   readonly rate: number;
   readonly seconds: number;
   readonly connections: number;
 }
 
 export interface OpenLoopResult {
+  readonly sent: number;
   /** How often each status was answered. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly unanswered: number;
@@ -27,15 +31,47 @@ export interface OpenLoopResult {
   readonly sentLateP99Ms: number;
 }
 
-/** Runs the generator in a process of its own, so that neither its work nor its garbage is in the server's way. */
-export async function runOpenLoop(load: OpenLoop): Promise<OpenLoopResult> {
-  const args = Object.entries(load).flatMap(([key, value]) => [`--${key}`, String(value)]);
-  const { stdout } = await promisify(execFile)(process.execPath, [GENERATOR, ...args]);
-  const result = JSON.parse(stdout) as OpenLoopResult;
+export interface RunningOpenLoop extends AsyncDisposable {
+  /** Rejects when not every request was answered with 200. */
+  readonly result: Promise<OpenLoopResult>;
+  /** Ends it before its time. */
+  stop(): Promise<OpenLoopResult>;
+}
+
+/** Starts the generator in a process of its own, so that neither its work nor its garbage is in the server's way. */
+export function startOpenLoop(load: OpenLoop): RunningOpenLoop {
+  const args = Object.entries(load).flatMap(([key, value]) => [
+    `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    String(value),
+  ]);
+  const child = spawn(process.execPath, [GENERATOR, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const result = text(child.stdout).then((output) => checked(load, output));
+  // Whoever stops it, or awaits the result, is told; until then a rejection is nobody's.
+  result.catch(() => undefined);
+  const stop = () => {
+    child.kill("SIGTERM");
+    return result;
+  };
+  return {
+    result,
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop().catch(() => undefined);
+    },
+  };
+}
+
+export function runOpenLoop(load: OpenLoop): Promise<OpenLoopResult> {
+  return startOpenLoop(load).result;
+}
+
+function checked({ path }: OpenLoop, output: string): OpenLoopResult {
+  if (output === "") throw new Error(`${path}: the load generator ended without a result`);
+  const result = JSON.parse(output) as OpenLoopResult;
   const others = Object.keys(result.statuses).filter((status) => status !== "200");
   if (others.length > 0 || result.unanswered > 0) {
     throw new Error(
-      `${load.path}: ${result.unanswered} of the requests were not answered, and the statuses were ${JSON.stringify(result.statuses)}`,
+      `${path}: ${result.unanswered} of the requests were not answered, and the statuses were ${JSON.stringify(result.statuses)}`,
     );
   }
   return result;

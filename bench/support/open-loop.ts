@@ -1,13 +1,22 @@
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type GeneratorOptions, generateMessages } from "../../src/cli/sending/message-generator.ts";
+import { sign } from "../../src/providers/signature.ts";
 import { percentile } from "./figures.ts";
 import { readFlags } from "./flags.ts";
+import { SECRET } from "./messages.ts";
 
 // A load generator with an open loop, in a process of its own: requests leave at a fixed rate whether answers come or not, and the time
 // of each counts from the moment it was due. A generator that waits for answers sends less just when the server is slow, and hides it.
+// SIGTERM ends it early: what was sent is waited for.
 
-const flags = readFlags({ url: "", path: "/webhook", messages: "", rate: 1_000, seconds: 5, connections: 64 });
+const flags = readFlags({
+  ...{ url: "", path: "/webhook", messages: "", rate: 1_000, seconds: 5, connections: 64 },
+  // Made-up messages in place of a file, from this moment on.
+  ...{ madeUpFromMs: 0, senders: 60 },
+});
+const MADE_UP_SEED = 2;
 const ANSWER_MS_MAX = 10_000;
 const { hostname, port } = new URL(flags.url);
 
@@ -50,8 +59,11 @@ function isWhole(received: string): boolean {
   return received.length >= headEnd + 4 + length;
 }
 
-const total = Math.round(flags.rate * flags.seconds);
+let total = Math.round(flags.rate * flags.seconds);
 const lines = flags.messages === "" ? [] : readFileSync(flags.messages, "utf8").split("\n", total);
+const madeUp = flags.madeUpFromMs > 0 ? generateMessages(madeUpOptions()) : undefined;
+// The first takes long, because all words and senders are made up before it: one is always ready.
+let nextMadeUp = madeUp?.next().value;
 const latenciesMs = new Float64Array(total);
 const latenessMs = new Float64Array(total);
 const statuses: Record<string, number> = {};
@@ -67,6 +79,9 @@ const connections = Array.from(
     }),
 );
 while (free.length < flags.connections) await sleep(10);
+process.once("SIGTERM", () => {
+  total = Math.min(total, due);
+});
 const startMs = performance.now();
 const dueMs = (index: number) => startMs + (1_000 * index) / flags.rate;
 while (due < total) {
@@ -97,20 +112,37 @@ function sendWhatIsDue(): void {
 }
 
 function request(index: number): string {
+  if (madeUp !== undefined) {
+    const body = JSON.stringify(nextMadeUp);
+    nextMadeUp = madeUp.next().value;
+    return post(sign(SECRET, body), body);
+  }
   const line = lines[index];
   if (line === undefined) return `GET ${flags.path} HTTP/1.1\r\nHost: bench\r\n\r\n`;
-  const body = line.slice(65);
-  const head = `POST ${flags.path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-Signature: ${line.slice(0, 64)}`;
-  return `${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  return post(line.slice(0, 64), line.slice(65));
+}
+
+function post(signature: string, body: string): string {
+  const head = `POST ${flags.path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-Signature: ${signature}`;
+  return `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
+function madeUpOptions(): GeneratorOptions {
+  const { madeUpFromMs, senders, seconds } = flags;
+  const spanMs = 1_000 * seconds;
+  return { seed: MADE_UP_SEED, count: total, senders, spanMs, nowMs: madeUpFromMs + spanMs };
 }
 
 function result() {
   // An answer that never came is as late as can be, not left out.
-  const sorted = latenciesMs.map((ms) => ms || Number.MAX_VALUE).sort();
+  const sorted = latenciesMs
+    .subarray(0, total)
+    .map((ms) => ms || Number.MAX_VALUE)
+    .sort();
   const at = (share: number) => percentile(sorted, share);
   return {
-    ...{ statuses, unanswered: total - answers },
+    ...{ sent: total, statuses, unanswered: total - answers },
     ...{ p50Ms: at(0.5), p90Ms: at(0.9), p99Ms: at(0.99), maxMs: at(1) },
-    sentLateP99Ms: percentile(latenessMs.sort(), 0.99),
+    sentLateP99Ms: percentile(latenessMs.subarray(0, total).sort(), 0.99),
   };
 }

@@ -11,11 +11,14 @@ const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 export const PYTHON = "/usr/bin/python3";
 const READY_MS_MAX = 20_000;
 const STOP_MS_MAX = 20_000;
+const POLL_MS = 10;
 
 /** A server under load, in a process of its own. */
 export interface Target extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
+  /** From the start of the process to its first good answer. */
+  readonly readyMs: number;
 }
 
 /** The whole service. `before` goes before the command (a tracer), `nodeFlags` before the script. */
@@ -28,11 +31,12 @@ export function startLyftr(
 ): Promise<Target> {
   build();
   const command = [...before, process.execPath, ...nodeFlags, join(PROJECT, "dist/main.js"), "serve"];
-  return start(command, (port) => ({
+  const env = (port: number) => ({
     HOST: "127.0.0.1",
     PORT: String(port),
     DATABASE_URL: `sqlite:///${databasePath}`,
-  }));
+  });
+  return start(command, env, "/health/ready");
 }
 
 let built = false;
@@ -59,9 +63,14 @@ export function startSeedApp(path: string, databasePath: string): Promise<Target
 
 type Command = readonly string[] | ((port: number) => readonly string[]);
 
-async function start(command: Command, env: (port: number) => Record<string, string>): Promise<Target> {
+async function start(
+  command: Command,
+  env: (port: number) => Record<string, string>,
+  readyPath = "/health/live",
+): Promise<Target> {
   const port = await freePort();
   const [program = "", ...args] = typeof command === "function" ? command(port) : command;
+  const startMs = performance.now();
   const child = spawn(program, args, {
     env: { PATH: process.env.PATH ?? "", WEBHOOK_SECRET: SECRET, ...env(port) },
     stdio: ["ignore", "pipe", "pipe"],
@@ -71,27 +80,27 @@ async function start(command: Command, env: (port: number) => Record<string, str
   let complaints = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (complaints = (complaints + text).slice(-4_000)));
   const url = `http://127.0.0.1:${port}`;
-  const target = { url, pid: child.pid ?? 0, [Symbol.asyncDispose]: () => stop(child) };
   try {
-    await untilLive(url, child);
-    return target;
+    await untilAnswered(url + readyPath, child);
+    const readyMs = performance.now() - startMs;
+    return { url, readyMs, pid: child.pid ?? 0, [Symbol.asyncDispose]: () => stop(child) };
   } catch (error) {
     await stop(child);
     throw new Error(`${program} ${args.join(" ")} did not start\n${complaints}`, { cause: error });
   }
 }
 
-async function untilLive(url: string, child: ChildProcess): Promise<void> {
+async function untilAnswered(url: string, child: ChildProcess): Promise<void> {
   const deadline = performance.now() + READY_MS_MAX;
   while (child.exitCode === null && performance.now() < deadline) {
-    const live = await fetch(`${url}/health/live`).then(
+    const answered = await fetch(url).then(
       ({ ok }) => ok,
       () => false,
     );
-    if (live) return;
-    await sleep(50);
+    if (answered) return;
+    await sleep(POLL_MS);
   }
-  throw new Error("no answer from /health/live");
+  throw new Error(`no good answer from ${url}`);
 }
 
 async function stop(child: ChildProcess): Promise<void> {

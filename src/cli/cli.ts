@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   send: async () => (await import("./send.ts")).sendCommand,
   import: async () => (await import("./import.ts")).importCommand,
   backup: async () => (await import("./backup.ts")).backupCommand,
+  verify: async () => (await import("./verify.ts")).verifyCommand,
   migrate: async () => (await import("./migrate.ts")).migrateCommand,
   "check-config": async () => (await import("./check-config.ts")).checkConfigCommand,
   healthcheck: async () => (await import("./healthcheck.ts")).healthcheckCommand,

@@ -2,7 +2,6 @@ import { Command } from "commander";
 import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import type { NewMessage } from "../domain/message.ts";
-import { instantOf } from "../domain/timestamp.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
@@ -102,12 +101,8 @@ async function placeToStart(store: Store, progress: ImportProgress): Promise<Imp
   return state;
 }
 
-async function knows(store: Store, { from, ts, messageId }: NewMessage): Promise<boolean> {
-  const instant = instantOf(ts);
-  // The empty source stands right before any other.
-  const after = { instant, messageId, source: "" };
-  const page = await store.findMessages({ filter: { from, since: instant }, limit: 1, offset: 0, after });
-  return page.messages[0]?.messageId === messageId;
+async function knows(store: Store, { messageId, source }: NewMessage): Promise<boolean> {
+  return (await store.findMessage(messageId, source)) !== undefined;
 }
 
 function summary({ imported, duplicates, conflicts, invalid }: ImportState): string {

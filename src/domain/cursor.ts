@@ -1,33 +1,56 @@
 import { createHash } from "node:crypto";
 import type { MessageId } from "./message.ts";
-import type { MessageFilter, Position } from "./message-filter.ts";
+import type { MessageList, Place } from "./message-filter.ts";
 import type { Instant } from "./timestamp.ts";
 
 const CHECKSUM_BYTES = 9;
+const SENDERS = "senders";
 
 /**
- * An opaque place to go on from. It carries a checksum over itself and its filters, so that a typo, a cut or other filters are noticed.
+ * An opaque place to go on from. It carries a checksum over itself and its list, so that a typo, a cut or other filters are noticed.
  * It is not a secret: whoever forges one reads only what a plain list would show them.
  */
-export function encodeCursor(position: Position, filter: MessageFilter): string {
-  const place = Buffer.from(JSON.stringify([position.instant, position.messageId, position.source]));
-  return Buffer.concat([checksum(place, filter), place]).toString("base64url");
+export function encodeCursor({ position, side }: Place, list: MessageList): string {
+  const parts = [position.instant, position.messageId, position.source, ...(side === "before" ? [side] : [])];
+  return sealed(parts, nameOf(list));
 }
 
-/** The place, or undefined when the text was altered or belongs to other filters. */
-export function decodeCursor(text: string, filter: MessageFilter): Position | undefined {
+/** The place, or undefined when the text was altered or belongs to another list. */
+export function decodeCursor(text: string, list: MessageList): Place | undefined {
+  const [instant, messageId, source, side = "after"] = opened(text, nameOf(list));
+  if (instant === undefined || messageId === undefined || source === undefined) return undefined;
+  if (side !== "after" && side !== "before") return undefined;
+  return { position: { instant: instant as Instant, messageId: messageId as MessageId, source }, side };
+}
+
+/** The place behind a sender in the list of all of them. */
+export function encodeSenderCursor(from: string): string {
+  return sealed([from], SENDERS);
+}
+
+/** The sender, or undefined when the text was altered or belongs to another list. */
+export function decodeSenderCursor(text: string): string | undefined {
+  return opened(text, SENDERS)[0];
+}
+
+/** Tells a list from every other. */
+function nameOf({ filter, order }: MessageList): string {
+  const { from, to, source, since, until, q } = filter;
+  return JSON.stringify([from, to, source, since, until, q, order].map((part) => part ?? null));
+}
+
+function sealed(parts: readonly string[], list: string): string {
+  const place = Buffer.from(JSON.stringify(parts));
+  return Buffer.concat([checksum(place, list), place]).toString("base64url");
+}
+
+/** What was sealed for this list; nothing when it was altered. The checksum keeps no forger out, so what is inside is any other input. */
+function opened(text: string, list: string): readonly string[] {
   const bytes = Buffer.from(text, "base64url");
   // Base64 has several spellings of the same bytes; only the one we gave out counts.
-  if (bytes.toString("base64url") !== text) return undefined;
+  if (bytes.toString("base64url") !== text) return [];
   const place = bytes.subarray(CHECKSUM_BYTES);
-  if (!checksum(place, filter).equals(bytes.subarray(0, CHECKSUM_BYTES))) return undefined;
-  const [instant, messageId, source] = parts(place);
-  if (instant === undefined || messageId === undefined || source === undefined) return undefined;
-  return { instant: instant as Instant, messageId: messageId as MessageId, source };
-}
-
-/** The checksum keeps no forger out, so what is inside is looked at as any other input. */
-function parts(place: Buffer): readonly string[] {
+  if (!checksum(place, list).equals(bytes.subarray(0, CHECKSUM_BYTES))) return [];
   try {
     const value: unknown = JSON.parse(place.toString());
     return Array.isArray(value) && value.every((part) => typeof part === "string") ? value : [];
@@ -36,7 +59,6 @@ function parts(place: Buffer): readonly string[] {
   }
 }
 
-function checksum(place: Buffer, filter: MessageFilter): Buffer {
-  const filters = JSON.stringify([filter.from ?? null, filter.since ?? null, filter.q ?? null]);
-  return createHash("sha256").update(filters).update("\0").update(place).digest().subarray(0, CHECKSUM_BYTES);
+function checksum(place: Buffer, list: string): Buffer {
+  return createHash("sha256").update(list).update("\0").update(place).digest().subarray(0, CHECKSUM_BYTES);
 }

@@ -8,6 +8,16 @@ export class StoreUnavailable extends Error {
   override readonly name: string = "StoreUnavailable";
 }
 
+/** A read would take longer than any one may. The same question, narrowed, can be answered. */
+export class TooBroad extends Error {
+  override readonly name = "TooBroad";
+}
+
+/** Whoever asked has gone away, so nobody is owed an answer. */
+export class Abandoned extends Error {
+  override readonly name = "Abandoned";
+}
+
 /** The database can no longer be trusted (I/O error, corruption, dead writer). The process has to end: a failed fsync may not be retried. */
 export class StoreBroken extends StoreUnavailable {
   override readonly name = "StoreBroken";

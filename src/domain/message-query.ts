@@ -1,20 +1,21 @@
 import { decodeCursor } from "./cursor.ts";
-import { type Issue, shownInput } from "./issue.ts";
-import type { MessageFilter, Position } from "./message-filter.ts";
-import { type Instant, parseInstant } from "./timestamp.ts";
+import type { Issue } from "./issue.ts";
+import type { MessageList, Place } from "./message-filter.ts";
+import { integer, moment, msisdn, oneOf, optional, type Parameters } from "./parameters.ts";
 
 export const LIMIT_MAX = 100;
 export const LIMIT_DEFAULT = 50;
 export const SEARCH_CODE_POINTS_MAX = 256;
 
-export interface MessageQuery {
-  readonly filter: MessageFilter;
-  /** 1 to 100. */
+export interface MessageQuery extends MessageList {
+  /** 1 to {@link LIMIT_MAX} for people; an export asks for more at a time. */
   readonly limit: number;
-  /** 0 to 2^53 - 1; 0 when `after` is given. */
+  /** 0 to 2^53 - 1; 0 when `place` is given. */
   readonly offset: number;
-  /** Start behind this one. */
-  readonly after?: Position;
+  /** Where the page starts, or ends when its side is `before`. */
+  readonly place?: Place;
+  /** `none` leaves the total out, and may give a page shorter than `limit` that goes on all the same. */
+  readonly count: "exact" | "none";
 }
 
 export type ParsedQuery =
@@ -22,61 +23,43 @@ export type ParsedQuery =
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] }
   | { readonly ok: false; readonly reason: "invalid_cursor" };
 
-/** Makes a query of decoded parameters, or says everything that is wrong with them. An empty value is no value; unknown names are ignored. */
-export function parseMessageQuery(parameters: Readonly<Record<string, string>>): ParsedQuery {
+export type ParsedList =
+  | { readonly ok: true; readonly list: MessageList }
+  | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
+
+/** Makes a query of parameters, or says everything that is wrong with them. */
+export function parseMessageQuery(parameters: Parameters): ParsedQuery {
   const issues: Issue[] = [];
   const limit = integer(parameters, "limit", [1, LIMIT_MAX], LIMIT_DEFAULT, issues);
   const offset = integer(parameters, "offset", [0, Number.MAX_SAFE_INTEGER], 0, issues);
+  const list = messageList(parameters, issues);
+  const count = oneOf(parameters, "count", ["exact", "none"], issues);
+  if (issues.length > 0) return { ok: false, reason: "issues", issues };
+  const query = { ...list, limit, offset, count };
+  if (!parameters.cursor) return { ok: true, query };
+  const place = decodeCursor(parameters.cursor, list);
+  return place === undefined
+    ? { ok: false, reason: "invalid_cursor" }
+    : { ok: true, query: { ...query, offset: 0, place } };
+}
+
+/** The filters and the order alone, for a list that is read from end to end. */
+export function parseMessageList(parameters: Parameters): ParsedList {
+  const issues: Issue[] = [];
+  const list = messageList(parameters, issues);
+  return issues.length > 0 ? { ok: false, reason: "issues", issues } : { ok: true, list };
+}
+
+function messageList(parameters: Parameters, issues: Issue[]): MessageList {
   const filter = {
-    ...optional("from", sender(parameters.from)),
-    ...optional("since", since(parameters.since, issues)),
+    ...optional("from", msisdn(parameters.from)),
+    ...optional("to", msisdn(parameters.to)),
+    ...optional("source", parameters.source?.trim() || undefined),
+    ...optional("since", moment(parameters, "since", issues)),
+    ...optional("until", moment(parameters, "until", issues)),
     ...optional("q", search(parameters.q, issues)),
   };
-  if (issues.length > 0) return { ok: false, reason: "issues", issues };
-  if (!parameters.cursor) return { ok: true, query: { filter, limit, offset } };
-  const after = decodeCursor(parameters.cursor, filter);
-  return after === undefined
-    ? { ok: false, reason: "invalid_cursor" }
-    : { ok: true, query: { filter, limit, offset: 0, after } };
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
-}
-
-const INTEGER = /^[+-]?[0-9]+(\.0*)?([eE]\+?[0-9]+)?$/;
-
-/** Numbers out of range are moved to its nearest end; what is no integer is an issue. */
-function integer(
-  parameters: Readonly<Record<string, string>>,
-  name: string,
-  [min, max]: readonly [number, number],
-  fallback: number,
-  issues: Issue[],
-): number {
-  const text = parameters[name]?.trim();
-  if (!text) return fallback;
-  if (INTEGER.test(text)) return Math.min(Math.max(Number(text), min), max);
-  const msg = "Input should be a valid integer, unable to parse string as an integer";
-  issues.push({ type: "int_parsing", loc: ["query", name], msg, ...shownInput(text) });
-  return fallback;
-}
-
-/** People paste `?from=+9198…` unescaped and a form decoder turns `+` into a space: digits alone get their `+` back. */
-function sender(value: string | undefined): string | undefined {
-  const text = value?.trim();
-  if (!text) return undefined;
-  return /^[0-9]+$/.test(text) ? `+${text}` : text;
-}
-
-function since(value: string | undefined, issues: Issue[]): Instant | undefined {
-  if (!value) return undefined;
-  const instant = parseInstant(value);
-  if (instant === undefined) {
-    const msg = "Input should be a valid datetime: 2025-01-15T10:00:00Z, with +00:00 instead of Z, or a date";
-    issues.push({ type: "datetime_from_date_parsing", loc: ["query", "since"], msg, ...shownInput(value) });
-  }
-  return instant;
+  return { filter, order: oneOf(parameters, "order", ["asc", "desc"], issues) };
 }
 
 function search(value: string | undefined, issues: Issue[]): string | undefined {

@@ -45,6 +45,7 @@ export function requestId(given: string | string[] | undefined, newId: () => str
 export class Access {
   readonly #options: AccessOptions;
   readonly #methods = new Map<string, readonly string[]>();
+  readonly #parametric: string[] = [];
   readonly #inFlight = new Set<FastifyReply>();
   readonly #latest = new WeakMap<Socket, FastifyReply>();
   readonly #brokenOff = new WeakMap<FastifyReply, number>();
@@ -57,7 +58,8 @@ export class Access {
 
   install(server: FastifyInstance): void {
     server.addHook("onRoute", ({ url, method }) => {
-      this.#methods.set(url, [...this.methodsOf(url), ...[method].flat()]);
+      if (url.includes("/:") && !this.#methods.has(url)) this.#parametric.push(url);
+      this.#methods.set(url, [...(this.#methods.get(url) ?? []), ...[method].flat()]);
     });
     server.decorateRequest("startedMs", 0);
     server.decorateRequest("logged", null as never);
@@ -70,7 +72,7 @@ export class Access {
 
   /** The methods a path answers to; none when there is no such route. */
   methodsOf(path: string): readonly string[] {
-    return this.#methods.get(path) ?? [];
+    return this.#methods.get(this.#templateOf(path) ?? path) ?? [];
   }
 
   /** Opens the account of a request. It is closed once, when its answer is out or its connection gone. */
@@ -96,6 +98,11 @@ export class Access {
     this.#draining = true;
     for (const reply of this.#inFlight) closeAfter(reply);
     if (this.#inFlight.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  /** Breaks off the answers that have begun: a connection that merely closes ends an answer to HTTP/1.0 as if it were the whole. */
+  breakOff(): void {
+    for (const { raw } of this.#inFlight) if (raw.headersSent) raw.socket?.resetAndDestroy();
   }
 
   draining(): boolean {
@@ -124,7 +131,7 @@ export class Access {
     const status = reply.raw.writableFinished ? reply.raw.statusCode : broken;
     // A getter that makes an object each time.
     const { url, config } = request.routeOptions;
-    const path = url ?? (this.methodsOf(pathOf(request)).length > 0 ? pathOf(request) : UNMATCHED);
+    const path = url ?? this.#templateOf(pathOf(request)) ?? UNMATCHED;
     const latencyMs = this.#options.clock.monotonic() - request.startedMs;
     this.#count(METHODS.has(request.method) ? request.method : "OTHER", path, status);
     this.#options.metrics.requestLatency.observe({ path }, latencyMs);
@@ -139,6 +146,12 @@ export class Access {
     });
   }
 
+  /** The route a path belongs to, whatever the method; undefined when there is none. */
+  #templateOf(path: string): string | undefined {
+    if (this.#methods.has(path)) return path;
+    return this.#parametric.find((template) => fits(path, template));
+  }
+
   #count(method: string, path: string, status: number): void {
     this.#options.metrics.httpRequests.inc({ method, path, status: String(status) });
   }
@@ -149,6 +162,16 @@ export class Access {
     else if (status >= 400) log.warn(line);
     else log.info(line);
   }
+}
+
+/** Whether a path has the parts of a template, `:name` standing for any part but an empty one. */
+function fits(path: string, template: string): boolean {
+  const parts = path.split("/");
+  const wanted = template.split("/");
+  return (
+    parts.length === wanted.length &&
+    wanted.every((part, at) => (part.startsWith(":") ? parts[at] !== "" : parts[at] === part))
+  );
 }
 
 function closeAfter(reply: FastifyReply): void {

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { Overloaded, StoreUnavailable } from "../domain/errors.ts";
-import { sendProblem } from "./problem.ts";
+import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../domain/errors.ts";
+import { type Problem, sendProblem } from "./problem.ts";
 
 const RETRY_AFTER = { "retry-after": "1" };
 const CLOSE = { connection: "close" };
@@ -8,20 +8,29 @@ const FRAMES_MAX = 5;
 
 /** Whatever was thrown on the way becomes an answer here, and only here. */
 export function answerFailure(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  // Nobody is left to be answered; access.ts has told it as what it is.
+  if (error instanceof Abandoned && reply.raw.destroyed) return reply.hijack();
+  return sendProblem(request, reply, problemOf(error, request));
+}
+
+/** What a failure is to the client. Whatever an operator needs besides goes into the request's log line. */
+export function problemOf(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Overloaded || error instanceof StoreUnavailable) {
     request.logged = { ...request.logged, error: error.message };
     const detail = error instanceof Overloaded ? error.message : "database unavailable";
-    return sendProblem(request, reply, { status: 503, detail, headers: RETRY_AFTER });
+    return { status: 503, detail, headers: RETRY_AFTER };
   }
-  if (error.statusCode === 413) {
-    return sendProblem(request, reply, { status: 413, detail: "payload too large", headers: CLOSE });
+  if (error instanceof TooBroad) {
+    const issues = [{ type: "too_broad", loc: ["query"], msg: error.message }];
+    return { status: 422, detail: "validation error", issues };
   }
+  if (error.statusCode === 413) return { status: 413, detail: "payload too large", headers: CLOSE };
   if (error.statusCode !== undefined && error.statusCode < 500) {
-    return sendProblem(request, reply, { status: 400, detail: "Bad Request", headers: CLOSE });
+    return { status: 400, detail: "Bad Request", headers: CLOSE };
   }
   // Not its message: an engine may quote the row in it.
   request.logged = { ...request.logged, error: error.name, frames: framesOf(error) };
-  return sendProblem(request, reply, { status: 500, detail: "internal server error" });
+  return { status: 500, detail: "internal server error" };
 }
 
 function framesOf(error: Error): readonly string[] {

@@ -20,6 +20,20 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
   return rfc9457 ? sendJsonText(reply, rfc9457Body(problem), PROBLEM_JSON) : sendJsonText(reply, plainBody(problem));
 }
 
+/** What a parser found wrong with the parameters of a URL. */
+export type InvalidQuery =
+  | { readonly reason: "issues"; readonly issues: readonly Issue[] }
+  | { readonly reason: "invalid_cursor" };
+
+export function sendInvalidQuery(request: FastifyRequest, reply: FastifyReply, invalid: InvalidQuery): FastifyReply {
+  switch (invalid.reason) {
+    case "invalid_cursor":
+      return sendProblem(request, reply, { status: 400, detail: "invalid cursor" });
+    case "issues":
+      return sendProblem(request, reply, { status: 422, detail: "validation error", issues: invalid.issues });
+  }
+}
+
 /** The FastAPI shape, compact. */
 export function plainBody({ detail, issues }: Problem): string {
   return JSON.stringify({ detail: issues ?? detail });

@@ -12,10 +12,14 @@ import { localUrl } from "./local-url.ts";
 import { refuseConnect, refuseNotHttp } from "./not-http.ts";
 import { sendProblem } from "./problem.ts";
 import { docsRoutes } from "./routes/docs.ts";
+import { exportRoute } from "./routes/export.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { messageRoute } from "./routes/message.ts";
 import { messagesRoute } from "./routes/messages.ts";
 import { metricsRoute } from "./routes/metrics.ts";
+import { sendersRoute } from "./routes/senders.ts";
 import { statsRoute } from "./routes/stats.ts";
+import { timelineRoute } from "./routes/timeline.ts";
 import { webhookRoute } from "./routes/webhook.ts";
 
 // Node's own defaults leave a slow socket open for minutes.
@@ -25,6 +29,8 @@ const TIMEOUTS_CHECKED_EVERY_MS = 1_000;
 const KEEP_ALIVE_MS = 72_000;
 // Under a steady stream of requests there is never a moment without one: after this time the port closes all the same.
 const READINESS_HEARD_MS = 2_000;
+// The id of a message has at most 1024 bytes, each of which may be escaped.
+const PATH_PART_CHARACTERS_MAX = 3 * 1_024;
 
 export interface ServerOptions extends IngestOptions {
   readonly host: string;
@@ -75,6 +81,7 @@ export class Server {
         requireHostHeader: false,
       },
       routerOptions: {
+        maxParamLength: PATH_PART_CHARACTERS_MAX,
         querystringParser: (text) => (text === "" ? {} : Object.fromEntries(new URLSearchParams(text))),
       },
       clientErrorHandler: (error, socket) => refuseNotHttp(this.#access, error, socket),
@@ -114,6 +121,7 @@ export class Server {
     await within(this.#clock, Math.min(ms, READINESS_HEARD_MS), this.#access.drain());
     const closed = this.#http.close().then(() => undefined);
     await within(this.#clock, deadline - this.#clock.monotonic(), closed);
+    this.#access.breakOff();
     this.#http.server.closeAllConnections();
     await closed;
   }
@@ -133,14 +141,19 @@ export class Server {
     await docsRoutes(http, options);
     webhookRoute(http, options);
     messagesRoute(http, options);
+    messageRoute(http, options);
+    exportRoute(http, { ...options, brokenOff: (reply, status) => this.#access.brokenOff(reply, status) });
     statsRoute(http, options);
+    timelineRoute(http, options);
+    sendersRoute(http, options);
     healthRoutes(http, { ...options, draining: () => this.#access.draining() });
     metricsRoute(http, options);
   }
 
   #notFound(request: FastifyRequest, reply: FastifyReply): void {
     const methods = this.#access.methodsOf(pathOf(request));
-    if (methods.length === 0) {
+    // The method fits, but the path is one the router could not take: a broken escape, or too long a part.
+    if (methods.length === 0 || methods.includes(request.method)) {
       sendProblem(request, reply, { status: 404, detail: "Not Found" });
     } else {
       const allow = [...new Set(methods)].sort().join(", ");

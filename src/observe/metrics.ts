@@ -23,6 +23,8 @@ export interface MetricSources {
   readonly queueRows: () => number;
   readonly queueBytes: () => number;
   readonly databaseBytes: () => Promise<number>;
+  readonly backlogRows: () => number;
+  readonly queuedReads: () => number;
   readonly logLinesDropped: () => number;
 }
 
@@ -110,6 +112,8 @@ export function createMetrics(build: { version: string; node: string }) {
       gauge("commit_queue_rows", "Messages waiting to be committed.", sources.queueRows);
       gauge("commit_queue_bytes", "Bytes of the messages waiting to be committed.", sources.queueBytes);
       gauge("database_size_bytes", "Bytes of the database on disk, write-ahead log included.", sources.databaseBytes);
+      gauge("read_index_backlog_rows", "Stored messages that are not in the read index yet.", sources.backlogRows);
+      gauge("read_queue_requests", "Reads that wait for a database thread.", sources.queuedReads);
       new Counter({
         name: "log_lines_dropped_total",
         help: "Log lines nobody took.",

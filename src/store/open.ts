@@ -8,9 +8,9 @@ export function sqlitePath(databaseUrl: string): string | undefined {
   return path === ":memory:" ? undefined : path;
 }
 
-/** Opens the store a `DATABASE_URL` names. Rejects with `StoreRefused` when it must not be used. */
-export async function openStore(databaseUrl: string): Promise<Store> {
+/** Opens the store a `DATABASE_URL` names; `progress` is told how a long upgrade goes. Rejects with `StoreRefused` when it must not be used. */
+export async function openStore(databaseUrl: string, progress?: (text: string) => void): Promise<Store> {
   const path = sqlitePath(databaseUrl);
   if (path === undefined) throw new StoreRefused("only sqlite:/// URLs are supported");
-  return SqliteStore.open(path);
+  return SqliteStore.open(path, progress);
 }

@@ -1,6 +1,8 @@
 import type { StoreBroken } from "../domain/errors.ts";
 import type { NewMessage } from "../domain/message.ts";
+import type { Place } from "../domain/message-filter.ts";
 import type { MessageQuery } from "../domain/message-query.ts";
+import type { Instant } from "../domain/timestamp.ts";
 
 /** What became of one message: `conflict` is a duplicate whose content differs from the row that is kept. */
 export type InsertOutcome = "created" | "duplicate" | "conflict";
@@ -18,10 +20,56 @@ export interface StoredMessage {
 
 export interface MessagePage {
   readonly messages: readonly StoredMessage[];
-  /** Rows of the filter before limit and offset, counted in the same snapshot as the page. */
+  /** Rows of the filter before limit and offset, counted in the same snapshot as the page; null when it was not asked for. */
+  readonly total: number | null;
+  /** Where the page behind this one starts; null at the end of the list. */
+  readonly next: Place | null;
+  /** Where the page before this one ends; null at the beginning of the list. */
+  readonly previous: Place | null;
+}
+
+/** Somebody who writes. */
+export interface Sender {
+  readonly from: string;
+  readonly count: number;
+  readonly firstTs: string;
+  readonly lastTs: string;
+}
+
+export interface SenderQuery {
+  readonly limit: number;
+  readonly offset: number;
+  /** Start behind this sender. */
+  readonly after?: string;
+}
+
+export interface SenderPage {
+  /** In the order of their number, by bytes. */
+  readonly senders: readonly Sender[];
   readonly total: number;
-  /** Whether anything follows the last message of the page. */
+  /** Whether anybody follows the last one. */
   readonly more: boolean;
+}
+
+/** How many characters of an instant name its bucket: `2025-01-15T10:05`, `2025-01-15T10`, `2025-01-15`. */
+export const BUCKETS = { minute: 16, hour: 13, day: 10 } as const;
+export type Bucket = keyof typeof BUCKETS;
+
+export interface TimelineQuery {
+  readonly bucket: Bucket;
+  readonly from?: string;
+  /** Inclusive. */
+  readonly since?: Instant;
+  /** Exclusive. */
+  readonly until?: Instant;
+  /** More than so many buckets are refused with `TooBroad`. */
+  readonly bucketsMax: number;
+}
+
+export interface TimelineBucket {
+  /** The beginning of the bucket, cut to its unit: see {@link BUCKETS}. */
+  readonly start: string;
+  readonly count: number;
 }
 
 export interface MessageStats {
@@ -33,11 +81,17 @@ export interface MessageStats {
   readonly lastTs: string | null;
 }
 
+export interface ReadOptions {
+  /** Aborted when nobody waits for the answer any more: the read is dropped from the queue, or stopped, and rejects with `Abandoned`. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Where messages are kept. Every method is one transaction.
  *
  * Rejections: `Overloaded` when nothing was tried, `StoreUnavailable` when the database refuses for now (whatever was asked may or
- * may not have happened), `StoreBroken` when it must not be used again; anything else is a fault of the call itself.
+ * may not have happened), `StoreBroken` when it must not be used again, `TooBroad` when a read would take too long, `Abandoned` when
+ * its signal was aborted; anything else is a fault of the call itself.
  */
 export interface Store {
   /** Resolves when the database must not be used any more, by this process at least. */
@@ -49,9 +103,18 @@ export interface Store {
    * Of equal keys, in the table or in one call, the first wins. One bad row rejects the whole call and nothing of it is stored.
    */
   insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]>;
-  /** A page in the order of instant, id by bytes, source. */
-  findMessages(query: MessageQuery): Promise<MessagePage>;
+  /** A page in the order of instant, id by bytes, source; or in the reverse. */
+  findMessages(query: MessageQuery, options?: ReadOptions): Promise<MessagePage>;
+  /** The message of an id; of several sources the first by bytes, unless one is named. */
+  findMessage(messageId: string, source?: string): Promise<StoredMessage | undefined>;
   stats(): Promise<MessageStats>;
+  /** Messages per span of time, in order, empty spans left out, as are messages whose timestamp is none. */
+  timeline(query: TimelineQuery, options?: ReadOptions): Promise<readonly TimelineBucket[]>;
+  findSenders(query: SenderQuery): Promise<SenderPage>;
+  /** Messages that are stored but not yet in the rollups and the search index; every read looks through them. */
+  backlogRows(): number;
+  /** Reads that wait for a thread. */
+  queuedReads(): number;
   /** Resolves when the database and its schema really answer. */
   ping(): Promise<void>;
   /** Bytes on disk, write-ahead log included. */

@@ -1,8 +1,12 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { after, test } from "node:test";
 import { assert, asyncProperty, string } from "fast-check";
-import { json, listMessages, seen } from "../support/client.ts";
+import { json, listMessages, type MessagePage, seen } from "../support/client.ts";
 import { body, post, startService } from "../support/service.ts";
+
+interface Page extends MessagePage {
+  readonly prev_cursor: string | null;
+}
 
 const INVALID = json(400, { detail: "invalid cursor" });
 const FILTERS = "from=%2B919876543210&since=2025-01-01&q=hel";
@@ -46,6 +50,91 @@ test("following the cursors lists everything once, in order, with the same total
   }
 });
 
+const EVERY_FILTER = `${FILTERS}&to=14155550100&source=native&until=2026-01-01`;
+
+test("walking to the end and back with prev_cursor gives the same pages, in both orders", async () => {
+  for (const filters of ["", `&${FILTERS}`, `&${EVERY_FILTER}`, "&count=none"]) {
+    for (const order of ["asc", "desc"]) {
+      for (const limit of [1, 2, 3, 4, 8, 9, 10]) {
+        const at = `${filters} ${order} ${limit}`;
+        const read = async (cursor: string | null) =>
+          (await listMessages(
+            service,
+            `?limit=${limit}&order=${order}${filters}&cursor=${encodeURIComponent(cursor ?? "")}`,
+          )) as Page;
+        const forwards = [await read(null)];
+        for (let next = forwards[0]?.next_cursor; next; next = forwards.at(-1)?.next_cursor) {
+          forwards.push(await read(next));
+          ok(forwards.length <= 9, at);
+        }
+        equal(forwards.flatMap(({ data }) => data).length, 9, at);
+        equal(forwards[0]?.prev_cursor, null, at);
+        const backwards = [forwards.at(-1) as Page];
+        for (let previous = backwards[0]?.prev_cursor; previous; previous = backwards[0]?.prev_cursor) {
+          backwards.unshift(await read(previous));
+          ok(backwards.length <= 9, at);
+        }
+        deepEqual(
+          backwards.map(({ data }) => data),
+          forwards.map(({ data }) => data),
+          at,
+        );
+        // And forwards again from a page that was come to backwards.
+        const again = backwards[0]?.next_cursor;
+        if (again) deepEqual((await read(again)).data, forwards[1]?.data, at);
+      }
+    }
+  }
+});
+
+test("from a page by offset, both cursors lead to its neighbours", async () => {
+  const whole = await listMessages(service, "?limit=100");
+  const page = (await listMessages(service, "?limit=3&offset=4")) as Page;
+  const follow = async (cursor: string | null | undefined) =>
+    (await listMessages(service, `?limit=3&cursor=${encodeURIComponent(cursor ?? "")}`)).data;
+  deepEqual(await follow(page.next_cursor), whole.data.slice(7, 9));
+  deepEqual(await follow(page.prev_cursor), whole.data.slice(1, 4));
+});
+
+test("a page by cursor says offset 0, whatever offset was given", async () => {
+  const page = await listMessages(service, `?limit=2&offset=5&cursor=${await firstCursor("")}`);
+  const whole = await listMessages(service, "?limit=100");
+  deepEqual([page.offset, page.data], [0, whole.data.slice(2, 4)]);
+});
+
+test("a cursor holds its place while messages arrive on both sides of it", async () => {
+  await using own = await startService();
+  const add = async (id: string, second: number) =>
+    equal((await post(own.url, body({ message_id: id, ts: `2025-01-15T10:00:0${second}Z` }))).status, 200);
+  for (const second of [2, 4, 6]) await add(`at ${second}`, second);
+  const page = (await listMessages(own, "?limit=1&offset=1")) as Page;
+  for (const second of [1, 3, 5, 7]) await add(`at ${second}`, second);
+  const ids = async (cursor: string | null | undefined) =>
+    (await listMessages(own, `?cursor=${cursor}`)).data.map(({ message_id }) => message_id);
+  deepEqual(await ids(page.next_cursor), ["at 5", "at 6", "at 7"]);
+  deepEqual(await ids(page.prev_cursor), ["at 1", "at 2", "at 3"]);
+});
+
+test("a cursor of another order is refused, forwards and backwards", async () => {
+  for (const [order, other] of [
+    ["asc", "desc"],
+    ["desc", "asc"],
+  ]) {
+    const page = (await listMessages(service, `?limit=2&offset=2&order=${order}`)) as Page;
+    for (const cursor of [page.next_cursor, page.prev_cursor]) {
+      ok(typeof cursor === "string");
+      deepEqual(await withCursor(cursor, `limit=2&order=${other}`), INVALID);
+      equal((await withCursor(cursor, `limit=2&order=${order}`)).status, 200);
+    }
+  }
+});
+
+test("a cursor goes with any count", async () => {
+  const cursor = await firstCursor("");
+  for (const count of ["", "exact", "none"])
+    equal((await withCursor(cursor, `limit=2&count=${count}`)).status, 200, count);
+});
+
 test("the limit may change from page to page", async () => {
   const whole = await listMessages(service, "?limit=100");
   const page = await listMessages(service, `?limit=5&cursor=${encodeURIComponent(await firstCursor(""))}`);
@@ -57,8 +146,11 @@ test("a cursor needs no escaping in a URL", async () => {
 });
 
 test("a cursor altered in any one character is refused", async () => {
-  for (const query of ["", FILTERS]) {
-    const cursor = await firstCursor(query);
+  for (const [query, cursor] of [
+    ["", await firstCursor("")],
+    [FILTERS, await firstCursor(FILTERS)],
+    ["", ((await listMessages(service, "?limit=2&offset=4")) as Page).prev_cursor ?? ""],
+  ] as const) {
     for (let at = 0; at < cursor.length; at += 1) {
       const old = cursor.charAt(at);
       const last = at >= cursor.length - 2 ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" : "";
@@ -83,9 +175,10 @@ test("a cursor that is cut or added to is refused", async () => {
 });
 
 test("a cursor used with other filters is refused", async () => {
+  const ADDED = ["to=%2B14155550100", "source=native", "until=2026-01-01", "order=desc", "until=2025-01-16"];
   const plain = await firstCursor("");
   const filtered = await firstCursor(FILTERS);
-  for (const query of ["from=%2B919876543210", "from=%2B1", "since=2025-01-01", "q=hel", FILTERS]) {
+  for (const query of ["from=%2B919876543210", "from=%2B1", "since=2025-01-01", "q=hel", FILTERS, ...ADDED]) {
     deepEqual(await withCursor(plain, `limit=2&${query}`), INVALID, query);
   }
   for (const query of [
@@ -98,6 +191,7 @@ test("a cursor used with other filters is refused", async () => {
     "from=%2B919876543210&since=2025-01-02&q=hel",
     "from=%2B919876543210&since=2025-01-01&q=hell",
     "from=%2B919876543210&since=2025-01-01&q=",
+    ...ADDED.map((added) => `${FILTERS}&${added}`),
   ]) {
     deepEqual(await withCursor(filtered, `limit=2&${query}`), INVALID, query);
   }

@@ -28,7 +28,11 @@ interface OpenApi {
 const ROUTES = [
   "POST /webhook",
   "GET /messages",
+  "GET /messages/{message_id}",
+  "GET /messages/export",
   "GET /stats",
+  "GET /stats/timeline",
+  "GET /senders",
   "GET /health/live",
   "GET /health/ready",
   "GET /metrics",
@@ -60,7 +64,7 @@ async function documented(method: string, path: string, answer: Promise<Response
   const schema = told.content?.[type]?.schema;
   ok(schema !== undefined, `${method} ${path} ${response.status} ${type} has a schema`);
   const validate = compiled(schema);
-  ok(validate(type.endsWith("json") ? JSON.parse(text) : text), `${text}: ${ajv.errorsText(validate.errors)}`);
+  ok(validate(/[/+]json$/.test(type) ? JSON.parse(text) : text), `${text}: ${ajv.errorsText(validate.errors)}`);
   return response.status;
 }
 
@@ -101,18 +105,28 @@ test("every route of the contract is in the document, and every operation of the
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   for (const route of ROUTES) ok(told.includes(route), route);
+  equal((await post(service.url, body())).status, 200);
   for (const route of told) {
     const [method = "", path = ""] = route.split(" ");
-    const response = await fetch(service.url + path, { method });
+    const response = await fetch(service.url + path.replace("{message_id}", "m1"), { method });
     ok(response.status !== 404 && response.status !== 405, `${route} ${response.status}`);
   }
 });
 
 test("parameters, tags and operation ids are told once and consistently", () => {
-  const names = operation("GET", "/messages")
-    .parameters?.filter((parameter) => parameter.in === "query")
-    .map(({ name }) => name);
-  deepEqual(new Set(names), new Set(["limit", "offset", "from", "since", "q", "cursor"]));
+  const filters = ["from", "to", "source", "since", "until", "q", "order"];
+  for (const [path, names] of [
+    ["/messages", ["limit", "offset", ...filters, "count", "cursor"]],
+    ["/messages/export", [...filters, "format"]],
+    ["/messages/{message_id}", ["message_id", "source"]],
+    ["/stats/timeline", ["bucket", "from", "since", "until"]],
+    ["/senders", ["limit", "offset", "cursor"]],
+  ] as const) {
+    const parameters = operation("GET", path).parameters ?? [];
+    deepEqual(new Set(parameters.map(({ name }) => name)), new Set<string>(names), path);
+    for (const { name, in: place } of parameters)
+      equal(place, name === "message_id" ? "path" : "query", `${path} ${name}`);
+  }
   const signature = operation("POST", "/webhook").parameters?.find(({ name }) => name.toLowerCase() === "x-signature");
   equal(signature?.in, "header");
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
@@ -149,19 +163,35 @@ test("every answer of the read routes to be had is as documented", async () => {
     [200, "/messages", "?q=nothing-like-it"],
     [400, "/messages", "?cursor=x"],
     [422, "/messages", "?limit=x&since=x"],
+    [200, "/messages", "?count=none&order=desc&limit=1"],
+    [422, "/messages", "?order=x&count=x&until=x"],
+    [200, "/messages/{message_id}", ""],
+    [404, "/messages/{message_id}", "?source=other"],
+    [200, "/messages/export", ""],
+    [200, "/messages/export", "?format=csv"],
+    [200, "/messages/export", "?q=nothing-like-it"],
+    [422, "/messages/export", "?format=xml&since=x"],
+    [200, "/stats/timeline", ""],
+    [200, "/stats/timeline", "?bucket=minute&from=1&since=2025-01-01&until=2026-01-01"],
+    [422, "/stats/timeline", "?bucket=week"],
+    [200, "/senders", ""],
+    [400, "/senders", "?cursor=x"],
+    [422, "/senders", "?limit=x"],
     [200, "/stats", ""],
     [200, "/health/live", ""],
     [200, "/health/ready", ""],
     [200, "/metrics", ""],
   ] as const) {
-    equal(await documented("GET", path, get(path + query)), status, path + query);
+    const answer = get(path.replace("{message_id}", "null") + query);
+    equal(await documented("GET", path, answer), status, path + query);
   }
 });
 
 test("the answers of an empty and of an unconfigured service are as documented", async () => {
   await using empty = await startService({ WEBHOOK_SECRET: "" });
   equal(await documented("GET", "/stats", fetch(`${empty.url}/stats`)), 200);
-  equal(await documented("GET", "/messages", fetch(`${empty.url}/messages`)), 200);
+  for (const path of ["/messages", "/messages/export", "/stats/timeline", "/senders"])
+    equal(await documented("GET", path, fetch(empty.url + path)), 200);
   equal(await documented("GET", "/health/ready", fetch(`${empty.url}/health/ready`)), 503);
   equal(await documented("POST", "/webhook", post(empty.url, body())), 401);
 });

@@ -80,6 +80,31 @@ const REQUESTS: readonly (readonly [
     { level: "WARNING", method: "GET", path: "/messages", status: 422 },
   ],
   [
+    "a message",
+    (url, headers) => fetch(`${url}/messages/new?source=native`, { headers }),
+    { level: "INFO", method: "GET", path: "/messages/new", status: 200 },
+  ],
+  [
+    "a message that is not there",
+    (url, headers) => fetch(`${url}/messages/nothing`, { headers }),
+    { level: "WARNING", method: "GET", path: "/messages/nothing", status: 404 },
+  ],
+  [
+    "an export",
+    (url, headers) => fetch(`${url}/messages/export?q=secret-query`, { headers }),
+    { level: "INFO", method: "GET", path: "/messages/export", status: 200 },
+  ],
+  [
+    "a timeline",
+    (url, headers) => fetch(`${url}/stats/timeline?from=919876543210`, { headers }),
+    { level: "INFO", method: "GET", path: "/stats/timeline", status: 200 },
+  ],
+  [
+    "the senders",
+    (url, headers) => fetch(`${url}/senders`, { headers }),
+    { level: "INFO", method: "GET", path: "/senders", status: 200 },
+  ],
+  [
     "an invalid cursor",
     (url, headers) => fetch(`${url}/messages?cursor=x`, { headers }),
     { level: "WARNING", method: "GET", path: "/messages", status: 400 },
@@ -332,6 +357,12 @@ test("no line, whatever became of its request, holds a number, a text, a secret,
     "/messages?limit=919876500001x",
     "/messages?since=private-words",
     "/messages?cursor=private-words",
+    "/messages?to=+919876500001&order=private-words",
+    "/messages/+919876500001?source=private-words",
+    "/messages/export?from=+919876500001&format=private-words",
+    "/messages/export?q=private-words",
+    "/stats/timeline?from=+919876500001&bucket=private-words",
+    "/senders?cursor=private-words",
     "/nowhere?private-words",
   ]) {
     await seen(fetch(own.url + path));

@@ -15,6 +15,7 @@ import {
 } from "fast-check";
 import { issuesOf, type ListedMessage, listMessages, type MessagePage, seen } from "../support/client.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
+import { startFilled } from "./filled-service.ts";
 
 /** What the older service's documentation shows, and what most tests below list. */
 const FOUR = [
@@ -55,6 +56,7 @@ test("a page is compact JSON with exactly the keys of the contract, in its order
       limit: 2,
       offset: 0,
       next_cursor: page.next_cursor,
+      prev_cursor: null,
     }),
   );
   ok(typeof page.next_cursor === "string" && page.next_cursor !== "");
@@ -448,10 +450,12 @@ test("a text of 4096 characters is searched to its end", async () => {
   equal((await listMessages(service, `?q=${encodeURIComponent("😀ж")}`)).total, 1);
 });
 
+const NAMES = ["limit", "offset", "from", "to", "source", "since", "until", "q", "order", "count", "cursor"];
+
 test("an empty value is no filter", async () => {
-  const page = await listMessages(four, "?limit=&offset=&from=&since=&q=&cursor=");
+  const page = await listMessages(four, `?${NAMES.map((name) => `${name}=`).join("&")}`);
   deepEqual([ids(page), page.total, page.limit, page.offset], [["m2", "m1", "m3", "m4"], 4, 50, 0]);
-  deepEqual(ids(await listMessages(four, "?limit&offset&from&since&q&cursor")), ["m2", "m1", "m3", "m4"]);
+  deepEqual(ids(await listMessages(four, `?${NAMES.join("&")}`)), ["m2", "m1", "m3", "m4"]);
 });
 
 test("of a repeated parameter the last wins", async () => {
@@ -488,11 +492,179 @@ test("unknown parameters are ignored, whatever they are called", async () => {
 });
 
 test("broken percent encoding never crashes a parameter", async () => {
-  for (const name of ["limit", "offset", "from", "since", "q", "cursor"]) {
+  for (const name of NAMES) {
     for (const value of ["%ff", "%", "%f", "%zz", "%c0%af", "%ed%a0%80", "%00", "%u0041", "a%ffb"]) {
       const { status, type } = await seen(fetch(`${four.url}/messages?${name}=${value}`));
       ok([200, 400, 422].includes(status), `${name}=${value} ${status}`);
       equal(type, "application/json");
+    }
+  }
+});
+
+for (const [given, expected] of [
+  ["2025-01-15T11:00:00Z", ["m2", "m1"]],
+  ["2025-01-15T11:00:00.000000001Z", ["m2", "m1", "m3"]],
+  ["2025-01-15T10:59:59.999999999Z", ["m2", "m1"]],
+  ["2025-01-15T10:00:00.0%2B00:00", ["m2"]],
+  ["2025-01-15T10:00:00+00:00", ["m2"]],
+  ["2025-01-15", []],
+  ["2025-01-16", ["m2", "m1", "m3", "m4"]],
+  ["", ["m2", "m1", "m3", "m4"]],
+] as const) {
+  test(`until=${given} lists ${expected.join(", ") || "nothing"}`, async () => {
+    const page = await listMessages(four, `?until=${given}`);
+    deepEqual([ids(page), page.total], [expected, expected.length]);
+  });
+}
+
+test("a span that ends before it begins holds nothing", async () => {
+  equal((await listMessages(four, "?since=2025-01-15T11:00:00Z&until=2025-01-15T10:00:00Z")).total, 0);
+  equal((await listMessages(four, "?since=2025-01-15T11:00:00Z&until=2025-01-15T11:00:00Z")).total, 0);
+});
+
+test("two spans that meet share no message and miss none", async () => {
+  const before = await listMessages(four, "?until=2025-01-15T10:00:00Z");
+  const after = await listMessages(four, "?since=2025-01-15T10:00:00Z");
+  deepEqual([...ids(before), ...ids(after)], ["m2", "m1", "m3", "m4"]);
+});
+
+test("to is the exact receiver, pasted or escaped, and source the exact source", async () => {
+  await using service = await startWith([
+    ...FOUR,
+    { message_id: "m5", from: "+1", to: "+2", ts: "2025-01-15T08:00:00Z", text: "to +2" },
+  ]);
+  for (const [query, expected] of [
+    ["to=%2B2", ["m5"]],
+    ["to=+2", ["m5"]],
+    ["to=2", ["m5"]],
+    ["to=%202%20", ["m5"]],
+    ["to=%2B1415555010", []],
+    ["to=14155550100", ["m2", "m1", "m3", "m4"]],
+    ["to=14155550100&from=1", ["m4"]],
+    ["to=2&from=919876543210", []],
+    ["source=native", ["m5", "m2", "m1", "m3", "m4"]],
+    ["source=%20native%20&to=2", ["m5"]],
+    ["source=NATIVE", []],
+    ["source=other", []],
+    ["source=nati", []],
+    ["source='", []],
+  ] as const) {
+    const page = await listMessages(service, `?${query}`);
+    deepEqual([ids(page), page.total], [expected, expected.length], query);
+  }
+});
+
+test("order=desc is the list from its end, with offset and filters too", async () => {
+  deepEqual(ids(await listMessages(four, "?order=desc")), ["m4", "m3", "m1", "m2"]);
+  deepEqual(ids(await listMessages(four, "?order=desc&limit=2&offset=1")), ["m3", "m1"]);
+  deepEqual(ids(await listMessages(four, "?order=desc&from=919876543210&until=2025-01-16")), ["m1", "m2"]);
+  deepEqual(ids(await listMessages(four, "?order=asc")), ids(await listMessages(four)));
+});
+
+test("count=none leaves the total out and nothing else", async () => {
+  for (const query of ["", "limit=2", "limit=2&offset=1&order=desc", "from=919876543210", "q=hello", "q=zzz"]) {
+    const exact = await listMessages(four, `?${query}&count=exact`);
+    deepEqual(await listMessages(four, `?${query}&count=none`), { ...exact, total: null }, query);
+    deepEqual(await listMessages(four, `?${query}`), exact, query);
+  }
+});
+
+for (const [name, given, expected] of [
+  ["order", "up", "'asc' or 'desc'"],
+  ["order", "DESC", "'asc' or 'desc'"],
+  ["order", "asc,desc", "'asc' or 'desc'"],
+  ["order", "%00", "'asc' or 'desc'"],
+  ["order", "%ff", "'asc' or 'desc'"],
+  ["order", "__proto__", "'asc' or 'desc'"],
+  ["count", "1", "'exact' or 'none'"],
+  ["count", "null", "'exact' or 'none'"],
+  ["count", "None", "'exact' or 'none'"],
+] as const) {
+  test(`${name}=${given} is refused and told the words there are`, async () => {
+    const { status, type, text } = await seen(fetch(`${four.url}/messages?${name}=${given}`));
+    deepEqual([status, type], [422, "application/json"]);
+    const [issue, ...others] = issuesOf(text);
+    deepEqual([issue?.type, issue?.loc, issue?.msg], ["literal_error", ["query", name], `Input should be ${expected}`]);
+    deepEqual([issue?.ctx, others], [{ expected }, []]);
+  });
+}
+
+for (const given of ["tomorrow", "2025-02-30", "2025-01-15T10:00:00", "2025-01-15T24:00:00Z", "%ff", "%00", "'"]) {
+  test(`until=${given} is refused`, async () => {
+    const { status, text } = await seen(fetch(`${four.url}/messages?until=${given}`));
+    equal(status, 422);
+    deepEqual(
+      issuesOf(text).map(({ type, loc }) => [type, loc]),
+      [["datetime_from_date_parsing", ["query", "until"]]],
+    );
+  });
+}
+
+const HOSTILE = [
+  '"',
+  '""',
+  '"""',
+  "*",
+  "a*",
+  "^a",
+  "NEAR(",
+  "NEAR(a b, 1)",
+  "AND",
+  "OR NOT",
+  "a AND b",
+  "NOT",
+  "col:x",
+  "text : x",
+  "{a b}:c",
+  "-x",
+  "+",
+  "'",
+  "''",
+  "';--",
+  "\\",
+  "%",
+  "_",
+  "a".repeat(256),
+  "😀".repeat(256),
+  '"'.repeat(256),
+  "\0",
+  "a\0b",
+  "abc\0def",
+  "\ufffe\uffff",
+  "\u202e\u0301\u200d",
+  "\r\n",
+  "[a-z]",
+  "?1",
+  ":q",
+  "@q",
+  "$q",
+];
+
+test("no search is hostile enough for a 5xx, alone or among filters, in either order, counted or not", async () => {
+  for (const q of HOSTILE) {
+    for (const others of ["", "&from=%2B1&to=%2B2", "&order=desc&count=none", "&since=2025-01-01&until=2026-01-01"]) {
+      const { status } = await seen(fetch(`${texts.url}/messages?q=${encodeURIComponent(q)}${others}`));
+      equal(status, 200, `${JSON.stringify(q)}${others}`);
+    }
+  }
+  for (const raw of ["%00", "%ff", "%", "%22%22%22", "NEAR%28", "%5C"])
+    ok((await fetch(`${texts.url}/messages?q=${raw}`)).status < 500, raw);
+});
+
+test("among many messages every hostile search finds what holds it, and nothing else", async () => {
+  const stored = HOSTILE.filter((text) => !text.includes("\0"));
+  const sayings = [...stored, ...stored.map((text) => `before ${text.slice(0, 200)} behind`)];
+  const filler = Array.from({ length: 3_000 }, (_, at) => `filler number ${at}`);
+  await using service = await startFilled(
+    [...sayings, ...filler].map((text, at) => ({ message_id: `${at}`, text, from: `+${at % 2}` })),
+  );
+  for (const q of HOSTILE) {
+    const expected = [...sayings, ...filler].filter((text) => text.toUpperCase().includes(q.toUpperCase()));
+    for (const more of ["", "&order=desc", "&count=none"]) {
+      const page = await listMessages(service, `?limit=100&q=${encodeURIComponent(q)}${more}`);
+      const at = `${JSON.stringify(q.slice(0, 20))}${more}`;
+      if (more !== "&count=none") equal(page.total, expected.length, at);
+      if (expected.length <= 100) deepEqual(new Set(page.data.map(({ text }) => text)), new Set(expected), at);
     }
   }
 });
@@ -541,7 +713,7 @@ test("arbitrary query strings are never a 5xx", async () => {
     integer({ min: 0, max: 255 }).map((byte) => `%${byte.toString(16).padStart(2, "0")}`),
     { maxLength: 12 },
   ).map((all) => all.join(""));
-  const name = constantFrom("limit", "offset", "from", "since", "q", "cursor", "limit[]", "__proto__");
+  const name = constantFrom(...NAMES, "limit[]", "__proto__");
   const value = oneof(
     visible,
     escapes,
@@ -566,7 +738,7 @@ test("arbitrary query strings are never a 5xx", async () => {
 /** The contract's own words as a program: filter, sort, cut. */
 function reference(
   all: readonly ListedMessage[],
-  query: { from?: string | undefined; since?: string | undefined; q?: string | undefined },
+  query: Readonly<Record<"from" | "to" | "since" | "until" | "q", string | undefined>>,
 ) {
   const instant = (ts: string) => {
     const [, seconds = "", fraction = ""] = /^([^.]*?)(?:\.([0-9]+))?Z$/.exec(ts) ?? [];
@@ -576,13 +748,16 @@ function reference(
     Number(instant(a.ts) - instant(b.ts)) || Buffer.compare(Buffer.from(a.message_id), Buffer.from(b.message_id));
   return all
     .filter(({ from }) => query.from === undefined || from === query.from)
+    .filter(({ to }) => query.to === undefined || to === query.to)
     .filter(({ ts }) => query.since === undefined || instant(ts) >= instant(query.since))
+    .filter(({ ts }) => query.until === undefined || instant(ts) < instant(query.until))
     .filter(({ text }) => query.q === undefined || text?.toLowerCase().includes(query.q.toLowerCase()))
     .sort(compare);
 }
 
 test("every page, by offset and by cursor, is the reference's filtered and sorted list", async () => {
   const sender = constantFrom("+1", "+2", "+33");
+  const receiver = constantFrom("+8", "+9");
   const ts = record({
     second: constantFrom("00", "01", "02"),
     fraction: constantFrom("", ".0", ".5", ".50", ".500000001", ".000000001"),
@@ -594,6 +769,7 @@ test("every page, by offset and by cursor, is the reference's filtered and sorte
     asyncProperty(
       record({
         from: sender,
+        to: receiver,
         ts,
         text: option(words, { nil: null }),
         tail: constantFrom("", "\uff5e", "😀", "z", "Z"),
@@ -609,7 +785,9 @@ test("every page, by offset and by cursor, is the reference's filtered and sorte
   equal(all.length, at);
   const filters = record({
     from: option(sender, { nil: undefined }),
+    to: option(receiver, { nil: undefined, freq: 1 }),
     since: option(ts, { nil: undefined }),
+    until: option(ts, { nil: undefined, freq: 1 }),
     q: option(
       words.filter((w) => w !== ""),
       { nil: undefined },
@@ -617,13 +795,16 @@ test("every page, by offset and by cursor, is the reference's filtered and sorte
   });
   const pages = record({
     filters,
+    order: constantFrom("asc", "desc"),
     limit: integer({ min: 1, max: 100 }),
     offset: oneof(constant(0), integer({ min: 0, max: 200 })),
   });
   await assert(
-    asyncProperty(pages, async ({ filters: { from, since, q }, limit, offset }) => {
-      const query = new URLSearchParams({ ...(from && { from }), ...(since && { since }), ...(q && { q }) });
-      const expected = reference(all, { from, since, q });
+    asyncProperty(pages, async ({ filters, order, limit, offset }) => {
+      const given = Object.entries(filters).filter(([, value]) => value !== undefined) as [string, string][];
+      const query = new URLSearchParams([...given, ["order", order]]);
+      const expected = reference(all, filters);
+      if (order === "desc") expected.reverse();
       const page = await listMessages(service, `?${query}&limit=${limit}&offset=${offset}`);
       deepEqual(page.data, expected.slice(offset, offset + limit));
       deepEqual([page.total, page.limit, page.offset], [expected.length, limit, offset]);

@@ -15,7 +15,18 @@ const RESULTS = [
   "unavailable",
   "error",
 ];
-const ROUTES = ["/webhook", "/messages", "/stats", "/health/live", "/health/ready", "/metrics"];
+const ROUTES = [
+  "/webhook",
+  "/messages",
+  "/messages/export",
+  "/messages/nothing",
+  "/stats",
+  "/stats/timeline",
+  "/senders",
+  "/health/live",
+  "/health/ready",
+  "/metrics",
+];
 
 const result = (name: string) => `webhook_requests_total{result="${name}"}`;
 
@@ -120,6 +131,10 @@ test("requests are counted by method, template and status, and unknown paths as 
   await fetch(`${service.url}/health/live`, { method: "HEAD" });
   await fetch(`${service.url}/nowhere/919876543210`);
   await fetch(`${service.url}/elsewhere`);
+  await fetch(`${service.url}/messages/own-id`);
+  await fetch(`${service.url}/messages/own-id`, { method: "DELETE" });
+  await fetch(`${service.url}/messages/%ff`);
+  await (await fetch(`${service.url}/messages/export?q=own-words`)).text();
   await post(service.url, body());
   const after = series(await scrape(service));
   const counted = (method: string, path: string, status: string) => {
@@ -132,6 +147,9 @@ test("requests are counted by method, template and status, and unknown paths as 
   equal(counted("GET", "/messages", "200"), 1);
   equal(counted("GET", "/messages", "422"), 2);
   equal(counted("GET", "unmatched", "404"), 2);
+  equal(counted("GET", "/messages/:message_id", "404"), 2);
+  equal(counted("DELETE", "/messages/:message_id", "405"), 1);
+  equal(counted("GET", "/messages/export", "200"), 1);
   equal(counted("POST", "/webhook", "200"), 1);
   equal(counted("HEAD", "/health/live", "200"), 1);
   for (const name of after.keys()) {
@@ -200,6 +218,9 @@ test("two thousand random paths and methods leave the series unchanged and none 
       `/${word()}`,
       `/${word()}/${word()}`,
       `/messages/${word()}`,
+      `/messages/%${word()}`,
+      `/messages/${word()}/${word()}`,
+      `/messages/export?${word()}`,
       `/health/${word()}`,
       `/docs/${word()}`,
       `/webhook/${word()}`,
@@ -225,6 +246,9 @@ test("ids, numbers, texts and the secret never appear in the metrics", async () 
     "x-request-id": "very-own-request",
   });
   await fetch(`${service.url}/messages?q=very-own-query&from=919876543210`);
+  await fetch(`${service.url}/messages/very-own-id?source=very-own-source`);
+  await fetch(`${service.url}/messages/export?q=very-own-query&format=very-own-format`);
+  await fetch(`${service.url}/stats/timeline?from=919876543210&bucket=very-own-bucket`);
   equal(await storedTotal(service), 1);
   const text = await scrape(service);
   for (const word of ["very-own", "nonsense", "919876543210", "14155550100", "testsecret"])

@@ -24,6 +24,10 @@ const REFUSALS: readonly (readonly [
   ["a body that is no JSON", 422, (url, headers) => post(url, "{", headers)],
   ["a wrong query", 422, (url, headers) => fetch(`${url}/messages?limit=a&since=b`, { headers })],
   ["an invalid cursor", 400, (url, headers) => fetch(`${url}/messages?cursor=x`, { headers })],
+  ["an unknown message", 404, (url, headers) => fetch(`${url}/messages/nothing`, { headers })],
+  ["a wrong export", 422, (url, headers) => fetch(`${url}/messages/export?format=xml`, { headers })],
+  ["a wrong timeline", 422, (url, headers) => fetch(`${url}/stats/timeline?bucket=week`, { headers })],
+  ["a senders' invalid cursor", 400, (url, headers) => fetch(`${url}/senders?cursor=x`, { headers })],
   ["an unknown path", 404, (url, headers) => fetch(`${url}/nowhere`, { headers })],
   ["a wrong method", 405, (url, headers) => fetch(`${url}/webhook`, { headers })],
 ];
@@ -79,7 +83,8 @@ test("an unknown path is 404, whatever its method and spelling", async () => {
     "/nowhere",
     "/webhooks",
     "/web",
-    "/messages/1",
+    "/messages/1/2",
+    "/messages/",
     "/health",
     "/.env",
     "/messages%2F",
@@ -99,7 +104,12 @@ test("an unknown path is 404, whatever its method and spelling", async () => {
 
 const GET_ROUTES = [
   "/messages",
+  "/messages/export",
+  "/messages/m1",
+  "/messages/%2F%3F%23%20",
   "/stats",
+  "/stats/timeline",
+  "/senders",
   "/health/live",
   "/health/ready",
   "/healthz",
@@ -139,6 +149,7 @@ test("the method is refused before the length and the signature are looked at", 
 });
 
 test("HEAD works wherever GET does", async () => {
+  for (const message_id of ["m1", "/?# "]) equal((await post(service.url, body({ message_id }))).status, 200);
   for (const path of [...GET_ROUTES, "/docs"]) {
     const get = await fetch(service.url + path);
     await get.arrayBuffer();

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const ALL = fileURLToPath(new URL("../../bench/all.ts", import.meta.url));
-const TOOLS = { wrk: "-v", strace: "-V" };
-const QUICK_MS_MAX = 60_000;
+const TOOLS = { wrk: "-v", strace: "-V", python3: "-V" };
+const QUICK_MS_MAX = 180_000;
 
 const missing = Object.entries(TOOLS)
   .filter(([tool, version]) => spawnSync(tool, [version]).error !== undefined)

@@ -9,7 +9,7 @@ import { type LyftrProcess, runLyftr } from "../support/process.ts";
 
 /** Resolves once the command has said this. */
 async function said(lyftr: LyftrProcess, stream: "stdout" | "stderr", what: RegExp): Promise<RegExpExecArray> {
-  const deadline = AbortSignal.timeout(20_000);
+  const deadline = AbortSignal.timeout(60_000);
   for (;;) {
     const found = what.exec(lyftr[stream]());
     if (found !== null) return found;
@@ -46,9 +46,41 @@ test("a demonstration shows every outcome, serves until SIGTERM, and leaves noth
   ok(!readdirSync(folder.path).includes("mine.db"));
 });
 
+test("what is beyond 20,000 messages is in the database before the service starts, and the report says so", async () => {
+  using folder = temporaryFolder();
+  await using lyftr = runLyftr(["demo", "--messages", "20500"], {
+    cwd: folder.path,
+    env: { PORT: "0", TMPDIR: folder.path },
+  });
+  const [, url = ""] = await said(lyftr, "stdout", /Look around:\n {2}(http:\/\/127\.0\.0\.1:[0-9]+)\/docs\n/);
+  const report = lyftr.stdout();
+  match(report, /^500 messages stored beforehand in [0-9.]+ s, [0-9]+\/s/m);
+  match(report, /^ +20000 {2}created /m);
+  equal(lyftr.stderr(), `Storing 500 messages before the service starts\nThe service runs at ${url}\n`);
+  const stats = (await (await fetch(`${url}/stats`)).json()) as { total_messages: number };
+  equal(stats.total_messages, 20_500);
+  lyftr.child.kill("SIGTERM");
+  equal(await lyftr.ended, 0);
+  equal(readdirSync(folder.path).length, 0);
+});
+
+test("a demonstration that is interrupted before the service starts ends at once and leaves nothing behind", async () => {
+  using folder = temporaryFolder();
+  await using lyftr = runLyftr(["demo", "--messages", "20000000"], {
+    cwd: folder.path,
+    env: { PORT: "0", TMPDIR: folder.path },
+  });
+  await said(lyftr, "stderr", /Storing 19980000 messages/);
+  lyftr.child.kill("SIGINT");
+  equal(await lyftr.ended, 0);
+  equal(lyftr.stdout(), "");
+  equal(lyftr.stderr(), "Storing 19980000 messages before the service starts\n");
+  equal(readdirSync(folder.path).length, 0);
+});
+
 test("a demonstration that is interrupted while it sends ends at once and leaves nothing behind", async () => {
   using folder = temporaryFolder();
-  await using lyftr = runLyftr(["demo", "--messages", "1000000"], {
+  await using lyftr = runLyftr(["demo", "--messages", "20000"], {
     cwd: folder.path,
     env: { PORT: "0", TMPDIR: folder.path },
   });
@@ -64,7 +96,10 @@ test("a demonstration says which port is taken, and leaves nothing behind", asyn
   const other = createServer().listen(0, "127.0.0.1");
   await once(other, "listening");
   const { port } = other.address() as AddressInfo;
-  const { code, stderr } = await run(["demo"], { cwd: folder.path, env: { PORT: String(port), TMPDIR: folder.path } });
+  const { code, stderr } = await run(["demo", "--messages", "20500"], {
+    cwd: folder.path,
+    env: { PORT: String(port), TMPDIR: folder.path },
+  });
   other.close();
   equal(stderr, `Port ${port} is taken. Stop what listens there, or choose another: PORT=8001\n`);
   equal(code, 1);

@@ -82,6 +82,7 @@ test("an upgrade killed half way leaves the old database, and the next start fin
   await using second = runLyftr(["migrate"], { cwd });
   equal(await second.ended, 0);
   match(second.stdout(), /took over 200000 messages of the Python service/);
+  match(second.stderr(), /^took over 100000 of 200000 messages of the Python service\n/);
   await using third = runLyftr(["migrate"], { cwd });
   equal(await third.ended, 0);
   match(third.stdout(), /nothing to do/);

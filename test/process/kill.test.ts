@@ -9,6 +9,7 @@ import { serve } from "../support/process.ts";
 
 const KILLS = Number(process.env.LEDGER_KILLS ?? 50);
 const SENDERS = 64;
+const COLUMNS = "source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at";
 const CLEAN = { lost: 0, duplicated: 0, unexpected: 0, phantom: 0, corrupted: 0 };
 
 function faults({ lost, duplicated, unexpected, phantom, corrupted }: Findings): typeof CLEAN {
@@ -58,8 +59,9 @@ test("the ledger's checker sees a lost, a corrupted, an unexpected and a phantom
   const db = new DatabaseSync(databasePath);
   const row = (id: string) => `'native', '${id}', '+1', '+2', '2025-01-15T10:00:00Z', '2025-01-15T10:00:00', 'x', ''`;
   db.exec(`DELETE FROM messages WHERE message_id = 'a'; UPDATE messages SET text = 'other' WHERE message_id = 'b';
-    INSERT INTO messages VALUES (${row("never sent")}), (${row("forged")});
-    DROP INDEX messages_key; INSERT INTO messages SELECT * FROM messages WHERE message_id = 'c'`);
+    INSERT INTO messages VALUES (NULL, ${row("never sent")}), (NULL, ${row("forged")});
+    DROP INDEX messages_key;
+    INSERT INTO messages (${COLUMNS}) SELECT ${COLUMNS} FROM messages WHERE message_id = 'c'`);
   db.close();
   deepEqual(faults(ledger.check(databasePath)), { lost: 1, duplicated: 1, unexpected: 1, phantom: 1, corrupted: 2 });
 });

@@ -4,7 +4,6 @@ import { decodeCursor, encodeCursor } from "../../src/domain/cursor.ts";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import type { NewMessage } from "../../src/domain/message.ts";
 import { type MessageQuery, parseMessageQuery } from "../../src/domain/message-query.ts";
-import { instantOf } from "../../src/domain/timestamp.ts";
 import type { Store } from "../../src/store/store.ts";
 
 /** A message as the parsers would make it; `fields` replace what is given. */
@@ -181,7 +180,10 @@ export function exerciseStore(name: string, fixture: () => { open: () => Promise
       Array.from({ length: 7 }, (_, index) => message(`m${index}`, { from: index < 3 ? "+1" : "+5" })),
     );
     const page = await store.findMessages(query({ from: "+5", limit: "2", offset: "1" }));
-    deepEqual([page.total, page.messages.map(({ messageId }) => messageId), page.more], [4, ["m4", "m5"], true]);
+    deepEqual(
+      [page.total, page.messages.map(({ messageId }) => messageId), page.next !== null],
+      [4, ["m4", "m5"], true],
+    );
     equal((await store.findMessages(query({ offset: "9007199254740991" }))).messages.length, 0);
   });
 
@@ -195,11 +197,9 @@ export function exerciseStore(name: string, fixture: () => { open: () => Promise
     let page = await store.findMessages(query({ limit: "4" }));
     for (;;) {
       paged.push(...page.messages);
-      const last = page.messages.at(-1);
-      if (!page.more || last === undefined) break;
-      const position = { instant: instantOf(last.ts), messageId: last.messageId as never, source: last.source };
-      const after = decodeCursor(encodeCursor(position, {}), {});
-      page = await store.findMessages({ ...query({ limit: "4" }), ...(after === undefined ? {} : { after }) });
+      if (page.next === null) break;
+      const place = decodeCursor(encodeCursor(page.next, query()), query());
+      page = await store.findMessages({ ...query({ limit: "4" }), ...(place === undefined ? {} : { place }) });
     }
     deepEqual(paged, all);
     equal(all.length, 23);

@@ -1,9 +1,11 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodeCursor, encodeCursor } from "../../src/domain/cursor.ts";
-import type { MessageFilter, Position } from "../../src/domain/message-filter.ts";
-import { parseMessageQuery } from "../../src/domain/message-query.ts";
+import { decodeCursor, decodeSenderCursor, encodeCursor, encodeSenderCursor } from "../../src/domain/cursor.ts";
+import type { MessageFilter, MessageList, Place } from "../../src/domain/message-filter.ts";
+import { parseMessageList, parseMessageQuery } from "../../src/domain/message-query.ts";
+
+const ALL = { filter: {}, order: "asc", limit: 50, offset: 0, count: "exact" } as const;
 
 const parsed = (parameters: Record<string, string>) => {
   const result = parseMessageQuery(parameters);
@@ -11,12 +13,9 @@ const parsed = (parameters: Record<string, string>) => {
 };
 
 test("no parameters mean the first fifty of all", () => {
-  deepEqual(parsed({}), { filter: {}, limit: 50, offset: 0 });
-  deepEqual(parsed({ limit: "", offset: "", from: "", since: "", q: "", cursor: "" }), {
-    filter: {},
-    limit: 50,
-    offset: 0,
-  });
+  deepEqual(parsed({}), ALL);
+  const names = ["limit", "offset", "from", "to", "source", "since", "until", "q", "order", "count", "cursor"];
+  deepEqual(parsed(Object.fromEntries(names.map((name) => [name, ""]))), ALL);
 });
 
 test("a limit out of range is moved to the nearest end", () => {
@@ -31,22 +30,41 @@ test("a limit out of range is moved to the nearest end", () => {
     "7.0": 7,
   };
   for (const [limit, expected] of Object.entries(cases))
-    deepEqual(parsed({ limit }), { filter: {}, limit: expected, offset: 0 }, limit);
+    deepEqual(parsed({ limit }), { ...ALL, limit: expected }, limit);
 });
 
 test("an offset is never negative and never more than a database can count", () => {
   const cases: Record<string, number> = { "-1": 0, "-1e3": 0, "1e300": Number.MAX_SAFE_INTEGER, "12": 12 };
   for (const [offset, expected] of Object.entries(cases))
-    deepEqual(parsed({ offset }), { filter: {}, limit: 50, offset: expected }, offset);
+    deepEqual(parsed({ offset }), { ...ALL, offset: expected }, offset);
 });
 
 test("everything that is wrong is reported at once, in order", () => {
-  const result = parseMessageQuery({ limit: "ten", offset: "NaN", since: "soon", q: "x".repeat(257) });
+  const wrong = { since: "soon", until: "later", q: "x".repeat(257), order: "up" };
+  const result = parseMessageQuery({ limit: "ten", offset: "NaN", ...wrong, count: "all" });
   deepEqual(!result.ok && result.reason === "issues" && result.issues.map(({ type, loc }) => [type, ...loc]), [
     ["int_parsing", "query", "limit"],
     ["int_parsing", "query", "offset"],
     ["datetime_from_date_parsing", "query", "since"],
+    ["datetime_from_date_parsing", "query", "until"],
     ["string_too_long", "query", "q"],
+    ["literal_error", "query", "order"],
+    ["literal_error", "query", "count"],
+  ]);
+  const list = parseMessageList(wrong);
+  deepEqual(!list.ok && list.issues.map(({ loc }) => loc[1]), ["since", "until", "q", "order"]);
+});
+
+test("a word that is none of the few is told which there are", () => {
+  const result = parseMessageQuery({ order: "Desc" });
+  deepEqual(!result.ok && result.reason === "issues" && result.issues, [
+    {
+      type: "literal_error",
+      loc: ["query", "order"],
+      msg: "Input should be 'asc' or 'desc'",
+      input: "Desc",
+      ctx: { expected: "'asc' or 'desc'" },
+    },
   ]);
 });
 
@@ -55,10 +73,12 @@ test("what only looks like a number is not one", () => {
     equal(parseMessageQuery({ limit }).ok, false, limit);
 });
 
-test("a sender pasted without escaping gets its plus back", () => {
-  for (const from of [" 919876543210", "919876543210", "+919876543210", "  +919876543210 "])
-    deepEqual(parsed({ from }), { filter: { from: "+919876543210" }, limit: 50, offset: 0 });
-  deepEqual(parsed({ from: "abc" }), { filter: { from: "abc" }, limit: 50, offset: 0 });
+test("a number pasted without escaping gets its plus back", () => {
+  for (const number of [" 919876543210", "919876543210", "+919876543210", "  +919876543210 "]) {
+    deepEqual(parsed({ from: number }), { ...ALL, filter: { from: "+919876543210" } });
+    deepEqual(parsed({ to: number }), { ...ALL, filter: { to: "+919876543210" } });
+  }
+  deepEqual(parsed({ from: "abc" }), { ...ALL, filter: { from: "abc" } });
 });
 
 test("256 emoji are a search, 257 are too long", () => {
@@ -66,26 +86,42 @@ test("256 emoji are a search, 257 are too long", () => {
   equal(parseMessageQuery({ q: "\u{1F600}".repeat(257) }).ok, false);
 });
 
-const position: fc.Arbitrary<Position> = fc.record(
+const place: fc.Arbitrary<Place> = fc.record(
   {
-    instant: fc.string(),
-    messageId: fc.string(),
-    source: fc.string(),
+    position: fc.record(
+      { instant: fc.string(), messageId: fc.string(), source: fc.string() },
+      { noNullPrototype: true },
+    ),
+    side: fc.constantFrom("after", "before"),
   },
   { noNullPrototype: true },
 ) as never;
+const text = fc.string({ maxLength: 2 });
 const filter: fc.Arbitrary<MessageFilter> = fc.record(
-  { from: fc.string(), since: fc.string(), q: fc.string() },
+  { from: text, to: text, source: text, since: text, until: text, q: text },
   { requiredKeys: [] },
 ) as never;
+const list: fc.Arbitrary<MessageList> = fc.record({ filter, order: fc.constantFrom("asc", "desc") });
 
-test("a cursor leads back to its place, and only with its own filters", () => {
+const named = ({ filter: { from, to, source, since, until, q }, order }: MessageList) =>
+  JSON.stringify([from, to, source, since, until, q, order]);
+
+test("a cursor leads back to its place, and only in its own list", () => {
   fc.assert(
-    fc.property(position, filter, filter, (place, own, other) => {
-      const cursor = encodeCursor(place, own);
-      deepEqual(decodeCursor(cursor, own), place);
-      const same = JSON.stringify([own.from, own.since, own.q]) === JSON.stringify([other.from, other.since, other.q]);
-      equal(decodeCursor(cursor, other) === undefined, !same);
+    fc.property(place, list, list, (there, own, other) => {
+      const cursor = encodeCursor(there, own);
+      deepEqual(decodeCursor(cursor, own), there);
+      equal(decodeCursor(cursor, other) === undefined, named(own) !== named(other));
+    }),
+  );
+});
+
+test("a cursor of messages is none of senders, nor the other way round", () => {
+  fc.assert(
+    fc.property(place, list, fc.string(), (there, own, sender) => {
+      equal(decodeSenderCursor(encodeCursor(there, own)), undefined);
+      equal(decodeCursor(encodeSenderCursor(sender), own), undefined);
+      equal(decodeSenderCursor(encodeSenderCursor(sender)), sender);
     }),
   );
 });
@@ -93,17 +129,18 @@ test("a cursor leads back to its place, and only with its own filters", () => {
 const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 test("a cursor with any character changed, added or taken away is none", () => {
-  const cursor = encodeCursor({ instant: "2025-01-15T10:00:00", messageId: "m12", source: "native" } as never, {});
+  const position = { instant: "2025-01-15T10:00:00", messageId: "m12", source: "native" };
+  const cursor = encodeCursor({ position, side: "after" } as Place, ALL);
   for (let at = 0; at < cursor.length; at++) {
     for (const other of [...BASE64URL, "", "AA", "="]) {
       const altered = cursor.slice(0, at) + other + cursor.slice(at + 1);
-      if (altered !== cursor) equal(decodeCursor(altered, {}), undefined, altered);
+      if (altered !== cursor) equal(decodeCursor(altered, ALL), undefined, altered);
     }
   }
 });
 
 test("arbitrary parameters are a query or issues, never an exception", () => {
-  const name = fc.constantFrom("limit", "offset", "from", "since", "q", "cursor", "__proto__", "other");
+  const name = fc.constantFrom("limit", "offset", "from", "until", "order", "q", "cursor", "__proto__", "other");
   fc.assert(
     fc.property(
       fc.dictionary(name, fc.string({ unit: "binary" })),

@@ -19,6 +19,8 @@ async function renderedMetrics(): Promise<readonly string[]> {
     queueRows: () => 0,
     queueBytes: () => 0,
     databaseBytes: async () => 0,
+    backlogRows: () => 0,
+    queuedReads: () => 0,
     logLinesDropped: () => 0,
   });
   const text = await metrics.render();

@@ -1,4 +1,5 @@
-import { type GeneratedMessage, generateMessages, seededRandom } from "../sending/message-generator.ts";
+import { seededRandom } from "../sending/chance.ts";
+import { type GeneratedMessage, generateMessages } from "../sending/message-generator.ts";
 import type { Outgoing } from "../sending/send-all.ts";
 
 /** `progress` is how many of the messages asked for have been sent with this one. */

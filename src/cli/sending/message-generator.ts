@@ -1,11 +1,18 @@
+import { type Picker, pickerByRank, scattered, seededRandom } from "./chance.ts";
 import { LOCALES, type Locale, RECEIVERS } from "./sample-texts.ts";
+import { TextGenerator } from "./text-generator.ts";
 
-const SENDERS = 60;
-const SPREAD_MS = 5 * 24 * 60 * 60 * 1_000;
-/** The second sender writes about half as often as the first, the tenth about a tenth, as in a real inbox. */
-const WEIGHTS = Array.from({ length: SENDERS }, (_, rank) => 1 / (rank + 1) ** 1.1);
-const WEIGHTS_TOTAL = WEIGHTS.reduce((sum, weight) => sum + weight);
-const LONG_TEXT_SENTENCES = 12;
+const SENDERS_DEFAULT = 60;
+const SENDERS_EXPONENT = 1.1;
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const MINUTE_MS = 60_000;
+export const SPAN_MS_DEFAULT = 5 * DAY_MS;
+/** One message of five comes late, by seconds: networks do not keep the order. */
+const LATE = 0.2;
+const LATE_MS_MAX = 5_000;
+/** Of the messages made together, so many of them rare ones at least, when there are enough to speak of rarity. */
+const RARE_MIN = 3;
+const COUNT_FOR_RARE_MIN = 10_000;
 
 /** A webhook's body. */
 export interface GeneratedMessage {
@@ -17,81 +24,83 @@ export interface GeneratedMessage {
 }
 
 export interface GeneratorOptions {
-  /** A whole number. The same seed and time make the same messages; another seed makes other ids. */
+  /** A whole number. The same options make the same messages; another seed makes other ids. */
   readonly seed: number;
   readonly count: number;
-  /** The latest timestamp, in milliseconds since 1970; the others lie up to five days before it. */
+  /** No timestamp is later, in milliseconds since 1970. */
   readonly nowMs: number;
-}
-
-interface Person {
-  readonly number: string;
-  readonly locale: Locale;
+  /** All timestamps lie in as much time before; five days unless given. */
+  readonly spanMs?: number;
+  readonly senders?: number;
+  /** Where an id comes to lie in an index of ids costs a database as much as all the rest: `random`, the default, is how real ones are. */
+  readonly ids?: "random" | "ascending";
 }
 
 /** Messages as people send them: a few people write most of them, in many scripts, mostly in the order of time. */
-export function* generateMessages({ seed, count, nowMs }: GeneratorOptions): Generator<GeneratedMessage> {
+export function* generateMessages(options: GeneratorOptions): Generator<GeneratedMessage> {
+  const { seed, count, nowMs, spanMs = SPAN_MS_DEFAULT, senders = SENDERS_DEFAULT } = options;
   const random = seededRandom(seed);
-  const people = Array.from({ length: SENDERS }, (_, rank) => person(rank, random));
+  const id = options.ids === "ascending" ? ascendingIds(seed) : randomIds(seed);
+  const pickSender: Picker = pickerByRank(senders, SENDERS_EXPONENT);
+  const numbers = Array.from({ length: senders }, (_, rank) => senderNumber(rank));
+  const texts = LOCALES.map((locale) => new TextGenerator(locale, random));
+  const timestamp = timestamps(random);
+  const rareEvery = count >= COUNT_FOR_RARE_MIN ? Math.floor(count / RARE_MIN) : Number.POSITIVE_INFINITY;
+  const startMs = nowMs - spanMs;
   for (let index = 0; index < count; index++) {
-    const { number, locale } = pickByRank(people, random);
+    const rank = pickSender(random());
+    const late = random() < LATE ? random() * LATE_MS_MAX : 0;
+    const rare = (index + 1) % rareEvery === 0;
     yield {
-      message_id: `gen-${seed.toString(16)}-${index + 1}`,
-      from: number,
-      to: pick(RECEIVERS, random),
-      ts: timestamp(nowMs - SPREAD_MS * (1 - (index + random()) / count), random),
-      text: text(locale, random),
+      message_id: id(index),
+      from: numbers[rank] as string,
+      to: RECEIVERS[Math.floor(random() * RECEIVERS.length)] as string,
+      ts: timestamp(Math.max(startMs, startMs + (spanMs * (index + random())) / count - late)),
+      text: (texts[rank % texts.length] as TextGenerator).text({ rare }),
     };
   }
 }
 
-/** Numbers from 0 to below 1 that only depend on the seed (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+/** The number of somebody. The one of rank 0 writes most, whatever the seed. */
+export function senderNumber(rank: number): string {
+  const { prefix } = LOCALES[rank % LOCALES.length] as Locale;
+  return prefix + String(rank).padStart(4, "0");
+}
+
+/** 16 hexadecimal digits. The first eight alone tell apart the messages of one seed, the others the seeds. */
+function randomIds(seed: number): (index: number) => string {
+  const start = scattered(seed);
+  const other = scattered(start ^ 0x5bd1e995);
+  return (index) => {
+    const high = scattered(start + index);
+    return eightDigits(high) + eightDigits(scattered(high ^ other));
   };
 }
 
-function person(rank: number, random: () => number): Person {
-  const locale = pick(LOCALES, random);
-  return { number: locale.prefix + String(rank).padStart(4, "0"), locale };
+function ascendingIds(seed: number): (index: number) => string {
+  const front = eightDigits(scattered(seed));
+  return (index) => front + eightDigits(index);
 }
 
-function pick<T>(choices: readonly T[], random: () => number): T {
-  return choices[Math.floor(random() * choices.length)] as T;
-}
-
-/** The first are picked far more often than the last. */
-function pickByRank(people: readonly Person[], random: () => number): Person {
-  const wanted = random() * WEIGHTS_TOTAL;
-  let sum = 0;
-  const rank = WEIGHTS.findIndex((weight) => {
-    sum += weight;
-    return sum > wanted;
-  });
-  return people[rank] ?? pick(people, random);
+function eightDigits(value: number): string {
+  return value.toString(16).padStart(8, "0");
 }
 
 /** Some senders' clocks tell whole seconds, some milliseconds, some microseconds. */
-function timestamp(ms: number, random: () => number): string {
-  const iso = new Date(ms).toISOString();
-  const kind = random();
-  if (kind < 0.7) return iso.replace(/\.[0-9]+Z$/, "Z");
-  return kind < 0.9 ? iso : iso.replace("Z", `${String(Math.floor(random() * 1_000)).padStart(3, "0")}Z`);
-}
-
-/** Pictures and voice messages come without a text. */
-function text({ texts }: Locale, random: () => number): string | null {
-  const kind = random();
-  if (kind < 0.04) return null;
-  const sentence = () =>
-    pick(texts, random)
-      .replace("{n}", () => String(100_000 + Math.floor(random() * 900_000)))
-      .replace("{t}", () => `${8 + Math.floor(random() * 12)}:${random() < 0.5 ? "00" : "30"}`);
-  if (kind < 0.06) return Array.from({ length: LONG_TEXT_SENTENCES }, sentence).join("\n");
-  return sentence();
+function timestamps(random: () => number): (ms: number) => string {
+  // The calendar is asked once a minute: for millions of messages that is most of the time a timestamp takes.
+  let minute = Number.NaN;
+  let front = "";
+  return (ms) => {
+    if (Math.floor(ms / MINUTE_MS) !== minute) {
+      minute = Math.floor(ms / MINUTE_MS);
+      front = new Date(minute * MINUTE_MS).toISOString().slice(0, 17);
+    }
+    const inMinute = Math.floor(ms - minute * MINUTE_MS);
+    const seconds = front + String(Math.floor(inMinute / 1_000)).padStart(2, "0");
+    const kind = random();
+    if (kind < 0.7) return `${seconds}Z`;
+    const milliseconds = `${seconds}.${String(inMinute % 1_000).padStart(3, "0")}`;
+    return kind < 0.9 ? `${milliseconds}Z` : `${milliseconds}${String(Math.floor(random() * 1_000)).padStart(3, "0")}Z`;
+  };
 }

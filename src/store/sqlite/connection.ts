@@ -1,11 +1,12 @@
 import { DatabaseSync } from "node:sqlite";
+import { foldCase } from "../../domain/case-fold.ts";
 import { StoreBroken, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
 
 /** How long a statement waits for another process's lock before the caller is told 503. */
-const BUSY_TIMEOUT_MS = 2_000;
-const CACHE_KIB = 8_192;
+export const BUSY_TIMEOUT_MS = 2_000;
+export const CACHE_KIB = 8_192;
 /** 16 MiB of write-ahead log between checkpoints: a page dirtied by many messages is copied into the file once. */
-const CHECKPOINT_PAGES = 4_000;
+export const CHECKPOINT_PAGES = 4_000;
 /** Before this version two connections could corrupt a WAL at its reset. */
 const VERSION_MIN = [3, 51, 3];
 
@@ -33,7 +34,27 @@ export function openWriter(path: string): DatabaseSync {
 export function openReader(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  // LIKE and lower() of SQLite know the case of ASCII only, and % and _ would need escapes.
+  db.function("contains_folded", { deterministic: true }, (text, needle) =>
+    foldCase(String(text)).includes(String(needle)) ? 1 : 0,
+  );
   return db;
+}
+
+/** How long a log that must be cut waits for those who read it; nobody can write meanwhile. */
+const CUT_WAIT_MS = 50;
+
+/**
+ * Copies the whole write-ahead log of a database of this connection into its file and cuts it, unless somebody reads it for long. SQLite's own
+ * checkpoints never come to the end of a log that is read and written without a pause: it would grow as long as that lasts.
+ */
+export function cutLog(db: DatabaseSync, schema: "main" | "read_index"): void {
+  db.exec(`PRAGMA busy_timeout = ${CUT_WAIT_MS}`);
+  try {
+    db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
+  } finally {
+    db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  }
 }
 
 function pragma(db: DatabaseSync, name: string): unknown {

@@ -2,9 +2,22 @@ import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { StoreBroken } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
-import type { MessageQuery } from "../../domain/message-query.ts";
-import type { InsertOutcome, MessagePage, MessageStats, Store } from "../store.ts";
+import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
+import type {
+  InsertOutcome,
+  MessagePage,
+  MessageStats,
+  ReadOptions,
+  SenderPage,
+  SenderQuery,
+  Store,
+  StoredMessage,
+  TimelineBucket,
+  TimelineQuery,
+} from "../store.ts";
 import { packRows } from "./packed-rows.ts";
+import { readIndexPath } from "./read-index/connection.ts";
+import { Folding } from "./read-index/folding.ts";
 import { ReaderPool } from "./reader-pool.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { WorkerLine } from "./worker-line.ts";
@@ -12,52 +25,85 @@ import { WorkerLine } from "./worker-line.ts";
 const READER_THREADS = 2;
 const READ_QUEUE_MAX = 256;
 
-/** Messages in one SQLite file: one thread writes, a few read, and none of them is the event loop's. */
+/** Messages in one SQLite file, and a read index beside it: one thread writes, one folds, a few read, and none of them is the event loop's. */
 export class SqliteStore implements Store {
   readonly broken: Promise<StoreBroken>;
   readonly upgrades: readonly string[];
   readonly #path: string;
   readonly #writer: WorkerLine;
+  readonly #folder: WorkerLine;
+  readonly #folding: Folding;
   readonly #readers: ReaderPool;
+  #cutNotBeforeMs = 0;
 
   /** Opens the file at `path`, makes it and its folder when missing, and brings its schema up to date. Rejects with `StoreRefused` when it must not be used. */
-  static async open(path: string): Promise<SqliteStore> {
+  static async open(path: string, progress: (text: string) => void = () => {}): Promise<SqliteStore> {
     mkdirSync(dirname(path), { recursive: true });
     // What people wrote to a business is for its owner's eyes only; SQLite gives its log the mode of the file.
-    closeSync(openSync(path, "a", 0o600));
-    const writer = new WorkerLine("writer", { path });
-    let readers: ReaderPool | undefined;
+    for (const file of [path, readIndexPath(path)]) closeSync(openSync(file, "a", 0o600));
+    const opened: { close(): Promise<void> }[] = [];
+    const opening = <T extends { close(): Promise<void> }>(part: T) => {
+      opened.unshift(part);
+      return part;
+    };
     try {
+      const writer = opening(new WorkerLine("writer", { path }, progress));
       const upgraded = await writer.call<Upgrade>("opened");
-      readers = new ReaderPool(path, { threads: READER_THREADS, queueMax: READ_QUEUE_MAX });
-      const store = new SqliteStore(path, writer, readers, upgraded);
-      await store.ping();
-      return store;
+      const folder = opening(new WorkerLine("read-index/folder", { path }));
+      await folder.call("opened");
+      const readers = opening(new ReaderPool(path, { threads: READER_THREADS, queueMax: READ_QUEUE_MAX }));
+      await readers.callAnyway("ping");
+      return new SqliteStore({ path, writer, folder, readers, upgraded });
     } catch (error) {
-      await readers?.close();
-      await writer.close();
+      for (const part of opened) await part.close();
       throw error;
     }
   }
 
-  private constructor(path: string, writer: WorkerLine, readers: ReaderPool, upgraded: Upgrade) {
+  private constructor({ path, writer, folder, readers, upgraded }: Parts) {
     this.#path = path;
     this.#writer = writer;
+    this.#folder = folder;
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
-    this.broken = Promise.race([writer, ...readers.lines].map((line) => line.broken));
+    this.broken = Promise.race([writer, folder, ...readers.lines].map((line) => line.broken));
+    this.#folding = new Folding(folder, () => this.#cutLogs());
   }
 
-  insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
-    return this.#writer.call("insert", packRows(rows));
+  async insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
+    const outcomes = await this.#writer.call<readonly InsertOutcome[]>("insert", packRows(rows));
+    this.#folding.stored(outcomes.length);
+    return outcomes;
   }
 
-  findMessages(query: MessageQuery): Promise<MessagePage> {
-    return this.#readers.call("find", query);
+  findMessages(query: MessageQuery, { signal }: ReadOptions = {}): Promise<MessagePage> {
+    const { q, to, source } = query.filter;
+    const heavy = q !== undefined || to !== undefined || source !== undefined || query.limit > LIMIT_MAX;
+    return this.#readers.call("find", query, { heavy, signal });
+  }
+
+  findMessage(messageId: string, source?: string): Promise<StoredMessage | undefined> {
+    return this.#readers.call("findOne", { messageId, source });
   }
 
   stats(): Promise<MessageStats> {
     return this.#readers.call("stats");
+  }
+
+  timeline(query: TimelineQuery, { signal }: ReadOptions = {}): Promise<readonly TimelineBucket[]> {
+    return this.#readers.call("timeline", query, { heavy: true, signal });
+  }
+
+  findSenders(query: SenderQuery): Promise<SenderPage> {
+    return this.#readers.call("findSenders", query);
+  }
+
+  backlogRows(): number {
+    return this.#folding.backlogRows();
+  }
+
+  queuedReads(): number {
+    return this.#readers.queued();
   }
 
   ping(): Promise<void> {
@@ -65,15 +111,47 @@ export class SqliteStore implements Store {
   }
 
   async sizeBytes(): Promise<number> {
-    const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    return sizeOf(this.#path) + sizeOf(`${this.#path}-wal`);
+    const files = [this.#path, readIndexPath(this.#path)].flatMap((path) => [path, `${path}-wal`]);
+    return files.reduce((sum, path) => sum + sizeOf(path), 0);
+  }
+
+  /** Called when folding reads nothing, which is when a log that has grown too large can be cut. */
+  async #cutLogs(): Promise<void> {
+    const logs = [
+      [this.#writer, `${this.#path}-wal`],
+      [this.#folder, `${readIndexPath(this.#path)}-wal`],
+    ] as const;
+    for (const [line, log] of logs) {
+      // Whoever reads for long makes it fail, and each attempt makes writers wait.
+      if (sizeOf(log) < LOG_BYTES_MAX || performance.now() < this.#cutNotBeforeMs) continue;
+      await line.call("cutLog");
+      if (sizeOf(log) >= LOG_BYTES_MAX) this.#cutNotBeforeMs = performance.now() + CUT_EVERY_MS;
+    }
   }
 
   async close(): Promise<void> {
+    await this.#folding.stop();
     await this.#readers.close();
+    await this.#folder.close();
     // Last, because the last connection to close folds the write-ahead log into the file.
     await this.#writer.close();
   }
+}
+
+/** Half a second of writing at full speed. */
+const LOG_BYTES_MAX = 64 * 1024 * 1024;
+const CUT_EVERY_MS = 2_000;
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+interface Parts {
+  readonly path: string;
+  readonly writer: WorkerLine;
+  readonly folder: WorkerLine;
+  readonly readers: ReaderPool;
+  readonly upgraded: Upgrade;
 }
 
 function inWords({ applied, adoptedRows }: Upgrade): readonly string[] {

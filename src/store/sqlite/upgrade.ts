@@ -10,13 +10,15 @@ export interface Upgrade {
   readonly adoptedRows?: number;
 }
 
+/** One report each, every second or two. */
+const ADOPTED_PER_STEP = 100_000;
 const PYTHON_COLUMNS = ["message_id", "from_msisdn", "to_msisdn", "ts", "text", "created_at"];
 
 /**
  * Brings the schema up to date in one transaction, so that a process killed half way leaves the database as it was.
  * The lock of the transaction keeps two starting processes apart; a database that is up to date is not locked at all.
  */
-export function upgrade(db: DatabaseSync): Upgrade {
+export function upgrade(db: DatabaseSync, report: (progress: string) => void): Upgrade {
   const migrations = readMigrations(new URL("./migrations/", import.meta.url));
   if (pendingMigrations(migrations, schemaVersion(db)).length === 0) return { applied: [] };
   return transaction(db, "BEGIN IMMEDIATE", () => {
@@ -30,7 +32,7 @@ export function upgrade(db: DatabaseSync): Upgrade {
       record.run(migration.version, migration.name);
       applied.push(migration.name);
     }
-    return adopting ? { applied, adoptedRows: adoptPythonRows(db) } : { applied };
+    return adopting ? { applied, adoptedRows: adoptPythonRows(db, report) } : { applied };
   });
 }
 
@@ -61,14 +63,21 @@ function setPythonTableAside(db: DatabaseSync): boolean {
 }
 
 /** Copies every row as it is. Ids were unique there, so none can be lost to the key here. */
-function adoptPythonRows(db: DatabaseSync): number {
+function adoptPythonRows(db: DatabaseSync, report: (progress: string) => void): number {
   db.function("instant_of", { deterministic: true }, (ts) => instantOf(String(ts)));
-  const { changes } = db
-    .prepare(
-      `INSERT INTO messages (source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at)
-       SELECT 'native', message_id, from_msisdn, to_msisdn, ts, instant_of(ts), text, created_at FROM python_messages`,
-    )
-    .run();
+  const numberOf = (sql: string) => Number(Object.values(db.prepare(sql).get() ?? {})[0] ?? 0);
+  const total = numberOf("SELECT count(*) FROM python_messages");
+  const last = numberOf("SELECT max(rowid) FROM python_messages");
+  const copy = db.prepare(
+    `INSERT INTO messages (source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at)
+     SELECT 'native', message_id, from_msisdn, to_msisdn, ts, instant_of(ts), text, created_at FROM python_messages
+     WHERE rowid > ? AND rowid <= ?`,
+  );
+  let copied = 0;
+  for (let rowid = numberOf("SELECT min(rowid) FROM python_messages") - 1; rowid < last; rowid += ADOPTED_PER_STEP) {
+    copied += Number(copy.run(rowid, rowid + ADOPTED_PER_STEP).changes);
+    if (total > ADOPTED_PER_STEP) report(`took over ${copied} of ${total} messages of the Python service`);
+  }
   db.exec("DROP TABLE python_messages");
-  return Number(changes);
+  return copied;
 }

@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { StoreBroken, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+import { Abandoned, StoreBroken, StoreRefused, StoreUnavailable, TooBroad } from "../../domain/errors.ts";
 import { meaningOf } from "./connection.ts";
 
 interface Call {
@@ -12,7 +12,10 @@ interface Failure {
   readonly name: string;
   readonly message: string;
 }
-type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure };
+type Answer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly failure: Failure }
+  | { readonly progress: string };
 
 interface Waiting {
   readonly resolve: (result: never) => void;
@@ -32,8 +35,8 @@ export class WorkerLine {
   /** Resolves when the thread died or said that its database is broken. */
   readonly broken: Promise<StoreBroken>;
 
-  /** `name` is the file beside this one that calls {@link serveLine}. */
-  constructor(name: string, data: unknown) {
+  /** `name` is the file below this one's folder that calls {@link serveLine}; `progress` is told what it reports. */
+  constructor(name: string, data: unknown, progress: (text: string) => void = () => {}) {
     const { promise, resolve } = Promise.withResolvers<StoreBroken>();
     this.broken = promise;
     // The source runs as .ts, the published package as .js.
@@ -42,6 +45,7 @@ export class WorkerLine {
       resourceLimits: RESOURCE_LIMITS,
     });
     this.#worker.on("message", (answer: Answer) => {
+      if ("progress" in answer) return progress(answer.progress);
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
       if ("result" in answer) return waiting?.resolve(answer.result as never);
@@ -95,7 +99,7 @@ export class WorkerLine {
   }
 }
 
-const ERRORS = { StoreUnavailable, StoreBroken, StoreRefused };
+const ERRORS = { StoreUnavailable, StoreBroken, StoreRefused, TooBroad, Abandoned };
 
 /** Classes do not survive the way between threads; names do. */
 function revive({ name, message }: Failure): Error {
@@ -107,9 +111,12 @@ function revive({ name, message }: Failure): Error {
  * The other end: answers calls with the operation of the same name. `open` runs before the first; its failure is that call's answer.
  * Once the database is broken nothing is asked of it any more: after a failed fsync the next one may succeed and mean nothing.
  */
-export function serveLine<Data>(open: (data: Data) => Record<string, (argument: never) => unknown>): void {
+export function serveLine<Data>(
+  open: (data: Data, report: (progress: string) => void) => Record<string, (argument: never) => unknown>,
+): void {
   if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
   const port = parentPort;
+  const report = (progress: string) => port.postMessage({ progress } satisfies Answer);
   let operations: Record<string, (argument: never) => unknown> | undefined;
   let broken: Error | undefined;
   port.on("message", ({ id, operation, argument }: Call) => {
@@ -117,7 +124,7 @@ export function serveLine<Data>(open: (data: Data) => Record<string, (argument: 
       if (broken !== undefined) throw broken;
       // Nothing was opened, so there is nothing to close: do not open it for that.
       if (operation === "close" && operations === undefined) operations = { close: () => undefined };
-      operations ??= open(workerData as Data);
+      operations ??= open(workerData as Data, report);
       port.postMessage({ id, result: operations[operation]?.(argument as never) } satisfies Answer);
     } catch (error) {
       const meaning = meaningOf(error);

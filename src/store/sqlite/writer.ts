@@ -1,19 +1,20 @@
 import type { DatabaseSync } from "node:sqlite";
 import { instantOf } from "../../domain/timestamp.ts";
 import type { InsertOutcome } from "../store.ts";
-import { openWriter, transaction } from "./connection.ts";
+import { cutLog, openWriter, transaction } from "./connection.ts";
 import { COLUMNS_PER_ROW, type PackedRows } from "./packed-rows.ts";
 import { upgrade } from "./upgrade.ts";
 import { serveLine } from "./worker-line.ts";
 
 // The code of the one thread that writes: an fsync, a lock or a checkpoint stops it, and nothing else.
-serveLine(({ path }: { path: string }) => {
+serveLine(({ path }: { path: string }, report) => {
   const db = openWriter(path);
-  const opened = upgrade(db);
+  const opened = upgrade(db, report);
   const insertOne = prepareInsert(db);
   return {
     opened: () => opened,
     insert: (rows: PackedRows) => transaction(db, "BEGIN IMMEDIATE", () => insertAll(insertOne, rows)),
+    cutLog: () => cutLog(db, "main"),
     close: () => db.close(),
   };
 });

@@ -1,4 +1,5 @@
 CREATE TABLE messages (
+  seq          INTEGER PRIMARY KEY, -- the order in which they were stored
   source       TEXT NOT NULL,
   message_id   TEXT NOT NULL,
   from_msisdn  TEXT NOT NULL,
@@ -12,6 +13,9 @@ CREATE TABLE messages (
 -- The idempotency key, and the only thing that makes a message once.
 CREATE UNIQUE INDEX messages_key ON messages (message_id, source);
 
--- The order of every list, so that a page is a walk along the index; with the sender in it, so that one sender's messages are
--- counted and found without touching the rows. An index by sender would dirty one more page a message, as much as all the rest.
-CREATE INDEX messages_by_instant ON messages (instant, message_id, source, from_msisdn);
+-- The order of every list, so that a page is a walk along the index.
+CREATE INDEX messages_by_instant ON messages (instant, message_id, source);
+
+-- Tells this database from every other: the read index beside it names it.
+CREATE TABLE lyftr_database (id TEXT NOT NULL);
+INSERT INTO lyftr_database VALUES (lower(hex(randomblob(16))));

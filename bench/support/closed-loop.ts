@@ -1,0 +1,66 @@
+import { Agent, get } from "node:http";
+import { percentile } from "./figures.ts";
+
+const ANSWER_MS_MAX = 600_000;
+
+export interface TimedAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** From the request to the end of the answer. */
+  readonly ms: number;
+}
+
+export interface Latencies {
+  readonly requests: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** One keep-alive connection that asks one thing after the other. */
+export class ClosedLoop implements Disposable {
+  readonly #url: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  get(path: string): Promise<TimedAnswer> {
+    const startMs = performance.now();
+    return new Promise((resolve, reject) => {
+      const request = get(`${this.#url}${path}`, { agent: this.#agent, timeout: ANSWER_MS_MAX }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk)).on("error", reject);
+        response.on("end", () => {
+          const ms = performance.now() - startMs;
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), ms });
+        });
+      });
+      request.on("error", reject).on("timeout", () => request.destroy(new Error(`${path} was not answered`)));
+    });
+  }
+
+  /** Asks until it has asked often or long enough; each answer is shown to `check`, off the clock. */
+  async repeat(
+    path: string,
+    { requestsMax, msMax, check }: { requestsMax: number; msMax: number; check: (answer: TimedAnswer) => void },
+  ): Promise<Latencies> {
+    const times: number[] = [];
+    for (const endMs = performance.now() + msMax; times.length < requestsMax; ) {
+      const answer = await this.get(path);
+      check(answer);
+      times.push(answer.ms);
+      if (performance.now() > endMs) break;
+    }
+    const sorted = Float64Array.from(times).sort();
+    return {
+      requests: times.length,
+      ...{ p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99), maxMs: percentile(sorted, 1) },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+}

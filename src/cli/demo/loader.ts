@@ -1,0 +1,104 @@
+import type { Clock } from "../../domain/clock.ts";
+import { type NewMessage, parseMessage } from "../../domain/message.ts";
+import type { Store } from "../../store/store.ts";
+import { type GeneratedMessage, type GeneratorOptions, generateMessages } from "../sending/message-generator.ts";
+
+const ROWS_PER_BATCH = 5_000;
+const POLL_MS = 100;
+const MESSAGES_PER_SENDER = 100;
+const SENDERS_MIN = 60;
+const SENDERS_MAX = 100_000;
+const MS_PER_MESSAGE = 1_000;
+const SOURCE = "native";
+
+export interface LoadProgress {
+  readonly phase: "storing" | "indexing";
+  /** Of the rows to be stored; of those that were stored but not yet indexed when the last was stored. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface LoadOptions extends Pick<GeneratorOptions, "seed" | "count" | "ids"> {
+  /** No timestamp is later; about one message a second lies before it. */
+  readonly nowMs: number;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+  readonly progress?: (progress: LoadProgress) => void;
+}
+
+export interface LoadResult {
+  readonly rows: number;
+  /** Until every row was durable. */
+  readonly storeSeconds: number;
+  /** From then until every row was in the read index. */
+  readonly indexSeconds: number;
+}
+
+/** How many people write so many messages. */
+export function sendersOf(count: number): number {
+  return Math.min(SENDERS_MAX, Math.max(SENDERS_MIN, Math.ceil(count / MESSAGES_PER_SENDER)));
+}
+
+/** Fills a store with made-up messages, without the way over HTTP. Rejects with the signal's reason when aborted: what is stored then stays. */
+export async function loadMessages(
+  store: Pick<Store, "insertMessages" | "backlogRows">,
+  options: LoadOptions,
+): Promise<LoadResult> {
+  const { clock } = options;
+  const startMs = clock.monotonic();
+  const rows = await storeRows(store, options);
+  const storedMs = clock.monotonic();
+  await untilIndexed(store, options);
+  return {
+    rows,
+    storeSeconds: (storedMs - startMs) / 1_000,
+    indexSeconds: (clock.monotonic() - storedMs) / 1_000,
+  };
+}
+
+async function storeRows(store: Pick<Store, "insertMessages">, options: LoadOptions): Promise<number> {
+  const { seed, count, ids = "random", nowMs, signal, progress } = options;
+  const spanMs = count * MS_PER_MESSAGE;
+  const messages = generateMessages({ seed, count, ids, nowMs, spanMs, senders: sendersOf(count) });
+  let stored = 0;
+  let inFlight: Promise<unknown> = Promise.resolve();
+  for (let batch = nextBatch(messages); batch.length > 0; batch = nextBatch(messages)) {
+    // While the writer's thread stores one batch this one makes the next, and no third lies about.
+    await inFlight;
+    signal?.throwIfAborted();
+    inFlight = store.insertMessages(batch);
+    stored += batch.length;
+    progress?.({ phase: "storing", done: stored, total: count });
+  }
+  await inFlight;
+  return stored;
+}
+
+async function untilIndexed(
+  store: Pick<Store, "backlogRows">,
+  { clock, signal, progress }: LoadOptions,
+): Promise<void> {
+  const total = store.backlogRows();
+  for (let left = total; left > 0; left = store.backlogRows()) {
+    progress?.({ phase: "indexing", done: Math.max(0, total - left), total });
+    await clock.sleep(POLL_MS, signal);
+  }
+}
+
+function nextBatch(messages: Iterator<GeneratedMessage>): readonly NewMessage[] {
+  const batch: NewMessage[] = [];
+  while (batch.length < ROWS_PER_BATCH) {
+    const { value, done } = messages.next();
+    if (done) return batch;
+    const parsed = parseMessage(value);
+    if (!parsed.ok) throw new Error(`a made-up message is not valid: ${JSON.stringify(value)}`);
+    batch.push({ ...parsed.message, source: SOURCE, createdAt: receivedAt(parsed.message.ts) });
+  }
+  return batch;
+}
+
+/** Made-up messages are received the moment they are sent: in UTC with milliseconds, as every time of receipt. */
+function receivedAt(ts: string): string {
+  const milliseconds = ts.slice(20, -1).padEnd(3, "0").slice(0, 3);
+  return `${ts.slice(0, 19)}.${milliseconds}Z`;
+}

@@ -1,0 +1,64 @@
+import { type Issue, shownInput } from "./issue.ts";
+import { type Instant, parseInstant } from "./timestamp.ts";
+
+/** Decoded parameters of a URL. An empty value is no value; unknown names are ignored. */
+export type Parameters = Readonly<Record<string, string>>;
+
+export function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
+}
+
+const INTEGER = /^[+-]?[0-9]+(\.0*)?([eE]\+?[0-9]+)?$/;
+
+/** Numbers out of range are moved to its nearest end; what is no integer is an issue. */
+export function integer(
+  parameters: Parameters,
+  name: string,
+  [min, max]: readonly [number, number],
+  fallback: number,
+  issues: Issue[],
+): number {
+  const text = parameters[name]?.trim();
+  if (!text) return fallback;
+  if (INTEGER.test(text)) return Math.min(Math.max(Number(text), min), max);
+  const msg = "Input should be a valid integer, unable to parse string as an integer";
+  issues.push({ type: "int_parsing", loc: ["query", name], msg, ...shownInput(text) });
+  return fallback;
+}
+
+/** One of a few words; the first is meant when none is given. */
+export function oneOf<T extends string>(
+  parameters: Parameters,
+  name: string,
+  [fallback, ...others]: readonly [T, ...T[]],
+  issues: Issue[],
+): T {
+  const text = parameters[name]?.trim();
+  if (!text) return fallback;
+  const words = [fallback, ...others];
+  const word = words.find((candidate) => candidate === text);
+  if (word !== undefined) return word;
+  const quoted = words.map((candidate) => `'${candidate}'`);
+  const expected = `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
+  const msg = `Input should be ${expected}`;
+  issues.push({ type: "literal_error", loc: ["query", name], msg, ...shownInput(text), ctx: { expected } });
+  return fallback;
+}
+
+/** People paste `?from=+9198…` unescaped and a form decoder turns `+` into a space: digits alone get their `+` back. */
+export function msisdn(value: string | undefined): string | undefined {
+  const text = value?.trim();
+  if (!text) return undefined;
+  return /^[0-9]+$/.test(text) ? `+${text}` : text;
+}
+
+export function moment(parameters: Parameters, name: string, issues: Issue[]): Instant | undefined {
+  const value = parameters[name];
+  if (!value) return undefined;
+  const instant = parseInstant(value);
+  if (instant === undefined) {
+    const msg = "Input should be a valid datetime: 2025-01-15T10:00:00Z, with +00:00 instead of Z, or a date";
+    issues.push({ type: "datetime_from_date_parsing", loc: ["query", name], msg, ...shownInput(value) });
+  }
+  return instant;
+}

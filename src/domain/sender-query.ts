@@ -1,0 +1,32 @@
+import { decodeSenderCursor } from "./cursor.ts";
+import type { Issue } from "./issue.ts";
+import { LIMIT_DEFAULT, LIMIT_MAX } from "./message-query.ts";
+import { integer, type Parameters } from "./parameters.ts";
+
+/** A part of the list of senders. */
+export interface SenderParameters {
+  /** 1 to {@link LIMIT_MAX}. */
+  readonly limit: number;
+  /** 0 to 2^53 - 1; 0 when `after` is given. */
+  readonly offset: number;
+  /** Start behind this sender. */
+  readonly after?: string;
+}
+
+export type ParsedSenderQuery =
+  | { readonly ok: true; readonly query: SenderParameters }
+  | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] }
+  | { readonly ok: false; readonly reason: "invalid_cursor" };
+
+/** Makes a question of parameters, or says everything that is wrong with them. */
+export function parseSenderQuery(parameters: Parameters): ParsedSenderQuery {
+  const issues: Issue[] = [];
+  const limit = integer(parameters, "limit", [1, LIMIT_MAX], LIMIT_DEFAULT, issues);
+  const offset = integer(parameters, "offset", [0, Number.MAX_SAFE_INTEGER], 0, issues);
+  if (issues.length > 0) return { ok: false, reason: "issues", issues };
+  if (!parameters.cursor) return { ok: true, query: { limit, offset } };
+  const after = decodeSenderCursor(parameters.cursor);
+  return after === undefined
+    ? { ok: false, reason: "invalid_cursor" }
+    : { ok: true, query: { limit, offset: 0, after } };
+}

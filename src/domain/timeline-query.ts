@@ -1,0 +1,29 @@
+import type { Issue } from "./issue.ts";
+import { moment, msisdn, oneOf, optional, type Parameters } from "./parameters.ts";
+import type { Instant } from "./timestamp.ts";
+
+/** What a timeline counts, and in which unit. */
+export interface TimelineParameters {
+  readonly bucket: "minute" | "hour" | "day";
+  readonly from?: string;
+  /** Inclusive. */
+  readonly since?: Instant;
+  /** Exclusive. */
+  readonly until?: Instant;
+}
+
+export type ParsedTimelineQuery =
+  | { readonly ok: true; readonly query: TimelineParameters }
+  | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
+
+/** Makes a question of parameters, or says everything that is wrong with them. */
+export function parseTimelineQuery(parameters: Parameters): ParsedTimelineQuery {
+  const issues: Issue[] = [];
+  const query = {
+    bucket: oneOf(parameters, "bucket", ["hour", "minute", "day"], issues),
+    ...optional("from", msisdn(parameters.from)),
+    ...optional("since", moment(parameters, "since", issues)),
+    ...optional("until", moment(parameters, "until", issues)),
+  };
+  return issues.length > 0 ? { ok: false, reason: "issues", issues } : { ok: true, query };
+}

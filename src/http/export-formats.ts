@@ -1,0 +1,45 @@
+import type { StoredMessage } from "../store/store.ts";
+import { messageBody } from "./message-body.ts";
+
+/** How a list is written to a file. */
+export interface ExportFormat {
+  readonly contentType: string;
+  readonly fileName: string;
+  /** What stands before the first message. */
+  readonly head: string;
+  readonly line: (message: StoredMessage) => string;
+}
+
+const CSV_COLUMNS = ["message_id", "from", "to", "ts", "text", "created_at"] as const;
+const CSV_MUST_BE_QUOTED = /[",\r\n]/;
+/** A spreadsheet takes a cell that begins so for a formula, and senders choose what is in their messages. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+export const EXPORT_FORMATS: Readonly<Record<"ndjson" | "csv", ExportFormat>> = {
+  ndjson: {
+    contentType: "application/x-ndjson",
+    fileName: "messages.ndjson",
+    head: "",
+    line: (message) => `${JSON.stringify(messageBody(message))}\n`,
+  },
+  csv: {
+    contentType: "text/csv; charset=utf-8",
+    fileName: "messages.csv",
+    head: csvLine(CSV_COLUMNS),
+    line: (message) => {
+      const body = messageBody(message);
+      return csvLine(CSV_COLUMNS.map((column) => body[column]));
+    },
+  },
+};
+
+function csvLine(cells: readonly (string | null)[]): string {
+  return `${cells.map(csvCell).join(",")}\r\n`;
+}
+
+/** RFC 4180. No text is an empty cell, an empty text a quoted one. */
+function csvCell(value: string | null): string {
+  if (value === null) return "";
+  const harmless = FORMULA.test(value) ? `'${value}` : value;
+  return harmless === "" || CSV_MUST_BE_QUOTED.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}

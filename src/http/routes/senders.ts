@@ -1,0 +1,64 @@
+import type { FastifyInstance } from "fastify";
+import Type from "typebox";
+import { encodeSenderCursor } from "../../domain/cursor.ts";
+import type { Parameters } from "../../domain/parameters.ts";
+import { parseSenderQuery } from "../../domain/sender-query.ts";
+import type { Sender, SenderPage, SenderQuery, Store } from "../../store/store.ts";
+import { sendJson } from "../json.ts";
+import { PageParameters } from "../list-parameters.ts";
+import { sendInvalidQuery } from "../problem.ts";
+import { problemResponses } from "../schemas.ts";
+
+/** `GET /senders`: a page of everybody who wrote. */
+export function sendersRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "findSenders"> }): void {
+  server.get("/senders", { schema: SCHEMA }, async (request, reply) => {
+    const parsed = parseSenderQuery(request.query as Parameters);
+    if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
+    return sendJson(reply, pageBody(parsed.query, await store.findSenders(parsed.query)));
+  });
+}
+
+function pageBody({ limit, offset }: SenderQuery, { senders, total, more }: SenderPage) {
+  const last = senders.at(-1);
+  return {
+    data: senders.map(senderBody),
+    total,
+    limit,
+    offset,
+    next_cursor: more && last !== undefined ? encodeSenderCursor(last.from) : null,
+  };
+}
+
+function senderBody({ from, count, firstTs, lastTs }: Sender) {
+  return { from, count, first_message_ts: firstTs, last_message_ts: lastTs };
+}
+
+const SCHEMA = {
+  summary: "List senders",
+  description: "In the order of their number, by bytes. Numbers out of range are moved to the nearest that is not.",
+  tags: ["messages"],
+  querystring: Type.Object({
+    ...PageParameters,
+    cursor: Type.Optional(Type.String({ description: "`next_cursor` of the page before. The limit may differ." })),
+  }),
+  response: {
+    200: Type.Object(
+      {
+        data: Type.Array(
+          Type.Object({
+            from: Type.String(),
+            count: Type.Integer({ description: "How many messages there are of this sender." }),
+            first_message_ts: Type.String({ description: "The earliest timestamp of them, as it was sent." }),
+            last_message_ts: Type.String({ description: "The latest timestamp of them, as it was sent." }),
+          }),
+        ),
+        total: Type.Integer({ description: "All senders, before limit and offset." }),
+        limit: Type.Integer(),
+        offset: Type.Integer(),
+        next_cursor: Type.Union([Type.String(), Type.Null()], { description: "Null on the last page." }),
+      },
+      { description: "One page." },
+    ),
+    ...problemResponses(400, 422, 500, 503),
+  },
+};

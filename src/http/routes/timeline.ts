@@ -1,0 +1,60 @@
+import type { FastifyInstance } from "fastify";
+import Type from "typebox";
+import type { Parameters } from "../../domain/parameters.ts";
+import { parseTimelineQuery } from "../../domain/timeline-query.ts";
+import type { Store, TimelineBucket } from "../../store/store.ts";
+import { clientGone } from "../client-gone.ts";
+import { sendJson } from "../json.ts";
+import { FromParameter, SpanParameters } from "../list-parameters.ts";
+import { sendInvalidQuery } from "../problem.ts";
+import { problemResponses } from "../schemas.ts";
+
+/** Almost a week by the minute. An answer of this many is half a megabyte. */
+const BUCKETS_MAX = 10_000;
+
+/** `GET /stats/timeline`: how many messages there are in each minute, hour or day. */
+export function timelineRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "timeline"> }): void {
+  server.get("/stats/timeline", { schema: SCHEMA }, async (request, reply) => {
+    const parsed = parseTimelineQuery(request.query as Parameters);
+    if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
+    const query = { ...parsed.query, bucketsMax: BUCKETS_MAX };
+    const buckets = await store.timeline(query, { signal: clientGone(reply) });
+    return sendJson(reply, { bucket: query.bucket, data: buckets.map(bucketBody) });
+  });
+}
+
+function bucketBody({ start, count }: TimelineBucket) {
+  return { start: start + "0000-01-01T00:00:00Z".slice(start.length), count };
+}
+
+const SCHEMA = {
+  summary: "Count messages by minute, hour or day",
+  description: `In the order of time, by the messages' own timestamps, in UTC. Buckets without a message are left out. More than ${BUCKETS_MAX} are refused with 422, type \`too_broad\`.`,
+  tags: ["messages"],
+  querystring: Type.Object({
+    bucket: Type.Optional(
+      Type.String({
+        enum: ["minute", "hour", "day"],
+        default: "hour",
+        description: "The span of time that is counted together.",
+      }),
+    ),
+    ...FromParameter,
+    ...SpanParameters,
+  }),
+  response: {
+    200: Type.Object(
+      {
+        bucket: Type.String({ description: "The unit, as asked for." }),
+        data: Type.Array(
+          Type.Object({
+            start: Type.String({ description: "The beginning of the bucket, such as 2025-01-15T10:00:00Z." }),
+            count: Type.Integer({ description: "At least 1." }),
+          }),
+        ),
+      },
+      { description: "The counts." },
+    ),
+    ...problemResponses(422, 500, 503),
+  },
+};

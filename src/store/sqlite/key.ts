@@ -1,0 +1,78 @@
+/** Where a message stands in a list; the same three columns order every list. */
+export interface Key {
+  readonly instant: string;
+  readonly messageId: string;
+  readonly source: string;
+}
+
+/** A message as an index names it. */
+export interface Entry extends Key {
+  readonly seq: number;
+}
+
+/** One end of a {@link Range}, as the values of the three columns. */
+export type Bound = readonly [instant: string | Uint8Array, messageId: string, source: string];
+
+/** From `lo`, inclusive, to `hi`, exclusive. */
+export interface Range {
+  readonly lo: Bound;
+  readonly hi: Bound;
+}
+
+/** The three columns, for a row value in SQL. */
+export const KEY = "(instant, message_id, source)";
+/** The same as the columns of an {@link Entry}. */
+export const ENTRY = "seq, instant, message_id AS messageId, source";
+export const ASCENDING = "instant, message_id, source";
+export const DESCENDING = "instant DESC, message_id DESC, source DESC";
+/** The condition of a range; its values are {@link rangeValues}. */
+export const IN_RANGE = `${KEY} >= (?, ?, ?) AND ${KEY} < (?, ?, ?)`;
+
+export const START: Bound = ["", "", ""];
+/** SQLite sorts every blob behind every text. */
+export const END: Bound = [new Uint8Array(0), "", ""];
+
+export function rangeValues({ lo, hi }: Range): readonly (string | Uint8Array)[] {
+  return [...lo, ...hi];
+}
+
+export function boundAt({ instant, messageId, source }: Key): Bound {
+  return [instant, messageId, source];
+}
+
+/** The bound right behind a key: no text sorts between it and itself with a NUL. */
+export function boundBehind({ instant, messageId, source }: Key): Bound {
+  return [instant, messageId, `${source}\0`];
+}
+
+export function compareKeys(a: Key, b: Key): number {
+  return compareKeyToBound(a, boundAt(b));
+}
+
+export function compareKeyToBound(key: Key, [instant, messageId, source]: Bound): number {
+  if (typeof instant !== "string") return -1;
+  return compareText(key.instant, instant) || compareText(key.messageId, messageId) || compareText(key.source, source);
+}
+
+export function compareBounds(a: Bound, b: Bound): number {
+  const [instant, messageId, source] = a;
+  if (typeof instant !== "string") return typeof b[0] === "string" ? 1 : 0;
+  return compareKeyToBound({ instant, messageId, source }, b);
+}
+
+/** The order of the bytes of UTF-8, which is SQLite's; that of UTF-16 is another beyond U+FFFF. */
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const difference = a.charCodeAt(at) - b.charCodeAt(at);
+    if (difference !== 0) return weight(a.charCodeAt(at)) - weight(b.charCodeAt(at));
+  }
+  return a.length - b.length;
+}
+
+/** Lifts surrogates above the rest of the basic plane. */
+function weight(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}

@@ -1,0 +1,127 @@
+import { type Bound, boundAt, compareKeyToBound, DESCENDING, END, type Entry, IN_RANGE, KEY, START } from "../key.ts";
+import { entriesOf } from "../lists.ts";
+import type { Statements } from "../statements.ts";
+
+/** So many index entries are walked past in a millisecond or two. */
+export const BLOCK_ROWS_MAX = 16_384;
+
+interface Addition {
+  /** A sender, or '' for all messages. */
+  readonly list: string;
+  /** What the step adds to the list, in its order; those of the list of all say their receiver. */
+  readonly entries: readonly (Entry & { readonly to?: string })[];
+  /** The newest message that is in the index, with this step. */
+  readonly foldedSeq: number;
+  /** A block that counts more is split. */
+  readonly blockRowsMax: number;
+}
+
+type Limits = Pick<Addition, "foldedSeq" | "blockRowsMax">;
+
+interface Block {
+  readonly list: string;
+  readonly lo: Bound;
+  readonly hi: Bound;
+  readonly messages: number;
+}
+
+/** Counts new entries of a list in the blocks they fall into; a block that grows too large is split. */
+export function addToBlocks(statements: Statements, { list, entries, ...limits }: Addition): void {
+  for (let at = 0; at < entries.length; ) {
+    const block = blockOf(statements, list, entries[at] as Entry);
+    const first = at;
+    while (at < entries.length && compareKeyToBound(entries[at] as Entry, block.hi) < 0) at++;
+    const added = entries.slice(first, at);
+    setMessages(statements, block, block.messages + added.length);
+    if (list === "") countReceivers(statements, block.lo, added);
+    split(statements, { ...block, messages: block.messages + added.length }, limits);
+  }
+}
+
+/** The first blocks of a list that has outgrown being walked. */
+export function makeBlocks(
+  statements: Statements,
+  { list, messages, ...limits }: Limits & { readonly list: string; readonly messages: number },
+): void {
+  const block = { list, lo: START, hi: END, messages };
+  insertBlock(statements, block);
+  split(statements, block, limits);
+}
+
+function blockOf(statements: Statements, list: string, entry: Entry): Block {
+  const from = statements.get<Entry & { messages: number }>(
+    `SELECT instant, message_id AS messageId, source, messages FROM blocks
+     WHERE list = ? AND ${KEY} <= (?, ?, ?) ORDER BY ${DESCENDING} LIMIT 1`,
+    [list, ...boundAt(entry)],
+  );
+  if (from === undefined) throw new Error("a list of the read index has no first block");
+  const next = statements.get<Entry>(
+    `SELECT instant, message_id AS messageId, source FROM blocks
+     WHERE list = ? AND ${KEY} > (?, ?, ?) ORDER BY instant, message_id, source LIMIT 1`,
+    [list, ...boundAt(from)],
+  );
+  return { list, lo: boundAt(from), hi: next === undefined ? END : boundAt(next), messages: from.messages };
+}
+
+/** The last block of a list is filled from its end as a rule, so it is cut there; others in even parts. */
+function split(statements: Statements, block: Block, limits: Limits): void {
+  const { foldedSeq, blockRowsMax } = limits;
+  if (block.messages <= blockRowsMax) return;
+  const { list, lo, hi, messages } = block;
+  const kept = hi === END ? blockRowsMax : Math.ceil(messages / Math.ceil(messages / blockRowsMax));
+  const { sql, values } = entriesOf(list, { lo, hi }, foldedSeq);
+  const first = statements.get<Entry>(`${sql} ORDER BY instant, message_id, source LIMIT 1 OFFSET ?`, [
+    ...values,
+    kept,
+  ]);
+  if (first === undefined) throw new Error("a block of the read index counts more messages than there are");
+  const rest = { list, lo: boundAt(first), hi, messages: messages - kept };
+  setMessages(statements, block, kept);
+  insertBlock(statements, rest);
+  if (list === "") moveReceivers(statements, block.lo, rest, foldedSeq);
+  split(statements, rest, limits);
+}
+
+function insertBlock(statements: Statements, { list, lo, messages }: Block): void {
+  statements.run("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", [list, ...lo, messages]);
+}
+
+function setMessages(statements: Statements, { list, lo }: Block, messages: number): void {
+  statements.run(`UPDATE blocks SET messages = ? WHERE list = ? AND ${KEY} = (?, ?, ?)`, [messages, list, ...lo]);
+}
+
+function countReceivers(statements: Statements, lo: Bound, entries: Addition["entries"]): void {
+  const counts = new Map<string, { to: string; source: string; messages: number }>();
+  for (const { to = "", source } of entries) {
+    const pair = `${to} ${source}`;
+    const count = counts.get(pair);
+    if (count === undefined) counts.set(pair, { to, source, messages: 1 });
+    else count.messages++;
+  }
+  for (const { to, source, messages } of counts.values()) addReceived(statements, [to, source, ...lo], messages);
+}
+
+function addReceived(statements: Statements, place: readonly [string, string, ...Bound], messages: number): void {
+  statements.run(
+    `INSERT INTO receiver_blocks VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`,
+    [...place, messages],
+  );
+}
+
+/** The receivers of a block that was cut off another are taken from the other's. */
+function moveReceivers(statements: Statements, from: Bound, { lo, hi }: Block, foldedSeq: number): void {
+  const moved = statements.all<{ to: string; source: string; messages: number }>(
+    `SELECT to_msisdn AS "to", source, count(*) AS messages FROM messages INDEXED BY messages_by_instant
+     WHERE ${IN_RANGE} AND seq <= ? GROUP BY to_msisdn, source`,
+    [...lo, ...hi, foldedSeq],
+  );
+  for (const { to, source, messages } of moved) {
+    addReceived(statements, [to, source, ...lo], messages);
+    addReceived(statements, [to, source, ...from], -messages);
+    statements.run(
+      `DELETE FROM receiver_blocks WHERE to_msisdn = ? AND via_source = ? AND ${KEY} = (?, ?, ?) AND messages = 0`,
+      [to, source, ...from],
+    );
+  }
+}

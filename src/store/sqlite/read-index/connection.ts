@@ -1,0 +1,75 @@
+import { createHash } from "node:crypto";
+import { readFileSync, rmSync, statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { StoreBroken } from "../../../domain/errors.ts";
+import { BUSY_TIMEOUT_MS, CACHE_KIB, CHECKPOINT_PAGES, meaningOf, transaction } from "../connection.ts";
+import { Statements } from "../statements.ts";
+
+const SCHEMA = readFileSync(new URL("./schema.sql", import.meta.url), "utf8");
+/** Another schema has another number, so an index of another version is made anew. */
+const SCHEMA_VERSION = createHash("sha256").update(SCHEMA).digest().readInt32BE() & 0x7fffffff;
+
+/** Where the read index of the database at `path` is. It may be deleted while nothing runs: it is made again. */
+export function readIndexPath(path: string): string {
+  return `${path}-index`;
+}
+
+/** Lets a connection to the messages see the read index as well. */
+export function attachReadIndex(db: DatabaseSync, path: string): void {
+  db.prepare("ATTACH ? AS read_index").run(readIndexPath(path));
+}
+
+/**
+ * A connection that folds messages into the read index at their side. An index that is damaged, of another version or of other
+ * messages is emptied: the messages are what counts, and all of it can be made again.
+ */
+export function openReadIndex(path: string): Statements {
+  try {
+    return open(path);
+  } catch (error) {
+    if (!(meaningOf(error) instanceof StoreBroken)) throw error;
+    for (const suffix of ["", ...LOGS]) rmSync(readIndexPath(path) + suffix, { force: true });
+    return open(path);
+  }
+}
+
+const LOGS = ["-wal", "-shm"];
+
+function open(path: string): Statements {
+  // A log that is left of an index that was deleted would be applied to the new one. A file that is in use is never empty.
+  if ((statSync(readIndexPath(path), { throwIfNoEntry: false })?.size ?? 0) === 0)
+    for (const suffix of LOGS) rmSync(readIndexPath(path) + suffix, { force: true });
+  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  attachReadIndex(db, path);
+  // A power cut may take the newest transactions of the index away, never a part of one: they are folded again.
+  db.exec(`PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
+    PRAGMA cache_size = -${CACHE_KIB}; PRAGMA read_index.cache_size = -${CACHE_KIB};
+    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  if (!fits(new Statements(db))) transaction(db, "BEGIN", () => makeAnew(db));
+  return new Statements(db);
+}
+
+function fits(statements: Statements): boolean {
+  if (statements.number("PRAGMA read_index.user_version") !== SCHEMA_VERSION) return false;
+  return (
+    statements.get(
+      `SELECT 1 FROM fold_state JOIN lyftr_database ON id = database_id
+       WHERE seq = 0 OR message_id = (SELECT m.message_id FROM messages m WHERE m.seq = fold_state.seq)`,
+    ) !== undefined
+  );
+}
+
+function makeAnew(db: DatabaseSync): void {
+  // The write lock of the index, before anything is read: whoever waited for it finds the work done.
+  db.exec(`PRAGMA read_index.user_version = ${SCHEMA_VERSION}`);
+  // Backwards, so that the list of grams goes before the search it looks into.
+  const tables = db
+    .prepare(
+      `SELECT name FROM pragma_table_list WHERE schema = 'read_index' AND type IN ('table', 'virtual')
+       AND name NOT LIKE 'sqlite%' ORDER BY name DESC`,
+    )
+    .all();
+  for (const { name } of tables) db.exec(`DROP TABLE read_index."${name}"`);
+  db.exec(SCHEMA);
+  db.exec("INSERT INTO fold_state SELECT 1, 0, 0, 0, id, NULL FROM lyftr_database");
+}

@@ -1,0 +1,108 @@
+import { BUCKETS } from "../../store.ts";
+import { transaction } from "../connection.ts";
+import { ASCENDING, type Entry } from "../key.ts";
+import type { Statements } from "../statements.ts";
+import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
+
+export interface Folded {
+  /** How many messages this step took in. */
+  readonly rows: number;
+  /** How many wait for the next. */
+  readonly backlog: number;
+}
+
+/** The messages of one step, by their seq: behind the first, up to the second. */
+type Step = readonly [after: number, upTo: number];
+
+const IN_STEP = "seq > ? AND seq <= ?";
+
+/** Takes the oldest messages that are not in the read index into every part of it, in one transaction. */
+export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLOCK_ROWS_MAX): Folded {
+  return transaction(statements.db, "BEGIN", () => {
+    // The write lock of the index, before anything is read: another process may fold as well.
+    statements.run("UPDATE fold_state SET seq = seq");
+    const after = statements.number("SELECT seq FROM fold_state");
+    const newest = statements.number("SELECT max(seq) FROM messages");
+    const upTo = Math.min(newest, after + rowsMax);
+    if (upTo <= after) return { rows: 0, backlog: 0 };
+    const step: Step = [after, upTo];
+    const rows = statements.number(`SELECT count(*) FROM messages WHERE ${IN_STEP}`, step);
+    foldAll(statements, step, blockRowsMax);
+    foldSenders(statements, step, blockRowsMax);
+    foldSpans(statements, step);
+    statements.run(
+      `INSERT INTO search (rowid, text) SELECT seq, searchable(text) FROM messages WHERE ${IN_STEP} AND text IS NOT NULL`,
+      step,
+    );
+    statements.run(
+      `UPDATE fold_state SET seq = ?, messages = messages + ?,
+         message_id = (SELECT m.message_id FROM messages m WHERE m.seq = ?)`,
+      [upTo, rows, upTo],
+    );
+    return { rows, backlog: newest - upTo };
+  });
+}
+
+interface Received extends Entry {
+  readonly to: string;
+}
+
+function foldAll(statements: Statements, step: Step, blockRowsMax: number): void {
+  const entries = statements.all<Received>(
+    `SELECT seq, instant, message_id AS messageId, source, to_msisdn AS "to" FROM messages WHERE ${IN_STEP} ORDER BY ${ASCENDING}`,
+    step,
+  );
+  addToBlocks(statements, { list: "", entries, foldedSeq: step[1], blockRowsMax });
+}
+
+function foldSenders(statements: Statements, step: Step, blockRowsMax: number): void {
+  statements.run(
+    `INSERT INTO messages_by_sender SELECT from_msisdn, instant, message_id, source, seq FROM messages
+     WHERE ${IN_STEP} ORDER BY from_msisdn, ${ASCENDING}`,
+    step,
+  );
+  statements.run(
+    `UPDATE fold_state SET senders = senders + (SELECT count(DISTINCT from_msisdn) FROM messages
+     WHERE ${IN_STEP} AND NOT EXISTS (SELECT 1 FROM senders WHERE msisdn = from_msisdn))`,
+    step,
+  );
+  statements.run(
+    `INSERT INTO senders SELECT from_msisdn, count(*) FROM messages WHERE ${IN_STEP} GROUP BY from_msisdn
+     ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`,
+    step,
+  );
+  const busy = statements.all<{ list: string; messages: number; hasBlocks: number }>(
+    `SELECT msisdn AS list, messages, EXISTS (SELECT 1 FROM blocks WHERE blocks.list = msisdn) AS hasBlocks FROM senders
+     WHERE messages > ? AND msisdn IN (SELECT from_msisdn FROM messages WHERE ${IN_STEP})`,
+    [blockRowsMax, ...step],
+  );
+  const limits = { foldedSeq: step[1], blockRowsMax };
+  for (const { list, messages, hasBlocks } of busy) {
+    if (hasBlocks === 0) makeBlocks(statements, { list, messages, ...limits });
+    else addToBlocks(statements, { list, entries: senderEntries(statements, list, step), ...limits });
+  }
+}
+
+function senderEntries(statements: Statements, list: string, step: Step): readonly Entry[] {
+  return statements.all<Entry>(
+    `SELECT seq, instant, message_id AS messageId, source FROM messages WHERE ${IN_STEP} AND from_msisdn = ?
+     ORDER BY ${ASCENDING}`,
+    [...step, list],
+  );
+}
+
+function foldSpans(statements: Statements, step: Step): void {
+  for (const characters of Object.values(BUCKETS)) {
+    statements.run(
+      `INSERT INTO spans SELECT ${characters}, substr(instant, 1, ${characters}) AS start, count(*) FROM messages
+       WHERE ${IN_STEP} AND instant GLOB '${shapeOf(characters)}*' GROUP BY start
+       ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`,
+      step,
+    );
+  }
+}
+
+/** What GLOB knows the first characters of a timestamp by; other texts have no bucket. */
+export function shapeOf(characters: number): string {
+  return "dddd-dd-ddTdd:dd".slice(0, characters).replaceAll("d", "[0-9]");
+}

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { StoreBroken } from "../../../domain/errors.ts";
+import type { WorkerLine } from "../worker-line.ts";
+import type { Folded } from "./fold.ts";
+
+/** A step costs more by its number than by its rows, and reads look through what is not folded: this is between the two. */
+const FOLD_AT_ROWS = 1_000;
+/** Fewer wait this long for others. */
+const IDLE_MS = 200;
+/** What one transaction takes in; far more would make the next step wait for long, and the index's log grow. */
+const ROWS_PER_STEP_MAX = 20_000;
+const RETRY_MS = 1_000;
+
+/** Keeps the read index close behind the messages: one step after the other while there is enough, then when it has been quiet. */
+export class Folding {
+  readonly #line: WorkerLine;
+  readonly #between: () => Promise<void>;
+  readonly #stopping = new AbortController();
+  #backlog = 0;
+  #running: Promise<void> | undefined;
+  #wake = () => {};
+
+  /** `between` is awaited after each step, when folding reads nothing. */
+  constructor(line: WorkerLine, between: () => Promise<void>) {
+    this.#line = line;
+    this.#between = between;
+    this.#running = this.#run();
+  }
+
+  /** Messages that are stored and not folded yet; never too few. */
+  backlogRows(): number {
+    return this.#backlog;
+  }
+
+  /** To be told after messages were stored. */
+  stored(rows: number): void {
+    this.#backlog += rows;
+    if (this.#backlog >= FOLD_AT_ROWS) this.#wake();
+    if (!this.#stopping.signal.aborted) this.#running ??= this.#run();
+  }
+
+  /** Resolves when the step under way is done. Safe twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    do {
+      await this.#step();
+      if (this.#backlog < FOLD_AT_ROWS) await this.#quiet(IDLE_MS);
+    } while (this.#backlog > 0 && !this.#stopping.signal.aborted);
+    this.#running = undefined;
+  }
+
+  async #step(): Promise<void> {
+    const before = this.#backlog;
+    try {
+      const { backlog } = await this.#line.call<Folded>("fold", ROWS_PER_STEP_MAX);
+      // What was stored meanwhile may be counted in both: one step too many, never one too few.
+      this.#backlog = backlog + this.#backlog - before;
+      await this.#between();
+    } catch (error) {
+      if (error instanceof StoreBroken) this.#stopping.abort();
+      else await this.#quiet(RETRY_MS);
+    }
+  }
+
+  async #quiet(ms: number): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    await sleep(ms, undefined, { signal: woken.signal, ref: false }).catch(() => undefined);
+    this.#wake = () => {};
+  }
+}

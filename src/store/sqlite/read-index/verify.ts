@@ -1,0 +1,199 @@
+import { existsSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import { StoreRefused } from "../../../domain/errors.ts";
+import { BUCKETS } from "../../store.ts";
+import { meaningOf, openReader } from "../connection.ts";
+import { boundAt, END, IN_RANGE, type Key, type Range } from "../key.ts";
+import { entriesOf } from "../lists.ts";
+import { Statements } from "../statements.ts";
+import { attachReadIndex, readIndexPath } from "./connection.ts";
+import { shapeOf } from "./fold.ts";
+import { GramCounts } from "./gram-counts.ts";
+
+const SEQS_PER_STEP = 50_000;
+/** Whoever has so many differences needs no more of them. */
+const DIFFERENCES_MAX = 20;
+
+export interface Verdict {
+  /** Messages that were counted again. */
+  readonly messages: number;
+  /** Messages that are stored but not folded yet. */
+  readonly backlog: number;
+  /** What the read index says otherwise than the messages, a sentence each; at most 20. */
+  readonly differences: readonly string[];
+}
+
+export interface VerifyOptions {
+  /** Told how many messages have been looked at, and of how many. */
+  readonly progress: (done: number, total: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Counts everything in the read index of the database at `path` again, from the messages, in one snapshot, while others write.
+ * Rejects as the store does, and with the signal's reason.
+ */
+export async function verifyReadIndex(path: string, options: VerifyOptions): Promise<Verdict> {
+  if (!existsSync(readIndexPath(path))) {
+    throw new StoreRefused(`there is no ${readIndexPath(path)}: it is made when the service starts`);
+  }
+  const db = openReader(path);
+  try {
+    attachReadIndex(db, path);
+    db.exec("BEGIN");
+    return await verify(new Statements(db), options);
+  } catch (error) {
+    throw meaningOf(error);
+  } finally {
+    db.close();
+  }
+}
+
+async function verify(statements: Statements, { progress, signal }: VerifyOptions): Promise<Verdict> {
+  const state = statements.get<State>("SELECT seq, messages, senders FROM fold_state") as State;
+  const newest = statements.number("SELECT max(seq) FROM messages");
+  const differences: string[] = [];
+  const grams = new GramCounts();
+  for (const check of [checkTotals, checkSenders, checkBlocks, checkReceivers, checkSpans]) {
+    differences.push(...first(check(statements, state)));
+    await pause(signal);
+  }
+  for (let after = 0; after < state.seq; after += SEQS_PER_STEP) {
+    const upTo = Math.min(state.seq, after + SEQS_PER_STEP);
+    differences.push(...checkRows(statements, after, upTo));
+    for (const text of textsOf(statements, after, upTo)) grams.add(text);
+    progress(upTo, state.seq);
+    await pause(signal);
+  }
+  differences.push(...first(grams.differences(statements)));
+  const backlog = statements.number("SELECT count(*) FROM messages WHERE seq > ? AND seq <= ?", [state.seq, newest]);
+  return { messages: state.messages, backlog, differences: differences.slice(0, DIFFERENCES_MAX) };
+}
+
+interface State {
+  readonly seq: number;
+  readonly messages: number;
+  readonly senders: number;
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await turn();
+  signal.throwIfAborted();
+}
+
+function first(differences: Iterable<string>): readonly string[] {
+  const taken: string[] = [];
+  for (const difference of differences) if (taken.push(difference) === DIFFERENCES_MAX) break;
+  return taken;
+}
+
+function* checkTotals(statements: Statements, { seq, messages, senders }: State): Generator<string> {
+  yield* differ("the total of messages", messages, count(statements, "count(*)", seq));
+  yield* differ("the total of senders", senders, count(statements, "count(DISTINCT from_msisdn)", seq));
+  const listed = statements.number("SELECT count(*) FROM messages_by_sender");
+  yield* differ("the number of messages by sender", listed, count(statements, "count(*)", seq));
+}
+
+function count(statements: Statements, what: string, seq: number): number {
+  return statements.number(`SELECT ${what} FROM messages WHERE seq <= ?`, [seq]);
+}
+
+function* differ(what: string, indexed: number, counted: number): Generator<string> {
+  if (indexed !== counted) yield `${what} is ${indexed} in the index, ${counted} in the messages`;
+}
+
+/** The rows of `indexed` and `counted` that are not in both. Both are statements with the same columns. */
+function* differingRows(
+  statements: Statements,
+  what: string,
+  { indexed, counted, seq }: { indexed: string; counted: string; seq: number },
+): Generator<string> {
+  const ways = [
+    [indexed, counted, "only the index says so"],
+    [counted, indexed, "the index does not say so"],
+  ] as const;
+  for (const [these, others, verdict] of ways) {
+    const rows = statements.all<{ rows: number }>(
+      `WITH folded AS (SELECT * FROM messages WHERE seq <= ?) SELECT count(*) AS rows FROM (${these} EXCEPT ${others})`,
+      [seq],
+    );
+    const differing = rows[0]?.rows ?? 0;
+    if (differing > 0) yield `${what}: ${differing} counts differ, ${verdict}`;
+  }
+}
+
+function checkSenders(statements: Statements, { seq }: State): Generator<string> {
+  return differingRows(statements, "messages of senders", {
+    indexed: "SELECT msisdn, messages FROM senders",
+    counted: "SELECT from_msisdn, count(*) FROM folded GROUP BY from_msisdn",
+    seq,
+  });
+}
+
+function* checkSpans(statements: Statements, { seq }: State): Generator<string> {
+  for (const [bucket, characters] of Object.entries(BUCKETS)) {
+    yield* differingRows(statements, `messages of a ${bucket}`, {
+      indexed: `SELECT start, messages FROM spans WHERE characters = ${characters}`,
+      counted: `SELECT substr(instant, 1, ${characters}), count(*) FROM folded
+        WHERE instant GLOB '${shapeOf(characters)}*' GROUP BY 1`,
+      seq,
+    });
+  }
+}
+
+type BlockRow = Key & { readonly list: string; readonly messages: number };
+
+function* blocksOf(statements: Statements): Generator<{ list: string; range: Range; messages: number }> {
+  const rows = statements.all<BlockRow>(
+    `SELECT list, instant, message_id AS messageId, source, messages FROM blocks
+     ORDER BY list, instant, message_id, source`,
+  );
+  for (const [at, { list, messages, ...key }] of rows.entries()) {
+    const next = rows[at + 1];
+    yield { list, range: { lo: boundAt(key), hi: next?.list === list ? boundAt(next) : END }, messages };
+  }
+}
+
+function* checkBlocks(statements: Statements, { seq }: State): Generator<string> {
+  for (const { list, range, messages } of blocksOf(statements)) {
+    const { sql, values } = entriesOf(list, range, seq);
+    const counted = statements.number(`SELECT count(*) FROM (${sql})`, values);
+    const what = list === "" ? "all messages" : "one sender";
+    yield* differ(`the count of a block of ${what} (from ${range.lo[0]})`, messages, counted);
+  }
+}
+
+function* checkReceivers(statements: Statements, { seq }: State): Generator<string> {
+  for (const { list, range } of blocksOf(statements)) {
+    if (list !== "") continue;
+    const indexed = statements.all(
+      `SELECT to_msisdn, via_source, messages FROM receiver_blocks
+       WHERE (instant, message_id, source) = (?, ?, ?) ORDER BY to_msisdn, via_source`,
+      [...range.lo],
+    );
+    const counted = statements.all(
+      `SELECT to_msisdn, source AS via_source, count(*) AS messages FROM messages INDEXED BY messages_by_instant
+       WHERE ${IN_RANGE} AND seq <= ? GROUP BY 1, 2 ORDER BY 1, 2`,
+      [...range.lo, ...range.hi, seq],
+    );
+    if (JSON.stringify(indexed) !== JSON.stringify(counted)) {
+      yield `the receivers of a block of all messages (from ${range.lo[0]}) are ${indexed.length} in the index, ${counted.length} in the messages, or their counts differ`;
+    }
+  }
+}
+
+function* checkRows(statements: Statements, after: number, upTo: number): Generator<string> {
+  const missing = statements.number(
+    `SELECT count(*) FROM messages m WHERE m.seq > ? AND m.seq <= ? AND NOT EXISTS (
+       SELECT 1 FROM messages_by_sender b WHERE b.seq = m.seq
+       AND (b.from_msisdn, b.instant, b.message_id, b.source) = (m.from_msisdn, m.instant, m.message_id, m.source))`,
+    [after, upTo],
+  );
+  if (missing > 0)
+    yield `${missing} of the messages ${after + 1} to ${upTo} are missing from the lists of their senders`;
+}
+
+function* textsOf(statements: Statements, after: number, upTo: number): Generator<string> {
+  const sql = "SELECT text FROM messages WHERE seq > ? AND seq <= ? AND text IS NOT NULL";
+  for (const { text } of statements.db.prepare(sql).iterate(after, upTo)) yield String(text);
+}

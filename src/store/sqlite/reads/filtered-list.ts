@@ -1,0 +1,108 @@
+import type { MessageFilter } from "../../../domain/message-filter.ts";
+import { ASCENDING, type Bound, DESCENDING, type Entry, KEY, type Key, type Range } from "../key.ts";
+import type { Query } from "../lists.ts";
+import { conditionsOf } from "./conditions.ts";
+import type { CountedList } from "./counted-list.ts";
+import type { FoldedList, Slice } from "./folded-list.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+const COLUMNS = "list.seq, messages.instant, messages.message_id AS messageId, messages.source";
+
+/** The messages of a counted list that also fulfil conditions: looked through block by block, as far as no count tells what is in them. */
+export class FilteredList implements FoldedList {
+  readonly #snapshot: Snapshot;
+  readonly #base: CountedList;
+  readonly #conditions: Query;
+  /** How many of a block fulfil the conditions, by where it begins. */
+  readonly #known: Map<string, number> | undefined;
+  readonly #counted = new Map<string, number>();
+
+  constructor(snapshot: Snapshot, base: CountedList, filter: MessageFilter) {
+    this.#snapshot = snapshot;
+    this.#base = base;
+    this.#conditions = conditionsOf(filter);
+    if (filter.from === undefined && filter.q === undefined) this.#known = receivedPerBlock(snapshot, filter);
+  }
+
+  /** Whether `count` and `entries` need not look at every row. */
+  get indexed(): boolean {
+    return this.#known !== undefined;
+  }
+
+  count(range: Range): number {
+    return this.#base
+      .blocks(range)
+      .reduce((sum, block) => sum + (this.#countKnown(block) ?? this.#countRows(block)), 0);
+  }
+
+  entries(range: Range, { reverse, offset, limit }: Slice): readonly Entry[] {
+    const found: Entry[] = [];
+    let skip = offset;
+    const blocks = this.#base.blocks(range);
+    for (const block of reverse ? blocks.toReversed() : blocks) {
+      if (found.length >= limit) break;
+      const known = this.#countKnown(block);
+      if (known !== undefined && known <= skip) {
+        skip -= known;
+        continue;
+      }
+      const rows = this.#rows(block, reverse, skip + limit - found.length);
+      found.push(...rows.slice(skip));
+      skip = Math.max(0, skip - rows.length);
+    }
+    return found;
+  }
+
+  #countKnown({ lo, messages }: Range & { readonly messages: number | undefined }): number | undefined {
+    if (messages === undefined) return undefined;
+    if (messages === 0) return 0;
+    const start = JSON.stringify(lo);
+    return this.#known === undefined ? this.#counted.get(start) : (this.#known.get(start) ?? 0);
+  }
+
+  #countRows(block: Range & { readonly messages: number | undefined }): number {
+    this.#snapshot.check();
+    const { sql, values } = this.#matching(block);
+    const count = this.#snapshot.statements.number(`SELECT count(*) ${sql}`, values);
+    if (block.messages !== undefined) this.#counted.set(JSON.stringify(block.lo), count);
+    return count;
+  }
+
+  #rows(range: Range, reverse: boolean, limit: number): readonly Entry[] {
+    this.#snapshot.check();
+    const { sql, values } = this.#matching(range);
+    const order = reverse ? DESCENDING : ASCENDING;
+    return this.#snapshot.statements.all<Entry>(
+      `SELECT ${COLUMNS} ${sql} ORDER BY ${order.replace(/\b(instant|message_id|source)\b/g, "list.$1")} LIMIT ?`.replace(
+        "list.message_id",
+        "list.messageId",
+      ),
+      [...values, limit],
+    );
+  }
+
+  #matching(range: Range): Query {
+    const { sql, values } = this.#base.query(range);
+    const { sql: conditions, values: wanted } = this.#conditions;
+    return {
+      sql: `FROM (${sql}) AS list CROSS JOIN messages ON messages.seq = list.seq WHERE ${conditions}`,
+      values: [...values, ...wanted],
+    };
+  }
+}
+
+/** From where a block of the list of all begins to how many of it went to a receiver or came through a source. */
+function receivedPerBlock({ statements }: Snapshot, { to, source }: MessageFilter): Map<string, number> {
+  const conditions = [
+    ...(to === undefined ? [] : ["to_msisdn = ?"]),
+    ...(source === undefined ? [] : ["via_source = ?"]),
+  ];
+  const rows = statements.all<Key & { messages: number }>(
+    `SELECT instant, message_id AS messageId, source, sum(messages) AS messages FROM receiver_blocks
+     WHERE ${conditions.join(" AND ")} GROUP BY ${KEY.slice(1, -1)}`,
+    [to, source].filter((value) => value !== undefined),
+  );
+  return new Map(
+    rows.map((row) => [JSON.stringify([row.instant, row.messageId, row.source] satisfies Bound), row.messages]),
+  );
+}

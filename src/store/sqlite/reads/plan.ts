@@ -1,0 +1,105 @@
+import { TooBroad } from "../../../domain/errors.ts";
+import type { MessageFilter } from "../../../domain/message-filter.ts";
+import type { Range } from "../key.ts";
+import { searchExpression } from "../read-index/searchable.ts";
+import { CountedList } from "./counted-list.ts";
+import { FilteredList } from "./filtered-list.ts";
+import type { FoldedList } from "./folded-list.ts";
+import { PlainList } from "./plain-list.ts";
+import { SearchList } from "./search-list.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { tailOf } from "./tail.ts";
+
+/** When which way is taken, in messages. */
+export interface PlanBounds {
+  /** What one read may look at, one by one: some two seconds. More is refused. */
+  readonly scannedRowsMax: number;
+  /** The tail is held in memory and looked through by every read; a longer one is left to the plain list. */
+  readonly tailRowsMax: number;
+  /** Below this nobody notices which way was taken. */
+  readonly fewRows: number;
+}
+
+export const PLAN_BOUNDS: PlanBounds = { scannedRowsMax: 1_000_000, tailRowsMax: 20_000, fewRows: 2_000 };
+
+/** Looking at one match takes as long as looking at so many messages: it lies anywhere, they lie side by side. */
+const MATCH_COST = 2;
+
+/** The ways to an answer. They differ in what they cost, never in what they say. */
+export interface Plan {
+  readonly counting: FoldedList;
+  /** For a page that ends `passed` matches behind the beginning of the list. */
+  readonly paging: (passed: number) => FoldedList;
+  readonly tail: ReturnType<typeof tailOf>;
+}
+
+/** What is asked, by whom nothing is owed but an answer. */
+interface Question {
+  readonly snapshot: Snapshot;
+  readonly filter: MessageFilter;
+  readonly range: Range;
+  /** Whether the total is asked for. */
+  readonly exact: boolean;
+  readonly bounds: PlanBounds;
+}
+
+export function planFor(question: Question): Plan {
+  const { snapshot, filter, range, bounds } = question;
+  const backlog = snapshot.statements.number("SELECT max(seq) FROM messages") - snapshot.foldedSeq;
+  if (backlog > bounds.tailRowsMax) {
+    const plain = new PlainList(snapshot, filter);
+    return { counting: plain, paging: () => plain, tail: [] };
+  }
+  return { ...foldedPlan(question), tail: tailOf(snapshot, filter, range) };
+}
+
+function foldedPlan(question: Question): Pick<Plan, "counting" | "paging"> {
+  const { snapshot, filter, range, exact, bounds } = question;
+  const base = new CountedList(snapshot, filter.from ?? "");
+  const { from: _sender, ...conditions } = filter;
+  if (conditions.to === undefined && conditions.source === undefined && conditions.q === undefined) {
+    return { counting: base, paging: () => base };
+  }
+  const filtered = new FilteredList(snapshot, base, filter);
+  if (filtered.indexed) return { counting: filtered, paging: () => filtered };
+  const rows = base.count(range);
+  const few = rows <= bounds.fewRows;
+  const expression = filter.q === undefined || few ? undefined : searchExpression(snapshot.statements, filter.q);
+  if (expression === undefined) {
+    if (exact && rows > bounds.scannedRowsMax) throw tooBroad(rows, question);
+    return { counting: filtered, paging: () => filtered };
+  }
+  return searchPlan(question, rows, { filtered, search: new SearchList(snapshot, expression, filter) });
+}
+
+/** `rows` is how many messages the sender and the span of time have that are asked for. */
+function searchPlan(
+  question: Question,
+  rows: number,
+  { filtered, search }: { filtered: FilteredList; search: SearchList },
+): Pick<Plan, "counting" | "paging"> {
+  const { snapshot, filter, exact, bounds } = question;
+  const matches = search.matches();
+  const everywhere = rows === snapshot.foldedMessages && filter.to === undefined && filter.source === undefined;
+  const cost = Math.min(MATCH_COST * matches, rows);
+  if (exact && !everywhere && cost > bounds.scannedRowsMax) throw tooBroad(rows, question);
+  return {
+    // The search index alone tells how many texts there are; which of them are a sender's, or of a span, only their rows.
+    counting: everywhere || cost < rows ? search : filtered,
+    paging: (passed) => {
+      // How far to walk, if the matches lie as thick there as everywhere.
+      const walked = (passed * snapshot.foldedMessages) / Math.max(1, matches);
+      if (MATCH_COST * matches <= Math.max(bounds.fewRows, walked)) return search;
+      if (Math.min(walked, rows) > bounds.scannedRowsMax) throw tooBroad(rows, question);
+      return filtered;
+    },
+  };
+}
+
+function tooBroad(rows: number, { filter: { q }, bounds }: Question): TooBroad {
+  const what = q === undefined ? "These filters" : "This search";
+  const longer = q === undefined ? "" : "Search for something longer, or ";
+  return new TooBroad(
+    `${what} would have to look at ${rows} messages one by one, more than ${bounds.scannedRowsMax}. ${longer}narrow it by from, since or until`,
+  );
+}

@@ -1,0 +1,41 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+
+export type Row = Readonly<Record<string, unknown>>;
+export type Values = readonly SQLInputValue[];
+
+/** A connection whose statements are prepared once. Their texts are made of few parts, so there are few of them. */
+export class Statements {
+  readonly db: DatabaseSync;
+  readonly #prepared = new Map<string, StatementSync>();
+
+  constructor(db: DatabaseSync) {
+    this.db = db;
+  }
+
+  all<T = Row>(sql: string, values: Values = []): readonly T[] {
+    return this.#statement(sql).all(...values) as unknown as readonly T[];
+  }
+
+  get<T = Row>(sql: string, values: Values = []): T | undefined {
+    return this.#statement(sql).get(...values) as unknown as T | undefined;
+  }
+
+  /** The one number a statement asks for; 0 for null, or when there is no row. */
+  number(sql: string, values: Values = []): number {
+    return Number(Object.values(this.get(sql, values) ?? {})[0] ?? 0);
+  }
+
+  /** How many rows it changed. */
+  run(sql: string, values: Values = []): number {
+    return Number(this.#statement(sql).run(...values).changes);
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#prepared.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
+  }
+}

@@ -1,0 +1,55 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { verifyReadIndex } from "../../src/store/sqlite/read-index/verify.ts";
+import { message } from "../store/exercise.ts";
+import { serve } from "../support/process.ts";
+import { getJson } from "../support/service.ts";
+import { SqliteParts } from "../support/sqlite-parts.ts";
+
+const MESSAGES = 90_000;
+const SENDERS = 300;
+const KILLS_MAX = 30;
+
+function newDatabase(): { cwd: string; path: string } {
+  const cwd = mkdtempSync(join(tmpdir(), "lyftr-fold-"));
+  mkdirSync(join(cwd, "data"));
+  const path = join(cwd, "data", "app.db");
+  using parts = new SqliteParts(path);
+  parts.insert(
+    Array.from({ length: MESSAGES }, (_, n) =>
+      message(`m${(n * 7919) % 104_729}-${n}`, { from: `+${n % SENDERS}`, text: `n${n % 1_000}` }),
+    ),
+  );
+  return { cwd, path };
+}
+
+const verify = (path: string) =>
+  verifyReadIndex(path, { progress: () => undefined, signal: new AbortController().signal });
+
+test("killed again and again between and within the steps of folding, the index is never wrong, and every answer is exact", async (t) => {
+  const { cwd, path } = newDatabase();
+  const backlogs = new Set<number>();
+  for (let kill = 0; kill < KILLS_MAX; kill++) {
+    await using lyftr = await serve({ cwd });
+    // The first is killed as soon as it is up, when it can hardly have come to the end.
+    if (kill > 0) {
+      // Whatever is folded by now: the answers are complete.
+      const stats = await getJson(`${lyftr.url}/stats`);
+      deepEqual([stats.total_messages, stats.senders_count], [MESSAGES, SENDERS]);
+      equal((await getJson(`${lyftr.url}/messages?from=%2B7&limit=1`)).total, MESSAGES / SENDERS);
+    }
+    lyftr.child.kill("SIGKILL");
+    equal(await lyftr.ended, "SIGKILL");
+    const { backlog, messages, differences } = await verify(path);
+    deepEqual(differences, []);
+    equal(messages + backlog, MESSAGES);
+    backlogs.add(backlog);
+    if (backlog === 0) break;
+  }
+  t.diagnostic(`killed at backlogs of ${[...backlogs].join(", ")}`);
+  ok(backlogs.size >= 2, "it was never killed half way");
+  ok(backlogs.has(0), "it never got to the end");
+});

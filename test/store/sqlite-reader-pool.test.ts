@@ -1,0 +1,105 @@
+import { equal, match, ok, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { Abandoned, Overloaded, TooBroad } from "../../src/domain/errors.ts";
+import { BLOCK_ROWS_MAX } from "../../src/store/sqlite/read-index/blocks.ts";
+import { fold } from "../../src/store/sqlite/read-index/fold.ts";
+import { ReaderPool } from "../../src/store/sqlite/reader-pool.ts";
+import { find } from "../../src/store/sqlite/reads/find.ts";
+import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
+import type { MessagePage } from "../../src/store/store.ts";
+import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
+import { message, query } from "./exercise.ts";
+
+/** Three blocks of messages with so many different letters that a search for one is a walk along the texts. */
+function fill(path: string, count = 3 * BLOCK_ROWS_MAX): void {
+  using parts = new SqliteParts(path);
+  parts.insert(
+    Array.from({ length: count }, (_, n) =>
+      message(`m${n}`, { to: `+${n % 2}`, text: `a${String.fromCodePoint(0x4e00 + (n % 5_000))}` }),
+    ),
+  );
+  fold(parts.index, count);
+}
+
+const WALK = query({ q: "a" });
+
+test("a long read whose caller goes away is stopped, and its thread is free for others", async () => {
+  using file = temporaryDatabase();
+  fill(file.path);
+  const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8 });
+  const gone = new AbortController();
+  const read = pool.call("find", WALK, { heavy: true, signal: gone.signal });
+  gone.abort();
+  await rejects(read, Abandoned);
+  equal((await pool.call<MessagePage>("find", WALK, { heavy: true })).total, 3 * BLOCK_ROWS_MAX);
+  await pool.close();
+});
+
+test("a read that waits leaves the queue when its caller goes away, or was gone before", async () => {
+  using file = temporaryDatabase();
+  fill(file.path);
+  const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8 });
+  const first = pool.call("find", WALK, { heavy: true });
+  const gone = new AbortController();
+  const waiting = pool.call("find", WALK, { heavy: true, signal: gone.signal });
+  equal(pool.queued(), 1);
+  gone.abort();
+  equal(pool.queued(), 0);
+  await rejects(waiting, Abandoned);
+  await rejects(pool.call("find", WALK, { signal: AbortSignal.abort() }), Abandoned);
+  await first;
+  await pool.close();
+});
+
+test("a read that takes too long is stopped and its caller told to narrow it", async () => {
+  using file = temporaryDatabase();
+  fill(file.path);
+  const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8, heavyMsMax: 0 });
+  await rejects(pool.call("find", WALK, { heavy: true }), (error: Error) => {
+    match(error.message, /Narrow it/);
+    return error instanceof TooBroad;
+  });
+  await pool.close();
+});
+
+test("however many long reads wait, quick ones get through, and past the bound long ones are refused", async () => {
+  using file = temporaryDatabase();
+  fill(file.path);
+  const pool = new ReaderPool(file.path, { threads: 2, queueMax: 8 });
+  let heavyDone = 0;
+  const heavy = Array.from({ length: 65 }, () =>
+    pool.call("find", WALK, { heavy: true }).finally(() => void heavyDone++),
+  );
+  await rejects(pool.call("find", WALK, { heavy: true }), Overloaded);
+  equal((await pool.call<MessagePage>("find", query())).total, 3 * BLOCK_ROWS_MAX);
+  ok(heavyDone < heavy.length, "the quick read waited for all the long ones");
+  const closed = Promise.allSettled(heavy);
+  await pool.close();
+  await closed;
+});
+
+test("what would have to look at too many messages is refused at once, and told how to be narrowed", () => {
+  using file = temporaryDatabase();
+  fill(file.path, 5_000);
+  using parts = new SqliteParts(file.path);
+  const bounds = { ...PLAN_BOUNDS, scannedRowsMax: 4_000, fewRows: 10 };
+  const ask = (parameters: Readonly<Record<string, string>>) =>
+    parts.read((snapshot) => find(snapshot, query(parameters), bounds));
+  const refusal = (advice: RegExp) => (error: Error) => advice.test(error.message) && error instanceof TooBroad;
+  let refused = 0;
+  for (const [parameters, advice] of [
+    [{ q: "a" }, /longer, or narrow it by from, since or until/],
+    [{ from: "+1", to: "+1" }, /^These filters .* 5000 .*narrow it/],
+  ] as const) {
+    try {
+      ask(parameters);
+    } catch (error) {
+      ok(refusal(advice)(error as Error), String(error));
+      refused++;
+    }
+  }
+  equal(refused, 2);
+  equal(ask({ q: "a", count: "none" }).messages.length, 50);
+  equal(ask({ q: "a", from: "+2" }).total, 0);
+  equal(ask({ to: "+1" }).total, 2_500);
+});

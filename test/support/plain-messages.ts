@@ -1,0 +1,95 @@
+import type { NewMessage } from "../../src/domain/message.ts";
+import type { MessageQuery } from "../../src/domain/message-query.ts";
+import { instantOf } from "../../src/domain/timestamp.ts";
+
+/** What the store should say, by looking at every message. It shares no code with the store but the spelling of instants. */
+export class PlainMessages {
+  readonly rows: NewMessage[] = [];
+
+  add(messages: readonly NewMessage[]): void {
+    for (const message of messages) {
+      const known = this.rows.some((row) => row.messageId === message.messageId && row.source === message.source);
+      if (!known) this.rows.push(message);
+    }
+  }
+
+  page({ filter, order, limit, offset, place }: MessageQuery) {
+    const matching = this.rows.filter((row) => fits(row, filter)).sort(byPosition);
+    if (order === "desc") matching.reverse();
+    let page = matching.slice(offset, offset + limit);
+    if (place !== undefined) {
+      const { instant, messageId, source } = place.position;
+      const at = { ts: instant, messageId, source } as unknown as NewMessage;
+      const sign = order === "desc" ? -1 : 1;
+      const sides = matching.map((row) => sign * byPosition(row, at));
+      page =
+        place.side === "after"
+          ? matching.filter((_row, index) => (sides[index] as number) > 0).slice(0, limit)
+          : matching.filter((_row, index) => (sides[index] as number) < 0).slice(-limit);
+    }
+    const [first, last] = [page[0], page.at(-1)];
+    return {
+      ids: page.map(({ source, messageId }) => `${source}/${messageId}`),
+      total: matching.length,
+      goesOn: last !== undefined && matching.indexOf(last) < matching.length - 1,
+      // Before the first page of all nobody asks for a page before.
+      hasPrevious: first !== undefined && matching.indexOf(first) > 0,
+    };
+  }
+
+  senders() {
+    const groups = Map.groupBy(this.rows.toSorted(byPosition), ({ from }) => String(from));
+    return [...groups]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([from, rows]) => ({ from, count: rows.length, firstTs: rows[0]?.ts, lastTs: rows.at(-1)?.ts }));
+  }
+
+  stats() {
+    const sorted = this.rows.toSorted(byPosition);
+    const senders = this.senders();
+    return {
+      total: sorted.length,
+      senders: senders.length,
+      topSenders: senders
+        .sort((a, b) => b.count - a.count || (a.from < b.from ? -1 : 1))
+        .slice(0, 10)
+        .map(({ from, count }) => ({ from, count })),
+      firstTs: sorted[0]?.ts ?? null,
+      lastTs: sorted.at(-1)?.ts ?? null,
+    };
+  }
+
+  timeline(characters: number, filter: MessageQuery["filter"]) {
+    const starts = this.rows
+      .filter((row) => fits(row, filter))
+      .map((row) => instantOf(row.ts))
+      .filter((instant) => /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(instant))
+      .map((instant) => instant.slice(0, characters));
+    const counts = Map.groupBy(starts, (start) => start);
+    return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([start, all]) => ({ start, count: all.length }));
+  }
+}
+
+function fits(row: NewMessage, { from, to, source, since, until, q }: MessageQuery["filter"]): boolean {
+  const instant = Buffer.from(instantOf(row.ts));
+  return (
+    (from === undefined || row.from === from) &&
+    (to === undefined || row.to === to) &&
+    (source === undefined || row.source === source) &&
+    (since === undefined || Buffer.compare(instant, Buffer.from(since)) >= 0) &&
+    (until === undefined || Buffer.compare(instant, Buffer.from(until)) < 0) &&
+    (q === undefined || (row.text !== null && folded(row.text).includes(folded(q))))
+  );
+}
+
+function folded(text: string): string {
+  return text.toLowerCase().toUpperCase();
+}
+
+function byPosition(a: NewMessage, b: NewMessage): number {
+  return (
+    Buffer.compare(Buffer.from(instantOf(a.ts)), Buffer.from(instantOf(b.ts))) ||
+    Buffer.compare(Buffer.from(a.messageId), Buffer.from(b.messageId)) ||
+    Buffer.compare(Buffer.from(a.source), Buffer.from(b.source))
+  );
+}
