@@ -22,9 +22,9 @@ export interface MessagePage {
   readonly messages: readonly StoredMessage[];
   /** Rows of the filter before limit and offset, counted in the same snapshot as the page; null when it was not asked for. */
   readonly total: number | null;
-  /** Where the page behind this one starts; null at the end of the list. */
+  /** Where the page behind this one starts; null at the end of the list, and when the page is empty. */
   readonly next: Place | null;
-  /** Where the page before this one ends; null at the beginning of the list. */
+  /** Where the page before this one ends; null at the beginning of the list, and when the page is empty. */
   readonly previous: Place | null;
 }
 

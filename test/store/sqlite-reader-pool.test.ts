@@ -82,7 +82,7 @@ test("what would have to look at too many messages is refused at once, and told 
   using file = temporaryDatabase();
   fill(file.path, 5_000);
   using parts = new SqliteParts(file.path);
-  const bounds = { ...PLAN_BOUNDS, scannedRowsMax: 4_000, fewRows: 10 };
+  const bounds = { ...PLAN_BOUNDS, scannedTextsMax: 4_000, scannedRowsMax: 4_000, fewRows: 10 };
   const ask = (parameters: Readonly<Record<string, string>>) =>
     parts.read((snapshot) => find(snapshot, query(parameters), bounds));
   const refusal = (advice: RegExp) => (error: Error) => advice.test(error.message) && error instanceof TooBroad;

@@ -18,6 +18,8 @@ interface Read {
   readonly argument: unknown;
   readonly heavy: boolean;
   readonly signal: AbortSignal | undefined;
+  /** Takes it out of the queue. */
+  readonly leave: () => void;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -78,11 +80,15 @@ export class ReaderPool {
   }
 
   #enqueue<T>(queue: Read[], operation: string, argument: unknown, signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) return Promise.reject(abandoned());
     return new Promise<T>((resolve, reject) => {
-      const read = { operation, argument, heavy: queue === this.#heavy, signal, resolve, reject };
-      if (signal?.aborted) return reject(abandoned());
+      const leave = () => {
+        queue.splice(queue.indexOf(read), 1);
+        reject(abandoned());
+      };
+      const read: Read = { operation, argument, heavy: queue === this.#heavy, signal, leave, resolve, reject };
       queue.push(read);
-      signal?.addEventListener("abort", () => leave(queue, read), { once: true });
+      signal?.addEventListener("abort", leave, { once: true });
       this.#next();
     });
   }
@@ -103,7 +109,10 @@ export class ReaderPool {
     });
   }
 
-  async #run({ line, stop }: Reader, { operation, argument, heavy, signal, resolve, reject }: Read): Promise<void> {
+  async #run({ line, stop }: Reader, read: Read): Promise<void> {
+    const { operation, argument, heavy, signal, resolve, reject } = read;
+    // One signal may serve many reads, one after the other: what hangs on it goes with each.
+    signal?.removeEventListener("abort", read.leave);
     let late = false;
     Atomics.store(stop, 0, 0);
     const end = () => void Atomics.store(stop, 0, 1);
@@ -122,13 +131,6 @@ export class ReaderPool {
       signal?.removeEventListener("abort", end);
     }
   }
-}
-
-function leave(queue: Read[], read: Read): void {
-  const at = queue.indexOf(read);
-  if (at === -1) return;
-  queue.splice(at, 1);
-  read.reject(abandoned());
 }
 
 function abandoned(): Abandoned {

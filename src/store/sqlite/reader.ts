@@ -19,13 +19,13 @@ export interface ReaderData {
 
 // The code of a thread that only reads. Each operation is one transaction, so all its statements see the same snapshot.
 serveLine(({ path, stop }: ReaderData) => {
-  const db = openReader(path);
-  attachReadIndex(db, path);
-  const statements = new Statements(db);
   const stopped = new Int32Array(stop);
   const check = () => {
     if (Atomics.load(stopped, 0) !== 0) throw new Abandoned("nobody waits for it any more");
   };
+  const db = openReader(path, check);
+  attachReadIndex(db, path);
+  const statements = new Statements(db);
   return {
     find: (query: MessageQuery) => inSnapshot(statements, check, (snapshot) => find(snapshot, query)),
     findOne: (id: { messageId: string; source?: string }) => findOne(statements, id),

@@ -12,7 +12,9 @@ import { tailOf } from "./tail.ts";
 
 /** When which way is taken, in messages. */
 export interface PlanBounds {
-  /** What one read may look at, one by one: some two seconds. More is refused. */
+  /** How many texts one read may look at, one by one: some two seconds. More is refused. */
+  readonly scannedTextsMax: number;
+  /** The same for rows of which only numbers are looked at. */
   readonly scannedRowsMax: number;
   /** The tail is held in memory and looked through by every read; a longer one is left to the plain list. */
   readonly tailRowsMax: number;
@@ -20,7 +22,12 @@ export interface PlanBounds {
   readonly fewRows: number;
 }
 
-export const PLAN_BOUNDS: PlanBounds = { scannedRowsMax: 1_000_000, tailRowsMax: 20_000, fewRows: 2_000 };
+export const PLAN_BOUNDS: PlanBounds = {
+  scannedTextsMax: 1_000_000,
+  scannedRowsMax: 4_000_000,
+  tailRowsMax: 20_000,
+  fewRows: 2_000,
+};
 
 /** Looking at one match takes as long as looking at so many messages: it lies anywhere, they lie side by side. */
 const MATCH_COST = 2;
@@ -66,7 +73,7 @@ function foldedPlan(question: Question): Pick<Plan, "counting" | "paging"> {
   const few = rows <= bounds.fewRows;
   const expression = filter.q === undefined || few ? undefined : searchExpression(snapshot.statements, filter.q);
   if (expression === undefined) {
-    if (exact && rows > bounds.scannedRowsMax) throw tooBroad(rows, question);
+    if (exact && rows > scannedMax(question)) throw tooBroad(rows, question);
     return { counting: filtered, paging: () => filtered };
   }
   return searchPlan(question, rows, { filtered, search: new SearchList(snapshot, expression, filter) });
@@ -82,7 +89,7 @@ function searchPlan(
   const matches = search.matches();
   const everywhere = rows === snapshot.foldedMessages && filter.to === undefined && filter.source === undefined;
   const cost = Math.min(MATCH_COST * matches, rows);
-  if (exact && !everywhere && cost > bounds.scannedRowsMax) throw tooBroad(rows, question);
+  if (exact && !everywhere && cost > bounds.scannedTextsMax) throw tooBroad(rows, question);
   return {
     // The search index alone tells how many texts there are; which of them are a sender's, or of a span, only their rows.
     counting: everywhere || cost < rows ? search : filtered,
@@ -90,16 +97,21 @@ function searchPlan(
       // How far to walk, if the matches lie as thick there as everywhere.
       const walked = (passed * snapshot.foldedMessages) / Math.max(1, matches);
       if (MATCH_COST * matches <= Math.max(bounds.fewRows, walked)) return search;
-      if (Math.min(walked, rows) > bounds.scannedRowsMax) throw tooBroad(rows, question);
+      if (Math.min(walked, rows) > bounds.scannedTextsMax) throw tooBroad(rows, question);
       return filtered;
     },
   };
 }
 
-function tooBroad(rows: number, { filter: { q }, bounds }: Question): TooBroad {
+function scannedMax({ filter, bounds }: Question): number {
+  return filter.q === undefined ? bounds.scannedRowsMax : bounds.scannedTextsMax;
+}
+
+function tooBroad(rows: number, question: Question): TooBroad {
+  const { q } = question.filter;
   const what = q === undefined ? "These filters" : "This search";
   const longer = q === undefined ? "" : "Search for something longer, or ";
   return new TooBroad(
-    `${what} would have to look at ${rows} messages one by one, more than ${bounds.scannedRowsMax}. ${longer}narrow it by from, since or until`,
+    `${what} would have to look at ${rows} messages one by one, more than ${scannedMax(question)}. ${longer}narrow it by from, since or until`,
   );
 }
