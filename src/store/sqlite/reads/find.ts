@@ -3,7 +3,7 @@ import type { Place } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
 import type { MessagePage, StoredMessage } from "../../store.ts";
-import { boundAt, boundBehind, compareBounds, compareKeyToBound, type Entry, type Key, type Range } from "../key.ts";
+import { boundAt, boundBehind, compareBounds, type Entry, type Key, type Range } from "../key.ts";
 import type { Statements } from "../statements.ts";
 import { rangeOf } from "./conditions.ts";
 import { mergedEntries } from "./merged.ts";
@@ -17,7 +17,7 @@ export function find(snapshot: Snapshot, query: MessageQuery, bounds = PLAN_BOUN
   const { filter, offset, limit, place, count } = query;
   const range = rangeOf(filter);
   const plan = planFor({ snapshot, filter, range, exact: count === "exact", bounds });
-  const total = count === "exact" ? plan.counting.count(range) + plan.tail.length : null;
+  const total = count === "exact" ? plan.counting.count(range) + plan.tail.count(range) : null;
   const entries = place === undefined ? pageAt(plan, range, query) : pageFrom(plan, range, query, place);
   const backwards = place?.side === "before";
   const page = backwards ? entries.slice(0, limit).toReversed() : entries.slice(0, limit);
@@ -46,10 +46,7 @@ function pageFrom(plan: Plan, range: Range, { order, limit }: MessageQuery, plac
   const rest = reverse
     ? { lo: range.lo, hi: lower(range.hi, boundAt(place.position)) }
     : { lo: higher(range.lo, boundBehind(place.position)), hi: range.hi };
-  const tail = plan.tail.filter(
-    (entry) => compareKeyToBound(entry, rest.lo) >= 0 && compareKeyToBound(entry, rest.hi) < 0,
-  );
-  return mergedEntries(plan.paging(limit + 1), tail, rest, { reverse, offset: 0, limit: limit + 1 });
+  return mergedEntries(plan.paging(limit + 1), plan.tail, rest, { reverse, offset: 0, limit: limit + 1 });
 }
 
 function lower(a: Range["lo"], b: Range["lo"]): Range["lo"] {

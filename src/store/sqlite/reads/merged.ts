@@ -1,21 +1,43 @@
-import { compareKeys, type Entry, type Range } from "../key.ts";
+import { boundAt, boundBehind, compareKeys, type Entry, type Range } from "../key.ts";
 import type { FoldedList, Slice } from "./folded-list.ts";
+import type { Tail } from "./tail.ts";
 
 /** A slice of a list with its tail: the folded entries and those that are not folded yet, in one order. */
-export function mergedEntries(
+export function mergedEntries(folded: FoldedList, tail: Tail, range: Range, slice: Slice): readonly Entry[] {
+  const { reverse, offset, limit } = slice;
+  if (offset === 0) return firstEntries(folded, tail, range, { reverse, limit });
+  const late = tail.count(range);
+  if (late === 0) return folded.entries(range, slice);
+  // Were all of the tail behind the slice, it would begin here; so many of the tail are before it.
+  const [guess] = folded.entries(range, { reverse, offset, limit: 1 });
+  const before = guess === undefined ? late : tail.count(upTo(range, guess, reverse));
+  // So it begins here, or so many entries later as of the tail are between here and there.
+  const passed = Math.max(0, offset - before);
+  const [first] = passed === 0 ? [] : folded.entries(range, { reverse, offset: passed, limit: 1 });
+  if (passed > 0 && first === undefined) return [];
+  const rest = first === undefined ? range : from(range, first, reverse);
+  const skipped = offset - passed - (first === undefined ? 0 : tail.count(upTo(range, first, reverse)));
+  return firstEntries(folded, tail, rest, { reverse, limit: skipped + limit }).slice(skipped);
+}
+
+function firstEntries(
   folded: FoldedList,
-  tail: readonly Entry[],
+  tail: Tail,
   range: Range,
-  { reverse, offset, limit }: Slice,
+  { reverse, limit }: { readonly reverse: boolean; readonly limit: number },
 ): readonly Entry[] {
-  const late = reverse ? tail.toReversed() : tail;
-  // At least so many of those passed over are folded, whatever lies where: the tail is short, so little is looked at in vain.
-  const passed = Math.max(0, offset - late.length);
-  const window = folded.entries(range, { reverse, offset: passed, limit: offset - passed + limit });
-  const merged = merge(window, late, reverse);
-  // The window begins at `passed` plus the tail entries before it, which stand before it in `merged` too.
-  const start = offset - passed;
-  return merged.slice(start, start + limit);
+  const entries = folded.entries(range, { reverse, offset: 0, limit });
+  return merge(entries, tail.entries(range, { reverse, limit }), reverse).slice(0, limit);
+}
+
+/** The part of a range that is passed before an entry. */
+function upTo(range: Range, entry: Entry, reverse: boolean): Range {
+  return reverse ? { lo: boundBehind(entry), hi: range.hi } : { lo: range.lo, hi: boundAt(entry) };
+}
+
+/** The part of a range from an entry on. */
+function from(range: Range, entry: Entry, reverse: boolean): Range {
+  return reverse ? { lo: range.lo, hi: boundBehind(entry) } : { lo: boundAt(entry), hi: range.hi };
 }
 
 function merge(a: readonly Entry[], b: readonly Entry[], reverse: boolean): readonly Entry[] {

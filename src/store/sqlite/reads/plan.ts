@@ -8,7 +8,7 @@ import type { FoldedList } from "./folded-list.ts";
 import { PlainList } from "./plain-list.ts";
 import { SearchList } from "./search-list.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { tailOf } from "./tail.ts";
+import { NO_TAIL, type Tail, tailOf } from "./tail.ts";
 
 /** When which way is taken, in messages. */
 export interface PlanBounds {
@@ -16,7 +16,7 @@ export interface PlanBounds {
   readonly scannedTextsMax: number;
   /** The same for rows of which only numbers are looked at. */
   readonly scannedRowsMax: number;
-  /** The tail is held in memory and looked through by every read; a longer one is left to the plain list. */
+  /** Every read looks through the tail; a longer one is left to the plain list. */
   readonly tailRowsMax: number;
   /** Below this nobody notices which way was taken. */
   readonly fewRows: number;
@@ -37,7 +37,7 @@ export interface Plan {
   readonly counting: FoldedList;
   /** For a page that ends `passed` matches behind the beginning of the list. */
   readonly paging: (passed: number) => FoldedList;
-  readonly tail: ReturnType<typeof tailOf>;
+  readonly tail: Tail;
 }
 
 /** What is asked, by whom nothing is owed but an answer. */
@@ -53,9 +53,10 @@ interface Question {
 export function planFor(question: Question): Plan {
   const { snapshot, filter, range, bounds } = question;
   const backlog = snapshot.statements.number("SELECT max(seq) FROM messages") - snapshot.foldedSeq;
+  if (backlog <= 0) return { ...foldedPlan(question), tail: NO_TAIL };
   if (backlog > bounds.tailRowsMax) {
     const plain = new PlainList(snapshot, filter);
-    return { counting: plain, paging: () => plain, tail: [] };
+    return { counting: plain, paging: () => plain, tail: NO_TAIL };
   }
   return { ...foldedPlan(question), tail: tailOf(snapshot, filter, range) };
 }

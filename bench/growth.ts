@@ -1,0 +1,94 @@
+import { join, resolve } from "node:path";
+import { expectAccepted, settledTotals } from "./support/checks.ts";
+import { median, rounded, table } from "./support/figures.ts";
+import { fill } from "./support/fill.ts";
+import { readFlags } from "./support/flags.ts";
+import { describeMachine, scratchFolder } from "./support/machine.ts";
+import { writeSignedMessages } from "./support/messages.ts";
+import { cpuSeconds, peakRssMib } from "./support/process-figures.ts";
+import { startLyftr } from "./support/target.ts";
+import { requireTool, runWrk } from "./support/wrk.ts";
+
+// What ingest loses when many messages are stored already: the service on an empty database and on a full one, in alternating rounds.
+
+const flags = readFlags({
+  rows: 10_000_000,
+  // A database filled by load.ts, to save the time; the messages of the rounds are added to it.
+  database: "",
+  seconds: 10,
+  warmupSeconds: 5,
+  rounds: 3,
+  connections: 64,
+  messagesPerSecondMax: 20_000,
+});
+
+interface Round {
+  readonly messagesPerSecond: number;
+  readonly cpuMicros: number;
+  readonly p99Ms: number;
+  readonly rssMib: number;
+}
+
+requireTool("wrk", "-v");
+using folder = scratchFolder();
+const machine = describeMachine(folder.path);
+const full = flags.database === "" ? join(folder.path, "full.db") : resolve(flags.database);
+if (flags.database === "") await fill(full, flags.rows);
+const databases: readonly (readonly [string, (round: number) => string])[] = [
+  ["empty", (round) => join(folder.path, `${round}.db`)],
+  ["full", () => full],
+];
+const rounds = new Map<string, Round[]>(databases.map(([name]) => [name, []]));
+let stored = 0;
+for (let round = 1; round <= flags.rounds; round++) {
+  for (const [name, path] of databases) {
+    const result = await measure(path(round), `${name}${round}`);
+    rounds.get(name)?.push(result);
+    process.stderr.write(`round ${round}, ${name}: ${rounded(result.messagesPerSecond)} messages/s\n`);
+  }
+}
+process.stdout.write(`${report()}\n`);
+
+async function measure(databasePath: string, run: string): Promise<Round> {
+  const { connections, seconds, warmupSeconds, messagesPerSecondMax } = flags;
+  const messages = join(folder.path, "messages.txt");
+  await using target = await startLyftr(databasePath);
+  const { url, pid } = target;
+  // Nobody else has sent these before, in a database that is used again and again.
+  writeSignedMessages(messages, `${run}-${process.pid}-warm`, warmupSeconds * messagesPerSecondMax);
+  await runWrk({ url, connections, messages, seconds: warmupSeconds });
+  writeSignedMessages(messages, `${run}-${process.pid}`, seconds * messagesPerSecondMax);
+  const before = await settledTotals(url);
+  const cpuBefore = cpuSeconds(pid);
+  const load = await runWrk({ url, connections, messages, seconds });
+  const cpu = cpuSeconds(pid) - cpuBefore;
+  const after = await settledTotals(url);
+  expectAccepted(run, before, after, load.accepted, connections);
+  stored = Math.max(stored, after.stored);
+  return {
+    messagesPerSecond: load.accepted / load.seconds,
+    cpuMicros: (1e6 * cpu) / (after.stored - before.stored),
+    p99Ms: load.p99Ms,
+    rssMib: peakRssMib(pid),
+  };
+}
+
+function report(): string {
+  const of = (name: string, figure: keyof Round) => (rounds.get(name) ?? []).map((round) => round[figure]);
+  const figures = ["messagesPerSecond", "cpuMicros", "p99Ms", "rssMib"] as const;
+  const rows = databases.map(([name]) => [
+    name === "full" ? `${rounded(stored)} messages stored` : "empty database",
+    ...figures.map((figure) => rounded(median(of(name, figure)), figure === "cpuMicros" || figure === "p99Ms" ? 1 : 0)),
+    of(name, "messagesPerSecond")
+      .map((value) => rounded(value))
+      .join(" · "),
+  ]);
+  const slowdown = median(of("empty", "messagesPerSecond")) / median(of("full", "messagesPerSecond"));
+  return [
+    `${machine}; ${flags.connections} connections, ${flags.rounds} rounds of ${flags.seconds} s after ${flags.warmupSeconds} s of warming up`,
+    "",
+    table([["", "messages/s, median", "CPU µs/message", "p99 ms", "peak RSS MiB", "messages/s, each round"], ...rows]),
+    "",
+    `- slowdown: ${rounded(slowdown, 2)} (goal ≤ 1.3)`,
+  ].join("\n");
+}
