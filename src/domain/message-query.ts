@@ -14,7 +14,7 @@ export interface MessageQuery extends MessageList {
   readonly offset: number;
   /** Where the page starts, or ends when its side is `before`. */
   readonly place?: Place;
-  /** `none` leaves the total out, and may give a page shorter than `limit` that goes on all the same. */
+  /** `none` leaves the total out, and a page for which far too many messages would be looked at ends early, to be gone on from. */
   readonly count: "exact" | "none";
 }
 

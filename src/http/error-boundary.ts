@@ -8,8 +8,12 @@ const FRAMES_MAX = 5;
 
 /** Whatever was thrown on the way becomes an answer here, and only here. */
 export function answerFailure(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  // Nobody is left to be answered; access.ts has told it as what it is.
-  if (error instanceof Abandoned && reply.raw.destroyed) return reply.hijack();
+  if (error instanceof Abandoned) {
+    // Nobody is left to be answered: it is told as a client that went away.
+    reply.hijack();
+    reply.raw.destroy();
+    return reply;
+  }
   return sendProblem(request, reply, problemOf(error, request));
 }
 

@@ -163,8 +163,16 @@ for (const [error, status, detail] of FAILURES) {
   });
 }
 
-for (const path of ["/messages", "/messages?q=abc", "/messages/export", "/messages/export?format=csv"]) {
-  test(`a client of ${path} that goes away before its answer stops the reading, and is a 499`, async () => {
+for (const [path, leaves] of [
+  ["/messages", "abort"],
+  ["/messages?q=abc", "abort"],
+  ["/messages/export", "abort"],
+  ["/messages/export?format=csv", "abort"],
+  ["/messages?q=abc", "end"],
+  ["/messages/export", "end"],
+] as const) {
+  const how = leaves === "abort" ? "goes away" : "closes its half and then waits in vain for a second";
+  test(`a client of ${path} that ${how} stops the reading, and is a 499`, async () => {
     let aborted = 0;
     await using wire = await startWith((_page, { signal }) => {
       signal?.addEventListener("abort", () => aborted++);
@@ -173,7 +181,7 @@ for (const path of ["/messages", "/messages?q=abc", "/messages/export", "/messag
     const connection = await RawConnection.open(wire.port);
     await connection.write(get(path, "gone"));
     while (wire.reads() === 0) await delay(5);
-    connection.abort();
+    connection[leaves]();
     const line = await wire.line("gone");
     deepEqual([line.status, line.level, aborted], [499, "WARNING", 1]);
     const metrics = await (await fetch(`${wire.url}/metrics`)).text();

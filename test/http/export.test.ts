@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 import { issuesOf, type ListedMessage, listMessages, seen } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import { type Service, startService } from "../support/service.ts";
-import { type Fields, startFilled } from "./filled-service.ts";
+import { type Fields, startFilled } from "../support/filled-service.ts";
 
 const TEXTS = [
   "plain",

@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import { assert, asyncProperty, string } from "fast-check";
 import { issuesOf, json, listMessages, seen } from "../support/client.ts";
 import { body, getJson, post, startService } from "../support/service.ts";
-import { startFilled } from "./filled-service.ts";
+import { startFilled } from "../support/filled-service.ts";
 
 interface ListedSender {
   readonly from: string;

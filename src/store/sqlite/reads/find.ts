@@ -16,37 +16,49 @@ const MESSAGE = `source, message_id AS messageId, from_msisdn AS "from", to_msis
 export function find(snapshot: Snapshot, query: MessageQuery, bounds = PLAN_BOUNDS): MessagePage {
   const { filter, offset, limit, place, count } = query;
   const range = rangeOf(filter);
-  const plan = planFor({ snapshot, filter, range, exact: count === "exact", bounds });
-  const total = count === "exact" ? plan.counting.count(range) + plan.tail.count(range) : null;
-  const entries = place === undefined ? pageAt(plan, range, query) : pageFrom(plan, range, query, place);
+  const exact = count === "exact";
+  const stepwise = !exact && offset === 0;
+  const plan = planFor({ snapshot, filter, range, exact, stepwise, bounds });
+  const total = exact ? plan.counting.count(range) + plan.tail.count(range) : null;
+  const { entries, stoppedAt } = entriesOf(plan, range, query, stepwise ? bounds.walkedRowsMax : undefined);
   const backwards = place?.side === "before";
   const page = backwards ? entries.slice(0, limit).toReversed() : entries.slice(0, limit);
-  const more = entries.length > limit;
   const [first, last] = [page[0], page.at(-1)];
+  // Where the list goes on in the direction in which it was read, and where it came from.
+  const onward = entries.length > limit ? (backwards ? first : last) : stoppedAt;
+  const behind = place !== undefined || offset > 0 ? (backwards ? last : first) : undefined;
+  const [next, previous] = backwards ? [behind, onward] : [onward, behind];
   return {
     messages: page.map(({ seq }) => messageAt(snapshot.statements, seq)),
     total,
-    next: (backwards || more) && last !== undefined ? { position: positionOf(last), side: "after" } : null,
-    previous:
-      (backwards ? more : place !== undefined || offset > 0) && first !== undefined
-        ? { position: positionOf(first), side: "before" }
-        : null,
+    next: next === undefined ? null : { position: positionOf(next), side: "after" },
+    previous: previous === undefined ? null : { position: positionOf(previous), side: "before" },
   };
 }
 
-/** One more than the limit, so that it is known whether the list goes on. */
-function pageAt(plan: Plan, range: Range, { order, offset, limit }: MessageQuery): readonly Entry[] {
-  const slice = { reverse: order === "desc", offset, limit: limit + 1 };
-  return mergedEntries(plan.paging(offset + limit + 1), plan.tail, range, slice);
+interface Found {
+  /** One more than the limit, if there are, so that it is known whether the list goes on; in the order in which it was read. */
+  readonly entries: readonly Entry[];
+  /** The message up to which the list was read, when that was not its end. */
+  readonly stoppedAt?: Entry | undefined;
 }
 
-/** The entries on one side of a place, those next to it first. */
-function pageFrom(plan: Plan, range: Range, { order, limit }: MessageQuery, place: Place): readonly Entry[] {
-  const reverse = (order === "desc") === (place.side === "after");
-  const rest = reverse
-    ? { lo: range.lo, hi: lower(range.hi, boundAt(place.position)) }
-    : { lo: higher(range.lo, boundBehind(place.position)), hi: range.hi };
-  return mergedEntries(plan.paging(limit + 1), plan.tail, rest, { reverse, offset: 0, limit: limit + 1 });
+function entriesOf(plan: Plan, range: Range, query: MessageQuery, walkedRowsMax: number | undefined): Found {
+  const { order, offset, limit, place } = query;
+  const reverse = place === undefined ? order === "desc" : (order === "desc") === (place.side === "after");
+  const rest = place === undefined ? range : besides(range, place, reverse);
+  const { list, walked } = plan.paging(offset + limit + 1);
+  const slice = { reverse, offset, limit: limit + 1 };
+  const [stop] =
+    walkedRowsMax === undefined ? [] : (walked?.entries(rest, { reverse, offset: walkedRowsMax - 1, limit: 1 }) ?? []);
+  if (stop === undefined) return { entries: mergedEntries(list, plan.tail, rest, slice) };
+  const step = reverse ? { lo: boundAt(stop), hi: rest.hi } : { lo: rest.lo, hi: boundBehind(stop) };
+  return { entries: mergedEntries(list, plan.tail, step, slice), stoppedAt: stop };
+}
+
+/** The part of a range that lies on one side of a place. */
+function besides({ lo, hi }: Range, { position }: Place, reverse: boolean): Range {
+  return reverse ? { lo, hi: lower(hi, boundAt(position)) } : { lo: higher(lo, boundBehind(position)), hi };
 }
 
 function lower(a: Range["lo"], b: Range["lo"]): Range["lo"] {

@@ -18,6 +18,8 @@ export interface PlanBounds {
   readonly scannedRowsMax: number;
   /** Every read looks through the tail; a longer one is left to the plain list. */
   readonly tailRowsMax: number;
+  /** What a page without a total walks past before it is given as it is, to be gone on from. */
+  readonly walkedRowsMax: number;
   /** Below this nobody notices which way was taken. */
   readonly fewRows: number;
 }
@@ -26,17 +28,24 @@ export const PLAN_BOUNDS: PlanBounds = {
   scannedTextsMax: 1_000_000,
   scannedRowsMax: 4_000_000,
   tailRowsMax: 20_000,
+  walkedRowsMax: 500_000,
   fewRows: 2_000,
 };
 
 /** Looking at one match takes as long as looking at so many messages: it lies anywhere, they lie side by side. */
 const MATCH_COST = 2;
 
+export interface PagingWay {
+  readonly list: FoldedList;
+  /** The list whose messages have to be looked at one by one. */
+  readonly walked?: CountedList;
+}
+
 /** The ways to an answer. They differ in what they cost, never in what they say. */
 export interface Plan {
   readonly counting: FoldedList;
   /** For a page that ends `passed` matches behind the beginning of the list. */
-  readonly paging: (passed: number) => FoldedList;
+  readonly paging: (passed: number) => PagingWay;
   readonly tail: Tail;
 }
 
@@ -47,6 +56,8 @@ interface Question {
   readonly range: Range;
   /** Whether the total is asked for. */
   readonly exact: boolean;
+  /** Whether a page may end before it is full, to be gone on from. */
+  readonly stepwise: boolean;
   readonly bounds: PlanBounds;
 }
 
@@ -56,50 +67,51 @@ export function planFor(question: Question): Plan {
   if (backlog <= 0) return { ...foldedPlan(question), tail: NO_TAIL };
   if (backlog > bounds.tailRowsMax) {
     const plain = new PlainList(snapshot, filter);
-    return { counting: plain, paging: () => plain, tail: NO_TAIL };
+    return { counting: plain, paging: () => ({ list: plain }), tail: NO_TAIL };
   }
   return { ...foldedPlan(question), tail: tailOf(snapshot, filter, range) };
 }
 
-function foldedPlan(question: Question): Pick<Plan, "counting" | "paging"> {
+function foldedPlan(question: Question): Omit<Plan, "tail"> {
   const { snapshot, filter, range, exact, bounds } = question;
   const base = new CountedList(snapshot, filter.from ?? "");
   const { from: _sender, ...conditions } = filter;
   if (conditions.to === undefined && conditions.source === undefined && conditions.q === undefined) {
-    return { counting: base, paging: () => base };
+    return { counting: base, paging: () => ({ list: base }) };
   }
   const filtered = new FilteredList(snapshot, base, filter);
-  if (filtered.indexed) return { counting: filtered, paging: () => filtered };
+  if (filtered.indexed) return { counting: filtered, paging: () => ({ list: filtered }) };
+  const walk = { list: filtered, walked: base };
   const rows = base.count(range);
   const few = rows <= bounds.fewRows;
   const expression = filter.q === undefined || few ? undefined : searchExpression(snapshot.statements, filter.q);
   if (expression === undefined) {
     if (exact && rows > scannedMax(question)) throw tooBroad(rows, question);
-    return { counting: filtered, paging: () => filtered };
+    return { counting: filtered, paging: () => walk };
   }
-  return searchPlan(question, rows, { filtered, search: new SearchList(snapshot, expression, filter) });
+  return searchPlan(question, rows, { walk, search: new SearchList(snapshot, expression, filter) });
 }
 
 /** `rows` is how many messages the sender and the span of time have that are asked for. */
 function searchPlan(
   question: Question,
   rows: number,
-  { filtered, search }: { filtered: FilteredList; search: SearchList },
-): Pick<Plan, "counting" | "paging"> {
-  const { snapshot, filter, exact, bounds } = question;
+  { walk, search }: { walk: PagingWay; search: SearchList },
+): Omit<Plan, "tail"> {
+  const { snapshot, filter, exact, stepwise, bounds } = question;
   const matches = search.matches();
   const everywhere = rows === snapshot.foldedMessages && filter.to === undefined && filter.source === undefined;
   const cost = Math.min(MATCH_COST * matches, rows);
   if (exact && !everywhere && cost > bounds.scannedTextsMax) throw tooBroad(rows, question);
   return {
     // The search index alone tells how many texts there are; which of them are a sender's, or of a span, only their rows.
-    counting: everywhere || cost < rows ? search : filtered,
+    counting: everywhere || cost < rows ? search : walk.list,
     paging: (passed) => {
       // How far to walk, if the matches lie as thick there as everywhere.
       const walked = (passed * snapshot.foldedMessages) / Math.max(1, matches);
-      if (MATCH_COST * matches <= Math.max(bounds.fewRows, walked)) return search;
-      if (Math.min(walked, rows) > bounds.scannedTextsMax) throw tooBroad(rows, question);
-      return filtered;
+      if (MATCH_COST * matches <= Math.max(bounds.fewRows, walked)) return { list: search };
+      if (!stepwise && Math.min(walked, rows) > bounds.scannedTextsMax) throw tooBroad(rows, question);
+      return walk;
     },
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseMessage } from "../../src/domain/message.ts";
 import { openStore } from "../../src/store/open.ts";
-import { body, type Service, startService } from "../support/service.ts";
+import { body, type Service, startService } from "./service.ts";
 
 const ROWS_PER_CALL = 500;
 
