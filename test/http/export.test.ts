@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { issuesOf, type ListedMessage, listMessages, seen } from "../support/client.ts";
+import { type Fields, startFilled } from "../support/filled-service.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import { type Service, startService } from "../support/service.ts";
-import { type Fields, startFilled } from "../support/filled-service.ts";
 
 const TEXTS = [
   "plain",

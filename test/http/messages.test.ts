@@ -14,8 +14,8 @@ import {
   string,
 } from "fast-check";
 import { issuesOf, type ListedMessage, listMessages, type MessagePage, seen } from "../support/client.ts";
-import { body, post, type Service, startService } from "../support/service.ts";
 import { startFilled } from "../support/filled-service.ts";
+import { body, post, type Service, startService } from "../support/service.ts";
 
 /** What the older service's documentation shows, and what most tests below list. */
 const FOUR = [

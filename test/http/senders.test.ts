@@ -2,8 +2,8 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { after, test } from "node:test";
 import { assert, asyncProperty, string } from "fast-check";
 import { issuesOf, json, listMessages, seen } from "../support/client.ts";
-import { body, getJson, post, startService } from "../support/service.ts";
 import { startFilled } from "../support/filled-service.ts";
+import { body, getJson, post, startService } from "../support/service.ts";
 
 interface ListedSender {
   readonly from: string;

@@ -1,8 +1,8 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { after, test } from "node:test";
 import { issuesOf, json, listMessages, seen } from "../support/client.ts";
-import { body, post, startService } from "../support/service.ts";
 import { startFilled } from "../support/filled-service.ts";
+import { body, post, startService } from "../support/service.ts";
 
 const TIMES = [
   ["+1", "2025-01-15T10:00:00Z"],
