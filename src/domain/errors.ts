@@ -20,7 +20,12 @@ export class Abandoned extends Error {
 
 /** The database can no longer be trusted (I/O error, corruption, dead writer). The process has to end: a failed fsync may not be retried. */
 export class StoreBroken extends StoreUnavailable {
-  override readonly name = "StoreBroken";
+  override readonly name: string = "StoreBroken";
+}
+
+/** What is in the file is no sound database. */
+export class StoreDamaged extends StoreBroken {
+  override readonly name = "StoreDamaged";
 }
 
 /** The database cannot be opened or upgraded as it is; only a person can change that. */

@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -75,7 +75,7 @@ test("a thread whose database is broken refuses every further call, and closes a
   await rejects(line.call("opened"), StoreBroken);
   rmSync(file.path);
   await rejects(line.call("opened"), StoreBroken);
-  equal((await line.broken).name, "StoreBroken");
+  equal((await line.broken).name, "StoreDamaged");
   await line.close();
 });
 
@@ -135,8 +135,32 @@ test("a new database can be read by its owner only", async () => {
   await store.close();
 });
 
-test("a passing I/O error is unavailability, any other one is the end", () => {
+test("a passing I/O error is unavailability, any other one is the end, and so is damage", () => {
   const meaning = (errcode: number) => meaningOf(Object.assign(new Error("disk I/O error"), { errcode })).name;
   for (const passing of [5, 13, 4_874, 6_410]) equal(meaning(passing), "StoreUnavailable", String(passing));
-  for (const fatal of [10, 778, 1_034, 11, 26]) equal(meaning(fatal), "StoreBroken", String(fatal));
+  for (const fatal of [10, 778, 1_034]) equal(meaning(fatal), "StoreBroken", String(fatal));
+  for (const damage of [11, 26]) equal(meaning(damage), "StoreDamaged", String(damage));
+});
+
+test("a read index that turns out to be damaged ends the process's use of it, and the next start makes it anew", async () => {
+  using file = temporary();
+  const rows = (name: string) => Array.from({ length: 3_000 }, (_, n) => message(`${name}${n}`, { from: `+${n}` }));
+  const first = await SqliteStore.open(file.path);
+  await first.insertMessages(rows("a"));
+  while (first.backlogRows() > 0) await new Promise(setImmediate);
+  await first.close();
+  const index = `${file.path}-index`;
+  const bytes = readFileSync(index);
+  // Everything but the schema and the few rows that are looked at when it is opened.
+  bytes.fill(0xff, 40 * 4_096);
+  writeFileSync(index, bytes);
+  const damaged = await SqliteStore.open(file.path);
+  await damaged.insertMessages(rows("b"));
+  equal((await damaged.broken).name, "StoreDamaged");
+  await damaged.close();
+  const mended = await SqliteStore.open(file.path);
+  equal((await mended.stats()).total, 6_000);
+  while (mended.backlogRows() > 0) await new Promise(setImmediate);
+  deepEqual([(await mended.stats()).total, (await mended.stats()).senders], [6_000, 3_000]);
+  await mended.close();
 });

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { foldCase } from "../../domain/case-fold.ts";
-import { StoreBroken, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
 
 /** How long a statement waits for another process's lock before the caller is told 503. */
 export const BUSY_TIMEOUT_MS = 2_000;
@@ -114,9 +114,10 @@ export function meaningOf(error: unknown): Error {
     case FULL:
     case CANTOPEN:
       return new StoreUnavailable(`SQLite: ${failure.message}`, options);
-    case IOERR:
     case CORRUPT:
     case NOTADB:
+      return new StoreDamaged(`SQLite: ${failure.message} (code ${code})`, options);
+    case IOERR:
       return new StoreBroken(`SQLite: ${failure.message} (code ${code})`, options);
     default:
       return failure;

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { StoreBroken } from "../../domain/errors.ts";
+import { type StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type {
@@ -16,9 +16,10 @@ import type {
   TimelineQuery,
 } from "../store.ts";
 import { packRows } from "./packed-rows.ts";
-import { readIndexPath } from "./read-index/connection.ts";
+import { readIndexPath, removeReadIndex } from "./read-index/connection.ts";
 import { Folding } from "./read-index/folding.ts";
 import { ReaderPool } from "./reader-pool.ts";
+import { PLAN_BOUNDS } from "./reads/plan.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { WorkerLine } from "./worker-line.ts";
 
@@ -50,24 +51,28 @@ export class SqliteStore implements Store {
       const writer = opening(new WorkerLine("writer", { path }, progress));
       const upgraded = await writer.call<Upgrade>("opened");
       const folder = opening(new WorkerLine("read-index/folder", { path }));
-      await folder.call("opened");
+      const backlog = await folder.call<number>("opened");
       const readers = opening(new ReaderPool(path, { threads: READER_THREADS, queueMax: READ_QUEUE_MAX }));
       await readers.callAnyway("ping");
-      return new SqliteStore({ path, writer, folder, readers, upgraded });
+      return new SqliteStore({ path, writer, folder, readers, upgraded, backlog });
     } catch (error) {
       for (const part of opened) await part.close();
       throw error;
     }
   }
 
-  private constructor({ path, writer, folder, readers, upgraded }: Parts) {
+  private constructor({ path, writer, folder, readers, upgraded, backlog }: Parts) {
     this.#path = path;
     this.#writer = writer;
     this.#folder = folder;
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
     this.broken = Promise.race([writer, folder, ...readers.lines].map((line) => line.broken));
-    this.#folding = new Folding(folder, () => this.#cutLogs());
+    this.broken.then((error) => {
+      // Whichever file it is: the index can be made again, and the next start would only meet the same.
+      if (error instanceof StoreDamaged) removeReadIndex(path);
+    });
+    this.#folding = new Folding(folder, backlog, () => this.#cutLogs());
   }
 
   async insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
@@ -79,7 +84,7 @@ export class SqliteStore implements Store {
   findMessages(query: MessageQuery, { signal }: ReadOptions = {}): Promise<MessagePage> {
     const { q, to, source } = query.filter;
     const heavy = q !== undefined || to !== undefined || source !== undefined || query.limit > LIMIT_MAX;
-    return this.#readers.call("find", query, { heavy, signal });
+    return this.#readers.call("find", query, { heavy: heavy || this.#behind(), signal });
   }
 
   findMessage(messageId: string, source?: string): Promise<StoredMessage | undefined> {
@@ -87,7 +92,7 @@ export class SqliteStore implements Store {
   }
 
   stats(): Promise<MessageStats> {
-    return this.#readers.call("stats");
+    return this.#readers.call("stats", undefined, { heavy: this.#behind() });
   }
 
   timeline(query: TimelineQuery, { signal }: ReadOptions = {}): Promise<readonly TimelineBucket[]> {
@@ -95,7 +100,12 @@ export class SqliteStore implements Store {
   }
 
   findSenders(query: SenderQuery): Promise<SenderPage> {
-    return this.#readers.call("findSenders", query);
+    return this.#readers.call("findSenders", query, { heavy: this.#behind() });
+  }
+
+  /** Whether so much is not in the read index yet that every read takes long. */
+  #behind(): boolean {
+    return this.backlogRows() > PLAN_BOUNDS.tailRowsMax;
   }
 
   backlogRows(): number {
@@ -152,6 +162,7 @@ interface Parts {
   readonly folder: WorkerLine;
   readonly readers: ReaderPool;
   readonly upgraded: Upgrade;
+  readonly backlog: number;
 }
 
 function inWords({ applied, adoptedRows }: Upgrade): readonly string[] {

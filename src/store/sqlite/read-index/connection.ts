@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { StoreBroken } from "../../../domain/errors.ts";
+import { StoreDamaged } from "../../../domain/errors.ts";
 import { BUSY_TIMEOUT_MS, CACHE_KIB, CHECKPOINT_PAGES, meaningOf, transaction } from "../connection.ts";
 import { Statements } from "../statements.ts";
 
@@ -27,10 +27,15 @@ export function openReadIndex(path: string): Statements {
   try {
     return open(path);
   } catch (error) {
-    if (!(meaningOf(error) instanceof StoreBroken)) throw error;
-    for (const suffix of ["", ...LOGS]) rmSync(readIndexPath(path) + suffix, { force: true });
+    if (!(meaningOf(error) instanceof StoreDamaged)) throw error;
+    removeReadIndex(path);
     return open(path);
   }
+}
+
+/** For an index that is damaged. Whoever still has it open goes on with what is no file any more. */
+export function removeReadIndex(path: string): void {
+  for (const suffix of ["", ...LOGS]) rmSync(readIndexPath(path) + suffix, { force: true });
 }
 
 const LOGS = ["-wal", "-shm"];

@@ -11,6 +11,11 @@ export interface Folded {
   readonly backlog: number;
 }
 
+/** How many messages wait to be folded, at most: a number that was never given counts too. */
+export function backlogOf(statements: Statements): number {
+  return statements.number("SELECT (SELECT max(seq) FROM messages) - seq FROM fold_state");
+}
+
 /** The messages of one step, by their seq: behind the first, up to the second. */
 type Step = readonly [after: number, upTo: number];
 

@@ -1,7 +1,7 @@
 import { cutLog } from "../connection.ts";
 import { serveLine } from "../worker-line.ts";
 import { openReadIndex } from "./connection.ts";
-import { fold } from "./fold.ts";
+import { backlogOf, fold } from "./fold.ts";
 import { searchable } from "./searchable.ts";
 
 // The code of the thread that keeps the read index. It locks the index only, so no write of a message ever waits for it.
@@ -9,7 +9,7 @@ serveLine(({ path }: { path: string }) => {
   const statements = openReadIndex(path);
   statements.db.function("searchable", { deterministic: true }, (text) => searchable(String(text)));
   return {
-    opened: () => undefined,
+    opened: () => backlogOf(statements),
     fold: (rowsMax: number) => fold(statements, rowsMax),
     cutLog: () => cutLog(statements.db, "read_index"),
     close: () => statements.db.close(),

@@ -16,13 +16,14 @@ export class Folding {
   readonly #line: WorkerLine;
   readonly #between: () => Promise<void>;
   readonly #stopping = new AbortController();
-  #backlog = 0;
+  #backlog: number;
   #running: Promise<void> | undefined;
   #wake = () => {};
 
   /** `between` is awaited after each step, when folding reads nothing. */
-  constructor(line: WorkerLine, between: () => Promise<void>) {
+  constructor(line: WorkerLine, backlog: number, between: () => Promise<void>) {
     this.#line = line;
+    this.#backlog = backlog;
     this.#between = between;
     this.#running = this.#run();
   }
