@@ -15,7 +15,7 @@ import { sendInvalidQuery } from "../problem.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** Read at a time, and with the page before it all of an export that is in memory. */
-const MESSAGES_PER_PAGE = 1_000;
+const MESSAGES_PER_PAGE = 250;
 const EXPORTS_UNDER_WAY_MAX = 16;
 /** A client that takes nothing for so long would hold its place forever. */
 const STALLED_MS_MAX = 60_000;

@@ -5,6 +5,8 @@ import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../..
 /** How long a statement waits for another process's lock before the caller is told 503. */
 export const BUSY_TIMEOUT_MS = 2_000;
 export const CACHE_KIB = 8_192;
+/** There are several, and what they read is in the system's cache as well. */
+const READER_CACHE_KIB = 4_096;
 /** 16 MiB of write-ahead log between checkpoints: a page dirtied by many messages is copied into the file once. */
 export const CHECKPOINT_PAGES = 4_000;
 /** Before this version two connections could corrupt a WAL at its reset. */
@@ -33,7 +35,7 @@ export function openWriter(path: string): DatabaseSync {
 /** A connection that only reads; writers never make it wait. `check` throws when nobody waits for what is being read any more. */
 export function openReader(path: string, check: () => void = () => undefined): DatabaseSync {
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-  db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  db.exec(`PRAGMA cache_size = -${READER_CACHE_KIB}`);
   // LIKE and lower() of SQLite know the case of ASCII only, and % and _ would need escapes.
   db.function("contains_folded", { deterministic: true }, (text, needle) =>
     foldCase(String(text)).includes(String(needle)) ? 1 : 0,

@@ -23,7 +23,7 @@ interface Waiting {
 }
 
 // A thread holds one batch or one page, so its garbage needs little room; an unbounded heap would only grow late.
-const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 128 };
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
 /** The line to one worker thread that has a database connection: calls in, answers out, in order. */
 export class WorkerLine {

@@ -2,8 +2,8 @@ import { type Bound, boundAt, compareKeyToBound, DESCENDING, END, type Entry, IN
 import { entriesOf } from "../lists.ts";
 import type { Statements } from "../statements.ts";
 
-/** So many index entries are walked past in a millisecond or two. */
-export const BLOCK_ROWS_MAX = 16_384;
+/** So many index entries are walked past in a millisecond. */
+export const BLOCK_ROWS_MAX = 8_192;
 
 interface Addition {
   /** A sender, or '' for all messages. */

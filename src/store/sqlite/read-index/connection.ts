@@ -48,7 +48,7 @@ function open(path: string): Statements {
   attachReadIndex(db, path);
   // A power cut may take the newest transactions of the index away, never a part of one: they are folded again.
   db.exec(`PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
-    PRAGMA read_index.cache_size = -${2 * CACHE_KIB};
+    PRAGMA read_index.cache_size = -${CACHE_KIB};
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   if (!fits(new Statements(db))) transaction(db, "BEGIN", () => makeAnew(db));
   return new Statements(db);

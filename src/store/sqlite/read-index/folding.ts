@@ -4,9 +4,9 @@ import type { WorkerLine } from "../worker-line.ts";
 import type { Folded } from "./fold.ts";
 
 /** A step costs more by its number than by its rows (25 µs a message in steps of 1,000, 15 in steps of 4,000), and reads look through what is not folded. */
-const FOLD_AT_ROWS = 4_000;
+const FOLD_AT_ROWS = 2_000;
 /** Fewer wait this long for others. */
-const QUIET_MS = 1_000;
+const QUIET_MS = 500;
 /** What one transaction takes in; far more would make the next step wait for long, and the index's log grow. */
 const ROWS_PER_STEP_MAX = 20_000;
 const RETRY_MS = 1_000;

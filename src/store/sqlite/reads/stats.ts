@@ -5,31 +5,26 @@ import type { Snapshot } from "./snapshot.ts";
 
 const TOP_SENDERS_MAX = 10;
 
-/** The senders of the tail, each with how many messages it has there. */
-const TAIL_SENDERS = `tail AS MATERIALIZED (
-  SELECT from_msisdn AS msisdn, count(*) AS messages FROM messages NOT INDEXED WHERE seq > ? GROUP BY from_msisdn)`;
-
 /** Totals, from the rollups and the tail. */
 export function stats({ statements, foldedSeq, foldedMessages, foldedSenders }: Snapshot): MessageStats {
-  const tail = statements.get<{ messages: number; newcomers: number }>(
-    `WITH ${TAIL_SENDERS} SELECT coalesce(sum(messages), 0) AS messages,
-       count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM senders WHERE senders.msisdn = tail.msisdn)) AS newcomers FROM tail`,
+  // Whoever is among the busiest is so by the rollups alone, or has written in the tail, which is looked through once.
+  const rows = statements.all<{ from: string; count: number; late: number; newcomers: number }>(
+    `WITH tail AS MATERIALIZED (
+       SELECT from_msisdn AS msisdn, count(*) AS late FROM messages NOT INDEXED WHERE seq > ? GROUP BY from_msisdn),
+     known AS MATERIALIZED (SELECT msisdn, late, senders.messages FROM tail LEFT JOIN senders USING (msisdn)),
+     busiest AS (SELECT msisdn, messages FROM senders ORDER BY messages DESC, msisdn LIMIT ${TOP_SENDERS_MAX})
+     SELECT msisdn AS "from", count, (SELECT sum(late) FROM known) AS late,
+       (SELECT count(*) FROM known WHERE messages IS NULL) AS newcomers
+     FROM (SELECT msisdn, late + coalesce(messages, 0) AS count FROM known
+       UNION ALL SELECT msisdn, messages FROM busiest WHERE msisdn NOT IN (SELECT msisdn FROM known))
+     ORDER BY count DESC, msisdn LIMIT ${TOP_SENDERS_MAX}`,
     [foldedSeq],
   );
-  const topSenders = statements.all<{ from: string; count: number }>(
-    // Whoever is among the busiest is so by the rollups alone, or has written in the tail.
-    `WITH ${TAIL_SENDERS}, candidates AS (
-       SELECT msisdn FROM (SELECT msisdn FROM senders ORDER BY messages DESC, msisdn LIMIT ${TOP_SENDERS_MAX})
-       UNION SELECT msisdn FROM tail)
-     SELECT msisdn AS "from", coalesce((SELECT messages FROM senders WHERE senders.msisdn = candidates.msisdn), 0)
-       + coalesce((SELECT messages FROM tail WHERE tail.msisdn = candidates.msisdn), 0) AS count
-     FROM candidates ORDER BY count DESC, msisdn LIMIT ${TOP_SENDERS_MAX}`,
-    [foldedSeq],
-  );
+  const { late, newcomers } = rows[0] ?? { late: 0, newcomers: 0 };
   return {
-    total: foldedMessages + (tail?.messages ?? 0),
-    senders: foldedSenders + (tail?.newcomers ?? 0),
-    topSenders,
+    total: foldedMessages + (late ?? 0),
+    senders: foldedSenders + newcomers,
+    topSenders: rows.map(({ from, count }) => ({ from, count })),
     firstTs: tsAtEnd(statements, ASCENDING),
     lastTs: tsAtEnd(statements, DESCENDING),
   };
