@@ -82,8 +82,8 @@ function message({ message_id, from, to, ts, text, created_at }: Json): unknown 
   return { message_id, from, to, ts, text, created_at };
 }
 
-function sender({ from, count, first_message_ts, last_message_ts }: Json): unknown {
-  return { from, count, first: instant(first_message_ts), last: instant(last_message_ts) };
+function sender({ from, count, first_seen, last_seen }: Json): unknown {
+  return { from, count, first: instant(first_seen), last: instant(last_seen) };
 }
 
 function instant(ts: unknown): string | null {

@@ -8,8 +8,8 @@ import { body, getJson, post, startService } from "../support/service.ts";
 interface ListedSender {
   readonly from: string;
   readonly count: number;
-  readonly first_message_ts: string;
-  readonly last_message_ts: string;
+  readonly first_seen: string;
+  readonly last_seen: string;
 }
 
 interface SenderPage {
@@ -48,8 +48,8 @@ test("a page is compact JSON with exactly these keys, in the order of the number
   const sender = {
     from: "+10",
     count: 3,
-    first_message_ts: "2025-01-15T10:00:07.50Z",
-    last_message_ts: "2025-01-15T10:00:56.50Z",
+    first_seen: "2025-01-15T10:00:07.50Z",
+    last_seen: "2025-01-15T10:00:56.50Z",
   };
   equal(text, JSON.stringify({ data: [sender], total: 9, limit: 1, offset: 3, next_cursor }));
   ok(/^[A-Za-z0-9_-]+$/.test(next_cursor));
@@ -64,9 +64,9 @@ test("an empty database has no senders", async () => {
 
 test("what is told of a sender agrees with the list of its messages and with the stats", async () => {
   const { data } = await senders();
-  for (const { from, count, first_message_ts, last_message_ts } of data) {
+  for (const { from, count, first_seen, last_seen } of data) {
     const own = await listMessages(service, `?from=${encodeURIComponent(from)}&limit=100`);
-    deepEqual([count, first_message_ts, last_message_ts], [own.total, own.data[0]?.ts, own.data.at(-1)?.ts], from);
+    deepEqual([count, first_seen, last_seen], [own.total, own.data[0]?.ts, own.data.at(-1)?.ts], from);
   }
   const stats = await getJson(`${service.url}/stats`);
   deepEqual(

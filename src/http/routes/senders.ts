@@ -30,7 +30,7 @@ function pageBody({ limit, offset }: SenderQuery, { senders, total, more }: Send
 }
 
 function senderBody({ from, count, firstTs, lastTs }: Sender) {
-  return { from, count, first_message_ts: firstTs, last_message_ts: lastTs };
+  return { from, count, first_seen: firstTs, last_seen: lastTs };
 }
 
 const SCHEMA = {
@@ -48,8 +48,8 @@ const SCHEMA = {
           Type.Object({
             from: Type.String(),
             count: Type.Integer({ description: "How many messages there are of this sender." }),
-            first_message_ts: Type.String({ description: "The earliest timestamp of them, as it was sent." }),
-            last_message_ts: Type.String({ description: "The latest timestamp of them, as it was sent." }),
+            first_seen: Type.String({ description: "The earliest timestamp of them, as it was sent." }),
+            last_seen: Type.String({ description: "The latest timestamp of them, as it was sent." }),
           }),
         ),
         total: Type.Integer({ description: "All senders, before limit and offset." }),

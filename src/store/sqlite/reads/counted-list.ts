@@ -119,10 +119,12 @@ export class CountedList implements FoldedList {
 
   /** The block that holds the entry at `index`, and how many come before the block. */
   #blockAt(index: number): { lo: Bound; before: number } {
+    // A frame of rows, not of equal keys, and no order: so the walk along the blocks ends at the one that is looked for.
     const row = this.#snapshot.statements.get<Key & { before: number }>(
-      `SELECT * FROM (SELECT instant, message_id AS messageId, source,
-         sum(messages) OVER (ORDER BY ${ASCENDING}) - messages AS before FROM blocks WHERE list = ?)
-       WHERE before <= ? ORDER BY before DESC LIMIT 1`,
+      `SELECT instant, messageId, source, upTo - messages AS before FROM (
+         SELECT instant, message_id AS messageId, source, messages,
+           sum(messages) OVER (ORDER BY ${ASCENDING} ROWS UNBOUNDED PRECEDING) AS upTo FROM blocks WHERE list = ?)
+       WHERE upTo > ? LIMIT 1`,
       [this.#list, index],
     );
     return row === undefined ? { lo: START, before: 0 } : { lo: boundAt(row), before: row.before };

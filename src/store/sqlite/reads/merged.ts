@@ -11,6 +11,8 @@ export function mergedEntries(folded: FoldedList, tail: Tail, range: Range, slic
   // Were all of the tail behind the slice, it would begin here; so many of the tail are before it.
   const [guess] = folded.entries(range, { reverse, offset, limit: 1 });
   const before = guess === undefined ? late : tail.count(upTo(range, guess, reverse));
+  if (before === 0 && guess !== undefined)
+    return firstEntries(folded, tail, from(range, guess, reverse), { reverse, limit });
   // So it begins here, or so many entries later as of the tail are between here and there.
   const passed = Math.max(0, offset - before);
   const [first] = passed === 0 ? [] : folded.entries(range, { reverse, offset: passed, limit: 1 });
