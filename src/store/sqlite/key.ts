@@ -32,6 +32,10 @@ export const START: Bound = ["", "", ""];
 /** SQLite sorts every blob behind every text. */
 export const END: Bound = [new Uint8Array(0), "", ""];
 
+export function isEverything({ lo, hi }: Range): boolean {
+  return compareBounds(lo, START) === 0 && compareBounds(hi, END) === 0;
+}
+
 export function rangeValues({ lo, hi }: Range): readonly (string | Uint8Array)[] {
   return [...lo, ...hi];
 }

@@ -1,5 +1,5 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { ASCENDING, type Bound, DESCENDING, type Entry, KEY, type Key, type Range } from "../key.ts";
+import { ASCENDING, type Bound, DESCENDING, type Entry, isEverything, KEY, type Key, type Range } from "../key.ts";
 import type { Query } from "../lists.ts";
 import { conditionsOf } from "./conditions.ts";
 import type { CountedList } from "./counted-list.ts";
@@ -16,6 +16,7 @@ export class FilteredList implements FoldedList {
   /** How many of a block fulfil the conditions, by where it begins. */
   readonly #known: Map<string, number> | undefined;
   readonly #counted = new Map<string, number>();
+  #blocks: { readonly range: Range; readonly list: ReturnType<CountedList["blocks"]> } | undefined;
 
   constructor(snapshot: Snapshot, base: CountedList, filter: MessageFilter) {
     this.#snapshot = snapshot;
@@ -30,15 +31,15 @@ export class FilteredList implements FoldedList {
   }
 
   count(range: Range): number {
-    return this.#base
-      .blocks(range)
-      .reduce((sum, block) => sum + (this.#countKnown(block) ?? this.#countRows(block)), 0);
+    if (this.#known !== undefined && isEverything(range))
+      return [...this.#known.values()].reduce((sum, count) => sum + count, 0);
+    return this.#blocksOf(range).reduce((sum, block) => sum + (this.#countKnown(block) ?? this.#countRows(block)), 0);
   }
 
   entries(range: Range, { reverse, offset, limit }: Slice): readonly Entry[] {
     const found: Entry[] = [];
     let skip = offset;
-    const blocks = this.#base.blocks(range);
+    const blocks = this.#blocksOf(range);
     for (const block of reverse ? blocks.toReversed() : blocks) {
       if (found.length >= limit) break;
       const known = this.#countKnown(block);
@@ -51,6 +52,12 @@ export class FilteredList implements FoldedList {
       skip = Math.max(0, skip - rows.length);
     }
     return found;
+  }
+
+  /** A total and its page ask for the same range one after the other, and there are a thousand blocks. */
+  #blocksOf(range: Range): ReturnType<CountedList["blocks"]> {
+    if (this.#blocks?.range !== range) this.#blocks = { range, list: this.#base.blocks(range) };
+    return this.#blocks.list;
   }
 
   #countKnown({ lo, messages }: Range & { readonly messages: number | undefined }): number | undefined {

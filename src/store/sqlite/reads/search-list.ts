@@ -1,15 +1,5 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import {
-  ASCENDING,
-  compareBounds,
-  DESCENDING,
-  END,
-  type Entry,
-  IN_RANGE,
-  type Range,
-  rangeValues,
-  START,
-} from "../key.ts";
+import { ASCENDING, DESCENDING, type Entry, IN_RANGE, isEverything, type Range, rangeValues } from "../key.ts";
 import type { Query } from "../lists.ts";
 import { conditionsOf } from "./conditions.ts";
 import type { FoldedList, Slice } from "./folded-list.ts";
@@ -39,8 +29,7 @@ export class SearchList implements FoldedList {
   }
 
   count(range: Range): number {
-    const everything = compareBounds(range.lo, START) === 0 && compareBounds(range.hi, END) === 0;
-    if (everything && !this.#filtered) return this.matches();
+    if (isEverything(range) && !this.#filtered) return this.matches();
     const { sql, values } = this.#matching(range);
     return this.#snapshot.statements.number(`SELECT count(*) ${sql}`, values);
   }
