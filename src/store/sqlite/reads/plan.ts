@@ -49,7 +49,7 @@ export interface Plan {
   readonly tail: Tail;
 }
 
-/** What is asked, by whom nothing is owed but an answer. */
+/** What is asked, and how far an answer may go. */
 interface Question {
   readonly snapshot: Snapshot;
   readonly filter: MessageFilter;
