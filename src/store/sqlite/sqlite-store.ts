@@ -25,6 +25,9 @@ import { WorkerLine } from "./worker-line.ts";
 
 const READER_THREADS = 2;
 const READ_QUEUE_MAX = 256;
+/** Half a second of writing at full speed. */
+const LOG_BYTES_MAX = 64 * 1024 * 1024;
+const CUT_EVERY_MS = 2_000;
 
 /** Messages in one SQLite file, and a read index beside it: one thread writes, one folds, a few read, and none of them is the event loop's. */
 export class SqliteStore implements Store {
@@ -147,10 +150,6 @@ export class SqliteStore implements Store {
     await this.#writer.close();
   }
 }
-
-/** Half a second of writing at full speed. */
-const LOG_BYTES_MAX = 64 * 1024 * 1024;
-const CUT_EVERY_MS = 2_000;
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;

@@ -93,7 +93,7 @@ function setMessages(statements: Statements, { list, lo }: Block, messages: numb
 function countReceivers(statements: Statements, lo: Bound, entries: Addition["entries"]): void {
   const counts = new Map<string, { to: string; source: string; messages: number }>();
   for (const { to = "", source } of entries) {
-    const pair = `${to} ${source}`;
+    const pair = JSON.stringify([to, source]);
     const count = counts.get(pair);
     if (count === undefined) counts.set(pair, { to, source, messages: 1 });
     else count.messages++;

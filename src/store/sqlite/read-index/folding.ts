@@ -64,7 +64,8 @@ export class Folding {
       await this.#between();
     } catch (error) {
       if (error instanceof StoreBroken) this.#stopping.abort();
-      else await this.#quiet(RETRY_MS);
+      // Not woken by what comes in: under load there is always something.
+      else await sleep(RETRY_MS, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
     }
   }
 

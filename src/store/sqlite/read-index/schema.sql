@@ -1,5 +1,5 @@
 -- What reads need beside the rows, in a file of its own: all of it can be made again from the messages, and a change of this file
--- makes it again. (So, count up when fold.ts or searchable.ts make something else of the messages: form 1.) Nothing here is written when a message is stored. It is folded in behind, some thousand rows in one
+-- makes it again. (So, count up when fold.ts or searchable.ts make something else of the messages: form 2.) Nothing here is written when a message is stored. It is folded in behind, some thousand rows in one
 -- transaction (fold.ts), and every read completes it with the rows that are not folded yet.
 
 -- How far: the messages up to `seq` are in all of the below. The other two columns tell whether this index belongs to the messages

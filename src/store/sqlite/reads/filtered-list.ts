@@ -1,11 +1,15 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { ASCENDING, type Bound, DESCENDING, type Entry, isEverything, KEY, type Key, type Range } from "../key.ts";
+import { type Bound, type Entry, isEverything, KEY, type Key, type Range } from "../key.ts";
 import type { Query } from "../lists.ts";
 import { conditionsOf } from "./conditions.ts";
 import type { CountedList } from "./counted-list.ts";
 import type { FoldedList, Slice } from "./folded-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 
+const ORDERS = {
+  ascending: "list.instant, list.messageId, list.source",
+  descending: "list.instant DESC, list.messageId DESC, list.source DESC",
+};
 const COLUMNS = "list.seq, messages.instant, messages.message_id AS messageId, messages.source";
 
 /** The messages of a counted list that also fulfil conditions: looked through block by block, as far as no count tells what is in them. */
@@ -78,14 +82,11 @@ export class FilteredList implements FoldedList {
   #rows(range: Range, reverse: boolean, limit: number): readonly Entry[] {
     this.#snapshot.check();
     const { sql, values } = this.#matching(range);
-    const order = reverse ? DESCENDING : ASCENDING;
-    return this.#snapshot.statements.all<Entry>(
-      `SELECT ${COLUMNS} ${sql} ORDER BY ${order.replace(/\b(instant|message_id|source)\b/g, "list.$1")} LIMIT ?`.replace(
-        "list.message_id",
-        "list.messageId",
-      ),
-      [...values, limit],
-    );
+    const order = reverse ? ORDERS.descending : ORDERS.ascending;
+    return this.#snapshot.statements.all<Entry>(`SELECT ${COLUMNS} ${sql} ORDER BY ${order} LIMIT ?`, [
+      ...values,
+      limit,
+    ]);
   }
 
   #matching(range: Range): Query {
