@@ -1,10 +1,10 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { json, type Seen, seen } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
+import { otherUserOf } from "../support/tested-store.ts";
 
 const ALIVE = json(200, { status: "alive" });
 const READY = json(200, { status: "ready" });
@@ -61,12 +61,11 @@ test("a service without a secret is alive and not ready", async () => {
 test("readiness reaches the schema: without its table the service is alive and, within seconds, not ready", async () => {
   await using service = await startService();
   deepEqual(await seen(fetch(`${service.url}/health/ready`)), READY);
-  const other = new DatabaseSync(service.databasePath);
-  other.exec("ALTER TABLE messages RENAME TO gone");
+  await using other = await otherUserOf(service.databaseUrl);
+  await other.exec("ALTER TABLE messages RENAME TO gone");
   deepEqual(await readinessOtherThan(200, service), json(503, { detail: "database not ready" }));
   deepEqual(await seen(fetch(`${service.url}/health/live`)), ALIVE);
-  other.exec("ALTER TABLE gone RENAME TO messages");
-  other.close();
+  await other.exec("ALTER TABLE gone RENAME TO messages");
   deepEqual(await readinessOtherThan(503, service), READY);
 });
 

@@ -1,11 +1,11 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { json, listMessages, macOf, scrape, seen, series, storedTotal } from "../support/client.ts";
 import { chunked, exchange, RawConnection, rawRequest } from "../support/raw-http.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
+import { otherUserOf } from "../support/tested-store.ts";
 
 const BODY_BYTES_MAX = 262_144;
 const OK = json(200, { status: "ok" });
@@ -349,8 +349,8 @@ test("a locked database is a 503 with Retry-After, liveness stays up, and it hea
   timeout: 20_000,
 }, async () => {
   await using service = await startService();
-  const other = new DatabaseSync(service.databasePath);
-  other.exec("BEGIN IMMEDIATE");
+  await using other = await otherUserOf(service.databaseUrl);
+  await other.lockWrites();
   const pending = post(service.url, body(), { "x-request-id": "locked" });
   equal((await fetch(`${service.url}/health/live`)).status, 200);
   const refused = await pending;
@@ -361,8 +361,7 @@ test("a locked database is a 503 with Retry-After, liveness stays up, and it hea
   const line = await service.line(({ request_id }) => request_id === "locked");
   deepEqual([line.level, line.result, line.status, line.dup], ["ERROR", "unavailable", 503, false]);
   equal(await resultCount(service, "unavailable"), 1);
-  other.exec("ROLLBACK");
-  other.close();
+  await other.unlockWrites();
   deepEqual(await seen(post(service.url, body())), OK);
   equal(await storedTotal(service), 1);
 });
@@ -401,8 +400,8 @@ test("bodies under way are held below 64 MiB: past that the next is a 503 with R
 
 test("a message whose sender left before the answer is logged and counted as what became of it", async () => {
   await using own = await startService();
-  const db = new DatabaseSync(own.databasePath);
-  db.exec("BEGIN IMMEDIATE");
+  await using other = await otherUserOf(own.databaseUrl);
+  await other.lockWrites();
   const payload = body({ message_id: "left" });
   const socket = connect(own.port, "127.0.0.1");
   socket.write(
@@ -412,8 +411,7 @@ test("a message whose sender left before the answer is logged and counted as wha
   while (!/^http_requests_total\{[^}]*\} [1-9]/m.test(await scrape(own))) await fetch(`${own.url}/health/live`);
   socket.resetAndDestroy();
   equal((await fetch(`${own.url}/health/live`)).status, 200);
-  db.exec("ROLLBACK");
-  db.close();
+  await other.unlockWrites();
   const line = await own.line(({ path }) => path === "/webhook");
   deepEqual([line.status, line.result, line.message_id, line.dup], [499, "created", "left", false]);
   equal(await resultCount(own, "created"), 1);

@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { logLines, serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
+import { testedDatabase } from "../support/tested-store.ts";
 
 test("the acceptance walk of the contract, against the real process", async () => {
-  await using lyftr = await serve({ cwd: mkdtempSync(join(tmpdir(), "lyftr-walk-")) });
+  await using database = await testedDatabase();
+  const cwd = mkdtempSync(join(tmpdir(), "lyftr-walk-"));
+  await using lyftr = await serve({ cwd, env: { DATABASE_URL: database.url } });
   const { url } = lyftr;
   const read = (path: string) => getJson(url + path);
   deepEqual(await read("/health/live"), { status: "alive" });

@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseMessage } from "../../src/domain/message.ts";
 import { openStore } from "../../src/store/open.ts";
 import { body, type Service, startService } from "./service.ts";
+import { testedDatabase } from "./tested-store.ts";
 
 const ROWS_PER_CALL = 500;
 
@@ -15,20 +13,15 @@ export async function startFilled(
   messages: readonly Fields[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Service> {
-  const folder = mkdtempSync(join(tmpdir(), "lyftr-filled-"));
-  const url = `sqlite:///${join(folder, "app.db")}`;
+  await using scope = new AsyncDisposableStack();
+  const { url } = scope.use(await testedDatabase());
   const store = await openStore(url);
   for (let at = 0; at < messages.length; at += ROWS_PER_CALL)
     await store.insertMessages(messages.slice(at, at + ROWS_PER_CALL).map(rowOf));
   await store.close();
-  const service = await startService({ DATABASE_URL: url, ...env });
-  return {
-    ...service,
-    [Symbol.asyncDispose]: async () => {
-      await service[Symbol.asyncDispose]();
-      rmSync(folder, { recursive: true });
-    },
-  };
+  const service = scope.use(await startService({ DATABASE_URL: url, ...env }));
+  const resources = scope.move();
+  return { ...service, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 function rowOf(fields: Fields) {

@@ -1,20 +1,18 @@
 import { EventEmitter, once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { startApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
 import { sign } from "../../src/providers/signature.ts";
+import { testedDatabase } from "./tested-store.ts";
 
 export const SECRET = "testsecret";
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** The whole service in this process, on a database of its own in a temporary folder. */
+/** The whole service in this process, on a database of its own. */
 export interface Service {
   readonly url: string;
   readonly port: number;
-  readonly databasePath: string;
+  readonly databaseUrl: string;
   /** Every log line so far, parsed. */
   readonly lines: readonly LogLine[];
   /** Resolves with the first line, past or future, that fits. */
@@ -24,14 +22,14 @@ export interface Service {
 
 /** Starts the service; `env` adds to WEBHOOK_SECRET=testsecret, a free port and a fresh database. */
 export async function startService(env: Readonly<Record<string, string>> = {}): Promise<Service> {
-  const folder = mkdtempSync(join(tmpdir(), "lyftr-test-"));
-  const databasePath = join(folder, "app.db");
+  await using scope = new AsyncDisposableStack();
+  const databaseUrl = env.DATABASE_URL ?? scope.use(await testedDatabase()).url;
   const config = readConfig({
     WEBHOOK_SECRET: SECRET,
     HOST: "127.0.0.1",
     PORT: "0",
-    DATABASE_URL: `sqlite:///${databasePath}`,
     ...env,
+    DATABASE_URL: databaseUrl,
   });
   const lines: LogLine[] = [];
   const arrivals = new EventEmitter().setMaxListeners(0);
@@ -40,10 +38,12 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
     arrivals.emit("line");
   };
   const app = await startApp(config, { write, dropped: () => 0 });
+  scope.defer(() => app.close());
+  const resources = scope.move();
   return {
     url: app.url,
     port: Number(new URL(app.url).port),
-    databasePath,
+    databaseUrl,
     lines,
     line: async (fits) => {
       for (;;) {
@@ -52,10 +52,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
         await once(arrivals, "line", { signal: AbortSignal.timeout(5_000) });
       }
     },
-    [Symbol.asyncDispose]: async () => {
-      await app.close();
-      rmSync(folder, { recursive: true });
-    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
 

@@ -13,6 +13,9 @@ export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "chromium", neededFor: "the documentation page in a real browser", debian: "chromium" },
   { name: "strace", neededFor: "I/O errors of the disk, and that an answer follows its fsync", debian: "strace" },
   { name: "wrk", neededFor: "that the benchmarks still run", debian: "wrk" },
+  { name: "openssl", neededFor: "TLS to PostgreSQL", debian: "openssl" },
+  { name: "pgbouncer", neededFor: "PostgreSQL behind PgBouncer", debian: "pgbouncer" },
+  { name: "haproxy", neededFor: "several replicas behind a load balancer", debian: "haproxy" },
 ];
 
 /** The names of those that are on PATH here. */
