@@ -6,7 +6,7 @@ import type { StoreBroken } from "./domain/errors.ts";
 import { Server } from "./http/server.ts";
 import { GroupCommit } from "./ingest/group-commit.ts";
 import { createLog, type Log, type LogDestination, type LogLevel } from "./observe/log.ts";
-import { createMetrics } from "./observe/metrics.ts";
+import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { NativeProvider } from "./providers/native.ts";
 import { SigningSecrets } from "./providers/signature.ts";
 import { openStore } from "./store/open.ts";
@@ -19,6 +19,7 @@ export interface App {
   /** Where it listens, for example `http://127.0.0.1:8000`. */
   readonly url: string;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** Resolves when the database must not be used any more: the process has to end. */
   readonly broken: Promise<StoreBroken>;
   /** Answers what was accepted, then lets go of everything. Nothing runs any more when it resolves. Safe twice. */
@@ -30,10 +31,19 @@ export interface LogSink extends LogDestination {
   dropped(): number;
 }
 
+/** What is different when this process is one of several that share the work. */
+export interface Part {
+  /** Its number stands in each of its log lines. That it listens and has closed is told by whoever started it. */
+  readonly worker: number;
+  /** The metrics of all of them, as one text. */
+  readonly renderAll: () => Promise<string>;
+}
+
 /** Builds the service by hand and starts it. Rejects with `StoreRefused` or the error of listening; then nothing is left running. */
-export async function startApp(config: Config, sink: LogSink): Promise<App> {
+export async function startApp(config: Config, sink: LogSink, part?: Part): Promise<App> {
   const clock = systemClock;
-  const log = createLog({ level: config.logLevel as LogLevel, destination: sink, now: clock.now });
+  const level = config.logLevel as LogLevel;
+  const log = createLog({ level, destination: sink, now: clock.now, ...(part && { worker: part.worker }) });
   const metrics = createMetrics({ version: VERSION, node: process.versions.node });
   const store = await openStore(config.databaseUrl, (progress) =>
     log.info({ msg: "upgrading the database", progress }),
@@ -47,6 +57,8 @@ export async function startApp(config: Config, sink: LogSink): Promise<App> {
     backlogRows: () => store.backlogRows(),
     queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
+    // Of several, whoever started them counts them.
+    workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });
   const secrets = config.webhookSecret === undefined ? [] : [config.webhookSecret];
   if (secrets.length === 0)
@@ -57,13 +69,14 @@ export async function startApp(config: Config, sink: LogSink): Promise<App> {
   try {
     server = await Server.listen({
       ...{ host, port, bodyBytesMax, secretConfigured: secrets.length > 0, version: VERSION, newId: randomUUID },
-      ...{ store, clock, log, metrics, provider, committer },
+      ...{ store, clock, log, provider, committer },
+      metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
     });
   } catch (error) {
     await store.close();
     throw error;
   }
-  log.info({ msg: "listening", url: server.url, version: VERSION });
+  if (!part) log.info({ msg: "listening", url: server.url, version: VERSION });
   const closing = new AbortController();
   const caughtUp = logCatchingUp({ store, clock, log, signal: closing.signal });
 
@@ -74,11 +87,12 @@ export async function startApp(config: Config, sink: LogSink): Promise<App> {
     await server.close(config.drainMs);
     await committer.stop();
     await store.close();
-    log.info({ msg: "closed" });
+    if (!part) log.info({ msg: "closed" });
   };
   return {
     url: server.url,
     log,
+    metrics,
     broken: store.broken,
     close: () => {
       closed ??= close();

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { parseEnv } from "node:util";
 import { ConfigError } from "./domain/errors.ts";
 
@@ -14,6 +15,8 @@ export interface Config {
   readonly port: number;
   readonly bodyBytesMax: number;
   readonly drainMs: number;
+  /** Processes that share the port. */
+  readonly workers: number;
 }
 
 /** One environment variable: how it is read, and how it is told to people. */
@@ -27,6 +30,7 @@ interface Variable<T> {
 }
 
 const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
+const WORKERS_MAX = 64;
 
 /** The schema of the configuration: every variable of the service, in the order of the documentation. */
 export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = {
@@ -62,6 +66,12 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     fallback: "10000",
     help: "How long a shutdown waits for requests under way, in milliseconds.",
     parse: integer(0, 600_000),
+  },
+  workers: {
+    name: "WORKERS",
+    fallback: "1",
+    help: `Processes that share the port, with PostgreSQL: 1 to ${WORKERS_MAX}, or auto for one a processor.`,
+    parse: workers,
   },
 };
 
@@ -136,6 +146,15 @@ function logLevel(text = ""): string {
   const level = text.toUpperCase();
   if (!LOG_LEVELS.includes(level)) throw new Error(`must be one of ${LOG_LEVELS.join(", ")}, not "${text}"`);
   return level;
+}
+
+function workers(text = ""): number {
+  if (text === "auto") return Math.min(availableParallelism(), WORKERS_MAX);
+  try {
+    return integer(1, WORKERS_MAX)(text);
+  } catch {
+    throw new Error(`must be a whole number from 1 to ${WORKERS_MAX} or auto, not "${text}"`);
+  }
 }
 
 function integer(min: number, max: number): (text: string | undefined) => number {

@@ -1,8 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { type Environment, withDotEnv } from "../config.ts";
-import { ConfigError, StoreRefused, StoreUnavailable } from "../domain/errors.ts";
-import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
-import { fileProblem } from "./failures.ts";
+import { EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { explain } from "./failures.ts";
 import { complain, say, whatWasUnsaid } from "./terminal.ts";
 
 /** `env` has the `.env` file in it, `outside` has not. `exit` sets the exit code of a command that does not fail by throwing. */
@@ -54,7 +53,10 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
-    return explain(error);
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    const { text, exitCode } = explain(error);
+    complain(text);
+    return exitCode;
   }
 }
 
@@ -65,31 +67,4 @@ function newProgram(): Command {
     .exitOverride()
     .configureOutput({ writeOut: say, writeErr: complain })
     .showHelpAfterError("Run with --help to see what is possible.");
-}
-
-/** Says on stderr what is wrong and what to do, and chooses the exit code. */
-function explain(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  if (error instanceof CliError) {
-    complain(`${error.message}\n`);
-    return error.exitCode;
-  }
-  if (error instanceof ConfigError) {
-    complain(`The configuration is wrong:\n${error.problems.map((problem) => `  - ${problem}\n`).join("")}`);
-    return EXIT_USAGE;
-  }
-  complain(`${inWords(error as NodeJS.ErrnoException & { port?: number })}\n`);
-  return EXIT_FAILED;
-}
-
-function inWords(error: NodeJS.ErrnoException & { port?: number }): string {
-  const { code, path, port, message } = error;
-  if (error instanceof StoreRefused) return `The database cannot be used: ${message}`;
-  if (error instanceof StoreUnavailable) return `The database did not do it: ${message}`;
-  if (code === "EADDRINUSE") return `Port ${port} is taken. Stop what listens there, or choose another: PORT=8001`;
-  if (code === "EACCES" && port !== undefined) {
-    return `Port ${port} may not be used by this user. Choose one above 1023: PORT=8000`;
-  }
-  if (code === "EADDRNOTAVAIL") return `This machine has not the address of HOST: ${message}`;
-  return `lyftr failed: ${path === undefined ? message : fileProblem(error, path)}`;
 }

@@ -10,12 +10,12 @@ import { wholeNumber } from "./arguments.ts";
 import { bulk } from "./demo/bulk.ts";
 import { demoReport } from "./demo/demo-report.ts";
 import { demoTraffic } from "./demo/demo-traffic.ts";
+import { untilEnded } from "./endings.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { sendAll } from "./sending/send-all.ts";
 import { SendTally } from "./sending/send-tally.ts";
 import { Sender } from "./sending/sender.ts";
-import { untilEnded } from "./serve.ts";
 import { complain, say } from "./terminal.ts";
 
 const MESSAGES_DEFAULT = 3_000;

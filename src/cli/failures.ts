@@ -1,4 +1,35 @@
+import { ConfigError, StoreRefused, StoreUnavailable } from "../domain/errors.ts";
 import type { Issue } from "../domain/issue.ts";
+import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+
+/** What the person at the terminal is told, and the exit code. */
+export interface Complaint {
+  /** Whole lines: what is wrong and what to do. */
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** Whatever made a command fail, for a person. */
+export function explain(error: unknown): Complaint {
+  if (error instanceof CliError) return { text: `${error.message}\n`, exitCode: error.exitCode };
+  if (error instanceof ConfigError) {
+    const problems = error.problems.map((problem) => `  - ${problem}\n`).join("");
+    return { text: `The configuration is wrong:\n${problems}`, exitCode: EXIT_USAGE };
+  }
+  return { text: `${inWords(error as NodeJS.ErrnoException & { port?: number })}\n`, exitCode: EXIT_FAILED };
+}
+
+function inWords(error: NodeJS.ErrnoException & { port?: number }): string {
+  const { code, path, port, message } = error;
+  if (error instanceof StoreRefused) return `The database cannot be used: ${message}`;
+  if (error instanceof StoreUnavailable) return `The database did not do it: ${message}`;
+  if (code === "EADDRINUSE") return `Port ${port} is taken. Stop what listens there, or choose another: PORT=8001`;
+  if (code === "EACCES" && port !== undefined) {
+    return `Port ${port} may not be used by this user. Choose one above 1023: PORT=8000`;
+  }
+  if (code === "EADDRNOTAVAIL") return `This machine has not the address of HOST: ${message}`;
+  return `lyftr failed: ${path === undefined ? message : fileProblem(error, path)}`;
+}
 
 const FILE_PROBLEMS: Readonly<Record<string, (path: string) => string>> = {
   ENOENT: (path) => `${path} does not exist.`,

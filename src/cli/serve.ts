@@ -1,59 +1,52 @@
-import { Command } from "commander";
-import { type App, startApp } from "../app.ts";
-import { type Environment, readConfig } from "../config.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { startApp } from "../app.ts";
+import { type Config, type Environment, readConfig, VARIABLES } from "../config.ts";
+import { systemClock } from "../domain/clock.ts";
+import { createLog, type LogLevel } from "../observe/log.ts";
 import { Stdout } from "../observe/stdout.ts";
-
-const EXIT_BROKEN = 1;
-const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+import { sqlitePath } from "../store/open.ts";
+import { untilEnded } from "./endings.ts";
 
 /** `lyftr serve`: runs the service until a signal ends it. Stdout carries the log and nothing else. */
 export function serveCommand(env: Environment, exit: (code: number) => void): Command {
   return new Command("serve")
     .description("Run the service. Set up by environment variables; see check-config.")
-    .action(async () => {
-      const config = readConfig(env);
+    .addOption(
+      new Option(
+        "--workers <n>",
+        "processes that share the port, with PostgreSQL: a number, or auto (instead of WORKERS)",
+      ).argParser(workersArgument),
+    )
+    .action(async ({ workers }: { readonly workers?: number }) => {
+      const config = readConfig(workers === undefined ? env : withWorkers(env, workers));
       const stdout = new Stdout();
-      const app = await startApp(config, stdout);
-      exit(await untilEnded(app));
+      exit(await serve(config, stdout));
       await stdout.flush();
     });
 }
 
-/** Resolves with the exit code when the service has closed, or must end without closing. */
-export async function untilEnded(app: App): Promise<number> {
-  const broken = app.broken.then((error) => {
-    app.log.fatal({ msg: "the database must not be used any more, ending", error: error.message });
-    return EXIT_BROKEN;
+async function serve(config: Config, stdout: Stdout): Promise<number> {
+  if (config.workers === 1) return untilEnded(await startApp(config, stdout));
+  if (sqlitePath(config.databaseUrl) === undefined) {
+    const { serveWorkers } = await import("./workers/serve-workers.ts");
+    return serveWorkers(config, stdout);
+  }
+  const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
+  log.warn({
+    msg: "one process serves, not several: SQLite has one writer, so more would only wait for each other. PostgreSQL can have them",
+    workers: config.workers,
   });
-  return Promise.race([broken, unhandled(app), closedBySignal(app)]);
+  return untilEnded(await startApp(config, stdout));
 }
 
-function closedBySignal(app: App): Promise<number> {
-  return new Promise((resolve) => {
-    let signals = 0;
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.on(signal, () => {
-        // Whoever asks twice does not want to wait.
-        if (++signals > 1) process.exit(128 + SIGNAL_NUMBERS[signal]);
-        app.log.info({ msg: "shutting down", signal });
-        app.close().then(
-          () => resolve(0),
-          () => resolve(EXIT_BROKEN),
-        );
-      });
-    }
-  });
+function workersArgument(text: string): number {
+  try {
+    return VARIABLES.workers.parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`It ${error instanceof Error ? error.message : error}.`);
+  }
 }
 
-/** A fault nobody caught leaves the process in a state nobody knows: it ends, with the reason on the log. */
-function unhandled(app: App): Promise<number> {
-  return new Promise((resolve) => {
-    const fatal = (error: unknown) => {
-      const { name, stack } = error instanceof Error ? error : new Error(String(error));
-      app.log.fatal({ msg: "unhandled fault, ending", error: name, frames: stack?.split("\n").slice(1, 6) });
-      resolve(EXIT_BROKEN);
-    };
-    process.on("uncaughtException", fatal);
-    process.on("unhandledRejection", fatal);
-  });
+function withWorkers(env: Environment, workers: number): Environment {
+  return { ...env, WORKERS: String(workers), WORKERS_FILE: undefined };
 }

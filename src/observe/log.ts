@@ -15,12 +15,20 @@ const UPPER = Object.fromEntries(Object.entries(LOG_LEVELS).map(([upper, level])
   LogLevel
 >;
 
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly destination: LogDestination;
+  readonly now: () => number;
+  /** The number of this process, when several write one log. */
+  readonly worker?: number;
+}
+
 /** A logger that writes one JSON object a line: `level`, `ts`, then the fields given. Lines are assembled by value, so nothing has to be redacted. */
-export function createLog(options: { level: LogLevel; destination: LogDestination; now: () => number }): Log {
+export function createLog(options: LogOptions): Log {
   return pino(
     {
       level: LOG_LEVELS[options.level],
-      base: null,
+      base: options.worker === undefined ? null : { worker: options.worker },
       formatters: { level: (label) => ({ level: UPPER[label as Level] }) },
       timestamp: () => `,"ts":"${new Date(options.now()).toISOString()}"`,
     },

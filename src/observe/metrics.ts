@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "@prometheus-io/client";
+import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "@prometheus-io/client";
 
 /** Every way a POST /webhook can end. */
 const WEBHOOK_RESULTS = [
@@ -26,7 +26,18 @@ export interface MetricSources {
   readonly backlogRows: () => number;
   readonly queuedReads: () => number;
   readonly logLinesDropped: () => number;
+  readonly workers: () => WorkerCounts;
 }
+
+/** Processes that share the work: 1, 1, 0 for one that is alone. */
+export interface WorkerCounts {
+  readonly configured: number;
+  readonly alive: number;
+  readonly restarts: number;
+}
+
+/** The samples of metrics at one moment, as they travel between processes. */
+export type Samples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -82,6 +93,7 @@ export function createMetrics(build: { version: string; node: string }) {
     name: "lyftr_build_info",
     help: "Always 1; the labels tell the build.",
     labelNames: ["version", "node"] as const,
+    aggregator: "first",
     registers,
   })
     .labels(build)
@@ -98,31 +110,63 @@ export function createMetrics(build: { version: string; node: string }) {
     contentType: registry.contentType,
     /** The registry parts families by blank lines, which mean nothing. */
     render: async () => (await registry.metrics()).replaceAll("\n\n", "\n"),
+    /** Everything, for {@link renderSum}. */
+    samples: (): Promise<Samples> => registry.getMetricsAsJSON(),
+    /** Only what never goes down, which outlives the process that counted it. Reads neither the database nor the system. */
+    counts: (): Promise<Samples> => {
+      const lasting = registry.getMetricsAsArray().filter(({ type }) => type === "counter" || type === "histogram");
+      return Promise.all(lasting.flatMap(({ name }) => registry.getSingleMetric(name)?.get() ?? []));
+    },
     /** Adds what is asked of the running service at each scrape, and the figures of the process itself. */
     observe(sources: MetricSources): void {
-      const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
+      const gauge = (
+        name: string,
+        help: string,
+        read: () => number | Promise<number>,
+        aggregator: Aggregator = "sum",
+      ) =>
         new Gauge({
           name,
           help,
           registers,
+          aggregator,
           async collect() {
-            this.set(await read());
+            try {
+              this.set(await read());
+            } catch {
+              // A scrape is wanted most when the database is away: the figure stays what it was.
+            }
           },
         });
       gauge("commit_queue_rows", "Messages waiting to be committed.", sources.queueRows);
       gauge("commit_queue_bytes", "Bytes of the messages waiting to be committed.", sources.queueBytes);
-      gauge("database_size_bytes", "Bytes of the database on disk, write-ahead log included.", sources.databaseBytes);
-      gauge("read_index_backlog_rows", "Stored messages that are not in the read index yet.", sources.backlogRows);
+      gauge(
+        "database_size_bytes",
+        "Bytes of the database on disk, write-ahead log included.",
+        sources.databaseBytes,
+        "max",
+      );
+      gauge(
+        "read_index_backlog_rows",
+        "Stored messages that are not in the read index yet.",
+        sources.backlogRows,
+        "max",
+      );
       gauge("read_queue_requests", "Reads that wait for a database thread.", sources.queuedReads);
-      new Counter({
-        name: "log_lines_dropped_total",
-        help: "Log lines nobody took.",
-        registers,
-        collect() {
-          this.reset();
-          this.inc(sources.logLinesDropped());
-        },
-      });
+      gauge("workers_configured", "Processes that shall share the work.", () => sources.workers().configured);
+      gauge("workers_alive", "Processes that listen.", () => sources.workers().alive);
+      const counter = (name: string, help: string, read: () => number) =>
+        new Counter({
+          name,
+          help,
+          registers,
+          collect() {
+            this.reset();
+            this.inc(read());
+          },
+        });
+      counter("worker_restarts_total", "Processes started again.", () => sources.workers().restarts);
+      counter("log_lines_dropped_total", "Log lines nobody took.", sources.logLinesDropped);
       collectDefaultMetrics({ register: registry });
     },
   };

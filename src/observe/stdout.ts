@@ -15,20 +15,21 @@ const STDOUT = 1;
  * Pino's own destination would, at exit, retry a full disk for ever.
  */
 export class Stdout implements LogDestination {
-  #lines: string[] = [];
+  #texts: string[] = [];
   #characters = 0;
   #dropped = 0;
   #closed = false;
   #torn = false;
   #writing: Promise<void> | undefined;
 
-  write(line: string): void {
-    if (this.#closed || this.#characters + line.length > BUFFER_CHARACTERS_MAX) {
-      this.#dropped++;
+  /** Takes one whole line or several. */
+  write(lines: string): void {
+    if (this.#closed || this.#characters + lines.length > BUFFER_CHARACTERS_MAX) {
+      this.#dropped += countLines(lines);
       return;
     }
-    this.#lines.push(line);
-    this.#characters += line.length;
+    this.#texts.push(lines);
+    this.#characters += lines.length;
     this.#writing ??= this.#writeAll();
   }
 
@@ -46,14 +47,14 @@ export class Stdout implements LogDestination {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#lines.length > 0) {
+    while (this.#texts.length > 0) {
       await sleep(GATHER_MS);
-      const lines = this.#lines;
-      this.#lines = [];
+      const lines = this.#texts.join("");
+      this.#texts = [];
       this.#characters = 0;
       // What follows a line that a full disk cut off must not become its tail.
-      const text = (this.#torn ? "\n" : "") + lines.join("");
-      if (!(await this.#writeBytes(Buffer.from(text)))) this.#dropped += lines.length;
+      const text = (this.#torn ? "\n" : "") + lines;
+      if (!(await this.#writeBytes(Buffer.from(text)))) this.#dropped += countLines(lines);
     }
     this.#writing = undefined;
   }
@@ -76,4 +77,10 @@ export class Stdout implements LogDestination {
     this.#torn = false;
     return true;
   }
+}
+
+function countLines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) count++;
+  return count;
 }

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, throws } from "node:assert/strict";
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readConfig, redacted, withDotEnv } from "../../src/config.ts";
@@ -32,6 +32,7 @@ test("nothing set gives the defaults of the contract", () => {
     port: 8000,
     bodyBytesMax: 262_144,
     drainMs: 10_000,
+    workers: 1,
   });
 });
 
@@ -65,6 +66,14 @@ test("numbers are whole, in range and in plain digits", () => {
   for (const PORT of ["-1", "65536", "8e3", "0x50", "80 ", "8000.0", "eighty"])
     equal(problems({ PORT }).length, 1, PORT);
   equal(readConfig({ PORT: "0" }).port, 0);
+});
+
+test("workers are a whole number from 1 to 64, or one a processor", () => {
+  for (const WORKERS of ["0", "65", "-1", "2.0", "AUTO", "two"]) {
+    deepEqual(problems({ WORKERS }), [`WORKERS must be a whole number from 1 to 64 or auto, not "${WORKERS}"`]);
+  }
+  equal(readConfig({ WORKERS: "64" }).workers, 64);
+  equal(readConfig({ WORKERS: "auto" }).workers, Math.min(64, availableParallelism()));
 });
 
 test("levels are known in any case", () => {

@@ -1,0 +1,16 @@
+const DELAY_MS_FIRST = 1_000;
+const DELAY_MS_MAX = 30_000;
+/** Who has lived so long did not die of what made it die the last time. */
+const HEALTHY_MS = 60_000;
+
+/** How long to wait before something that ended is started again. */
+export class BackOff {
+  #nextMs = DELAY_MS_FIRST;
+
+  delayMs(livedMs: number): number {
+    if (livedMs >= HEALTHY_MS) this.#nextMs = DELAY_MS_FIRST;
+    const delayMs = this.#nextMs;
+    this.#nextMs = Math.min(DELAY_MS_MAX, delayMs * 2);
+    return delayMs;
+  }
+}

@@ -1,0 +1,22 @@
+import type { Config } from "../../config.ts";
+import { systemClock } from "../../domain/clock.ts";
+import { createLog, type LogLevel } from "../../observe/log.ts";
+import type { Stdout } from "../../observe/stdout.ts";
+import { closedBySignal, untilFault } from "../endings.ts";
+import { Supervisor } from "./supervisor.ts";
+
+/** Serves with several processes until a signal ends them. Resolves with the exit code; rejects when they cannot start. */
+export async function serveWorkers(config: Config, stdout: Stdout): Promise<number> {
+  const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
+  const supervisor = new Supervisor({ config, stdout, log, clock: systemClock });
+  const running = supervisor.run();
+  const close = async () => {
+    await supervisor.close();
+    const exitCode = await running;
+    log.info({ msg: "closed" });
+    return exitCode;
+  };
+  const signalled = closedBySignal({ log, close, abandon: () => supervisor.kill() });
+  // Should this process fail, the workers notice that it is gone, and end.
+  return Promise.race([signalled, untilFault(log), running.then(() => signalled)]);
+}

@@ -1,0 +1,69 @@
+import cluster from "node:cluster";
+import { type Clock, within } from "../../domain/clock.ts";
+import { Overloaded } from "../../domain/errors.ts";
+import { Latest } from "./latest.ts";
+import type { Order, Report } from "./messages.ts";
+
+/** The supervisor may have to finish one sum before it begins the one asked for, and gives each worker a second for either. */
+const METRICS_MS_MAX = 3_000;
+
+export type ServeOrder = Extract<Order, { kind: "serve" }>;
+
+/** A worker's line to its supervisor. */
+export class SupervisorLink {
+  /** What to serve. */
+  readonly serve: Promise<ServeOrder>;
+  /** Resolves when the worker shall end: it was told to, or the supervisor is gone. */
+  readonly close: Promise<void>;
+  readonly #clock: Clock;
+  readonly #metrics = new Latest(() => this.#askForMetrics());
+  #asked = 0;
+  #answered: (text: string) => void = () => undefined;
+  #sample: (id: number) => void = () => undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    const serve = Promise.withResolvers<ServeOrder>();
+    const close = Promise.withResolvers<void>();
+    this.serve = serve.promise;
+    this.close = close.promise;
+    process.on("message", (order: Order) => {
+      if (order.kind === "serve") serve.resolve(order);
+      else if (order.kind === "close") close.resolve();
+      else if (order.kind === "sample") this.#sample(order.id);
+      else if (order.id === this.#asked) this.#answered(order.text);
+    });
+    cluster.worker?.on("disconnect", () => {
+      // Node would end the process at once, and with it the requests under way.
+      if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
+      close.resolve();
+    });
+  }
+
+  /** Resolves when it is on its way, or cannot be. */
+  tell(report: Report): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (process.connected) process.send?.(report, undefined, undefined, () => resolve());
+    else resolve();
+    return promise;
+  }
+
+  /** `sample` is called when the supervisor asks for samples. */
+  answerWith(sample: (id: number) => void): void {
+    this.#sample = sample;
+  }
+
+  /** The metrics of all workers. Rejects with `Overloaded` when the supervisor does not answer. */
+  renderAll(): Promise<string> {
+    return this.#metrics.get();
+  }
+
+  async #askForMetrics(): Promise<string> {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.#answered = resolve;
+    await this.tell({ kind: "scraped", id: ++this.#asked });
+    const text = await within(this.#clock, METRICS_MS_MAX, promise);
+    if (text === undefined) throw new Overloaded("the metrics of all workers took too long");
+    return text;
+  }
+}

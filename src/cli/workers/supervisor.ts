@@ -1,0 +1,149 @@
+import { VERSION } from "../../app.ts";
+import type { Config } from "../../config.ts";
+import { type Clock, within } from "../../domain/clock.ts";
+import type { Log } from "../../observe/log.ts";
+import { createMetrics } from "../../observe/metrics.ts";
+import type { Stdout } from "../../observe/stdout.ts";
+import { CliError, EXIT_FAILED } from "../cli-error.ts";
+import { BackOff } from "./back-off.ts";
+import { TeamMetrics } from "./team-metrics.ts";
+import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
+
+/** Beyond the drain time: for what a worker does when its last answer is out. */
+const LETTING_GO_MS_MAX = 5_000;
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  readonly stdout: Stdout;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** Starts the workers, starts them again when they die, and ends them together. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #team = new Map<number, WorkerProcess>();
+  readonly #metrics: TeamMetrics;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>[] = [];
+  #port: number;
+  #url: string | undefined;
+  #restarts = 0;
+  #tornLines = 0;
+  #exitCode = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#port = options.config.port;
+    const own = createMetrics({ version: VERSION, node: process.versions.node });
+    const none = () => 0;
+    own.observe({
+      ...{ queueRows: none, queueBytes: none, databaseBytes: async () => 0, backlogRows: none, queuedReads: none },
+      logLinesDropped: () => options.stdout.dropped() + this.#tornLines,
+      workers: () => ({ configured: options.config.workers, alive: this.#alive(), restarts: this.#restarts }),
+    });
+    this.#metrics = new TeamMetrics({ clock: options.clock, own, workers: () => [...this.#team.values()] });
+  }
+
+  /** Resolves with the exit code when all have ended after {@link close}. Rejects, with all of them ended, when one cannot start at all. */
+  async run(): Promise<number> {
+    const { config, log } = this.#options;
+    try {
+      // The first goes alone: it upgrades the database, and what is wrong is said once.
+      await this.#begin(1);
+      await Promise.all(Array.from({ length: config.workers - 1 }, (_, at) => this.#begin(at + 2)));
+      if (!this.#closing.signal.aborted)
+        log.info({ msg: "listening", url: this.#url, version: VERSION, workers: config.workers });
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    await Promise.all(this.#running);
+    return this.#exitCode;
+  }
+
+  /** Ends all workers, which answer what they have accepted. Resolves when none is left. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([...this.#team.values()].map((one) => this.#end(one)));
+  }
+
+  /** Ends all of them now. */
+  kill(): void {
+    for (const one of this.#team.values()) one.kill();
+  }
+
+  /** Resolves with the URL, or undefined when it is closed before it listens. */
+  async #begin(worker: number): Promise<string | undefined> {
+    if (this.#closing.signal.aborted) return undefined;
+    const first = this.#start(worker);
+    const url = await first.listening;
+    if (url === undefined && !this.#closing.signal.aborted) throw cannotStart(await first.ended);
+    this.#url ??= url;
+    this.#running.push(this.#keepUp(worker, first));
+    return url;
+  }
+
+  #start(worker: number): WorkerProcess {
+    const { config, stdout } = this.#options;
+    const started = new WorkerProcess({
+      worker,
+      config: { ...config, port: this.#port },
+      log: (lines) => stdout.write(lines),
+      renderAll: () => this.#metrics.render(),
+    });
+    this.#team.set(worker, started);
+    started.ended.then(({ code }) => {
+      this.#team.delete(worker);
+      this.#metrics.keep(started.counts);
+      this.#tornLines += started.tornLines();
+      if (code !== 0 && this.#closing.signal.aborted) this.#exitCode = EXIT_FAILED;
+      if (this.#team.size === 0) this.#port = this.#takenPort();
+    });
+    return started;
+  }
+
+  /** As long as nobody closes it, there is such a worker. */
+  async #keepUp(worker: number, first: WorkerProcess): Promise<void> {
+    const { clock, log } = this.#options;
+    const backOff = new BackOff();
+    let current = first;
+    for (;;) {
+      const startedMs = clock.monotonic();
+      const { code, signal, complaint } = await current.ended;
+      if (this.#closing.signal.aborted) return;
+      const delayMs = backOff.delayMs(clock.monotonic() - startedMs);
+      const error = complaint?.text.trim();
+      log.error({ msg: "worker ended", worker, pid: current.pid, code, signal, error, restart_ms: delayMs });
+      await clock.sleep(delayMs, this.#closing.signal).catch(() => undefined);
+      if (this.#closing.signal.aborted) return;
+      this.#restarts++;
+      current = this.#start(worker);
+      if ((await current.listening) !== undefined) log.info({ msg: "worker started again", worker, pid: current.pid });
+    }
+  }
+
+  async #end(worker: WorkerProcess): Promise<void> {
+    const { clock, config, log } = this.#options;
+    worker.close();
+    const end = await within(clock, config.drainMs + LETTING_GO_MS_MAX, worker.ended);
+    if (end !== undefined) return;
+    log.error({ msg: "worker does not end, killing it", worker: worker.number, pid: worker.pid });
+    worker.kill();
+    await worker.ended;
+  }
+
+  /** While one holds it, a free port is shared by asking for "a free port". When none does, only its number gets it back. */
+  #takenPort(): number {
+    return this.#port === 0 && this.#url !== undefined ? Number(new URL(this.#url).port) : this.#port;
+  }
+
+  #alive(): number {
+    return [...this.#team.values()].filter((one) => one.listens()).length;
+  }
+}
+
+function cannotStart({ complaint, code, signal }: WorkerEnd): CliError {
+  if (complaint !== undefined) return new CliError(complaint.text.trimEnd(), complaint.exitCode);
+  return new CliError(`A worker ended before it listened, with ${signal ?? `exit code ${code}`}.`);
+}

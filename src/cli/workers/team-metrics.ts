@@ -1,0 +1,56 @@
+import { type Clock, within } from "../../domain/clock.ts";
+import type { Metrics, Samples } from "../../observe/metrics.ts";
+import { renderSum, sumOfCounts } from "../../observe/sum-of-metrics.ts";
+import { Latest } from "./latest.ts";
+
+const ANSWER_MS_MAX = 1_000;
+
+/** A worker, as far as its metrics go. */
+export interface Counting {
+  readonly counts: Samples;
+  listens(): boolean;
+  samples(): Promise<Samples | undefined>;
+}
+
+export interface TeamMetricsOptions {
+  readonly clock: Clock;
+  /** The supervisor's own, with every metric in it: they come first, so their order is the order of all. */
+  readonly own: Pick<Metrics, "samples">;
+  readonly workers: () => readonly Counting[];
+}
+
+/** The metrics of all workers as those of one service. Counts never go down: what a worker had counted outlives it. */
+export class TeamMetrics {
+  readonly #options: TeamMetricsOptions;
+  readonly #sum = new Latest(() => this.#renderSum());
+  #kept: Promise<Samples> = Promise.resolve([]);
+
+  constructor(options: TeamMetricsOptions) {
+    this.#options = options;
+  }
+
+  render(): Promise<string> {
+    return this.#sum.get();
+  }
+
+  /** To be told the moment a worker is no longer among the workers. */
+  keep(counts: Samples): void {
+    this.#kept = this.#kept.then((kept) => sumOfCounts([kept, counts]));
+  }
+
+  async #renderSum(): Promise<string> {
+    // In one moment, or a worker that ends meanwhile would be counted twice or not at all.
+    const all = [
+      this.#options.own.samples(),
+      this.#kept,
+      ...this.#options.workers().map((one) => this.#samplesOf(one)),
+    ];
+    return renderSum(await Promise.all(all));
+  }
+
+  /** Of a worker that does not answer, what it had counted before: a counter that goes down looks like a restart. */
+  async #samplesOf(worker: Counting): Promise<Samples> {
+    if (!worker.listens()) return worker.counts;
+    return (await within(this.#options.clock, ANSWER_MS_MAX, worker.samples())) ?? worker.counts;
+  }
+}

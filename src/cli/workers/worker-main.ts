@@ -1,0 +1,75 @@
+import { type App, startApp } from "../../app.ts";
+import { type Clock, systemClock } from "../../domain/clock.ts";
+import { Stdout } from "../../observe/stdout.ts";
+import { untilBroken, untilFault } from "../endings.ts";
+import { explain } from "../failures.ts";
+import { type ServeOrder, SupervisorLink } from "./supervisor-link.ts";
+
+const COUNTS_EVERY_MS = 1_000;
+/** Beyond the drain time. The supervisor kills who takes longer; without a supervisor the worker has to see to it itself. */
+const LETTING_GO_MS_MAX = 5_000;
+
+// Ctrl-C and some supervisors signal the whole group. Workers end together, when theirs says so.
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => undefined);
+
+const clock = systemClock;
+const link = new SupervisorLink(clock);
+const stdout = new Stdout();
+const order = await link.serve;
+const app = await Promise.race([start(order), link.close]);
+const exitCode = app === undefined ? 0 : await run(app, order.config.drainMs);
+await stdout.flush();
+process.exit(exitCode);
+
+async function start({ worker, config }: ServeOrder): Promise<App> {
+  try {
+    return await startApp(config, stdout, { worker, renderAll: () => link.renderAll() });
+  } catch (error) {
+    const complaint = explain(error);
+    await link.tell({ kind: "failed", complaint });
+    await stdout.flush();
+    return process.exit(complaint.exitCode);
+  }
+}
+
+async function run(app: App, drainMs: number): Promise<number> {
+  const sample = (id: number) =>
+    app.metrics.samples().then(
+      (samples) => link.tell({ kind: "sampled", id, samples }),
+      // Left without an answer, the supervisor goes by what was counted last.
+      () => undefined,
+    );
+  const count = async () => link.tell({ kind: "counted", counts: await app.metrics.counts() });
+  link.answerWith(sample);
+  await link.tell({ kind: "listening", url: app.url });
+  const counting = new AbortController();
+  const counted = every(COUNTS_EVERY_MS, { clock, signal: counting.signal, work: count });
+  const exitCode = await Promise.race([untilBroken(app), untilFault(app.log), closed(app, drainMs)]);
+  counting.abort();
+  await counted;
+  await count();
+  return exitCode;
+}
+
+async function closed(app: App, drainMs: number): Promise<number> {
+  await link.close;
+  setTimeout(() => process.exit(1), drainMs + LETTING_GO_MS_MAX).unref();
+  return app.close().then(
+    () => 0,
+    () => 1,
+  );
+}
+
+interface Repetition {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly work: () => Promise<void>;
+}
+
+/** Works until aborted. */
+async function every(ms: number, { clock, signal, work }: Repetition): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(ms, signal).catch(() => undefined);
+    if (!signal.aborted) await work();
+  }
+}
