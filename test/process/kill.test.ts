@@ -4,17 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { type Findings, Ledger, listedIds } from "../support/ledger.ts";
+import { CLEAN, faultsIn, Ledger, listedIds } from "../support/ledger.ts";
 import { serve } from "../support/process.ts";
 
 const KILLS = Number(process.env.LEDGER_KILLS ?? 50);
 const SENDERS = 64;
 const COLUMNS = "source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at";
-const CLEAN = { lost: 0, duplicated: 0, unexpected: 0, phantom: 0, corrupted: 0 };
-
-function faults({ lost, duplicated, unexpected, phantom, corrupted }: Findings): typeof CLEAN {
-  return { lost, duplicated, unexpected, phantom, corrupted };
-}
 
 test(`${KILLS} times kill -9 under load: nothing acknowledged is lost, nothing is there twice`, async (t) => {
   const cwd = mkdtempSync(join(tmpdir(), "lyftr-kill-"));
@@ -33,7 +28,7 @@ test(`${KILLS} times kill -9 under load: nothing acknowledged is lost, nothing i
   }
   const found = ledger.check(databasePath);
   t.diagnostic(JSON.stringify(found));
-  deepEqual(faults(found), CLEAN);
+  deepEqual(faultsIn(found), CLEAN);
   ok(found.acked > KILLS, "the load was too small to mean anything");
 
   await using lyftr = await serve({ cwd });
@@ -45,7 +40,7 @@ test(`${KILLS} times kill -9 under load: nothing acknowledged is lost, nothing i
   for (const id of ledger.ids("ok").slice(0, 500)) equal(await ledger.send(lyftr.url, id), "ok");
   equal((await listedIds(lyftr.url)).ids.length, before.ids.length);
   for (const id of ledger.ids("unknown")) equal(await ledger.send(lyftr.url, id), "ok");
-  deepEqual(faults(ledger.check(databasePath)), CLEAN);
+  deepEqual(faultsIn(ledger.check(databasePath)), CLEAN);
 });
 
 test("the ledger's checker sees a lost, a corrupted, an unexpected and a phantom message", async () => {
@@ -55,7 +50,7 @@ test("the ledger's checker sees a lost, a corrupted, an unexpected and a phantom
   await using lyftr = await serve({ cwd });
   for (const id of ["a", "b", "c"]) equal(await ledger.send(lyftr.url, id), "ok");
   equal(await ledger.send(lyftr.url, "forged", { forged: true }), "reject");
-  deepEqual(faults(ledger.check(databasePath)), CLEAN);
+  deepEqual(faultsIn(ledger.check(databasePath)), CLEAN);
   const db = new DatabaseSync(databasePath);
   const row = (id: string) => `'native', '${id}', '+1', '+2', '2025-01-15T10:00:00Z', '2025-01-15T10:00:00', 'x', ''`;
   db.exec(`DELETE FROM messages WHERE message_id = 'a'; UPDATE messages SET text = 'other' WHERE message_id = 'b';
@@ -63,5 +58,5 @@ test("the ledger's checker sees a lost, a corrupted, an unexpected and a phantom
     DROP INDEX messages_key;
     INSERT INTO messages (${COLUMNS}) SELECT ${COLUMNS} FROM messages WHERE message_id = 'c'`);
   db.close();
-  deepEqual(faults(ledger.check(databasePath)), { lost: 1, duplicated: 1, unexpected: 1, phantom: 1, corrupted: 2 });
+  deepEqual(faultsIn(ledger.check(databasePath)), { lost: 1, duplicated: 1, unexpected: 1, phantom: 1, corrupted: 2 });
 });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { body, getJson, post } from "./service.ts";
+import { sql } from "./sql.ts";
 
 type Fate = "ok" | "reject" | "unknown";
 
@@ -27,16 +28,35 @@ export interface Findings {
   readonly corrupted: number;
 }
 
+type Row = Readonly<Record<string, unknown>>;
+
+const ROWS = `SELECT message_id, from_msisdn AS "from", to_msisdn AS "to", ts, text FROM messages`;
+
+/** The findings that must all be 0. */
+export const CLEAN = { lost: 0, duplicated: 0, unexpected: 0, phantom: 0, corrupted: 0 };
+
+export function faultsIn({ lost, duplicated, unexpected, phantom, corrupted }: Findings): typeof CLEAN {
+  return { lost, duplicated, unexpected, phantom, corrupted };
+}
+
 /** The sender's own book: what it is about to send is written down before, what came of it after. */
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
+  #slowestMs = 0;
+
+  /** How long the slowest request took, answered or not. */
+  get slowestMs(): number {
+    return this.#slowestMs;
+  }
 
   /** Sends one message and writes down its fate. A forgery is signed wrongly and must be rejected. */
   async send(url: string, id: string, { forged = false }: { readonly forged?: boolean } = {}): Promise<Fate> {
     const payload = body({ message_id: id, text: `message ${id} ${"x".repeat(id.length % 7)}` });
     const entry = this.#entries.get(id) ?? { payload, hash: hashOf(JSON.parse(payload)), fate: undefined };
     this.#entries.set(id, entry);
+    const startMs = performance.now();
     const fate = await attempt(url, payload, forged);
+    this.#slowestMs = Math.max(this.#slowestMs, performance.now() - startMs);
     // An earlier answer is not forgotten: what was acked once stays acked.
     if (entry.fate !== "ok") entry.fate = fate;
     return fate;
@@ -45,10 +65,17 @@ export class Ledger {
   /** Compares the book with the rows of the database file. */
   check(databasePath: string): Findings {
     const db = new DatabaseSync(databasePath, { readOnly: true });
-    const rows = db
-      .prepare(`SELECT message_id, from_msisdn AS "from", to_msisdn AS "to", ts, text FROM messages`)
-      .all();
+    const rows = db.prepare(ROWS).all();
     db.close();
+    return this.#compare(rows);
+  }
+
+  /** Compares the book with the rows of a PostgreSQL database. */
+  async checkPostgres(databaseUrl: string): Promise<Findings> {
+    return this.#compare(await sql(databaseUrl, ROWS));
+  }
+
+  #compare(rows: readonly Row[]): Findings {
     const stored = new Map<string, string>();
     const findings = {
       attempted: this.#entries.size,
@@ -107,7 +134,7 @@ async function attempt(url: string, payload: string, forged: boolean): Promise<F
   }
 }
 
-function hashOf(fields: Readonly<Record<string, unknown>>): string {
+function hashOf(fields: Row): string {
   const { message_id, from, to, ts, text } = fields;
   return createHash("sha256")
     .update(JSON.stringify([message_id, from, to, ts, text]))

@@ -1,0 +1,64 @@
+import { ok } from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
+import { freePort, ServerFolder } from "./server-folder.ts";
+
+const WAIT_MS_MAX = 15_000;
+
+/** HAProxy in front of replicas, which it finds by their readiness. */
+export interface LoadBalancer extends AsyncDisposable {
+  readonly url: string;
+  /** Resolves when it sends requests to so many of them. */
+  sees(replicas: number): Promise<void>;
+}
+
+/** `ports` are those of the replicas. A request is tried again only when no connection could be made for it. */
+export async function balance(ports: readonly number[]): Promise<LoadBalancer> {
+  const folder = new ServerFolder("haproxy");
+  const [port, statusPort] = [await freePort(), await freePort()];
+  const servers = ports.map((replica, n) => `  server replica${n} 127.0.0.1:${replica} check`);
+  const settings = folder.write(
+    "haproxy.cfg",
+    `global
+  maxconn 500
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 30s
+  timeout server 30s
+  retries 3
+  option redispatch 1
+frontend status
+  bind 127.0.0.1:${statusPort}
+  stats enable
+  stats uri /
+frontend webhooks
+  bind 127.0.0.1:${port}
+  default_backend replicas
+backend replicas
+  balance roundrobin
+  option httpchk GET /health/ready
+  default-server inter 100ms fall 1 rise 1
+${servers.join("\n")}
+`,
+  );
+  const child = folder.spawn("haproxy", ["-db", "-f", settings]);
+  const seen = async () => {
+    const csv = await fetch(`http://127.0.0.1:${statusPort}/;csv`).then(
+      (answer) => answer.text(),
+      () => "",
+    );
+    return csv.split("\n").filter((line) => line.startsWith("replicas,replica") && /,UP[, ]/.test(line)).length;
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    sees: async (replicas) => {
+      const deadline = performance.now() + WAIT_MS_MAX;
+      while ((await seen()) !== replicas) {
+        ok(child.exitCode === null, `HAProxy ended:\n${folder.log()}`);
+        ok(performance.now() < deadline, `HAProxy does not see ${replicas} replicas`);
+        await setTimeout(20);
+      }
+    },
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,74 @@
+import { setTimeout } from "node:timers/promises";
+import type { Ledger } from "./ledger.ts";
+
+const SENDERS = 32;
+/** One in so many is signed wrongly and must be refused. */
+const FORGED_EVERY = 50;
+/** What is not accepted is not sent in a hurry, as real senders do not; else a fault makes nothing but failures. */
+const AFTER_FAILURE_MS = 100;
+
+let runs = 0;
+
+/** Many senders that each wait for their answer, from now until `stop`. */
+export class Load implements AsyncDisposable {
+  readonly #stopping = new AbortController();
+  readonly #senders: readonly Promise<void>[];
+  #accepted = 0;
+  #failed = 0;
+  #waiting = 0;
+
+  constructor(ledger: Ledger, url: string) {
+    const run = ++runs;
+    let sent = 0;
+    const sender = async () => {
+      while (!this.#stopping.signal.aborted) {
+        this.#waiting++;
+        const fate = await ledger.send(url, `r${run}-${++sent}`, { forged: sent % FORGED_EVERY === 0 });
+        this.#waiting--;
+        if (fate === "ok") this.#accepted++;
+        if (fate !== "unknown") continue;
+        this.#failed++;
+        await setTimeout(AFTER_FAILURE_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      }
+    };
+    this.#senders = Array.from({ length: SENDERS }, sender);
+  }
+
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Requests that were not answered, or with a 5xx. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** Resolves when so many more have been accepted. */
+  async accepts(more: number, msMax: number): Promise<void> {
+    await this.#reaches(() => this.#accepted, this.#accepted + more, msMax, "accepted");
+  }
+
+  /** Resolves when so many more have failed. */
+  async fails(more: number, msMax: number): Promise<void> {
+    await this.#reaches(() => this.#failed, this.#failed + more, msMax, "failed");
+  }
+
+  async #reaches(count: () => number, goal: number, msMax: number, what: string): Promise<void> {
+    const deadline = performance.now() + msMax;
+    while (count() < goal) {
+      if (performance.now() > deadline)
+        throw new Error(`${goal - count()} of the requests are not ${what} within ${msMax} ms; ${this.#waiting} wait`);
+      await setTimeout(5);
+    }
+  }
+
+  /** Resolves when every request has ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#senders);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

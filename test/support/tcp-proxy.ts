@@ -1,0 +1,123 @@
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/**
+ * What becomes of bytes on their way: `pass`; `delay`, each chunk 200 ms later; `drip`, one byte a second; `blackHole`, they vanish.
+ * `reset` and `halfClose` do that to every connection there is, and to each new one.
+ */
+export type Mode = "pass" | "delay" | "drip" | "blackHole" | "reset" | "halfClose";
+
+const DELAY_MS = 200;
+const DRIP_MS = 1_000;
+
+/** One connection through the proxy. `lost`: bytes of it are gone, so nothing more can be carried. */
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+  lost: boolean;
+}
+
+/**
+ * A network between a service and its database that breaks on demand. A connection that has lost bytes stays dead when the network
+ * is well again, and neither end is told of it: a firewall that forgot it does the same.
+ */
+export class TcpProxy implements AsyncDisposable {
+  readonly #listener: Server;
+  readonly #pairs = new Set<Pair>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #mode: Mode = "pass";
+
+  static async to(url: string): Promise<TcpProxy> {
+    const { hostname, port } = new URL(url);
+    const proxy = new TcpProxy(hostname, Number(port || 5432));
+    proxy.#listener.listen(0, "127.0.0.1");
+    await once(proxy.#listener, "listening");
+    return proxy;
+  }
+
+  constructor(host: string, port: number) {
+    const options = { allowHalfOpen: true };
+    this.#listener = createServer(options, (client) => this.#take(client, connect({ host, port, ...options })));
+  }
+
+  /** The same URL by way of this proxy. */
+  through(url: string): string {
+    const other = new URL(url);
+    other.hostname = "127.0.0.1";
+    other.port = String((this.#listener.address() as { readonly port: number }).port);
+    return other.href;
+  }
+
+  /** From now on. */
+  set(mode: Mode): void {
+    const lossy = this.#mode === "blackHole" || this.#mode === "drip";
+    this.#mode = mode;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    for (const pair of this.#pairs) {
+      pair.lost ||= lossy || mode === "blackHole";
+      this.#apply(pair);
+    }
+  }
+
+  #take(client: Socket, server: Socket): void {
+    const pair = { client, server, lost: this.#mode === "blackHole" };
+    this.#pairs.add(pair);
+    for (const socket of [client, server]) socket.on("error", () => undefined);
+    this.#carry(pair, client, server);
+    this.#carry(pair, server, client);
+    this.#apply(pair);
+  }
+
+  #apply({ client, server }: Pair): void {
+    if (this.#mode === "reset") {
+      client.resetAndDestroy();
+      server.destroy();
+    }
+    if (this.#mode === "halfClose") client.end();
+  }
+
+  #carry(pair: Pair, from: Socket, to: Socket): void {
+    const write = (bytes: Buffer) => {
+      if (to.writable) to.write(bytes);
+    };
+    const drip = (bytes: Buffer) => {
+      if (bytes.length === 0) return;
+      write(bytes.subarray(0, 1));
+      this.#later(() => drip(bytes.subarray(1)), DRIP_MS);
+    };
+    from.on("data", (bytes: Buffer) => {
+      if (pair.lost) return;
+      if (this.#mode === "delay") this.#later(() => write(bytes), DELAY_MS);
+      else if (this.#mode === "drip") drip(bytes);
+      else write(bytes);
+    });
+    from.on("end", () => {
+      if (!pair.lost && to.writable) to.end();
+    });
+    from.on("close", () => {
+      if (pair.lost) return;
+      destroy(pair);
+      this.#pairs.delete(pair);
+    });
+  }
+
+  #later(work: () => void, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      work();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const pair of this.#pairs) destroy(pair);
+  }
+}
+
+function destroy({ client, server }: Pair): void {
+  client.destroy();
+  server.destroy();
+}
