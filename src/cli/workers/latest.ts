@@ -12,12 +12,13 @@ export class Latest<T> {
   }
 
   get(): Promise<T> {
+    if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#run();
     const again = () => {
       this.#next = undefined;
       return this.#run();
     };
-    this.#next ??= this.#running.then(again, again);
+    this.#next = this.#running.then(again, again);
     return this.#next;
   }
 
