@@ -8,5 +8,5 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
 rmSync("dist", { recursive: true, force: true });
 execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
-const sql = ["store/sqlite/migrations", "store/sqlite/read-index/schema.sql"];
+const sql = ["store/sqlite/migrations", "store/sqlite/read-index/schema.sql", "store/postgres/migrations"];
 for (const path of sql) cpSync(`src/${path}`, `dist/${path}`, { recursive: true });

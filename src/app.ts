@@ -45,10 +45,13 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const level = config.logLevel as LogLevel;
   const log = createLog({ level, destination: sink, now: clock.now, ...(part && { worker: part.worker }) });
   const metrics = createMetrics({ version: VERSION, node: process.versions.node });
-  const store = await openStore(config.databaseUrl, (progress) =>
-    log.info({ msg: "upgrading the database", progress }),
-  );
+  const store = await openStore(config.databaseUrl, {
+    ...{ migrate: config.migrate, connectionsMax: config.databaseConnections },
+    ...{ allowWeakDurability: config.allowWeakDurability, random: Math.random },
+    progress: (progress) => log.info({ msg: "upgrading the database", progress }),
+  });
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
+  for (const warning of store.warnings) log.warn({ msg: "the database needs attention", warning });
   const committer = new GroupCommit({ store, clock, metrics });
   metrics.observe({
     queueRows: () => committer.queueRows(),

@@ -10,6 +10,11 @@ export interface Config {
   /** Undefined when not configured: the service starts, is not ready, and refuses every webhook. */
   readonly webhookSecret: string | undefined;
   readonly databaseUrl: string;
+  /** Connections of one process to PostgreSQL. */
+  readonly databaseConnections: number;
+  /** Whether a start makes the database or brings its schema up to date. */
+  readonly migrate: boolean;
+  readonly allowWeakDurability: boolean;
   readonly logLevel: string;
   readonly host: string;
   readonly port: number;
@@ -44,8 +49,26 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
   databaseUrl: {
     name: "DATABASE_URL",
     fallback: "sqlite:///./data/app.db",
-    help: "sqlite:///relative/path or sqlite:////absolute/path.",
+    help: "sqlite:///relative/path, sqlite:////absolute/path or postgres://user:password@host:5432/database.",
     parse: databaseUrl,
+  },
+  databaseConnections: {
+    name: "DATABASE_CONNECTIONS",
+    fallback: "8",
+    help: "Connections of one process to PostgreSQL.",
+    parse: integer(4, 1_000),
+  },
+  migrate: {
+    name: "MIGRATE",
+    fallback: "1",
+    help: "0: a start does not change the schema, and refuses one that is not up to date.",
+    parse: flag,
+  },
+  allowWeakDurability: {
+    name: "ALLOW_WEAK_DURABILITY",
+    fallback: "0",
+    help: "1: PostgreSQL is used though acknowledged messages may not survive a crash of it.",
+    parse: flag,
   },
   logLevel: { name: "LOG_LEVEL", fallback: "INFO", help: `${LOG_LEVELS.join(", ")}.`, parse: logLevel },
   host: { name: "HOST", fallback: "0.0.0.0", help: "The address to listen on.", parse: (text = "") => text },
@@ -126,7 +149,10 @@ export function withDotEnv(env: Environment, path = ".env"): Environment {
 export function redacted(config: Config): Readonly<Record<string, string>> {
   const show = (variable: Variable<unknown>, value: unknown) => {
     if (variable.secret) return value === undefined ? "(not set)" : "(set)";
-    return String(value).replace(/:\/\/([^:/@]+):[^@]+@/, "://$1:***@");
+    const shown = typeof value === "boolean" ? Number(value) : value;
+    return String(shown)
+      .replace(/:\/\/([^:/@]*):.+@/, "://$1:***@")
+      .replace(/([?&]password=)[^&]*/i, "$1***");
   };
   return Object.fromEntries(
     Object.entries(VARIABLES).map(([key, variable]) => [variable.name, show(variable, config[key as keyof Config])]),
@@ -134,12 +160,34 @@ export function redacted(config: Config): Readonly<Record<string, string>> {
 }
 
 function databaseUrl(text = ""): string {
-  if (/^postgres(ql)?:\/\//.test(text))
-    throw new Error("names PostgreSQL, which this version does not support yet; use sqlite:///path");
+  if (/^postgres(ql)?:/.test(text)) return postgresUrl(text);
   if (!/^sqlite(\+[a-z]+)?:\/\/\/[^?#]+$/.test(text))
-    throw new Error("must look like sqlite:///./data/app.db or sqlite:////data/app.db");
+    throw new Error("must look like sqlite:///./data/app.db, sqlite:////data/app.db or postgres://user@host/database");
   if (text.endsWith(":memory:")) throw new Error("must name a file: messages in memory would be lost");
   return text;
+}
+
+const TLS_MODES = ["disable", "require", "verify-ca", "verify-full"];
+
+function postgresUrl(text: string): string {
+  const form = "must look like postgres://user:password@host:5432/database";
+  // The text itself is never repeated: there is a password in it.
+  const url = URL.parse(text);
+  if (url === null) throw new Error(`${form}; special characters of a password are written %XX`);
+  if (!text.startsWith(`${url.protocol}//`) || /[\0-\x20]|%00/.test(text)) throw new Error(form);
+  if (!/^\/[^/]+$/.test(url.pathname)) throw new Error(`${form}; the name of the database is missing`);
+  const mode = url.searchParams.get("sslmode");
+  if (mode !== null && !TLS_MODES.includes(mode))
+    throw new Error(`has an sslmode that is none of ${TLS_MODES.join(", ")}`);
+  if (mode === "verify-ca" && !url.searchParams.has("sslrootcert"))
+    throw new Error("has sslmode=verify-ca, which needs sslrootcert=/path/to/ca.pem; or use verify-full");
+  return text;
+}
+
+function flag(text = ""): boolean {
+  const value = { "1": true, true: true, "0": false, false: false }[text.toLowerCase()];
+  if (value === undefined) throw new Error(`must be 1 or 0, not "${text}"`);
+  return value;
 }
 
 function logLevel(text = ""): string {

@@ -17,8 +17,10 @@ export function serveCommand(env: Environment, exit: (code: number) => void): Co
         "processes that share the port, with PostgreSQL: a number, or auto (instead of WORKERS)",
       ).argParser(workersArgument),
     )
-    .action(async ({ workers }: { readonly workers?: number }) => {
-      const config = readConfig(workers === undefined ? env : withWorkers(env, workers));
+    .option("--no-migrate", "leave the schema as it is, and refuse one that is not up to date (as MIGRATE=0)")
+    .action(async ({ workers, migrate }: { readonly workers?: number; readonly migrate: boolean }) => {
+      const overridden = workers === undefined ? env : withWorkers(env, workers);
+      const config = readConfig(migrate ? overridden : { ...overridden, MIGRATE: "0", MIGRATE_FILE: undefined });
       const stdout = new Stdout();
       exit(await serve(config, stdout));
       await stdout.flush();

@@ -29,3 +29,11 @@ export function pendingMigrations(all: readonly Migration[], version: number): r
   }
   return all.slice(version);
 }
+
+/** For a start that must not change the schema: refuses whatever is not what this version knows. */
+export function refusePending(all: readonly Migration[], version: number): void {
+  if (pendingMigrations(all, version).length === 0) return;
+  throw new StoreRefused(
+    `the database has schema ${version}, this version of lyftr needs ${all.length}: run lyftr migrate first, or start without --no-migrate`,
+  );
+}

@@ -2,15 +2,43 @@ import { StoreRefused } from "../domain/errors.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 import type { Store } from "./store.ts";
 
+/** How many connections one process has to PostgreSQL unless it is told otherwise. */
+export const CONNECTIONS_DEFAULT = 8;
+
+export interface OpenOptions {
+  /** Told how a long upgrade goes. */
+  readonly progress?: (text: string) => void;
+  /** False: a database whose schema is not up to date is refused instead of upgraded. */
+  readonly migrate?: boolean;
+  /** PostgreSQL only: the connections of this process, 4 or more. */
+  readonly connectionsMax?: number;
+  /** PostgreSQL only: a server whose commits may not survive a crash is used all the same. */
+  readonly allowWeakDurability?: boolean;
+  /** 0 to 1; PostgreSQL only. */
+  readonly random?: () => number;
+}
+
 /** The path of a `sqlite:///relative`, `sqlite:////absolute` or `sqlite+aiosqlite:///…` URL, or undefined when it is not one. */
 export function sqlitePath(databaseUrl: string): string | undefined {
   const path = /^sqlite(?:\+[a-z]+)?:\/\/\/([^?#]+)$/.exec(databaseUrl)?.[1];
   return path === ":memory:" ? undefined : path;
 }
 
-/** Opens the store a `DATABASE_URL` names; `progress` is told how a long upgrade goes. Rejects with `StoreRefused` when it must not be used. */
-export async function openStore(databaseUrl: string, progress?: (text: string) => void): Promise<Store> {
+/** Whether a `DATABASE_URL` names a PostgreSQL database. */
+export function isPostgres(databaseUrl: string): boolean {
+  return /^postgres(ql)?:\/\//.test(databaseUrl);
+}
+
+/** Opens the store a `DATABASE_URL` names. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
+export async function openStore(databaseUrl: string, options: OpenOptions = {}): Promise<Store> {
+  const { progress, migrate = true, connectionsMax = CONNECTIONS_DEFAULT } = options;
+  const { allowWeakDurability = false, random = Math.random } = options;
+  if (isPostgres(databaseUrl)) {
+    // Whoever stays with SQLite need not load the driver.
+    const { PostgresStore } = await import("./postgres/postgres-store.ts");
+    return PostgresStore.open(databaseUrl, { migrate, connectionsMax, allowWeakDurability, random });
+  }
   const path = sqlitePath(databaseUrl);
-  if (path === undefined) throw new StoreRefused("only sqlite:/// URLs are supported");
-  return SqliteStore.open(path, progress);
+  if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
+  return SqliteStore.open(path, { migrate, ...(progress === undefined ? {} : { progress }) });
 }

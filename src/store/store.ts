@@ -98,6 +98,8 @@ export interface Store {
   readonly broken: Promise<StoreBroken>;
   /** What opening it changed, in words; empty when nothing. */
   readonly upgrades: readonly string[];
+  /** What an operator should know and mend, in words; empty when nothing. */
+  readonly warnings: readonly string[];
   /**
    * Stores what is new and answers for each row in order. Resolves only after the rows are committed and fsynced.
    * Of equal keys, in the table or in one call, the first wins. One bad row rejects the whole call and nothing of it is stored.

@@ -26,11 +26,17 @@ export function query(parameters: Readonly<Record<string, string>> = {}): Messag
   return parsed.query;
 }
 
-/** One interface, one exam: the same tests against every backend. `open` gives an empty store, and the same one again after it was closed. */
-export function exerciseStore(name: string, fixture: () => { open: () => Promise<Store>; remove: () => void }): void {
+export interface StoreFixture {
+  /** An empty store, and the same one again after it was closed. */
+  readonly open: () => Promise<Store>;
+  readonly remove: () => Promise<void> | void;
+}
+
+/** One interface, one exam: the same tests against every backend. */
+export function exerciseStore(name: string, fixture: () => Promise<StoreFixture> | StoreFixture): void {
   const check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) =>
     test(`${name}: ${title}`, async () => {
-      const { open, remove } = fixture();
+      const { open, remove } = await fixture();
       const opened = [await open()];
       const reopen = async () => {
         await opened.at(-1)?.close();
@@ -42,7 +48,7 @@ export function exerciseStore(name: string, fixture: () => { open: () => Promise
         await body(opened[0] as Store, reopen);
       } finally {
         await opened.at(-1)?.close();
-        remove();
+        await remove();
       }
     });
   const ids = async (store: Store, parameters: Readonly<Record<string, string>> = {}) =>

@@ -27,6 +27,9 @@ test("nothing set gives the defaults of the contract", () => {
   deepEqual(readConfig({}), {
     webhookSecret: undefined,
     databaseUrl: "sqlite:///./data/app.db",
+    databaseConnections: 8,
+    migrate: true,
+    allowWeakDurability: false,
     logLevel: "INFO",
     host: "0.0.0.0",
     port: 8000,
@@ -115,9 +118,24 @@ test("database URLs of the older service are understood, others are explained", 
     "sqlite:///",
     "app.db",
     "sqlite:///:memory:",
-    "postgres://localhost/x",
+    "postgres:/localhost/x",
+    "postgres://localhost",
+    "postgres://localhost/",
+    "postgres://localhost/x/y",
+    "postgres://user:p w@localhost/x",
+    "postgres://user:p%00w@localhost/x",
+    "postgres://localhost:port/x",
+    "postgres://localhost/x?sslmode=maybe",
+    "postgres://localhost/x?sslmode=verify-ca",
   ])
     equal(problems({ DATABASE_URL }).length, 1, DATABASE_URL);
+  for (const DATABASE_URL of ["postgres://localhost/x", "postgresql://u:p@h:1/x?sslmode=require"])
+    equal(readConfig({ DATABASE_URL }).databaseUrl, DATABASE_URL);
+});
+
+test("a database URL that is refused is not repeated, since there is a password in it", () => {
+  const [problem = ""] = problems({ DATABASE_URL: "postgres://user:hush@host:port/x" });
+  equal(problem.includes("hush"), false, problem);
 });
 
 test("what is shown of the configuration has no secrets in it", () => {

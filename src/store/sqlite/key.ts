@@ -1,3 +1,5 @@
+import { compareText } from "../text-order.ts";
+
 /** Where a message stands in a list; the same three columns order every list. */
 export interface Key {
   readonly instant: string;
@@ -62,21 +64,4 @@ export function compareBounds(a: Bound, b: Bound): number {
   const [instant, messageId, source] = a;
   if (typeof instant !== "string") return typeof b[0] === "string" ? 1 : 0;
   return compareKeyToBound({ instant, messageId, source }, b);
-}
-
-/** The order of the bytes of UTF-8, which is SQLite's; that of UTF-16 is another beyond U+FFFF. */
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  const length = Math.min(a.length, b.length);
-  for (let at = 0; at < length; at++) {
-    const difference = a.charCodeAt(at) - b.charCodeAt(at);
-    if (difference !== 0) return weight(a.charCodeAt(at)) - weight(b.charCodeAt(at));
-  }
-  return a.length - b.length;
-}
-
-/** Lifts surrogates above the rest of the basic plane. */
-function weight(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

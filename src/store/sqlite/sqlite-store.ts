@@ -29,10 +29,18 @@ const READ_QUEUE_MAX = 256;
 const LOG_BYTES_MAX = 64 * 1024 * 1024;
 const CUT_EVERY_MS = 2_000;
 
+export interface SqliteOptions {
+  /** Told how a long upgrade goes. */
+  readonly progress?: (text: string) => void;
+  /** False: a database whose schema is not up to date is refused instead of upgraded. */
+  readonly migrate?: boolean;
+}
+
 /** Messages in one SQLite file, and a read index beside it: one thread writes, one folds, a few read, and none of them is the event loop's. */
 export class SqliteStore implements Store {
   readonly broken: Promise<StoreBroken>;
   readonly upgrades: readonly string[];
+  readonly warnings: readonly string[] = [];
   readonly #path: string;
   readonly #writer: WorkerLine;
   readonly #folder: WorkerLine;
@@ -41,7 +49,8 @@ export class SqliteStore implements Store {
   #cutNotBeforeMs = 0;
 
   /** Opens the file at `path`, makes it and its folder when missing, and brings its schema up to date. Rejects with `StoreRefused` when it must not be used. */
-  static async open(path: string, progress: (text: string) => void = () => {}): Promise<SqliteStore> {
+  static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
+    const { progress = () => {}, migrate = true } = options;
     mkdirSync(dirname(path), { recursive: true });
     // What people wrote to a business is for its owner's eyes only; SQLite gives its log the mode of the file.
     for (const file of [path, readIndexPath(path)]) closeSync(openSync(file, "a", 0o600));
@@ -51,7 +60,7 @@ export class SqliteStore implements Store {
       return part;
     };
     try {
-      const writer = opening(new WorkerLine("writer", { path }, progress));
+      const writer = opening(new WorkerLine("writer", { path, migrate }, progress));
       const upgraded = await writer.call<Upgrade>("opened");
       const folder = opening(new WorkerLine("read-index/folder", { path }));
       const backlog = await folder.call<number>("opened");

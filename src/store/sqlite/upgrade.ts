@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StoreRefused } from "../../domain/errors.ts";
 import { instantOf } from "../../domain/timestamp.ts";
-import { pendingMigrations, readMigrations } from "../migrate.ts";
+import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
 import { transaction } from "./connection.ts";
 
 /** What an upgrade did: the migrations applied, and how many rows came over from the Python service's table, if there was one. */
@@ -19,7 +19,7 @@ const PYTHON_COLUMNS = ["message_id", "from_msisdn", "to_msisdn", "ts", "text", 
  * The lock of the transaction keeps two starting processes apart; a database that is up to date is not locked at all.
  */
 export function upgrade(db: DatabaseSync, report: (progress: string) => void): Upgrade {
-  const migrations = readMigrations(new URL("./migrations/", import.meta.url));
+  const migrations = known();
   if (pendingMigrations(migrations, schemaVersion(db)).length === 0) return { applied: [] };
   return transaction(db, "BEGIN IMMEDIATE", () => {
     const version = schemaVersion(db);
@@ -34,6 +34,15 @@ export function upgrade(db: DatabaseSync, report: (progress: string) => void): U
     }
     return adopting ? { applied, adoptedRows: adoptPythonRows(db, report) } : { applied };
   });
+}
+
+/** Rejects a database that {@link upgrade} would change. */
+export function requireCurrentSchema(db: DatabaseSync): void {
+  refusePending(known(), schemaVersion(db));
+}
+
+function known(): readonly Migration[] {
+  return readMigrations(new URL("./migrations/", import.meta.url));
 }
 
 function schemaVersion(db: DatabaseSync): number {

@@ -3,12 +3,13 @@ import { instantOf } from "../../domain/timestamp.ts";
 import type { InsertOutcome } from "../store.ts";
 import { cutLog, openWriter, transaction } from "./connection.ts";
 import { COLUMNS_PER_ROW, type PackedRows } from "./packed-rows.ts";
-import { upgrade } from "./upgrade.ts";
+import { requireCurrentSchema, upgrade } from "./upgrade.ts";
 import { serveLine } from "./worker-line.ts";
 
 // The code of the one thread that writes: an fsync, a lock or a checkpoint stops it, and nothing else.
-serveLine(({ path }: { path: string }, report) => {
+serveLine(({ path, migrate }: { path: string; migrate: boolean }, report) => {
   const db = openWriter(path);
+  if (!migrate) requireCurrentSchema(db);
   const opened = upgrade(db, report);
   const insertOne = prepareInsert(db);
   return {

@@ -1,0 +1,38 @@
+import { ConfigError } from "../../domain/errors.ts";
+import { distribute } from "./citus.ts";
+import { Database } from "./database.ts";
+import { migrate, requirePartitions } from "./migrations.ts";
+import { examine } from "./server.ts";
+import { buildSearchIndex, NO_SEARCH_INDEX } from "./trigrams.ts";
+
+export interface AdministrationOptions {
+  readonly allowWeakDurability: boolean;
+  /** Distributes the tables over the workers of Citus. */
+  readonly citus: boolean;
+  /** Divides a new table of messages into so many hash partitions. */
+  readonly partitions?: number | undefined;
+}
+
+/** What a start does, and what takes too long for one: the index of the search on tables that have messages, Citus. Returns what was done. */
+export async function migratePostgres(url: string, options: AdministrationOptions): Promise<readonly string[]> {
+  const { allowWeakDurability, citus, partitions } = options;
+  if (citus && partitions !== undefined) {
+    throw new ConfigError(["--citus spreads the messages over its shards already: leave --partitions out"]);
+  }
+  const database = new Database(url, { connectionsMax: 1 });
+  try {
+    const { warnings } = await examine(database, allowWeakDurability);
+    const applied = await migrate(database, { partitions });
+    if (partitions !== undefined) await requirePartitions(database, partitions);
+    const distributed = citus ? await distribute(database) : [];
+    const searchable = await buildSearchIndex(database);
+    return [
+      ...warnings.map((warning) => `warning: ${warning}`),
+      ...applied.map((name) => `applied ${name}`),
+      ...distributed,
+      ...(searchable ? [] : [`warning: ${NO_SEARCH_INDEX}`]),
+    ];
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,39 @@
+import { StoreRefused } from "../../domain/errors.ts";
+import type { Database, Transaction, TransactionOptions } from "./database.ts";
+
+const DISTRIBUTE_MS_MAX = 6 * 60 * 60 * 1_000;
+const OPTIONS: TransactionOptions = { msMax: DISTRIBUTE_MS_MAX };
+
+/** Messages lie on the workers by the hash of their id. */
+const DISTRIBUTED = { table: "messages", by: "message_id" };
+/** What is small, and looked at by every read, is on every node. */
+const REFERENCE_TABLES = ["streams", "totals", "blocks", "leases", "lyftr_database", "lyftr_migrations"];
+
+/** Distributes the tables of a database that has the Citus extension, those that are not yet. Returns what it did, in words. */
+export async function distribute(database: Database): Promise<readonly string[]> {
+  return database.transaction(async (tx) => {
+    if (!(await hasCitus(tx))) {
+      throw new StoreRefused("it has no Citus: run CREATE EXTENSION citus in it, and add the workers, first");
+    }
+    const done: string[] = [];
+    const { table, by } = DISTRIBUTED;
+    if (!(await isDistributed(tx, table))) {
+      await tx.run("SELECT create_distributed_table($1, $2)", [table, by]);
+      done.push(`distributed ${table} by ${by}`);
+    }
+    for (const name of REFERENCE_TABLES) {
+      if (await isDistributed(tx, name)) continue;
+      await tx.run("SELECT create_reference_table($1)", [name]);
+      done.push(`put ${name} on every node`);
+    }
+    return done;
+  }, OPTIONS);
+}
+
+async function hasCitus(tx: Transaction): Promise<boolean> {
+  return (await tx.all("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'")).length > 0;
+}
+
+async function isDistributed(tx: Transaction, table: string): Promise<boolean> {
+  return (await tx.all("SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass($1)", [table])).length > 0;
+}

@@ -1,0 +1,188 @@
+import { Pool, type PoolClient, types } from "pg";
+import { StoreUnavailable } from "../../domain/errors.ts";
+import { meaningOf } from "./failures.ts";
+
+/** How long a connection may take to be made, or to become free. */
+const CONNECT_MS_MAX = 2_000;
+/** How long one call of the store may take in all: requests end within 10 s, whatever the server and the network do. */
+export const CALL_MS_MAX = 8_000;
+/** The server is told to give up before we stop listening, so that it does not go on with what nobody waits for. */
+const SERVER_MS_LESS = 500;
+/** A firewall forgets quiet connections; one that was never used again costs the server memory. */
+const IDLE_MS_MAX = 60_000;
+const CLOSE_MS_MAX = 2_000;
+const INT8 = 20;
+
+export type Value = string | number | boolean | null | readonly (string | number | null)[];
+export type Row = Readonly<Record<string, unknown>>;
+
+/** One transaction. Statements may be asked side by side: they are sent at once and answered in order. */
+export interface Transaction {
+  all<T = Row>(sql: string, values?: readonly Value[]): Promise<readonly T[]>;
+  /** How many rows it changed. */
+  run(sql: string, values?: readonly Value[]): Promise<number>;
+}
+
+export interface TransactionOptions {
+  /** What it begins with, behind BEGIN. */
+  readonly mode?: "" | "ISOLATION LEVEL REPEATABLE READ READ ONLY";
+  /** Settings of this transaction alone: poolers hand connections round, so nothing is set for longer. */
+  readonly settings?: readonly string[];
+  readonly msMax?: number;
+  /** Aborted when nobody waits for it any more: the connection is given up, and the server stops. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A bounded number of connections to one server. */
+export class Database {
+  readonly #pool: Pool;
+
+  /** `url` is a `postgres://` or `postgresql://` URL. Connections are made when they are needed. */
+  constructor(url: string, { connectionsMax }: { readonly connectionsMax: number }) {
+    this.#pool = new Pool({
+      connectionString: withLibpqTls(url),
+      max: connectionsMax,
+      connectionTimeoutMillis: CONNECT_MS_MAX,
+      idleTimeoutMillis: IDLE_MS_MAX,
+      keepAlive: true,
+      pipeline: true,
+      application_name: "lyftr",
+      // Counts of rows fit a number.
+      types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : types.getTypeParser(oid, format)) as never },
+    });
+    // Without a listener, a connection that breaks, idle or not, would end the process. The pool puts it away by itself.
+    this.#pool.on("error", () => undefined);
+    this.#pool.on("connect", (client) => client.on("error", () => undefined));
+  }
+
+  /** Calls that wait for a connection. */
+  waiting(): number {
+    return this.#pool.waitingCount;
+  }
+
+  /** Runs `work` in one transaction. Rejects with what {@link meaningOf} makes of a failure; then nothing of it is known to be done. */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    const { mode = "", msMax = CALL_MS_MAX, signal } = options;
+    const deadlineMs = performance.now() + msMax;
+    const client = await this.#connect();
+    const giveUp = () => void streamOf(client).destroy();
+    signal?.addEventListener("abort", giveUp, { once: true });
+    const tx = new Statements(client, deadlineMs);
+    try {
+      const [, result] = await allOrFirst([tx.all(beginning(options)), work(tx)]);
+      const committed = tx.all("COMMIT");
+      // What was only read is not made truer by waiting; whoever has the connection next is answered after it.
+      if (mode === "") await committed;
+      else committed.catch(() => undefined);
+      client.release();
+      return result;
+    } catch (error) {
+      // What the connection is in the middle of is not worth finding out: it is closed, which rolls back.
+      streamOf(client).destroy();
+      client.release(true);
+      throw meaningOf(error);
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
+    }
+  }
+
+  /** One statement in a transaction of its own, sent in one go. Resolves when it is committed. */
+  async all<T = Row>(
+    sql: string,
+    values: readonly Value[] = [],
+    { msMax = CALL_MS_MAX }: { readonly msMax?: number } = {},
+  ): Promise<readonly T[]> {
+    const deadlineMs = performance.now() + msMax;
+    const client = await this.#connect();
+    const tx = new Statements(client, deadlineMs);
+    try {
+      // Should it fail, COMMIT rolls back.
+      const [, [rows]] = await allOrFirst([
+        tx.all(beginning({ msMax })),
+        allOrFirst([tx.all<T>(sql, values), tx.all("COMMIT")]),
+      ]);
+      client.release();
+      return rows;
+    } catch (error) {
+      streamOf(client).destroy();
+      client.release(true);
+      throw meaningOf(error);
+    }
+  }
+
+  /** A statement that the server runs outside of transactions only. */
+  async alone(sql: string, msMax: number): Promise<void> {
+    const client = await this.#connect();
+    try {
+      await new Statements(client, performance.now() + msMax).all(sql);
+      client.release();
+    } catch (error) {
+      streamOf(client).destroy();
+      client.release(true);
+      throw meaningOf(error);
+    }
+  }
+
+  /** Resolves when every connection is closed, or is not worth waiting for. Safe twice. */
+  async close(): Promise<void> {
+    if (this.#pool.ending) return;
+    const late = new Promise<void>((resolve) => void setTimeout(resolve, CLOSE_MS_MAX).unref());
+    await Promise.race([this.#pool.end(), late]);
+  }
+
+  async #connect(): Promise<PoolClient> {
+    if (this.#pool.ending) throw new StoreUnavailable("the database is closed");
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw meaningOf(error);
+    }
+  }
+}
+
+function beginning({ mode = "", settings = [], msMax = CALL_MS_MAX }: TransactionOptions): string {
+  const serverMs = Math.max(1, Math.floor(msMax - SERVER_MS_LESS));
+  return [`BEGIN ${mode}`, `SET LOCAL statement_timeout = ${serverMs}`, ...settings].join("; ");
+}
+
+class Statements implements Transaction {
+  readonly #client: PoolClient;
+  readonly #deadlineMs: number;
+
+  constructor(client: PoolClient, deadlineMs: number) {
+    this.#client = client;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  async all<T = Row>(sql: string, values: readonly Value[] = []): Promise<readonly T[]> {
+    return (await this.#query(sql, values)).rows as readonly T[];
+  }
+
+  async run(sql: string, values: readonly Value[] = []): Promise<number> {
+    return (await this.#query(sql, values)).rowCount ?? 0;
+  }
+
+  #query(text: string, values: readonly Value[]) {
+    const query_timeout = Math.max(1, this.#deadlineMs - performance.now());
+    return this.#client.query({ text, values: values as unknown[], query_timeout } as { text: string });
+  }
+}
+
+/** The results of all, or the first failure in the order of the list: those behind it are only its consequence. */
+async function allOrFirst<A, B>([a, b]: [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  const [first, second] = await Promise.allSettled([a, b]);
+  if (first.status === "rejected") throw first.reason;
+  if (second.status === "rejected") throw second.reason;
+  return [first.value, second.value];
+}
+
+function streamOf(client: PoolClient): { destroy(): void } {
+  return (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
+}
+
+/** The driver would read `sslmode=require` as `verify-full`; people mean what it means to psql. */
+function withLibpqTls(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.searchParams.has("sslmode")) parsed.searchParams.set("uselibpqcompat", "true");
+  return parsed.href;
+}

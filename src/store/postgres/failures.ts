@@ -1,0 +1,41 @@
+import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../domain/errors.ts";
+
+interface ServerError extends Error {
+  /** SQLSTATE, or the code of a failed system call. */
+  readonly code?: string;
+}
+
+/**
+ * Classes of SQLSTATE that say that the server cannot do it now: connections, snapshots and rollbacks, resources, its operator, its disk;
+ * 25006 is a server that only reads, 55P03 and 57014 are waits that took too long, 28 is a password that changes right now.
+ */
+const PASSING = /^(08|28|40|53|57|58|25006|25P0|55P03|3D000|XX000)/;
+const DEADLOCK = "40P01";
+const SERIALIZATION = "40001";
+const QUERY_CANCELED = "57014";
+
+function codeOf(error: unknown): string {
+  return String((error as ServerError | undefined)?.code ?? "");
+}
+
+/** Whether the server itself took the transaction back and asks for it again. */
+export function asksAgain(error: unknown): boolean {
+  return [DEADLOCK, SERIALIZATION].includes(codeOf(error));
+}
+
+/** Whether the server ended a statement that took too long. */
+export function tookTooLong(error: unknown): boolean {
+  return codeOf(error) === QUERY_CANCELED;
+}
+
+/** What a failure of the server, or of the way to it, means to callers; see the interface of the store. */
+export function meaningOf(error: unknown): Error {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  if (failure instanceof StoreUnavailable || failure instanceof Overloaded) return failure;
+  if (failure instanceof TooBroad || failure instanceof Abandoned) return failure;
+  const code = codeOf(failure);
+  // Five characters of capitals and digits are the server's own; a bad row is told as it is, so that its neighbours can be stored.
+  if (/^[0-9A-Z]{5}$/.test(code) && !PASSING.test(code)) return failure;
+  // Neither the row nor the values are repeated: an engine quotes them in its details, never in what it calls its message here.
+  return new StoreUnavailable(`PostgreSQL: ${failure.message}${code === "" ? "" : ` (${code})`}`, { cause: failure });
+}

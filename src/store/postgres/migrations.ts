@@ -1,0 +1,102 @@
+import { StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
+import type { Database, Transaction } from "./database.ts";
+import { numberOf } from "./reads/snapshot.ts";
+import { makeSearchIndex } from "./trigrams.ts";
+
+const MIGRATE_MS_MAX = 30 * 60 * 1_000;
+/** Another process that migrates is waited for; one that was stopped half way is thrown out by the server before that. */
+const LOCK_WAIT = "SET LOCAL lock_timeout = '120s'";
+const STOPPED_MAX = "SET LOCAL idle_in_transaction_session_timeout = '60s'";
+const PARTITIONED = "/* partitioned */";
+const UNIQUE_VIOLATION = "23505";
+
+export interface MigrateOptions {
+  /** Into so many hash partitions `messages` is divided when it is made. */
+  readonly partitions?: number | undefined;
+}
+
+/**
+ * Brings the schema up to date, in one transaction that holds the lock of `lyftr_migrations`: of several processes that start at once one
+ * migrates, and the others find it done. The lock ends with the transaction, however its process ends. Returns what was applied.
+ */
+export async function migrate(database: Database, { partitions }: MigrateOptions = {}): Promise<readonly string[]> {
+  const all = known();
+  if (pendingMigrations(all, await schemaVersion(database)).length === 0) return [];
+  await makeTable(database);
+  return database.transaction(
+    async (tx) => {
+      await tx.run("LOCK TABLE lyftr_migrations IN EXCLUSIVE MODE");
+      const pending = pendingMigrations(all, await versionIn(tx));
+      for (const migration of pending) await apply(tx, migration, partitions);
+      return pending.map(({ name }) => name);
+    },
+    { msMax: MIGRATE_MS_MAX, settings: [LOCK_WAIT, STOPPED_MAX] },
+  );
+}
+
+/** Rejects with `StoreRefused` unless the schema is the one this version knows. */
+export async function requireCurrentSchema(database: Database): Promise<void> {
+  refusePending(known(), await schemaVersion(database));
+}
+
+function known(): readonly Migration[] {
+  return readMigrations(new URL("./migrations/", import.meta.url));
+}
+
+async function schemaVersion(database: Database): Promise<number> {
+  const [row] = await database.all<{ present: boolean }>(
+    "SELECT to_regclass('lyftr_migrations') IS NOT NULL AS present",
+  );
+  return row?.present ? database.transaction(versionIn) : 0;
+}
+
+function versionIn(tx: Transaction): Promise<number> {
+  return numberOf(tx, "SELECT max(version) FROM lyftr_migrations");
+}
+
+async function makeTable(database: Database): Promise<void> {
+  try {
+    await database.all("CREATE TABLE IF NOT EXISTS lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)");
+  } catch (error) {
+    // Two that make it at the same moment both find it missing, and the server tells one of them so.
+    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+  }
+}
+
+async function apply(
+  tx: Transaction,
+  { version, name, sql }: Migration,
+  partitions: number | undefined,
+): Promise<void> {
+  if (version === 1 && (await tableExists(tx, "messages"))) {
+    throw new StoreRefused('it has a table "messages" that is not ours: name another database in DATABASE_URL');
+  }
+  await tx.run(sql.replace(PARTITIONED, partitions === undefined ? "" : "PARTITION BY HASH (message_id)"));
+  if (version === 1) {
+    for (let part = 0; part < (partitions ?? 0); part++) {
+      await tx.run(
+        `CREATE TABLE messages_${part} PARTITION OF messages FOR VALUES WITH (MODULUS ${partitions}, REMAINDER ${part})`,
+      );
+    }
+    await makeSearchIndex(tx);
+  }
+  await tx.run("INSERT INTO lyftr_migrations (version, name) VALUES ($1, $2)", [version, name]);
+}
+
+async function tableExists(tx: Transaction, name: string): Promise<boolean> {
+  const [row] = await tx.all<{ present: boolean }>("SELECT to_regclass($1) IS NOT NULL AS present", [name]);
+  return row?.present === true;
+}
+
+/** Told to whoever asked for what the tables that are there cannot become. */
+export async function requirePartitions(database: Database, partitions: number): Promise<void> {
+  const [row] = await database.all<{ parts: number }>(
+    "SELECT count(*) AS parts FROM pg_catalog.pg_inherits WHERE inhparent = 'messages'::regclass",
+  );
+  if (row?.parts !== partitions) {
+    throw new StoreUnavailable(
+      `messages has ${row?.parts} partitions already, and is not divided anew: make another database with --partitions ${partitions}, and fill it with lyftr copy`,
+    );
+  }
+}

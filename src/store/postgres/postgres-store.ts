@@ -1,0 +1,188 @@
+import type { StoreBroken } from "../../domain/errors.ts";
+import type { NewMessage } from "../../domain/message.ts";
+import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
+import type {
+  InsertOutcome,
+  MessagePage,
+  MessageStats,
+  ReadOptions,
+  SenderPage,
+  SenderQuery,
+  Store,
+  StoredMessage,
+  TimelineBucket,
+  TimelineQuery,
+} from "../store.ts";
+import { backlogOf } from "./counts/fold.ts";
+import { Folding } from "./counts/folding.ts";
+import { AT_ONCE, SettledLater } from "./counts/settling.ts";
+import { CALL_MS_MAX, Database } from "./database.ts";
+import { migrate, requireCurrentSchema } from "./migrations.ts";
+import { ReadQueue } from "./read-queue.ts";
+import { find, findOne } from "./reads/find.ts";
+import { findSenders } from "./reads/senders.ts";
+import { inSnapshot, type Snapshot } from "./reads/snapshot.ts";
+import { stats } from "./reads/stats.ts";
+import { timeline } from "./reads/timeline.ts";
+import { examine, type ServerFacts } from "./server.ts";
+import { watermarks } from "./streams.ts";
+import { hasSearchIndex, NO_SEARCH_INDEX } from "./trigrams.ts";
+import { Writer } from "./writer.ts";
+
+/** One stores, one counts; the others read, and long reads have half of these. */
+const CONNECTIONS_NOT_READING = 2;
+const QUICK_WAITING_MAX = 256;
+const LONG_WAITING_MAX = 64;
+/** No long read runs longer. */
+const LONG_MS_MAX = 5_000;
+/** Past such a tail every read takes long. */
+const TAIL_ROWS_QUICK = 20_000;
+
+export interface PostgresOptions {
+  /** Connections of this process, 4 or more. */
+  readonly connectionsMax: number;
+  /** Whether the schema may be made or brought up to date. */
+  readonly migrate: boolean;
+  readonly allowWeakDurability: boolean;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+/** Messages in a PostgreSQL database that any number of processes share. */
+export class PostgresStore implements Store {
+  /** A server mends its own faults, so there is nothing that only the end of this process would. */
+  readonly broken: Promise<StoreBroken> = new Promise(() => undefined);
+  readonly upgrades: readonly string[];
+  readonly warnings: readonly string[];
+  readonly #writing: Database;
+  readonly #counting: Database;
+  readonly #reading: Database;
+  readonly #writer: Writer;
+  readonly #folding: Folding;
+  readonly #holder: string;
+  readonly #quick: ReadQueue;
+  readonly #long: ReadQueue;
+  readonly #searchIndex: boolean;
+  readonly #readSettings: readonly string[];
+  #sizeBytes = 0;
+
+  /** Connects, looks the server over, and brings the schema up to date. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
+  static async open(url: string, options: PostgresOptions): Promise<PostgresStore> {
+    const database = new Database(url, { connectionsMax: 1 });
+    try {
+      const facts = await examine(database, options.allowWeakDurability);
+      const upgrades = options.migrate ? await migrate(database) : [];
+      if (!options.migrate) await requireCurrentSchema(database);
+      const searchIndex = await hasSearchIndex(database);
+      const backlog = await database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));
+      return new PostgresStore(database, url, { ...options, facts, upgrades, searchIndex, backlog });
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  private constructor(writing: Database, url: string, parts: Parts) {
+    const { facts, upgrades, searchIndex, backlog, random, connectionsMax } = parts;
+    const readers = Math.max(2, connectionsMax - CONNECTIONS_NOT_READING);
+    this.upgrades = upgrades.map((name) => `applied ${name}`);
+    this.warnings = [...facts.warnings, ...(searchIndex ? [] : [NO_SEARCH_INDEX])];
+    this.#searchIndex = searchIndex;
+    this.#readSettings = facts.readSettings;
+    this.#holder = random().toString(36).slice(2);
+    this.#writing = writing;
+    this.#counting = new Database(url, { connectionsMax: 1 });
+    this.#reading = new Database(url, { connectionsMax: readers });
+    this.#writer = new Writer(writing, { random });
+    this.#folding = new Folding(this.#counting, {
+      ...{ holder: this.#holder, backlog },
+      settling: facts.citus ? new SettledLater(() => performance.now()) : AT_ONCE,
+    });
+    this.#quick = new ReadQueue({ runningMax: readers, waitingMax: QUICK_WAITING_MAX });
+    this.#long = new ReadQueue({ runningMax: Math.floor(readers / 2), waitingMax: LONG_WAITING_MAX });
+  }
+
+  async insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
+    const outcomes = await this.#writer.insert(rows);
+    this.#folding.stored(outcomes.filter((outcome) => outcome === "created").length);
+    return outcomes;
+  }
+
+  findMessages(query: MessageQuery, { signal }: ReadOptions = {}): Promise<MessagePage> {
+    const { from, to, q, source } = query.filter;
+    const narrowed = q !== undefined || source !== undefined || (from !== undefined && to !== undefined);
+    const long = narrowed || query.limit > LIMIT_MAX;
+    return this.#read((snapshot) => find(snapshot, query), { long, signal });
+  }
+
+  findMessage(messageId: string, source?: string): Promise<StoredMessage | undefined> {
+    return this.#quick.run(() => findOne(this.#reading, messageId, source));
+  }
+
+  stats(): Promise<MessageStats> {
+    return this.#read(stats, { long: false });
+  }
+
+  timeline(query: TimelineQuery, { signal }: ReadOptions = {}): Promise<readonly TimelineBucket[]> {
+    return this.#read((snapshot) => timeline(snapshot, query), { long: true, signal });
+  }
+
+  findSenders(query: SenderQuery): Promise<SenderPage> {
+    return this.#read((snapshot) => findSenders(snapshot, query), { long: false });
+  }
+
+  backlogRows(): number {
+    return this.#folding.backlogRows();
+  }
+
+  queuedReads(): number {
+    return this.#quick.waiting() + this.#long.waiting();
+  }
+
+  async ping(): Promise<void> {
+    await this.#reading.all("SELECT 1 FROM messages, lyftr_migrations LIMIT 1");
+  }
+
+  async sizeBytes(): Promise<number> {
+    try {
+      const [row] = await this.#reading.all<{ bytes: number }>("SELECT pg_database_size(current_database()) AS bytes");
+      this.#sizeBytes = row?.bytes ?? 0;
+    } catch {
+      // The metrics are wanted most when the database is not there: what it was last has to do.
+    }
+    return this.#sizeBytes;
+  }
+
+  async close(): Promise<void> {
+    const counted = this.#folding.stop().then(() => this.#giveLeaseBack());
+    await Promise.all([counted, this.#writer.close()]);
+    await Promise.all([this.#writing.close(), this.#counting.close(), this.#reading.close()]);
+  }
+
+  #read<T>(
+    work: (snapshot: Snapshot) => Promise<T>,
+    { long, signal }: { readonly long: boolean; readonly signal?: AbortSignal | undefined },
+  ): Promise<T> {
+    const isLong = long || this.backlogRows() > TAIL_ROWS_QUICK;
+    const options = {
+      ...{ searchIndex: this.#searchIndex, settings: this.#readSettings, signal },
+      msMax: isLong ? LONG_MS_MAX : CALL_MS_MAX,
+    };
+    const queue = isLong ? this.#long : this.#quick;
+    return queue.run(() => inSnapshot(this.#reading, options, work), signal);
+  }
+
+  /** So that the others need not wait until it expires. */
+  async #giveLeaseBack(): Promise<void> {
+    await this.#counting
+      .all("UPDATE leases SET expires_at = 'epoch' WHERE holder = $1", [this.#holder])
+      .catch(() => undefined);
+  }
+}
+
+interface Parts extends PostgresOptions {
+  readonly facts: ServerFacts;
+  readonly upgrades: readonly string[];
+  readonly searchIndex: boolean;
+  readonly backlog: number;
+}

@@ -1,0 +1,121 @@
+import { compareKeys, DESCENDING, KEY, KEY_FIELDS, type Key, type List, overlap, type Range } from "../key.ts";
+import { aboutList, every, inList, inRange, Values } from "../sql.ts";
+import { inTail } from "../streams.ts";
+import { numberOf, type Snapshot } from "./snapshot.ts";
+
+/** Which messages of a range: `limit` of them behind the first `offset`, from its beginning or, `reverse`, from its end. */
+export interface Slice {
+  readonly reverse: boolean;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** So many index entries are walked past in about a millisecond; fewer are not worth a look at the blocks. */
+const WALKED_ROWS_MAX = 1_000;
+
+/** A list whose messages are counted in blocks: whole blocks are counted without a look at what is in them. */
+export class CountedList {
+  readonly #snapshot: Snapshot;
+  readonly #list: List;
+
+  constructor(snapshot: Snapshot, list: List) {
+    this.#snapshot = snapshot;
+    this.#list = list;
+  }
+
+  /** How many messages lie in a range. */
+  async count(range: Range): Promise<number> {
+    if (range.lo === undefined && range.hi === undefined) return this.#total();
+    if (range.lo !== undefined && range.hi !== undefined && compareKeys(range.lo, range.hi) >= 0) return 0;
+    const [first, last] = await Promise.all([this.#firstBlock(range.lo), this.#lastBlock(range.hi)]);
+    const hasWhole =
+      first !== undefined && (range.hi === undefined || (last !== undefined && compareKeys(first, last) < 0));
+    if (!hasWhole) return this.#countRows(range);
+    const whole = { lo: first, hi: range.hi === undefined ? undefined : last };
+    const parts = [
+      this.#countBlocks(whole),
+      this.#countTail(whole),
+      range.lo === undefined ? 0 : this.#countRows({ lo: range.lo, hi: first }),
+      range.hi === undefined ? 0 : this.#countRows({ lo: last, hi: range.hi }),
+    ];
+    return (await Promise.all(parts)).reduce((sum, part) => sum + part, 0);
+  }
+
+  /** Where a slice begins, so that no more than about a block has to be walked past. */
+  async jump(range: Range, slice: Slice): Promise<{ readonly range: Range; readonly slice: Slice }> {
+    const { reverse, offset, limit } = slice;
+    if (offset <= WALKED_ROWS_MAX) return { range, slice };
+    if (reverse) {
+      const total = await this.count(range);
+      const taken = Math.max(0, Math.min(limit, total - offset));
+      const forward = { reverse: false, offset: Math.max(0, total - offset - taken), limit: taken };
+      return this.jump(range, forward);
+    }
+    const before = range.lo === undefined ? 0 : await this.count({ hi: range.lo });
+    const block = await this.#blockAt(before + offset);
+    if (block === undefined) return { range, slice };
+    const rest = overlap(range, { lo: block });
+    return { range: rest, slice: { ...slice, offset: before + offset - Math.max(before, block.before) } };
+  }
+
+  async #total(): Promise<number> {
+    const values = new Values();
+    const sql = `SELECT sum(messages)::bigint FROM totals WHERE ${aboutList(this.#list, values)}`;
+    const [folded, tail] = await Promise.all([numberOf(this.#snapshot.tx, sql, values.list), this.#countTail({})]);
+    return folded + tail;
+  }
+
+  async #firstBlock(lo: Key | undefined): Promise<Key | undefined> {
+    const values = new Values();
+    const where = every([aboutList(this.#list, values), ...inRange({ lo }, values)]);
+    const sql = `SELECT ${KEY_FIELDS} FROM blocks WHERE ${where} ORDER BY kind, name, ${KEY} LIMIT 1`;
+    return (await this.#snapshot.tx.all<Key>(sql, values.list))[0];
+  }
+
+  async #lastBlock(hi: Key | undefined): Promise<Key | undefined> {
+    if (hi === undefined) return undefined;
+    const values = new Values();
+    const where = every([aboutList(this.#list, values), ...inRange({ hi }, values)]);
+    const sql = `SELECT ${KEY_FIELDS} FROM blocks WHERE ${where} ORDER BY kind DESC, name DESC, ${DESCENDING} LIMIT 1`;
+    return (await this.#snapshot.tx.all<Key>(sql, values.list))[0];
+  }
+
+  #countBlocks(range: Range): Promise<number> {
+    const values = new Values();
+    const where = every([aboutList(this.#list, values), ...inRange(range, values)]);
+    return numberOf(this.#snapshot.tx, `SELECT sum(messages)::bigint FROM blocks WHERE ${where}`, values.list);
+  }
+
+  #countTail(range: Range): Promise<number> {
+    const values = new Values();
+    const tail = inTail(this.#snapshot.marks, values);
+    const where = every([tail, ...inList(this.#list, values), ...inRange(range, values)]);
+    return numberOf(this.#snapshot.tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list);
+  }
+
+  #countRows(range: Range): Promise<number> {
+    const values = new Values();
+    const where = every([...inList(this.#list, values), ...inRange(range, values)]);
+    return numberOf(this.#snapshot.tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list);
+  }
+
+  /** The last block that begins at or before the message at `index`, and how many messages come before the block. */
+  async #blockAt(index: number): Promise<(Key & { readonly before: number }) | undefined> {
+    const values = new Values();
+    const blocks = aboutList(this.#list, values);
+    const tail = every([inTail(this.#snapshot.marks, values), ...inList(this.#list, values)]);
+    const [block] = await this.#snapshot.tx.all<Key & { before: number }>(
+      `WITH tail AS MATERIALIZED (SELECT ${KEY} FROM messages WHERE ${tail}),
+       both_of AS (
+         SELECT ${KEY}, messages, 0 AS late FROM blocks WHERE ${blocks}
+         UNION ALL SELECT ${KEY}, 1, 1 FROM tail),
+       summed AS (
+         SELECT ${KEY}, late, messages,
+           sum(messages) OVER (ORDER BY ${KEY}, late ROWS UNBOUNDED PRECEDING)::bigint AS up_to FROM both_of)
+       SELECT ${KEY_FIELDS}, up_to - messages AS before FROM summed
+       WHERE late = 0 AND up_to - messages <= ${values.add(index)} ORDER BY before DESC, ${DESCENDING} LIMIT 1`,
+      values.list,
+    );
+    return block;
+  }
+}

@@ -1,0 +1,273 @@
+import { TooBroad } from "../../../domain/errors.ts";
+import type { MessageId } from "../../../domain/message.ts";
+import type { MessageFilter, Place } from "../../../domain/message-filter.ts";
+import type { MessageQuery } from "../../../domain/message-query.ts";
+import type { Instant } from "../../../domain/timestamp.ts";
+import type { MessagePage, StoredMessage } from "../../store.ts";
+import type { Database } from "../database.ts";
+import {
+  ALL,
+  DESCENDING,
+  KEY,
+  KEY_FIELDS,
+  type Key,
+  keyAt,
+  keyBehind,
+  type List,
+  overlap,
+  type Range,
+} from "../key.ts";
+import { isIndexable, isStorable, patternOf, SEARCHED } from "../searchable.ts";
+import { every, inList, inRange, Values } from "../sql.ts";
+import { CountedList, type Slice } from "./counted-list.ts";
+import { numberOf, type Snapshot } from "./snapshot.ts";
+
+const MESSAGE = `source, message_id AS "messageId", from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS "createdAt"`;
+
+/** When which way is taken, in messages. */
+export interface FindBounds {
+  /** How many texts one read may look at, one by one. More is refused. */
+  readonly scannedTextsMax: number;
+  /** The same for rows of which only numbers are looked at. */
+  readonly scannedRowsMax: number;
+  /** What a page without a total walks past before it is given as it is, to be gone on from. */
+  readonly walkedRowsMax: number;
+  /** So many matches are sorted rather than walked to. */
+  readonly sortedMatchesMax: number;
+}
+
+export const FIND_BOUNDS: FindBounds = {
+  scannedTextsMax: 1_000_000,
+  scannedRowsMax: 4_000_000,
+  walkedRowsMax: 500_000,
+  sortedMatchesMax: 20_000,
+};
+
+/** What the server is told when the index of the search is to be used: it takes rare words for frequent ones, and walks. */
+const BY_SEARCH_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off";
+
+type Row = StoredMessage & { readonly instant: string };
+
+interface Found {
+  /** One more than the limit, if there are, so that it is known whether the list goes on; in the order in which it was read. */
+  readonly rows: readonly Row[];
+  /** The message up to which the list was read, when that was not its end. */
+  readonly stoppedAt?: Key | undefined;
+  readonly total: number | null;
+}
+
+/** A page, and what it needs to be shown. */
+export async function find(
+  snapshot: Snapshot,
+  query: MessageQuery,
+  bounds: FindBounds = FIND_BOUNDS,
+): Promise<MessagePage> {
+  const { offset, limit, place } = query;
+  const { rows, stoppedAt, total } = await rowsOf(snapshot, query, bounds);
+  const backwards = place?.side === "before";
+  const page = backwards ? rows.slice(0, limit).toReversed() : rows.slice(0, limit);
+  const [first, last] = [page[0], page.at(-1)];
+  // Where the list goes on in the direction in which it was read, and where it came from.
+  const onward = rows.length > limit ? (backwards ? first : last) : stoppedAt;
+  const behind = place !== undefined || offset > 0 ? (backwards ? last : first) : undefined;
+  const [next, previous] = backwards ? [behind, onward] : [onward, behind];
+  return {
+    messages: page.map(({ instant: _place, ...message }) => message),
+    total,
+    next: next === undefined ? null : { position: positionOf(next), side: "after" },
+    previous: previous === undefined ? null : { position: positionOf(previous), side: "before" },
+  };
+}
+
+/** A filter, and how the place of a page and its order narrow what is read for it. */
+interface Question {
+  readonly list: List;
+  readonly filter: MessageFilter;
+  /** All that match. */
+  readonly range: Range;
+  /** Of these, what lies on the side of the page's place. */
+  readonly rest: Range;
+  readonly slice: Slice;
+  /** Whether there is more to be held against a row than the list and its range. */
+  readonly narrowed: boolean;
+}
+
+async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBounds): Promise<Found> {
+  const { filter, offset, count } = query;
+  const exact = count === "exact";
+  // Nothing in the database can be equal to what cannot be in it.
+  const { from = "", to = "", source = "", q = "" } = filter;
+  if (![from, to, source, q].every(isStorable)) return { rows: [], total: exact ? 0 : null };
+  const question = questionOf(query);
+  if (!question.narrowed) return plainRows(snapshot, question, exact);
+  if (q !== "" && snapshot.searchIndex && isIndexable(q)) {
+    const few = exact || (await hasFewMatches(snapshot, question, bounds));
+    if (few) return searchedRows(snapshot, question, exact);
+  }
+  return walkedRows(snapshot, question, { exact, stepwise: !exact && offset === 0, bounds });
+}
+
+function questionOf({ filter, order, offset, limit, place }: MessageQuery): Question {
+  const { from, to, source, since, until, q } = filter;
+  const range = {
+    lo: since === undefined ? undefined : keyAt(since),
+    hi: until === undefined ? undefined : keyAt(until),
+  };
+  const reverse = place === undefined ? order === "desc" : (order === "desc") === (place.side === "after");
+  const side = place === undefined ? {} : reverse ? { hi: keyOf(place) } : { lo: keyBehind(keyOf(place)) };
+  const list: List =
+    from !== undefined ? { kind: "from", name: from } : to !== undefined ? { kind: "to", name: to } : ALL;
+  const narrowed = (from !== undefined && to !== undefined) || source !== undefined || q !== undefined;
+  return { list, filter, range, rest: overlap(range, side), slice: { reverse, offset, limit: limit + 1 }, narrowed };
+}
+
+/** The key of a cursor. What is in it need not come from here, but NUL would be refused. */
+function keyOf({ position }: Place): Key {
+  const clean = (text: string) => text.toWellFormed().replaceAll("\0", "");
+  return {
+    instant: clean(position.instant),
+    messageId: clean(position.messageId),
+    source: clean(position.source),
+  };
+}
+
+function positionOf({ instant, messageId, source }: Key): Place["position"] {
+  return { instant: instant as Instant, messageId: messageId as MessageId, source };
+}
+
+/** What is asked of a row besides its place in the order. */
+function conditions({ list, filter, narrowed }: Question, values: Values): readonly string[] {
+  const { from, to, source, q } = filter;
+  const equal = (column: string, value: string | undefined) =>
+    value === undefined ? [] : [`${column} = ${values.add(value)}`];
+  if (!narrowed) return inList(list, values);
+  return [
+    ...equal("from_msisdn", from),
+    ...equal("to_msisdn", to),
+    ...equal("source", source),
+    // The last, because it costs most.
+    ...(q === undefined ? [] : [`${SEARCHED} LIKE ${values.add(patternOf(q))}`]),
+  ];
+}
+
+/** A list, or a part of it, as its blocks count it. */
+async function plainRows(snapshot: Snapshot, question: Question, exact: boolean): Promise<Found> {
+  const list = new CountedList(snapshot, question.list);
+  const total = exact ? list.count(question.range) : null;
+  const jumped = await list.jump(question.rest, question.slice);
+  const rows = select(snapshot, { ...question, rest: jumped.range, slice: jumped.slice });
+  const [read, counted] = await Promise.all([rows, total]);
+  // A place far from the beginning of a reversed list was reached from its end.
+  return { rows: jumped.slice.reverse === question.slice.reverse ? read : read.toReversed(), total: counted };
+}
+
+function select({ tx }: Snapshot, question: Question): Promise<readonly Row[]> {
+  const { rest, slice } = question;
+  const values = new Values();
+  const where = every([...conditions(question, values), ...inRange(rest, values)]);
+  return tx.all<Row>(
+    `SELECT ${MESSAGE}, instant FROM messages WHERE ${where}
+     ORDER BY ${slice.reverse ? DESCENDING : KEY} LIMIT ${values.add(slice.limit)} OFFSET ${values.add(slice.offset)}`,
+    values.list,
+  );
+}
+
+/** Whether so few match that sorting them costs less than walking to them. */
+async function hasFewMatches({ tx }: Snapshot, question: Question, bounds: FindBounds): Promise<boolean> {
+  await tx.run(BY_SEARCH_INDEX);
+  const values = new Values();
+  const where = every([...conditions(question, values), ...inRange(question.rest, values)]);
+  const found = `SELECT 1 FROM messages WHERE ${where} LIMIT ${values.add(bounds.sortedMatchesMax + 1)}`;
+  const matches = await numberOf(tx, `SELECT count(*) FROM (${found}) AS found`, values.list);
+  await tx.run("SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = on");
+  return matches <= bounds.sortedMatchesMax;
+}
+
+/** Everything that the index of the search finds is gone through once: for the total and for the page. */
+async function searchedRows({ tx }: Snapshot, question: Question, exact: boolean): Promise<Found> {
+  const { range, rest, slice } = question;
+  const values = new Values();
+  const matching = every([...conditions(question, values), ...inRange(exact ? range : rest, values)]);
+  const onPage = every(inRange(rest, values));
+  const sql = `WITH found AS MATERIALIZED (SELECT ${KEY} FROM messages WHERE ${matching}),
+    page AS (SELECT ${KEY} FROM found WHERE ${onPage} ORDER BY ${slice.reverse ? DESCENDING : KEY}
+      LIMIT ${values.add(slice.limit)} OFFSET ${values.add(slice.offset)})
+    SELECT total, ${KEY_FIELDS} FROM (SELECT count(*) AS total FROM found) AS counted LEFT JOIN page ON true`;
+  const [, keys] = await Promise.all([
+    tx.run(BY_SEARCH_INDEX),
+    tx.all<Nullable<Key> & { total: number }>(sql, values.list),
+  ]);
+  const total = exact ? (keys[0]?.total ?? 0) : null;
+  const ids = keys.flatMap(({ messageId }) => messageId ?? []);
+  if (ids.length === 0) return { rows: [], total };
+  await tx.run("SET LOCAL enable_indexscan = on");
+  const rows = await tx.all<Row>(`SELECT ${MESSAGE}, instant FROM messages WHERE message_id = ANY($1::text[])`, [ids]);
+  const byKey = new Map(rows.map((row) => [`${row.messageId}\0${row.source}`, row]));
+  return { rows: keys.flatMap(({ messageId, source }) => byKey.get(`${messageId}\0${source}`) ?? []), total };
+}
+
+type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
+
+interface Walk {
+  readonly exact: boolean;
+  /** Whether a page may end before it is full, to be gone on from. */
+  readonly stepwise: boolean;
+  readonly bounds: FindBounds;
+}
+
+/** The messages of a list are looked at one by one. */
+async function walkedRows(snapshot: Snapshot, question: Question, { exact, stepwise, bounds }: Walk): Promise<Found> {
+  const { range, rest, slice } = question;
+  if (!stepwise) {
+    const looked = await new CountedList(snapshot, question.list).count(exact ? range : rest);
+    const lookedMax = question.filter.q === undefined ? bounds.scannedRowsMax : bounds.scannedTextsMax;
+    if (looked > lookedMax) throw tooBroad(question, looked, lookedMax);
+    const [rows, total] = await Promise.all([select(snapshot, question), exact ? countRows(snapshot, question) : null]);
+    return { rows, total };
+  }
+  const stoppedAt = await stopOf(snapshot, question, bounds.walkedRowsMax);
+  if (stoppedAt === undefined) return { rows: await select(snapshot, question), total: null };
+  const step = overlap(rest, slice.reverse ? { lo: stoppedAt } : { hi: keyBehind(stoppedAt) });
+  return { rows: await select(snapshot, { ...question, rest: step }), total: null, stoppedAt };
+}
+
+/** The message at which a walk has seen enough for one page; none when it ends before. */
+async function stopOf({ tx }: Snapshot, { list, rest, slice }: Question, rowsMax: number): Promise<Key | undefined> {
+  const values = new Values();
+  const where = every([...inList(list, values), ...inRange(rest, values)]);
+  const [stop] = await tx.all<Key>(
+    `SELECT ${KEY_FIELDS} FROM messages WHERE ${where}
+     ORDER BY ${slice.reverse ? DESCENDING : KEY} LIMIT 1 OFFSET ${values.add(rowsMax - 1)}`,
+    values.list,
+  );
+  return stop;
+}
+
+function countRows({ tx }: Snapshot, question: Question): Promise<number> {
+  const values = new Values();
+  const where = every([...conditions(question, values), ...inRange(question.range, values)]);
+  return numberOf(tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list);
+}
+
+function tooBroad({ filter }: Question, rows: number, rowsMax: number): TooBroad {
+  const what = filter.q === undefined ? "These filters" : "This search";
+  const longer = filter.q === undefined ? "" : "Search for something longer, or ";
+  return new TooBroad(
+    `${what} would have to look at ${rows} messages one by one, more than ${rowsMax}. ${longer}narrow it by from, since or until`,
+  );
+}
+
+/** The message of an id; of several sources the first by bytes, unless one is named. */
+export async function findOne(
+  database: Database,
+  messageId: string,
+  source: string | undefined,
+): Promise<StoredMessage | undefined> {
+  if (![messageId, source ?? ""].every(isStorable)) return undefined;
+  const values = new Values();
+  const where = [`message_id = ${values.add(messageId)}`];
+  if (source !== undefined) where.push(`source = ${values.add(source)}`);
+  const sql = `SELECT ${MESSAGE} FROM messages WHERE ${every(where)} ORDER BY source LIMIT 1`;
+  const [row] = await database.all<StoredMessage>(sql, values.list);
+  return row;
+}

@@ -1,0 +1,52 @@
+import { TooBroad } from "../../../domain/errors.ts";
+import type { Database, Transaction, Value } from "../database.ts";
+import { tookTooLong } from "../failures.ts";
+import { type Watermark, watermarks } from "../streams.ts";
+
+/** What one read sees: the messages and the counts of one moment. */
+export interface Snapshot {
+  readonly tx: Transaction;
+  /** How far the counts go; what is behind them is the tail. */
+  readonly marks: readonly Watermark[];
+  /** Whether the index of the search is there. */
+  readonly searchIndex: boolean;
+}
+
+export interface SnapshotOptions {
+  readonly searchIndex: boolean;
+  readonly msMax: number;
+  /** Settings of the transaction: see {@link readSettings}. */
+  readonly settings: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs `work` in one snapshot. On a distributed engine, whose shards have no common one, the counts and their watermarks are read before
+ * the messages, which then hold at least what is counted: so nothing is counted twice or left out, whatever is folded meanwhile.
+ */
+export async function inSnapshot<T>(
+  database: Database,
+  { searchIndex, msMax, settings, signal }: SnapshotOptions,
+  work: (snapshot: Snapshot) => Promise<T>,
+): Promise<T> {
+  try {
+    return await database.transaction(async (tx) => work({ tx, marks: await watermarks(tx), searchIndex }), {
+      ...{ mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY", settings, msMax, signal },
+    });
+  } catch (error) {
+    if (tookTooLong(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);
+    throw error;
+  }
+}
+
+/** The one number a statement asks for; 0 for null. */
+export async function numberOf(tx: Transaction, sql: string, values: readonly Value[] = []): Promise<number> {
+  const [row] = await tx.all(sql, values);
+  return Number(Object.values(row ?? {})[0] ?? 0);
+}
+
+function tooSlow(ms: number): TooBroad {
+  return new TooBroad(
+    `This took longer than ${ms / 1_000} seconds. Narrow it by from, since, until or a longer search`,
+  );
+}

@@ -1,0 +1,56 @@
+import type { MessageStats } from "../../store.ts";
+import { DESCENDING, KEY } from "../key.ts";
+import { Values } from "../sql.ts";
+import { inTail } from "../streams.ts";
+import { numberOf, type Snapshot } from "./snapshot.ts";
+
+const TOP_SENDERS_MAX = 10;
+
+/** Totals, from the counts and the tail. */
+export async function stats(snapshot: Snapshot): Promise<MessageStats> {
+  const { tx } = snapshot;
+  const [folded, foldedSenders, ranked, firstTs, lastTs] = await Promise.all([
+    numberOf(tx, "SELECT messages FROM totals WHERE kind = 'all' AND name = ''"),
+    numberOf(tx, "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''"),
+    rank(snapshot),
+    tsAtEnd(snapshot, KEY),
+    tsAtEnd(snapshot, DESCENDING),
+  ]);
+  const { late, newcomers } = ranked[0] ?? { late: 0, newcomers: 0 };
+  const topSenders = ranked.map(({ from, count }) => ({ from, count }));
+  return { total: folded + late, senders: foldedSenders + newcomers, topSenders, firstTs, lastTs };
+}
+
+interface Ranked {
+  readonly from: string;
+  readonly count: number;
+  /** Messages of the tail, and those in it who wrote for the first time: the same in each row. */
+  readonly late: number;
+  readonly newcomers: number;
+}
+
+/** Whoever is among the busiest is so by the counts alone, or has written in the tail, which is looked through once. */
+function rank({ tx, marks }: Snapshot): Promise<readonly Ranked[]> {
+  const values = new Values();
+  return tx.all<Ranked>(
+    `WITH tail AS MATERIALIZED (
+       SELECT from_msisdn AS name, count(*) AS late FROM messages WHERE ${inTail(marks, values)} GROUP BY from_msisdn),
+     known AS MATERIALIZED (
+       SELECT tail.name, late, messages FROM tail LEFT JOIN totals ON totals.kind = 'from' AND totals.name = tail.name),
+     busiest AS (
+       SELECT name, messages FROM totals WHERE kind = 'from' ORDER BY kind, messages DESC, name LIMIT ${TOP_SENDERS_MAX})
+     SELECT name AS "from", count, (SELECT sum(late) FROM known)::bigint AS late,
+       (SELECT count(*) FROM known WHERE messages IS NULL) AS newcomers
+     FROM (
+       SELECT name, late + coalesce(messages, 0) AS count FROM known
+       UNION ALL SELECT name, messages FROM busiest WHERE name NOT IN (SELECT name FROM known)) AS everybody
+     ORDER BY count DESC, name LIMIT ${TOP_SENDERS_MAX}`,
+    values.list,
+  );
+}
+
+/** The timestamp at one end of the list of all. */
+async function tsAtEnd({ tx }: Snapshot, order: string): Promise<string | null> {
+  const [row] = await tx.all<{ ts: string }>(`SELECT ts FROM messages ORDER BY ${order} LIMIT 1`);
+  return row?.ts ?? null;
+}

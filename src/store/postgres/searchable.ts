@@ -1,0 +1,31 @@
+import { foldCase } from "../../domain/case-fold.ts";
+
+/** What texts are searched in: see {@link foldedUnlessAscii}. The index of the search is on this very expression. */
+export const SEARCHED = `coalesce(folded, upper(text COLLATE "C"))`;
+
+/** The text without regard to case, or null when the server makes the same of it by itself, which saves storing most texts twice. */
+export function foldedUnlessAscii(text: string | null): string | null {
+  if (text === null) return null;
+  const folded = foldCase(text);
+  return folded === upperAscii(text) ? null : folded;
+}
+
+/** What `upper()` does in the collation "C". */
+function upperAscii(text: string): string {
+  return text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
+}
+
+/** The pattern of LIKE that finds a literal part of texts, whatever is in it. */
+export function patternOf(q: string): string {
+  return `%${foldCase(q).replace(/[\\%_]/g, "\\$&")}%`;
+}
+
+/** Whether the index of the search can tell anything about a part: it knows letters and digits, three in a row. */
+export function isIndexable(q: string): boolean {
+  return /[\p{L}\p{N}]{3}/u.test(foldCase(q));
+}
+
+/** Whether a text can be in the database at all. There is no NUL there, and the protocol would refuse the question. */
+export function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}

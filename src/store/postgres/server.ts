@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ConfigError } from "../../domain/errors.ts";
+import type { Database, Transaction } from "./database.ts";
+
+/** The oldest version whose `ON CONFLICT`, multiranges of indexes and `client_connection_check_interval` are as needed here. */
+const VERSION_MIN = 14;
+const STARTING_UP = "57P03";
+const TOO_MANY_CONNECTIONS = "53300";
+/** How long a server that is just starting, or has no connection left, is waited for. */
+const START_MS_MAX = 10_000;
+const START_RETRY_MS = 250;
+
+/** What the server is and can, as far as it matters here. */
+export interface ServerFacts {
+  /** Things an operator should know, a sentence each. */
+  readonly warnings: readonly string[];
+  /** Whether the Citus extension is there. */
+  readonly citus: boolean;
+  /** What reads set for their transaction: see {@link readSettings}. */
+  readonly readSettings: readonly string[];
+}
+
+interface Settings {
+  readonly version: string;
+  readonly encoding: string;
+  readonly fsync: string | null;
+  readonly fullPageWrites: string | null;
+  readonly synchronousCommit: string | null;
+  readonly readOnly: string | null;
+  readonly checkInterval: string | null;
+  readonly citus: boolean;
+}
+
+/** Looks the server over before anything is stored there. Rejects with `ConfigError` when messages would not be safe, or it cannot be used. */
+export async function examine(database: Database, allowWeakDurability: boolean): Promise<ServerFacts> {
+  const settings = await firstAnswer(database);
+  refuseUnfit(settings);
+  const weak = [...weaknesses("", settings), ...(settings.citus ? await weakWorkers(database) : [])];
+  if (weak.length > 0 && !allowWeakDurability) {
+    const reason = "a message that was acknowledged could be lost. Set it, or ALLOW_WEAK_DURABILITY=1 to take the risk";
+    throw new ConfigError(weak.map((weakness) => `DATABASE_URL names a server ${weakness}: ${reason}`));
+  }
+  return {
+    warnings: weak.map((weakness) => `the server runs ${weakness}: acknowledged messages can be lost`),
+    citus: settings.citus,
+    readSettings: await readSettings(database, settings),
+  };
+}
+
+const SETTINGS = `
+  SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
+    current_setting('fsync', true) AS fsync, current_setting('full_page_writes', true) AS "fullPageWrites",
+    current_setting('synchronous_commit', true) AS "synchronousCommit",
+    current_setting('transaction_read_only', true) AS "readOnly",
+    current_setting('client_connection_check_interval', true) AS "checkInterval",
+    EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus') AS citus`;
+
+async function firstAnswer(database: Database): Promise<Settings> {
+  const deadlineMs = performance.now() + START_MS_MAX;
+  for (;;) {
+    try {
+      const [settings] = await database.all<Settings>(SETTINGS);
+      return settings as Settings;
+    } catch (error) {
+      const cause = (error instanceof Error ? error.cause : undefined) as NodeJS.ErrnoException | undefined;
+      const passing = [STARTING_UP, TOO_MANY_CONNECTIONS].includes(cause?.code ?? "");
+      if (!passing || performance.now() > deadlineMs) throw new ConfigError([whyUnreachable(cause ?? error)]);
+      await sleep(START_RETRY_MS);
+    }
+  }
+}
+
+function refuseUnfit({ version, encoding, readOnly }: Settings): void {
+  const major = Number.parseInt(version, 10);
+  if (major < VERSION_MIN) {
+    throw new ConfigError([`DATABASE_URL names a server of version ${version}; ${VERSION_MIN} or newer is needed`]);
+  }
+  if (encoding !== "UTF8") {
+    const how = "createdb --encoding UTF8 --template template0 NAME";
+    throw new ConfigError([`DATABASE_URL names a database in ${encoding}; it must be in UTF8: ${how}`]);
+  }
+  if (readOnly === "on") {
+    const reason = "it is a standby, or default_transaction_read_only is on";
+    throw new ConfigError([`DATABASE_URL names a server that only reads: ${reason}`]);
+  }
+}
+
+type Durability = Pick<Settings, "fsync" | "fullPageWrites" | "synchronousCommit">;
+
+/** Settings under which a commit may not survive a crash; what the server does not tell cannot be relied on either. */
+function weaknesses(where: string, { fsync, fullPageWrites, synchronousCommit }: Durability): readonly string[] {
+  const told = (value: string | null) => value ?? "unknown";
+  return [
+    ...(fsync === "on" ? [] : [`with fsync=${told(fsync)}${where}`]),
+    ...(fullPageWrites === "on" ? [] : [`with full_page_writes=${told(fullPageWrites)}${where}`]),
+    ...(["on", "remote_apply"].includes(synchronousCommit ?? "")
+      ? []
+      : [`with synchronous_commit=${told(synchronousCommit)}${where}`]),
+  ];
+}
+
+/** The messages of a Citus database lie on its workers. */
+async function weakWorkers(database: Database): Promise<readonly string[]> {
+  const rows = await database.all<{ where: string; result: string }>(
+    `SELECT ' on the worker ' || nodename || ':' || nodeport AS where, result FROM run_command_on_workers($cmd$
+       SELECT current_setting('fsync') || ' ' || current_setting('full_page_writes') || ' ' || current_setting('synchronous_commit')
+     $cmd$)`,
+  );
+  return rows.flatMap(({ where, result }) => {
+    const [fsync = null, fullPageWrites = null, synchronousCommit = null] = result.split(" ");
+    return weaknesses(where, { fsync, fullPageWrites, synchronousCommit });
+  });
+}
+
+/** A page that is planned anew each time gains nothing from compiled code. Whoever goes away is noticed, where the server can. */
+async function readSettings(database: Database, { checkInterval }: Settings): Promise<readonly string[]> {
+  const settings = ["SET LOCAL jit = off"];
+  if (checkInterval === null) return settings;
+  const noticing = "SET LOCAL client_connection_check_interval = '500ms'";
+  // Not every system that the server runs on can do it.
+  const can = await database
+    .transaction(async (tx: Transaction) => tx.run(noticing))
+    .then(
+      () => true,
+      () => false,
+    );
+  return can ? [...settings, noticing] : settings;
+}
+
+/** Why there was no answer, as the end of the sentence that begins with the name of the variable. Passwords are in none of these. */
+function whyUnreachable(error: unknown): string {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case "ECONNREFUSED":
+      return "DATABASE_URL names a server that does not answer: nothing listens there (connection refused)";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "DATABASE_URL names a host that is not known";
+    case "28P01":
+    case "28000":
+      return `DATABASE_URL has a user or password that the server refuses: ${message}`;
+    case "3D000":
+      return `DATABASE_URL names a database that is not there: ${message}. Make it with createdb`;
+    case "ENOENT":
+      return `DATABASE_URL names a file that is not there: ${message}`;
+    default:
+      return `DATABASE_URL names a server that cannot be used: ${message}${/^[0-9A-Z]{5}$/.test(code) ? ` (${code})` : ""}`;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Value } from "./database.ts";
+import { KEY, type List, type Range } from "./key.ts";
+
+/** The values of one statement, in the order in which its text names them. */
+export class Values {
+  readonly list: Value[] = [];
+
+  /** Takes a value in, and is how the text names it. */
+  add(value: Value): string {
+    return `$${this.list.push(value)}`;
+  }
+}
+
+/** Conditions that all have to hold. */
+export function every(conditions: readonly string[]): string {
+  return conditions.length === 0 ? "true" : conditions.join(" AND ");
+}
+
+/** That a row lies in a range. */
+export function inRange({ lo, hi }: Range, values: Values): readonly string[] {
+  const bound = ({ instant, messageId, source }: NonNullable<Range["lo"]>) =>
+    `(${values.add(instant)}, ${values.add(messageId)}, ${values.add(source)})`;
+  return [
+    ...(lo === undefined ? [] : [`(${KEY}) >= ${bound(lo)}`]),
+    ...(hi === undefined ? [] : [`(${KEY}) < ${bound(hi)}`]),
+  ];
+}
+
+/** That a message belongs to a list. */
+export function inList({ kind, name }: List, values: Values): readonly string[] {
+  return kind === "all" ? [] : [`${kind}_msisdn = ${values.add(name)}`];
+}
+
+/** That a row of `blocks` or `totals` is about a list. */
+export function aboutList({ kind, name }: List, values: Values): string {
+  return `kind = ${values.add(kind)} AND name = ${values.add(name)}`;
+}

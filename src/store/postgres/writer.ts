@@ -1,0 +1,177 @@
+import { StoreUnavailable } from "../../domain/errors.ts";
+import type { NewMessage } from "../../domain/message.ts";
+import { instantOf } from "../../domain/timestamp.ts";
+import type { InsertOutcome } from "../store.ts";
+import { compareText } from "../text-order.ts";
+import { CALL_MS_MAX, type Database, type Value } from "./database.ts";
+import { asksAgain } from "./failures.ts";
+import { foldedUnlessAscii } from "./searchable.ts";
+
+/** Two replicas that met the same messages in an unlucky order; with sorted keys once is rare already. */
+const TRIES_MAX = 4;
+const RETRY_MS_FIRST = 10;
+/** A stream is not written to any longer than this, so that one opened a day ago is known to have ended. */
+const STREAM_MS_MAX = 12 * 60 * 60 * 1_000;
+const STREAM_NUMBER_MAX = 2 ** 48;
+
+const COLUMNS = ["source", "message_id", "from_msisdn", "to_msisdn", "ts", "instant", "text", "folded", "created_at"];
+// The stream has to be known: what is in one that is not counts as folded.
+const INSERT = `
+  INSERT INTO messages (${COLUMNS.join(", ")}, stream, seq)
+  SELECT ${COLUMNS.join(", ")}, $11, seq
+  FROM unnest(${COLUMNS.map((_, at) => `$${at + 1}::text[]`).join(", ")}, $10::bigint[]) AS given (${COLUMNS.join(", ")}, seq)
+  WHERE EXISTS (SELECT 1 FROM streams WHERE stream = $11)
+  ON CONFLICT DO NOTHING
+  RETURNING message_id AS "messageId", source`;
+const STORED = `
+  SELECT message_id AS "messageId", source, from_msisdn AS "from", to_msisdn AS "to", ts, text
+  FROM messages WHERE message_id = ANY($1::text[])`;
+
+export interface WriterOptions {
+  /** 0 to 1, for the number of a stream and for the pause before a new try. */
+  readonly random: () => number;
+}
+
+/** The line of one process to the messages: one batch after the other, each in the stream that is this process's own. */
+export class Writer {
+  readonly #database: Database;
+  readonly #random: () => number;
+  #last: Promise<unknown> = Promise.resolve();
+  #stream: { readonly number: number; readonly openedMs: number } | undefined;
+  #seq = 0;
+
+  constructor(database: Database, { random }: WriterOptions) {
+    this.#database = database;
+    this.#random = random;
+  }
+
+  /** See {@link Store.insertMessages}. Calls are served in turn: the order of a stream is what tells what is folded. */
+  insert(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
+    const inserted = this.#last.then(() => this.#insert(rows));
+    this.#last = inserted.catch(() => undefined);
+    return inserted;
+  }
+
+  /** Resolves when everything asked for is answered and the stream is closed. */
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#closeStream();
+  }
+
+  async #insert(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
+    const deadlineMs = performance.now() + CALL_MS_MAX;
+    const first = new Map<string, NewMessage>();
+    for (const row of rows) if (!first.has(keyOf(row))) first.set(keyOf(row), row);
+    const created = await this.#store([...first.values()].sort(byKey), deadlineMs);
+    const late = [...first].filter(([key]) => !created.has(key)).map(([, row]) => row);
+    const stored = await this.#stored(late, deadlineMs);
+    return rows.map((row) => {
+      const key = keyOf(row);
+      if (created.has(key) && first.get(key) === row) return "created";
+      const kept = created.has(key) ? (first.get(key) as NewMessage) : stored.get(key);
+      // Nothing was stored and nothing is there: the stream was closed under us, or somebody deletes.
+      if (kept === undefined) throw this.#lost();
+      return isSame(kept, row) ? "duplicate" : "conflict";
+    });
+  }
+
+  async #store(rows: readonly NewMessage[], deadlineMs: number): Promise<ReadonlySet<string>> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const stream = await this.#openStream(deadlineMs);
+        const values = this.#valuesOf(rows, stream);
+        const created = await this.#database.all<StoredKey>(INSERT, values, { msMax: left(deadlineMs) });
+        return new Set(created.map(keyOf));
+      } catch (error) {
+        // Whether it was stored is not known, and may not be for a while: what comes next may not come before it.
+        this.#stream = undefined;
+        if (tries === TRIES_MAX || !asksAgain(error instanceof Error ? error.cause : error)) throw error;
+        const pauseMs = RETRY_MS_FIRST * 2 ** tries * (0.5 + this.#random());
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+
+  #valuesOf(rows: readonly NewMessage[], stream: number): readonly Value[] {
+    const seqs = rows.map(() => ++this.#seq);
+    return [
+      rows.map(({ source }) => source),
+      rows.map(({ messageId }) => messageId),
+      rows.map(({ from }) => from),
+      rows.map(({ to }) => to),
+      rows.map(({ ts }) => ts),
+      rows.map(({ ts }) => instantOf(ts)),
+      rows.map(({ text }) => text),
+      rows.map(({ text }) => foldedUnlessAscii(text)),
+      rows.map(({ createdAt }) => createdAt),
+      seqs,
+      stream,
+    ];
+  }
+
+  async #stored(rows: readonly NewMessage[], deadlineMs: number): Promise<ReadonlyMap<string, StoredContent>> {
+    if (rows.length === 0) return new Map();
+    const ids = rows.map(({ messageId }) => messageId);
+    const stored = await this.#database.all<StoredContent>(STORED, [ids], { msMax: left(deadlineMs) });
+    return new Map(stored.map((row) => [keyOf(row), row]));
+  }
+
+  async #openStream(deadlineMs: number): Promise<number> {
+    if (this.#stream !== undefined && performance.now() - this.#stream.openedMs > STREAM_MS_MAX) {
+      await this.#closeStream();
+    }
+    if (this.#stream === undefined) {
+      const number = 1 + Math.floor(this.#random() * STREAM_NUMBER_MAX);
+      const openedMs = performance.now();
+      await this.#database.all("INSERT INTO streams VALUES ($1, 0, now(), false)", [number], {
+        msMax: left(deadlineMs),
+      });
+      this.#stream = { number, openedMs };
+      this.#seq = 0;
+    }
+    return this.#stream.number;
+  }
+
+  /** Says that nothing more will come, so that it is forgotten once it is folded. Should that fail, a day does it. */
+  async #closeStream(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    if (stream === undefined) return;
+    await this.#database
+      .all("UPDATE streams SET closed = true WHERE stream = $1", [stream.number])
+      .catch(() => undefined);
+  }
+
+  #lost(): StoreUnavailable {
+    this.#stream = undefined;
+    return new StoreUnavailable("PostgreSQL: a message is neither new nor stored");
+  }
+}
+
+interface StoredKey {
+  readonly messageId: string;
+  readonly source: string;
+}
+interface StoredContent extends StoredKey {
+  readonly from: string;
+  readonly to: string;
+  readonly ts: string;
+  readonly text: string | null;
+}
+
+function keyOf({ messageId, source }: StoredKey): string {
+  return `${messageId}\0${source}`;
+}
+
+function byKey(a: StoredKey, b: StoredKey): number {
+  return compareText(a.messageId, b.messageId) || compareText(a.source, b.source);
+}
+
+function isSame(a: StoredContent, b: StoredContent): boolean {
+  return a.from === b.from && a.to === b.to && a.ts === b.ts && a.text === b.text;
+}
+
+/** Milliseconds until then. */
+function left(deadlineMs: number): number {
+  return Math.max(1, deadlineMs - performance.now());
+}
