@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Config } from "./config.ts";
-import { type Clock, systemClock } from "./domain/clock.ts";
-import type { StoreBroken } from "./domain/errors.ts";
+import { type Clock, systemClock, within } from "./domain/clock.ts";
+import { type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
 import { Server } from "./http/server.ts";
 import { GroupCommit } from "./ingest/group-commit.ts";
 import { createLog, type Log, type LogDestination, type LogLevel } from "./observe/log.ts";
@@ -51,12 +51,14 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     progress: (progress) => log.info({ msg: "upgrading the database", progress }),
   });
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
-  for (const warning of store.warnings) log.warn({ msg: "the database needs attention", warning });
+  // Of several, one tells what is the same for all.
+  const tells = part === undefined || part.worker === 1;
+  for (const warning of tells ? store.warnings : []) log.warn({ msg: "the database needs attention", warning });
   const committer = new GroupCommit({ store, clock, metrics });
   metrics.observe({
     queueRows: () => committer.queueRows(),
     queueBytes: () => committer.queueBytes(),
-    databaseBytes: () => store.sizeBytes(),
+    databaseBytes: () => sizeOf(store, clock),
     backlogRows: () => store.backlogRows(),
     queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
@@ -64,7 +66,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });
   const secrets = config.webhookSecret === undefined ? [] : [config.webhookSecret];
-  if (secrets.length === 0)
+  if (secrets.length === 0 && tells)
     log.warn({ msg: "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503" });
   const provider = new NativeProvider(new SigningSecrets(secrets));
   const { host, port, bodyBytesMax } = config;
@@ -102,6 +104,15 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
       return closed;
     },
   };
+}
+
+/** A database that hangs shall not hold up the other figures, which are wanted most then. */
+const SIZE_MS_MAX = 500;
+
+async function sizeOf(store: Store, clock: Clock): Promise<number> {
+  const bytes = await within(clock, SIZE_MS_MAX, store.sizeBytes());
+  if (bytes === undefined) throw new StoreUnavailable("the size of the database took too long");
+  return bytes;
 }
 
 /** More than so many messages without an index make reads slow: after an upgrade, or when the index was lost. */
