@@ -9,10 +9,18 @@ export interface LoadBalancer extends AsyncDisposable {
   readonly url: string;
   /** Resolves when it sends requests to so many of them. */
   sees(replicas: number): Promise<void>;
+  /** What went wrong, and which replicas came and went. */
+  log(): string;
 }
 
-/** `ports` are those of the replicas. A request is tried again only when no connection could be made for it. */
-export async function balance(ports: readonly number[]): Promise<LoadBalancer> {
+/**
+ * `ports` are those of the replicas. With `again`, a request that got no answer at all is sent to another, which is safe with webhooks;
+ * else one that goes out on an idle connection just when its replica closes that fails.
+ */
+export async function balance(
+  ports: readonly number[],
+  { again = false }: { readonly again?: boolean } = {},
+): Promise<LoadBalancer> {
   const folder = new ServerFolder("haproxy");
   const [port, statusPort] = [await freePort(), await freePort()];
   const servers = ports.map((replica, n) => `  server replica${n} 127.0.0.1:${replica} check`);
@@ -20,13 +28,19 @@ export async function balance(ports: readonly number[]): Promise<LoadBalancer> {
     "haproxy.cfg",
     `global
   maxconn 500
+  log stdout format raw local0
 defaults
   mode http
+  log global
+  option httplog
+  option dontlog-normal
   timeout connect 2s
+  timeout check 2s
   timeout client 30s
   timeout server 30s
   retries 3
   option redispatch 1
+  retry-on conn-failure${again ? " empty-response" : ""}
 frontend status
   bind 127.0.0.1:${statusPort}
   stats enable
@@ -59,6 +73,7 @@ ${servers.join("\n")}
         await setTimeout(20);
       }
     },
+    log: () => folder.log(),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }

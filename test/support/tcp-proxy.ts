@@ -9,6 +9,8 @@ export type Mode = "pass" | "delay" | "drip" | "blackHole" | "reset" | "halfClos
 
 const DELAY_MS = 200;
 const DRIP_MS = 1_000;
+/** Type and length of a message of PostgreSQL's protocol. */
+const MESSAGE_HEADER_BYTES = 5;
 
 /** One connection through the proxy. `lost`: bytes of it are gone, so nothing more can be carried. */
 interface Pair {
@@ -26,6 +28,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #pairs = new Set<Pair>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #mode: Mode = "pass";
+  #cutBefore: string | undefined;
 
   static async to(url: string): Promise<TcpProxy> {
     const { hostname, port } = new URL(url);
@@ -36,7 +39,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   constructor(host: string, port: number) {
-    const options = { allowHalfOpen: true };
+    const options = { allowHalfOpen: true, noDelay: true };
     this.#listener = createServer(options, (client) => this.#take(client, connect({ host, port, ...options })));
   }
 
@@ -58,6 +61,11 @@ export class TcpProxy implements AsyncDisposable {
       pair.lost ||= lossy || mode === "blackHole";
       this.#apply(pair);
     }
+  }
+
+  /** The next connection on which the service says this to the server is lost just before the statement that begins with it. */
+  cutBefore(statement: string): void {
+    this.#cutBefore = statement;
   }
 
   #take(client: Socket, server: Socket): void {
@@ -88,7 +96,12 @@ export class TcpProxy implements AsyncDisposable {
     };
     from.on("data", (bytes: Buffer) => {
       if (pair.lost) return;
-      if (this.#mode === "delay") this.#later(() => write(bytes), DELAY_MS);
+      const cut = from === pair.client && this.#cutBefore !== undefined ? bytes.indexOf(this.#cutBefore) : -1;
+      if (cut >= 0) {
+        write(bytes.subarray(0, cut - MESSAGE_HEADER_BYTES));
+        pair.lost = true;
+        this.#cutBefore = undefined;
+      } else if (this.#mode === "delay") this.#later(() => write(bytes), DELAY_MS);
       else if (this.#mode === "drip") drip(bytes);
       else write(bytes);
     });

@@ -1,0 +1,116 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Client } from "pg";
+import { Ledger } from "../support/ledger.ts";
+import { Load } from "../support/load.ts";
+import { freshDatabase } from "../support/postgres.ts";
+import { ownServer, unlessOwnServer } from "../support/postgres-server.ts";
+import { serve } from "../support/process.ts";
+import { HEAL_MS_MAX, provesClean, REQUEST_MS_MAX } from "../support/recovery.ts";
+import { body, getJson, post } from "../support/service.ts";
+import { sql } from "../support/sql.ts";
+
+const folder = () => mkdtempSync(join(tmpdir(), "lyftr-postgres-refusals-"));
+
+test("a server with no connection left: webhooks are 503, the process is alive, and it heals when there are some", {
+  skip: unlessOwnServer(),
+}, async (t) => {
+  await using server = await ownServer({ settings: { max_connections: "20", superuser_reserved_connections: "3" } });
+  await sql(server.url, "CREATE ROLE lyftr LOGIN");
+  await using database = await freshDatabase({ kind: "postgres", on: server.url });
+  await sql(database.url, "ALTER SCHEMA public OWNER TO lyftr; GRANT ALL ON DATABASE postgres TO lyftr");
+  await sql(database.url, `ALTER DATABASE ${new URL(database.url).pathname.slice(1)} OWNER TO lyftr`);
+  const asLyftr = new URL(database.url);
+  asLyftr.username = "lyftr";
+  await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: asLyftr.href } });
+  const ledger = new Ledger();
+  const load = new Load(ledger, lyftr.url);
+  await load.accepts(50);
+
+  const greedy = await takeAllConnections(asLyftr.href, server.url);
+  await load.fails(100);
+  equal((await fetch(`${lyftr.url}/health/live`)).status, 200);
+  const refused = await post(lyftr.url, body({ message_id: "refused" }));
+  deepEqual([refused.status, await refused.json()], [503, { detail: "database unavailable" }]);
+  match(refused.headers.get("retry-after") ?? "", /^\d+$/);
+  const ready = await fetch(`${lyftr.url}/health/ready`);
+  deepEqual([ready.status, await ready.json()], [503, { detail: "database not ready" }]);
+  equal((await fetch(`${lyftr.url}/messages`)).status, 503);
+
+  await Promise.all(greedy.map((client) => client.end()));
+  await load.accepts(1, HEAL_MS_MAX);
+  await load.accepts(50);
+  await load.stop();
+  t.diagnostic(JSON.stringify(await provesClean(ledger, lyftr.url, database.url)));
+});
+
+/** Connects until the server takes no more, and takes those of the service from it too. */
+async function takeAllConnections(url: string, superuserUrl: string): Promise<readonly Client[]> {
+  const taken: Client[] = [];
+  const deadline = performance.now() + REQUEST_MS_MAX;
+  const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lyftr'`;
+  for (let left = true; left; ) {
+    if (performance.now() > deadline) throw new Error("the service always had a connection");
+    const client = new Client({ connectionString: url, application_name: "greedy" });
+    client.on("error", () => undefined);
+    try {
+      await client.connect();
+      taken.push(client);
+    } catch {
+      left = (await sql(superuserUrl, others)).length > 0;
+    }
+  }
+  return taken;
+}
+
+for (const [what, begin, end] of [
+  [
+    "server",
+    () => "ALTER SYSTEM SET default_transaction_read_only = on",
+    () => "ALTER SYSTEM RESET default_transaction_read_only",
+  ],
+  [
+    "database",
+    (name: string) => `ALTER DATABASE ${name} SET default_transaction_read_only = on`,
+    (name: string) => `ALTER DATABASE ${name} RESET default_transaction_read_only`,
+  ],
+] as const) {
+  test(`a ${what} that turns read-only: webhooks are 503, reads go on, and it heals by itself`, {
+    skip: unlessOwnServer(),
+  }, async (t) => {
+    await using server = await ownServer();
+    await using database = await freshDatabase({ kind: "postgres", on: server.url });
+    const name = new URL(database.url).pathname.slice(1);
+    await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: database.url } });
+    const ledger = new Ledger();
+    const load = new Load(ledger, lyftr.url);
+    await load.accepts(50);
+    const change = async (statement: string) => {
+      for (const text of [statement, "SELECT pg_reload_conf()"])
+        await sql(`${server.url}?options=-c%20default_transaction_read_only%3Doff`, text);
+      // A setting of a database is that of its next connections.
+      const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}' AND pid <> pg_backend_pid()`;
+      if (what === "database") await sql(server.url, others);
+    };
+
+    await change(begin(name));
+    await load.fails(100);
+    await load.stop();
+    const refused = await post(lyftr.url, body({ message_id: "refused" }));
+    deepEqual([refused.status, await refused.json()], [503, { detail: "database unavailable" }]);
+    const { total } = await getJson(`${lyftr.url}/messages?limit=1`);
+    equal(total, load.accepted);
+    equal((await getJson(`${lyftr.url}/stats`)).total_messages, total);
+    equal((await fetch(`${lyftr.url}/health/live`)).status, 200);
+
+    await change(end(name));
+    await using again = new Load(ledger, lyftr.url);
+    await again.accepts(1, HEAL_MS_MAX);
+    await again.accepts(50);
+    await again.stop();
+    t.diagnostic(JSON.stringify(await provesClean(ledger, lyftr.url, database.url)));
+  });
+}
