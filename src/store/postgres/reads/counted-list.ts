@@ -10,9 +10,6 @@ export interface Slice {
   readonly limit: number;
 }
 
-/** So many index entries are walked past in about a millisecond; fewer are not worth a look at the blocks. */
-const WALKED_ROWS_MAX = 1_000;
-
 /** A list whose messages are counted in blocks: whole blocks are counted without a look at what is in them. */
 export class CountedList {
   readonly #snapshot: Snapshot;
@@ -41,15 +38,15 @@ export class CountedList {
     return (await Promise.all(parts)).reduce((sum, part) => sum + part, 0);
   }
 
-  /** Where a slice begins, so that no more than about a block has to be walked past. */
-  async jump(range: Range, slice: Slice): Promise<{ readonly range: Range; readonly slice: Slice }> {
+  /** Where a slice begins, so that no more than about a block has to be walked past; an offset of `walkedMax` is not worth a look at the blocks. */
+  async jump(range: Range, slice: Slice, walkedMax: number): Promise<{ readonly range: Range; readonly slice: Slice }> {
     const { reverse, offset, limit } = slice;
-    if (offset <= WALKED_ROWS_MAX) return { range, slice };
+    if (offset <= walkedMax) return { range, slice };
     if (reverse) {
       const total = await this.count(range);
       const taken = Math.max(0, Math.min(limit, total - offset));
       const forward = { reverse: false, offset: Math.max(0, total - offset - taken), limit: taken };
-      return this.jump(range, forward);
+      return this.jump(range, forward, walkedMax);
     }
     const before = range.lo === undefined ? 0 : await this.count({ hi: range.lo });
     const block = await this.#blockAt(before + offset);

@@ -34,6 +34,8 @@ export interface FindBounds {
   readonly walkedRowsMax: number;
   /** So many matches are sorted rather than walked to. */
   readonly sortedMatchesMax: number;
+  /** So many index entries are walked past in about a millisecond: a smaller offset is not worth a look at the blocks. */
+  readonly offsetWalkedMax: number;
 }
 
 export const FIND_BOUNDS: FindBounds = {
@@ -41,6 +43,7 @@ export const FIND_BOUNDS: FindBounds = {
   scannedRowsMax: 4_000_000,
   walkedRowsMax: 500_000,
   sortedMatchesMax: 20_000,
+  offsetWalkedMax: 1_000,
 };
 
 /** What the server is told when the index of the search is to be used: it takes rare words for frequent ones, and walks. */
@@ -99,7 +102,7 @@ async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBound
   const { from = "", to = "", source = "", q = "" } = filter;
   if (![from, to, source, q].every(isStorable)) return { rows: [], total: exact ? 0 : null };
   const question = questionOf(query);
-  if (!question.narrowed) return plainRows(snapshot, question, exact);
+  if (!question.narrowed) return plainRows(snapshot, question, exact, bounds);
   if (q !== "" && snapshot.searchIndex && isIndexable(q)) {
     const few = exact || (await hasFewMatches(snapshot, question, bounds));
     if (few) return searchedRows(snapshot, question, exact);
@@ -151,10 +154,15 @@ function conditions({ list, filter, narrowed }: Question, values: Values): reado
 }
 
 /** A list, or a part of it, as its blocks count it. */
-async function plainRows(snapshot: Snapshot, question: Question, exact: boolean): Promise<Found> {
+async function plainRows(
+  snapshot: Snapshot,
+  question: Question,
+  exact: boolean,
+  { offsetWalkedMax }: FindBounds,
+): Promise<Found> {
   const list = new CountedList(snapshot, question.list);
   const total = exact ? list.count(question.range) : null;
-  const jumped = await list.jump(question.rest, question.slice);
+  const jumped = await list.jump(question.rest, question.slice, offsetWalkedMax);
   const rows = select(snapshot, { ...question, rest: jumped.range, slice: jumped.slice });
   const [read, counted] = await Promise.all([rows, total]);
   // A place far from the beginning of a reversed list was reached from its end.
