@@ -112,9 +112,12 @@ async function weakWorkers(database: Database): Promise<readonly string[]> {
   });
 }
 
-/** A page that is planned anew each time gains nothing from compiled code. Whoever goes away is noticed, where the server can. */
+/**
+ * Reads are planned anew each time and short as a rule: compiling them, or starting processes for a part of a list whose length the planner
+ * guesses wrongly, costs more than they do. Whoever goes away is noticed, where the server can.
+ */
 async function readSettings(database: Database, { checkInterval }: Settings): Promise<readonly string[]> {
-  const settings = ["SET LOCAL jit = off"];
+  const settings = ["SET LOCAL jit = off", "SET LOCAL max_parallel_workers_per_gather = 0"];
   if (checkInterval === null) return settings;
   const noticing = "SET LOCAL client_connection_check_interval = '500ms'";
   // Not every system that the server runs on can do it.
