@@ -184,20 +184,30 @@ test("under load from all workers each line of standard output is one JSON objec
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   const paths = Array.from({ length: 4_000 }, (_, n) => `/nowhere/${String(n).padStart(200, "x")}`);
-  let next = 0;
+  const connections = 64;
+  let [next, answered] = [0, 0];
   const client = async () => {
-    for (let path = paths[next++]; path !== undefined; path = paths[next++]) await fetch(lyftr.url + path);
+    for (let path = paths[next++]; path !== undefined; path = paths[next++]) {
+      await fetch(lyftr.url + path);
+      answered++;
+    }
   };
-  // The reader sleeps meanwhile, so that pipes fill up and writes are cut wherever it happens.
+  // Most are written while nobody reads, neither the supervisor nor this test, so that pipes fill up and writes are cut wherever
+  // it happens. The supervisor has to hand out the connections before.
+  await Promise.all(Array.from({ length: connections }, () => fetch(`${lyftr.url}/health/live`)));
+  lyftr.child.kill("SIGSTOP");
   lyftr.child.stdout?.pause();
-  await Promise.all(Array.from({ length: 64 }, client));
+  const all = Promise.all(Array.from({ length: connections }, client));
+  await until("most are answered", () => answered > 3_000);
+  lyftr.child.kill("SIGCONT");
   lyftr.child.stdout?.resume();
+  await all;
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);
   ok(lyftr.stdout().endsWith("\n"));
   const lines = logLines(lyftr.stdout());
   for (const line of lines) equal(typeof line.ts, "string");
-  deepEqual(new Set(lines.filter(({ path }) => path).map(({ path }) => path)), new Set(paths));
+  deepEqual(new Set(lines.filter(({ status }) => status === 404).map(({ path }) => path)), new Set(paths));
   ok(lines.some(({ worker }) => worker === 1) && lines.some(({ worker }) => worker === 2));
 });
 
