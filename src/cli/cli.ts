@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   demo: async () => (await import("./demo.ts")).demoCommand,
   send: async () => (await import("./send.ts")).sendCommand,
   import: async () => (await import("./import.ts")).importCommand,
+  copy: async () => (await import("./copy.ts")).copyCommand,
   backup: async () => (await import("./backup.ts")).backupCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   migrate: async () => (await import("./migrate.ts")).migrateCommand,

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import type { NewMessage } from "../domain/message.ts";
-import { openStore } from "../store/open.ts";
+import { type OpenOptions, openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fingerprint, ImportProgress, type ImportState, NOTHING_IMPORTED } from "./importing/import-progress.ts";
@@ -12,7 +12,7 @@ import { LineNotes } from "./importing/line-notes.ts";
 import { readNdjson } from "./importing/ndjson.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
-import { databaseUrlOf } from "./settings.ts";
+import { databaseUrlOf, storeOptionsOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
 
 const HELP = `
@@ -44,7 +44,7 @@ export function importCommand(env: Environment, exit: (code: number) => void): C
       const input = await openInput(path);
       try {
         const progress = new ImportProgress(path, await fingerprint(input, databaseUrl));
-        exit(await importFile({ input, progress, databaseUrl }));
+        exit(await importFile({ input, progress, databaseUrl, storeOptions: storeOptionsOf(env) }));
       } finally {
         await input.close();
       }
@@ -55,11 +55,12 @@ interface Import {
   readonly input: InputFile;
   readonly progress: ImportProgress;
   readonly databaseUrl: string;
+  readonly storeOptions: OpenOptions;
 }
 
-async function importFile({ input, progress, databaseUrl }: Import): Promise<number> {
+async function importFile({ input, progress, databaseUrl, storeOptions }: Import): Promise<number> {
   const signal = interruption();
-  const store = await openStore(databaseUrl);
+  const store = await openStore(databaseUrl, storeOptions);
   const state = await placeToStart(store, progress);
   const bar = startProgressBar({ label: "importing", total: input.bytes, unit: "bytes" });
   const notes = new LineNotes((line) => bar.note(line));

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Environment, readConfig } from "../config.ts";
 import { localUrl } from "../http/local-url.ts";
+import type { OpenOptions } from "../store/open.ts";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 
@@ -17,6 +18,16 @@ export function urlOf(env: Environment): string {
 
 export function databaseUrlOf(env: Environment): string {
   return readConfig(only(env, "DATABASE_URL")).databaseUrl;
+}
+
+/** How the environment wants a PostgreSQL database to be used. */
+export function storeOptionsOf(env: Environment): OpenOptions {
+  const { databaseConnections, migrate, allowWeakDurability } = readConfig({
+    ...only(env, "DATABASE_CONNECTIONS"),
+    ...only(env, "MIGRATE"),
+    ...only(env, "ALLOW_WEAK_DURABILITY"),
+  });
+  return { connectionsMax: databaseConnections, migrate, allowWeakDurability };
 }
 
 /** The secret of the environment, or undefined when there is none. */

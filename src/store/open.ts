@@ -1,4 +1,5 @@
 import { StoreRefused } from "../domain/errors.ts";
+import type { CopyEnd } from "./copying.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 import type { Store } from "./store.ts";
 
@@ -41,4 +42,12 @@ export async function openStore(databaseUrl: string, options: OpenOptions = {}):
   const path = sqlitePath(databaseUrl);
   if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
   return SqliteStore.open(path, { migrate, ...(progress === undefined ? {} : { progress }) });
+}
+
+/** Opens the database of Lyftr's that a URL names as one end of a copy. Rejects as {@link openStore} does, and makes or upgrades nothing. */
+export async function openCopyEnd(databaseUrl: string): Promise<CopyEnd> {
+  if (isPostgres(databaseUrl)) return (await import("./postgres/copy-end.ts")).PostgresCopyEnd.open(databaseUrl);
+  const path = sqlitePath(databaseUrl);
+  if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
+  return (await import("./sqlite/copy-end.ts")).SqliteCopyEnd.open(path);
 }

@@ -17,12 +17,11 @@ import {
   overlap,
   type Range,
 } from "../key.ts";
+import { MESSAGE } from "../messages.ts";
 import { isIndexable, isStorable, patternOf, SEARCHED } from "../searchable.ts";
 import { every, inList, inRange, Values } from "../sql.ts";
 import { CountedList, type Slice } from "./counted-list.ts";
 import { numberOf, type Snapshot } from "./snapshot.ts";
-
-const MESSAGE = `source, message_id AS "messageId", from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS "createdAt"`;
 
 /** When which way is taken, in messages. */
 export interface FindBounds {

@@ -1,0 +1,127 @@
+import { Command } from "commander";
+import { type Environment, readConfig } from "../config.ts";
+import { BEGINNING, type CopyEnd } from "../store/copying.ts";
+import { openCopyEnd, openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
+import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { Copier, type CopyTally, type CopyVerdict, verifyCopy } from "./copying/copier.ts";
+import { interruption } from "./interrupt.ts";
+import { startProgressBar } from "./progress-bar.ts";
+import { storeOptionsOf } from "./settings.ts";
+import { complain, say } from "./terminal.ts";
+
+const HELP = `
+Both may be in use: the service at the source goes on receiving, and what arrives while it is copied is copied too. An interrupted copy
+goes on where it stopped when it is started again; the target keeps the place. At the end everything is read again on both sides and compared,
+by number and checksum.
+
+To move a service: copy, stop the service, copy again (that takes what came in meanwhile), start it with the new DATABASE_URL.
+
+Examples:
+  $ lyftr copy --from sqlite:////data/app.db --to postgres://lyftr@db/lyftr
+  $ lyftr copy --from postgres://lyftr@db/lyftr --to sqlite:///./app.db --no-verify
+`;
+
+interface CopyFlags {
+  readonly from: string;
+  readonly to: string;
+  readonly verify: boolean;
+}
+
+/** `lyftr copy`: all messages of one database into another. */
+export function copyCommand(env: Environment, exit: (code: number) => void): Command {
+  return new Command("copy")
+    .description("Copy all messages from one database to another, of the same kind or not.")
+    .requiredOption("--from <url>", "the database that is read")
+    .requiredOption("--to <url>", "the database that they are put into; it is made or upgraded")
+    .option("--no-verify", "do not compare both at the end")
+    .addHelpText("after", HELP)
+    .action(async (flags: CopyFlags) => exit(await copy(env, flags)));
+}
+
+async function copy(env: Environment, { from, to, verify }: CopyFlags): Promise<number> {
+  const [fromUrl, toUrl] = [urlOf("--from", from), urlOf("--to", to)];
+  const signal = interruption();
+  const source = await named("--from", openCopyEnd(fromUrl));
+  const opened: { close(): Promise<void> }[] = [source];
+  try {
+    const store = await named("--to", openStore(toUrl, storeOptionsOf(env)));
+    opened.unshift(store);
+    const target = await named("--to", openCopyEnd(toUrl));
+    opened.unshift(target);
+    if (source.id === target.id) throw new CliError("--from and --to are the same database.", EXIT_USAGE);
+    return await run({ source, target, store, signal, verify });
+  } finally {
+    for (const end of opened) await end.close();
+  }
+}
+
+interface Run {
+  readonly source: CopyEnd;
+  readonly target: CopyEnd;
+  readonly store: Store;
+  readonly signal: AbortSignal;
+  readonly verify: boolean;
+}
+
+async function run({ source, target, store, signal, verify }: Run): Promise<number> {
+  const saved = await target.savedPlace(source.id);
+  if (saved !== undefined) complain("Going on where the last copy from this database stopped.\n");
+  const bar = startProgressBar({ label: "copying", total: await source.count(), unit: "messages" });
+  const copier = new Copier({
+    ...{ source, target, store, signal },
+    progress: (messages) => bar.update(messages),
+    refused: ({ messageId }, reason) => bar.note(`not copied: ${JSON.stringify(messageId.slice(0, 128))}: ${reason}`),
+  });
+  const place = await copier.copy(saved ?? BEGINNING).finally(() => bar.stop());
+  say(inWords(copier.tally));
+  if (signal.aborted) return interrupted();
+  const failed = copier.tally.refused > 0 || copier.tally.conflicts > 0;
+  if (!verify) return failed ? EXIT_FAILED : 0;
+  const verifying = startProgressBar({ label: "verifying", total: await source.count(), unit: "messages" });
+  const progress = (messages: number) => verifying.update(messages);
+  const verdict = await verifyCopy({ source, target, signal, progress }, place).finally(() => verifying.stop());
+  if (signal.aborted) return interrupted();
+  say(verdictInWords(verdict));
+  if (`${verdict.source}` === `${verdict.target}`) return failed ? EXIT_FAILED : 0;
+  // Whatever is missing lies before the place: the next run begins anew, and finds it.
+  await target.savePlace(source.id, BEGINNING);
+  complain("They differ. Run the same command again: it goes through all messages.\n");
+  return EXIT_FAILED;
+}
+
+function interrupted(): number {
+  complain("Interrupted. Run the same command again to go on from here.\n");
+  return EXIT_FAILED;
+}
+
+function inWords({ copied, duplicates, conflicts, refused }: CopyTally): string {
+  const kept = conflicts === 0 ? "" : " (same id, other content: what was there is kept)";
+  const cannot = refused === 0 ? "" : " (the target cannot hold them)";
+  return `copied     ${copied}\nduplicates ${duplicates}\nconflicts  ${conflicts}${kept}\nrefused    ${refused}${cannot}\n`;
+}
+
+function verdictInWords({ source, target }: CopyVerdict): string {
+  return `source     ${source.messages} messages, checksum ${source}\ntarget     ${target.messages} of them, checksum ${target}\n`;
+}
+
+/** Reads a URL as DATABASE_URL is read, and says which of the two is wrong. */
+function urlOf(flag: string, url: string): string {
+  try {
+    return readConfig({ DATABASE_URL: url }).databaseUrl;
+  } catch (error) {
+    throw new CliError(`${flag}: ${saying(error)}`, EXIT_USAGE);
+  }
+}
+
+async function named<T>(flag: string, opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    throw new CliError(`${flag}: ${saying(error)}`, EXIT_USAGE);
+  }
+}
+
+function saying(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll("DATABASE_URL ", "it ");
+}

@@ -1,0 +1,26 @@
+import { createHash } from "node:crypto";
+import type { StoredMessage } from "../../store/store.ts";
+
+const BITS = 64;
+
+/** A sum over messages that does not depend on their order, of what their senders said: the time of receipt is the database's own. */
+export class Checksum {
+  #sum = 0n;
+  #messages = 0;
+
+  add({ source, messageId, from, to, ts, text }: StoredMessage): void {
+    const digest = createHash("sha256")
+      .update(JSON.stringify([source, messageId, from, to, ts, text]))
+      .digest();
+    this.#sum = BigInt.asUintN(BITS, this.#sum + digest.readBigUInt64BE());
+    this.#messages++;
+  }
+
+  get messages(): number {
+    return this.#messages;
+  }
+
+  toString(): string {
+    return this.#sum.toString(16).padStart(BITS / 4, "0");
+  }
+}

@@ -1,0 +1,101 @@
+import { StoreUnavailable } from "../../domain/errors.ts";
+import type { NewMessage } from "../../domain/message.ts";
+import { BEGINNING, type CopyEnd, type CopyPlace } from "../../store/copying.ts";
+import type { InsertOutcome, Store, StoredMessage } from "../../store/store.ts";
+import { Checksum } from "./checksum.ts";
+
+const MESSAGES_PER_STEP = 2_000;
+
+export interface CopyTally {
+  copied: number;
+  /** Were there already, the same. */
+  duplicates: number;
+  /** Were there already with other content: what was there is kept. */
+  conflicts: number;
+  /** The target could not hold them. */
+  refused: number;
+}
+
+export interface CopierOptions {
+  readonly source: CopyEnd;
+  readonly target: CopyEnd;
+  /** The store at `target`, so that what is copied is counted there like everything else. */
+  readonly store: Pick<Store, "insertMessages">;
+  readonly signal: AbortSignal;
+  /** Told how many messages have been read. */
+  readonly progress: (messages: number) => void;
+  /** Told of each message that the target could not hold. */
+  readonly refused: (message: StoredMessage, reason: string) => void;
+}
+
+/** Copies every message from one database to another, in steps that a later run goes on from. */
+export class Copier {
+  readonly #options: CopierOptions;
+  readonly tally: CopyTally = { copied: 0, duplicates: 0, conflicts: 0, refused: 0 };
+
+  constructor(options: CopierOptions) {
+    this.#options = options;
+  }
+
+  /** Copies until nothing is left, or the signal is aborted. Resolves with the place that was reached. */
+  async copy(from: CopyPlace): Promise<CopyPlace> {
+    const { source, target, signal, progress } = this.#options;
+    let read = 0;
+    for (let place = from; ; ) {
+      if (signal.aborted) return place;
+      const part = await source.read(place, MESSAGES_PER_STEP);
+      if (part.messages.length === 0) return place;
+      await this.#insert(part.messages);
+      place = part.place;
+      await target.savePlace(source.id, place);
+      read += part.messages.length;
+      progress(read);
+    }
+  }
+
+  async #insert(messages: readonly StoredMessage[]): Promise<void> {
+    const { store, refused } = this.#options;
+    const rows = messages as readonly unknown[] as readonly NewMessage[];
+    try {
+      this.#count(await store.insertMessages(rows));
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
+      if (messages.length > 1) {
+        for (const message of messages) await this.#insert([message]);
+        return;
+      }
+      this.tally.refused++;
+      for (const message of messages) refused(message, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #count(outcomes: readonly InsertOutcome[]): void {
+    for (const outcome of outcomes) {
+      if (outcome === "created") this.tally.copied++;
+      else if (outcome === "duplicate") this.tally.duplicates++;
+      else this.tally.conflicts++;
+    }
+  }
+}
+
+export interface CopyVerdict {
+  readonly source: Checksum;
+  /** Of the same messages, as the target has them. */
+  readonly target: Checksum;
+}
+
+/** Reads both ends again: every message of the source up to a place, and the same messages in the target. Ends early when the signal is aborted. */
+export async function verifyCopy(
+  { source, target, signal, progress }: Pick<CopierOptions, "source" | "target" | "signal" | "progress">,
+  upTo: CopyPlace,
+): Promise<CopyVerdict> {
+  const verdict = { source: new Checksum(), target: new Checksum() };
+  for (let place = BEGINNING; ; ) {
+    const part = await source.read(place, MESSAGES_PER_STEP, upTo);
+    if (part.messages.length === 0 || signal.aborted) return verdict;
+    for (const message of part.messages) verdict.source.add(message);
+    for (const message of await target.find(part.messages)) verdict.target.add(message);
+    place = part.place;
+    progress(verdict.source.messages);
+  }
+}

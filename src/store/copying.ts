@@ -1,0 +1,32 @@
+import type { StoredMessage } from "./store.ts";
+
+/** How far a database has been read: per stream of it, the number of the last message. SQLite has one stream. */
+export type CopyPlace = Readonly<Record<string, number>>;
+
+export const BEGINNING: CopyPlace = {};
+
+export interface CopyPart {
+  /** Empty when there is nothing behind the place now. */
+  readonly messages: readonly StoredMessage[];
+  /** Behind the last of them. */
+  readonly place: CopyPlace;
+}
+
+/**
+ * One end of a copy, beside the store: a database that is read from end to end in the order in which its messages were stored, so
+ * that what arrives meanwhile is behind the place that has been reached.
+ */
+export interface CopyEnd {
+  /** Tells this database from every other. */
+  readonly id: string;
+  /** About how many messages are in it. */
+  count(): Promise<number>;
+  /** The next messages behind a place, at most `limit`; with `upTo`, none behind that one. */
+  read(place: CopyPlace, limit: number, upTo?: CopyPlace): Promise<CopyPart>;
+  /** Those of the messages that are here, by source and id. */
+  find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]>;
+  /** How far a copy from `sourceId` into this database came. */
+  savedPlace(sourceId: string): Promise<CopyPlace | undefined>;
+  savePlace(sourceId: string, place: CopyPlace): Promise<void>;
+  close(): Promise<void>;
+}

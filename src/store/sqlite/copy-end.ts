@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { StoreRefused } from "../../domain/errors.ts";
+import type { CopyEnd, CopyPart, CopyPlace } from "../copying.ts";
+import type { StoredMessage } from "../store.ts";
+import { BUSY_TIMEOUT_MS, meaningOf } from "./connection.ts";
+import { requireCurrentSchema } from "./upgrade.ts";
+
+const MESSAGE = `source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS createdAt`;
+/** SQLite numbers its messages in one row. */
+const STREAM = "seq";
+const PLACES = "CREATE TABLE IF NOT EXISTS lyftr_copies (source_id TEXT PRIMARY KEY, place TEXT NOT NULL)";
+
+/** A SQLite database at one end of a copy. It may be in use; its calls block, which a command may. */
+export class SqliteCopyEnd implements CopyEnd {
+  readonly id: string;
+  readonly #db: DatabaseSync;
+
+  /** Rejects with `StoreRefused` when there is no database of Lyftr's at `path`. */
+  static async open(path: string): Promise<SqliteCopyEnd> {
+    if (!existsSync(path)) throw new StoreRefused(`${path} does not exist`);
+    try {
+      const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+      try {
+        requireCurrentSchema(db);
+        return new SqliteCopyEnd(db);
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+    } catch (error) {
+      throw meaningOf(error);
+    }
+  }
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.id = String(db.prepare("SELECT id FROM lyftr_database").get()?.id);
+  }
+
+  async count(): Promise<number> {
+    return Number(this.#db.prepare("SELECT count(*) AS messages FROM messages").get()?.messages);
+  }
+
+  async read(place: CopyPlace, limit: number, upTo?: CopyPlace): Promise<CopyPart> {
+    const after = place[STREAM] ?? 0;
+    const rows = this.#db
+      .prepare(`SELECT seq, ${MESSAGE} FROM messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`)
+      .all(after, upTo === undefined ? Number.MAX_SAFE_INTEGER : (upTo[STREAM] ?? 0), limit);
+    const messages = rows.map(({ seq: _place, ...message }) => message as unknown as StoredMessage);
+    return { messages, place: { [STREAM]: Number(rows.at(-1)?.seq ?? after) } };
+  }
+
+  async find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]> {
+    const one = this.#db.prepare(`SELECT ${MESSAGE} FROM messages WHERE message_id = ? AND source = ?`);
+    return messages.flatMap(({ messageId, source }) => (one.get(messageId, source) as StoredMessage | undefined) ?? []);
+  }
+
+  async savedPlace(sourceId: string): Promise<CopyPlace | undefined> {
+    this.#db.exec(PLACES);
+    const row = this.#db.prepare("SELECT place FROM lyftr_copies WHERE source_id = ?").get(sourceId);
+    return row === undefined ? undefined : (JSON.parse(String(row.place)) as CopyPlace);
+  }
+
+  async savePlace(sourceId: string, place: CopyPlace): Promise<void> {
+    this.#db
+      .prepare("INSERT INTO lyftr_copies VALUES (?, ?) ON CONFLICT DO UPDATE SET place = excluded.place")
+      .run(sourceId, JSON.stringify(place));
+  }
+
+  async close(): Promise<void> {
+    this.#db.close();
+  }
+}
