@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { Config } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
 import { type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
@@ -7,12 +6,11 @@ import { Server } from "./http/server.ts";
 import { GroupCommit } from "./ingest/group-commit.ts";
 import { createLog, type Log, type LogDestination, type LogLevel } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { VERSION } from "./observe/version.ts";
 import { NativeProvider } from "./providers/native.ts";
 import { SigningSecrets } from "./providers/signature.ts";
 import { openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
-
-export const VERSION: string = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;
 
 /** The running service. */
 export interface App {

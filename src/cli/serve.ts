@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { startApp } from "../app.ts";
 import { type Config, type Environment, readConfig, VARIABLES } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { createLog, type LogLevel } from "../observe/log.ts";
@@ -28,17 +27,22 @@ export function serveCommand(env: Environment, exit: (code: number) => void): Co
 }
 
 async function serve(config: Config, stdout: Stdout): Promise<number> {
-  if (config.workers === 1) return untilEnded(await startApp(config, stdout));
-  if (sqlitePath(config.databaseUrl) === undefined) {
+  if (config.workers > 1 && sqlitePath(config.databaseUrl) === undefined) {
+    // The supervisor does without the web server and the stores, a third of its memory.
     const { serveWorkers } = await import("./workers/serve-workers.ts");
     return serveWorkers(config, stdout);
   }
+  if (config.workers > 1) tellWhyAlone(config, stdout);
+  const { startApp } = await import("../app.ts");
+  return untilEnded(await startApp(config, stdout));
+}
+
+function tellWhyAlone(config: Config, stdout: Stdout): void {
   const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
   log.warn({
     msg: "one process serves, not several: SQLite has one writer, so more would only wait for each other. PostgreSQL can have them",
     workers: config.workers,
   });
-  return untilEnded(await startApp(config, stdout));
 }
 
 function workersArgument(text: string): number {

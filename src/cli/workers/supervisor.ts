@@ -1,9 +1,9 @@
-import { VERSION } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import { type Clock, within } from "../../domain/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import { createMetrics } from "../../observe/metrics.ts";
 import type { Stdout } from "../../observe/stdout.ts";
+import { VERSION } from "../../observe/version.ts";
 import { CliError, EXIT_FAILED } from "../cli-error.ts";
 import { BackOff } from "./back-off.ts";
 import { TeamMetrics } from "./team-metrics.ts";
