@@ -19,7 +19,7 @@ export interface ProgressBarOptions {
   readonly label: string;
   /** Undefined when nobody knows where the end is. */
   readonly total: number | undefined;
-  readonly unit: "bytes" | "messages" | "pages";
+  readonly unit: "bytes" | "messages" | "pages" | "blocks";
   /** No bar, because somebody types on the same terminal. */
   readonly hidden?: boolean;
 }

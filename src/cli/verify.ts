@@ -1,44 +1,89 @@
 import { existsSync } from "node:fs";
 import { Command } from "commander";
 import type { Environment } from "../config.ts";
-import { sqlitePath } from "../store/open.ts";
-import { verifyReadIndex } from "../store/sqlite/read-index/verify.ts";
+import { isPostgres, sqlitePath } from "../store/open.ts";
+import type { Verdict, VerifyOptions } from "../store/verdict.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { interruption } from "./interrupt.ts";
-import { startProgressBar } from "./progress-bar.ts";
+import { type ProgressBarOptions, startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
 import { say } from "./terminal.ts";
 
 const HELP = `
-Totals, statistics, lists of senders and the search come from an index beside the messages (its file ends in -index). This counts all of
-it again from the messages, in one snapshot; the service may be running. It takes about half a minute for a million messages.
+Totals, statistics, lists of senders and deep pages come from counts that are kept beside the messages (with SQLite, and for the search,
+in a file of their own that ends in -index). This counts all of it again from the messages, in one snapshot; the service may be
+running. It takes about half a minute for a million messages.
 
 Ends with 0 when nothing differs, with 1 when something does.
+
+Examples:
+  $ lyftr verify
+  $ DATABASE_URL=postgres://lyftr@db/lyftr lyftr verify --recount
 `;
 
-/** `lyftr verify`: holds the read index against the messages. */
+/** `lyftr verify`: holds the counts against the messages. */
 export function verifyCommand(env: Environment, exit: (code: number) => void): Command {
   return new Command("verify")
     .description("Count everything again from the messages, and say what differs.")
+    .option("--recount", "PostgreSQL: throw the counts away, so that the service makes them anew")
     .addHelpText("after", HELP)
-    .action(async () => exit(await verify(databaseUrlOf(env))));
+    .action(async ({ recount = false }: { readonly recount?: boolean }) => {
+      const counts = await countsOf(databaseUrlOf(env));
+      exit(recount ? await startAnew(counts) : await verify(counts));
+    });
 }
 
-async function verify(databaseUrl: string): Promise<number> {
-  const path = sqlitePath(databaseUrl);
-  if (path === undefined) throw new CliError("DATABASE_URL is no SQLite database.", EXIT_USAGE);
+/** What is verified, for either database. */
+interface Counts {
+  readonly verify: (options: VerifyOptions) => Promise<Verdict>;
+  /** Undefined where it is done otherwise. */
+  readonly recount: (() => Promise<void>) | undefined;
+  readonly unit: ProgressBarOptions["unit"];
+  /** How they are made anew. */
+  readonly remedy: string;
+}
+
+async function countsOf(databaseUrl: string): Promise<Counts> {
+  if (isPostgres(databaseUrl)) {
+    const { verifyCounts } = await import("../store/postgres/counts/verify.ts");
+    const { recount } = await import("../store/postgres/counts/recount.ts");
+    return {
+      verify: (options) => verifyCounts(databaseUrl, options),
+      recount: () => recount(databaseUrl),
+      unit: "blocks",
+      remedy: "Run lyftr verify --recount: the service makes them anew while it runs.",
+    };
+  }
+  const path = sqlitePath(databaseUrl) ?? "";
   if (!existsSync(path)) throw new CliError(`There is no database to verify: ${path} (DATABASE_URL) does not exist.`);
+  const { verifyReadIndex } = await import("../store/sqlite/read-index/verify.ts");
+  return {
+    verify: (options) => verifyReadIndex(path, options),
+    recount: undefined,
+    unit: "messages",
+    remedy: `Stop the service, delete ${path}-index, and start it again: it is made anew.`,
+  };
+}
+
+async function startAnew({ recount, remedy }: Counts): Promise<number> {
+  if (recount === undefined) throw new CliError(`--recount is for PostgreSQL. ${remedy}`, EXIT_USAGE);
+  await recount();
+  say("nothing is counted any more; a service that runs on the database, or the next one, counts everything again\n");
+  return 0;
+}
+
+async function verify(counts: Counts): Promise<number> {
   const signal = interruption();
-  const bar = startProgressBar({ label: "verifying", total: 0, unit: "messages" });
+  const bar = startProgressBar({ label: "verifying", total: 0, unit: counts.unit });
   try {
-    const { messages, backlog, differences } = await verifyReadIndex(path, {
+    const { messages, backlog, differences } = await counts.verify({
       progress: (done, total) => bar.update(done, total),
       signal,
     });
     bar.stop();
     say(`counted ${messages} messages again; ${backlog} wait to be indexed\n`);
     say(differences.length === 0 ? "nothing differs\n" : differences.map((line) => `differs: ${line}\n`).join(""));
-    if (differences.length > 0) say(`Stop the service, delete ${path}-index, and start it again: it is made anew.\n`);
+    if (differences.length > 0) say(`${counts.remedy}\n`);
     return differences.length === 0 ? 0 : EXIT_FAILED;
   } catch (error) {
     bar.stop();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError } from "../../domain/errors.ts";
 import type { Database, Transaction } from "./database.ts";
+import { BY_INDEX } from "./planner.ts";
 
 /** The oldest version whose `ON CONFLICT`, multiranges of indexes and `client_connection_check_interval` are as needed here. */
 const VERSION_MIN = 14;
@@ -112,13 +113,9 @@ async function weakWorkers(database: Database): Promise<readonly string[]> {
   });
 }
 
-/**
- * Reads are planned anew each time and short as a rule: compiling them, or starting processes for a part of a list whose length the planner
- * guesses wrongly, costs more than they do. Whoever goes away is noticed, where the server can.
- */
+/** What reads set for their transaction. Whoever goes away is noticed, where the server can. */
 async function readSettings(database: Database, { checkInterval }: Settings): Promise<readonly string[]> {
-  const settings = ["SET LOCAL jit = off", "SET LOCAL max_parallel_workers_per_gather = 0"];
-  if (checkInterval === null) return settings;
+  if (checkInterval === null) return BY_INDEX;
   const noticing = "SET LOCAL client_connection_check_interval = '500ms'";
   // Not every system that the server runs on can do it.
   const can = await database
@@ -127,7 +124,7 @@ async function readSettings(database: Database, { checkInterval }: Settings): Pr
       () => true,
       () => false,
     );
-  return can ? [...settings, noticing] : settings;
+  return can ? [...BY_INDEX, noticing] : BY_INDEX;
 }
 
 /** Why there was no answer, as the end of the sentence that begins with the name of the variable. Passwords are in none of these. */

@@ -1,6 +1,7 @@
 import { BUCKETS } from "../../store.ts";
 import type { Database, Transaction } from "../database.ts";
 import { KEY } from "../key.ts";
+import { BY_INDEX } from "../planner.ts";
 import { hasBucket } from "../reads/timeline.ts";
 import { Values } from "../sql.ts";
 import { inTail, type Watermark, watermarks } from "../streams.ts";
@@ -61,14 +62,14 @@ export async function fold(database: Database, holder: string, options: FoldOpti
       await divideBlocks(tx, advanced, blockRowsMax);
       return { advanced: true, backlog: await backlogOf(tx, advanced) };
     },
-    { msMax: STEP_MS_MAX, settings: ["SET LOCAL jit = off"] },
+    { msMax: STEP_MS_MAX, settings: BY_INDEX },
   );
 }
 
 /** Beyond this nobody needs to know how many they are. */
-const BACKLOG_COUNTED_MAX = 1_000_000;
+const BACKLOG_COUNTED_MAX = 100_000;
 
-/** How many messages are not counted yet; at most a million are counted. */
+/** How many messages are not counted yet; at most 100,000 are counted. */
 export async function backlogOf(tx: Transaction, marks: readonly Watermark[]): Promise<number> {
   const values = new Values();
   const tail = `SELECT 1 FROM messages WHERE ${inTail(marks, values)} LIMIT ${BACKLOG_COUNTED_MAX}`;
@@ -179,7 +180,11 @@ async function forget(tx: Transaction): Promise<void> {
   const ended = await tx.all<Watermark>(
     `SELECT stream, folded_seq AS "foldedSeq" FROM streams WHERE closed OR opened_at < now() - interval '${STREAM_LIFE}'`,
   );
-  const uncounted = new Set((await lookFor(tx, ended, Number.MAX_SAFE_INTEGER)).map(({ stream }) => stream));
-  const counted = ended.filter(({ stream }) => !uncounted.has(stream)).map(({ stream }) => stream);
+  const counted: number[] = [];
+  for (const mark of ended) {
+    const values = new Values();
+    const tail = `SELECT 1 FROM messages WHERE ${inTail([mark], values)} LIMIT 1`;
+    if ((await tx.all(tail, values.list)).length === 0) counted.push(mark.stream);
+  }
   if (counted.length > 0) await tx.run("DELETE FROM streams WHERE stream = ANY($1::bigint[])", [counted]);
 }

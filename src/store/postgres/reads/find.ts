@@ -18,6 +18,7 @@ import {
   type Range,
 } from "../key.ts";
 import { MESSAGE } from "../messages.ts";
+import { BY_ANY_INDEX, BY_SEARCH_INDEX, BY_TABLE } from "../planner.ts";
 import { isIndexable, isStorable, patternOf, SEARCHED } from "../searchable.ts";
 import { every, inList, inRange, Values } from "../sql.ts";
 import { CountedList, type Slice } from "./counted-list.ts";
@@ -44,9 +45,6 @@ export const FIND_BOUNDS: FindBounds = {
   sortedMatchesMax: 20_000,
   offsetWalkedMax: 1_000,
 };
-
-/** What the server is told when the index of the search is to be used: it takes rare words for frequent ones, and walks. */
-const BY_SEARCH_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off";
 
 type Row = StoredMessage & { readonly instant: string };
 
@@ -186,7 +184,7 @@ async function hasFewMatches({ tx }: Snapshot, question: Question, bounds: FindB
   const where = every([...conditions(question, values), ...inRange(question.rest, values)]);
   const found = `SELECT 1 FROM messages WHERE ${where} LIMIT ${values.add(bounds.sortedMatchesMax + 1)}`;
   const matches = await numberOf(tx, `SELECT count(*) FROM (${found}) AS found`, values.list);
-  await tx.run("SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = on");
+  await tx.run(BY_ANY_INDEX);
   return matches <= bounds.sortedMatchesMax;
 }
 
@@ -207,7 +205,7 @@ async function searchedRows({ tx }: Snapshot, question: Question, exact: boolean
   const total = exact ? (keys[0]?.total ?? 0) : null;
   const ids = keys.flatMap(({ messageId }) => messageId ?? []);
   if (ids.length === 0) return { rows: [], total };
-  await tx.run("SET LOCAL enable_indexscan = on");
+  await tx.run(BY_ANY_INDEX);
   const rows = await tx.all<Row>(`SELECT ${MESSAGE}, instant FROM messages WHERE message_id = ANY($1::text[])`, [ids]);
   const byKey = new Map(rows.map((row) => [`${row.messageId}\0${row.source}`, row]));
   return { rows: keys.flatMap(({ messageId, source }) => byKey.get(`${messageId}\0${source}`) ?? []), total };
@@ -229,8 +227,8 @@ async function walkedRows(snapshot: Snapshot, question: Question, { exact, stepw
     const looked = await new CountedList(snapshot, question.list).count(exact ? range : rest);
     const lookedMax = question.filter.q === undefined ? bounds.scannedRowsMax : bounds.scannedTextsMax;
     if (looked > lookedMax) throw tooBroad(question, looked, lookedMax);
-    const [rows, total] = await Promise.all([select(snapshot, question), exact ? countRows(snapshot, question) : null]);
-    return { rows, total };
+    const total = exact ? await countRows(snapshot, question) : null;
+    return { rows: total === 0 ? [] : await select(snapshot, question), total };
   }
   const stoppedAt = await stopOf(snapshot, question, bounds.walkedRowsMax);
   if (stoppedAt === undefined) return { rows: await select(snapshot, question), total: null };
@@ -250,10 +248,14 @@ async function stopOf({ tx }: Snapshot, { list, rest, slice }: Question, rowsMax
   return stop;
 }
 
-function countRows({ tx }: Snapshot, question: Question): Promise<number> {
+async function countRows({ tx }: Snapshot, question: Question): Promise<number> {
   const values = new Values();
   const where = every([...conditions(question, values), ...inRange(question.range, values)]);
-  return numberOf(tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list);
+  const counted = [
+    tx.run(BY_TABLE),
+    numberOf(tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list),
+  ] as const;
+  return (await Promise.all(counted))[1];
 }
 
 function tooBroad({ filter }: Question, rows: number, rowsMax: number): TooBroad {

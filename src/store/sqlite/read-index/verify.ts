@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { StoreRefused } from "../../../domain/errors.ts";
 import { BUCKETS } from "../../store.ts";
+import { DIFFERENCES_MAX, type Verdict, type VerifyOptions } from "../../verdict.ts";
 import { meaningOf, openReader } from "../connection.ts";
 import { boundAt, END, IN_RANGE, type Key, type Range } from "../key.ts";
 import { entriesOf } from "../lists.ts";
@@ -11,24 +12,6 @@ import { shapeOf } from "./fold.ts";
 import { GramCounts } from "./gram-counts.ts";
 
 const SEQS_PER_STEP = 50_000;
-/** Whoever has so many differences needs no more of them. */
-const DIFFERENCES_MAX = 20;
-
-export interface Verdict {
-  /** Messages that were counted again. */
-  readonly messages: number;
-  /** Messages that are stored but not folded yet. */
-  readonly backlog: number;
-  /** What the read index says otherwise than the messages, a sentence each; at most 20. */
-  readonly differences: readonly string[];
-}
-
-export interface VerifyOptions {
-  /** Told how many messages have been looked at, and of how many. */
-  readonly progress: (done: number, total: number) => void;
-  readonly signal: AbortSignal;
-}
-
 /**
  * Counts everything in the read index of the database at `path` again, from the messages, in one snapshot, while others write.
  * Rejects as the store does, and with the signal's reason.

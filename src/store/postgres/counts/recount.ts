@@ -1,0 +1,43 @@
+import { Database, type Transaction } from "../database.ts";
+import { requireCurrentSchema } from "../migrations.ts";
+
+const RECOUNT_MS_MAX = 10 * 60 * 1_000;
+
+/**
+ * Throws the counts away and marks every message as not counted: whatever service runs on the database counts them again behind its
+ * other work. Until then reads are slow, and right.
+ */
+export async function recount(url: string): Promise<void> {
+  const database = new Database(url, { connectionsMax: 1 });
+  try {
+    await requireCurrentSchema(database);
+    await database.transaction(reset, { msMax: RECOUNT_MS_MAX });
+  } finally {
+    await database.close();
+  }
+}
+
+async function reset(tx: Transaction): Promise<void> {
+  // Whoever folds waits here until this is done, and finds everything still to be counted.
+  await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'fold'");
+  await tx.run("UPDATE streams SET folded_seq = 0");
+  for (const stream of await forgottenStreams(tx)) {
+    await tx.run("INSERT INTO streams VALUES ($1, 0, now(), true)", [stream]);
+  }
+  await tx.run("DELETE FROM totals");
+  await tx.run("DELETE FROM blocks");
+  await tx.run("INSERT INTO blocks VALUES ('all', '', '', '', '', 0)");
+}
+
+/** Streams that were let go of when all of their messages were counted; one look at the index each. */
+async function forgottenStreams(tx: Transaction): Promise<readonly number[]> {
+  const known = new Set((await tx.all<{ stream: number }>("SELECT stream FROM streams")).map(({ stream }) => stream));
+  const forgotten: number[] = [];
+  for (let last = 0; ; ) {
+    const next = "SELECT stream FROM messages WHERE stream > $1 ORDER BY stream LIMIT 1";
+    const [row] = await tx.all<{ stream: number }>(next, [last]);
+    if (row === undefined) return forgotten;
+    if (!known.has(row.stream)) forgotten.push(row.stream);
+    last = row.stream;
+  }
+}

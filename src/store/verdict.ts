@@ -1,0 +1,18 @@
+/** Whoever has so many differences needs no more of them. */
+export const DIFFERENCES_MAX = 20;
+
+/** What came of counting everything again. */
+export interface Verdict {
+  /** Messages that were counted again. */
+  readonly messages: number;
+  /** Messages that are stored but not counted yet. */
+  readonly backlog: number;
+  /** What the counts say otherwise than the messages, a sentence each; at most {@link DIFFERENCES_MAX}. */
+  readonly differences: readonly string[];
+}
+
+export interface VerifyOptions {
+  /** Told how much has been looked at, and of how much. */
+  readonly progress: (done: number, total: number) => void;
+  readonly signal: AbortSignal;
+}
