@@ -24,7 +24,7 @@ test(`${RESTARTS} times PostgreSQL is restarted immediately under load: nothing 
   await using database = await freshDatabase({ kind: "postgres", on: server.url });
   await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: database.url } });
   const ledger = new Ledger();
-  const load = new Load(ledger, lyftr.url);
+  await using load = new Load(ledger, lyftr.url);
   let slowestMs = 0;
   for (let restart = 0; restart < RESTARTS; restart++) {
     await load.accepts(ACCEPTED_BETWEEN + Math.floor(Math.random() * 300));
@@ -48,7 +48,7 @@ test(`${TERMINATIONS} times all its backends are terminated under load: nothing 
   await using database = await freshDatabase({ kind: "postgres" });
   await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: database.url } });
   const ledger = new Ledger();
-  const load = new Load(ledger, lyftr.url);
+  await using load = new Load(ledger, lyftr.url);
   let terminated = 0;
   for (let time = 0; time < TERMINATIONS; time++) {
     await load.accepts(ACCEPTED_BETWEEN + Math.floor(Math.random() * 100));

@@ -54,7 +54,7 @@ test("a server that hangs: every request ends within ten seconds, and the servic
   await using database = await freshDatabase({ kind: "postgres", on: server.url });
   await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: database.url } });
   const ledger = new Ledger();
-  const load = new Load(ledger, lyftr.url);
+  await using load = new Load(ledger, lyftr.url);
   await load.accepts(100);
   server.freeze();
   await boundedDuring(lyftr);
@@ -78,7 +78,7 @@ for (const [mode, what] of [
     await using proxy = await TcpProxy.to(database.url);
     await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: proxy.through(database.url) } });
     const ledger = new Ledger();
-    const load = new Load(ledger, lyftr.url);
+    await using load = new Load(ledger, lyftr.url);
     await load.accepts(100);
     proxy.set(mode);
     await boundedDuring(lyftr);
@@ -123,7 +123,7 @@ for (const [mode, what] of [
     await using proxy = await TcpProxy.to(database.url);
     await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: proxy.through(database.url) } });
     const ledger = new Ledger();
-    const load = new Load(ledger, lyftr.url);
+    await using load = new Load(ledger, lyftr.url);
     for (const failures of [1, 1, 1, 1, 1, 200]) {
       await load.accepts(100);
       proxy.set(mode);
@@ -147,7 +147,7 @@ test("a slow network to PostgreSQL, 200 ms each way: messages are taken, nobody 
   await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: proxy.through(database.url) } });
   const ledger = new Ledger();
   proxy.set("delay");
-  const load = new Load(ledger, lyftr.url);
+  await using load = new Load(ledger, lyftr.url);
   await load.accepts(100);
   for (const path of ["/messages?limit=1", "/stats", "/senders"])
     equal((await fetch(lyftr.url + path)).status, 200, path);

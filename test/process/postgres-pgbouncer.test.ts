@@ -33,11 +33,13 @@ test("behind PgBouncer in transaction mode, with fewer connections than it asks 
     // Two at once, so that the connections are handed round between them.
     await using lyftr = await serve({ cwd, env: { DATABASE_URL: bouncer.url } });
     await using other = await serve({ cwd, env: { DATABASE_URL: bouncer.url } });
-    const loads = [new Load(ledger, lyftr.url), new Load(ledger, other.url)];
-    for (const load of loads) await load.accepts(500);
+    await using load = new Load(ledger, lyftr.url);
+    await using otherLoad = new Load(ledger, other.url);
+    const loads = [load, otherLoad];
+    for (const one of loads) await one.accepts(500);
     for (const url of [lyftr.url, other.url])
       for (const path of READS) equal((await fetch(url + path)).status, 200, `${start} ${path}`);
-    for (const load of loads) await load.stop();
+    for (const one of loads) await one.stop();
     deepEqual(
       loads.map(({ failed }) => failed),
       [0, 0],

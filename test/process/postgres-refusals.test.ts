@@ -27,7 +27,7 @@ test("a server with no connection left: webhooks are 503, the process is alive, 
   asLyftr.username = "lyftr";
   await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: asLyftr.href } });
   const ledger = new Ledger();
-  const load = new Load(ledger, lyftr.url);
+  await using load = new Load(ledger, lyftr.url);
   await load.accepts(50);
 
   const greedy = await takeAllConnections(asLyftr.href, server.url);
@@ -86,7 +86,7 @@ for (const [what, begin, end] of [
     const name = new URL(database.url).pathname.slice(1);
     await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: database.url } });
     const ledger = new Ledger();
-    const load = new Load(ledger, lyftr.url);
+    await using load = new Load(ledger, lyftr.url);
     await load.accepts(50);
     const change = async (statement: string) => {
       for (const text of [statement, "SELECT pg_reload_conf()"])

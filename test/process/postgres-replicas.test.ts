@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openStore } from "../../src/store/open.ts";
 import { series } from "../support/client.ts";
 import { balance } from "../support/haproxy.ts";
 import { Ledger } from "../support/ledger.ts";
@@ -21,6 +22,7 @@ const REPEATED = 0.3;
 const SENDERS = 64;
 const KILLS = 12;
 const ROUNDS = 2;
+const OPEN_AT_ONCE = 8;
 const skip = unlessPostgres() || unlessTool("haproxy");
 
 type Replica = LyftrProcess & { readonly url: string };
@@ -108,6 +110,18 @@ test(`three replicas that start at once on an empty database: of ${MESSAGES} mes
   }
 });
 
+test("of many that open an empty database in the same moment one makes its tables, and all can use it", {
+  skip,
+}, async () => {
+  for (let round = 0; round < 3; round++) {
+    await using database = await freshDatabase({ kind: "postgres" });
+    const stores = await Promise.all(Array.from({ length: OPEN_AT_ONCE }, () => openStore(database.url)));
+    const makers = stores.filter(({ upgrades }) => upgrades.length > 0);
+    await Promise.all(stores.map((store) => store.ping().then(() => store.close())));
+    equal(makers.length, 1);
+  }
+});
+
 test(`${KILLS} times one of three replicas is killed under load and started again: nothing is lost, nothing is there twice`, {
   skip,
 }, async (t) => {
@@ -116,7 +130,7 @@ test(`${KILLS} times one of three replicas is killed under load and started agai
   await using balancer = await balance(replicas.ports);
   await balancer.sees(REPLICAS);
   const ledger = new Ledger();
-  const load = new Load(ledger, balancer.url);
+  await using load = new Load(ledger, balancer.url);
   for (let kill = 0; kill < KILLS; kill++) {
     await load.accepts(50 + Math.floor(Math.random() * 200));
     equal(await replicas.restart(kill % REPLICAS, "SIGKILL"), "SIGKILL");
@@ -134,7 +148,7 @@ test("a rolling restart of three replicas behind a load balancer: not one reques
   await using balancer = await balance(replicas.ports, { again: true });
   await balancer.sees(REPLICAS);
   const ledger = new Ledger();
-  const load = new Load(ledger, balancer.url);
+  await using load = new Load(ledger, balancer.url);
   for (let restart = 0; restart < ROUNDS * REPLICAS; restart++) {
     await load.accepts(200);
     equal(await replicas.restart(restart % REPLICAS, "SIGTERM"), 0);
