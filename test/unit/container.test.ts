@@ -1,8 +1,11 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { VARIABLES } from "../../src/config.ts";
+import { parse } from "yaml";
+import { readConfig, VARIABLES } from "../../src/config.ts";
+import { unlessTool } from "../support/tools.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, root), "utf8");
@@ -79,4 +82,126 @@ test("the compose service may do little: read-only, no capabilities, no new priv
 test("compose waits longer for the service to end than the service waits for its requests", () => {
   const graceSeconds = Number(/^ {4}stop_grace_period: ([0-9]+)s$/m.exec(compose)?.[1]);
   ok(graceSeconds * 1_000 > Number(VARIABLES.drainMs.fallback), `${graceSeconds} s`);
+});
+
+/** A service of a compose file, as far as it is looked at here. */
+interface ComposeService {
+  readonly image?: string;
+  readonly build?: string | { readonly context: string; readonly dockerfile_inline: string };
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly tmpfs?: readonly string[];
+  readonly command?: readonly string[];
+  readonly user?: string;
+  readonly restart?: string;
+  readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly stop_grace_period?: string;
+}
+
+const replicasFile = read("compose.replicas.yaml");
+const haproxyFile = read("deploy/haproxy.cfg");
+const { services }: { readonly services: Readonly<Record<string, ComposeService>> } = parse(replicasFile, {
+  merge: true,
+});
+const serviceOf = (name: string): ComposeService => services[name] ?? {};
+const REPLICAS = ["replica-1", "replica-2", "replica-3"];
+
+/** Seconds of a duration such as `20s`. */
+const seconds = (duration = "") => Number(/^([0-9]+)s$/.exec(duration)?.[1]);
+
+test("plain `docker compose up` is one service on SQLite still; the replicas have a file of their own", () => {
+  deepEqual(Object.keys(parse(compose).services), ["webhook-api"]);
+  deepEqual(Object.keys(services).sort(), ["haproxy", "pgbouncer", "postgres", ...REPLICAS]);
+});
+
+test("every service with replicas restarts, tells its health, and may do little", () => {
+  for (const [name, service] of Object.entries(services)) {
+    const { restart, read_only, cap_drop, security_opt } = service;
+    const confined = { restart: "unless-stopped", read_only: true, cap_drop: ["ALL"] };
+    deepEqual({ restart, read_only, cap_drop }, confined, name);
+    deepEqual(security_opt, ["no-new-privileges:true"], name);
+    ok((service.healthcheck?.test.length ?? 0) > 1, `${name} has no health check`);
+    // Its own, or that of the image.
+    if (service.user !== undefined) match(service.user, /^[1-9][0-9]*:[1-9][0-9]*$/, name);
+  }
+});
+
+test("images of others are pinned, and nothing is published but the load balancer", () => {
+  for (const name of ["haproxy", "postgres"]) match(serviceOf(name).image ?? "", /^[a-z]+:[0-9][0-9.]*$/, name);
+  const { build } = serviceOf("pgbouncer");
+  match(typeof build === "object" ? build.dockerfile_inline : "", /^FROM debian:[0-9]+-slim$/m);
+  deepEqual(
+    Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`)),
+    ["haproxy 8000:8000"],
+  );
+});
+
+test("no secret is in the files: each comes from the environment, and one that is missing is asked for by name", () => {
+  match(serviceOf("replica-1").environment?.WEBHOOK_SECRET ?? "", /^\$\{WEBHOOK_SECRET:\?set it in .+\}$/);
+  match(serviceOf("postgres").environment?.POSTGRES_PASSWORD ?? "", /^\$\{POSTGRES_PASSWORD:\?set it in .+\}$/);
+  for (const { environment = {} } of Object.values(services)) {
+    for (const [name, value] of Object.entries(environment))
+      if (/SECRET|PASSWORD/.test(name)) match(value, /^\$\{[A-Z_]+(:\?.+)?\}$/, name);
+  }
+  doesNotMatch(read("deploy/pgbouncer.ini") + read("deploy/postgres-init.sql"), /password *=|PASSWORD '/i);
+});
+
+test("every replica is the same service on the database behind PgBouncer", () => {
+  for (const name of REPLICAS) deepEqual(serviceOf(name), serviceOf("replica-1"), name);
+  const replica = serviceOf("replica-1");
+  const url = (replica.environment?.DATABASE_URL ?? "").replace(/\$\{POSTGRES_PASSWORD\}/, "0123456789abcdef");
+  equal(readConfig({ DATABASE_URL: url }).databaseUrl, "postgres://lyftr:0123456789abcdef@pgbouncer:6432/lyftr");
+  deepEqual(replica.healthcheck?.test, ["CMD", "node", "/app/bin/lyftr.js", "healthcheck", "--ready"]);
+  ok(seconds(replica.stop_grace_period) * 1_000 > Number(VARIABLES.drainMs.fallback));
+  // The image declares a volume for /data, which would be left behind by each replica.
+  ok(replica.tmpfs?.includes("/data"));
+});
+
+test("files that the services mount are there, and mounted read-only", () => {
+  const mounted = Object.values(services).flatMap(({ volumes = [] }) =>
+    volumes.filter((path) => path.startsWith("./")),
+  );
+  equal(mounted.length, 3);
+  for (const mount of mounted) {
+    const [path = "", , mode] = mount.split(":");
+    ok(existsSync(fileURLToPath(new URL(path, root))), `${path} does not exist`);
+    equal(mode, "ro", mount);
+  }
+});
+
+test("PgBouncer lends its connections for a transaction, and allows nothing that it would not by default", () => {
+  const settings = read("deploy/pgbouncer.ini");
+  match(settings, /^pool_mode = transaction$/m);
+  doesNotMatch(settings, /^(ignore_startup_parameters|max_prepared_statements|server_reset_query)/m);
+  const port = /^listen_port = ([0-9]+)$/m.exec(settings)?.[1];
+  ok(serviceOf("replica-1").environment?.DATABASE_URL?.includes(`@pgbouncer:${port}/`));
+  const file = /^auth_file = (.+)$/m.exec(settings)?.[1] ?? "none";
+  ok(serviceOf("pgbouncer").command?.at(-1)?.includes(`>${file} `));
+});
+
+test("the load balancer asks each replica whether it is ready, tries again only what was not sent, and drains", () => {
+  for (const name of REPLICAS) match(haproxyFile, new RegExp(`^ {2}server ${name} ${name}:8000$`, "m"));
+  match(haproxyFile, /^ {2}option httpchk$/m);
+  match(haproxyFile, /^ {2}http-check send meth GET uri \/health\/ready$/m);
+  match(haproxyFile, /^ {2}retry-on conn-failure$/m);
+  const drain = /^ {2}hard-stop-after ([0-9]+s)$/m.exec(haproxyFile)?.[1];
+  ok(seconds(serviceOf("haproxy").stop_grace_period) > seconds(drain));
+});
+
+test("the load balancer logs no query string, in which there may be phone numbers and texts", () => {
+  const format = /^ {2}log-format "(.+)"$/m.exec(haproxyFile)?.[1] ?? "";
+  match(format, /%HPO/);
+  doesNotMatch(format, /%(r|\{.*\}r|HU|HQ|hr|hs)\b/);
+  doesNotMatch(haproxyFile, /^ *option (httplog|httpslog|tcplog)/m);
+});
+
+test("HAProxy finds no fault with its configuration", { skip: unlessTool("haproxy") }, () => {
+  const path = fileURLToPath(new URL("deploy/haproxy.cfg", root));
+  const { status, stdout, stderr } = spawnSync("haproxy", ["-c", "-V", "-f", path], { encoding: "utf8" });
+  equal(status, 0, stderr);
+  doesNotMatch(stdout + stderr, /WARNING|ALERT/);
 });
