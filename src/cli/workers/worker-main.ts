@@ -1,11 +1,12 @@
 import { type App, startApp } from "../../app.ts";
-import { type Clock, systemClock } from "../../domain/clock.ts";
+import { type Clock, systemClock, within } from "../../domain/clock.ts";
 import { Stdout } from "../../observe/stdout.ts";
 import { untilBroken, untilFault } from "../endings.ts";
 import { explain } from "../failures.ts";
 import { type ServeOrder, SupervisorLink } from "./supervisor-link.ts";
 
 const COUNTS_EVERY_MS = 1_000;
+const LISTENING_MS_MAX = 1_000;
 /** Beyond the drain time. The supervisor kills who takes longer; without a supervisor the worker has to see to it itself. */
 const LETTING_GO_MS_MAX = 5_000;
 
@@ -16,7 +17,10 @@ const clock = systemClock;
 const link = new SupervisorLink(clock);
 const stdout = new Stdout();
 const order = await link.serve;
-const app = await Promise.race([start(order), link.close]);
+const starting = start(order);
+// One that ends while its supervisor binds the port for it leaves that half done; a long upgrade is not waited for.
+const started = link.close.then(() => within(clock, LISTENING_MS_MAX, starting));
+const app = await Promise.race([starting, started]);
 const exitCode = app === undefined ? 0 : await run(app, order.config.drainMs);
 await stdout.flush();
 process.exit(exitCode);

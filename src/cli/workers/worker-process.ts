@@ -55,6 +55,8 @@ export class WorkerProcess {
       serialization: "advanced",
     });
     this.#worker = cluster.fork();
+    // Node writes to a worker that has just died, and the error would end the supervisor. That it is gone is told below.
+    this.#worker.on("error", () => undefined);
     const { process } = this.#worker;
     const closeConnections = rememberConnections(this.#worker);
     process.stdout?.setEncoding("utf8").on("data", (text: string) => this.#lines.push(text));
@@ -133,7 +135,7 @@ export class WorkerProcess {
 
   /** A worker that is gone hears nothing, which its end tells. */
   #tell(order: Order): void {
-    this.#worker.process.send(order, () => undefined);
+    if (this.#worker.isConnected()) this.#worker.process.send(order, () => undefined);
   }
 }
 
@@ -143,12 +145,13 @@ export class WorkerProcess {
  */
 function rememberConnections({ process }: Worker): () => void {
   const last: { readonly close?: () => void }[] = [];
-  const send = process.send.bind(process) as (...args: readonly unknown[]) => boolean;
+  // There is none when the process could not be made, for want of file descriptors.
+  const send = process.send as ((...args: readonly unknown[]) => boolean) | undefined;
   process.send = (...args: readonly unknown[]) => {
     const [, handle] = args;
     if (typeof handle === "object" && handle !== null) last.push(handle);
     if (last.length > CONNECTIONS_ON_THEIR_WAY_MAX) last.shift();
-    return send(...args);
+    return send?.apply(process, [...args]) ?? false;
   };
   return () => {
     for (const handle of last) handle.close?.();
