@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { checkAckOrder } from "./support/ack-order.ts";
 import { expectAccepted, expectWithin, settledTotals } from "./support/checks.ts";
 import { rounded, table } from "./support/figures.ts";
+import { sqliteUrl } from "./support/fill.ts";
 import { readFlags } from "./support/flags.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
 import { writeSignedMessages } from "./support/messages.ts";
@@ -69,7 +70,7 @@ async function countSyncs() {
   writeSignedMessages(messages, "count", Math.ceil(seconds * flags.messagesPerSecondMax));
   let [pid, batches, stored, startMs, endMs] = [0, 0, 0, 0, 0];
   {
-    await using target = await startLyftr(path, { before: strace(trace, "fsync,fdatasync") });
+    await using target = await startLyftr(sqliteUrl(path), { before: strace(trace, "fsync,fdatasync") });
     pid = target.pid;
     const { url } = target;
     const before = await settledTotals(url);
@@ -100,7 +101,7 @@ async function traceOrder() {
   let pid = 0;
   {
     // A page with the frame before it, whole: the message is looked for in it.
-    await using target = await startLyftr(join(folder.path, "order.db"), {
+    await using target = await startLyftr(sqliteUrl(join(folder.path, "order.db")), {
       before: strace(trace, "read,write,writev,pwrite64,fsync,fdatasync", ["-s", "4200"]),
     });
     pid = target.pid;

@@ -1,13 +1,12 @@
 import { join, resolve } from "node:path";
-import { expectAccepted, settledTotals } from "./support/checks.ts";
 import { median, rounded, table } from "./support/figures.ts";
-import { fill } from "./support/fill.ts";
+import { fill, sqliteUrl } from "./support/fill.ts";
 import { readFlags } from "./support/flags.ts";
+import { type IngestRound, ingestRound, writeLoad } from "./support/ingest-round.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
-import { writeSignedMessages } from "./support/messages.ts";
-import { cpuSeconds, peakRssMib } from "./support/process-figures.ts";
+import { peakRssMib } from "./support/process-figures.ts";
 import { startLyftr } from "./support/target.ts";
-import { requireTool, runWrk } from "./support/wrk.ts";
+import { requireTool } from "./support/wrk.ts";
 
 // What ingest loses when many messages are stored already: the service on an empty database and on a full one, in alternating rounds.
 
@@ -22,10 +21,7 @@ const flags = readFlags({
   messagesPerSecondMax: 20_000,
 });
 
-interface Round {
-  readonly messagesPerSecond: number;
-  readonly cpuMicros: number;
-  readonly p99Ms: number;
+interface Round extends IngestRound {
   readonly rssMib: number;
 }
 
@@ -33,7 +29,7 @@ requireTool("wrk", "-v");
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
 const full = flags.database === "" ? join(folder.path, "full.db") : resolve(flags.database);
-if (flags.database === "") await fill(full, flags.rows);
+if (flags.database === "") await fill(sqliteUrl(full), flags.rows);
 const databases: readonly (readonly [string, (round: number) => string])[] = [
   ["empty", (round) => join(folder.path, `${round}.db`)],
   ["full", () => full],
@@ -50,27 +46,13 @@ for (let round = 1; round <= flags.rounds; round++) {
 process.stdout.write(`${report()}\n`);
 
 async function measure(databasePath: string, run: string): Promise<Round> {
-  const { connections, seconds, warmupSeconds, messagesPerSecondMax } = flags;
-  const messages = join(folder.path, "messages.txt");
-  await using target = await startLyftr(databasePath);
-  const { url, pid } = target;
+  const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
   // Nobody else has sent these before, in a database that is used again and again.
-  writeSignedMessages(messages, `${run}-${process.pid}-warm`, warmupSeconds * messagesPerSecondMax);
-  await runWrk({ url, connections, messages, seconds: warmupSeconds });
-  writeSignedMessages(messages, `${run}-${process.pid}`, seconds * messagesPerSecondMax);
-  const before = await settledTotals(url);
-  const cpuBefore = cpuSeconds(pid);
-  const load = await runWrk({ url, connections, messages, seconds });
-  const cpu = cpuSeconds(pid) - cpuBefore;
-  const after = await settledTotals(url);
-  expectAccepted(run, before, after, load.accepted, connections);
-  stored = Math.max(stored, after.stored);
-  return {
-    messagesPerSecond: load.accepted / load.seconds,
-    cpuMicros: (1e6 * cpu) / (after.stored - before.stored),
-    p99Ms: load.p99Ms,
-    rssMib: peakRssMib(pid),
-  };
+  writeLoad(messages, `${run}-${process.pid}`, flags);
+  await using target = await startLyftr(sqliteUrl(databasePath));
+  const round = await ingestRound(run, target, { ...flags, messages });
+  stored = Math.max(stored, round.stored);
+  return { ...round, rssMib: peakRssMib(target.pid) };
 }
 
 function report(): string {

@@ -1,20 +1,18 @@
 import { join, resolve } from "node:path";
-import { expectAccepted, settledTotals } from "./support/checks.ts";
 import { median, rounded, table } from "./support/figures.ts";
+import { sqliteUrl } from "./support/fill.ts";
 import { readFlags } from "./support/flags.ts";
+import { type IngestRound, ingestRound, writeLoad } from "./support/ingest-round.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
-import { writeSignedMessages } from "./support/messages.ts";
-import { cpuSeconds } from "./support/process-figures.ts";
 import { SEED_APP, whatFirstDesignLacks } from "./support/seed-database.ts";
 import { startBareHttp, startLyftr, startSeedApp, type Target } from "./support/target.ts";
-import { requireTool, runWrk } from "./support/wrk.ts";
+import { requireTool } from "./support/wrk.ts";
 
 // How many durable messages a second the whole service takes and what CPU one costs, beside the floor of the runtime (node:http and the
 // HMAC, no database) and beside the first design built literally. Rounds alternate, so that what else the machine does hits all alike.
 
 const flags = readFlags({
   seconds: 8,
-  // V8 goes on compiling for some 50,000 requests, and what it costs is not the cost of a message.
   warmupSeconds: 6,
   rounds: 3,
   connections: 64,
@@ -26,13 +24,8 @@ interface Contender {
   readonly name: string;
   readonly start: (databasePath: string) => Promise<Target>;
 }
-interface Round {
-  readonly messagesPerSecond: number;
-  readonly cpuMicros: number;
-  readonly p99Ms: number;
-}
 
-const SERVICE: Contender = { name: "whole service", start: (path) => startLyftr(path) };
+const SERVICE: Contender = { name: "whole service", start: (path) => startLyftr(sqliteUrl(path)) };
 const FLOOR: Contender = { name: "bare node:http, no database", start: () => startBareHttp() };
 const FIRST_DESIGN: Contender = { name: "first design, literally", start: (path) => startSeedApp(seedApp, path) };
 
@@ -44,9 +37,8 @@ const contenders = missing === undefined ? [SERVICE, FLOOR, FIRST_DESIGN] : [SER
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
 const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
-writeSignedMessages(messages.warmup, "warm", Math.ceil(flags.warmupSeconds * flags.messagesPerSecondMax));
-writeSignedMessages(messages.measured, "run", Math.ceil(flags.seconds * flags.messagesPerSecondMax));
-const rounds = new Map<Contender, Round[]>(contenders.map((contender) => [contender, []]));
+writeLoad(messages, "", flags);
+const rounds = new Map<Contender, IngestRound[]>(contenders.map((contender) => [contender, []]));
 for (let round = 1; round <= flags.rounds; round++) {
   for (const [at, contender] of contenders.entries()) {
     const result = await measure(contender, join(folder.path, `${round}-${at}.db`));
@@ -58,26 +50,14 @@ for (let round = 1; round <= flags.rounds; round++) {
 }
 process.stdout.write(`${report()}\n`);
 
-async function measure({ name, start }: Contender, databasePath: string): Promise<Round> {
+async function measure({ name, start }: Contender, databasePath: string): Promise<IngestRound> {
   await using target = await start(databasePath);
-  const { url, pid } = target;
-  const { connections, seconds, warmupSeconds } = flags;
-  await runWrk({ url, connections, messages: messages.warmup, seconds: warmupSeconds });
-  const before = await settledTotals(url);
-  const cpuBefore = cpuSeconds(pid);
-  const load = await runWrk({ url, connections, messages: messages.measured, seconds });
-  const cpu = cpuSeconds(pid) - cpuBefore;
-  const after = await settledTotals(url);
-  expectAccepted(name, before, after, load.accepted, connections);
-  return {
-    messagesPerSecond: load.accepted / load.seconds,
-    cpuMicros: (1e6 * cpu) / (after.stored - before.stored),
-    p99Ms: load.p99Ms,
-  };
+  return ingestRound(name, target, { ...flags, messages });
 }
 
 function report(): string {
-  const of = (contender: Contender, figure: keyof Round) => (rounds.get(contender) ?? []).map((round) => round[figure]);
+  const of = (contender: Contender, figure: keyof IngestRound) =>
+    (rounds.get(contender) ?? []).map((round) => round[figure]);
   const rows = contenders.map((contender) => [
     contender.name,
     rounded(median(of(contender, "messagesPerSecond"))),
@@ -90,7 +70,7 @@ function report(): string {
       .join(" · "),
     rounded(median(of(contender, "p99Ms")), 1),
   ]);
-  const ratio = (a: Contender, b: Contender, figure: keyof Round) =>
+  const ratio = (a: Contender, b: Contender, figure: keyof IngestRound) =>
     rounded(median(of(a, figure)) / median(of(b, figure)), 2);
   return [
     `${machine}; ${flags.connections} connections, ${flags.rounds} rounds of ${flags.seconds} s after ${flags.warmupSeconds} s of warming up`,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expectAccepted, settledTotals } from "./support/checks.ts";
 import { rounded, table } from "./support/figures.ts";
+import { sqliteUrl } from "./support/fill.ts";
 import { readFlags } from "./support/flags.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
 import { writeSignedMessages } from "./support/messages.ts";
@@ -26,7 +27,7 @@ requireTool("wrk", "-v");
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
 const { connections, seconds, warmupSeconds } = flags;
-await using target = await startLyftr(join(folder.path, "app.db"));
+await using target = await startLyftr(sqliteUrl(join(folder.path, "app.db")));
 const { url, pid } = target;
 
 const warmup = messages("warm", warmupSeconds * flags.messagesPerSecondMax);

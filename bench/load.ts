@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expectWithin } from "./support/checks.ts";
 import { type DiskUse, diskUse } from "./support/disk-use.ts";
 import { rounded, table } from "./support/figures.ts";
-import { fill } from "./support/fill.ts";
+import { fill, sqliteUrl } from "./support/fill.ts";
 import { readFlags } from "./support/flags.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
 
@@ -20,7 +20,7 @@ const machine = describeMachine(folder.path);
 const path = flags.path === "" ? join(folder.path, "app.db") : resolve(flags.path);
 if (existsSync(path)) throw new Error(`${path} is there already`);
 const cpuBefore = process.cpuUsage();
-const { rows, storeSeconds, indexSeconds } = await fill(path, flags.rows, flags.ids);
+const { rows, storeSeconds, indexSeconds } = await fill(sqliteUrl(path), flags.rows, flags.ids);
 const { user, system } = process.cpuUsage(cpuBefore);
 expectWithin("rows in the table", countRows(), rows, rows);
 const parts = diskUse(path);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sendersOf } from "../../src/cli/demo/loader.ts";
 import { expectWithin, settledTotals } from "./checks.ts";
 import { ClosedLoop, type Latencies } from "./closed-loop.ts";
-import { FILLED_UNTIL_MS, fill } from "./fill.ts";
+import { FILLED_UNTIL_MS, fill, sqliteUrl } from "./fill.ts";
 import { type OpenLoopResult, startOpenLoop } from "./open-loop-run.ts";
 import { dropPageCache } from "./page-cache.ts";
 import { plainScan, type ScanAnswer } from "./plain-scan.ts";
@@ -63,7 +63,7 @@ export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, "app.db");
   note("filling");
-  await fill(path, rows);
+  await fill(sqliteUrl(path), rows);
   note("comparing");
   const measured = await compared(path, options);
   if (seedApp !== undefined) note("the first design");
@@ -71,7 +71,7 @@ export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
   if (options.cold) note("cold requests");
   const cold = options.cold ? await measureCold(path, measured) : undefined;
   note("warm requests");
-  await using service = await startLyftr(path);
+  await using service = await startLyftr(sqliteUrl(path));
   const warm = await measureWarm(service, measured, options);
   note("comparing again");
   await expectAllRight(service, path, measured, options);
@@ -88,7 +88,7 @@ export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
 
 /** The questions and their right answers; every answer of the service has been compared with them. */
 async function compared(path: string, options: ReadsOptions): Promise<readonly Measured[]> {
-  await using service = await startLyftr(path);
+  await using service = await startLyftr(sqliteUrl(path));
   using client = new ClosedLoop(service.url);
   const marks = landmarksOf(path);
   expectWithin("rows in the table", marks.rows, options.rows, options.rows);
@@ -134,7 +134,7 @@ async function measureCold(path: string, measured: readonly Measured[]) {
   let readyMs: number | undefined;
   for (const { figure, right } of measured) {
     dropPageCache();
-    await using service = await startLyftr(path);
+    await using service = await startLyftr(sqliteUrl(path));
     readyMs ??= service.readyMs;
     using client = new ClosedLoop(service.url);
     const answer = await client.get(figure.path);

@@ -21,22 +21,23 @@ export interface Target extends AsyncDisposable {
   readonly readyMs: number;
 }
 
-/** The whole service. `before` goes before the command (a tracer), `nodeFlags` before the script. */
+export interface LyftrOptions {
+  /** Goes before the command: a tracer. */
+  readonly before?: readonly string[];
+  readonly nodeFlags?: readonly string[];
+  /** Variables besides those that every run sets. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The whole service on the database of a URL. */
 export function startLyftr(
-  databasePath: string,
-  {
-    before = [],
-    nodeFlags = ["--max-semi-space-size=8"],
-  }: { before?: readonly string[]; nodeFlags?: readonly string[] } = {},
+  databaseUrl: string,
+  { before = [], nodeFlags = ["--max-semi-space-size=8"], env = {} }: LyftrOptions = {},
 ): Promise<Target> {
   build();
   const command = [...before, process.execPath, ...nodeFlags, join(PROJECT, "dist/main.js"), "serve"];
-  const env = (port: number) => ({
-    HOST: "127.0.0.1",
-    PORT: String(port),
-    DATABASE_URL: `sqlite:///${databasePath}`,
-  });
-  return start(command, env, "/health/ready");
+  const settings = (port: number) => ({ HOST: "127.0.0.1", PORT: String(port), DATABASE_URL: databaseUrl, ...env });
+  return start(command, settings, "/health/ready");
 }
 
 let built = false;
