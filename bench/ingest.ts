@@ -52,7 +52,8 @@ process.stdout.write(`${report()}\n`);
 
 async function measure({ name, start }: Contender, databasePath: string): Promise<IngestRound> {
   await using target = await start(databasePath);
-  return ingestRound(name, target, { ...flags, messages });
+  // Without `await` the server would be ended first.
+  return await ingestRound(name, target, { ...flags, messages });
 }
 
 function report(): string {
