@@ -74,9 +74,10 @@ test("a table of somebody else's is not touched", { skip }, async () => {
 test("a migrator that dies half way holds nobody up: the next one does it", { skip }, async () => {
   await using database = await fresh();
   await sql(database.url, "CREATE TABLE lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)");
+  await sql(database.url, "INSERT INTO lyftr_migrations VALUES (0, 'lock')");
   // What a process that was killed in the middle has left: an open transaction with the lock and half of the tables.
   const dying =
-    "BEGIN; LOCK TABLE lyftr_migrations IN EXCLUSIVE MODE; CREATE TABLE messages (half text); SELECT pg_sleep(60)";
+    "BEGIN; UPDATE lyftr_migrations SET name = name; CREATE TABLE messages (half text); SELECT pg_sleep(60)";
   const half = sql(database.url, dying).catch((error: Error) => error);
   const waiting = async (where: string) =>
     (await sql(database.url, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND ${where}`))[0]
@@ -87,7 +88,7 @@ test("a migrator that dies half way holds nobody up: the next one does it", { sk
       if (pid !== undefined) return pid;
     }
   };
-  const dyingPid = await until("query LIKE 'BEGIN; LOCK%' AND wait_event = 'PgSleep'");
+  const dyingPid = await until("query LIKE 'BEGIN; UPDATE%' AND wait_event = 'PgSleep'");
   const next = PostgresStore.open(database.url, OPTIONS);
   await until("wait_event_type = 'Lock'");
   await sql(database.url, "SELECT pg_terminate_backend($1)", [dyingPid]);
@@ -122,11 +123,51 @@ test("without the trigram extension a warning says what to do, and a search look
     match(store.warnings.join(), /the search has no index.*CREATE EXTENSION pg_trgm.*run lyftr migrate/);
     deepEqual(await found(store), [1, ["m1"]]);
   });
+  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the index of the search/);
   deepEqual(await migratePostgres(database.url, ADMINISTRATION), []);
   await withStore(database.url, async (store) => {
     deepEqual(store.warnings, []);
     deepEqual(await found(store), [1, ["m1"]]);
   });
+});
+
+test("the index of the search is built later for partitions too", { skip }, async () => {
+  await using database = await fresh();
+  await migratePostgres(database.url, { ...ADMINISTRATION, partitions: 2 });
+  await sql(database.url, "DROP INDEX messages_search");
+  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the index of the search/);
+  await withStore(database.url, async (store) => {
+    deepEqual(store.warnings, []);
+    await store.insertMessages([message("m1", { text: "needle" }), message("m2")]);
+    equal((await store.findMessages(query({ q: "needle" }))).total, 1);
+  });
+});
+
+test("in a database whose locale knows ASCII only, other words are found without the index, and a warning says so", {
+  skip,
+}, async () => {
+  await using near = await fresh();
+  const url = new URL(near.url);
+  const name = `${url.pathname.slice(1)}_c`;
+  await sql(near.url, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'`);
+  try {
+    url.pathname = name;
+    await withStore(url.href, async (store) => {
+      match(store.warnings.join(), /index for the letters of ASCII only/);
+      await store.insertMessages([message("m1", { text: "über alles" }), message("m2", { text: "привет" })]);
+      for (const [q, id] of [
+        ["ÜBER", "m1"],
+        ["alle", "m1"],
+        ["ПРИВ", "m2"],
+      ] as const)
+        deepEqual(
+          (await store.findMessages(query({ q }))).messages.map(({ messageId }) => messageId),
+          [id],
+        );
+    });
+  } finally {
+    await sql(near.url, `DROP DATABASE ${name} WITH (FORCE)`);
+  }
 });
 
 test("a batch that the server takes back is tried again, and gives up after a few times", { skip }, async () => {

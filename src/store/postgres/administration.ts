@@ -25,12 +25,15 @@ export async function migratePostgres(url: string, options: AdministrationOption
     const applied = await migrate(database, { partitions });
     if (partitions !== undefined) await requirePartitions(database, partitions);
     const distributed = citus ? await distribute(database) : [];
-    const searchable = await buildSearchIndex(database);
+    const search = await buildSearchIndex(database);
     return [
       ...warnings.map((warning) => `warning: ${warning}`),
       ...applied.map((name) => `applied ${name}`),
       ...distributed,
-      ...(searchable ? [] : [`warning: ${NO_SEARCH_INDEX}`]),
+      ...(search === "built"
+        ? ["built the index of the search; a running service uses it from its next start on"]
+        : []),
+      ...(search === "cannot" ? [`warning: ${NO_SEARCH_INDEX}`] : []),
     ];
   } finally {
     await database.close();

@@ -16,9 +16,12 @@ export interface MigrateOptions {
   readonly partitions?: number | undefined;
 }
 
+/** The row that whoever migrates locks. */
+const LOCK_VERSION = 0;
+
 /**
- * Brings the schema up to date, in one transaction that holds the lock of `lyftr_migrations`: of several processes that start at once one
- * migrates, and the others find it done. The lock ends with the transaction, however its process ends. Returns what was applied.
+ * Brings the schema up to date, in one transaction that holds the lock of a row: of several processes that start at once one migrates,
+ * and the others find it done. The lock ends with the transaction, however its process ends. Returns what was applied.
  */
 export async function migrate(database: Database, { partitions }: MigrateOptions = {}): Promise<readonly string[]> {
   const all = known();
@@ -26,7 +29,7 @@ export async function migrate(database: Database, { partitions }: MigrateOptions
   await makeTable(database);
   return database.transaction(
     async (tx) => {
-      await tx.run("LOCK TABLE lyftr_migrations IN EXCLUSIVE MODE");
+      await tx.run("UPDATE lyftr_migrations SET name = name WHERE version = $1", [LOCK_VERSION]);
       const pending = pendingMigrations(all, await versionIn(tx));
       for (const migration of pending) await apply(tx, migration, partitions);
       return pending.map(({ name }) => name);
@@ -58,6 +61,7 @@ function versionIn(tx: Transaction): Promise<number> {
 async function makeTable(database: Database): Promise<void> {
   try {
     await database.all("CREATE TABLE IF NOT EXISTS lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)");
+    await database.all("INSERT INTO lyftr_migrations VALUES ($1, 'lock') ON CONFLICT DO NOTHING", [LOCK_VERSION]);
   } catch (error) {
     // Two that make it at the same moment both find it missing, and the server tells one of them so.
     if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;

@@ -24,9 +24,10 @@ import { findSenders } from "./reads/senders.ts";
 import { inSnapshot, type Snapshot } from "./reads/snapshot.ts";
 import { stats } from "./reads/stats.ts";
 import { timeline } from "./reads/timeline.ts";
+import type { SearchIndex } from "./searchable.ts";
 import { examine, type ServerFacts } from "./server.ts";
 import { watermarks } from "./streams.ts";
-import { hasSearchIndex, NO_SEARCH_INDEX } from "./trigrams.ts";
+import { ASCII_SEARCH_INDEX, NO_SEARCH_INDEX, searchIndexOf } from "./trigrams.ts";
 import { Writer } from "./writer.ts";
 
 /** One stores, one counts; the others read, and long reads have half of these. */
@@ -37,6 +38,8 @@ const LONG_WAITING_MAX = 64;
 const LONG_MS_MAX = 5_000;
 /** Past such a tail every read takes long. */
 const TAIL_ROWS_QUICK = 20_000;
+
+const SEARCH_WARNINGS = { none: [NO_SEARCH_INDEX], ascii: [ASCII_SEARCH_INDEX], "all letters": [] } as const;
 
 export interface PostgresOptions {
   /** Connections of this process, 4 or more. */
@@ -62,7 +65,7 @@ export class PostgresStore implements Store {
   readonly #holder: string;
   readonly #quick: ReadQueue;
   readonly #long: ReadQueue;
-  readonly #searchIndex: boolean;
+  readonly #searchIndex: SearchIndex;
   readonly #readSettings: readonly string[];
   #sizeBytes = 0;
 
@@ -73,7 +76,7 @@ export class PostgresStore implements Store {
       const facts = await examine(database, options.allowWeakDurability);
       const upgrades = options.migrate ? await migrate(database) : [];
       if (!options.migrate) await requireCurrentSchema(database);
-      const searchIndex = await hasSearchIndex(database);
+      const searchIndex = await searchIndexOf(database);
       const backlog = await database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));
       return new PostgresStore(database, url, { ...options, facts, upgrades, searchIndex, backlog });
     } catch (error) {
@@ -86,7 +89,7 @@ export class PostgresStore implements Store {
     const { facts, upgrades, searchIndex, backlog, random, connectionsMax } = parts;
     const readers = Math.max(2, connectionsMax - CONNECTIONS_NOT_READING);
     this.upgrades = upgrades.map((name) => `applied ${name}`);
-    this.warnings = [...facts.warnings, ...(searchIndex ? [] : [NO_SEARCH_INDEX])];
+    this.warnings = [...facts.warnings, ...SEARCH_WARNINGS[searchIndex]];
     this.#searchIndex = searchIndex;
     this.#readSettings = facts.readSettings;
     this.#holder = random().toString(36).slice(2);
@@ -165,7 +168,7 @@ export class PostgresStore implements Store {
   ): Promise<T> {
     const isLong = long || this.backlogRows() > TAIL_ROWS_QUICK;
     const options = {
-      ...{ searchIndex: this.#searchIndex, settings: this.#readSettings, signal },
+      ...{ searchIndex: this.#searchIndex, settings: this.#readSettings, signal, long: isLong },
       msMax: isLong ? LONG_MS_MAX : CALL_MS_MAX,
     };
     const queue = isLong ? this.#long : this.#quick;
@@ -183,6 +186,6 @@ export class PostgresStore implements Store {
 interface Parts extends PostgresOptions {
   readonly facts: ServerFacts;
   readonly upgrades: readonly string[];
-  readonly searchIndex: boolean;
+  readonly searchIndex: SearchIndex;
   readonly backlog: number;
 }

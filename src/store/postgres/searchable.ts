@@ -20,9 +20,13 @@ export function patternOf(q: string): string {
   return `%${foldCase(q).replace(/[\\%_]/g, "\\$&")}%`;
 }
 
+/** What the index of the search knows: letters of all alphabets, those of ASCII only (the database's locale decides), or it is not there. */
+export type SearchIndex = "all letters" | "ascii" | "none";
+
 /** Whether the index of the search can tell anything about a part: it knows letters and digits, three in a row. */
-export function isIndexable(q: string): boolean {
-  return /[\p{L}\p{N}]{3}/u.test(foldCase(q));
+export function isIndexable(q: string, index: SearchIndex): boolean {
+  if (index === "none") return false;
+  return (index === "ascii" ? /[A-Z0-9]{3}/ : /[\p{L}\p{N}]{3}/u).test(foldCase(q));
 }
 
 /** Whether a text can be in the database at all. There is no NUL there, and the protocol would refuse the question. */

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from "./database.ts";
-import { SEARCHED } from "./searchable.ts";
+import { SEARCHED, type SearchIndex } from "./searchable.ts";
 
 const INDEX = "messages_search";
 const BUILD_MS_MAX = 6 * 60 * 60 * 1_000;
@@ -8,19 +8,26 @@ const BUILD_MS_MAX = 6 * 60 * 60 * 1_000;
  * and whoever fills it up waits until it is emptied: so it is a quarter of what the server would let it be.
  */
 const PENDING_LIST_KIB = 1_024;
-const DEFINITION = `messages USING gin ((${SEARCHED}) gin_trgm_ops) WITH (gin_pending_list_limit = ${PENDING_LIST_KIB})`;
+const DEFINITION = `USING gin ((${SEARCHED}) gin_trgm_ops) WITH (gin_pending_list_limit = ${PENDING_LIST_KIB})`;
 const EXTENSION = "CREATE EXTENSION IF NOT EXISTS pg_trgm";
+
+export const ASCII_SEARCH_INDEX =
+  "the search has an index for the letters of ASCII only, because of the locale of the database: other words are looked for text by " +
+  "text, at most 1,000,000 of them. A database with LC_CTYPE C.UTF-8 or such, filled by lyftr copy, has an index for all";
 
 export const NO_SEARCH_INDEX =
   "the search has no index, so it looks at texts one by one, at most 1,000,000 of them: " +
   "let a superuser run CREATE EXTENSION pg_trgm in this database, then run lyftr migrate";
 
-/** Whether the index of the search is there and may be used. */
-export async function hasSearchIndex(database: Database): Promise<boolean> {
+/** Whether the index of the search is there and may be used, and for what. */
+export async function searchIndexOf(database: Database): Promise<SearchIndex> {
   const [row] = await database.all<{ valid: boolean }>(
     `SELECT bool_and(indisvalid) AS valid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass('${INDEX}')`,
   );
-  return row?.valid === true;
+  if (row?.valid !== true) return "none";
+  // What is a letter, the extension asks the locale of the database.
+  const [known] = await database.all<{ letters: boolean }>("SELECT cardinality(show_trgm('äöü')) > 0 AS letters");
+  return known?.letters ? "all letters" : "ascii";
 }
 
 /**
@@ -34,19 +41,35 @@ export async function makeSearchIndex(tx: Transaction): Promise<boolean> {
     await tx.run("ROLLBACK TO SAVEPOINT extension");
   }
   if (!(await hasTrigrams(tx))) return false;
-  await tx.run(`CREATE INDEX ${INDEX} ON ${DEFINITION}`);
+  await tx.run(`CREATE INDEX ${INDEX} ON messages ${DEFINITION}`);
   return true;
 }
 
-/** The same for tables that have messages: they are written to meanwhile. */
-export async function buildSearchIndex(database: Database): Promise<boolean> {
-  if (await hasSearchIndex(database)) return true;
+/** The same for tables that have messages: they are written to meanwhile. Returns what became of it. */
+export async function buildSearchIndex(database: Database): Promise<"was there" | "built" | "cannot"> {
+  if ((await searchIndexOf(database)) !== "none") return "was there";
   await database.all(EXTENSION).catch(() => undefined);
-  if (!(await hasTrigrams(database))) return false;
-  // What an interrupted build left behind is of no use.
-  await database.alone(`DROP INDEX CONCURRENTLY IF EXISTS ${INDEX}`, BUILD_MS_MAX);
-  await database.alone(`CREATE INDEX CONCURRENTLY ${INDEX} ON ${DEFINITION}`, BUILD_MS_MAX);
-  return true;
+  if (!(await hasTrigrams(database))) return "cannot";
+  const alone = (statement: string) => database.alone(statement, BUILD_MS_MAX);
+  const partitions = await partitionsOf(database);
+  // What an interrupted build left behind is of no use. Of a partitioned index the parts go with the whole.
+  await alone(`DROP INDEX ${partitions.length === 0 ? "CONCURRENTLY " : ""}IF EXISTS ${INDEX}`);
+  if (partitions.length === 0) await alone(`CREATE INDEX CONCURRENTLY ${INDEX} ON messages ${DEFINITION}`);
+  else await alone(`CREATE INDEX ${INDEX} ON ONLY messages ${DEFINITION}`);
+  for (const partition of partitions) {
+    const part = `${partition}_search`;
+    await alone(`DROP INDEX CONCURRENTLY IF EXISTS ${part}`);
+    await alone(`CREATE INDEX CONCURRENTLY ${part} ON ${partition} ${DEFINITION}`);
+    await alone(`ALTER INDEX ${INDEX} ATTACH PARTITION ${part}`);
+  }
+  return "built";
+}
+
+async function partitionsOf(database: Database): Promise<readonly string[]> {
+  const rows = await database.all<{ name: string }>(
+    `SELECT inhrelid::regclass::text AS name FROM pg_catalog.pg_inherits WHERE inhparent = 'messages'::regclass ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 async function hasTrigrams(asked: Pick<Transaction, "all">): Promise<boolean> {

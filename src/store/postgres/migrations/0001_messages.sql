@@ -1,5 +1,6 @@
 -- Texts compare by their bytes (COLLATE "C"), so that the order of lists is the same on every server, and on SQLite.
--- Only what Citus, YugabyteDB and CockroachDB know as well: no triggers, foreign keys, serial columns or locks of a session.
+-- No triggers, foreign keys, serial columns or locks of a session, so that it runs behind PgBouncer and on engines that distribute
+-- tables. ASC is for YugabyteDB, which would hash the first column of an index otherwise.
 
 CREATE TABLE messages (
   source       text COLLATE "C" NOT NULL,
@@ -18,12 +19,12 @@ CREATE TABLE messages (
 ) /* partitioned */;
 
 -- The order of every list, of all messages, of a sender's and of a receiver's: a page is a walk along one of these.
-CREATE INDEX messages_by_instant ON messages (instant, message_id, source);
-CREATE INDEX messages_by_sender ON messages (from_msisdn, instant, message_id, source);
-CREATE INDEX messages_by_receiver ON messages (to_msisdn, instant, message_id, source);
+CREATE INDEX messages_by_instant ON messages (instant ASC, message_id, source);
+CREATE INDEX messages_by_sender ON messages (from_msisdn ASC, instant, message_id, source);
+CREATE INDEX messages_by_receiver ON messages (to_msisdn ASC, instant, message_id, source);
 
 -- What is not counted yet: within a stream, messages become visible in the order of seq, so those behind `folded_seq` are the tail.
-CREATE INDEX messages_by_stream ON messages (stream, seq);
+CREATE INDEX messages_by_stream ON messages (stream ASC, seq);
 
 CREATE TABLE streams (
   stream      bigint PRIMARY KEY,
@@ -42,7 +43,7 @@ CREATE TABLE totals (
 );
 
 -- The ten busiest, and the lists that have grown so long that they need blocks.
-CREATE INDEX totals_by_messages ON totals (kind, messages DESC, name);
+CREATE INDEX totals_by_messages ON totals (kind ASC, messages DESC, name);
 
 -- How many folded messages lie between two places of a list (`all`, or `from` or `to` a number), so that nobody has to walk past
 -- them: a block reaches from its key to that of the next. A list that is soon walked past has none.

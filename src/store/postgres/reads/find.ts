@@ -100,7 +100,7 @@ async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBound
   if (![from, to, source, q].every(isStorable)) return { rows: [], total: exact ? 0 : null };
   const question = questionOf(query);
   if (!question.narrowed) return plainRows(snapshot, question, exact, bounds);
-  if (q !== "" && snapshot.searchIndex && isIndexable(q)) {
+  if (q !== "" && isIndexable(q, snapshot.searchIndex)) {
     const few = exact || (await hasFewMatches(snapshot, question, bounds));
     if (few) return searchedRows(snapshot, question, exact);
   }

@@ -1,6 +1,7 @@
 import { TooBroad } from "../../../domain/errors.ts";
 import type { Database, Transaction, Value } from "../database.ts";
 import { tookTooLong } from "../failures.ts";
+import type { SearchIndex } from "../searchable.ts";
 import { type Watermark, watermarks } from "../streams.ts";
 
 /** What one read sees: the messages and the counts of one moment. */
@@ -8,13 +9,14 @@ export interface Snapshot {
   readonly tx: Transaction;
   /** How far the counts go; what is behind them is the tail. */
   readonly marks: readonly Watermark[];
-  /** Whether the index of the search is there. */
-  readonly searchIndex: boolean;
+  readonly searchIndex: SearchIndex;
 }
 
 export interface SnapshotOptions {
-  readonly searchIndex: boolean;
+  readonly searchIndex: SearchIndex;
   readonly msMax: number;
+  /** Whether it is the question's own fault when it takes longer. */
+  readonly long: boolean;
   /** Settings of the transaction: see {@link readSettings}. */
   readonly settings: readonly string[];
   readonly signal?: AbortSignal | undefined;
@@ -26,7 +28,7 @@ export interface SnapshotOptions {
  */
 export async function inSnapshot<T>(
   database: Database,
-  { searchIndex, msMax, settings, signal }: SnapshotOptions,
+  { searchIndex, msMax, long, settings, signal }: SnapshotOptions,
   work: (snapshot: Snapshot) => Promise<T>,
 ): Promise<T> {
   try {
@@ -34,7 +36,7 @@ export async function inSnapshot<T>(
       ...{ mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY", settings, msMax, signal },
     });
   } catch (error) {
-    if (tookTooLong(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);
+    if (long && tookTooLong(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);
     throw error;
   }
 }
