@@ -30,6 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
     title: "Reads",
     quick: "--rows 10000,12000 --scan-rows-max 10000 --requests 20 --ingest-rate 200 --seed-requests 0 --cold 0",
   },
+  { file: "postgres.ts", title: "PostgreSQL", quick: "--quick" },
 ];
 
 const failed: string[] = [];

@@ -17,6 +17,21 @@ export interface Latencies {
   readonly maxMs: number;
 }
 
+export interface RepeatBounds {
+  readonly requestsMax: number;
+  readonly msMax: number;
+  /** Is shown each answer, off the clock. */
+  readonly check: (answer: TimedAnswer) => void;
+}
+
+export function latenciesOf(times: readonly number[]): Latencies {
+  const sorted = Float64Array.from(times).sort();
+  return {
+    requests: times.length,
+    ...{ p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99), maxMs: percentile(sorted, 1) },
+  };
+}
+
 /** One keep-alive connection that asks one thing after the other. */
 export class ClosedLoop implements Disposable {
   readonly #url: string;
@@ -41,11 +56,13 @@ export class ClosedLoop implements Disposable {
     });
   }
 
-  /** Asks until it has asked often or long enough; each answer is shown to `check`, off the clock. */
-  async repeat(
-    path: string,
-    { requestsMax, msMax, check }: { requestsMax: number; msMax: number; check: (answer: TimedAnswer) => void },
-  ): Promise<Latencies> {
+  /** Asks until it has asked often or long enough. */
+  async repeat(path: string, bounds: RepeatBounds): Promise<Latencies> {
+    return latenciesOf(await this.times(path, bounds));
+  }
+
+  /** The same; how long each answer took, in milliseconds. */
+  async times(path: string, { requestsMax, msMax, check }: RepeatBounds): Promise<readonly number[]> {
     const times: number[] = [];
     for (const endMs = performance.now() + msMax; times.length < requestsMax; ) {
       const answer = await this.get(path);
@@ -53,11 +70,7 @@ export class ClosedLoop implements Disposable {
       times.push(answer.ms);
       if (performance.now() > endMs) break;
     }
-    const sorted = Float64Array.from(times).sort();
-    return {
-      requests: times.length,
-      ...{ p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99), maxMs: percentile(sorted, 1) },
-    };
+    return times;
   }
 
   [Symbol.dispose](): void {

@@ -28,6 +28,13 @@ export interface IngestRound {
   readonly stored: number;
 }
 
+export interface IngestRoundOptions {
+  /** The database server, when it is a process of its own. */
+  readonly databasePid?: number | undefined;
+  /** What holds from after the warming up until the load has ended. */
+  readonly whileMeasured?: (() => Disposable) | undefined;
+}
+
 /** Signs what the load of a run will send. `run` keeps the ids of two runs on one database apart. */
 export function writeLoad(
   messages: IngestLoad["messages"],
@@ -47,7 +54,7 @@ export async function ingestRound(
   name: string,
   { url, pid }: Target,
   { connections, warmupSeconds, seconds, messages }: IngestLoad,
-  databasePid?: number,
+  { databasePid, whileMeasured }: IngestRoundOptions = {},
 ): Promise<IngestRound> {
   const cpu = () => [pid, databasePid].map((of) => (of === undefined ? Number.NaN : cpuSeconds(of)));
   const warmup =
@@ -55,10 +62,12 @@ export async function ingestRound(
       ? await runWrk({ url, connections, messages: messages.warmup, seconds: warmupSeconds })
       : undefined;
   const before = await settledTotals(url);
+  const measured = whileMeasured?.();
   const [cpuBefore, idleBefore] = [cpu(), idleSeconds()];
   const load = await runWrk({ url, connections, messages: messages.measured, seconds });
   const used = cpu().map((after, at) => after - (cpuBefore[at] ?? 0));
   const idle = idleSeconds() - idleBefore;
+  measured?.[Symbol.dispose]();
   const after = await settledTotals(url);
   expectAccepted(name, before, after, load.accepted, connections);
   const micros = used.map((cpuUsed) => (1e6 * cpuUsed) / (after.stored - before.stored));
