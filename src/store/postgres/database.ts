@@ -1,4 +1,4 @@
-import { Pool, type PoolClient, types } from "pg";
+import { Pool, type PoolClient, type QueryConfig, types } from "pg";
 import { StoreUnavailable } from "../../domain/errors.ts";
 import { meaningOf } from "./failures.ts";
 
@@ -33,9 +33,17 @@ export interface TransactionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface StatementOptions {
+  readonly msMax?: number;
+  /** The server shall remember how it is done, where it is asked for again and again; the same name for the same text always. */
+  readonly name?: string;
+}
+
 /** A bounded number of connections to one server. */
 export class Database {
   readonly #pool: Pool;
+  /** Connections that no pooler hands round: what is set and prepared there stays. */
+  readonly #own = new WeakSet<PoolClient>();
 
   /** `url` is a `postgres://` or `postgresql://` URL. Connections are made when they are needed. */
   constructor(url: string, { connectionsMax }: { readonly connectionsMax: number }) {
@@ -47,6 +55,7 @@ export class Database {
       keepAlive: true,
       pipeline: true,
       application_name: "lyftr",
+      onConnect: (client) => this.#claim(client as PoolClient),
       // Counts of rows fit a number.
       types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : types.getTypeParser(oid, format)) as never },
     });
@@ -90,17 +99,14 @@ export class Database {
   async all<T = Row>(
     sql: string,
     values: readonly Value[] = [],
-    { msMax = CALL_MS_MAX }: { readonly msMax?: number } = {},
+    { msMax = CALL_MS_MAX, name }: StatementOptions = {},
   ): Promise<readonly T[]> {
     const deadlineMs = performance.now() + msMax;
     const client = await this.#connect();
     const tx = new Statements(client, deadlineMs);
     try {
-      // Should it fail, COMMIT rolls back.
-      const [, [rows]] = await allOrFirst([
-        tx.all(beginning({ msMax })),
-        allOrFirst([tx.all<T>(sql, values), tx.all("COMMIT")]),
-      ]);
+      const plain = this.#own.has(client) && msMax <= CALL_MS_MAX;
+      const rows = plain ? await tx.all<T>(sql, values, name) : await enclosed<T>(tx, msMax, sql, values);
       client.release();
       return rows;
     } catch (error) {
@@ -130,6 +136,18 @@ export class Database {
     await Promise.race([this.#pool.end(), late]);
   }
 
+  /**
+   * Finds out whether the connection leads to the server itself: a pooler has numbers of its own for them. Only then may anything be set
+   * for longer than a transaction, which saves most of what a small statement costs.
+   */
+  async #claim(client: PoolClient): Promise<void> {
+    const statements = new Statements(client, performance.now() + CONNECT_MS_MAX);
+    const [row] = await statements.all<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    if (row?.pid !== (client as unknown as { processID: number | null }).processID) return;
+    await statements.all(`SET statement_timeout = ${CALL_MS_MAX - SERVER_MS_LESS}`);
+    this.#own.add(client);
+  }
+
   async #connect(): Promise<PoolClient> {
     if (this.#pool.ending) throw new StoreUnavailable("the database is closed");
     try {
@@ -145,6 +163,18 @@ function beginning({ mode = "", settings = [], msMax = CALL_MS_MAX }: Transactio
   return [`BEGIN ${mode}`, `SET LOCAL statement_timeout = ${serverMs}`, ...settings].join("; ");
 }
 
+/** A statement with a time limit of its own. Should it fail, COMMIT rolls back. */
+async function enclosed<T>(
+  tx: Transaction,
+  msMax: number,
+  sql: string,
+  values: readonly Value[],
+): Promise<readonly T[]> {
+  const done = allOrFirst([tx.all(beginning({ msMax })), allOrFirst([tx.all<T>(sql, values), tx.all("COMMIT")])]);
+  const [, [rows]] = await done;
+  return rows;
+}
+
 class Statements implements Transaction {
   readonly #client: PoolClient;
   readonly #deadlineMs: number;
@@ -155,18 +185,26 @@ class Statements implements Transaction {
     this.#deadlineMs = deadlineMs;
   }
 
-  async all<T = Row>(sql: string, values: readonly Value[] = []): Promise<readonly T[]> {
-    return (await this.#query(sql, values)).rows as readonly T[];
+  async all<T = Row>(sql: string, values: readonly Value[] = [], name?: string): Promise<readonly T[]> {
+    return (await this.#query(sql, values, name)).rows as readonly T[];
   }
 
   async run(sql: string, values: readonly Value[] = []): Promise<number> {
     return (await this.#query(sql, values)).rowCount ?? 0;
   }
 
-  #query(text: string, values: readonly Value[]) {
+  #query(text: string, values: readonly Value[], name?: string) {
     this.#cork();
     const query_timeout = Math.max(1, this.#deadlineMs - performance.now());
-    return this.#client.query({ text, values: values as unknown[], query_timeout } as { text: string });
+    const named = name === undefined ? {} : { name };
+    // The types of the driver do not know that each statement may have a time limit of its own.
+    const config: QueryConfig & { readonly query_timeout: number } = {
+      text,
+      values: [...values],
+      query_timeout,
+      ...named,
+    };
+    return this.#client.query(config);
   }
 
   /** What is asked in one go is sent in one write: each write wakes the server, which costs more than a small statement. */

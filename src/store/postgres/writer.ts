@@ -80,7 +80,9 @@ export class Writer {
       try {
         const stream = await this.#openStream(deadlineMs);
         const values = this.#valuesOf(rows, stream);
-        const created = await this.#database.all<StoredKey>(INSERT, values, { msMax: left(deadlineMs) });
+        const created = await this.#database.all<StoredKey>(INSERT, values, {
+          ...{ msMax: left(deadlineMs), name: "insert" },
+        });
         return new Set(created.map(keyOf));
       } catch (error) {
         // Whether it was stored is not known, and may not be for a while: what comes next may not come before it.

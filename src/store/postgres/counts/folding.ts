@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../database.ts";
 import { watermarks } from "../streams.ts";
+import { emptyPendingList } from "../trigrams.ts";
 import { backlogOf, fold } from "./fold.ts";
 import type { Settling } from "./settling.ts";
 
 /** A step costs more by its number than by its rows, and reads look through what is not folded. */
-const FOLD_AT_ROWS = 2_000;
+const FOLD_AT_ROWS = 5_000;
 /** Fewer wait this long for others. */
-const QUIET_MS = 500;
+const QUIET_MS = 1_000;
 /** How long to wait before asking again, when there is something that this process cannot count now. */
 const OTHERS_MS = 1_000;
 /** What a process that died has left is taken in by whoever looks next. */
@@ -72,6 +73,7 @@ export class Folding {
     const before = this.#backlog;
     try {
       const { advanced, backlog } = await fold(this.#database, this.#holder, { settling: this.#settling });
+      if (advanced) await emptyPendingList(this.#database);
       // What was stored meanwhile may be counted in both: one step too many, never one too few.
       this.#backlog = (backlog ?? (await this.#othersBacklog())) + this.#backlog - before;
       // Another process counts, or nothing has settled yet.
