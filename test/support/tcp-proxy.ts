@@ -28,7 +28,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #pairs = new Set<Pair>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #mode: Mode = "pass";
-  #cutBefore: string | undefined;
+  #cut: { readonly before: string; readonly done: () => void } | undefined;
 
   static async to(url: string): Promise<TcpProxy> {
     const { hostname, port } = new URL(url);
@@ -63,9 +63,11 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  /** The next connection on which the service says this to the server is lost just before the statement that begins with it. */
-  cutBefore(statement: string): void {
-    this.#cutBefore = statement;
+  /** The next connection on which the service says this to the server is lost just before it. Resolves when that has happened. */
+  cutBefore(statement: string): Promise<void> {
+    return new Promise((done) => {
+      this.#cut = { before: statement, done };
+    });
   }
 
   #take(client: Socket, server: Socket): void {
@@ -96,11 +98,13 @@ export class TcpProxy implements AsyncDisposable {
     };
     from.on("data", (bytes: Buffer) => {
       if (pair.lost) return;
-      const cut = from === pair.client && this.#cutBefore !== undefined ? bytes.indexOf(this.#cutBefore) : -1;
-      if (cut >= 0) {
-        write(bytes.subarray(0, cut - MESSAGE_HEADER_BYTES));
+      const cut = from === pair.client ? this.#cut : undefined;
+      const at = cut === undefined ? -1 : bytes.indexOf(cut.before);
+      if (at >= 0) {
+        write(bytes.subarray(0, at - MESSAGE_HEADER_BYTES));
         pair.lost = true;
-        this.#cutBefore = undefined;
+        this.#cut = undefined;
+        cut?.done();
       } else if (this.#mode === "delay") this.#later(() => write(bytes), DELAY_MS);
       else if (this.#mode === "drip") drip(bytes);
       else write(bytes);
