@@ -8,6 +8,11 @@ const CONNECT_MS_MAX = 2_000;
 export const CALL_MS_MAX = 8_000;
 /** The server is told to give up before we stop listening, so that it does not go on with what nobody waits for. */
 const SERVER_MS_LESS = 500;
+/**
+ * Whoever is stopped, or cut off by a dead network, in the middle of a transaction would hold its locks for hours: the server ends it.
+ * Longer than any pause between two statements of ours.
+ */
+const IDLE_MS_IN_TRANSACTION = 15_000;
 /** A firewall forgets quiet connections; one that was never used again costs the server memory. */
 const IDLE_MS_MAX = 60_000;
 const CLOSE_MS_MAX = 2_000;
@@ -160,7 +165,11 @@ export class Database {
 
 function beginning({ mode = "", settings = [], msMax = CALL_MS_MAX }: TransactionOptions): string {
   const serverMs = Math.max(1, Math.floor(msMax - SERVER_MS_LESS));
-  return [`BEGIN ${mode}`, `SET LOCAL statement_timeout = ${serverMs}`, ...settings].join("; ");
+  const limits = [
+    `SET LOCAL statement_timeout = ${serverMs}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS_IN_TRANSACTION}`,
+  ];
+  return [`BEGIN ${mode}`, ...limits, ...settings].join("; ");
 }
 
 /** A statement with a time limit of its own. Should it fail, COMMIT rolls back. */

@@ -5,11 +5,11 @@ import { numberOf } from "./reads/snapshot.ts";
 import { makeSearchIndex } from "./trigrams.ts";
 
 const MIGRATE_MS_MAX = 30 * 60 * 1_000;
-/** Another process that migrates is waited for; one that was stopped half way is thrown out by the server before that. */
+/** Another process that migrates is waited for; one that was stopped half way is thrown out by the server before that, see database.ts. */
 const LOCK_WAIT = "SET LOCAL lock_timeout = '120s'";
-const STOPPED_MAX = "SET LOCAL idle_in_transaction_session_timeout = '60s'";
 const PARTITIONED = "/* partitioned */";
-const UNIQUE_VIOLATION = "23505";
+/** Of two that make a table at the same moment both find it missing, and the server tells one of them so in one of these ways. */
+const MADE_MEANWHILE = ["23505", "42710", "42P07"];
 
 export interface MigrateOptions {
   /** Into so many hash partitions `messages` is divided when it is made. */
@@ -34,7 +34,7 @@ export async function migrate(database: Database, { partitions }: MigrateOptions
       for (const migration of pending) await apply(tx, migration, partitions);
       return pending.map(({ name }) => name);
     },
-    { msMax: MIGRATE_MS_MAX, settings: [LOCK_WAIT, STOPPED_MAX] },
+    { msMax: MIGRATE_MS_MAX, settings: [LOCK_WAIT] },
   );
 }
 
@@ -61,11 +61,10 @@ function versionIn(tx: Transaction): Promise<number> {
 async function makeTable(database: Database): Promise<void> {
   try {
     await database.all("CREATE TABLE IF NOT EXISTS lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)");
-    await database.all("INSERT INTO lyftr_migrations VALUES ($1, 'lock') ON CONFLICT DO NOTHING", [LOCK_VERSION]);
   } catch (error) {
-    // Two that make it at the same moment both find it missing, and the server tells one of them so.
-    if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+    if (!MADE_MEANWHILE.includes(String((error as { code?: unknown }).code))) throw error;
   }
+  await database.all("INSERT INTO lyftr_migrations VALUES ($1, 'lock') ON CONFLICT DO NOTHING", [LOCK_VERSION]);
 }
 
 async function apply(
