@@ -99,7 +99,6 @@ for (const [mode, what] of [
 
 test("a replica whose machine dies in the middle of counting does not keep the others from it", {
   skip: unlessPostgres(),
-  todo: "a transaction that waits for its COMMIT needs idle_in_transaction_session_timeout, or it holds the row of the lease for hours",
 }, async () => {
   await using database = await freshDatabase({ kind: "postgres" });
   await using proxy = await TcpProxy.to(database.url);

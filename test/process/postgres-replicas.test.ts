@@ -112,7 +112,6 @@ test(`three replicas that start at once on an empty database: of ${MESSAGES} mes
 
 test("of many that open an empty database in the same moment one makes its tables, and all can use it", {
   skip,
-  todo: "makeTable has to let 42710 pass as it does 23505, and to insert the row of the lock after either",
 }, async () => {
   for (let round = 0; round < 3; round++) {
     await using database = await freshDatabase({ kind: "postgres" });
