@@ -1,11 +1,13 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
+import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { backlogOf, fold } from "../../src/store/postgres/counts/fold.ts";
 import { recount } from "../../src/store/postgres/counts/recount.ts";
 import { SettledLater } from "../../src/store/postgres/counts/settling.ts";
 import { verifyCounts } from "../../src/store/postgres/counts/verify.ts";
 import { Database } from "../../src/store/postgres/database.ts";
 import { migrate } from "../../src/store/postgres/migrations.ts";
+import { StreamBudget } from "../../src/store/postgres/stream-budget.ts";
 import { watermarks } from "../../src/store/postgres/streams.ts";
 import { Writer } from "../../src/store/postgres/writer.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
@@ -155,4 +157,39 @@ test("on an engine that shows a batch in part, only what was seen long ago is co
   equal(settling.settledSeq(2, 50), 0);
   nowMs = 20_000;
   equal(settling.settledSeq(1, 500), 300);
+});
+
+test("a batch that the server refused leaves its stream as it is; one whose outcome is unknown ends it", {
+  skip,
+}, async () => {
+  await using opening = await opened();
+  const { url, database, writer } = opening;
+  await writer.insert(rows(2));
+  await rejects(writer.insert([message("nul\0")]));
+  await writer.insert(rows(2, "more"));
+  equal((await streams(database)).length, 1);
+  await database.all("ALTER TABLE messages ADD CONSTRAINT slow CHECK (pg_sleep(0.5) IS NOT NULL) NOT VALID");
+  const broken = writer.insert(rows(1, "broken"));
+  while (
+    (await database.all("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+      .length === 0
+  );
+  await rejects(broken, StoreUnavailable);
+  await database.all("ALTER TABLE messages DROP CONSTRAINT slow");
+  deepEqual(await writer.insert(rows(1, "broken")), ["created"]);
+  equal((await streams(database)).length, 2);
+  await fold(database, "a");
+  deepEqual(await verifyCounts(url, VERIFY), { messages: 5, backlog: 0, differences: [] });
+});
+
+test("a process opens a bounded number of streams", () => {
+  let nowMs = 0;
+  const budget = new StreamBudget(() => nowMs);
+  equal(Array.from({ length: 200 }, () => budget.take()).filter(Boolean).length, 100);
+  nowMs = 29_999;
+  equal(budget.take(), false);
+  nowMs = 60_000;
+  deepEqual([budget.take(), budget.take(), budget.take()], [true, true, false]);
+  nowMs = 1e9;
+  equal(Array.from({ length: 200 }, () => budget.take()).filter(Boolean).length, 100);
 });

@@ -23,6 +23,14 @@ export function asksAgain(error: unknown): boolean {
   return [DEADLOCK, SERIALIZATION].includes(codeOf(error));
 }
 
+/**
+ * Whether a statement may have been committed though it failed: the connection was lost, or its server end was shut down, which can
+ * happen behind the commit. Anything else that the server says is its word that nothing was done.
+ */
+export function mayHaveHappened(error: unknown): boolean {
+  return !/^[0-9A-Z]{5}$/.test(codeOf(error)) || /^(08|57P)/.test(codeOf(error));
+}
+
 /** Whether the server ended a statement that took too long. */
 export function tookTooLong(error: unknown): boolean {
   return codeOf(error) === QUERY_CANCELED;

@@ -4,8 +4,9 @@ import { instantOf } from "../../domain/timestamp.ts";
 import type { InsertOutcome } from "../store.ts";
 import { compareText } from "../text-order.ts";
 import { CALL_MS_MAX, type Database, type Value } from "./database.ts";
-import { asksAgain } from "./failures.ts";
+import { asksAgain, mayHaveHappened } from "./failures.ts";
 import { foldedUnlessAscii } from "./searchable.ts";
+import { StreamBudget } from "./stream-budget.ts";
 
 /** Two replicas that met the same messages in an unlucky order; with sorted keys once is rare already. */
 const TRIES_MAX = 4;
@@ -39,6 +40,7 @@ export class Writer {
   #last: Promise<unknown> = Promise.resolve();
   #stream: { readonly number: number; readonly openedMs: number } | undefined;
   #seq = 0;
+  readonly #budget = new StreamBudget(() => performance.now());
 
   constructor(database: Database, { random }: WriterOptions) {
     this.#database = database;
@@ -85,9 +87,10 @@ export class Writer {
         });
         return new Set(created.map(keyOf));
       } catch (error) {
-        // Whether it was stored is not known, and may not be for a while: what comes next may not come before it.
-        this.#stream = undefined;
-        if (tries === TRIES_MAX || !asksAgain(error instanceof Error ? error.cause : error)) throw error;
+        // It may become visible later: nothing that is counted meanwhile may stand behind it in the same stream.
+        const cause = error instanceof Error ? (error.cause ?? error) : error;
+        if (mayHaveHappened(cause)) this.#stream = undefined;
+        if (tries === TRIES_MAX || !asksAgain(cause)) throw error;
         const pauseMs = RETRY_MS_FIRST * 2 ** tries * (0.5 + this.#random());
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
@@ -123,6 +126,8 @@ export class Writer {
       await this.#closeStream();
     }
     if (this.#stream === undefined) {
+      if (!this.#budget.take())
+        throw new StoreUnavailable("PostgreSQL: too many batches were broken off one after the other");
       const number = 1 + Math.floor(this.#random() * STREAM_NUMBER_MAX);
       const openedMs = performance.now();
       await this.#database.all("INSERT INTO streams VALUES ($1, 0, now(), false)", [number], {

@@ -158,12 +158,14 @@ async function plainRows(
   { offsetWalkedMax }: FindBounds,
 ): Promise<Found> {
   const list = new CountedList(snapshot, question.list);
-  const total = exact ? list.count(question.range) : null;
-  const jumped = await list.jump(question.rest, question.slice, offsetWalkedMax);
-  const rows = select(snapshot, { ...question, rest: jumped.range, slice: jumped.slice });
-  const [read, counted] = await Promise.all([rows, total]);
-  // A place far from the beginning of a reversed list was reached from its end.
-  return { rows: jumped.slice.reverse === question.slice.reverse ? read : read.toReversed(), total: counted };
+  const page = async () => {
+    const { range, slice } = await list.jump(question.rest, question.slice, offsetWalkedMax);
+    const rows = await select(snapshot, { ...question, rest: range, slice });
+    // A place far from the beginning of a reversed list was reached from its end.
+    return slice.reverse === question.slice.reverse ? rows : rows.toReversed();
+  };
+  const [rows, total] = await Promise.all([page(), exact ? list.count(question.range) : null]);
+  return { rows, total };
 }
 
 function select({ tx }: Snapshot, question: Question): Promise<readonly Row[]> {

@@ -14,21 +14,18 @@ export async function findSenders(snapshot: Snapshot, query: SenderQuery): Promi
       SELECT from_msisdn AS name, count(*) AS late FROM messages WHERE ${inTail(marks, values)} GROUP BY from_msisdn),
     known AS MATERIALIZED (
       SELECT tail.name, late, messages FROM tail LEFT JOIN totals ON totals.kind = 'from' AND totals.name = tail.name)`;
-  const newcomers = `${tail} SELECT count(*) FROM known WHERE messages IS NULL`;
-  const counted = Promise.all([
-    numberOf(tx, "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''"),
-    numberOf(tx, newcomers, [...values.list]),
-  ]);
+  const inTailOnly = [...values.list];
   // A number with a NUL comes from no cursor of ours, and sorts where it would without.
   const behind = values.add(isStorable(after) ? after : after.toWellFormed().replaceAll("\0", ""));
-  const rows = await tx.all<{ from: string; count: number }>(
-    `${tail} SELECT name AS "from", sum(messages)::bigint AS count FROM (
+  const page = `${tail} SELECT name AS "from", sum(messages)::bigint AS count FROM (
        SELECT name, messages FROM totals WHERE kind = 'from' AND name > ${behind}
        UNION ALL SELECT name, late FROM known WHERE name > ${behind}) AS parts
-     GROUP BY name ORDER BY name LIMIT ${values.add(limit + 1)} OFFSET ${values.add(offset)}`,
-    values.list,
-  );
-  const [folded, late] = await counted;
+     GROUP BY name ORDER BY name LIMIT ${values.add(limit + 1)} OFFSET ${values.add(offset)}`;
+  const [rows, folded, late] = await Promise.all([
+    tx.all<{ from: string; count: number }>(page, values.list),
+    numberOf(tx, "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''"),
+    numberOf(tx, `${tail} SELECT count(*) FROM known WHERE messages IS NULL`, inTailOnly),
+  ]);
   const senders = await Promise.all(rows.slice(0, limit).map((row) => senderOf(snapshot, row)));
   return { senders, total: folded + late, more: rows.length > limit };
 }
