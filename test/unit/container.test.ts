@@ -187,7 +187,7 @@ test("the load balancer asks each replica whether it is ready, tries again only 
   for (const name of REPLICAS) match(haproxyFile, new RegExp(`^ {2}server ${name} ${name}:8000$`, "m"));
   match(haproxyFile, /^ {2}option httpchk$/m);
   match(haproxyFile, /^ {2}http-check send meth GET uri \/health\/ready$/m);
-  match(haproxyFile, /^ {2}retry-on conn-failure$/m);
+  match(haproxyFile, /^ {2}retry-on conn-failure empty-response$/m);
   const drain = /^ {2}hard-stop-after ([0-9]+s)$/m.exec(haproxyFile)?.[1];
   ok(seconds(serviceOf("haproxy").stop_grace_period) > seconds(drain));
 });
