@@ -183,7 +183,7 @@ test("PgBouncer lends its connections for a transaction, and allows nothing that
   ok(serviceOf("pgbouncer").command?.at(-1)?.includes(`>${file} `));
 });
 
-test("the load balancer asks each replica whether it is ready, tries again only what was not sent, and drains", () => {
+test("the load balancer asks each replica whether it is ready, tries again only what was not taken, and drains", () => {
   for (const name of REPLICAS) match(haproxyFile, new RegExp(`^ {2}server ${name} ${name}:8000$`, "m"));
   match(haproxyFile, /^ {2}option httpchk$/m);
   match(haproxyFile, /^ {2}http-check send meth GET uri \/health\/ready$/m);
