@@ -19,7 +19,7 @@ const SETTINGS = {
   ...{ fsync: "on", full_page_writes: "on", synchronous_commit: "on" },
 };
 const QUICK = {
-  ...{ rounds: 1, seconds: 1, warmupSeconds: 0, connections: 16, messagesPerSecondMax: 40_000 },
+  ...{ rounds: 1, seconds: 1, warmupSeconds: 0, connections: 16, workerConnections: 32, messagesPerSecondMax: 40_000 },
   ...{ batchSizes: "1,64,512", batchSeconds: 0.1, batchMessages: 5_000, rows: 5_000, requests: 3 },
 };
 
@@ -33,6 +33,8 @@ const given = readFlags({
   seconds: 8,
   warmupSeconds: 6,
   connections: 64,
+  // For two processes against one. In a closed loop connections bound what a batch can hold: of 64, each of two processes has half.
+  workerConnections: 256,
   messagesPerSecondMax: 40_000,
   // Of a core, for each process of the second table of two against one.
   coreShare: 0.2,
@@ -74,9 +76,10 @@ async function run(): Promise<void> {
     say("### Ingest, one process", "", ingestTable(compared), "", ...ratios(compared, 0.7));
   }
   if (parts.includes("workers")) {
-    const compared = await compareIngest([one(postgres), two(postgres)], load);
+    const shared = { ...load, connections: flags.workerConnections };
+    const compared = await compareIngest([one(postgres), two(postgres)], shared);
     say("### Two processes against one", "", ingestTable(compared), "", ...ratios(compared, 1.8));
-    await sharesOfCores(postgres, load, say);
+    await sharesOfCores(postgres, shared, say);
   }
   if (parts.includes("batches")) {
     const { rounds, batchSeconds: seconds, batchMessages: messages } = flags;

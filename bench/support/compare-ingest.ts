@@ -37,7 +37,8 @@ export async function compareIngest(
 ): Promise<readonly Compared[]> {
   const { folder } = options;
   const messages = { warmup: join(folder, "warmup.txt"), measured: join(folder, "measured.txt") };
-  writeLoad(messages, "", options);
+  const workersMax = Math.max(...contenders.map(({ workers }) => workers));
+  writeLoad(messages, "", { ...options, warmupSeconds: workersMax * options.warmupSeconds });
   const compared = contenders.map((contender) => ({ contender, rounds: [] as IngestRound[] }));
   for (let number = 1; number <= options.rounds; number++) {
     for (const { contender, rounds } of compared) {
@@ -58,7 +59,9 @@ async function measure({ name, engine, workers, coreShare }: Contender, load: In
     const ingesting = workers > 1 ? childrenOf(target.pid) : [target.pid];
     expectWithin(`${name}: processes`, ingesting.length, workers, workers);
     const whileMeasured = coreShare === undefined ? undefined : () => holdToShare(ingesting, coreShare);
-    return await ingestRound(name, target, load, { databasePid: engine.pid, whileMeasured });
+    // Each process has as much to compile.
+    const warmupSeconds = workers * load.warmupSeconds;
+    return await ingestRound(name, target, { ...load, warmupSeconds }, { databasePid: engine.pid, whileMeasured });
   })();
   // Whatever the service says it has stored: its messages are counted where they are.
   const lastAnswersMax = 2 * load.connections;
