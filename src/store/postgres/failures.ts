@@ -1,4 +1,4 @@
-import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../domain/errors.ts";
+import { Abandoned, ConfigError, Overloaded, StoreRefused, StoreUnavailable, TooBroad } from "../../domain/errors.ts";
 
 interface ServerError extends Error {
   /** SQLSTATE, or the code of a failed system call. */
@@ -36,11 +36,12 @@ export function tookTooLong(error: unknown): boolean {
   return codeOf(error) === QUERY_CANCELED;
 }
 
+const OUR_OWN = [StoreUnavailable, StoreRefused, ConfigError, Overloaded, TooBroad, Abandoned];
+
 /** What a failure of the server, or of the way to it, means to callers; see the interface of the store. */
 export function meaningOf(error: unknown): Error {
   const failure = error instanceof Error ? error : new Error(String(error));
-  if (failure instanceof StoreUnavailable || failure instanceof Overloaded) return failure;
-  if (failure instanceof TooBroad || failure instanceof Abandoned) return failure;
+  if (OUR_OWN.some((Known) => failure instanceof Known)) return failure;
   const code = codeOf(failure);
   // Five characters of capitals and digits are the server's own; a bad row is told as it is, so that its neighbours can be stored.
   if (/^[0-9A-Z]{5}$/.test(code) && !PASSING.test(code)) return failure;

@@ -1,4 +1,4 @@
-import { StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+import { StoreRefused } from "../../domain/errors.ts";
 import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
 import type { Database, Transaction } from "./database.ts";
 import { numberOf } from "./reads/snapshot.ts";
@@ -97,9 +97,9 @@ export async function requirePartitions(database: Database, partitions: number):
   const [row] = await database.all<{ parts: number }>(
     "SELECT count(*) AS parts FROM pg_catalog.pg_inherits WHERE inhparent = 'messages'::regclass",
   );
-  if (row?.parts !== partitions) {
-    throw new StoreUnavailable(
-      `messages has ${row?.parts} partitions already, and is not divided anew: make another database with --partitions ${partitions}, and fill it with lyftr copy`,
-    );
-  }
+  if (row?.parts === partitions) return;
+  const now = row?.parts === 0 ? "is one table already" : `has ${row?.parts} partitions already`;
+  throw new StoreRefused(
+    `messages ${now}, and is not divided anew: make another database with --partitions ${partitions}, and fill it with lyftr copy`,
+  );
 }
