@@ -50,7 +50,7 @@ test("every kind of damage to the counts is found, and counting anew mends it", 
   await writer.insert(rows(7, "tail"));
   deepEqual(await verifyCounts(url, VERIFY), { messages: 50, backlog: 7, differences: [] });
   const damages: [string, RegExp][] = [
-    ...["all", "from", "to", "minute", "hour", "day"].map((kind): [string, RegExp] => [
+    ...["all", "from", "to", "source", "minute", "hour", "day"].map((kind): [string, RegExp] => [
       `UPDATE totals SET messages = messages + 1 WHERE kind = '${kind}'`,
       new RegExp(`kind "${kind}"`),
     ]),

@@ -125,7 +125,7 @@ function inWindows(windows: readonly Window[], values: Values): string {
   return `(${parts.join(" OR ")})`;
 }
 
-/** Adds what the step brings to the totals of all, of senders, receivers and spans of time. */
+/** Adds what the step brings to the totals of all, of senders, receivers, sources and spans of time. */
 async function countTotals(tx: Transaction, windows: readonly Window[]): Promise<void> {
   const values = new Values();
   const spans = Object.entries(BUCKETS).map(
@@ -135,11 +135,12 @@ async function countTotals(tx: Transaction, windows: readonly Window[]): Promise
   );
   await tx.run(
     `WITH step AS MATERIALIZED (
-       SELECT from_msisdn, to_msisdn, instant FROM messages WHERE ${inWindows(windows, values)}),
+       SELECT source, from_msisdn, to_msisdn, instant FROM messages WHERE ${inWindows(windows, values)}),
      added AS MATERIALIZED (
        SELECT 'all' AS kind, '' AS name, count(*) AS messages FROM step
        UNION ALL SELECT 'from', from_msisdn, count(*) FROM step GROUP BY 2
        UNION ALL SELECT 'to', to_msisdn, count(*) FROM step GROUP BY 2
+       UNION ALL SELECT 'source', source, count(*) FROM step GROUP BY 2
        UNION ALL SELECT 'senders', '', count(*) FROM (SELECT DISTINCT from_msisdn AS name FROM step) AS writers
          WHERE NOT EXISTS (SELECT 1 FROM totals WHERE totals.kind = 'from' AND totals.name = writers.name)
        ${spans.join("\n       ")})

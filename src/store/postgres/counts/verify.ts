@@ -62,7 +62,13 @@ function totals(): readonly (readonly [kind: string, name: string, where: string
   const spans = Object.entries(BUCKETS).map(
     ([bucket, characters]) => [bucket, `substr(instant, 1, ${characters})`, hasBucket(characters)] as const,
   );
-  return [["all", "''", "true"], ["from", "from_msisdn", "true"], ["to", "to_msisdn", "true"], ...spans];
+  return [
+    ["all", "''", "true"],
+    ["from", "from_msisdn", "true"],
+    ["to", "to_msisdn", "true"],
+    ["source", "source", "true"],
+    ...spans,
+  ];
 }
 
 async function differingTotals(tx: Transaction, marks: readonly Watermark[]): Promise<string[]> {

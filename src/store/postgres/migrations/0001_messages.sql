@@ -33,7 +33,7 @@ CREATE TABLE streams (
   closed      boolean NOT NULL -- nobody writes to it any more
 );
 
--- Counts of folded messages by kind: `all`, `from` and `to` with a number, `minute`, `hour` and `day` with the beginning of one;
+-- Counts of folded messages by kind: `all`, `from` and `to` with a number, `source` with one, `minute`, `hour` and `day` with the beginning of one;
 -- and `senders`, how many different ones there are.
 CREATE TABLE totals (
   kind      text COLLATE "C" NOT NULL,

@@ -1,27 +1,18 @@
 import { TooBroad } from "../../../domain/errors.ts";
 import type { MessageId } from "../../../domain/message.ts";
-import type { MessageFilter, Place } from "../../../domain/message-filter.ts";
+import type { Place } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
 import type { MessagePage, StoredMessage } from "../../store.ts";
 import type { Database } from "../database.ts";
-import {
-  ALL,
-  DESCENDING,
-  KEY,
-  KEY_FIELDS,
-  type Key,
-  keyAt,
-  keyBehind,
-  type List,
-  overlap,
-  type Range,
-} from "../key.ts";
+import { DESCENDING, KEY, KEY_FIELDS, type Key, keyBehind, overlap } from "../key.ts";
 import { MESSAGE } from "../messages.ts";
 import { BY_ANY_INDEX, BY_SEARCH_INDEX, BY_TABLE } from "../planner.ts";
-import { isIndexable, isStorable, patternOf, SEARCHED } from "../searchable.ts";
+import { isIndexable, isStorable } from "../searchable.ts";
 import { every, inList, inRange, Values } from "../sql.ts";
-import { CountedList, type Slice } from "./counted-list.ts";
+import { inTail } from "../streams.ts";
+import { CountedList } from "./counted-list.ts";
+import { conditions, isWholeSource, type Question, questionOf } from "./question.ts";
 import { numberOf, type Snapshot } from "./snapshot.ts";
 
 /** When which way is taken, in messages. */
@@ -79,19 +70,6 @@ export async function find(
   };
 }
 
-/** A filter, and how the place of a page and its order narrow what is read for it. */
-interface Question {
-  readonly list: List;
-  readonly filter: MessageFilter;
-  /** All that match. */
-  readonly range: Range;
-  /** Of these, what lies on the side of the page's place. */
-  readonly rest: Range;
-  readonly slice: Slice;
-  /** Whether there is more to be held against a row than the list and its range. */
-  readonly narrowed: boolean;
-}
-
 async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBounds): Promise<Found> {
   const { filter, offset, count } = query;
   const exact = count === "exact";
@@ -107,47 +85,8 @@ async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBound
   return walkedRows(snapshot, question, { exact, stepwise: !exact && offset === 0, bounds });
 }
 
-function questionOf({ filter, order, offset, limit, place }: MessageQuery): Question {
-  const { from, to, source, since, until, q } = filter;
-  const range = {
-    lo: since === undefined ? undefined : keyAt(since),
-    hi: until === undefined ? undefined : keyAt(until),
-  };
-  const reverse = place === undefined ? order === "desc" : (order === "desc") === (place.side === "after");
-  const side = place === undefined ? {} : reverse ? { hi: keyOf(place) } : { lo: keyBehind(keyOf(place)) };
-  const list: List =
-    from !== undefined ? { kind: "from", name: from } : to !== undefined ? { kind: "to", name: to } : ALL;
-  const narrowed = (from !== undefined && to !== undefined) || source !== undefined || q !== undefined;
-  return { list, filter, range, rest: overlap(range, side), slice: { reverse, offset, limit: limit + 1 }, narrowed };
-}
-
-/** The key of a cursor. What is in it need not come from here, but NUL would be refused. */
-function keyOf({ position }: Place): Key {
-  const clean = (text: string) => text.toWellFormed().replaceAll("\0", "");
-  return {
-    instant: clean(position.instant),
-    messageId: clean(position.messageId),
-    source: clean(position.source),
-  };
-}
-
 function positionOf({ instant, messageId, source }: Key): Place["position"] {
   return { instant: instant as Instant, messageId: messageId as MessageId, source };
-}
-
-/** What is asked of a row besides its place in the order. */
-function conditions({ list, filter, narrowed }: Question, values: Values): readonly string[] {
-  const { from, to, source, q } = filter;
-  const equal = (column: string, value: string | undefined) =>
-    value === undefined ? [] : [`${column} = ${values.add(value)}`];
-  if (!narrowed) return inList(list, values);
-  return [
-    ...equal("from_msisdn", from),
-    ...equal("to_msisdn", to),
-    ...equal("source", source),
-    // The last, because it costs most.
-    ...(q === undefined ? [] : [`${SEARCHED} LIKE ${values.add(patternOf(q))}`]),
-  ];
 }
 
 /** A list, or a part of it, as its blocks count it. */
@@ -225,6 +164,10 @@ interface Walk {
 /** The messages of a list are looked at one by one. */
 async function walkedRows(snapshot: Snapshot, question: Question, { exact, stepwise, bounds }: Walk): Promise<Found> {
   const { range, rest, slice } = question;
+  if (exact && isWholeSource(question)) {
+    const [rows, total] = await Promise.all([select(snapshot, question), sourceTotal(snapshot, question)]);
+    return { rows, total };
+  }
   if (!stepwise) {
     const looked = await new CountedList(snapshot, question.list).count(exact ? range : rest);
     const lookedMax = question.filter.q === undefined ? bounds.scannedRowsMax : bounds.scannedTextsMax;
@@ -236,6 +179,16 @@ async function walkedRows(snapshot: Snapshot, question: Question, { exact, stepw
   if (stoppedAt === undefined) return { rows: await select(snapshot, question), total: null };
   const step = overlap(rest, slice.reverse ? { lo: stoppedAt } : { hi: keyBehind(stoppedAt) });
   return { rows: await select(snapshot, { ...question, rest: step }), total: null, stoppedAt };
+}
+
+async function sourceTotal({ tx, marks }: Snapshot, { filter: { source = "" } }: Question): Promise<number> {
+  const values = new Values();
+  const tail = `SELECT count(*) FROM messages WHERE ${inTail(marks, values)} AND source = ${values.add(source)}`;
+  const counts = await Promise.all([
+    numberOf(tx, "SELECT messages FROM totals WHERE kind = 'source' AND name = $1", [source]),
+    numberOf(tx, tail, values.list),
+  ]);
+  return counts[0] + counts[1];
 }
 
 /** The message at which a walk has seen enough for one page; none when it ends before. */
