@@ -49,7 +49,7 @@ for (const [way, blockRowsMax, searchIndex, bounds] of WAYS) {
   const title = `PostgreSQL: lists, counts, statistics and timelines equal a plain scan, whatever is folded, with ${way}`;
   test(title, { skip }, async () => {
     const read = <T>(work: (snapshot: Snapshot) => Promise<T>) =>
-      inSnapshot(database, { searchIndex, msMax: 5_000, long: true, settings: [] }, work);
+      inSnapshot(database, { searchIndex, msMax: 5_000, long: true }, work);
     const reads: Reads = {
       findMessages: (query) => read((snapshot) => find(snapshot, query, bounds)),
       stats: () => read(stats),

@@ -31,11 +31,17 @@ export interface Transaction {
 export interface TransactionOptions {
   /** What it begins with, behind BEGIN. */
   readonly mode?: "" | "ISOLATION LEVEL REPEATABLE READ READ ONLY";
-  /** Settings of this transaction alone: poolers hand connections round, so nothing is set for longer. */
+  /** Settings of this transaction alone, as in SET. */
   readonly settings?: readonly string[];
   readonly msMax?: number;
   /** Aborted when nobody waits for it any more: the connection is given up, and the server stops. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface DatabaseOptions {
+  readonly connectionsMax: number;
+  /** Settings of every transaction, as in SET. Behind a pooler, which hands connections round, they are set in each anew. */
+  readonly settings?: readonly string[];
 }
 
 export interface StatementOptions {
@@ -49,9 +55,11 @@ export class Database {
   readonly #pool: Pool;
   /** Connections that no pooler hands round: what is set and prepared there stays. */
   readonly #own = new WeakSet<PoolClient>();
+  readonly #settings: readonly string[];
 
   /** `url` is a `postgres://` or `postgresql://` URL. Connections are made when they are needed. */
-  constructor(url: string, { connectionsMax }: { readonly connectionsMax: number }) {
+  constructor(url: string, { connectionsMax, settings = [] }: DatabaseOptions) {
+    this.#settings = settings;
     this.#pool = new Pool({
       connectionString: withLibpqTls(url),
       max: connectionsMax,
@@ -76,14 +84,15 @@ export class Database {
 
   /** Runs `work` in one transaction. Rejects with what {@link meaningOf} makes of a failure; then nothing of it is known to be done. */
   async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const { mode = "", msMax = CALL_MS_MAX, signal } = options;
+    const { mode = "", msMax = CALL_MS_MAX, settings = [], signal } = options;
     const deadlineMs = performance.now() + msMax;
     const client = await this.#connect();
+    const begin = beginning({ mode, msMax }, this.#own.has(client) ? settings : [...this.#settings, ...settings]);
     const giveUp = () => void streamOf(client).destroy();
     signal?.addEventListener("abort", giveUp, { once: true });
     const tx = new Statements(client, deadlineMs);
     try {
-      const [, result] = await allOrFirst([tx.all(beginning(options)), work(tx)]);
+      const [, result] = await allOrFirst([tx.all(begin), work(tx)]);
       const committed = tx.all("COMMIT");
       // What was only read is not made truer by waiting; whoever has the connection next is answered after it.
       if (mode === "") await committed;
@@ -149,7 +158,8 @@ export class Database {
     const statements = new Statements(client, performance.now() + CONNECT_MS_MAX);
     const [row] = await statements.all<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     if (row?.pid !== (client as unknown as { processID: number | null }).processID) return;
-    await statements.all(`SET statement_timeout = ${CALL_MS_MAX - SERVER_MS_LESS}`);
+    const settings = [`statement_timeout = ${CALL_MS_MAX - SERVER_MS_LESS}`, IDLE_LIMIT, ...this.#settings];
+    await statements.all(settings.map((setting) => `SET ${setting}`).join("; "));
     this.#own.add(client);
   }
 
@@ -163,13 +173,15 @@ export class Database {
   }
 }
 
-function beginning({ mode = "", settings = [], msMax = CALL_MS_MAX }: TransactionOptions): string {
+const IDLE_LIMIT = `idle_in_transaction_session_timeout = ${IDLE_MS_IN_TRANSACTION}`;
+
+function beginning(
+  { mode = "", msMax = CALL_MS_MAX }: Pick<TransactionOptions, "mode" | "msMax">,
+  settings: readonly string[],
+): string {
   const serverMs = Math.max(1, Math.floor(msMax - SERVER_MS_LESS));
-  const limits = [
-    `SET LOCAL statement_timeout = ${serverMs}`,
-    `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS_IN_TRANSACTION}`,
-  ];
-  return [`BEGIN ${mode}`, ...limits, ...settings].join("; ");
+  const all = [`statement_timeout = ${serverMs}`, IDLE_LIMIT, ...settings];
+  return [`BEGIN ${mode}`, ...all.map((setting) => `SET LOCAL ${setting}`)].join("; ");
 }
 
 /** A statement with a time limit of its own. Should it fail, COMMIT rolls back. */
@@ -179,7 +191,7 @@ async function enclosed<T>(
   sql: string,
   values: readonly Value[],
 ): Promise<readonly T[]> {
-  const done = allOrFirst([tx.all(beginning({ msMax })), allOrFirst([tx.all<T>(sql, values), tx.all("COMMIT")])]);
+  const done = allOrFirst([tx.all(beginning({ msMax }, [])), allOrFirst([tx.all<T>(sql, values), tx.all("COMMIT")])]);
   const [, [rows]] = await done;
   return rows;
 }

@@ -6,7 +6,7 @@ import { makeSearchIndex } from "./trigrams.ts";
 
 const MIGRATE_MS_MAX = 30 * 60 * 1_000;
 /** Another process that migrates is waited for; one that was stopped half way is thrown out by the server before that, see database.ts. */
-const LOCK_WAIT = "SET LOCAL lock_timeout = '120s'";
+const LOCK_WAIT = "lock_timeout = '120s'";
 const PARTITIONED = "/* partitioned */";
 /** Of two that make a table at the same moment both find it missing, and the server tells one of them so in one of these ways. */
 const MADE_MEANWHILE = ["23505", "42710", "42P07"];

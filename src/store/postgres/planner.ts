@@ -1,12 +1,8 @@
 /**
  * The planner takes a part of a list for a third of all messages, however short it is. So it would rather read the whole table, or start
- * processes and compile for it, than walk along an index: what is asked by index is told so. For one transaction.
+ * processes and compile for it, than walk along an index: what is asked by index is told so. Settings, as in SET.
  */
-export const BY_INDEX: readonly string[] = [
-  "SET LOCAL jit = off",
-  "SET LOCAL max_parallel_workers_per_gather = 0",
-  "SET LOCAL enable_seqscan = off",
-];
+export const BY_INDEX: readonly string[] = ["jit = off", "max_parallel_workers_per_gather = 0", "enable_seqscan = off"];
 
 /** For a statement that has to look at every message anyhow. */
 export const BY_TABLE = "SET LOCAL enable_seqscan = on";

@@ -18,6 +18,7 @@ import { Folding } from "./counts/folding.ts";
 import { AT_ONCE, SettledLater } from "./counts/settling.ts";
 import { CALL_MS_MAX, Database } from "./database.ts";
 import { migrate, requireCurrentSchema } from "./migrations.ts";
+import { BY_INDEX } from "./planner.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { find, findOne } from "./reads/find.ts";
 import { findSenders } from "./reads/senders.ts";
@@ -66,7 +67,6 @@ export class PostgresStore implements Store {
   readonly #quick: ReadQueue;
   readonly #long: ReadQueue;
   readonly #searchIndex: SearchIndex;
-  readonly #readSettings: readonly string[];
   #sizeBytes = 0;
 
   /** Connects, looks the server over, and brings the schema up to date. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
@@ -91,11 +91,10 @@ export class PostgresStore implements Store {
     this.upgrades = upgrades.map((name) => `applied ${name}`);
     this.warnings = [...facts.warnings, ...SEARCH_WARNINGS[searchIndex]];
     this.#searchIndex = searchIndex;
-    this.#readSettings = facts.readSettings;
     this.#holder = random().toString(36).slice(2);
     this.#writing = writing;
-    this.#counting = new Database(url, { connectionsMax: 1 });
-    this.#reading = new Database(url, { connectionsMax: readers });
+    this.#counting = new Database(url, { connectionsMax: 1, settings: BY_INDEX });
+    this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings });
     this.#writer = new Writer(writing, { random });
     this.#folding = new Folding(this.#counting, {
       ...{ holder: this.#holder, backlog },
@@ -168,7 +167,7 @@ export class PostgresStore implements Store {
   ): Promise<T> {
     const isLong = long || this.backlogRows() > TAIL_ROWS_QUICK;
     const options = {
-      ...{ searchIndex: this.#searchIndex, settings: this.#readSettings, signal, long: isLong },
+      ...{ searchIndex: this.#searchIndex, signal, long: isLong },
       msMax: isLong ? LONG_MS_MAX : CALL_MS_MAX,
     };
     const queue = isLong ? this.#long : this.#quick;

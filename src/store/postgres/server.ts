@@ -17,7 +17,7 @@ export interface ServerFacts {
   readonly warnings: readonly string[];
   /** Whether the Citus extension is there. */
   readonly citus: boolean;
-  /** What reads set for their transaction: see {@link readSettings}. */
+  /** What reads set: see {@link readSettings}. */
   readonly readSettings: readonly string[];
 }
 
@@ -113,10 +113,10 @@ async function weakWorkers(database: Database): Promise<readonly string[]> {
   });
 }
 
-/** What reads set for their transaction. Whoever goes away is noticed, where the server can. */
+/** What reads set. Whoever goes away is noticed, where the server can. */
 async function readSettings(database: Database, { checkInterval }: Settings): Promise<readonly string[]> {
   if (checkInterval === null) return BY_INDEX;
-  const noticing = "SET LOCAL client_connection_check_interval = '500ms'";
+  const noticing = "client_connection_check_interval = '500ms'";
   // Not every system that the server runs on can do it.
   const can = await database
     .transaction(async (tx: Transaction) => tx.run(noticing))

@@ -15,12 +15,15 @@ export class StreamBudget {
   }
 
   /** Whether one more may be opened now. */
-  take(): boolean {
+  allows(): boolean {
     const refills = Math.floor((this.#nowMs() - this.#filledMs) / REFILL_MS);
     this.#filledMs += refills * REFILL_MS;
     this.#left = Math.min(STREAMS_AT_ONCE, this.#left + refills);
-    if (this.#left === 0) return false;
+    return this.#left > 0;
+  }
+
+  /** To be told when one was opened: what is tried while the server is away costs nothing. */
+  opened(): void {
     this.#left--;
-    return true;
   }
 }

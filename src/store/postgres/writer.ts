@@ -126,13 +126,14 @@ export class Writer {
       await this.#closeStream();
     }
     if (this.#stream === undefined) {
-      if (!this.#budget.take())
+      if (!this.#budget.allows())
         throw new StoreUnavailable("PostgreSQL: too many batches were broken off one after the other");
       const number = 1 + Math.floor(this.#random() * STREAM_NUMBER_MAX);
       const openedMs = performance.now();
       await this.#database.all("INSERT INTO streams VALUES ($1, 0, now(), false)", [number], {
         msMax: left(deadlineMs),
       });
+      this.#budget.opened();
       this.#stream = { number, openedMs };
       this.#seq = 0;
     }

@@ -1,7 +1,6 @@
 import { BUCKETS } from "../../store.ts";
 import type { Database, Transaction } from "../database.ts";
 import { KEY } from "../key.ts";
-import { BY_INDEX } from "../planner.ts";
 import { hasBucket } from "../reads/timeline.ts";
 import { Values } from "../sql.ts";
 import { inTail, type Watermark, watermarks } from "../streams.ts";
@@ -62,7 +61,7 @@ export async function fold(database: Database, holder: string, options: FoldOpti
       await divideBlocks(tx, advanced, blockRowsMax);
       return { advanced: true, backlog: await backlogOf(tx, advanced) };
     },
-    { msMax: STEP_MS_MAX, settings: BY_INDEX },
+    { msMax: STEP_MS_MAX },
   );
 }
 
@@ -150,7 +149,10 @@ async function countTotals(tx: Transaction, windows: readonly Window[]): Promise
   );
 }
 
-/** Adds what the step brings to the blocks it falls into. */
+/**
+ * Adds what the step brings to the blocks it falls into: blocks and messages of a list are put in one order, and each message belongs to the
+ * last block before it. Of all messages, whose blocks are many, only those from the last that begins before the step are looked at.
+ */
 async function countInBlocks(tx: Transaction, windows: readonly Window[]): Promise<void> {
   const values = new Values();
   await tx.run(
@@ -162,14 +164,19 @@ async function countInBlocks(tx: Transaction, windows: readonly Window[]): Promi
        SELECT 'all' AS kind, '' AS name, ${KEY} FROM step
        UNION ALL SELECT kind, name, ${KEY} FROM step JOIN long_lists ON kind = 'from' AND name = from_msisdn
        UNION ALL SELECT kind, name, ${KEY} FROM step JOIN long_lists ON kind = 'to' AND name = to_msisdn),
+     near AS MATERIALIZED (
+       SELECT kind, name, ${KEY} FROM blocks WHERE kind = 'all' AND name = '' AND instant >= (
+         SELECT coalesce(max(earlier.instant), '') FROM blocks AS earlier
+         WHERE earlier.kind = 'all' AND earlier.name = '' AND earlier.instant < (SELECT min(instant) FROM step))
+       UNION ALL SELECT kind, name, ${KEY} FROM blocks
+         WHERE kind IN ('from', 'to') AND (kind, name) IN (SELECT kind, name FROM listed)),
+     ordered AS (
+       SELECT kind, name, ${KEY}, late, sum(1 - late) OVER (PARTITION BY kind, name ORDER BY ${KEY}, late) AS block
+       FROM (SELECT kind, name, ${KEY}, 0 AS late FROM near UNION ALL SELECT kind, name, ${KEY}, 1 FROM listed) AS both_of),
      added AS MATERIALIZED (
-       SELECT block.kind, block.name, block.instant, block.message_id, block.source, count(*) AS messages
-       FROM listed, LATERAL (
-         SELECT kind, name, ${KEY} FROM blocks
-         WHERE blocks.kind = listed.kind AND blocks.name = listed.name
-           AND (blocks.instant, blocks.message_id, blocks.source) <= (listed.instant, listed.message_id, listed.source)
-         ORDER BY kind DESC, name DESC, instant DESC, message_id DESC, source DESC LIMIT 1) AS block
-       GROUP BY 1, 2, 3, 4, 5)
+       SELECT kind, name, max(instant) FILTER (WHERE late = 0) AS instant,
+         max(message_id) FILTER (WHERE late = 0) AS message_id, max(source) FILTER (WHERE late = 0) AS source, sum(late) AS messages
+       FROM ordered GROUP BY kind, name, block HAVING sum(late) > 0)
      INSERT INTO blocks (kind, name, ${KEY}, messages) SELECT kind, name, ${KEY}, messages FROM added ORDER BY 1, 2, 3, 4, 5
      ON CONFLICT (kind, name, ${KEY}) DO UPDATE SET messages = blocks.messages + excluded.messages`,
     values.list,

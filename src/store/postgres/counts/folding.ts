@@ -14,6 +14,8 @@ const OTHERS_MS = 1_000;
 /** What a process that died has left is taken in by whoever looks next. */
 const IDLE_MS = 10_000;
 const RETRY_MS = 1_000;
+/** Taking texts into the index of the search costs 25 µs a message by 4,000 of them, 16 by 8,000; and searches look through those that wait. */
+const INDEX_AT_ROWS = 8_000;
 
 export interface FoldingOptions {
   /** Tells this process from the others. */
@@ -32,6 +34,8 @@ export class Folding {
   readonly #running: Promise<void>;
   #backlog: number;
   #wake = () => {};
+  /** Messages of this process that may wait to be taken into the index of the search. */
+  #unindexed = 0;
 
   constructor(database: Database, { holder, backlog, settling }: FoldingOptions) {
     this.#database = database;
@@ -48,6 +52,7 @@ export class Folding {
 
   /** To be told after messages were stored. */
   stored(rows: number): void {
+    this.#unindexed += rows;
     const before = this.#backlog;
     this.#backlog += rows;
     // Whoever sleeps because there was nothing is woken by the first, whoever waits for more by many.
@@ -63,6 +68,7 @@ export class Folding {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
+      if (this.#unindexed >= INDEX_AT_ROWS || (this.#backlog === 0 && this.#unindexed > 0)) await this.#index();
       if (this.#backlog === 0) await this.#pause(IDLE_MS);
       if (this.#backlog < FOLD_AT_ROWS) await this.#pause(QUIET_MS);
       if (!this.#stopping.signal.aborted) await this.#step();
@@ -73,7 +79,6 @@ export class Folding {
     const before = this.#backlog;
     try {
       const { advanced, backlog } = await fold(this.#database, this.#holder, { settling: this.#settling });
-      if (advanced) await emptyPendingList(this.#database);
       // What was stored meanwhile may be counted in both: one step too many, never one too few.
       this.#backlog = (backlog ?? (await this.#othersBacklog())) + this.#backlog - before;
       // Another process counts, or nothing has settled yet.
@@ -82,6 +87,11 @@ export class Folding {
       // Not woken by what comes in: under load there is always something. Reads stay exact meanwhile, and the metric tells.
       await this.#quiet(RETRY_MS);
     }
+  }
+
+  async #index(): Promise<void> {
+    this.#unindexed = 0;
+    await emptyPendingList(this.#database);
   }
 
   #othersBacklog(): Promise<number> {

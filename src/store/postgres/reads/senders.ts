@@ -18,7 +18,7 @@ export async function findSenders(snapshot: Snapshot, query: SenderQuery): Promi
   // A number with a NUL comes from no cursor of ours, and sorts where it would without.
   const behind = values.add(isStorable(after) ? after : after.toWellFormed().replaceAll("\0", ""));
   const page = `${tail} SELECT name AS "from", sum(messages)::bigint AS count FROM (
-       SELECT name, messages FROM totals WHERE kind = 'from' AND name > ${behind}
+       (SELECT name, messages FROM totals WHERE kind = 'from' AND name > ${behind} ORDER BY kind, name LIMIT ${values.add(offset + limit + 1)})
        UNION ALL SELECT name, late FROM known WHERE name > ${behind}) AS parts
      GROUP BY name ORDER BY name LIMIT ${values.add(limit + 1)} OFFSET ${values.add(offset)}`;
   const [rows, folded, late] = await Promise.all([

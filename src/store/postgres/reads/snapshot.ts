@@ -17,8 +17,6 @@ export interface SnapshotOptions {
   readonly msMax: number;
   /** Whether it is the question's own fault when it takes longer. */
   readonly long: boolean;
-  /** Settings of the transaction: see {@link readSettings}. */
-  readonly settings: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,12 +26,12 @@ export interface SnapshotOptions {
  */
 export async function inSnapshot<T>(
   database: Database,
-  { searchIndex, msMax, long, settings, signal }: SnapshotOptions,
+  { searchIndex, msMax, long, signal }: SnapshotOptions,
   work: (snapshot: Snapshot) => Promise<T>,
 ): Promise<T> {
   try {
     return await database.transaction(async (tx) => work({ tx, marks: await watermarks(tx), searchIndex }), {
-      ...{ mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY", settings, msMax, signal },
+      ...{ mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY", msMax, signal },
     });
   } catch (error) {
     if (long && tookTooLong(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);

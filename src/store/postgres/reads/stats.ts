@@ -2,20 +2,24 @@ import type { MessageStats } from "../../store.ts";
 import { DESCENDING, KEY } from "../key.ts";
 import { Values } from "../sql.ts";
 import { inTail } from "../streams.ts";
-import { numberOf, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 const TOP_SENDERS_MAX = 10;
 
 /** Totals, from the counts and the tail. */
 export async function stats(snapshot: Snapshot): Promise<MessageStats> {
   const { tx } = snapshot;
-  const [folded, foldedSenders, ranked, firstTs, lastTs] = await Promise.all([
-    numberOf(tx, "SELECT messages FROM totals WHERE kind = 'all' AND name = ''"),
-    numberOf(tx, "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''"),
+  const [totals, ranked, firstTs, lastTs] = await Promise.all([
+    tx.all<{ kind: string; messages: number }>(
+      "SELECT kind, messages FROM totals WHERE kind IN ('all', 'senders') AND name = ''",
+    ),
     rank(snapshot),
     tsAtEnd(snapshot, KEY),
     tsAtEnd(snapshot, DESCENDING),
   ]);
+  const [folded = 0, foldedSenders = 0] = ["all", "senders"].map(
+    (wanted) => totals.find(({ kind }) => kind === wanted)?.messages,
+  );
   const { late, newcomers } = ranked[0] ?? { late: 0, newcomers: 0 };
   const topSenders = ranked.map(({ from, count }) => ({ from, count }));
   return { total: folded + late, senders: foldedSenders + newcomers, topSenders, firstTs, lastTs };
