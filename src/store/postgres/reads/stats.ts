@@ -9,20 +9,27 @@ const TOP_SENDERS_MAX = 10;
 /** Totals, from the counts and the tail. */
 export async function stats(snapshot: Snapshot): Promise<MessageStats> {
   const { tx } = snapshot;
-  const [totals, ranked, firstTs, lastTs] = await Promise.all([
+  const [totals, ranked, [ends]] = await Promise.all([
     tx.all<{ kind: string; messages: number }>(
       "SELECT kind, messages FROM totals WHERE kind IN ('all', 'senders') AND name = ''",
     ),
     rank(snapshot),
-    tsAtEnd(snapshot, KEY),
-    tsAtEnd(snapshot, DESCENDING),
+    tx.all<{ firstTs: string | null; lastTs: string | null }>(
+      `SELECT (SELECT ts FROM messages ORDER BY ${KEY} LIMIT 1) AS "firstTs",
+         (SELECT ts FROM messages ORDER BY ${DESCENDING} LIMIT 1) AS "lastTs"`,
+    ),
   ]);
   const [folded = 0, foldedSenders = 0] = ["all", "senders"].map(
     (wanted) => totals.find(({ kind }) => kind === wanted)?.messages,
   );
   const { late, newcomers } = ranked[0] ?? { late: 0, newcomers: 0 };
   const topSenders = ranked.map(({ from, count }) => ({ from, count }));
-  return { total: folded + late, senders: foldedSenders + newcomers, topSenders, firstTs, lastTs };
+  return {
+    total: folded + late,
+    senders: foldedSenders + newcomers,
+    topSenders,
+    ...(ends ?? { firstTs: null, lastTs: null }),
+  };
 }
 
 interface Ranked {
@@ -51,10 +58,4 @@ function rank({ tx, marks }: Snapshot): Promise<readonly Ranked[]> {
      ORDER BY count DESC, name LIMIT ${TOP_SENDERS_MAX}`,
     values.list,
   );
-}
-
-/** The timestamp at one end of the list of all. */
-async function tsAtEnd({ tx }: Snapshot, order: string): Promise<string | null> {
-  const [row] = await tx.all<{ ts: string }>(`SELECT ts FROM messages ORDER BY ${order} LIMIT 1`);
-  return row?.ts ?? null;
 }
