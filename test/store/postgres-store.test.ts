@@ -131,6 +131,19 @@ test("without the trigram extension a warning says what to do, and a search look
   });
 });
 
+test("building the index of the search may take longer than any call of the service", { skip }, async () => {
+  await using database = await fresh();
+  await withStore(database.url, (store) => store.insertMessages([message("m1")]));
+  await sql(database.url, "DROP INDEX messages_search");
+  // It waits for whoever has written to the table before, and that takes longer than the 8 s of a call.
+  const writing = sql(database.url, "BEGIN; UPDATE messages SET text = 'x'; SELECT pg_sleep(9); COMMIT");
+  const sleeps = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+  const deadlineMs = performance.now() + 5_000;
+  while ((await sql(database.url, sleeps)).length === 0) ok(performance.now() < deadlineMs, "nobody writes");
+  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the index of the search/);
+  await writing;
+});
+
 test("the index of the search is built later for partitions too", { skip }, async () => {
   await using database = await fresh();
   await migratePostgres(database.url, { ...ADMINISTRATION, partitions: 2 });

@@ -77,11 +77,6 @@ export class Database {
     this.#pool.on("connect", (client) => client.on("error", () => undefined));
   }
 
-  /** Calls that wait for a connection. */
-  waiting(): number {
-    return this.#pool.waitingCount;
-  }
-
   /** Runs `work` in one transaction. Rejects with what {@link meaningOf} makes of a failure; then nothing of it is known to be done. */
   async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     const { mode = "", msMax = CALL_MS_MAX, settings = [], signal } = options;
@@ -130,16 +125,20 @@ export class Database {
     }
   }
 
-  /** A statement that the server runs outside of transactions only. */
+  /** A statement that the server runs outside of transactions only, and that may take long. */
   async alone(sql: string, msMax: number): Promise<void> {
     const client = await this.#connect();
+    const statements = new Statements(client, performance.now() + msMax);
     try {
-      await new Statements(client, performance.now() + msMax).all(sql);
-      client.release();
+      // Behind a pooler no limit of ours is set, and none may be.
+      if (this.#own.has(client)) await statements.all(`SET statement_timeout = ${msMax}`);
+      await statements.all(sql);
     } catch (error) {
+      throw meaningOf(error);
+    } finally {
+      // Its limit is nobody else's.
       streamOf(client).destroy();
       client.release(true);
-      throw meaningOf(error);
     }
   }
 
