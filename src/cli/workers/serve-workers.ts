@@ -9,14 +9,16 @@ import { Supervisor } from "./supervisor.ts";
 export async function serveWorkers(config: Config, stdout: Stdout): Promise<number> {
   const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
   const supervisor = new Supervisor({ config, stdout, log, clock: systemClock });
-  const running = supervisor.run();
+  let running = Promise.resolve(0);
   const close = async () => {
     await supervisor.close();
     const exitCode = await running;
     log.info({ msg: "closed" });
     return exitCode;
   };
+  // Before there is a worker: whoever sees one may already send a signal.
   const signalled = closedBySignal({ log, close, abandon: () => supervisor.kill() });
+  running = supervisor.run();
   // Should this process fail, the workers notice that it is gone, and end.
   return Promise.race([signalled, untilFault(log), running.then(() => signalled)]);
 }
