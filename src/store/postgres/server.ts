@@ -3,7 +3,7 @@ import { ConfigError } from "../../domain/errors.ts";
 import type { Database, Transaction } from "./database.ts";
 import { BY_INDEX } from "./planner.ts";
 
-/** The oldest version whose `ON CONFLICT`, multiranges of indexes and `client_connection_check_interval` are as needed here. */
+/** The oldest version that knows `client_connection_check_interval`; those before it are past their end. */
 const VERSION_MIN = 14;
 const STARTING_UP = "57P03";
 const TOO_MANY_CONNECTIONS = "53300";

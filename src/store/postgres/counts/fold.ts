@@ -94,9 +94,12 @@ async function windowsOf(
   let found = await lookFor(tx, marks, seqsMax);
   // A long run of duplicates leaves a gap in the numbers of a stream.
   if (found.length === 0) found = await lookFor(tx, marks, Number.MAX_SAFE_INTEGER);
-  return found
-    .map((window) => ({ ...window, upTo: settling.settledSeq(window.stream, window.upTo) }))
-    .filter(({ after, upTo }) => upTo > after);
+  return (
+    found
+      // No further than was looked for: after counting anew, what has settled may lie far beyond one step.
+      .map((window) => ({ ...window, upTo: Math.min(window.upTo, settling.settledSeq(window.stream, window.upTo)) }))
+      .filter(({ after, upTo }) => upTo > after)
+  );
 }
 
 /** The part of each tail that begins within so many numbers behind its watermark. */
