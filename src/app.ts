@@ -60,6 +60,8 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     backlogRows: () => store.backlogRows(),
     queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
+    readAuthOpen: () => 1,
+    sharedStateUp: () => 0,
     // Of several, whoever started them counts them.
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });

@@ -14,6 +14,15 @@ const WEBHOOK_RESULTS = [
 ] as const;
 export type WebhookResult = (typeof WEBHOOK_RESULTS)[number];
 
+/** Every limit that answers 429. */
+const LIMITS = ["sender", "ip", "key", "failed_signature", "failed_key"] as const;
+export type Limit = (typeof LIMITS)[number];
+const SHED_REASONS = ["queue_age", "event_loop", "bytes"] as const;
+export type ShedReason = (typeof SHED_REASONS)[number];
+const API_KEY_RESULTS = ["ok", "unauthorized", "forbidden"] as const;
+const CACHE_RESULTS = ["hit", "shared_hit", "joined", "miss"] as const;
+const DELETION_REASONS = ["expired", "erased"] as const;
+
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 const COMMIT_BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const BATCH_BUCKETS_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -26,6 +35,10 @@ export interface MetricSources {
   readonly backlogRows: () => number;
   readonly queuedReads: () => number;
   readonly logLinesDropped: () => number;
+  /** 1 while everybody may read, else 0. */
+  readonly readAuthOpen: () => number;
+  /** 1 while Redis answers, 0 while it is left alone or none is configured. */
+  readonly sharedStateUp: () => number;
   readonly workers: () => WorkerCounts;
 }
 
@@ -89,6 +102,65 @@ export function createMetrics(build: { version: string; node: string }) {
     help: "Batches the database refused.",
     registers,
   });
+  const rateLimited = new Counter({
+    name: "rate_limited_total",
+    help: "Requests answered 429, by the limit they met.",
+    labelNames: ["limit"] as const,
+    registers,
+  });
+  for (const limit of LIMITS) rateLimited.inc({ limit }, 0);
+  const requestsShed = new Counter({
+    name: "requests_shed_total",
+    help: "Requests answered 503 before their body was read, by what was overloaded.",
+    labelNames: ["reason"] as const,
+    registers,
+  });
+  for (const reason of SHED_REASONS) requestsShed.inc({ reason }, 0);
+  const signatureKeys = new Counter({
+    name: "webhook_signature_key_total",
+    help: "Webhooks by the secret that verified them: current, previous_1 and on, or the name of one in the database.",
+    labelNames: ["key"] as const,
+    registers,
+  });
+  const signatureKeyVerified = new Gauge({
+    name: "webhook_signature_key_last_verified_timestamp_seconds",
+    help: "When a secret last verified a webhook; 0 when it never did.",
+    labelNames: ["key"] as const,
+    aggregator: "max",
+    registers,
+  });
+  const apiKeyChecks = new Counter({
+    name: "api_key_checks_total",
+    help: "Requests that had to show an API key, by what came of it.",
+    labelNames: ["result"] as const,
+    registers,
+  });
+  for (const result of API_KEY_RESULTS) apiKeyChecks.inc({ result }, 0);
+  const cacheRequests = new Counter({
+    name: "cache_requests_total",
+    help: "Reads by where their answer came from: hit and shared_hit from a cache, joined from an equal question under way, miss from the database.",
+    labelNames: ["result"] as const,
+    registers,
+  });
+  for (const result of CACHE_RESULTS) cacheRequests.inc({ result }, 0);
+  const sharedStateFailures = new Counter({
+    name: "shared_state_failures_total",
+    help: "Calls of Redis that failed or took too long; each was answered without it.",
+    registers,
+  });
+  const messagesDeleted = new Counter({
+    name: "messages_deleted_total",
+    help: "Messages deleted: expired because they were too old, erased because somebody asked for it.",
+    labelNames: ["reason"] as const,
+    registers,
+  });
+  for (const reason of DELETION_REASONS) messagesDeleted.inc({ reason }, 0);
+  const retentionRun = new Gauge({
+    name: "retention_last_run_timestamp_seconds",
+    help: "When this process last finished looking for messages that are too old; 0 when it never did.",
+    aggregator: "max",
+    registers,
+  });
   new Gauge({
     name: "lyftr_build_info",
     help: "Always 1; the labels tell the build.",
@@ -107,6 +179,15 @@ export function createMetrics(build: { version: string; node: string }) {
     commitSeconds,
     commitRows,
     commitFailures,
+    rateLimited,
+    requestsShed,
+    signatureKeys,
+    signatureKeyVerified,
+    apiKeyChecks,
+    cacheRequests,
+    sharedStateFailures,
+    messagesDeleted,
+    retentionRun,
     contentType: registry.contentType,
     /** The registry parts families by blank lines, which mean nothing. */
     render: async () => (await registry.metrics()).replaceAll("\n\n", "\n"),
@@ -153,6 +234,18 @@ export function createMetrics(build: { version: string; node: string }) {
         "max",
       );
       gauge("read_queue_requests", "Reads that wait for a database thread.", sources.queuedReads);
+      gauge(
+        "read_auth_open",
+        "1 while everybody may read, because no API key is asked for.",
+        sources.readAuthOpen,
+        "max",
+      );
+      gauge(
+        "shared_state_up",
+        "1 while Redis answers; 0 while it does not and is left alone, or when none is configured.",
+        sources.sharedStateUp,
+        "min",
+      );
       gauge("workers_configured", "Processes that shall share the work.", () => sources.workers().configured);
       gauge("workers_alive", "Processes that listen.", () => sources.workers().alive);
       const counter = (name: string, help: string, read: () => number) =>

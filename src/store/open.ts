@@ -1,4 +1,5 @@
 import { StoreRefused } from "../domain/errors.ts";
+import type { AccessStore } from "./access.ts";
 import type { CopyEnd } from "./copying.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 import type { Store } from "./store.ts";
@@ -50,4 +51,13 @@ export async function openCopyEnd(databaseUrl: string): Promise<CopyEnd> {
   const path = sqlitePath(databaseUrl);
   if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
   return (await import("./sqlite/copy-end.ts")).SqliteCopyEnd.open(path);
+}
+
+/** Opens the keys, secrets and audit of a database for a command; makes or upgrades the database as {@link openStore} does, and rejects as it does. */
+export async function openAccess(databaseUrl: string): Promise<AccessStore & { close(): Promise<void> }> {
+  if (isPostgres(databaseUrl))
+    return (await import("./postgres/access/postgres-access.ts")).openPostgresAccess(databaseUrl);
+  const path = sqlitePath(databaseUrl);
+  if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
+  return (await import("./sqlite/access/sqlite-access.ts")).openSqliteAccess(path);
 }

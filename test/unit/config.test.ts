@@ -26,6 +26,21 @@ const file = (name: string, text: string): string => {
 test("nothing set gives the defaults of the contract", () => {
   deepEqual(readConfig({}), {
     webhookSecret: undefined,
+    webhookSecretsPrevious: [],
+    masterKey: undefined,
+    readAuth: "auto",
+    metricsAuth: "open",
+    adminApiKey: undefined,
+    trustProxy: [],
+    rateLimitPerSender: undefined,
+    rateLimitPerIp: undefined,
+    rateLimitPerKey: undefined,
+    rateLimitFailedAuth: { count: 1_000, perMs: 60_000, burst: 1_000 },
+    redisUrl: undefined,
+    cacheTtlMs: 1_000,
+    retentionDays: undefined,
+    tombstoneDays: 30,
+    corsOrigins: [],
     databaseUrl: "sqlite:///./data/app.db",
     databaseConnections: 8,
     migrate: true,
@@ -146,4 +161,67 @@ test("what is shown of the configuration has no secrets in it", () => {
 
 test("a configuration error lists its problems in its message", () => {
   throws(() => readConfig({ PORT: "x" }), /PORT must be a whole number from 0 to 65535, not "x"/);
+});
+
+const LIMIT_FORM = "must look like 100/1m or 100/1m,burst=20, or be off";
+
+test("a rate is a number of tokens per span, with a burst of its own if wanted", () => {
+  const rateOf = (text: string) => readConfig({ RATE_LIMIT_PER_SENDER: text }).rateLimitPerSender;
+  deepEqual(rateOf("100/1m"), { count: 100, perMs: 60_000, burst: 100 });
+  deepEqual(rateOf("5/500ms,burst=20"), { count: 5, perMs: 500, burst: 20 });
+  equal(rateOf("off"), undefined);
+  for (const text of [
+    "100",
+    "100/m",
+    "100/1",
+    "0/1m",
+    "100/0s",
+    "-1/1m",
+    "100/1m,burst=0",
+    "100/1m burst=2",
+    "1e3/1m",
+  ]) {
+    deepEqual(problems({ RATE_LIMIT_PER_SENDER: text }), [`RATE_LIMIT_PER_SENDER ${LIMIT_FORM}, not "${text}"`]);
+  }
+});
+
+test("durations, days, networks, origins and URLs of Redis that do not parse are refused with their variable", () => {
+  const wrong = {
+    CACHE_TTL_MS: ["1y", "-1", "1.5", "999999999"],
+    RETENTION_DAYS: ["0", "-1", "1d", "36501", "never"],
+    TOMBSTONE_DAYS: ["0", "off", "x"],
+    TRUST_PROXY: ["10.0.0.0/33", "example.com", "10.0.0.0/8/8", "::1/129", "all"],
+    CORS_ORIGINS: ["example.com", "https://example.com/", "*", "ftp://example.com"],
+    REDIS_URL: ["localhost:6379", "http://localhost", "redis://localhost/x"],
+    READ_AUTH: ["closed"],
+    METRICS_AUTH: ["auto"],
+    ADMIN_API_KEY: ["short"],
+    MASTER_KEY: ["short"],
+  };
+  for (const [name, texts] of Object.entries(wrong))
+    for (const text of texts) {
+      const found = problems({ [name]: text });
+      equal(found.length, 1, `${name}=${text}`);
+      match(found[0] ?? "", new RegExp(`^${name} `));
+    }
+});
+
+test("neither a key nor a password of Redis is repeated in a complaint, or shown", () => {
+  const found = problems({ ADMIN_API_KEY: "hunter2", REDIS_URL: "redis//:hunter2@host", MASTER_KEY: "hunter2" });
+  equal(found.length, 3);
+  equal(found.join().includes("hunter2"), false);
+  const shown = redacted(readConfig({ REDIS_URL: "redis://:hunter2@host", ADMIN_API_KEY: "hunter2".repeat(5) }));
+  equal(JSON.stringify(shown).includes("hunter2"), false);
+});
+
+test("previous secrets stand with commas between them, each with an end if there is one", () => {
+  deepEqual(readConfig({ WEBHOOK_SECRET_PREVIOUS: "a@b, c@2026-12-31T00:00:00Z,d" }).webhookSecretsPrevious, [
+    { secret: "a@b", untilMs: undefined },
+    { secret: "c", untilMs: Date.UTC(2026, 11, 31) },
+    { secret: "d", untilMs: undefined },
+  ]);
+  const found = problems({ WEBHOOK_SECRET_PREVIOUS: "hunter1,hunter2@2026-02-30T00:00:00Z" });
+  deepEqual(found, [
+    "WEBHOOK_SECRET_PREVIOUS has an end in its entry 2 that is no timestamp such as 2026-12-31T00:00:00Z",
+  ]);
 });

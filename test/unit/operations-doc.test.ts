@@ -22,6 +22,8 @@ async function renderedMetrics(): Promise<readonly string[]> {
     backlogRows: () => 0,
     queuedReads: () => 0,
     logLinesDropped: () => 0,
+    readAuthOpen: () => 0,
+    sharedStateUp: () => 0,
     workers: () => ({ configured: 1, alive: 1, restarts: 0 }),
   });
   const text = await metrics.render();

@@ -7,7 +7,10 @@ const OPTIONS: TransactionOptions = { msMax: DISTRIBUTE_MS_MAX };
 /** Messages lie on the workers by the hash of their id. */
 const DISTRIBUTED = { table: "messages", by: "message_id" };
 /** What is small, and looked at by every read, is on every node. */
-const REFERENCE_TABLES = ["streams", "totals", "blocks", "leases", "lyftr_database", "lyftr_migrations"];
+const REFERENCE_TABLES = [
+  ...["streams", "totals", "blocks", "leases", "lyftr_database", "lyftr_migrations"],
+  ...["api_keys", "webhook_secrets", "secret_uses", "audit"],
+];
 
 /** Distributes the tables of a database that has the Citus extension, those that are not yet. Returns what it did, in words. */
 export async function distribute(database: Database): Promise<readonly string[]> {

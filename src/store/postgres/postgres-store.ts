@@ -1,6 +1,7 @@
 import type { StoreBroken } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
+import type { AccessStore } from "../access.ts";
 import type {
   InsertOutcome,
   MessagePage,
@@ -13,6 +14,7 @@ import type {
   TimelineBucket,
   TimelineQuery,
 } from "../store.ts";
+import { accessTo } from "./access/postgres-access.ts";
 import { backlogOf } from "./counts/fold.ts";
 import { Folding } from "./counts/folding.ts";
 import { AT_ONCE, SettledLater } from "./counts/settling.ts";
@@ -58,6 +60,7 @@ export class PostgresStore implements Store {
   readonly broken: Promise<StoreBroken> = new Promise(() => undefined);
   readonly upgrades: readonly string[];
   readonly warnings: readonly string[];
+  readonly access: AccessStore;
   readonly #writing: Database;
   readonly #counting: Database;
   readonly #reading: Database;
@@ -95,6 +98,7 @@ export class PostgresStore implements Store {
     this.#writing = writing;
     this.#counting = new Database(url, { connectionsMax: 1, settings: BY_INDEX });
     this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings });
+    this.access = accessTo(this.#reading);
     this.#writer = new Writer(writing, { random });
     this.#folding = new Folding(this.#counting, {
       ...{ holder: this.#holder, backlog },

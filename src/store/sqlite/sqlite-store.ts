@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { type StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
+import type { AccessStore } from "../access.ts";
 import type {
   InsertOutcome,
   MessagePage,
@@ -15,6 +16,7 @@ import type {
   TimelineBucket,
   TimelineQuery,
 } from "../store.ts";
+import { accessBy } from "./access/sqlite-access.ts";
 import { packRows } from "./packed-rows.ts";
 import { readIndexPath, removeReadIndex } from "./read-index/connection.ts";
 import { Folding } from "./read-index/folding.ts";
@@ -41,6 +43,7 @@ export class SqliteStore implements Store {
   readonly broken: Promise<StoreBroken>;
   readonly upgrades: readonly string[];
   readonly warnings: readonly string[] = [];
+  readonly access: AccessStore;
   readonly #path: string;
   readonly #writer: WorkerLine;
   readonly #folder: WorkerLine;
@@ -79,6 +82,7 @@ export class SqliteStore implements Store {
     this.#folder = folder;
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
+    this.access = accessBy((operation, argument) => writer.call("access", { operation, argument }));
     this.broken = Promise.race([writer, folder, ...readers.lines].map((line) => line.broken));
     this.broken.then((error) => {
       // Whichever file it is: the index can be made again, and the next start would only meet the same.

@@ -1,8 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import { instantOf } from "../../domain/timestamp.ts";
 import type { InsertOutcome } from "../store.ts";
+import { type AccessCall, carryOut } from "./access/operations.ts";
 import { cutLog, openWriter, transaction } from "./connection.ts";
 import { COLUMNS_PER_ROW, type PackedRows } from "./packed-rows.ts";
+import { Statements } from "./statements.ts";
 import { requireCurrentSchema, upgrade } from "./upgrade.ts";
 import { serveLine } from "./worker-line.ts";
 
@@ -12,9 +14,11 @@ serveLine(({ path, migrate }: { path: string; migrate: boolean }, report) => {
   if (!migrate) requireCurrentSchema(db);
   const opened = upgrade(db, report);
   const insertOne = prepareInsert(db);
+  const statements = new Statements(db);
   return {
     opened: () => opened,
     insert: (rows: PackedRows) => transaction(db, "BEGIN IMMEDIATE", () => insertAll(insertOne, rows)),
+    access: (call: AccessCall) => carryOut(statements, call),
     cutLog: () => cutLog(db, "main"),
     close: () => db.close(),
   };

@@ -1,0 +1,17 @@
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+/** A hundred years: beyond that a date no longer fits where dates are kept. */
+const DURATION_MS_MAX = 36_525 * 86_400_000;
+
+/** Milliseconds of a whole number with its unit (`500ms`, `30s`, `1m`, `24h`, `90d`, `2w`), or undefined when it is none, or is longer than 100 years. */
+export function parseDuration(text: string): number | undefined {
+  const [, number = "", unit = ""] = /^([0-9]{1,15})(ms|s|m|h|d|w)$/.exec(text) ?? [];
+  const ms = Number(number) * (UNIT_MS[unit] ?? Number.NaN);
+  return ms <= DURATION_MS_MAX ? ms : undefined;
+}

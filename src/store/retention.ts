@@ -1,0 +1,37 @@
+/** One step of deleting: a bounded number of messages in one transaction. */
+export interface DeletionStep {
+  /** Where the step before ended; undefined begins. */
+  readonly place?: string | undefined;
+  /** How many messages one step may delete. It may look at more, for some tens of milliseconds. */
+  readonly rowsMax: number;
+  /** Until when the ids of the deleted are still known, as `2025-01-15T10:00:00.000Z`. */
+  readonly tombstonesUntil: string;
+  /** Only counts. */
+  readonly dryRun?: boolean;
+}
+
+export interface DeletedStep {
+  /** Messages that were deleted; in a dry run, that would be. */
+  readonly deleted: number;
+  /** Where the next step goes on; undefined when nothing is left. */
+  readonly place: string | undefined;
+}
+
+/**
+ * Forgetting on purpose. A message that is deleted is gone from lists, counts, statistics and the search in the same moment, for every
+ * reader, and its id stays known as a tombstone: inserting it again is a duplicate. Rejections are those of the store.
+ */
+export interface RetentionStore {
+  /** Deletes messages that were received (`createdAt`) before a moment, the oldest first as far as that costs nothing. */
+  expire(step: DeletionStep & { readonly receivedBefore: string }): Promise<DeletedStep>;
+  /** Deletes messages from a number and to it. Their content is overwritten where it lay, as far as the database can. */
+  erase(step: DeletionStep & { readonly msisdn: string }): Promise<DeletedStep>;
+  /** Forgets tombstones that have come to their end (`now`). Resolves with how many. */
+  dropTombstones(options: { readonly now: string; readonly rowsMax: number }): Promise<number>;
+  /** Gives a bounded part of the free space back to the file system. Resolves with the bytes given back; 0 when there is none, or the database does it by itself. */
+  giveBackSpace(): Promise<number>;
+  /** To be called after erasing: makes logs and free pages forget too. Resolves with what may still hold something, a sentence each. */
+  scrub(): Promise<readonly string[]>;
+  /** Whether this process (`holder`) is the one that sweeps, for `seconds` from now. */
+  holdLease(holder: string, seconds: number): Promise<boolean>;
+}

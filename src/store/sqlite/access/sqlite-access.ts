@@ -1,0 +1,41 @@
+import type { AccessStore } from "../../access.ts";
+import { meaningOf, openWriter } from "../connection.ts";
+import { Statements } from "../statements.ts";
+import { upgrade } from "../upgrade.ts";
+import { type AccessOperation, carryOut } from "./operations.ts";
+
+type Ask = <T>(operation: AccessOperation, argument?: unknown) => Promise<T>;
+
+/** The tables beside the messages, by way of whoever carries the operations out. */
+export function accessBy(ask: Ask): AccessStore {
+  return {
+    audit: {
+      add: (entry) => ask("addToAudit", entry),
+      newest: (options) => ask("newestAudit", options),
+    },
+  };
+}
+
+/** The same for a command: on a connection of its own, whose calls block. The service may be running. */
+export async function openSqliteAccess(path: string): Promise<AccessStore & { close(): Promise<void> }> {
+  try {
+    const db = openWriter(path);
+    const statements = new Statements(db);
+    try {
+      upgrade(db, () => undefined);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    const ask: Ask = async (operation, argument) => {
+      try {
+        return carryOut(statements, { operation, argument }) as never;
+      } catch (error) {
+        throw meaningOf(error);
+      }
+    };
+    return { ...accessBy(ask), close: async () => db.close() };
+  } catch (error) {
+    throw meaningOf(error);
+  }
+}

@@ -1,0 +1,54 @@
+-- Who may read and administer. A key that was revoked stays: reading never opens again by itself.
+CREATE TABLE api_keys (
+  id            TEXT PRIMARY KEY,
+  name          TEXT NOT NULL,
+  scope         TEXT NOT NULL,
+  hash          TEXT NOT NULL UNIQUE, -- SHA-256 of the key, in hex; the key itself is nowhere
+  hint          TEXT NOT NULL,        -- what of the key may be shown
+  created_at    TEXT NOT NULL,
+  expires_at    TEXT,
+  revoked_at    TEXT,
+  last_used_at  TEXT                  -- to about a minute
+) WITHOUT ROWID;
+
+-- Secrets of senders beside those of the environment.
+CREATE TABLE webhook_secrets (
+  name        TEXT PRIMARY KEY,
+  sealed      TEXT NOT NULL, -- encrypted under MASTER_KEY
+  created_at  TEXT NOT NULL,
+  retires_at  TEXT           -- from then on it is refused
+) WITHOUT ROWID;
+
+-- When each secret last verified a message, those of the environment too: known by a slow hash, never by themselves.
+CREATE TABLE secret_uses (
+  fingerprint       TEXT PRIMARY KEY,
+  last_verified_at  TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- What was done with keys, secrets and people's data, and by whom. Nothing of it is changed or taken back.
+CREATE TABLE audit (
+  at       TEXT NOT NULL,
+  id       TEXT NOT NULL,
+  actor    TEXT NOT NULL,
+  action   TEXT NOT NULL,
+  subject  TEXT NOT NULL,
+  details  TEXT NOT NULL, -- a JSON object
+  PRIMARY KEY (at, id)
+) WITHOUT ROWID;
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit is only added to'); END;
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit is only added to'); END;
+
+-- Messages that were deleted, so that a late retry of one is still a duplicate.
+CREATE TABLE tombstones (
+  hash        BLOB PRIMARY KEY, -- of source and id, see tombstone.ts
+  expires_at  TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tombstones_by_end ON tombstones (expires_at);
+
+-- How often messages were deleted, which the read index has to have followed; and the greatest seq that ever was, since none is given twice.
+CREATE TABLE deletions (
+  one         INTEGER PRIMARY KEY CHECK (one = 1),
+  generation  INTEGER NOT NULL,
+  seq_floor   INTEGER NOT NULL
+);
+INSERT INTO deletions VALUES (1, 0, 0);
