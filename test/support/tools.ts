@@ -16,6 +16,7 @@ export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "openssl", neededFor: "TLS to PostgreSQL", debian: "openssl" },
   { name: "pgbouncer", neededFor: "PostgreSQL behind PgBouncer", debian: "pgbouncer" },
   { name: "haproxy", neededFor: "several replicas behind a load balancer", debian: "haproxy" },
+  { name: "redis-server", neededFor: "limits and answers that replicas share", debian: "redis-server" },
 ];
 
 /** The names of those that are on PATH here. */

@@ -1,0 +1,191 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { createServer } from "node:net";
+import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { systemClock } from "../../src/domain/clock.ts";
+import { Redis, redisScript } from "../../src/shared-state/redis.ts";
+import { ownRedis, testedRedis, unlessRedis } from "../support/redis.ts";
+import { freePort } from "../support/server-folder.ts";
+
+const WAIT_MS_MAX = 15_000;
+/** Generous beside the 50 ms a call may take: what is looked for is seconds. */
+const SOON_MS_MAX = 1_000;
+const SUM = redisScript("return redis.call('INCRBY', KEYS[1], ARGV[1])");
+
+interface Watched extends AsyncDisposable {
+  readonly redis: Redis;
+  /** What it told, in order: `away REASON` and `back`. */
+  readonly told: readonly string[];
+  readonly failures: () => number;
+}
+
+async function connect(url: string): Promise<Watched> {
+  const told: string[] = [];
+  let failures = 0;
+  const redis = await Redis.open({
+    ...{ url, clock: systemClock, random: () => 0.5 },
+    failed: () => (failures += 1),
+    wentAway: (reason) => told.push(`away ${reason}`),
+    cameBack: () => told.push("back"),
+  });
+  return { redis, told, failures: () => failures, [Symbol.asyncDispose]: () => redis.close() };
+}
+
+async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + WAIT_MS_MAX;
+  while (!(await holds())) {
+    ok(performance.now() < deadline, `${what} never came true`);
+    await setTimeout(10);
+  }
+}
+
+const skip = unlessRedis();
+
+test("values and scripts are kept below lyftr:, and values for their time only", { skip }, async () => {
+  await using server = await testedRedis();
+  await using watched = await connect(server.url);
+  const { redis } = watched;
+  equal(redis.up(), true);
+  equal(await redis.get("test"), null);
+  equal(await redis.set("test", "a\u0000é", 60_000), true);
+  equal(await redis.get("test"), "a\u0000é");
+  equal(await server.command("GET", "lyftr:test"), "a\u0000é");
+  const left = Number(await server.command("PTTL", "lyftr:test"));
+  ok(left > 0 && left <= 60_000, `${left} ms`);
+  await redis.set("gone", "soon", 1);
+  await until(async () => (await redis.get("gone")) === null, "the end of its time");
+  equal(await redis.evaluate(SUM, ["sum"], ["2"]), 2);
+  equal(await redis.evaluate(SUM, ["sum"], ["3"]), 5);
+  await server.command("DEL", "lyftr:test", "lyftr:sum");
+  deepEqual([watched.told, watched.failures()], [[], 0]);
+});
+
+test("a script that Redis has forgotten is sent again, and that is no failure", { skip }, async () => {
+  await using server = await ownRedis();
+  await using watched = await connect(server.url);
+  for (let n = 1; n <= 5; n++) {
+    equal(await watched.redis.evaluate(SUM, ["sum"], ["1"]), n);
+    await server.command("SCRIPT", "FLUSH");
+  }
+  deepEqual([watched.told, watched.failures()], [[], 0]);
+});
+
+test("without Redis a start succeeds, calls resolve at once, and it is found when it comes", { skip }, async () => {
+  await using server = await ownRedis();
+  await server.kill();
+  await using watched = await connect(server.url);
+  deepEqual(watched.told, ["away ECONNREFUSED"]);
+  const started = performance.now();
+  for (let n = 0; n < 1_000; n++) equal(await watched.redis.get("x"), undefined);
+  ok(performance.now() - started < SOON_MS_MAX);
+  // Nobody was called, so nothing failed.
+  equal(watched.failures(), 0);
+  await server.start();
+  await until(() => watched.redis.up(), "coming back");
+  deepEqual(watched.told, ["away ECONNREFUSED", "back"]);
+  equal(await watched.redis.get("x"), null);
+});
+
+test("a Redis that is killed is left alone at once, and taken again when it is back", { skip }, async () => {
+  await using server = await ownRedis();
+  await using watched = await connect(server.url);
+  equal(await watched.redis.set("x", "1", 60_000), true);
+  await server.kill();
+  await until(() => !watched.redis.up(), "being left alone");
+  equal(await watched.redis.get("x"), undefined);
+  await server.start();
+  await until(() => watched.redis.up(), "coming back");
+  equal(watched.told.length, 2);
+  equal(await watched.redis.evaluate(SUM, ["sum"], ["1"]), 1);
+});
+
+test("a Redis that hangs costs three calls their 50 ms and the others nothing", { skip }, async () => {
+  await using server = await ownRedis();
+  await using watched = await connect(server.url);
+  server.freeze();
+  for (let n = 0; n < 3; n++) {
+    const started = performance.now();
+    equal(await watched.redis.get("x"), undefined);
+    const tookMs = performance.now() - started;
+    ok(tookMs >= 49 && tookMs < SOON_MS_MAX, `${tookMs} ms`);
+  }
+  deepEqual([watched.told, watched.failures()], [["away timeout"], 3]);
+  const started = performance.now();
+  for (let n = 0; n < 1_000; n++) equal(await watched.redis.get("x"), undefined);
+  ok(performance.now() - started < SOON_MS_MAX);
+  server.thaw();
+  await until(() => watched.redis.up(), "coming back");
+  equal(await watched.redis.get("x"), null);
+  equal(watched.failures(), 3);
+});
+
+test("calls under way are bounded, and all are let go when Redis is", { skip }, async () => {
+  await using server = await ownRedis();
+  await using watched = await connect(server.url);
+  server.freeze();
+  const answers = await Promise.all(Array.from({ length: 5_000 }, () => watched.redis.get("x")));
+  ok(answers.every((answer) => answer === undefined));
+  equal(watched.failures(), 5_000);
+  deepEqual(watched.told, ["away timeout"]);
+  server.thaw();
+  await until(() => watched.redis.up(), "coming back");
+  const good = await Promise.all(Array.from({ length: 1_000 }, () => watched.redis.get("x")));
+  ok(good.every((answer) => answer === null));
+});
+
+test("a Redis that is full is left alone until it takes writes again, and does not flap", { skip }, async () => {
+  await using server = await ownRedis();
+  await using watched = await connect(server.url);
+  await server.command("CONFIG", "SET", "maxmemory", "1");
+  for (let n = 0; n < 3; n++) equal(await watched.redis.set("x", "1", 60_000), undefined);
+  deepEqual(watched.told, ["away OOM"]);
+  // Longer than the first two attempts to come back.
+  await setTimeout(3_500);
+  deepEqual(watched.told, ["away OOM"]);
+  await server.command("CONFIG", "SET", "maxmemory", "0");
+  await until(() => watched.redis.up(), "coming back");
+  equal(await watched.redis.set("x", "1", 60_000), true);
+});
+
+test("a wrong password is told by its kind, without the password", { skip }, async () => {
+  await using server = await ownRedis("--requirepass", "rightpassword");
+  const url = new URL(server.url);
+  url.password = "wrongpassword";
+  await using watched = await connect(url.href);
+  deepEqual(watched.told, ["away WRONGPASS"]);
+  equal(await watched.redis.get("x"), undefined);
+  url.password = "rightpassword";
+  await using right = await connect(url.href);
+  equal(right.redis.up(), true);
+});
+
+test("what is no Redis, what says nothing and a name that does not exist are survived, and closing is quick", async () => {
+  for (const greeting of ["HTTP/1.1 400 Bad Request\r\n\r\n", "", "\u0000\u0001garbage"]) {
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      if (greeting !== "") socket.write(greeting);
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    const watched = await connect(`redis://127.0.0.1:${port}`);
+    equal(watched.redis.up(), false);
+    match(watched.told[0] ?? "", /^away [A-Za-z]+$/);
+    const started = performance.now();
+    await watched.redis.close();
+    await watched.redis.close();
+    ok(performance.now() - started < SOON_MS_MAX);
+    server.close();
+  }
+  await using nowhere = await connect("redis://nowhere.invalid:6379");
+  equal(nowhere.redis.up(), false);
+});
+
+test("closing answers the calls under way with nothing, and counts them as no failure", { skip }, async () => {
+  await using server = await ownRedis();
+  const watched = await connect(server.url);
+  server.freeze();
+  const calls = Array.from({ length: 100 }, () => watched.redis.get("x"));
+  await watched.redis.close();
+  ok((await Promise.all(calls)).every((answer) => answer === undefined));
+  deepEqual([watched.told, watched.failures()], [[], 0]);
+});
