@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Config } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
 import { type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
+import { rateLimits } from "./http/rate-limit.ts";
 import { Server } from "./http/server.ts";
 import { GroupCommit } from "./ingest/group-commit.ts";
 import { createLog, type Log, type LogDestination, type LogLevel } from "./observe/log.ts";
@@ -9,6 +10,7 @@ import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { VERSION } from "./observe/version.ts";
 import { NativeProvider } from "./providers/native.ts";
 import { SigningSecrets } from "./providers/signature.ts";
+import { Redis } from "./shared-state/redis.ts";
 import { openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
 
@@ -52,6 +54,13 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   // Of several, one tells what is the same for all.
   const tells = part === undefined || part.worker === 1;
   for (const warning of tells ? store.warnings : []) log.warn({ msg: "the database needs attention", warning });
+  const shared = await sharedState(config, { clock, log, metrics }).catch(async (error) => {
+    await store.close();
+    throw error;
+  });
+  const limits = rateLimits(ratesOf(config), {
+    ...{ clock, shared, keySecret: config.masterKey ?? config.webhookSecret ?? "" },
+  });
   const committer = new GroupCommit({ store, clock, metrics });
   metrics.observe({
     queueRows: () => committer.queueRows(),
@@ -61,7 +70,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
     readAuthOpen: () => 1,
-    sharedStateUp: () => 0,
+    sharedStateUp: () => (shared?.up() ? 1 : 0),
     // Of several, whoever started them counts them.
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });
@@ -69,15 +78,26 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   if (secrets.length === 0 && tells)
     log.warn({ msg: "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503" });
   const provider = new NativeProvider(new SigningSecrets(secrets));
-  const { host, port, bodyBytesMax } = config;
+  const { host, port, bodyBytesMax, trustProxy } = config;
   let server: Server;
   try {
     server = await Server.listen({
-      ...{ host, port, bodyBytesMax, secretConfigured: secrets.length > 0, version: VERSION, newId: randomUUID },
+      ...{
+        host,
+        port,
+        bodyBytesMax,
+        trustProxy,
+        limits,
+        senders: limits.sender,
+        secretConfigured: secrets.length > 0,
+        version: VERSION,
+        newId: randomUUID,
+      },
       ...{ store, clock, log, provider, committer },
       metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
     });
   } catch (error) {
+    await shared?.close();
     await store.close();
     throw error;
   }
@@ -91,6 +111,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     await caughtUp;
     await server.close(config.drainMs);
     await committer.stop();
+    await shared?.close();
     await store.close();
     if (!part) log.info({ msg: "closed" });
   };
@@ -103,6 +124,27 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
       closed ??= close();
       return closed;
     },
+  };
+}
+
+/** What replicas share besides the database, if anything. */
+async function sharedState(
+  { redisUrl: url }: Config,
+  { clock, log, metrics }: { clock: Clock; log: Log; metrics: Metrics },
+): Promise<Redis | undefined> {
+  if (url === undefined) return undefined;
+  return Redis.open({
+    ...{ url, clock, random: Math.random },
+    failed: () => metrics.sharedStateFailures.inc(),
+    wentAway: (reason) => log.warn({ msg: "Redis is not to be had: each process goes on by itself", reason }),
+    cameBack: () => log.info({ msg: "Redis is back" }),
+  });
+}
+
+function ratesOf(config: Config): Parameters<typeof rateLimits>[0] {
+  return {
+    ...{ sender: config.rateLimitPerSender, ip: config.rateLimitPerIp, key: config.rateLimitPerKey },
+    ...{ failed_signature: config.rateLimitFailedAuth, failed_key: config.rateLimitFailedAuth },
   };
 }
 

@@ -11,6 +11,7 @@ import { requireClearFraming } from "./framing.ts";
 import { localUrl } from "./local-url.ts";
 import { refuseConnect, refuseNotHttp } from "./not-http.ts";
 import { sendProblem } from "./problem.ts";
+import { limitAddresses, type RateLimits } from "./rate-limit.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { exportRoute } from "./routes/export.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -36,6 +37,9 @@ export interface ServerOptions extends IngestOptions {
   readonly host: string;
   readonly port: number;
   readonly bodyBytesMax: number;
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
+  readonly limits: RateLimits;
   readonly secretConfigured: boolean;
   readonly store: Store;
   readonly clock: Clock;
@@ -69,6 +73,7 @@ export class Server {
       logger: false,
       bodyLimit: options.bodyBytesMax,
       requestIdHeader: false,
+      trustProxy: options.trustProxy.length > 0 && [...options.trustProxy],
       genReqId: (request) => requestId(request.headers["x-request-id"], options.newId),
       requestTimeout: REQUEST_MS_MAX,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -133,6 +138,7 @@ export class Server {
     http.setSerializerCompiler(() => JSON.stringify);
     this.#access.install(http);
     http.addHook("onRequest", requireClearFraming);
+    limitAddresses(http, options);
     http.addHook("onRequest", (request, reply, done) => {
       if (request.is404) this.#notFound(request, reply);
       else done();

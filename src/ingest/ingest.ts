@@ -2,11 +2,18 @@ import type { Clock } from "../domain/clock.ts";
 import type { Issue } from "../domain/issue.ts";
 import type { MessageId } from "../domain/message.ts";
 import type { Provider, RawWebhook } from "../providers/provider.ts";
+import type { RateLimiter, Verdict } from "../shared-state/rate-limiter.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** What became of a webhook. Failures of the store are thrown. */
 export type IngestOutcome =
-  | { readonly kind: "created" | "duplicate" | "conflict"; readonly messageId: MessageId }
+  | {
+      readonly kind: "created" | "duplicate" | "conflict";
+      readonly messageId: MessageId;
+      /** What the limit of the sender said, when there is one. */
+      readonly verdict: Verdict | undefined;
+    }
+  | { readonly kind: "rate_limited"; readonly messageId: MessageId; readonly verdict: Verdict }
   | { readonly kind: "invalid_signature" }
   | { readonly kind: "invalid"; readonly issues: readonly Issue[]; readonly messageId: MessageId | undefined };
 
@@ -14,18 +21,24 @@ export interface IngestOptions {
   readonly provider: Provider;
   readonly committer: Pick<GroupCommit, "insert">;
   readonly clock: Clock;
+  /** Limits the messages of one sender. */
+  readonly senders: RateLimiter | undefined;
 }
 
-/** Verify, then parse, then commit: nothing of a body is decoded before its signature is good. */
+/** Verify, then parse, then commit: nothing of a body is decoded before its signature is good. Past its sender's limit nothing of it is stored. */
 export async function ingest(
-  { provider, committer, clock }: IngestOptions,
+  { provider, committer, clock, senders }: IngestOptions,
   webhook: RawWebhook,
 ): Promise<IngestOutcome> {
   if (!provider.verify(webhook)) return { kind: "invalid_signature" };
   const parsed = provider.parse(webhook.body);
   if (!parsed.ok) return { kind: "invalid", issues: parsed.issues, messageId: parsed.messageId };
   const { message } = parsed;
+  const { messageId } = message;
+  const judged = senders?.take(message.from);
+  const verdict = judged instanceof Promise ? await judged : judged;
+  if (verdict?.allowed === false) return { kind: "rate_limited", messageId, verdict };
   const createdAt = new Date(clock.now()).toISOString();
   const kind = await committer.insert({ ...message, source: provider.source, createdAt }, webhook.body.length);
-  return { kind, messageId: message.messageId };
+  return { kind, messageId, verdict };
 }

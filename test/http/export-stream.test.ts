@@ -6,6 +6,7 @@ import { systemClock } from "../../src/domain/clock.ts";
 import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../src/domain/errors.ts";
 import type { Place } from "../../src/domain/message-filter.ts";
 import type { MessageQuery } from "../../src/domain/message-query.ts";
+import { rateLimits } from "../../src/http/rate-limit.ts";
 import { exportRoute } from "../../src/http/routes/export.ts";
 import { Server } from "../../src/http/server.ts";
 import { createLog } from "../../src/observe/log.ts";
@@ -39,6 +40,8 @@ async function startWith(find: Find): Promise<Wire> {
   const destination = { write: (text: string) => void lines.push(JSON.parse(text)) };
   const server = await Server.listen({
     ...{ host: "127.0.0.1", port: 0, bodyBytesMax: 1, secretConfigured: true, version: "0", newId: () => "new", store },
+    ...{ trustProxy: [], senders: undefined },
+    limits: rateLimits({}, { clock: systemClock, shared: undefined, keySecret: "" }),
     ...{ clock: systemClock, log: createLog({ level: "INFO", destination, now: systemClock.now }) },
     ...{
       metrics: createMetrics({ version: "0", node: "0" }),

@@ -7,7 +7,7 @@ export function metricsRoute(
   server: FastifyInstance,
   { metrics }: { readonly metrics: Pick<Metrics, "render" | "contentType"> },
 ): void {
-  server.get("/metrics", { schema: SCHEMA }, async (_request, reply) => {
+  server.get("/metrics", { schema: SCHEMA, config: { unlimited: true } }, async (_request, reply) => {
     const text = await metrics.render();
     return reply.header("content-type", metrics.contentType).send(text);
   });

@@ -6,11 +6,12 @@ import type { Metrics, WebhookResult } from "../../observe/metrics.ts";
 import { BodyBudget } from "../body-budget.ts";
 import { sendJsonText } from "../json.ts";
 import { sendProblem } from "../problem.ts";
+import { type LimitingOptions, refuse, refuseFailure, tellLimit } from "../rate-limit.ts";
 import { problemResponses } from "../schemas.ts";
 
-export interface WebhookRouteOptions extends IngestOptions {
+export interface WebhookRouteOptions extends IngestOptions, LimitingOptions {
   readonly bodyBytesMax: number;
-  readonly metrics: Pick<Metrics, "webhookRequests" | "webhookConflicts">;
+  readonly metrics: Pick<Metrics, "webhookRequests" | "webhookConflicts" | "rateLimited">;
 }
 
 const MESSAGE_ID_CHARACTERS_MAX = 128;
@@ -53,12 +54,18 @@ export function webhookRoute(server: FastifyInstance, options: WebhookRouteOptio
       const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
       const outcome = ingest(options, { headers: request.headers, body });
       request.pending = outcome;
-      return answer(request, reply, await outcome);
+      return answer(request, reply, await outcome, options);
     },
   });
 }
 
-function answer(request: FastifyRequest, reply: FastifyReply, outcome: IngestOutcome): FastifyReply {
+function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  outcome: IngestOutcome,
+  options: WebhookRouteOptions,
+): FastifyReply {
+  if ("verdict" in outcome && outcome.verdict?.allowed) tellLimit(reply, "sender", outcome.verdict);
   switch (outcome.kind) {
     case "created":
       request.logged = { message_id: cut(outcome.messageId), result: "created" };
@@ -70,7 +77,11 @@ function answer(request: FastifyRequest, reply: FastifyReply, outcome: IngestOut
       request.logged = { message_id: cut(outcome.messageId), result: "duplicate", conflict: true };
       return sendJsonText(reply, ACCEPTED);
     case "invalid_signature":
+      if (refuseFailure(request, reply, "failed_signature", options)) return reply;
       return sendProblem(request, reply, { status: 401, detail: "invalid signature" });
+    case "rate_limited":
+      request.logged = { message_id: cut(outcome.messageId) };
+      return refuse(request, reply, "sender", outcome.verdict, options);
     case "invalid":
       if (outcome.messageId !== undefined) request.logged = { message_id: cut(outcome.messageId) };
       return sendProblem(request, reply, { status: 422, detail: "validation error", issues: outcome.issues });

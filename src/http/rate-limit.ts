@@ -1,0 +1,128 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Clock } from "../domain/clock.ts";
+import type { Rate } from "../domain/rate.ts";
+import type { Limit, Metrics } from "../observe/metrics.ts";
+import { LocalRateLimiter, type RateLimiter, SharedRateLimiter, type Verdict } from "../shared-state/rate-limiter.ts";
+import type { SharedState } from "../shared-state/redis.ts";
+import { pathOf } from "./access.ts";
+import { clientNetwork } from "./client-address.ts";
+import { sendProblem } from "./problem.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Asked by whoever watches the service: never limited. */
+    unlimited?: true;
+  }
+}
+
+/** A limiter for each limit that is set. */
+export interface RateLimits extends Readonly<Record<Limit, RateLimiter | undefined>> {
+  // A flood of forgeries shall reach nothing but this process.
+  readonly failed_signature: LocalRateLimiter | undefined;
+  readonly failed_key: LocalRateLimiter | undefined;
+}
+
+export interface RateLimitsOptions {
+  readonly clock: Clock;
+  /** Where replicas count together, if anywhere. */
+  readonly shared: SharedState | undefined;
+  readonly keySecret: string;
+}
+
+export function rateLimits(
+  rates: Readonly<Partial<Record<Limit, Rate | undefined>>>,
+  { clock, shared, keySecret }: RateLimitsOptions,
+): RateLimits {
+  const own = (limit: Limit) => {
+    const rate = rates[limit];
+    return rate && new LocalRateLimiter(rate, clock);
+  };
+  const common = (name: Limit) => {
+    const rate = rates[name];
+    return rate && shared ? new SharedRateLimiter({ name, rate, clock, shared, keySecret }) : own(name);
+  };
+  return {
+    sender: common("sender"),
+    ip: common("ip"),
+    key: common("key"),
+    failed_signature: own("failed_signature"),
+    failed_key: own("failed_key"),
+  };
+}
+
+export interface LimitingOptions {
+  readonly limits: RateLimits;
+  readonly metrics: Pick<Metrics, "rateLimited">;
+}
+
+/** Limits the requests of an address, before anything of them is looked at. Nothing is added when there is no such limit. */
+export function limitAddresses(server: FastifyInstance, options: LimitingOptions): void {
+  const limiter = options.limits.ip;
+  if (limiter === undefined) return;
+  const unlimited = new Set<string>();
+  server.addHook("onRoute", ({ url, config }) => {
+    if (config?.unlimited) unlimited.add(url);
+  });
+  server.addHook("onRequest", (request, reply, done) => {
+    const judged = (verdict: Verdict) => {
+      if (verdict.allowed) {
+        tellLimit(reply, "ip", verdict);
+        done();
+      } else refuse(request, reply, "ip", verdict, options);
+    };
+    if (unlimited.has(pathOf(request))) done();
+    else {
+      const verdict = limiter.take(clientNetwork(request));
+      if (verdict instanceof Promise) verdict.then(judged, done);
+      else judged(verdict);
+    }
+  });
+}
+
+/**
+ * A signature or key was wrong. Whether the answer to that is 429, which then is sent. Only what is wrong spends tokens and is refused for
+ * want of them: otherwise anybody behind the address of a proxy could lock out the others there.
+ */
+export function refuseFailure(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limit: "failed_signature" | "failed_key",
+  options: LimitingOptions,
+): boolean {
+  const verdict = options.limits[limit]?.take(clientNetwork(request));
+  if (verdict === undefined || verdict.allowed) return false;
+  refuse(request, reply, limit, verdict, options);
+  return true;
+}
+
+/** Answers 429 and counts it. */
+export function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limit: Limit,
+  verdict: Verdict,
+  { metrics }: Pick<LimitingOptions, "metrics">,
+): FastifyReply {
+  metrics.rateLimited.inc({ limit });
+  request.logged = { ...request.logged, limit };
+  tellLimit(reply, limit, verdict);
+  const headers = { "retry-after": String(seconds(verdict.nextMs)) };
+  return sendProblem(request, reply, { status: 429, detail: "rate limit exceeded", headers });
+}
+
+/** The fields of draft-ietf-httpapi-ratelimit-headers: so many in a span of seconds, what is left, and in how many seconds there is more. */
+export function tellLimit(reply: FastifyReply, limit: Limit, { rate, remaining, nextMs }: Verdict): void {
+  const spanMs = (rate.perMs / rate.count) * rate.burst;
+  addTo(reply, "ratelimit-policy", `"${limit}";q=${rate.burst};w=${seconds(spanMs)}`);
+  addTo(reply, "ratelimit", `"${limit}";r=${remaining};t=${seconds(nextMs)}`);
+}
+
+/** Several limits may hold for one request. */
+function addTo(reply: FastifyReply, header: string, item: string): void {
+  const others = reply.getHeader(header);
+  reply.header(header, others === undefined ? item : `${others}, ${item}`);
+}
+
+function seconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1_000));
+}

@@ -1,0 +1,142 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { test } from "node:test";
+import { array, assert, constantFrom, integer, property, record } from "fast-check";
+import type { Rate } from "../../src/domain/rate.ts";
+import { LocalRateLimiter } from "../../src/shared-state/rate-limiter.ts";
+
+const KEYS_MAX = 100_000;
+
+/** A limiter whose time only moves when it is told to. */
+function limiterOf(rate: Rate): { limiter: LocalRateLimiter; pass: (ms: number) => void } {
+  let nowMs = 1_000_000_000;
+  return { limiter: new LocalRateLimiter(rate, { monotonic: () => nowMs }), pass: (ms) => (nowMs += ms) };
+}
+
+/** A token bucket as one would explain it, in whole numbers: `count` parts come back a millisecond, a token has `perMs` of them. */
+class PlainBucket {
+  readonly #rate: Rate;
+  #parts: number;
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+    this.#parts = rate.burst * rate.perMs;
+  }
+
+  pass(ms: number): void {
+    this.#parts = Math.min(this.#rate.burst * this.#rate.perMs, this.#parts + ms * this.#rate.count);
+  }
+
+  take(): { allowed: boolean; remaining: number; nextMs: number } {
+    const { count, perMs } = this.#rate;
+    const allowed = this.#parts >= perMs;
+    if (allowed) this.#parts -= perMs;
+    const remaining = Math.floor(this.#parts / perMs);
+    return { allowed, remaining, nextMs: ((remaining + 1) * perMs - this.#parts) / count };
+  }
+}
+
+test("whatever comes when, the limiter says what a plain token bucket says", () => {
+  const rates = record({
+    count: integer({ min: 1, max: 1_000 }),
+    perMs: integer({ min: 10, max: 100_000 }),
+    burst: integer({ min: 1, max: 50 }),
+  });
+  const events = array(record({ key: constantFrom("a", "b", "c"), afterMs: integer({ min: 0, max: 3_000 }) }), {
+    maxLength: 300,
+    size: "max",
+  });
+  assert(
+    property(rates, events, (rate, requests) => {
+      const { limiter, pass } = limiterOf(rate);
+      const plain = new Map(["a", "b", "c"].map((key) => [key, new PlainBucket(rate)]));
+      for (const { key, afterMs } of requests) {
+        pass(afterMs);
+        for (const bucket of plain.values()) bucket.pass(afterMs);
+        const said = limiter.take(key);
+        const { allowed, remaining, nextMs } = plain.get(key)?.take() ?? { allowed: false, remaining: 0, nextMs: 0 };
+        deepEqual({ allowed: said.allowed, remaining: said.remaining }, { allowed, remaining });
+        ok(Math.abs(said.nextMs - nextMs) < 0.001, `${said.nextMs} is not ${nextMs}`);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a burst passes whole, then tokens come back one by one, and never more than the bucket holds", () => {
+  const { limiter, pass } = limiterOf({ count: 100, perMs: 60_000, burst: 20 });
+  const taken = (times: number) =>
+    Array.from({ length: times }, () => limiter.take("a").allowed).filter(Boolean).length;
+  equal(taken(50), 20);
+  deepEqual([limiter.take("a").remaining, limiter.take("a").nextMs], [0, 600]);
+  pass(599);
+  equal(taken(5), 0);
+  pass(1);
+  equal(taken(5), 1);
+  pass(3_600_000);
+  equal(taken(50), 20);
+});
+
+test("waiting for as long as it was told is enough", () => {
+  for (const rate of [
+    { count: 3, perMs: 1_000, burst: 7 },
+    { count: 7, perMs: 86_400_000, burst: 1 },
+    { count: 1_000_000, perMs: 1_000, burst: 3 },
+  ]) {
+    const { limiter, pass } = limiterOf(rate);
+    for (let n = 0; n < 1_000; n++) {
+      const { allowed, nextMs } = limiter.take("a");
+      if (allowed) continue;
+      pass(nextMs);
+      equal(limiter.take("a").allowed, true, `${n}th of ${rate.count}/${rate.perMs}`);
+    }
+  }
+});
+
+test("a refused request costs nothing: who keeps trying gets as much as who waits", () => {
+  const { limiter, pass } = limiterOf({ count: 10, perMs: 1_000, burst: 10 });
+  let allowed = 0;
+  for (let ms = 0; ms < 10_000; ms++) {
+    if (limiter.take("a").allowed) allowed++;
+    pass(1);
+  }
+  // The burst, and what came back in 9.999 seconds.
+  equal(allowed, 10 + 99);
+});
+
+test("memory is flat under a million spoofed keys, which do not help an honest limit to be forgotten", () => {
+  const { limiter, pass } = limiterOf({ count: 100, perMs: 60_000, burst: 100 });
+  // Far past its limit, before, in the midst of and after the flood.
+  for (let n = 0; n < 200; n++) limiter.take("greedy");
+  equal(limiter.take("greedy").allowed, false);
+  let largest = 0;
+  for (let n = 0; n < 1_000_000; n++) {
+    limiter.take(`spoofed-${n}`);
+    largest = Math.max(largest, limiter.size);
+    if (n % 1_000 === 0) pass(0.01);
+  }
+  equal(largest, KEYS_MAX);
+  equal(limiter.take("greedy").allowed, false);
+});
+
+test("keys that are full again are forgotten while new ones come", () => {
+  const { limiter, pass } = limiterOf({ count: 10, perMs: 1_000, burst: 10 });
+  for (let n = 0; n < 50_000; n++) {
+    limiter.take(`key-${n}`);
+    pass(1);
+  }
+  // A token comes back in 100 ms, so about 100 keys are not full at any moment.
+  ok(limiter.size < 500, `${limiter.size} keys`);
+});
+
+test("without room the keys that are full go first", () => {
+  const { limiter, pass } = limiterOf({ count: 1, perMs: 1_000, burst: 100 });
+  for (let n = 0; n < 100; n++) limiter.take("deep");
+  for (let n = 0; n < KEYS_MAX / 2; n++) limiter.take(`early-${n}`);
+  pass(2_000);
+  const lateKeys = KEYS_MAX - 1;
+  for (let n = 0; n < lateKeys; n++) limiter.take(`late-${n}`);
+  // None of those that came late made room for others: the early ones, which are full, did.
+  const kept = Array.from({ length: lateKeys }, (_, n) => limiter.take(`late-${n}`).remaining === 98);
+  equal(kept.filter((known) => !known).length, 0);
+  deepEqual(limiter.take("deep").remaining, 1);
+});
