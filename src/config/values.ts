@@ -131,7 +131,8 @@ export function networks(text = ""): readonly string[] {
     const [address = "", bits, more] = network.split("/");
     const version = isIP(address);
     const bitsMax = version === 4 ? 32 : 128;
-    const hasBits = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= bitsMax);
+    // A network of everybody would let everybody choose an address.
+    const hasBits = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= bitsMax);
     if (!NAMED_NETWORKS.includes(network) && (version === 0 || !hasBits || more !== undefined)) {
       throw new Error(
         `has "${network}", which is no address, no network such as 10.0.0.0/8, and none of ${NAMED_NETWORKS.join(", ")}`,

@@ -190,7 +190,7 @@ test("durations, days, networks, origins and URLs of Redis that do not parse are
     CACHE_TTL_MS: ["1y", "-1", "1.5", "999999999"],
     RETENTION_DAYS: ["0", "-1", "1d", "36501", "never"],
     TOMBSTONE_DAYS: ["0", "off", "x"],
-    TRUST_PROXY: ["10.0.0.0/33", "example.com", "10.0.0.0/8/8", "::1/129", "all"],
+    TRUST_PROXY: ["10.0.0.0/33", "0.0.0.0/0", "example.com", "10.0.0.0/8/8", "::1/129", "all"],
     CORS_ORIGINS: ["example.com", "https://example.com/", "*", "ftp://example.com"],
     REDIS_URL: ["localhost:6379", "http://localhost", "redis://localhost/x"],
     READ_AUTH: ["closed"],

@@ -136,6 +136,6 @@ const SCHEMA = {
         "text/csv": { schema: Type.String({ description: "RFC 4180, UTF-8. A text that is null is an empty cell." }) },
       },
     },
-    ...problemResponses(422, 500, 503),
+    ...problemResponses(422, 429, 500, 503),
   },
 };

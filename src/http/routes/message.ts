@@ -31,6 +31,6 @@ const SCHEMA = {
   }),
   response: {
     200: Type.Object(MessageBodySchema.properties, { description: "The message." }),
-    ...problemResponses(404, 500, 503),
+    ...problemResponses(404, 429, 500, 503),
   },
 };

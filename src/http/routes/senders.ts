@@ -59,6 +59,6 @@ const SCHEMA = {
       },
       { description: "One page." },
     ),
-    ...problemResponses(400, 422, 500, 503),
+    ...problemResponses(400, 422, 429, 500, 503),
   },
 };

@@ -34,6 +34,6 @@ const SCHEMA = {
       },
       { description: "The totals." },
     ),
-    ...problemResponses(500, 503),
+    ...problemResponses(429, 500, 503),
   },
 };

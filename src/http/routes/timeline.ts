@@ -55,6 +55,6 @@ const SCHEMA = {
       },
       { description: "The counts." },
     ),
-    ...problemResponses(422, 500, 503),
+    ...problemResponses(422, 429, 500, 503),
   },
 };
