@@ -2,10 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { type Clock, within } from "../domain/clock.ts";
 import type { IngestOptions } from "../ingest/ingest.ts";
+import type { ApiKeys } from "../keys/api-keys.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Store } from "../store/store.ts";
 import { Access, pathOf, requestId } from "./access.ts";
+import { Auth, type AuthOptions } from "./auth.ts";
 import { answerFailure } from "./error-boundary.ts";
 import { requireClearFraming } from "./framing.ts";
 import { localUrl } from "./local-url.ts";
@@ -33,7 +35,7 @@ const READINESS_HEARD_MS = 2_000;
 // The id of a message has at most 1024 bytes, each of which may be escaped.
 const PATH_PART_CHARACTERS_MAX = 3 * 1_024;
 
-export interface ServerOptions extends IngestOptions {
+export interface ServerOptions extends IngestOptions, Omit<AuthOptions, "metrics" | "keys"> {
   readonly host: string;
   readonly port: number;
   readonly bodyBytesMax: number;
@@ -42,6 +44,7 @@ export interface ServerOptions extends IngestOptions {
   readonly limits: RateLimits;
   readonly secretConfigured: boolean;
   readonly store: Store;
+  readonly keys: Pick<ApiKeys, "holderOf">;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -144,6 +147,7 @@ export class Server {
       else done();
     });
     http.setErrorHandler(answerFailure);
+    new Auth(options).install(http);
     await docsRoutes(http, options);
     webhookRoute(http, options);
     messagesRoute(http, options);

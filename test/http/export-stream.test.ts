@@ -48,6 +48,7 @@ async function startWith(find: Find): Promise<Wire> {
       provider: undefined as never,
       committer: undefined as never,
     },
+    ...{ keys: undefined as never, readIsOpen: () => true, metricsGuarded: false },
   });
   return {
     url: server.url,
