@@ -85,9 +85,9 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   if (secrets.length === 0 && tells)
     log.warn({ msg: "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503" });
   const provider = new NativeProvider(new SigningSecrets(secrets));
-  const { host, port, bodyBytesMax, trustProxy } = config;
+  const { host, port, bodyBytesMax, corsOrigins, trustProxy } = config;
   const server = await Server.listen({
-    ...{ host, port, bodyBytesMax, trustProxy, limits, version: VERSION, newId: randomUUID },
+    ...{ host, port, bodyBytesMax, corsOrigins, trustProxy, limits, version: VERSION, newId: randomUUID },
     ...{ senders: limits.sender, secretConfigured: secrets.length > 0 },
     ...{ store, keys, clock, log, provider, committer },
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { setSecurityHeaders } from "./security-headers.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -79,6 +80,7 @@ export class Access {
   begin(request: FastifyRequest, reply: FastifyReply): void {
     request.startedMs = this.#options.clock.monotonic();
     reply.header("x-request-id", request.id);
+    setSecurityHeaders(reply);
     this.#inFlight.add(reply);
     this.#latest.set(request.raw.socket, reply);
     if (this.#draining) closeAfter(reply);

@@ -8,6 +8,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Store } from "../store/store.ts";
 import { Access, pathOf, requestId } from "./access.ts";
 import { Auth, type AuthOptions } from "./auth.ts";
+import { Cors } from "./cors.ts";
 import { answerFailure } from "./error-boundary.ts";
 import { requireClearFraming } from "./framing.ts";
 import { localUrl } from "./local-url.ts";
@@ -50,6 +51,8 @@ export interface ServerOptions extends IngestOptions, Omit<AuthOptions, "metrics
   readonly metrics: Metrics;
   readonly newId: () => string;
   readonly version: string;
+  /** Origins of pages that may read. */
+  readonly corsOrigins: readonly string[];
 }
 
 /** The wire. From {@link Server.listen} to {@link Server.close} it accepts connections. */
@@ -141,6 +144,9 @@ export class Server {
     http.setSerializerCompiler(() => JSON.stringify);
     this.#access.install(http);
     http.addHook("onRequest", requireClearFraming);
+    if (options.corsOrigins.length > 0) {
+      http.addHook("onRequest", new Cors({ ...options, methodsOf: (path) => this.#access.methodsOf(path) }).hook);
+    }
     limitAddresses(http, options);
     http.addHook("onRequest", (request, reply, done) => {
       if (request.is404) this.#notFound(request, reply);

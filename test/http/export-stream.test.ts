@@ -47,6 +47,7 @@ async function startWith(find: Find): Promise<Wire> {
       metrics: createMetrics({ version: "0", node: "0" }),
       provider: undefined as never,
       committer: undefined as never,
+      corsOrigins: [],
     },
     ...{ keys: undefined as never, readIsOpen: () => true, metricsGuarded: false },
   });
