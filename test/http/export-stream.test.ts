@@ -11,6 +11,8 @@ import { exportRoute } from "../../src/http/routes/export.ts";
 import { Server } from "../../src/http/server.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
+import { AnswerCache } from "../../src/shared-state/answer-cache.ts";
+import { OwnWrites } from "../../src/shared-state/own-writes.ts";
 import type { MessagePage, ReadOptions, Store } from "../../src/store/store.ts";
 import { json, seen } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
@@ -47,9 +49,13 @@ async function startWith(find: Find): Promise<Wire> {
       metrics: createMetrics({ version: "0", node: "0" }),
       provider: undefined as never,
       committer: undefined as never,
-      corsOrigins: [],
+      answers: new AnswerCache({
+        ttlMs: 0,
+        writes: new OwnWrites(systemClock),
+        clock: systemClock,
+        count: () => undefined,
+      }),
     },
-    ...{ keys: undefined as never, readIsOpen: () => true, metricsGuarded: false },
   });
   return {
     url: server.url,

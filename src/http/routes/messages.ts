@@ -4,8 +4,7 @@ import { encodeCursor } from "../../domain/cursor.ts";
 import { type MessageQuery, parseMessageQuery } from "../../domain/message-query.ts";
 import type { Parameters } from "../../domain/parameters.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
-import { clientGone } from "../client-gone.ts";
-import { sendJson } from "../json.ts";
+import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
 import { ListParameters, PageParameters } from "../list-parameters.ts";
 import { MessageBodySchema, messageBody } from "../message-body.ts";
 import { sendInvalidQuery } from "../problem.ts";
@@ -14,13 +13,14 @@ import { problemResponses } from "../schemas.ts";
 /** `GET /messages`: a page of stored messages, filtered, with the exact number of all that match. */
 export function messagesRoute(
   server: FastifyInstance,
-  { store }: { readonly store: Pick<Store, "findMessages"> },
+  options: Answering & { readonly store: Pick<Store, "findMessages"> },
 ): void {
   server.get("/messages", { schema: SCHEMA }, async (request, reply) => {
     const parsed = parseMessageQuery(request.query as Parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
-    const page = await store.findMessages(parsed.query, { signal: clientGone(reply) });
-    return sendJson(reply, pageBody(parsed.query, page));
+    const { query } = parsed;
+    const read = async (signal: AbortSignal) => pageBody(query, await options.store.findMessages(query, { signal }));
+    return sendAnswer(request, reply, options, { parts: ["messages", query], read });
   });
 }
 
@@ -77,6 +77,7 @@ const SCHEMA = {
       },
       { description: "One page." },
     ),
+    ...NotModifiedResponse,
     ...problemResponses(400, 422, 429, 500, 503),
   },
 };

@@ -4,17 +4,22 @@ import { encodeSenderCursor } from "../../domain/cursor.ts";
 import type { Parameters } from "../../domain/parameters.ts";
 import { parseSenderQuery } from "../../domain/sender-query.ts";
 import type { Sender, SenderPage, SenderQuery, Store } from "../../store/store.ts";
-import { sendJson } from "../json.ts";
+import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
 import { PageParameters } from "../list-parameters.ts";
 import { sendInvalidQuery } from "../problem.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** `GET /senders`: a page of everybody who wrote. */
-export function sendersRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "findSenders"> }): void {
+export function sendersRoute(
+  server: FastifyInstance,
+  options: Answering & { readonly store: Pick<Store, "findSenders"> },
+): void {
   server.get("/senders", { schema: SCHEMA }, async (request, reply) => {
     const parsed = parseSenderQuery(request.query as Parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
-    return sendJson(reply, pageBody(parsed.query, await store.findSenders(parsed.query)));
+    const { query } = parsed;
+    const read = async () => pageBody(query, await options.store.findSenders(query));
+    return sendAnswer(request, reply, options, { parts: ["senders", query], read });
   });
 }
 
@@ -59,6 +64,7 @@ const SCHEMA = {
       },
       { description: "One page." },
     ),
+    ...NotModifiedResponse,
     ...problemResponses(400, 422, 429, 500, 503),
   },
 };

@@ -1,21 +1,28 @@
 import type { FastifyInstance } from "fastify";
 import Type from "typebox";
-import type { Store } from "../../store/store.ts";
-import { sendJson } from "../json.ts";
+import type { MessageStats, Store } from "../../store/store.ts";
+import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** `GET /stats`: totals that always agree with `/messages`. */
-export function statsRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "stats"> }): void {
-  server.get("/stats", { schema: SCHEMA }, async (_request, reply) => {
-    const stats = await store.stats();
-    return sendJson(reply, {
-      total_messages: stats.total,
-      senders_count: stats.senders,
-      messages_per_sender: stats.topSenders,
-      first_message_ts: stats.firstTs,
-      last_message_ts: stats.lastTs,
-    });
-  });
+export function statsRoute(
+  server: FastifyInstance,
+  options: Answering & { readonly store: Pick<Store, "stats"> },
+): void {
+  const read = async () => statsBody(await options.store.stats());
+  server.get("/stats", { schema: SCHEMA }, (request, reply) =>
+    sendAnswer(request, reply, options, { parts: ["stats"], read }),
+  );
+}
+
+function statsBody({ total, senders, topSenders, firstTs, lastTs }: MessageStats) {
+  return {
+    total_messages: total,
+    senders_count: senders,
+    messages_per_sender: topSenders,
+    first_message_ts: firstTs,
+    last_message_ts: lastTs,
+  };
 }
 
 const SCHEMA = {
@@ -34,6 +41,7 @@ const SCHEMA = {
       },
       { description: "The totals." },
     ),
+    ...NotModifiedResponse,
     ...problemResponses(429, 500, 503),
   },
 };

@@ -3,8 +3,7 @@ import Type from "typebox";
 import type { Parameters } from "../../domain/parameters.ts";
 import { parseTimelineQuery } from "../../domain/timeline-query.ts";
 import type { Store, TimelineBucket } from "../../store/store.ts";
-import { clientGone } from "../client-gone.ts";
-import { sendJson } from "../json.ts";
+import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
 import { FromParameter, SpanParameters } from "../list-parameters.ts";
 import { sendInvalidQuery } from "../problem.ts";
 import { problemResponses } from "../schemas.ts";
@@ -13,13 +12,19 @@ import { problemResponses } from "../schemas.ts";
 const BUCKETS_MAX = 10_000;
 
 /** `GET /stats/timeline`: how many messages there are in each minute, hour or day. */
-export function timelineRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "timeline"> }): void {
+export function timelineRoute(
+  server: FastifyInstance,
+  options: Answering & { readonly store: Pick<Store, "timeline"> },
+): void {
   server.get("/stats/timeline", { schema: SCHEMA }, async (request, reply) => {
     const parsed = parseTimelineQuery(request.query as Parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
     const query = { ...parsed.query, bucketsMax: BUCKETS_MAX };
-    const buckets = await store.timeline(query, { signal: clientGone(reply) });
-    return sendJson(reply, { bucket: query.bucket, data: buckets.map(bucketBody) });
+    const read = async (signal: AbortSignal) => {
+      const buckets = await options.store.timeline(query, { signal });
+      return { bucket: query.bucket, data: buckets.map(bucketBody) };
+    };
+    return sendAnswer(request, reply, options, { parts: ["timeline", query], read });
   });
 }
 
@@ -55,6 +60,7 @@ const SCHEMA = {
       },
       { description: "The counts." },
     ),
+    ...NotModifiedResponse,
     ...problemResponses(422, 429, 500, 503),
   },
 };

@@ -1,0 +1,44 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { AnswerCache } from "../shared-state/answer-cache.ts";
+import { clientGone } from "./client-gone.ts";
+import { sendJsonText } from "./json.ts";
+
+/** What a route needs whose answers may be given again. */
+export interface Answering {
+  readonly answers: Pick<AnswerCache, "ask">;
+}
+
+/** What is asked: all that the answer depends on but for what is stored, and how its body is read. */
+export interface Question {
+  readonly parts: readonly unknown[];
+  readonly read: (signal: AbortSignal) => Promise<unknown>;
+}
+
+/** Answers a question with JSON, whether it is read for this client or was for others; a client that has just this answer gets 304. */
+export async function sendAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { answers }: Answering,
+  { parts, read }: Question,
+): Promise<FastifyReply> {
+  const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
+  const { text, tag } = await answers.ask(parts, asText, () => clientGone(reply));
+  // It may be kept by the client alone, and given again only after it has asked here.
+  reply.header("etag", `"${tag}"`).header("cache-control", "private, no-cache");
+  if (hasTag(request.headers["if-none-match"], tag)) return reply.code(304).send();
+  return sendJsonText(reply, text);
+}
+
+/** One of a list, up to the comma behind it. An opaque tag may have commas too. */
+const ENTITY_TAG = /[\t ,]*(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*(?=,|$)/gy;
+
+/** Whether the list of `If-None-Match` names a tag, by the weak comparison of RFC 9110. It is read as far as it is such a list. */
+export function hasTag(list: string | undefined, tag: string): boolean {
+  if (list === undefined) return false;
+  return list.trim() === "*" || Array.from(list.matchAll(ENTITY_TAG), ([, opaque]) => opaque).includes(tag);
+}
+
+/** The 304 of such a route, for the documentation. */
+export const NotModifiedResponse = {
+  304: { description: "Not Modified: the answer is still the one whose `ETag` was sent in `If-None-Match`." },
+};

@@ -1,0 +1,392 @@
+import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { array, assert, asyncProperty, constantFrom } from "fast-check";
+import { Abandoned, Overloaded, StoreUnavailable } from "../../src/domain/errors.ts";
+import { AnswerCache, type AnswerSource, type SharedAnswers } from "../../src/shared-state/answer-cache.ts";
+import { Flight } from "../../src/shared-state/flight.ts";
+import { KeptAnswers } from "../../src/shared-state/kept-answers.ts";
+import { OwnWrites } from "../../src/shared-state/own-writes.ts";
+
+const TTL_MS = 1_000;
+const stays = () => new AbortController().signal;
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A cache over a number that is read and written, with a clock that is moved by hand. */
+function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: SharedAnswers } = {}) {
+  let nowMs = 5_000;
+  let stored = 0;
+  let reads = 0;
+  const clock = { monotonic: () => nowMs };
+  const writes = new OwnWrites(clock);
+  const sources: AnswerSource[] = [];
+  const cache = new AnswerCache({ ttlMs, writes, clock, count: (source) => sources.push(source), shared });
+  const read = async () => {
+    reads++;
+    return String(stored);
+  };
+  return {
+    cache,
+    writes,
+    sources,
+    reads: () => reads,
+    pass: (ms: number) => {
+      nowMs += ms;
+    },
+    set: (value: number) => {
+      stored = value;
+    },
+    /** Writes and is acknowledged. */
+    write: (value: number) =>
+      writes.during(
+        async () => {
+          stored = value;
+        },
+        () => true,
+      ),
+    ask: async (parts: readonly unknown[] = ["q"], reading = read) => (await cache.ask(parts, reading, stays)).text,
+  };
+}
+
+test("an answer is given again until its time to live is over, and not a moment longer", async () => {
+  const { ask, set, pass, sources } = cacheOver();
+  equal(await ask(), "0");
+  set(1);
+  pass(TTL_MS - 1);
+  equal(await ask(), "0");
+  pass(1);
+  equal(await ask(), "1");
+  deepEqual(sources, ["miss", "hit", "miss"]);
+});
+
+test("the time to live counts from the beginning of a reading, not from its end", async () => {
+  const { ask, pass, sources } = cacheOver();
+  await ask(["q"], async () => {
+    pass(TTL_MS);
+    return "slow";
+  });
+  equal(await ask(), "0");
+  deepEqual(sources, ["miss", "miss"]);
+});
+
+test("after a write of this process nothing that was read before is given again", async () => {
+  const { ask, write } = cacheOver();
+  equal(await ask(), "0");
+  await write(1);
+  equal(await ask(), "1");
+});
+
+test("a write that stored nothing new leaves answers as they are", async () => {
+  const { ask, writes, sources } = cacheOver();
+  await ask();
+  await writes.during(
+    async () => "duplicate",
+    () => false,
+  );
+  await ask();
+  deepEqual(sources, ["miss", "hit"]);
+});
+
+test("a write that failed may have stored something", async () => {
+  const { ask, writes, set } = cacheOver();
+  equal(await ask(), "0");
+  const fails = async () => {
+    set(1);
+    throw new StoreUnavailable("gone");
+  };
+  await rejects(
+    writes.during(fails, () => false),
+    StoreUnavailable,
+  );
+  equal(await ask(), "1");
+});
+
+test("while a write is under way no earlier answer is given: another read may have seen it already", async () => {
+  const { ask, writes, set } = cacheOver();
+  equal(await ask(), "0");
+  const acknowledged = Promise.withResolvers<void>();
+  const write = writes.during(
+    () => {
+      set(1);
+      return acknowledged.promise;
+    },
+    () => true,
+  );
+  equal(await ask(["another"]), "1");
+  equal(await ask(), "1");
+  acknowledged.resolve();
+  await write;
+});
+
+test("equal questions at once share one reading, different ones do not", async () => {
+  const { ask, reads, sources } = cacheOver();
+  deepEqual(await Promise.all([ask(["a"]), ask(["a"]), ask(["b"]), ask(["a"])]), ["0", "0", "0", "0"]);
+  equal(reads(), 2);
+  deepEqual(sources.toSorted(), ["joined", "joined", "miss", "miss"]);
+});
+
+test("a question that comes after a write does not join a reading from before it; all such share the next one", async () => {
+  const { ask, write, reads } = cacheOver();
+  const gate = Promise.withResolvers<string>();
+  const early = ask(["q"], () => gate.promise);
+  await write(1);
+  const late = [ask(), ask(), ask()];
+  await turn();
+  equal(reads(), 0, "the next reading begins when the first is over");
+  gate.resolve("0");
+  equal(await early, "0");
+  deepEqual(await Promise.all(late), ["1", "1", "1"]);
+  equal(reads(), 1);
+});
+
+test("a question does not join a reading that began longer ago than the time to live", async () => {
+  const { ask, set, pass } = cacheOver();
+  const gate = Promise.withResolvers<string>();
+  const early = ask(["q"], () => gate.promise);
+  pass(TTL_MS);
+  set(1);
+  const late = ask();
+  gate.resolve("0");
+  deepEqual([await early, await late], ["0", "1"]);
+});
+
+test("a failure goes to all who wait and is not kept", async () => {
+  const { ask } = cacheOver();
+  const gate = Promise.withResolvers<string>();
+  const waiting = [ask(["q"], () => gate.promise), ask(), ask()];
+  gate.reject(new StoreUnavailable("locked"));
+  for (const answer of waiting) await rejects(answer, StoreUnavailable);
+  equal(await ask(), "0");
+});
+
+test("a failure of one reading does not reach those who wait for the next", async () => {
+  const { ask, write } = cacheOver();
+  const gate = Promise.withResolvers<string>();
+  const early = ask(["q"], () => gate.promise);
+  await write(1);
+  const late = ask();
+  gate.reject(new StoreUnavailable("locked"));
+  await rejects(early, StoreUnavailable);
+  equal(await late, "1");
+});
+
+test("with a time to live of 0 each question is read by itself and nothing is counted", async () => {
+  const { ask, reads, sources } = cacheOver({ ttlMs: 0 });
+  await Promise.all([ask(), ask(), ask()]);
+  deepEqual([reads(), sources], [3, []]);
+});
+
+test("the same text has the same tag, another text another", async () => {
+  const { cache } = cacheOver();
+  const tagOf = async (question: string, text: string) => (await cache.ask([question], async () => text, stays)).tag;
+  equal(await tagOf("1", "a"), await tagOf("2", "a"));
+  notEqual(await tagOf("3", "a"), await tagOf("4", "b"));
+});
+
+test("one who goes away leaves the reading to the others; when all have gone it is stopped", async () => {
+  const { cache } = cacheOver();
+  const first = new AbortController();
+  const second = new AbortController();
+  let stopped = false;
+  const read = (signal: AbortSignal) =>
+    new Promise<string>((_resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        stopped = true;
+        reject(new Abandoned("stopped"));
+      });
+    });
+  const answers = [first, second].map(({ signal }) => cache.ask(["q"], read, () => signal));
+  first.abort();
+  await rejects(answers[0] as Promise<unknown>, Abandoned);
+  equal(stopped, false);
+  second.abort();
+  await rejects(answers[1] as Promise<unknown>, Abandoned);
+  equal(stopped, true);
+});
+
+test("who comes after all have gone gets a reading of their own, also when nothing could stop the first", async () => {
+  const { cache, ask, set } = cacheOver();
+  const gone = new AbortController();
+  const gate = Promise.withResolvers<string>();
+  const abandoned = cache.ask(
+    ["q"],
+    () => gate.promise,
+    () => gone.signal,
+  );
+  gone.abort();
+  await rejects(abandoned, Abandoned);
+  set(1);
+  const late = ask();
+  gate.reject(new Abandoned("stopped"));
+  equal(await late, "1");
+});
+
+test("a client that is gone before it asks starts nothing that goes on", async () => {
+  const { cache } = cacheOver();
+  let signalled: AbortSignal | undefined;
+  const read = (signal: AbortSignal) => {
+    signalled = signal;
+    return new Promise<string>(() => undefined);
+  };
+  await rejects(
+    cache.ask(["q"], read, () => AbortSignal.abort()),
+    Abandoned,
+  );
+  equal(signalled?.aborted, true);
+});
+
+test("a reading for which nobody waits any more when its turn comes is not begun", async () => {
+  const { ask, cache, write, reads } = cacheOver();
+  const gate = Promise.withResolvers<string>();
+  const early = ask(["q"], () => gate.promise);
+  await write(1);
+  const gone = new AbortController();
+  let begun = false;
+  const read = async () => {
+    begun = true;
+    return "";
+  };
+  const left = cache.ask(["q"], read, () => gone.signal);
+  gone.abort();
+  await rejects(left, Abandoned);
+  const stayed = ask();
+  gate.resolve("0");
+  await early;
+  equal(await stayed, "1");
+  deepEqual([begun, reads()], [false, 1]);
+});
+
+test("no more than 10,000 wait for one reading", async () => {
+  const flight = new Flight(() => new Promise<string>(() => undefined));
+  for (let count = 0; count < 10_000; count++) flight.join(stays()).catch(() => undefined);
+  await rejects(flight.join(stays()), Overloaded);
+});
+
+test("past 1,000 different questions under way each is read by itself", async () => {
+  const { ask, reads } = cacheOver();
+  const gate = Promise.withResolvers<string>();
+  const many = Array.from({ length: 1_000 }, (_, index) => ask([index], () => gate.promise));
+  deepEqual(await Promise.all([ask(), ask()]), ["0", "0"]);
+  equal(reads(), 2);
+  gate.resolve("");
+  await Promise.all(many);
+});
+
+const kept = (text: string) => ({ answer: { text, tag: "tag" }, generation: 0, untilMs: 0 });
+
+test("the 1,000 answers that were used last are kept", () => {
+  const answers = new KeptAnswers();
+  for (let index = 0; index < 1_000; index++) answers.put(String(index), kept("text"));
+  ok(answers.get("0"));
+  answers.put("one more", kept("text"));
+  deepEqual([answers.get("1"), answers.entries()], [undefined, 1_000]);
+  ok(answers.get("0"));
+  ok(answers.get("one more"));
+});
+
+test("kept answers take at most 16 MiB, whatever comes and in whichever order", () => {
+  const answers = new KeptAnswers();
+  const text = "x".repeat(100_000);
+  for (let index = 0; index < 400; index++) {
+    answers.put(String(index % 90), kept(text.slice(0, (index * 7_919) % 100_000)));
+    ok(answers.bytes() <= 16 * 1024 * 1024);
+  }
+  for (let index = 0; index < 90; index++) answers.put(`large ${index}`, kept(text));
+  ok(answers.bytes() <= 16 * 1024 * 1024);
+  equal(answers.get("large 0"), undefined);
+  ok(answers.entries() > 70);
+  ok(answers.get("large 89"));
+  answers.clear();
+  deepEqual([answers.bytes(), answers.entries()], [0, 0]);
+});
+
+test("an answer of more than 2 MiB is not kept, and what was kept of that question is gone", () => {
+  const answers = new KeptAnswers();
+  answers.put("q", kept("small"));
+  answers.put("q", kept("x".repeat(1024 * 1024)));
+  deepEqual([answers.get("q"), answers.bytes()], [undefined, 0]);
+});
+
+/** What happens in the property: times go by, questions come, writes begin, take effect and are acknowledged. */
+const EVENTS = ["ask a", "ask b", "begin", "effect", "acknowledge", "fail", "read", "answer", "turn", "pass"] as const;
+
+test("a read that begins after a write was acknowledged, or after another read saw it, always sees it", async () => {
+  await assert(
+    asyncProperty(array(constantFrom(...EVENTS), { minLength: 20, maxLength: 120 }), async (events) => {
+      await interleave(events);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+interface Write {
+  readonly value: number;
+  took: boolean;
+  readonly done: PromiseWithResolvers<void>;
+  readonly over: Promise<unknown>;
+}
+
+/** Readings take what is stored at a moment of their own, between their beginning and their end. */
+async function interleave(events: readonly (typeof EVENTS)[number][]): Promise<void> {
+  const { cache, writes, pass } = cacheOver({ ttlMs: 3_600_000 });
+  let stored = 0;
+  let seen = 0;
+  const begun: Write[] = [];
+  const waitingToRead: (() => void)[] = [];
+  const waitingToAnswer: (() => void)[] = [];
+  const answers: Promise<void>[] = [];
+  const read = async () => {
+    await new Promise<void>((resolve) => waitingToRead.push(resolve));
+    const snapshot = stored;
+    await new Promise<void>((resolve) => waitingToAnswer.push(resolve));
+    return String(snapshot);
+  };
+  const ask = (question: string) => {
+    const least = seen;
+    const answered = cache.ask([question], read, stays).then(({ text }) => {
+      ok(Number(text) >= least, `${text} was answered where ${least} was known`);
+      seen = Math.max(seen, Number(text));
+    });
+    answers.push(answered);
+  };
+  const begin = () => {
+    const done = Promise.withResolvers<void>();
+    const write = { value: (begun.at(-1)?.value ?? 0) + 1, took: false, done };
+    const over = writes.during(
+      () => done.promise,
+      () => true,
+    );
+    const told = over.then(
+      () => (seen = Math.max(seen, write.value)),
+      () => undefined,
+    );
+    begun.push({ ...write, over: told });
+  };
+  const takeEffect = (write: Write | undefined) => {
+    if (write === undefined) return;
+    write.took = true;
+    stored = write.value;
+  };
+  const next = () => begun.find(({ took }) => !took);
+  for (const event of events) {
+    if (event === "ask a" || event === "ask b") ask(event);
+    // One batch is under way at a time.
+    else if (event === "begin" && next() === undefined) begin();
+    else if (event === "effect") takeEffect(next());
+    else if (event === "acknowledge") begun.filter(({ took }) => took).forEach(({ done }) => void done.resolve());
+    else if (event === "fail") begun.filter(({ took }) => took).forEach(({ done }) => void done.reject(new Error("?")));
+    else if (event === "read") waitingToRead.shift()?.();
+    else if (event === "answer") waitingToAnswer.shift()?.();
+    else if (event === "turn") await turn();
+    else if (event === "pass") pass(10);
+  }
+  takeEffect(next());
+  for (const { done } of begun) done.resolve();
+  let over = false;
+  const all = Promise.all([...answers, ...begun.map((write) => write.over)]).finally(() => (over = true));
+  for (let turns = 0; turns < 1_000 && !over; turns++) {
+    waitingToRead.splice(0).forEach((go) => void go());
+    waitingToAnswer.splice(0).forEach((go) => void go());
+    await turn();
+  }
+  await all;
+}
