@@ -1,10 +1,12 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { Config } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
-import { type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
+import { ConfigError, type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
 import { rateLimits } from "./http/rate-limit.ts";
 import { Server } from "./http/server.ts";
 import { GroupCommit } from "./ingest/group-commit.ts";
+import { ApiKeys } from "./keys/api-keys.ts";
+import { KeyIssuer } from "./keys/key-issuer.ts";
 import { createLog, type Log, type LogDestination, type LogLevel } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { VERSION } from "./observe/version.ts";
@@ -47,19 +49,19 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const level = config.logLevel as LogLevel;
   const log = createLog({ level, destination: sink, now: clock.now, ...(part && { worker: part.worker }) });
   const metrics = createMetrics({ version: VERSION, node: process.versions.node });
+  await using opened = new AsyncDisposableStack();
   const store = await openStore(config.databaseUrl, {
     ...{ migrate: config.migrate, connectionsMax: config.databaseConnections },
     ...{ allowWeakDurability: config.allowWeakDurability, random: Math.random },
     progress: (progress) => log.info({ msg: "upgrading the database", progress }),
   });
+  opened.defer(() => store.close());
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
   // Of several, one tells what is the same for all.
   const tells = part === undefined || part.worker === 1;
   for (const warning of tells ? store.warnings : []) log.warn({ msg: "the database needs attention", warning });
-  const shared = await sharedState(config, { clock, log, metrics }).catch(async (error) => {
-    await store.close();
-    throw error;
-  });
+  const shared = await sharedState(config, { clock, log, metrics });
+  opened.defer(async () => shared?.close());
   const limits = rateLimits(ratesOf(config), {
     ...{ clock, shared, keySecret: config.masterKey ?? config.webhookSecret ?? "" },
   });
@@ -69,6 +71,11 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     count: (result) => metrics.cacheRequests.inc({ result }),
   });
   const committer = new GroupCommit({ store: config.cacheTtlMs === 0 ? store : noting(writes, store), clock, metrics });
+  const keys = await startKeys(config, { store, clock, log });
+  opened.defer(() => keys.close());
+  if (config.readAuth === "required" && !keys.anyLive()) throw new ConfigError([NO_KEY]);
+  const readIsOpen = () => config.readAuth === "open" || (config.readAuth === "auto" && !keys.everWas());
+  if (readIsOpen() && tells) log.warn({ msg: READING_IS_OPEN[config.readAuth === "open" ? "open" : "auto"] });
   metrics.observe({
     queueRows: () => committer.queueRows(),
     queueBytes: () => committer.queueBytes(),
@@ -76,7 +83,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     backlogRows: () => store.backlogRows(),
     queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
-    readAuthOpen: () => 1,
+    readAuthOpen: () => Number(readIsOpen()),
     sharedStateUp: () => (shared?.up() ? 1 : 0),
     // Of several, whoever started them counts them.
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
@@ -85,29 +92,15 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   if (secrets.length === 0 && tells)
     log.warn({ msg: "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503" });
   const provider = new NativeProvider(new SigningSecrets(secrets));
-  const { host, port, bodyBytesMax, trustProxy } = config;
-  let server: Server;
-  try {
-    server = await Server.listen({
-      ...{
-        host,
-        port,
-        bodyBytesMax,
-        trustProxy,
-        limits,
-        senders: limits.sender,
-        secretConfigured: secrets.length > 0,
-        version: VERSION,
-        newId: randomUUID,
-      },
-      ...{ store, clock, log, provider, committer, answers },
-      metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
-    });
-  } catch (error) {
-    await shared?.close();
-    await store.close();
-    throw error;
-  }
+  const { host, port, bodyBytesMax, corsOrigins, trustProxy } = config;
+  const server = await Server.listen({
+    ...{ host, port, bodyBytesMax, corsOrigins, trustProxy, limits, version: VERSION, newId: randomUUID },
+    ...{ senders: limits.sender, secretConfigured: secrets.length > 0 },
+    ...{ store, keys, clock, log, provider, committer, answers },
+    ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
+    metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
+  });
+  const resources = opened.move();
   if (!part) log.info({ msg: "listening", url: server.url, version: VERSION });
   const closing = new AbortController();
   const caughtUp = logCatchingUp({ store, clock, log, signal: closing.signal });
@@ -118,8 +111,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     await caughtUp;
     await server.close(config.drainMs);
     await committer.stop();
-    await shared?.close();
-    await store.close();
+    await resources.disposeAsync();
     if (!part) log.info({ msg: "closed" });
   };
   return {
@@ -153,6 +145,22 @@ function ratesOf(config: Config): Parameters<typeof rateLimits>[0] {
     ...{ sender: config.rateLimitPerSender, ip: config.rateLimitPerIp, key: config.rateLimitPerKey },
     ...{ failed_signature: config.rateLimitFailedAuth, failed_key: config.rateLimitFailedAuth },
   };
+}
+
+const READING_IS_OPEN = {
+  auto: "everybody who reaches the port may read, until the first API key exists: make one with lyftr keys create, or set READ_AUTH",
+  open: "everybody who reaches the port may read, because READ_AUTH is open",
+};
+const NO_KEY =
+  "READ_AUTH is required, and there is no API key that is valid: make one with lyftr keys create --name NAME --scope admin, or set ADMIN_API_KEY";
+
+function startKeys(
+  { adminApiKey: adminKey }: Config,
+  { store: { access }, clock, log }: { readonly store: Store; readonly clock: Clock; readonly log: Log },
+): Promise<ApiKeys> {
+  const store = access.keys;
+  const issuer = new KeyIssuer({ store, now: clock.now, newId: randomUUID, randomBytes });
+  return ApiKeys.start({ store, issuer, clock, log, adminKey });
 }
 
 /** A store whose answers to reads are noted to be old whenever something new is in it. */

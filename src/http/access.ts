@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { setSecurityHeaders } from "./security-headers.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -79,6 +80,7 @@ export class Access {
   begin(request: FastifyRequest, reply: FastifyReply): void {
     request.startedMs = this.#options.clock.monotonic();
     reply.header("x-request-id", request.id);
+    setSecurityHeaders(reply);
     this.#inFlight.add(reply);
     this.#latest.set(request.raw.socket, reply);
     if (this.#draining) closeAfter(reply);
@@ -141,6 +143,7 @@ export class Access {
       path: pathOf(request).replace(LONG_NUMBER, "#"),
       status,
       latency_ms: Math.round(latencyMs),
+      ...(request.apiKey && { api_key: request.apiKey.name }),
       ...request.logged,
       ...config.finished?.(request, status),
     });
@@ -158,7 +161,8 @@ export class Access {
 
   #write(status: number, line: Record<string, unknown>): void {
     const { log } = this.#options;
-    if (status >= 500 || status === 401) log.error(line);
+    // A webhook with a wrong signature is a message that may be missed; a read without a key is nobody's loss.
+    if (status >= 500 || line.result === "invalid_signature") log.error(line);
     else if (status >= 400) log.warn(line);
     else log.info(line);
   }

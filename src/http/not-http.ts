@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Access } from "./access.ts";
 import { plainBody } from "./problem.ts";
+import { SECURITY_HEADER_LINES } from "./security-headers.ts";
 
 const REFUSALS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout"],
@@ -38,6 +39,6 @@ export function refuseConnect(access: Access, socket: Duplex): void {
 
 function endWith(socket: Duplex, status: number, detail: string): void {
   const body = plainBody({ status, detail });
-  const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
-  if (socket.writable) socket.end(`HTTP/1.1 ${status} ${detail}\r\n${head}\r\n\r\n${body}`);
+  const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n`;
+  if (socket.writable) socket.end(`HTTP/1.1 ${status} ${detail}\r\n${head}${SECURITY_HEADER_LINES}\r\n${body}`);
 }

@@ -2,11 +2,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { type Clock, within } from "../domain/clock.ts";
 import type { IngestOptions } from "../ingest/ingest.ts";
+import type { ApiKeys } from "../keys/api-keys.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Store } from "../store/store.ts";
 import { Access, pathOf, requestId } from "./access.ts";
 import type { Answering } from "./answers.ts";
+import { Auth, type AuthOptions } from "./auth.ts";
+import { Cors } from "./cors.ts";
 import { answerFailure } from "./error-boundary.ts";
 import { requireClearFraming } from "./framing.ts";
 import { localUrl } from "./local-url.ts";
@@ -34,7 +37,7 @@ const READINESS_HEARD_MS = 2_000;
 // The id of a message has at most 1024 bytes, each of which may be escaped.
 const PATH_PART_CHARACTERS_MAX = 3 * 1_024;
 
-export interface ServerOptions extends IngestOptions, Answering {
+export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOptions, "metrics" | "keys"> {
   readonly host: string;
   readonly port: number;
   readonly bodyBytesMax: number;
@@ -43,11 +46,14 @@ export interface ServerOptions extends IngestOptions, Answering {
   readonly limits: RateLimits;
   readonly secretConfigured: boolean;
   readonly store: Store;
+  readonly keys: Pick<ApiKeys, "holderOf">;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly newId: () => string;
   readonly version: string;
+  /** Origins of pages that may read. */
+  readonly corsOrigins: readonly string[];
 }
 
 /** The wire. From {@link Server.listen} to {@link Server.close} it accepts connections. */
@@ -139,12 +145,16 @@ export class Server {
     http.setSerializerCompiler(() => JSON.stringify);
     this.#access.install(http);
     http.addHook("onRequest", requireClearFraming);
+    if (options.corsOrigins.length > 0) {
+      http.addHook("onRequest", new Cors({ ...options, methodsOf: (path) => this.#access.methodsOf(path) }).hook);
+    }
     limitAddresses(http, options);
     http.addHook("onRequest", (request, reply, done) => {
       if (request.is404) this.#notFound(request, reply);
       else done();
     });
     http.setErrorHandler(answerFailure);
+    new Auth(options).install(http);
     await docsRoutes(http, options);
     webhookRoute(http, options);
     messagesRoute(http, options);

@@ -1,3 +1,5 @@
+import type { ApiKey } from "../domain/api-key.ts";
+
 /** One thing that somebody did. Neither secrets nor phone numbers are in it. */
 export interface AuditEntry {
   /** When, as `2025-01-15T10:00:00.000Z`. */
@@ -17,11 +19,57 @@ export interface AuditEntry {
 export interface AuditLog {
   /** Adds an entry for what is done elsewhere or in many steps. */
   add(entry: AuditEntry): Promise<void>;
-  /** The newest first, those before `before` (an `at`) if given. */
-  newest(options: { readonly limit: number; readonly before?: string }): Promise<readonly AuditEntry[]>;
+  /** The newest first, only those before an entry if its place is given; an empty id stands before all others of its moment. */
+  newest(options: AuditQuery): Promise<readonly AuditEntry[]>;
+}
+
+export interface AuditQuery {
+  readonly limit: number;
+  readonly before?: Pick<AuditEntry, "at" | "id"> | undefined;
+}
+
+/** Who changes something, and when: what the change does not know of its own audit entry, whose id it is. */
+export type By = Pick<AuditEntry, "at" | "id" | "actor">;
+
+/** `name_taken`: a live key has the name. `full`: there are {@link KEYS_MAX} keys. */
+export type KeyAddition = { readonly kind: "added" | "name_taken" | "full" };
+
+/** What takes the place of a key; all else it has of the key itself. */
+export interface Successor extends Pick<ApiKey, "id" | "hash" | "hint"> {
+  /** When the old one ends. */
+  readonly retiresAt: string;
+}
+
+/** `over`: the key is not live. `two_live`: it has a successor, or is one, and the other is still live. */
+export type KeyRotation =
+  | { readonly kind: "rotated"; readonly old: ApiKey; readonly successor: ApiKey }
+  | { readonly kind: "unknown" | "over" | "two_live" | "full" };
+
+/**
+ * The API keys. They are never deleted, so that reading never opens again by itself. Two changes never happen at once, whoever makes
+ * them, and each is in the audit.
+ */
+export interface KeyStore {
+  /** Every key that ever was, the oldest first. */
+  all(): Promise<readonly ApiKey[]>;
+  /** Tells one state of the keys from another, but for their last use. It costs less than asking for all. */
+  version(): Promise<string>;
+  add(key: ApiKey, by: By): Promise<KeyAddition>;
+  /** Gives a key a successor of the same name and scope, with as long a life from now on. */
+  rotate(id: string, successor: Successor, by: By): Promise<KeyRotation>;
+  /** Ends the key of an id, or all of a name, at once. Resolves with those that were not revoked before, or undefined when there is none such. */
+  revoke(which: { readonly id: string } | { readonly name: string }, by: By): Promise<readonly ApiKey[] | undefined>;
+  /** Notes when keys were used last. */
+  touch(uses: readonly KeyUse[]): Promise<void>;
+}
+
+export interface KeyUse {
+  readonly id: string;
+  readonly at: string;
 }
 
 /** Who may come in, kept beside the messages. Every method is one transaction, and rejects as those of the store do. */
 export interface AccessStore {
   readonly audit: AuditLog;
+  readonly keys: KeyStore;
 }

@@ -49,6 +49,7 @@ async function startWith(find: Find): Promise<Wire> {
       metrics: createMetrics({ version: "0", node: "0" }),
       provider: undefined as never,
       committer: undefined as never,
+      corsOrigins: [],
       answers: new AnswerCache({
         ttlMs: 0,
         writes: new OwnWrites(systemClock),
@@ -56,6 +57,7 @@ async function startWith(find: Find): Promise<Wire> {
         count: () => undefined,
       }),
     },
+    ...{ keys: undefined as never, readIsOpen: () => true, metricsGuarded: false },
   });
   return {
     url: server.url,

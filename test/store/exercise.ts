@@ -5,6 +5,7 @@ import { StoreUnavailable } from "../../src/domain/errors.ts";
 import type { NewMessage } from "../../src/domain/message.ts";
 import { type MessageQuery, parseMessageQuery } from "../../src/domain/message-query.ts";
 import type { Store } from "../../src/store/store.ts";
+import { exerciseAccess } from "./exercise-access.ts";
 
 /** A message as the parsers would make it; `fields` replace what is given. */
 export function message(messageId: string, fields: Readonly<Record<string, string | null>> = {}): NewMessage {
@@ -250,14 +251,5 @@ export function exerciseStore(name: string, fixture: () => Promise<StoreFixture>
     equal((await (await reopen()).stats()).total, 500);
   });
 
-  check("the audit gives the newest entries first, and those before a moment", async (store) => {
-    const entry = (at: string) => ({
-      ...{ at, id: at, actor: "cli", action: "key.created", subject: "reports" },
-      details: { scope: "read", overlap_ms: 5, once: true, end: null },
-    });
-    for (const at of ["2025-01-02", "2025-01-01", "2025-01-03"]) await store.access.audit.add(entry(at));
-    const { audit } = store.access;
-    deepEqual(await audit.newest({ limit: 2 }), [entry("2025-01-03"), entry("2025-01-02")]);
-    deepEqual(await audit.newest({ limit: 5, before: "2025-01-02" }), [entry("2025-01-01")]);
-  });
+  exerciseAccess(check);
 }

@@ -1,6 +1,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { SECURITY_SCHEME } from "../auth.ts";
 import { sendJson } from "../json.ts";
 
 // The library's own policy upgrades to https, which breaks the page on a plain http host, and forbids the styles its page sets.
@@ -16,11 +17,16 @@ export async function docsRoutes(server: FastifyInstance, { version }: { readonl
         title: "Lyftr",
         version,
         description:
-          "A webhook inbox: verifies every request, stores each message once, acknowledges only what is on disk.",
+          "A webhook inbox: verifies every request, stores each message once, acknowledges only what is on disk.\n\n" +
+          "Where a lock is shown, an API key is asked for: `Authorization: Bearer lyftr_…`. `lyftr keys create` makes one; " +
+          "“Authorize” sends it with what is tried out here. Until the first key exists everybody may read, unless the operator " +
+          "decided otherwise, and such answers have `X-Read-Auth: open`.",
       },
+      components: { securitySchemes: { [SECURITY_SCHEME]: { type: "http", scheme: "bearer" } } },
       tags: [
         { name: "messages", description: "What came in" },
         { name: "operations", description: "How the service is" },
+        { name: "administration", description: "Who may use it, and what was done" },
       ],
     },
   });

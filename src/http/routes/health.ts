@@ -26,7 +26,7 @@ export function healthRoutes(server: FastifyInstance, options: HealthRouteOption
     return (await ping()) ? null : "database not ready";
   };
   const route = (url: string, status: string, check: () => Promise<string | null>, schema: object) =>
-    server.get(url, { schema, config: { unlimited: true } }, async (request, reply) => {
+    server.get(url, { schema, config: { access: "open", unlimited: true } }, async (request, reply) => {
       const detail = await check();
       if (detail !== null) return sendProblem(request, reply, { status: 503, detail });
       return sendJson(reply, { status });

@@ -7,10 +7,14 @@ export function metricsRoute(
   server: FastifyInstance,
   { metrics }: { readonly metrics: Pick<Metrics, "render" | "contentType"> },
 ): void {
-  server.get("/metrics", { schema: SCHEMA, config: { unlimited: true } }, async (_request, reply) => {
-    const text = await metrics.render();
-    return reply.header("content-type", metrics.contentType).send(text);
-  });
+  server.get(
+    "/metrics",
+    { schema: SCHEMA, config: { access: "metrics", unlimited: true } },
+    async (_request, reply) => {
+      const text = await metrics.render();
+      return reply.header("content-type", metrics.contentType).send(text);
+    },
+  );
 }
 
 const SCHEMA = {

@@ -28,6 +28,7 @@ export function webhookRoute(server: FastifyInstance, options: WebhookRouteOptio
     url: "/webhook",
     schema: SCHEMA,
     config: {
+      access: "open",
       finished: (request, status) => {
         const result = (request.logged?.result as WebhookResult | undefined) ?? resultOf(status);
         webhookRequests.inc({ result });

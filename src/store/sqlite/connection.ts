@@ -1,3 +1,5 @@
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { foldCase } from "../../domain/case-fold.ts";
 import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
@@ -11,6 +13,12 @@ const READER_CACHE_KIB = 4_096;
 export const CHECKPOINT_PAGES = 4_000;
 /** Before this version two connections could corrupt a WAL at its reset. */
 const VERSION_MIN = [3, 51, 3];
+
+/** Makes missing files and their folder. What people wrote to a business is for its owner's eyes only; SQLite gives its log the mode of the file. */
+export function makeFiles(...paths: readonly [string, ...string[]]): void {
+  mkdirSync(dirname(paths[0]), { recursive: true });
+  for (const path of paths) closeSync(openSync(path, "a", 0o600));
+}
 
 /**
  * A connection that may write. WAL and `synchronous=FULL` are set on every open and read back: some builds of SQLite quietly make FULL

@@ -1,5 +1,4 @@
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { statSync } from "node:fs";
 import { type StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
@@ -17,6 +16,7 @@ import type {
   TimelineQuery,
 } from "../store.ts";
 import { accessBy } from "./access/sqlite-access.ts";
+import { makeFiles } from "./connection.ts";
 import { packRows } from "./packed-rows.ts";
 import { readIndexPath, removeReadIndex } from "./read-index/connection.ts";
 import { Folding } from "./read-index/folding.ts";
@@ -54,9 +54,7 @@ export class SqliteStore implements Store {
   /** Opens the file at `path`, makes it and its folder when missing, and brings its schema up to date. Rejects with `StoreRefused` when it must not be used. */
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
     const { progress = () => {}, migrate = true } = options;
-    mkdirSync(dirname(path), { recursive: true });
-    // What people wrote to a business is for its owner's eyes only; SQLite gives its log the mode of the file.
-    for (const file of [path, readIndexPath(path)]) closeSync(openSync(file, "a", 0o600));
+    makeFiles(path, readIndexPath(path));
     const opened: { close(): Promise<void> }[] = [];
     const opening = <T extends { close(): Promise<void> }>(part: T) => {
       opened.unshift(part);

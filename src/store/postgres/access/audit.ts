@@ -1,4 +1,4 @@
-import type { AuditEntry } from "../../access.ts";
+import type { AuditEntry, AuditQuery } from "../../access.ts";
 import type { Database, Transaction, Value } from "../database.ts";
 
 /** For a transaction that does what the entry tells of. */
@@ -10,11 +10,9 @@ export async function addToAudit(
   await tx.run("INSERT INTO audit (at, id, actor, action, subject, details) VALUES ($1, $2, $3, $4, $5, $6)", values);
 }
 
-export async function newestAudit(
-  database: Database,
-  { limit, before }: { readonly limit: number; readonly before?: string },
-): Promise<readonly AuditEntry[]> {
-  const [where, values]: [string, readonly Value[]] = before === undefined ? ["", []] : ["WHERE at < $2", [before]];
+export async function newestAudit(database: Database, { limit, before }: AuditQuery): Promise<readonly AuditEntry[]> {
+  const [where, values]: [string, readonly Value[]] =
+    before === undefined ? ["", []] : ["WHERE (at, id) < ($2, $3)", [before.at, before.id]];
   const rows = await database.all<AuditEntry & { details: string }>(
     `SELECT at, id, actor, action, subject, details FROM audit ${where} ORDER BY at DESC, id DESC LIMIT $1`,
     [limit, ...values],

@@ -3,6 +3,7 @@ import { Database } from "../database.ts";
 import { migrate } from "../migrations.ts";
 import { examine } from "../server.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
+import { keysIn } from "./keys.ts";
 
 /** The tables beside the messages. */
 export function accessTo(database: Database): AccessStore {
@@ -11,6 +12,7 @@ export function accessTo(database: Database): AccessStore {
       add: (entry) => database.transaction((tx) => addToAudit(tx, entry)),
       newest: (options) => newestAudit(database, options),
     },
+    keys: keysIn(database),
   };
 }
 

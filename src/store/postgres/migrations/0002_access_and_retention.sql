@@ -7,6 +7,7 @@ CREATE TABLE api_keys (
   hint          text COLLATE "C" NOT NULL, -- what of the key may be shown
   created_at    text COLLATE "C" NOT NULL,
   expires_at    text COLLATE "C",
+  retires_at    text COLLATE "C",          -- the end of a key that has a successor
   revoked_at    text COLLATE "C",
   last_used_at  text COLLATE "C"           -- to about a minute
 );
@@ -45,3 +46,5 @@ CREATE INDEX tombstones_by_end ON tombstones (expires_at ASC);
 
 -- Held by whoever deletes what is too old, so that it is one process of all.
 INSERT INTO leases VALUES ('retention', '', 'epoch');
+-- Locked by whoever changes the API keys, so that two changes never happen at once.
+INSERT INTO leases VALUES ('api_keys', '', 'epoch');

@@ -1,4 +1,4 @@
-import type { AuditEntry } from "../../access.ts";
+import type { AuditEntry, AuditQuery } from "../../access.ts";
 import type { Statements } from "../statements.ts";
 
 /** For a transaction that does what the entry tells of. */
@@ -7,11 +7,8 @@ export function addToAudit(statements: Statements, { at, id, actor, action, subj
   statements.run("INSERT INTO audit (at, id, actor, action, subject, details) VALUES (?, ?, ?, ?, ?, ?)", values);
 }
 
-export function newestAudit(
-  statements: Statements,
-  { limit, before }: { readonly limit: number; readonly before?: string },
-): readonly AuditEntry[] {
-  const [where, values] = before === undefined ? ["", []] : ["WHERE at < ?", [before]];
+export function newestAudit(statements: Statements, { limit, before }: AuditQuery): readonly AuditEntry[] {
+  const [where, values] = before === undefined ? ["", []] : ["WHERE (at, id) < (?, ?)", [before.at, before.id]];
   const rows = statements.all<AuditEntry & { details: string }>(
     `SELECT at, id, actor, action, subject, details FROM audit ${where} ORDER BY at DESC, id DESC LIMIT ?`,
     [...values, limit],

@@ -1,10 +1,17 @@
 import type { Statements } from "../statements.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
+import { addKey, allKeys, keysVersion, revokeKeys, rotateKey, touchKeys } from "./keys.ts";
 
 /** What can be asked of the tables beside the messages; each is one transaction of the connection it is asked on. */
 export const ACCESS_OPERATIONS = {
   addToAudit,
   newestAudit,
+  allKeys,
+  keysVersion,
+  addKey,
+  rotateKey,
+  revokeKeys,
+  touchKeys,
 } satisfies Readonly<Record<string, (statements: Statements, argument: never) => unknown>>;
 
 export type AccessOperation = keyof typeof ACCESS_OPERATIONS;

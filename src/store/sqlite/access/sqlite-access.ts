@@ -1,5 +1,5 @@
 import type { AccessStore } from "../../access.ts";
-import { meaningOf, openWriter } from "../connection.ts";
+import { makeFiles, meaningOf, openWriter } from "../connection.ts";
 import { Statements } from "../statements.ts";
 import { upgrade } from "../upgrade.ts";
 import { type AccessOperation, carryOut } from "./operations.ts";
@@ -13,12 +13,21 @@ export function accessBy(ask: Ask): AccessStore {
       add: (entry) => ask("addToAudit", entry),
       newest: (options) => ask("newestAudit", options),
     },
+    keys: {
+      all: () => ask("allKeys"),
+      version: () => ask("keysVersion"),
+      add: (key, by) => ask("addKey", { key, by }),
+      rotate: (id, successor, by) => ask("rotateKey", { id, successor, by }),
+      revoke: (which, by) => ask("revokeKeys", { which, by }),
+      touch: (uses) => ask("touchKeys", uses),
+    },
   };
 }
 
 /** The same for a command: on a connection of its own, whose calls block. The service may be running. */
 export async function openSqliteAccess(path: string): Promise<AccessStore & { close(): Promise<void> }> {
   try {
+    makeFiles(path);
     const db = openWriter(path);
     const statements = new Statements(db);
     try {

@@ -7,6 +7,7 @@ CREATE TABLE api_keys (
   hint          TEXT NOT NULL,        -- what of the key may be shown
   created_at    TEXT NOT NULL,
   expires_at    TEXT,
+  retires_at    TEXT,                 -- the end of a key that has a successor
   revoked_at    TEXT,
   last_used_at  TEXT                  -- to about a minute
 ) WITHOUT ROWID;

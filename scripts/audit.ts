@@ -1,0 +1,48 @@
+import { spawnSync } from "node:child_process";
+
+// `npm run audit`: known weaknesses of what runs in the service, as the registry knows them. Ends with 1 when there are any. Not every
+// registry answers this question, and a build without a network cannot ask it: then nothing was audited, which is said and is no failure,
+// unless --required is given.
+
+const SECONDS_MAX = 120;
+const NOT_AUDITED = "NOT AUDITED: the registry did not answer whether there are known weaknesses";
+
+interface AuditReport {
+  readonly metadata?: { readonly vulnerabilities?: Readonly<Record<string, number>> };
+  readonly message?: string;
+}
+
+export type Verdict = { readonly kind: "clean" | "weak" | "not_audited"; readonly text: string };
+
+/** What the output of `npm audit --json` comes to. */
+export function verdictOn(output: string): Verdict {
+  const report = parsed(output);
+  const counts = report?.metadata?.vulnerabilities;
+  if (counts === undefined) {
+    return {
+      kind: "not_audited",
+      text: report?.message === undefined ? NOT_AUDITED : `${NOT_AUDITED}: ${report.message}`,
+    };
+  }
+  if (counts.total === 0) return { kind: "clean", text: "No known weaknesses in what runs in the service." };
+  return { kind: "weak", text: `Known weaknesses: ${JSON.stringify(counts)}. \`npm audit --omit=dev\` names them.` };
+}
+
+function parsed(output: string): AuditReport | undefined {
+  try {
+    return JSON.parse(output) as AuditReport;
+  } catch {
+    return undefined;
+  }
+}
+
+if (import.meta.main) {
+  const { stdout } = spawnSync("npm", ["audit", "--omit=dev", "--json"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    timeout: 1_000 * SECONDS_MAX,
+  });
+  const { kind, text } = verdictOn(stdout ?? "");
+  (kind === "clean" ? process.stdout : process.stderr).write(`${text}\n`);
+  process.exitCode = kind === "weak" || (kind === "not_audited" && process.argv.includes("--required")) ? 1 : 0;
+}

@@ -1,0 +1,63 @@
+import { type LockedPackage, type Manifest, nameOf, type Packages, readManifest, readPackages } from "./lockfile.ts";
+
+// `npm run sbom`: what a running service is made of, as CycloneDX 1.6 on standard output, from the lockfile. npm can write one too, but not
+// the npm of every system this is built on, and another one each time: this has no date and no random number in it, so two can be compared.
+
+/** What is installed without devDependencies. */
+export function billOfMaterials(manifest: Manifest, packages: Packages) {
+  const installed = Object.entries(packages).filter(([, { dev }]) => dev !== true);
+  // One that lies in two folders is one component.
+  const components = [...new Map(installed.map((one) => [reference(nameOf(one[0]), one[1]), one])).values()];
+  return {
+    $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    version: 1,
+    metadata: { component: component("application", manifest.name, manifest) },
+    components: components.map(([folder, locked]) => component("library", nameOf(folder), locked)),
+    dependencies: [
+      { ref: reference(manifest.name, manifest), dependsOn: dependsOn("", manifest.dependencies, packages) },
+      ...components.map(([folder, locked]) => ({
+        ref: reference(nameOf(folder), locked),
+        dependsOn: dependsOn(`${folder}/`, locked.dependencies, packages),
+      })),
+    ],
+  };
+}
+
+function component(type: "application" | "library", name: string, locked: LockedPackage) {
+  const { version, license, integrity } = locked;
+  const ref = reference(name, locked);
+  return {
+    ...{ type, "bom-ref": ref, name, version, purl: ref },
+    ...(license === undefined ? {} : { licenses: [licenseOf(license)] }),
+    ...(integrity === undefined ? {} : { hashes: [{ alg: "SHA-512", content: hex(integrity) }] }),
+  };
+}
+
+function licenseOf(license: string) {
+  return / (OR|AND|WITH) /.test(license) ? { expression: license } : { license: { id: license } };
+}
+
+/** A package URL; the at sign of a scope is escaped in one. */
+function reference(name: string, { version }: LockedPackage): string {
+  return `pkg:npm/${name.replace("@", "%40")}@${version}`;
+}
+
+/** The packages that a folder's dependencies are found in: the nearest, as Node looks for them. */
+function dependsOn(base: string, wanted: LockedPackage["dependencies"] = {}, packages: Packages): readonly string[] {
+  return Object.keys(wanted).flatMap((name) => {
+    for (let from = base; ; from = from.slice(0, from.lastIndexOf("node_modules/", from.length - 2))) {
+      const found = packages[`${from}node_modules/${name}`];
+      if (found !== undefined) return [reference(name, found)];
+      if (from === "") return [];
+    }
+  });
+}
+
+function hex(integrity: string): string {
+  return Buffer.from(integrity.slice(integrity.indexOf("-") + 1), "base64").toString("hex");
+}
+
+if (import.meta.main)
+  process.stdout.write(`${JSON.stringify(billOfMaterials(readManifest(), readPackages()), null, 2)}\n`);

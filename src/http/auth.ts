@@ -1,0 +1,109 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from "fastify";
+import { covers } from "../domain/api-key.ts";
+import type { ApiKeys, KeyHolder } from "../keys/api-keys.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { sendProblem } from "./problem.ts";
+import { problemResponses } from "./schemas.ts";
+
+/**
+ * Who may use a route: `open` everybody, `read` whoever may read, `admin` holders of an admin key whatever else is open, `metrics` whoever
+ * may read the metrics. A route that does not say is `read`, so that none is open because somebody forgot.
+ */
+export type RouteAccess = "open" | "read" | "admin" | "metrics";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who asks, if they showed a key and the route looks at keys. */
+    apiKey: KeyHolder | undefined;
+  }
+  interface FastifyContextConfig {
+    readonly access?: RouteAccess;
+  }
+}
+
+/** The name of the scheme in /openapi.json. */
+export const SECURITY_SCHEME = "apiKey";
+const BEARER = /^bearer +([^ ]+)$/i;
+const READ_AUTH_OPEN = { "x-read-auth": "open" };
+
+export interface AuthOptions {
+  readonly keys: Pick<ApiKeys, "holderOf">;
+  /** Whether everybody may read now. */
+  readonly readIsOpen: () => boolean;
+  /** Whether the metrics are for holders of keys only. */
+  readonly metricsGuarded: boolean;
+  readonly metrics: Pick<Metrics, "apiKeyChecks">;
+}
+
+type Verdict = "allowed" | "unauthorized" | "forbidden";
+
+/** Asks for API keys, before anything of a request but its headers is looked at. */
+export class Auth {
+  readonly #options: AuthOptions;
+
+  constructor(options: AuthOptions) {
+    this.#options = options;
+  }
+
+  /** Guards every route that is added from now on. */
+  install(server: FastifyInstance): void {
+    server.decorateRequest("apiKey", undefined);
+    server.addHook("onRoute", (route) => {
+      const access = route.config?.access ?? "read";
+      if (access === "open" || (access === "metrics" && !this.#options.metricsGuarded)) return;
+      const guard: onRequestHookHandler = (request, reply, done) => {
+        const verdict = this.#check(request, reply, access);
+        if (verdict === "allowed") done();
+        else this.#refuse(request, reply, verdict);
+      };
+      route.onRequest = [guard, ...[route.onRequest ?? []].flat()];
+      document(route, access);
+    });
+  }
+
+  #check(request: FastifyRequest, reply: FastifyReply, access: RouteAccess): Verdict {
+    const key = keyIn(request);
+    request.apiKey = key === undefined ? undefined : this.#options.keys.holderOf(key);
+    if (access === "read" && this.#options.readIsOpen()) {
+      reply.headers(READ_AUTH_OPEN);
+      return "allowed";
+    }
+    const verdict = verdictOf(request.apiKey, access);
+    this.#options.metrics.apiKeyChecks.inc({ result: verdict === "allowed" ? "ok" : verdict });
+    return verdict;
+  }
+
+  /** The one place of refusal. Whatever is wrong with a key, the answer is the same. */
+  #refuse(request: FastifyRequest, reply: FastifyReply, verdict: "unauthorized" | "forbidden"): void {
+    switch (verdict) {
+      case "unauthorized":
+        sendProblem(request, reply, { status: 401, detail: verdict, headers: { "www-authenticate": "Bearer" } });
+        return;
+      case "forbidden":
+        sendProblem(request, reply, { status: 403, detail: verdict });
+    }
+  }
+}
+
+function verdictOf(holder: KeyHolder | undefined, access: RouteAccess): Verdict {
+  if (holder === undefined) return "unauthorized";
+  return covers(holder.scope, access === "admin" ? "admin" : "read") ? "allowed" : "forbidden";
+}
+
+/** The key of the one Authorization header. Of two, nobody knows which a proxy in front has looked at. */
+function keyIn({ raw }: FastifyRequest): string | undefined {
+  if (raw.headers.authorization === undefined) return undefined;
+  const [given = "", ...more] = raw.headersDistinct.authorization ?? [];
+  return more.length === 0 ? BEARER.exec(given)?.[1] : undefined;
+}
+
+/** Tells of the guard in /openapi.json. */
+function document(route: RouteOptions, access: RouteAccess): void {
+  const { response, ...schema } = (route.schema ?? {}) as { response?: object };
+  const statuses = access === "admin" ? [401, 403] : [401];
+  route.schema = {
+    ...schema,
+    security: [{ [SECURITY_SCHEME]: [] }],
+    response: { ...response, ...problemResponses(...statuses) },
+  };
+}

@@ -1,0 +1,65 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { pathOf } from "./access.ts";
+
+/** What a page may read of an answer besides its body; without being named here it sees the type and the length only. */
+const EXPOSED = "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Read-Auth, X-Request-Id";
+const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, X-Request-Id";
+/** How long a browser need not ask again whether it may. */
+const PREFLIGHT_SECONDS = "600";
+/** Is posted to by machines, which no browser keeps from it: pages have no business there. */
+const NOT_FOR_PAGES = "/webhook";
+
+export interface CorsOptions {
+  /** Origins of pages that may read what they are allowed to; none: no answer says anything about origins. */
+  readonly corsOrigins: readonly string[];
+  /** The methods a path answers to; none when there is no such route. */
+  readonly methodsOf: (path: string) => readonly string[];
+}
+
+/**
+ * Lets the pages of listed origins read answers, and ask before they do. It opens nothing: whoever needs a key needs it here too.
+ * A preflight carries none, so it is answered here, before keys are asked for; it tells the methods of a path, which a 405 does as well.
+ */
+export class Cors {
+  readonly #origins: ReadonlySet<string>;
+  readonly #methodsOf: CorsOptions["methodsOf"];
+
+  constructor({ corsOrigins, methodsOf }: CorsOptions) {
+    this.#origins = new Set(corsOrigins);
+    this.#methodsOf = methodsOf;
+  }
+
+  /** For a hook of `onRequest`, before every other that may answer. */
+  readonly hook = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    const path = pathOf(request);
+    if (path === NOT_FOR_PAGES) {
+      done();
+      return;
+    }
+    reply.headers(this.headersFor(request.headers.origin));
+    const methods = this.#asksBefore(request) ? this.#methodsOf(path) : [];
+    if (methods.length === 0) done();
+    else reply.code(204).headers(allowing(methods)).send();
+  };
+
+  /** What an answer to a page of that origin says. `Vary` stands on all, lest a cache give one page the answer of another. */
+  headersFor(origin: string | undefined): Readonly<Record<string, string>> {
+    if (this.#origins.size === 0) return {};
+    if (origin === undefined || !this.#origins.has(origin)) return { vary: "Origin" };
+    return { vary: "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED };
+  }
+
+  /** Whether it is a preflight of a page that may read. */
+  #asksBefore({ method, headers }: FastifyRequest): boolean {
+    const asks = method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
+    return asks && headers.origin !== undefined && this.#origins.has(headers.origin);
+  }
+}
+
+function allowing(methods: readonly string[]): Readonly<Record<string, string>> {
+  return {
+    "access-control-allow-methods": [...new Set(methods)].sort().join(", "),
+    "access-control-allow-headers": ALLOWED_HEADERS,
+    "access-control-max-age": PREFLIGHT_SECONDS,
+  };
+}

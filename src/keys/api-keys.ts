@@ -1,0 +1,240 @@
+import { timingSafeEqual } from "node:crypto";
+import { ADMIN_KEY_NAME, type ApiKey, endOf, hashOfKey, isKey, isLive, type Scope } from "../domain/api-key.ts";
+import { type Clock, within } from "../domain/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { KeyStore } from "../store/access.ts";
+import type { Creation, KeyIssuer, NewKey, Rotation } from "./key-issuer.ts";
+
+// A key that is revoked anywhere is refused here within 5 s: two rounds, of which the first may hang, and what the last one takes.
+const LOOK_EVERY_MS = 2_000;
+const LOOK_MS_MAX = 1_500;
+/** Looks that hang beyond that. Further ones would only queue behind them. */
+const LOOKS_MAX = 2;
+/** After so many that came to nothing, revocations may be missed, and a person should know. */
+const FAILURES_WORTH_TELLING = 2;
+/** Last uses are noted together. All keys are read again then, too, in case somebody changed them by hand. */
+const NOTE_EVERY_MS = 60_000;
+const USES_PER_STEP_MAX = 500;
+const LAST_NOTE_MS_MAX = 1_000;
+
+export interface ApiKeysOptions {
+  readonly store: KeyStore;
+  readonly issuer: KeyIssuer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A key of scope `admin` that is kept nowhere else. */
+  readonly adminKey: string | undefined;
+}
+
+/** Whoever showed a key. */
+export interface KeyHolder {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: Scope;
+}
+
+/** How a holder is called in the audit. */
+export function actorOf({ id, name }: KeyHolder): string {
+  return id === ADMIN_KEY_NAME ? ADMIN_KEY_NAME : `key:${name}`;
+}
+
+interface Known {
+  readonly holder: KeyHolder;
+  readonly endMs: number;
+}
+
+const ADMIN: KeyHolder = { id: ADMIN_KEY_NAME, name: ADMIN_KEY_NAME, scope: "admin" };
+
+/**
+ * The API keys as the running service knows them: all of them in memory, looked after every 2 s. While the database is away the last known
+ * ones stay valid, and still expire.
+ */
+export class ApiKeys {
+  readonly #options: ApiKeysOptions;
+  readonly #adminHash: Buffer | undefined;
+  readonly #closing = new AbortController();
+  readonly #uses = new Map<string, number>();
+  #keys = new Map<string, ApiKey>();
+  #byHash = new Map<string, Known>();
+  #running: Promise<void> = Promise.resolve();
+  #everWas: boolean;
+  #version: string | undefined;
+  /** Numbers of the last look that began, and of the one whose answer is the state of this object. */
+  #began = 0;
+  #taken = 0;
+  #underWay = 0;
+  #failures = 0;
+  #notedMs: number;
+
+  /** Resolves when the keys are known. */
+  static async start(options: ApiKeysOptions): Promise<ApiKeys> {
+    const keys = new ApiKeys(options);
+    await keys.#look();
+    keys.#running = keys.#run();
+    return keys;
+  }
+
+  private constructor(options: ApiKeysOptions) {
+    this.#options = options;
+    const { adminKey, clock } = options;
+    this.#adminHash = adminKey === undefined ? undefined : Buffer.from(hashOfKey(adminKey), "hex");
+    this.#everWas = adminKey !== undefined;
+    this.#notedMs = clock.monotonic();
+  }
+
+  /** Whether there is a key, or ever was one, however it ended. Once true, it stays so. */
+  everWas(): boolean {
+    return this.#everWas;
+  }
+
+  /** Whether there is a key that is accepted now. */
+  anyLive(): boolean {
+    const at = new Date(this.#options.clock.now()).toISOString();
+    return this.#adminHash !== undefined || [...this.#keys.values()].some((key) => isLive(key, at));
+  }
+
+  /** Who holds a key, if it is accepted now. It takes the same few microseconds and no memory, whatever the text is. */
+  holderOf(text: string): KeyHolder | undefined {
+    if (this.#adminHash === undefined && !isKey(text)) return undefined;
+    const hash = hashOfKey(text);
+    if (this.#adminHash !== undefined && timingSafeEqual(Buffer.from(hash, "hex"), this.#adminHash)) return ADMIN;
+    const known = this.#byHash.get(hash);
+    const nowMs = this.#options.clock.now();
+    if (known === undefined || known.endMs <= nowMs) return undefined;
+    this.#uses.set(known.holder.id, nowMs);
+    return known.holder;
+  }
+
+  /** Every key that ever was, with its last use as far as it is known here. */
+  async all(): Promise<readonly ApiKey[]> {
+    const keys = await this.#options.store.all();
+    return keys.map((key) => ({ ...key, lastUsedAt: later(key.lastUsedAt, this.#uses.get(key.id)) }));
+  }
+
+  /** What is changed here counts here at once. */
+  async create(key: NewKey, actor: string): Promise<Creation> {
+    const creation = await this.#options.issuer.create(key, actor);
+    if (creation.kind === "created") this.#change([creation.key]);
+    return creation;
+  }
+
+  async rotate(id: string, overlapMs: number, actor: string): Promise<Rotation> {
+    const rotation = await this.#options.issuer.rotate(id, overlapMs, actor);
+    if (rotation.kind === "rotated") this.#change([rotation.old, rotation.key]);
+    return rotation;
+  }
+
+  /** False when there is no key of that id. */
+  async revoke(id: string, actor: string): Promise<boolean> {
+    const revoked = await this.#options.issuer.revoke({ id }, actor);
+    this.#change(revoked ?? []);
+    return revoked !== undefined;
+  }
+
+  /** Notes the last uses, unless the database is away. Safe twice. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return this.#running;
+    this.#closing.abort();
+    await this.#running;
+    await within(this.#options.clock, LAST_NOTE_MS_MAX, this.#note());
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      const nextMs = clock.monotonic() + LOOK_EVERY_MS;
+      if (this.#underWay < LOOKS_MAX) this.#tell(await within(clock, LOOK_MS_MAX, this.#lookSafely()));
+      if (clock.monotonic() - this.#notedMs >= NOTE_EVERY_MS) this.#noteAside();
+      await clock.sleep(Math.max(0, nextMs - clock.monotonic()), signal).catch(() => undefined);
+    }
+  }
+
+  async #lookSafely(): Promise<"known" | Error> {
+    this.#underWay += 1;
+    try {
+      await this.#look();
+      return "known";
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { store } = this.#options;
+    this.#began += 1;
+    const look = this.#began;
+    // Read before the keys: what changes in between is seen the next time.
+    const version = await store.version();
+    if (version === this.#version) return;
+    const keys = await store.all();
+    if (look < this.#taken) return;
+    this.#taken = look;
+    this.#version = version;
+    this.#take(keys);
+  }
+
+  /** Counts failures, and tells of the first that mean something and of their end. */
+  #tell(outcome: "known" | Error | undefined): void {
+    const { log } = this.#options;
+    if (outcome === "known") {
+      if (this.#failures >= FAILURES_WORTH_TELLING) log.info({ msg: "API keys can be read again" });
+      this.#failures = 0;
+      return;
+    }
+    this.#failures += 1;
+    if (this.#failures !== FAILURES_WORTH_TELLING) return;
+    const error = outcome?.message ?? "the database does not answer";
+    log.warn({ msg: "API keys cannot be read: those known last are accepted, revocations are not seen", error });
+  }
+
+  /** Puts what this process changed into what it knows; answers to looks that began before are out of date. */
+  #change(changed: readonly ApiKey[]): void {
+    if (changed.length === 0) return;
+    this.#began += 1;
+    this.#taken = this.#began;
+    this.#take([...this.#keys.values(), ...changed]);
+  }
+
+  /** Of two with one id the last counts. */
+  #take(keys: readonly ApiKey[]): void {
+    this.#keys = new Map(keys.map((key) => [key.id, key]));
+    this.#everWas ||= keys.length > 0;
+    const accepted = [...this.#keys.values()].filter(({ revokedAt }) => revokedAt === null);
+    this.#byHash = new Map(accepted.map((key) => [key.hash, knownOf(key)]));
+  }
+
+  #noteAside(): void {
+    this.#notedMs = this.#options.clock.monotonic();
+    this.#version = undefined;
+    // Nobody waits for it; what cannot be noted now is kept for the next time.
+    void this.#note();
+  }
+
+  async #note(): Promise<void> {
+    const uses = [...this.#uses];
+    this.#uses.clear();
+    for (let at = 0; at < uses.length; at += USES_PER_STEP_MAX) {
+      const step = uses.slice(at, at + USES_PER_STEP_MAX);
+      try {
+        await this.#options.store.touch(step.map(([id, ms]) => ({ id, at: new Date(ms).toISOString() })));
+      } catch {
+        for (const [id, ms] of uses.slice(at)) if (!this.#uses.has(id)) this.#uses.set(id, ms);
+        return;
+      }
+    }
+  }
+}
+
+function knownOf(key: ApiKey): Known {
+  const { id, name, scope } = key;
+  const end = endOf(key);
+  return { holder: { id, name, scope }, endMs: end === null ? Number.POSITIVE_INFINITY : Date.parse(end) };
+}
+
+function later(noted: string | null, usedMs: number | undefined): string | null {
+  const used = usedMs === undefined ? null : new Date(usedMs).toISOString();
+  return noted !== null && (used === null || noted > used) ? noted : used;
+}

@@ -1,0 +1,81 @@
+import { type ApiKey, hashOfKey, hintOfKey, KEY_BYTES, keyOf, type Scope } from "../domain/api-key.ts";
+import type { By, KeyStore } from "../store/access.ts";
+
+export interface KeyIssuerOptions {
+  readonly store: KeyStore;
+  readonly now: () => number;
+  readonly newId: () => string;
+  /** So many random bytes that nobody can guess. */
+  readonly randomBytes: (count: number) => Uint8Array;
+}
+
+export interface NewKey {
+  readonly name: string;
+  readonly scope: Scope;
+  /** How long it lives; undefined is for ever. */
+  readonly lifeMs?: number | undefined;
+}
+
+/** A key was made. `text` is the key itself, and is to be had here only. */
+export interface IssuedKey {
+  readonly key: ApiKey;
+  readonly text: string;
+}
+
+export type Creation = ({ readonly kind: "created" } & IssuedKey) | { readonly kind: "name_taken" | "full" };
+
+export type Rotation =
+  | ({ readonly kind: "rotated"; readonly old: ApiKey } & IssuedKey)
+  | { readonly kind: "unknown" | "over" | "two_live" | "full" };
+
+/** Makes API keys, and ends them. `actor` is who does it, for the audit. */
+export class KeyIssuer {
+  readonly #options: KeyIssuerOptions;
+
+  constructor(options: KeyIssuerOptions) {
+    this.#options = options;
+  }
+
+  async create({ name, scope, lifeMs }: NewKey, actor: string): Promise<Creation> {
+    const { by, text, fresh } = this.#begin(actor);
+    const expiresAt = lifeMs === undefined ? null : this.#later(by, lifeMs);
+    const key = {
+      ...{ ...fresh, name, scope, createdAt: by.at, expiresAt },
+      ...{ retiresAt: null, revokedAt: null, lastUsedAt: null },
+    };
+    const { kind } = await this.#options.store.add(key, by);
+    return kind === "added" ? { kind: "created", key, text } : { kind };
+  }
+
+  /** The old key is accepted for `overlapMs` more. */
+  async rotate(id: string, overlapMs: number, actor: string): Promise<Rotation> {
+    const { by, text, fresh } = this.#begin(actor);
+    const successor = { ...fresh, retiresAt: this.#later(by, overlapMs) };
+    const rotation = await this.#options.store.rotate(id, successor, by);
+    if (rotation.kind !== "rotated") return rotation;
+    return { kind: "rotated", old: rotation.old, key: rotation.successor, text };
+  }
+
+  /** Resolves with what it ended, or undefined when there is nothing of that id or name. */
+  revoke(
+    which: { readonly id: string } | { readonly name: string },
+    actor: string,
+  ): Promise<readonly ApiKey[] | undefined> {
+    return this.#options.store.revoke(which, this.#by(actor));
+  }
+
+  #begin(actor: string): { by: By; text: string; fresh: Pick<ApiKey, "id" | "hash" | "hint"> } {
+    const { newId, randomBytes } = this.#options;
+    const text = keyOf(randomBytes(KEY_BYTES));
+    return { by: this.#by(actor), text, fresh: { id: newId(), hash: hashOfKey(text), hint: hintOfKey(text) } };
+  }
+
+  #by(actor: string): By {
+    const { now, newId } = this.#options;
+    return { at: new Date(now()).toISOString(), id: newId(), actor };
+  }
+
+  #later({ at }: By, ms: number): string {
+    return new Date(Date.parse(at) + ms).toISOString();
+  }
+}

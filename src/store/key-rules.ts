@@ -1,0 +1,61 @@
+import { type ApiKey, isLive } from "../domain/api-key.ts";
+import type { AuditEntry, By, KeyAddition, KeyRotation, Successor } from "./access.ts";
+
+// What may become of the keys, decided alike for either database, which has locked them meanwhile.
+
+/** A person cannot have more; every replica holds all of them in memory. */
+export const KEYS_MAX = 10_000;
+
+/** What the database knows of a name. */
+export interface Namesakes {
+  /** The keys of the name. */
+  readonly keys: readonly ApiKey[];
+  /** How many keys there are of all names. */
+  readonly total: number;
+}
+
+export function decideAddition({ keys, total }: Namesakes, { at }: By): KeyAddition {
+  if (keys.some((key) => isLive(key, at))) return { kind: "name_taken" };
+  return { kind: total >= KEYS_MAX ? "full" : "added" };
+}
+
+export function decideRotation(
+  { keys, total }: Namesakes,
+  { id, successor, by }: { readonly id: string; readonly successor: Successor; readonly by: By },
+): KeyRotation {
+  const old = keys.find((key) => key.id === id);
+  if (old === undefined) return { kind: "unknown" };
+  if (!isLive(old, by.at)) return { kind: "over" };
+  if (keys.filter((key) => isLive(key, by.at)).length > 1) return { kind: "two_live" };
+  if (total >= KEYS_MAX) return { kind: "full" };
+  const { retiresAt, ...itself } = successor;
+  const { name, scope } = old;
+  const fresh = { retiresAt: null, revokedAt: null, lastUsedAt: null };
+  return {
+    kind: "rotated",
+    old: { ...old, retiresAt },
+    successor: { ...itself, name, scope, createdAt: by.at, expiresAt: expiryOf(old, by.at), ...fresh },
+  };
+}
+
+/** As long after its beginning as that of the key before it. */
+function expiryOf({ createdAt, expiresAt }: ApiKey, at: string): string | null {
+  if (expiresAt === null) return null;
+  const lifeMs = Date.parse(expiresAt) - Date.parse(createdAt);
+  return new Date(Date.parse(at) + lifeMs).toISOString();
+}
+
+export function entryOfAddition({ id, name, scope, expiresAt }: ApiKey, by: By): AuditEntry {
+  return { ...by, action: "key.created", subject: name, details: { id, scope, expires_at: expiresAt } };
+}
+
+export function entryOfRotation(old: ApiKey, { id, name, expiresAt }: ApiKey, by: By): AuditEntry {
+  const details = { id, expires_at: expiresAt, old_id: old.id, old_retires_at: old.retiresAt };
+  return { ...by, action: "key.rotated", subject: name, details };
+}
+
+/** Of keys of one name. */
+export function entryOfRevocation(keys: readonly ApiKey[], by: By): AuditEntry {
+  const ids = keys.map(({ id }) => id).join(" ");
+  return { ...by, action: "key.revoked", subject: keys[0]?.name ?? "", details: { ids } };
+}

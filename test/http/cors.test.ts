@@ -1,0 +1,103 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { test } from "node:test";
+import { listMessages } from "../support/client.ts";
+import { body, post, startService } from "../support/service.ts";
+
+const LISTED = "https://dashboard.example";
+const ORIGINS = { CORS_ORIGINS: `https://first.example, ${LISTED}` };
+const PREFLIGHT = { "access-control-request-method": "GET", "access-control-request-headers": "authorization" };
+const READS = ["/messages", "/messages/m1", "/messages/export", "/stats", "/stats/timeline", "/senders"];
+
+/** What an answer says of origins. */
+function corsOf({ headers }: Response): Readonly<Record<string, string>> {
+  return Object.fromEntries([...headers].filter(([name]) => /^(access-control-|vary$)/.test(name)));
+}
+
+test("without CORS_ORIGINS no answer says anything of origins, and OPTIONS is 405", async () => {
+  await using service = await startService();
+  for (const path of [...READS, "/webhook", "/nowhere"]) {
+    const plain = await fetch(service.url + path, { headers: { origin: LISTED } });
+    const preflight = await fetch(service.url + path, { method: "OPTIONS", headers: { origin: LISTED, ...PREFLIGHT } });
+    deepEqual([corsOf(plain), corsOf(preflight)], [{}, {}], path);
+    equal(preflight.status, path === "/nowhere" ? 404 : 405, path);
+  }
+});
+
+test("a page of a listed origin may read what it may read, errors too, and sees the headers it needs", async () => {
+  await using service = await startService(ORIGINS);
+  await post(service.url, body());
+  for (const path of [...READS, "/messages?limit=x", "/nowhere", "/messages/nothing"]) {
+    const answer = await fetch(service.url + path, { headers: { origin: LISTED } });
+    deepEqual(
+      corsOf(answer),
+      {
+        "access-control-allow-origin": LISTED,
+        "access-control-expose-headers": "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Read-Auth, X-Request-Id",
+        vary: "Origin",
+      },
+      path,
+    );
+  }
+});
+
+test("an origin that is not listed is told nothing, however like a listed one it looks, and its answer is the same", async () => {
+  await using service = await startService(ORIGINS);
+  const expected = await (await fetch(`${service.url}/stats`)).text();
+  for (const origin of [
+    "https://evil.example",
+    `${LISTED}.evil.example`,
+    LISTED.toUpperCase(),
+    `${LISTED}:443`,
+    `${LISTED}/`,
+    "http://dashboard.example",
+    "null",
+    "*",
+    `${LISTED}, https://first.example`,
+    "constructor",
+  ]) {
+    const answer = await fetch(`${service.url}/stats`, { headers: { origin } });
+    deepEqual([corsOf(answer), await answer.text()], [{ vary: "Origin" }, expected], origin);
+    const preflight = await fetch(`${service.url}/stats`, { method: "OPTIONS", headers: { origin, ...PREFLIGHT } });
+    deepEqual([preflight.status, corsOf(preflight)], [405, { vary: "Origin" }], origin);
+  }
+});
+
+test("a preflight of a listed origin is answered on every route but /webhook, with its methods, and carries nothing out", async () => {
+  await using service = await startService(ORIGINS);
+  await post(service.url, body());
+  const ask = (path: string, method: string) =>
+    fetch(service.url + path, {
+      method: "OPTIONS",
+      headers: { origin: LISTED, ...PREFLIGHT, "access-control-request-method": method },
+    });
+  for (const path of READS) {
+    const answer = await ask(path, "GET");
+    const methods = answer.headers.get("access-control-allow-methods")?.split(", ") ?? [];
+    ok(methods.includes("GET") && methods.includes("HEAD"), path);
+    deepEqual(
+      [answer.status, await answer.text(), answer.headers.get("access-control-allow-origin")],
+      [204, "", LISTED],
+      path,
+    );
+    equal(
+      answer.headers.get("access-control-allow-headers"),
+      "Authorization, Content-Type, If-None-Match, X-Request-Id",
+    );
+    equal(answer.headers.get("access-control-max-age"), "600");
+    equal(answer.headers.get("access-control-allow-credentials"), null);
+    // Asking whether one may delete deletes nothing.
+    await (await ask(path, "DELETE")).text();
+  }
+  equal((await listMessages(service)).total, 1);
+  deepEqual([(await ask("/webhook", "POST")).status, corsOf(await ask("/webhook", "POST"))], [405, {}]);
+  equal((await ask("/nowhere", "GET")).status, 404);
+  // Without the header that makes it one, OPTIONS is no preflight.
+  equal((await fetch(`${service.url}/stats`, { method: "OPTIONS", headers: { origin: LISTED } })).status, 405);
+});
+
+test("a preflight has its log line and its sample", async () => {
+  await using service = await startService(ORIGINS);
+  await fetch(`${service.url}/stats`, { method: "OPTIONS", headers: { origin: LISTED, ...PREFLIGHT } });
+  const line = await service.line(({ method }) => method === "OPTIONS");
+  deepEqual([line.path, line.status, line.level], ["/stats", 204, "INFO"]);
+});
