@@ -4,12 +4,15 @@ import type { Database, Transaction, TransactionOptions } from "./database.ts";
 const DISTRIBUTE_MS_MAX = 6 * 60 * 60 * 1_000;
 const OPTIONS: TransactionOptions = { msMax: DISTRIBUTE_MS_MAX };
 
-/** Messages lie on the workers by the hash of their id. */
-const DISTRIBUTED = { table: "messages", by: "message_id" };
+/** Messages lie on the workers by the hash of their id, tombstones by theirs. */
+const DISTRIBUTED = [
+  { table: "messages", by: "message_id" },
+  { table: "tombstones", by: "hash" },
+];
 /** What is small, and looked at by every read, is on every node. */
 const REFERENCE_TABLES = [
   ...["streams", "totals", "blocks", "leases", "lyftr_database", "lyftr_migrations"],
-  ...["api_keys", "webhook_secrets", "secret_uses", "audit"],
+  ...["api_keys", "webhook_secrets", "secret_uses", "audit", "deletions"],
 ];
 
 /** Distributes the tables of a database that has the Citus extension, those that are not yet. Returns what it did, in words. */
@@ -19,11 +22,13 @@ export async function distribute(database: Database): Promise<readonly string[]>
       throw new StoreRefused("it has no Citus: run CREATE EXTENSION citus in it, and add the workers, first");
     }
     const done: string[] = [];
-    const { table, by } = DISTRIBUTED;
-    if (!(await isDistributed(tx, table))) {
+    for (const { table, by } of DISTRIBUTED) {
+      if (await isDistributed(tx, table)) continue;
       await tx.run("SELECT create_distributed_table($1, $2)", [table, by]);
       // Nobody empties the lists of shards but who fills them up and vacuum, so they are short.
-      await tx.run("ALTER INDEX IF EXISTS messages_search SET (gin_pending_list_limit = 1024)");
+      if (table === "messages") {
+        await tx.run("ALTER INDEX IF EXISTS messages_search SET (gin_pending_list_limit = 1024)");
+      }
       await tx.run("SELECT truncate_local_data_after_distributing_table($1)", [table]);
       done.push(`distributed ${table} by ${by}`);
     }

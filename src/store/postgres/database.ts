@@ -44,6 +44,13 @@ export interface DatabaseOptions {
   readonly settings?: readonly string[];
 }
 
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly Value[];
+  /** See {@link StatementOptions}. */
+  readonly name?: string;
+}
+
 export interface StatementOptions {
   readonly msMax?: number;
   /** The server shall remember how it is done, where it is asked for again and again; the same name for the same text always. */
@@ -118,6 +125,31 @@ export class Database {
       const rows = plain ? await tx.all<T>(sql, values, name) : await enclosed<T>(tx, msMax, sql, values);
       client.release();
       return rows;
+    } catch (error) {
+      streamOf(client).destroy();
+      client.release(true);
+      throw meaningOf(error);
+    }
+  }
+
+  /** Several statements in one transaction, sent in one go: should one fail, COMMIT takes all back. Resolves with the rows of each when they are committed. */
+  async together<T = Row>(
+    statements: readonly Statement[],
+    { msMax = CALL_MS_MAX, settings = [] }: { readonly msMax?: number; readonly settings?: readonly string[] } = {},
+  ): Promise<readonly (readonly T[])[]> {
+    const deadlineMs = performance.now() + msMax;
+    const client = await this.#connect();
+    const tx = new Statements(client, deadlineMs);
+    try {
+      const own = this.#own.has(client);
+      const sent = [
+        tx.all<T>(beginning({ msMax }, own ? settings : [...this.#settings, ...settings])),
+        ...statements.map(({ sql, values, name }) => tx.all<T>(sql, values, own ? name : undefined)),
+        tx.all<T>("COMMIT"),
+      ];
+      const results = await allOrFirst(sent);
+      client.release();
+      return results.slice(1, -1);
     } catch (error) {
       streamOf(client).destroy();
       client.release(true);
@@ -247,11 +279,12 @@ interface Stream {
 }
 
 /** The results of all, or the first failure in the order of the list: those behind it are only its consequence. */
-async function allOrFirst<A, B>([a, b]: [Promise<A>, Promise<B>]): Promise<[A, B]> {
-  const [first, second] = await Promise.allSettled([a, b]);
-  if (first.status === "rejected") throw first.reason;
-  if (second.status === "rejected") throw second.reason;
-  return [first.value, second.value];
+async function allOrFirst<const T extends readonly Promise<unknown>[]>(
+  promises: T,
+): Promise<{ -readonly [At in keyof T]: Awaited<T[At]> }> {
+  await Promise.allSettled(promises);
+  // Of those that have failed by now, the first in the list is told of.
+  return Promise.all(promises);
 }
 
 function streamOf(client: PoolClient): Stream {

@@ -13,6 +13,7 @@ const PASSING = /^(08|28|40|53|57|58|25006|25P0|55P03|3D000|XX000)/;
 const DEADLOCK = "40P01";
 const SERIALIZATION = "40001";
 const QUERY_CANCELED = "57014";
+const LOCK_NOT_AVAILABLE = "55P03";
 
 function codeOf(error: unknown): string {
   return String((error as ServerError | undefined)?.code ?? "");
@@ -34,6 +35,11 @@ export function mayHaveHappened(error: unknown): boolean {
 /** Whether the server ended a statement that took too long. */
 export function tookTooLong(error: unknown): boolean {
   return codeOf(error) === QUERY_CANCELED;
+}
+
+/** Whether the server ended a statement because a lock was not to be had in time. */
+export function waitedTooLong(error: unknown): boolean {
+  return codeOf(error) === LOCK_NOT_AVAILABLE;
 }
 
 const OUR_OWN = [StoreUnavailable, StoreRefused, ConfigError, Overloaded, TooBroad, Abandoned];

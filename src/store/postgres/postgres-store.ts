@@ -2,6 +2,7 @@ import type { StoreBroken } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AccessStore } from "../access.ts";
+import type { RetentionStore } from "../retention.ts";
 import type {
   InsertOutcome,
   MessagePage,
@@ -19,6 +20,7 @@ import { backlogOf } from "./counts/fold.ts";
 import { Folding } from "./counts/folding.ts";
 import { AT_ONCE, SettledLater } from "./counts/settling.ts";
 import { CALL_MS_MAX, Database } from "./database.ts";
+import { PostgresRetention } from "./forgetting/postgres-retention.ts";
 import { migrate, requireCurrentSchema } from "./migrations.ts";
 import { BY_INDEX } from "./planner.ts";
 import { ReadQueue } from "./read-queue.ts";
@@ -61,6 +63,7 @@ export class PostgresStore implements Store {
   readonly upgrades: readonly string[];
   readonly warnings: readonly string[];
   readonly access: AccessStore;
+  readonly retention: RetentionStore;
   readonly #writing: Database;
   readonly #counting: Database;
   readonly #reading: Database;
@@ -97,6 +100,7 @@ export class PostgresStore implements Store {
     this.#holder = random().toString(36).slice(2);
     this.#writing = writing;
     this.#counting = new Database(url, { connectionsMax: 1, settings: BY_INDEX });
+    this.retention = new PostgresRetention(this.#counting, url);
     this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings });
     this.access = accessTo(this.#reading);
     this.#writer = new Writer(writing, { random });

@@ -11,6 +11,9 @@ export class Values {
   }
 }
 
+/** What messages are meant, in a statement that has these values. */
+export type Condition = (values: Values) => string;
+
 /** Conditions that all have to hold. */
 export function every(conditions: readonly string[]): string {
   return conditions.length === 0 ? "true" : conditions.join(" AND ");

@@ -3,6 +3,7 @@ import type { NewMessage } from "../../domain/message.ts";
 import { instantOf } from "../../domain/timestamp.ts";
 import type { InsertOutcome } from "../store.ts";
 import { compareText } from "../text-order.ts";
+import { tombstoneOf } from "../tombstone.ts";
 import { CALL_MS_MAX, type Database, type Value } from "./database.ts";
 import { asksAgain, mayHaveHappened } from "./failures.ts";
 import { foldedUnlessAscii } from "./searchable.ts";
@@ -16,14 +17,27 @@ const STREAM_MS_MAX = 12 * 60 * 60 * 1_000;
 const STREAM_NUMBER_MAX = 2 ** 48;
 
 const COLUMNS = ["source", "message_id", "from_msisdn", "to_msisdn", "ts", "instant", "text", "folded", "created_at"];
-// The stream has to be known: what is in one that is not counts as folded.
-const INSERT = `
+const insertWhere = (condition: string) => `
   INSERT INTO messages (${COLUMNS.join(", ")}, stream, seq)
   SELECT ${COLUMNS.join(", ")}, $11, seq
   FROM unnest(${COLUMNS.map((_, at) => `$${at + 1}::text[]`).join(", ")}, $10::bigint[]) AS given (${COLUMNS.join(", ")}, seq)
-  WHERE EXISTS (SELECT 1 FROM streams WHERE stream = $11)
+  WHERE ${condition}
   ON CONFLICT DO NOTHING
   RETURNING message_id AS "messageId", source`;
+// The stream has to be known: what is in one that is not counts as folded.
+const KNOWN = "EXISTS (SELECT 1 FROM streams WHERE stream = $11)";
+const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELECT 1 FROM deletions)`) };
+// Where messages are deleted, a batch takes back those of its own that have a tombstone. It looks for them behind the insertion, with eyes of
+// its own: an insertion that waits for a deletion under way goes through when that is done, and its own eyes are from before.
+const INSERT_ANYHOW = { name: "insert anyhow", sql: insertWhere(KNOWN) };
+const TAKE_BACK = {
+  name: "take back",
+  sql: `DELETE FROM messages WHERE stream = $1 AND seq IN (
+          SELECT seq FROM unnest($2::bigint[], $3::text[]) AS given (seq, hash) JOIN tombstones USING (hash))
+        RETURNING message_id AS "messageId", source`,
+};
+/** A plan that was made while there were few tombstones would read all of them when there are many. */
+const TAKE_BACK_SETTINGS = ["enable_seqscan = off"];
 const STORED = `
   SELECT message_id AS "messageId", source, from_msisdn AS "from", to_msisdn AS "to", ts, text
   FROM messages WHERE message_id = ANY($1::text[])`;
@@ -40,6 +54,7 @@ export class Writer {
   #last: Promise<unknown> = Promise.resolve();
   #stream: { readonly number: number; readonly openedMs: number } | undefined;
   #seq = 0;
+  #looksForTombstones = false;
   readonly #budget = new StreamBudget(() => performance.now());
 
   constructor(database: Database, { random }: WriterOptions) {
@@ -60,32 +75,36 @@ export class Writer {
     await this.#closeStream();
   }
 
-  async #insert(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
-    const deadlineMs = performance.now() + CALL_MS_MAX;
+  async #insert(
+    rows: readonly NewMessage[],
+    deadlineMs = performance.now() + CALL_MS_MAX,
+  ): Promise<readonly InsertOutcome[]> {
     const first = new Map<string, NewMessage>();
     for (const row of rows) if (!first.has(keyOf(row))) first.set(keyOf(row), row);
-    const created = await this.#store([...first.values()].sort(byKey), deadlineMs);
-    const late = [...first].filter(([key]) => !created.has(key)).map(([, row]) => row);
+    const { created, deleted } = await this.#store([...first.values()].sort(byKey), deadlineMs);
+    const late = [...first].filter(([key]) => !created.has(key) && !deleted.has(key)).map(([, row]) => row);
     const stored = await this.#stored(late, deadlineMs);
+    const missing = late.filter((row) => !stored.has(keyOf(row)));
+    if (missing.length > 0 && !this.#looksForTombstones && (await this.#mustLook(deadlineMs)))
+      return this.#insert(rows, deadlineMs);
+    for (const key of await this.#buried(missing, deadlineMs)) deleted.add(key);
     return rows.map((row) => {
       const key = keyOf(row);
       if (created.has(key) && first.get(key) === row) return "created";
+      // What it was is not known any more.
+      if (deleted.has(key)) return "duplicate";
       const kept = created.has(key) ? (first.get(key) as NewMessage) : stored.get(key);
-      // Nothing was stored and nothing is there: the stream was closed under us, or somebody deletes.
+      // Nothing was stored and nothing is there: the stream was closed under us.
       if (kept === undefined) throw this.#lost();
       return isSame(kept, row) ? "duplicate" : "conflict";
     });
   }
 
-  async #store(rows: readonly NewMessage[], deadlineMs: number): Promise<ReadonlySet<string>> {
+  async #store(rows: readonly NewMessage[], deadlineMs: number): Promise<Stored> {
     for (let tries = 1; ; tries++) {
       try {
         const stream = await this.#openStream(deadlineMs);
-        const values = this.#valuesOf(rows, stream);
-        const created = await this.#database.all<StoredKey>(INSERT, values, {
-          ...{ msMax: left(deadlineMs), name: "insert" },
-        });
-        return new Set(created.map(keyOf));
+        return await this.#storeIn(stream, rows, deadlineMs);
       } catch (error) {
         // It may become visible later: nothing that is counted meanwhile may stand behind it in the same stream.
         const cause = error instanceof Error ? (error.cause ?? error) : error;
@@ -97,21 +116,25 @@ export class Writer {
     }
   }
 
-  #valuesOf(rows: readonly NewMessage[], stream: number): readonly Value[] {
+  async #storeIn(stream: number, rows: readonly NewMessage[], deadlineMs: number): Promise<Stored> {
     const seqs = rows.map(() => ++this.#seq);
-    return [
-      rows.map(({ source }) => source),
-      rows.map(({ messageId }) => messageId),
-      rows.map(({ from }) => from),
-      rows.map(({ to }) => to),
-      rows.map(({ ts }) => ts),
-      rows.map(({ ts }) => instantOf(ts)),
-      rows.map(({ text }) => text),
-      rows.map(({ text }) => foldedUnlessAscii(text)),
-      rows.map(({ createdAt }) => createdAt),
-      seqs,
-      stream,
-    ];
+    const values = valuesOf(rows, stream, seqs);
+    if (!this.#looksForTombstones) {
+      const { name, sql } = INSERT;
+      const created = await this.#database.all<StoredKey>(sql, values, { msMax: left(deadlineMs), name });
+      return { created: new Set(created.map(keyOf)), deleted: new Set() };
+    }
+    const hashes = rows.map((row) => tombstoneOf(row).toString("hex"));
+    const [inserted = [], takenBack = []] = await this.#database.together<StoredKey>(
+      [
+        { ...INSERT_ANYHOW, values },
+        { ...TAKE_BACK, values: [stream, seqs, hashes] },
+      ],
+      { msMax: left(deadlineMs), settings: TAKE_BACK_SETTINGS },
+    );
+    const deleted = new Set(takenBack.map(keyOf));
+    const created = inserted.map(keyOf).filter((key) => !deleted.has(key));
+    return { created: new Set(created), deleted };
   }
 
   async #stored(rows: readonly NewMessage[], deadlineMs: number): Promise<ReadonlyMap<string, StoredContent>> {
@@ -119,6 +142,25 @@ export class Writer {
     const ids = rows.map(({ messageId }) => messageId);
     const stored = await this.#database.all<StoredContent>(STORED, [ids], { msMax: left(deadlineMs) });
     return new Map(stored.map((row) => [keyOf(row), row]));
+  }
+
+  /** Whether anything was ever deleted; then it is remembered. */
+  async #mustLook(deadlineMs: number): Promise<boolean> {
+    const begun = await this.#database.all("SELECT 1 FROM deletions", [], { msMax: left(deadlineMs) });
+    this.#looksForTombstones = begun.length > 0;
+    return this.#looksForTombstones;
+  }
+
+  /** Those of some messages that have a tombstone. */
+  async #buried(rows: readonly NewMessage[], deadlineMs: number): Promise<readonly string[]> {
+    if (rows.length === 0 || !this.#looksForTombstones) return [];
+    const keys = new Map(rows.map((row) => [tombstoneOf(row).toString("hex"), keyOf(row)]));
+    const found = await this.#database.all<{ hash: string }>(
+      "SELECT hash FROM tombstones WHERE hash = ANY($1::text[])",
+      [[...keys.keys()]],
+      { msMax: left(deadlineMs) },
+    );
+    return found.map(({ hash }) => keys.get(hash) as string);
   }
 
   async #openStream(deadlineMs: number): Promise<number> {
@@ -165,6 +207,29 @@ interface StoredContent extends StoredKey {
   readonly to: string;
   readonly ts: string;
   readonly text: string | null;
+}
+
+/** What became of the new ones: those that are there are in neither. */
+interface Stored {
+  readonly created: Set<string>;
+  /** They were here once, and were deleted. */
+  readonly deleted: Set<string>;
+}
+
+function valuesOf(rows: readonly NewMessage[], stream: number, seqs: readonly number[]): readonly Value[] {
+  return [
+    rows.map(({ source }) => source),
+    rows.map(({ messageId }) => messageId),
+    rows.map(({ from }) => from),
+    rows.map(({ to }) => to),
+    rows.map(({ ts }) => ts),
+    rows.map(({ ts }) => instantOf(ts)),
+    rows.map(({ text }) => text),
+    rows.map(({ text }) => foldedUnlessAscii(text)),
+    rows.map(({ createdAt }) => createdAt),
+    seqs,
+    stream,
+  ];
 }
 
 function keyOf({ messageId, source }: StoredKey): string {

@@ -1,9 +1,7 @@
-import { BUCKETS } from "../../store.ts";
 import type { Database, Transaction } from "../database.ts";
-import { KEY } from "../key.ts";
-import { hasBucket } from "../reads/timeline.ts";
 import { Values } from "../sql.ts";
-import { inTail, type Watermark, watermarks } from "../streams.ts";
+import { inTail, inWindows, type Watermark, type Window, watermarks } from "../streams.ts";
+import { addToBlocks, addToTotals } from "./adding.ts";
 import { BLOCK_ROWS_MAX, divideBlocks } from "./blocks.ts";
 import { AT_ONCE, type Settling } from "./settling.ts";
 
@@ -29,13 +27,6 @@ export interface FoldOptions {
   readonly blockRowsMax?: number;
 }
 
-/** A part of a stream that one step takes in: behind the first number, up to the second. */
-interface Window {
-  readonly stream: number;
-  readonly after: number;
-  readonly upTo: number;
-}
-
 /**
  * Takes the oldest messages that are not counted yet into the counts, in one transaction. One process does it for all: the one whose
  * `holder` has the lease, or gets it. That many replicas store at once never makes one wait for another: each appends to its own stream.
@@ -53,8 +44,9 @@ export async function fold(database: Database, holder: string, options: FoldOpti
         const window = windows.find((candidate) => candidate.stream === stream);
         return { stream, foldedSeq: window?.upTo ?? foldedSeq };
       });
-      await countTotals(tx, windows);
-      await countInBlocks(tx, windows);
+      const step = (values: Values) => inWindows(windows, values);
+      await addToTotals(tx, step, 1);
+      await addToBlocks(tx, step, 1);
       for (const { stream, upTo } of windows) {
         await tx.run("UPDATE streams SET folded_seq = $1 WHERE stream = $2", [upTo, stream]);
       }
@@ -117,73 +109,6 @@ async function lookFor(tx: Transaction, marks: readonly Watermark[], seqsMax: nu
   );
   const after = new Map(marks.map(({ stream, foldedSeq }) => [stream, foldedSeq]));
   return found.map(({ stream, upTo }) => ({ stream, after: after.get(stream) ?? 0, upTo }));
-}
-
-function inWindows(windows: readonly Window[], values: Values): string {
-  const parts = windows.map(
-    ({ stream, after, upTo }) =>
-      `(stream = ${values.add(stream)} AND seq > ${values.add(after)} AND seq <= ${values.add(upTo)})`,
-  );
-  return `(${parts.join(" OR ")})`;
-}
-
-/** Adds what the step brings to the totals of all, of senders, receivers, sources and spans of time. */
-async function countTotals(tx: Transaction, windows: readonly Window[]): Promise<void> {
-  const values = new Values();
-  const spans = Object.entries(BUCKETS).map(
-    ([bucket, characters]) =>
-      `UNION ALL SELECT '${bucket}', substr(instant, 1, ${characters}), count(*) FROM step
-       WHERE ${hasBucket(characters)} GROUP BY 2`,
-  );
-  await tx.run(
-    `WITH step AS MATERIALIZED (
-       SELECT source, from_msisdn, to_msisdn, instant FROM messages WHERE ${inWindows(windows, values)}),
-     added AS MATERIALIZED (
-       SELECT 'all' AS kind, '' AS name, count(*) AS messages FROM step
-       UNION ALL SELECT 'from', from_msisdn, count(*) FROM step GROUP BY 2
-       UNION ALL SELECT 'to', to_msisdn, count(*) FROM step GROUP BY 2
-       UNION ALL SELECT 'source', source, count(*) FROM step GROUP BY 2
-       UNION ALL SELECT 'senders', '', count(*) FROM (SELECT DISTINCT from_msisdn AS name FROM step) AS writers
-         WHERE NOT EXISTS (SELECT 1 FROM totals WHERE totals.kind = 'from' AND totals.name = writers.name)
-       ${spans.join("\n       ")})
-     INSERT INTO totals (kind, name, messages) SELECT kind, name, messages FROM added ORDER BY 1, 2
-     ON CONFLICT (kind, name) DO UPDATE SET messages = totals.messages + excluded.messages`,
-    values.list,
-  );
-}
-
-/**
- * Adds what the step brings to the blocks it falls into: blocks and messages of a list are put in one order, and each message belongs to the
- * last block before it. Of all messages, whose blocks are many, only those from the last that begins before the step are looked at.
- */
-async function countInBlocks(tx: Transaction, windows: readonly Window[]): Promise<void> {
-  const values = new Values();
-  await tx.run(
-    `WITH step AS MATERIALIZED (
-       SELECT from_msisdn, to_msisdn, ${KEY} FROM messages WHERE ${inWindows(windows, values)}),
-     long_lists AS MATERIALIZED (
-       SELECT kind, name FROM blocks WHERE kind IN ('from', 'to') AND instant = '' AND message_id = '' AND source = ''),
-     listed AS MATERIALIZED (
-       SELECT 'all' AS kind, '' AS name, ${KEY} FROM step
-       UNION ALL SELECT kind, name, ${KEY} FROM step JOIN long_lists ON kind = 'from' AND name = from_msisdn
-       UNION ALL SELECT kind, name, ${KEY} FROM step JOIN long_lists ON kind = 'to' AND name = to_msisdn),
-     near AS MATERIALIZED (
-       SELECT kind, name, ${KEY} FROM blocks WHERE kind = 'all' AND name = '' AND instant >= (
-         SELECT coalesce(max(earlier.instant), '') FROM blocks AS earlier
-         WHERE earlier.kind = 'all' AND earlier.name = '' AND earlier.instant < (SELECT min(instant) FROM step))
-       UNION ALL SELECT kind, name, ${KEY} FROM blocks
-         WHERE kind IN ('from', 'to') AND (kind, name) IN (SELECT kind, name FROM listed)),
-     ordered AS (
-       SELECT kind, name, ${KEY}, late, sum(1 - late) OVER (PARTITION BY kind, name ORDER BY ${KEY}, late) AS block
-       FROM (SELECT kind, name, ${KEY}, 0 AS late FROM near UNION ALL SELECT kind, name, ${KEY}, 1 FROM listed) AS both_of),
-     added AS MATERIALIZED (
-       SELECT kind, name, max(instant) FILTER (WHERE late = 0) AS instant,
-         max(message_id) FILTER (WHERE late = 0) AS message_id, max(source) FILTER (WHERE late = 0) AS source, sum(late) AS messages
-       FROM ordered GROUP BY kind, name, block HAVING sum(late) > 0)
-     INSERT INTO blocks (kind, name, ${KEY}, messages) SELECT kind, name, ${KEY}, messages FROM added ORDER BY 1, 2, 3, 4, 5
-     ON CONFLICT (kind, name, ${KEY}) DO UPDATE SET messages = blocks.messages + excluded.messages`,
-    values.list,
-  );
 }
 
 /** Lets go of the streams that nobody writes to any more, once all of their messages are counted. */

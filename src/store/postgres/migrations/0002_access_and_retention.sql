@@ -44,7 +44,16 @@ CREATE TABLE tombstones (
 );
 CREATE INDEX tombstones_by_end ON tombstones (expires_at ASC);
 
+-- Has its row once anything may have been deleted, for ever: from then on whoever stores a message looks for its tombstone. Until then
+-- nobody does; whoever deletes first puts the row here under a lock that waits for everybody who is just storing.
+CREATE TABLE deletions (
+  one       integer PRIMARY KEY CHECK (one = 1),
+  began_at  timestamptz NOT NULL
+);
+
 -- Held by whoever deletes what is too old, so that it is one process of all.
 INSERT INTO leases VALUES ('retention', '', 'epoch');
 -- Locked by whoever changes the API keys, so that two changes never happen at once.
 INSERT INTO leases VALUES ('api_keys', '', 'epoch');
+-- Nobody holds this one: while it runs, what is too old is looked for only where it is as a rule.
+INSERT INTO leases VALUES ('retention everywhere', '', 'epoch');

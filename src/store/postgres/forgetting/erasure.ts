@@ -1,0 +1,57 @@
+import type { Database } from "../database.ts";
+import { KEY, KEY_FIELDS, type Key, keyBehind, type List } from "../key.ts";
+import { type Condition, every, inList, inRange, Values } from "../sql.ts";
+
+/** Where the erasing of a number is: in the messages from it, or in those to it. */
+export interface ErasurePlace {
+  readonly kind: "from" | "to";
+  /** The first that was not looked at yet. */
+  readonly lo?: Key;
+}
+
+export interface Found {
+  readonly chosen: Condition;
+  readonly rows: number;
+  /** Where to go on; undefined when everything was looked at. */
+  readonly place: ErasurePlace | undefined;
+}
+
+interface Look {
+  readonly msisdn: string;
+  readonly rowsMax: number;
+}
+
+/** Looks for messages from a number and, behind those, for messages to it from others. */
+export async function findOf(database: Database, { kind, lo }: ErasurePlace, look: Look): Promise<Found> {
+  const { msisdn, rowsMax } = look;
+  const list: List = { kind, name: msisdn };
+  const values = new Values();
+  const others = kind === "to" ? [`from_msisdn <> ${values.add(msisdn)}`] : [];
+  const where = every([...inList(list, values), ...others, ...inRange({ lo }, values)]);
+  const rows = await database.all<Key & { stream: number; seq: number }>(
+    `SELECT ${KEY_FIELDS}, stream, seq FROM messages WHERE ${where} ORDER BY ${KEY} LIMIT ${values.add(rowsMax)}`,
+    values.list,
+  );
+  const last = rows.at(-1);
+  const onward = kind === "from" ? ({ kind: "to" } as const) : undefined;
+  return {
+    chosen: theseOf(rows),
+    rows: rows.length,
+    place: last === undefined || rows.length < rowsMax ? onward : { kind, lo: keyBehind(last) },
+  };
+}
+
+/** By where they are stored: nothing else will ever be there. */
+function theseOf(rows: readonly { readonly stream: number; readonly seq: number }[]): Condition {
+  return (values) => {
+    const [streams, seqs] = [rows.map(({ stream }) => stream), rows.map(({ seq }) => seq)];
+    return `(stream, seq) IN (SELECT stream, seq FROM unnest(${values.add(streams)}::bigint[], ${values.add(seqs)}::bigint[]) AS these (stream, seq))`;
+  };
+}
+
+/** Whether there is any message from or to a number. */
+export async function hasAny(database: Database, msisdn: string): Promise<boolean> {
+  const any = (kind: string) => `EXISTS (SELECT 1 FROM messages WHERE ${kind}_msisdn = $1)`;
+  const [row] = await database.all<{ any: boolean }>(`SELECT ${any("from")} OR ${any("to")} AS any`, [msisdn]);
+  return row?.any === true;
+}

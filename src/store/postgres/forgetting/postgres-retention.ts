@@ -1,0 +1,95 @@
+import type { DeletedStep, DeletionStep, RetentionStore } from "../../retention.ts";
+import { Database } from "../database.ts";
+import { isStorable } from "../searchable.ts";
+import type { Condition } from "../sql.ts";
+import { announceDeletions, deleteChosen } from "./deletion.ts";
+import { type ErasurePlace, findOf, hasAny } from "./erasure.ts";
+import { beginExpiry, type ExpiryPlace, findExpired } from "./expiry.ts";
+
+/** Whoever counts waits so long: about a quarter of a second. */
+const ROWS_PER_STEP_MAX = 5_000;
+/** Of a person; where each of them is comes here and goes back. */
+const ERASED_PER_STEP_MAX = 1_000;
+const VACUUM_MS_MAX = 6 * 60 * 60 * 1_000;
+/** Everything that has numbers of people in it. Indexes are gone through however little there is to do, which is not the default. */
+const VACUUM = "VACUUM (INDEX_CLEANUP ON) messages, totals, blocks";
+
+const STILL_THERE: readonly string[] = [];
+
+/** Forgetting in a PostgreSQL database, while any number of processes store, count and read. */
+export class PostgresRetention implements RetentionStore {
+  readonly #database: Database;
+  readonly #url: string;
+  #announced = false;
+
+  /** `database` is the one that counts, which waits for deleting anyhow. */
+  constructor(database: Database, url: string) {
+    this.#database = database;
+    this.#url = url;
+  }
+
+  async expire(step: DeletionStep & { readonly receivedBefore: string }): Promise<DeletedStep> {
+    const { receivedBefore, dryRun = false } = step;
+    const from =
+      step.place === undefined ? await beginExpiry(this.#database, dryRun) : (JSON.parse(step.place) as ExpiryPlace);
+    const rowsMax = Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
+    const { chosen, rows, place } = await findExpired(this.#database, from, { receivedBefore, rowsMax });
+    const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
+    return { deleted, place: place && JSON.stringify(place) };
+  }
+
+  async erase(step: DeletionStep & { readonly msisdn: string }): Promise<DeletedStep> {
+    const { msisdn, dryRun = false } = step;
+    if (!isStorable(msisdn)) return { deleted: 0, place: undefined };
+    const from: ErasurePlace = step.place === undefined ? { kind: "from" } : (JSON.parse(step.place) as ErasurePlace);
+    const rowsMax = Math.min(step.rowsMax, ERASED_PER_STEP_MAX);
+    const { chosen, rows, place } = await findOf(this.#database, from, { msisdn, rowsMax });
+    const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
+    // What came in meanwhile may lie before the place.
+    const again = !dryRun && place === undefined && (await hasAny(this.#database, msisdn));
+    return { deleted, place: again ? JSON.stringify({ kind: "from" }) : place && JSON.stringify(place) };
+  }
+
+  async dropTombstones({ now, rowsMax }: { readonly now: string; readonly rowsMax: number }): Promise<number> {
+    return this.#database.transaction((tx) =>
+      tx.run(
+        `DELETE FROM tombstones WHERE hash IN (
+           SELECT hash FROM tombstones WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+        [now, rowsMax],
+      ),
+    );
+  }
+
+  /** Autovacuum makes room for new messages where deleted ones lay, and gives back what is free at the end of a file. */
+  async giveBackSpace(): Promise<number> {
+    return 0;
+  }
+
+  async scrub(): Promise<readonly string[]> {
+    // It takes minutes on a large table, and counting must not wait for it.
+    const database = new Database(this.#url, { connectionsMax: 1 });
+    try {
+      await database.alone(VACUUM, VACUUM_MS_MAX);
+    } finally {
+      await database.close();
+    }
+    return STILL_THERE;
+  }
+
+  async holdLease(holder: string, seconds: number): Promise<boolean> {
+    const taken = await this.#database.transaction((tx) =>
+      tx.run(
+        `UPDATE leases SET holder = $1, expires_at = now() + make_interval(secs => $2)
+         WHERE name = 'retention' AND (holder = $1 OR expires_at < now())`,
+        [holder, seconds],
+      ),
+    );
+    return taken === 1;
+  }
+
+  async #delete(chosen: Condition, { tombstonesUntil }: DeletionStep): Promise<number> {
+    if (!this.#announced) await announceDeletions(this.#database);
+    this.#announced = true;
+    return deleteChosen(this.#database, { chosen, tombstonesUntil });
+  }
+}
