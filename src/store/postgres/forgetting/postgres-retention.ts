@@ -11,10 +11,17 @@ const ROWS_PER_STEP_MAX = 5_000;
 /** Of a person; where each of them is comes here and goes back. */
 const ERASED_PER_STEP_MAX = 1_000;
 const VACUUM_MS_MAX = 6 * 60 * 60 * 1_000;
-/** Everything that has numbers of people in it. Indexes are gone through however little there is to do, which is not the default. */
-const VACUUM = "VACUUM (INDEX_CLEANUP ON) messages, totals, blocks";
+/**
+ * Everything that has numbers of people in it, and what the planner remembers of it. Indexes are gone through however little there is to do,
+ * which is not the default; that also empties the list of texts that wait for the index of the search.
+ */
+const VACUUM = "VACUUM (ANALYZE, INDEX_CLEANUP ON) messages, totals, blocks";
 
-const STILL_THERE: readonly string[] = [];
+const STILL_THERE: readonly string[] = [
+  "Pages of the tables and their indexes hold pieces of what was deleted until new messages overwrite them; no query finds these. " +
+    "VACUUM FULL messages, totals, blocks writes the files anew, and nobody can store or read meanwhile",
+  "The write-ahead log has it until the server has recycled its files. So do archives of it, replicas that are behind, and backups, for as long as you keep them",
+];
 
 /** Forgetting in a PostgreSQL database, while any number of processes store, count and read. */
 export class PostgresRetention implements RetentionStore {
