@@ -16,6 +16,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   import: async () => (await import("./import.ts")).importCommand,
   copy: async () => (await import("./copy.ts")).copyCommand,
   backup: async () => (await import("./backup.ts")).backupCommand,
+  keys: async () => (await import("./keys.ts")).keysCommand,
+  audit: async () => (await import("./audit.ts")).auditCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   migrate: async () => (await import("./migrate.ts")).migrateCommand,
   "check-config": async () => (await import("./check-config.ts")).checkConfigCommand,
@@ -49,7 +51,12 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     if (called === undefined) program.version((await import("../observe/version.ts")).VERSION);
     for (const load of called === undefined ? Object.values(COMMANDS) : [called]) {
       const command = await load();
-      program.addCommand(command(env, (code) => (exitCode = code), outside).copyInheritedSettings(program));
+      program.addCommand(
+        inheriting(
+          command(env, (code) => (exitCode = code), outside),
+          program,
+        ),
+      );
     }
     await program.parseAsync(args, { from: "user" });
     return exitCode;
@@ -59,6 +66,12 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     complain(text);
     return exitCode;
   }
+}
+
+/** The command and those below it complain, and end, as the program does. */
+function inheriting(command: Command, program: Command): Command {
+  for (const below of command.commands) inheriting(below, program);
+  return command.copyInheritedSettings(program);
 }
 
 function newProgram(): Command {

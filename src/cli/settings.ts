@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type Environment, readConfig } from "../config.ts";
 import { localUrl } from "../http/local-url.ts";
-import type { OpenOptions } from "../store/open.ts";
+import { type OpenOptions, sqlitePath } from "../store/open.ts";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 
@@ -18,6 +18,15 @@ export function urlOf(env: Environment): string {
 
 export function databaseUrlOf(env: Environment): string {
   return readConfig(only(env, "DATABASE_URL")).databaseUrl;
+}
+
+/** The same for what makes no database: a mistyped one shall not pass for an empty one. */
+export function existingDatabaseUrlOf(env: Environment): string {
+  const url = databaseUrlOf(env);
+  const path = sqlitePath(url);
+  if (path !== undefined && !existsSync(path))
+    throw new CliError(`There is no database: ${path} (DATABASE_URL) does not exist.`);
+  return url;
 }
 
 /** How the environment wants a PostgreSQL database to be used. */

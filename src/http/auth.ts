@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from "fastify";
 import { covers } from "../domain/api-key.ts";
-import type { ApiKeys, KeyHolder } from "../keys/api-keys.ts";
+import { type ApiKeys, actorOf, type KeyHolder } from "../keys/api-keys.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { sendProblem } from "./problem.ts";
 import { problemResponses } from "./schemas.ts";
@@ -83,6 +83,12 @@ export class Auth {
         sendProblem(request, reply, { status: 403, detail: verdict });
     }
   }
+}
+
+/** Who asks for what only admins may, as the audit calls them. */
+export function actorIn({ apiKey }: FastifyRequest): string {
+  if (apiKey === undefined) throw new Error("this route asks for no key");
+  return actorOf(apiKey);
 }
 
 function verdictOf(holder: KeyHolder | undefined, access: RouteAccess): Verdict {

@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { type Clock, within } from "../domain/clock.ts";
 import type { IngestOptions } from "../ingest/ingest.ts";
-import type { ApiKeys } from "../keys/api-keys.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Store } from "../store/store.ts";
@@ -16,9 +15,11 @@ import { localUrl } from "./local-url.ts";
 import { refuseConnect, refuseNotHttp } from "./not-http.ts";
 import { sendProblem } from "./problem.ts";
 import { limitAddresses, type RateLimits } from "./rate-limit.ts";
+import { auditRoute } from "./routes/audit.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { exportRoute } from "./routes/export.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { type KeysRouteOptions, keysRoutes } from "./routes/keys.ts";
 import { messageRoute } from "./routes/message.ts";
 import { messagesRoute } from "./routes/messages.ts";
 import { metricsRoute } from "./routes/metrics.ts";
@@ -46,7 +47,7 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   readonly limits: RateLimits;
   readonly secretConfigured: boolean;
   readonly store: Store;
-  readonly keys: Pick<ApiKeys, "holderOf">;
+  readonly keys: AuthOptions["keys"] & KeysRouteOptions["keys"];
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -163,6 +164,8 @@ export class Server {
     statsRoute(http, options);
     timelineRoute(http, options);
     sendersRoute(http, options);
+    keysRoutes(http, options);
+    auditRoute(http, options);
     healthRoutes(http, { ...options, draining: () => this.#access.draining() });
     metricsRoute(http, options);
   }

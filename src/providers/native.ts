@@ -1,5 +1,4 @@
-import { isUtf8 } from "node:buffer";
-import type { Issue } from "../domain/issue.ts";
+import { parseJson } from "../domain/json.ts";
 import { type ParsedMessage, parseMessage } from "../domain/message.ts";
 import type { Provider, RawWebhook } from "./provider.ts";
 import type { SigningSecrets } from "./signature.ts";
@@ -19,28 +18,7 @@ export class NativeProvider implements Provider {
   }
 
   parse(body: Buffer): ParsedMessage {
-    if (body.length === 0) return parseMessage(undefined);
-    if (!isUtf8(body)) return { ok: false, issues: [invalidJson(0, "not UTF-8")], messageId: undefined };
-    const text = body.toString();
-    const json = text.startsWith("\ufeff") ? text.slice(1) : text;
-    let value: unknown;
-    try {
-      value = JSON.parse(json);
-    } catch (error) {
-      return { ok: false, issues: [invalidJson(positionOf(error, json), "not JSON")], messageId: undefined };
-    }
-    return parseMessage(value);
+    const parsed = parseJson(body);
+    return parsed.ok ? parseMessage(parsed.value) : { ok: false, issues: [parsed.issue], messageId: undefined };
   }
-}
-
-function invalidJson(position: number, error: string): Issue {
-  return { type: "json_invalid", loc: ["body", position], msg: "JSON decode error", ctx: { error } };
-}
-
-/** Where the parser stopped. Its own message is not passed on: it quotes the text. */
-function positionOf(error: unknown, json: string): number {
-  const message = error instanceof Error ? error.message : "";
-  const position = /at position ([0-9]+)/.exec(message)?.[1];
-  if (position !== undefined) return Number(position);
-  return message.includes("end of JSON") ? json.length : 0;
 }

@@ -7,7 +7,19 @@ import { test } from "node:test";
 import { hasStackTrace, run, temporaryFolder } from "../support/cli.ts";
 
 const BIN = new URL("../../bin/lyftr.js", import.meta.url).pathname;
-const COMMANDS = ["serve", "init", "demo", "send", "import", "backup", "migrate", "check-config", "healthcheck"];
+const COMMANDS = [
+  "serve",
+  "init",
+  "demo",
+  "send",
+  "import",
+  "backup",
+  "keys",
+  "audit",
+  "migrate",
+  "check-config",
+  "healthcheck",
+];
 const SECRET = { WEBHOOK_SECRET: "testsecret" };
 
 /** Arguments, what the complaint must say, and the environment. */
@@ -32,6 +44,24 @@ const WRONG: readonly (readonly [readonly string[], RegExp, Readonly<Record<stri
   [["import", "x"], /DATABASE_URL must look like/, { DATABASE_URL: "app.db" }],
   [["backup"], /missing required argument/],
   [["backup", "missing/b.db"], /missing does not exist/, { DATABASE_URL: `sqlite:///${BIN}` }],
+  [["keys"], /Usage: lyftr keys/],
+  [["keys", "make"], /unknown command 'make'/],
+  [["keys", "create"], /required option '--name <name>' not specified/],
+  [["keys", "create", "--name", "a"], /required option '--scope <scope>' not specified/],
+  [["keys", "create", "--name", "a", "--scope", "root"], /'root' is invalid. Allowed choices are read, admin/],
+  [["keys", "create", "--name", "-a b", "--scope", "read"], /'-a b' is invalid. It must have 1 to 64 characters/],
+  [["keys", "create", "--name", "ADMIN_API_KEY", "--scope", "read"], /not be ADMIN_API_KEY/],
+  [["keys", "create", "--name", "x".repeat(65), "--scope", "read"], /It must have 1 to 64 characters/],
+  [["keys", "create", "--name", "a", "--scope", "read", "--expires", "90"], /It must be a duration such as 12h or 90d/],
+  [["keys", "create", "--name", "a", "--scope", "read", "--expires", "0d"], /longer than nothing/],
+  [["keys", "create", "--name", "a", "--scope", "read", "--expires", "36526d"], /It must be a duration/],
+  [["keys", "create", "a", "--name", "a", "--scope", "read"], /too many arguments/],
+  [["keys", "list", "a"], /too many arguments/],
+  [["keys", "rotate"], /missing required argument 'name'/],
+  [["keys", "rotate", "a", "--overlap", "-1h"], /It must be a duration such as 24h or 7d, or 0/],
+  [["keys", "revoke"], /missing required argument 'name\|id'/],
+  [["keys", "list"], /DATABASE_URL must look like/, { DATABASE_URL: "app.db" }],
+  [["audit", "--limit", "0"], /whole number from 1 to 10000/],
   [["healthcheck", "--url", "ftp://127.0.0.1"], /must look like http/],
 ];
 

@@ -1,0 +1,46 @@
+import { Command, Option } from "commander";
+import type { Environment } from "../config.ts";
+import type { AuditEntry } from "../store/access.ts";
+import { openAccess } from "../store/open.ts";
+import { wholeNumber } from "./arguments.ts";
+import { existingDatabaseUrlOf } from "./settings.ts";
+import { tableOf } from "./table.ts";
+import { complain, say } from "./terminal.ts";
+
+const LIMIT_DEFAULT = 50;
+const LIMIT_MAX = 10_000;
+
+const HELP = `
+The newest entries come first. The service may be running.
+
+Examples:
+  $ lyftr audit
+  $ lyftr audit --limit 1000 | grep key.revoked
+`;
+
+/** `lyftr audit`: what was done with keys, secrets and people's data, and by whom. */
+export function auditCommand(env: Environment): Command {
+  return new Command("audit")
+    .description("Show who did what with keys, secrets and people's data.")
+    .addOption(
+      new Option("--limit <n>", "how many entries").argParser(wholeNumber(1, LIMIT_MAX)).default(LIMIT_DEFAULT),
+    )
+    .addHelpText("after", HELP)
+    .action(async ({ limit }: { readonly limit: number }) => {
+      const access = await openAccess(existingDatabaseUrlOf(env));
+      try {
+        const entries = await access.audit.newest({ limit });
+        if (entries.length === 0) complain("Nothing was done yet.\n");
+        else say(tableOf([HEADINGS, ...entries.map(rowOf)]));
+      } finally {
+        await access.close();
+      }
+    });
+}
+
+const HEADINGS = ["AT", "WHO", "WHAT", "TO", "DETAILS"];
+
+function rowOf({ at, actor, action, subject, details }: AuditEntry): readonly string[] {
+  const known = Object.entries(details).filter(([, value]) => value !== null);
+  return [at, actor, action, subject, known.map(([name, value]) => `${name}=${value}`).join(", ")];
+}

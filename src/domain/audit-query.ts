@@ -1,0 +1,45 @@
+import type { Issue } from "./issue.ts";
+import { integer, moment, optional, type Parameters } from "./parameters.ts";
+
+export const AUDIT_LIMIT_MAX = 100;
+const LIMIT_DEFAULT = 50;
+/** The place of an entry, as {@link placeOf} spells it. */
+const PLACE = /^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z),([A-Za-z0-9-]{1,64})$/;
+
+interface Place {
+  readonly at: string;
+  readonly id: string;
+}
+
+export interface AuditParameters {
+  /** 1 to {@link AUDIT_LIMIT_MAX}. */
+  readonly limit: number;
+  readonly before?: Place;
+}
+
+export type ParsedAuditQuery =
+  | { readonly ok: true; readonly query: AuditParameters }
+  | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
+
+/** Makes a question of parameters, or says everything that is wrong with them. */
+export function parseAuditQuery(parameters: Parameters): ParsedAuditQuery {
+  const issues: Issue[] = [];
+  const limit = integer(parameters, "limit", [1, AUDIT_LIMIT_MAX], LIMIT_DEFAULT, issues);
+  const before = placeIn(parameters, issues);
+  return issues.length > 0
+    ? { ok: false, reason: "issues", issues }
+    : { ok: true, query: { limit, ...optional("before", before) } };
+}
+
+/** How `before` names an entry. */
+export function placeOf({ at, id }: Place): string {
+  return `${at},${id}`;
+}
+
+/** Behind an entry, or before a moment: the text of that has neither `Z` nor zeros at its end, so it stands before all entries of it. */
+function placeIn(parameters: Parameters, issues: Issue[]): Place | undefined {
+  const [, at, id] = PLACE.exec(parameters.before ?? "") ?? [];
+  if (at !== undefined && id !== undefined) return { at, id };
+  const instant = moment(parameters, "before", issues);
+  return instant === undefined ? undefined : { at: instant, id: "" };
+}

@@ -1,0 +1,29 @@
+import { isUtf8 } from "node:buffer";
+import type { Issue } from "./issue.ts";
+
+export type ParsedJson = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issue: Issue };
+
+/** What a body of JSON says; undefined when it is empty. A byte order mark does not count. */
+export function parseJson(body: Buffer): ParsedJson {
+  if (body.length === 0) return { ok: true, value: undefined };
+  if (!isUtf8(body)) return { ok: false, issue: invalidJson(0, "not UTF-8") };
+  const text = body.toString();
+  const json = text.startsWith("\ufeff") ? text.slice(1) : text;
+  try {
+    return { ok: true, value: JSON.parse(json) };
+  } catch (error) {
+    return { ok: false, issue: invalidJson(positionOf(error, json), "not JSON") };
+  }
+}
+
+function invalidJson(position: number, error: string): Issue {
+  return { type: "json_invalid", loc: ["body", position], msg: "JSON decode error", ctx: { error } };
+}
+
+/** Where the parser stopped. Its own message is not passed on: it quotes the text. */
+function positionOf(error: unknown, json: string): number {
+  const message = error instanceof Error ? error.message : "";
+  const position = /at position ([0-9]+)/.exec(message)?.[1];
+  if (position !== undefined) return Number(position);
+  return message.includes("end of JSON") ? json.length : 0;
+}

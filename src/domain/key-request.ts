@@ -1,0 +1,118 @@
+import { ADMIN_KEY_NAME, KEY_NAME_PATTERN, SCOPES, type Scope } from "./api-key.ts";
+import { parseDuration } from "./duration.ts";
+import { type Issue, shownInput } from "./issue.ts";
+
+/** How long a key is still accepted beside its successor unless somebody says otherwise. */
+export const OVERLAP_DEFAULT = "24h";
+
+export interface KeyRequest {
+  readonly name: string;
+  readonly scope: Scope;
+  /** How long it lives; undefined is for ever. */
+  readonly lifeMs: number | undefined;
+}
+
+type Parsed<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly issues: readonly Issue[] };
+
+const NAME = new RegExp(KEY_NAME_PATTERN);
+export const NAME_FORM = `must have 1 to 64 characters of A-Z a-z 0-9 . _ -, the first of them a letter or a digit, and not be ${ADMIN_KEY_NAME}`;
+export const LIFE_FORM = "must be a duration such as 12h or 90d, longer than nothing";
+export const OVERLAP_FORM = "must be a duration such as 24h or 7d, or 0";
+
+export function isKeyName(text: string): boolean {
+  return NAME.test(text) && text !== ADMIN_KEY_NAME;
+}
+
+/** Milliseconds of a life, or undefined when the text is none. */
+export function parseLife(text: string): number | undefined {
+  return parseDuration(text) || undefined;
+}
+
+/** Milliseconds of an overlap, or undefined when the text is none. */
+export function parseOverlap(text: string): number | undefined {
+  return text === "0" ? 0 : parseDuration(text);
+}
+
+/** What a decoded JSON body asks for, or everything that is wrong with it. A misspelt `expires_in` shall not make a key for ever. */
+export function parseKeyRequest(body: unknown): Parsed<{ readonly request: KeyRequest }> {
+  const fields = fieldsOf(body, ["name", "scope", "expires_in"]);
+  if (!fields.ok) return fields;
+  const { name, scope, expires_in: life } = fields.given;
+  const issues = [...fields.unknown];
+  if (name === undefined) issues.push(missing("name"));
+  else if (typeof name !== "string") issues.push(noString("name", name));
+  else if (!isKeyName(name)) issues.push(wrong("name", NAME_FORM, name));
+  if (scope === undefined) issues.push(missing("scope"));
+  else if (!isScope(scope)) issues.push(noScope(scope));
+  const lifeMs = durationOf("expires_in", life, { parse: parseLife, form: LIFE_FORM }, issues);
+  if (issues.length > 0 || typeof name !== "string" || !isScope(scope)) return { ok: false, issues };
+  return { ok: true, request: { name, scope, lifeMs } };
+}
+
+/** The overlap a decoded JSON body asks for, the usual one when there is no body. */
+export function parseRotationRequest(body: unknown): Parsed<{ readonly overlapMs: number }> {
+  const fields = fieldsOf(body ?? {}, ["overlap"]);
+  if (!fields.ok) return fields;
+  const issues = [...fields.unknown];
+  const given = fields.given.overlap ?? OVERLAP_DEFAULT;
+  const overlapMs = durationOf("overlap", given, { parse: parseOverlap, form: OVERLAP_FORM }, issues);
+  return issues.length > 0 || overlapMs === undefined ? { ok: false, issues } : { ok: true, overlapMs };
+}
+
+type Fields = Parsed<{ readonly given: Readonly<Record<string, unknown>>; readonly unknown: readonly Issue[] }>;
+
+function fieldsOf(body: unknown, names: readonly string[]): Fields {
+  if (body === null || body === undefined) return refused({ type: "missing", loc: ["body"], msg: "Field required" });
+  if (typeof body !== "object" || Array.isArray(body)) {
+    const msg = "Input should be a valid dictionary or object to extract fields from";
+    return refused({ type: "model_attributes_type", loc: ["body"], msg });
+  }
+  const entries = Object.entries(body);
+  const unknown = entries
+    .filter(([name]) => !names.includes(name))
+    .map(([name]) => ({ type: "extra_forbidden", loc: ["body", name], msg: "Extra inputs are not permitted" }));
+  return { ok: true, given: Object.fromEntries(entries.filter(([name]) => names.includes(name))), unknown };
+}
+
+function refused(issue: Issue): Fields {
+  return { ok: false, issues: [issue] };
+}
+
+interface Duration {
+  readonly parse: (text: string) => number | undefined;
+  readonly form: string;
+}
+
+/** Null is as good as nothing. */
+function durationOf(name: string, value: unknown, { parse, form }: Duration, issues: Issue[]): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "string") {
+    issues.push(noString(name, value));
+    return undefined;
+  }
+  const ms = parse(value);
+  if (ms === undefined) issues.push(wrong(name, form, value));
+  return ms;
+}
+
+function isScope(value: unknown): value is Scope {
+  return SCOPES.some((scope) => scope === value);
+}
+
+function missing(name: string): Issue {
+  return { type: "missing", loc: ["body", name], msg: "Field required" };
+}
+
+function noString(name: string, value: unknown): Issue {
+  return { type: "string_type", loc: ["body", name], msg: "Input should be a valid string", ...shownInput(value) };
+}
+
+function noScope(value: unknown): Issue {
+  const expected = "'read' or 'admin'";
+  const msg = `Input should be ${expected}`;
+  return { type: "literal_error", loc: ["body", "scope"], msg, ...shownInput(value), ctx: { expected } };
+}
+
+function wrong(name: string, form: string, value: string): Issue {
+  return { type: "value_error", loc: ["body", name], msg: `Value error, ${form}`, ...shownInput(value) };
+}

@@ -1,0 +1,54 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import type { Scope } from "../../src/domain/api-key.ts";
+import { type IssuedKey, KeyIssuer } from "../../src/keys/key-issuer.ts";
+import { openAccess } from "../../src/store/open.ts";
+
+export interface MadeKey {
+  readonly name?: string;
+  readonly scope?: Scope;
+  readonly lifeMs?: number;
+  /** When it is made, in milliseconds since 1970; now unless given. */
+  readonly atMs?: number;
+}
+
+/** Makes keys in a database as somebody besides the service, at any time. */
+export class KeyMaker implements AsyncDisposable {
+  readonly #access: Awaited<ReturnType<typeof openAccess>>;
+  readonly #issuer: KeyIssuer;
+  #atMs: number | undefined;
+
+  static async of(databaseUrl: string): Promise<KeyMaker> {
+    return new KeyMaker(await openAccess(databaseUrl));
+  }
+
+  private constructor(access: Awaited<ReturnType<typeof openAccess>>) {
+    this.#access = access;
+    const now = () => this.#atMs ?? Date.now();
+    this.#issuer = new KeyIssuer({ store: access.keys, now, newId: randomUUID, randomBytes });
+  }
+
+  async make({ name = randomUUID(), scope = "read", lifeMs, atMs }: MadeKey = {}): Promise<IssuedKey> {
+    this.#atMs = atMs;
+    const creation = await this.#issuer.create({ name, scope, lifeMs }, "test");
+    if (creation.kind !== "created") throw new Error(creation.kind);
+    return creation;
+  }
+
+  async rotate({ key }: IssuedKey, overlapMs: number, atMs?: number): Promise<IssuedKey> {
+    this.#atMs = atMs;
+    const rotation = await this.#issuer.rotate(key.id, overlapMs, "test");
+    if (rotation.kind !== "rotated") throw new Error(rotation.kind);
+    return rotation;
+  }
+
+  async revoke({ key }: IssuedKey): Promise<void> {
+    this.#atMs = undefined;
+    await this.#issuer.revoke({ id: key.id }, "test");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#access.close();
+  }
+}
+
+export const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
