@@ -13,7 +13,11 @@ const CONTRACT = [
   "test/process/cli-healthcheck.test.ts",
 ];
 const EXAM = "test/store/postgres*.test.ts";
-const COVERAGE = ["--experimental-test-coverage", "--test-coverage-include=src/**/*.ts"];
+const COVERAGE = [
+  "--experimental-test-coverage",
+  "--test-coverage-include=src/**/*.ts",
+  "--test-coverage-include=client/**/*.ts",
+];
 
 const inCi = process.env.CI === "true";
 const say = (text: string) => process.stderr.write(`\n!!! ${text}\n`);

@@ -1,0 +1,42 @@
+/** A message as it is sent. Its id makes sending it again safe: choose it once, and keep it with the message. */
+export interface Message {
+  readonly message_id: string;
+  /** `+` and digits. */
+  readonly from: string;
+  readonly to: string;
+  /** `2025-01-15T10:00:00Z`, with or without a fraction. */
+  readonly ts: string;
+  readonly text?: string | null;
+}
+
+/** A message as the service tells it. */
+export interface StoredMessage {
+  readonly message_id: string;
+  readonly from: string;
+  readonly to: string;
+  /** As it was sent. */
+  readonly ts: string;
+  readonly text: string | null;
+  /** When it was received. */
+  readonly created_at: string;
+}
+
+/** Which messages, in which order. `since` is inclusive, `until` is not, `q` is a literal part of the text in any case. */
+export interface MessageFilter {
+  readonly from?: string;
+  readonly to?: string;
+  readonly source?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly q?: string;
+  readonly order?: "asc" | "desc";
+}
+
+export interface Stats {
+  readonly total_messages: number;
+  readonly senders_count: number;
+  /** The ten busiest. */
+  readonly messages_per_sender: readonly { readonly from: string; readonly count: number }[];
+  readonly first_message_ts: string | null;
+  readonly last_message_ts: string | null;
+}

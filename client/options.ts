@@ -1,0 +1,88 @@
+import { type Clock, systemClock } from "./clock.ts";
+import { LyftrError } from "./errors.ts";
+import type { Fetch } from "./request.ts";
+
+const DEADLINE_MS = 60_000;
+/** The service ends every request within ten seconds, whatever its database does. */
+const ATTEMPT_MS = 15_000;
+const CONCURRENCY = 16;
+const CONCURRENCY_MAX = 1_024;
+/** What a timer can wait, some 24 days. */
+const MS_MAX = 2 ** 31 - 1;
+
+export interface LyftrClientOptions {
+  /** Where the service is, `https://lyftr.example.com`; a path in front of its routes belongs to it. */
+  readonly url: string;
+  /** WEBHOOK_SECRET of the service; needed to send. */
+  readonly secret?: string | undefined;
+  /** Needed to read, unless reading is open. */
+  readonly apiKey?: string | undefined;
+  /** For one call with all its attempts; 60 seconds. */
+  readonly deadlineMs?: number | undefined;
+  /** For one attempt, to the end of its answer; 15 seconds. */
+  readonly attemptMs?: number | undefined;
+  /** Requests of this client that are under way at once; 16. */
+  readonly concurrency?: number | undefined;
+  /** Another than the platform's. */
+  readonly fetch?: Fetch | undefined;
+  readonly random?: (() => number) | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** The options, checked and complete. */
+export interface ClientSettings {
+  readonly baseUrl: string;
+  readonly secret: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly deadlineMs: number;
+  readonly attemptMs: number;
+  readonly concurrency: number;
+  readonly fetch: Fetch;
+  readonly random: () => number;
+  readonly clock: Clock;
+}
+
+export function settingsOf(options: LyftrClientOptions): ClientSettings {
+  const { url, secret, apiKey, fetch, random = Math.random, clock = systemClock } = options;
+  if (secret?.trim() === "") throw new LyftrError("usage", "secret is empty");
+  // fetch() would repeat the key in its complaint.
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
+    throw new LyftrError("usage", "apiKey is empty, or has characters that no key has");
+  return {
+    baseUrl: baseUrlOf(url),
+    secret,
+    headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+    deadlineMs: milliseconds("deadlineMs", options.deadlineMs ?? DEADLINE_MS),
+    attemptMs: milliseconds("attemptMs", options.attemptMs ?? ATTEMPT_MS),
+    concurrency: concurrencyOf(options.concurrency ?? CONCURRENCY),
+    // Looked up at each call, so that what instruments it later is used too.
+    fetch: fetch ?? ((address, init) => globalThis.fetch(address, init)),
+    random,
+    clock,
+  };
+}
+
+export function milliseconds(name: string, value: number): number {
+  if (value > 0 && value <= MS_MAX) return value;
+  throw new LyftrError("usage", `${name} must be more than 0 and at most ${MS_MAX} milliseconds`);
+}
+
+export function concurrencyOf(value: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= CONCURRENCY_MAX) return value;
+  throw new LyftrError("usage", `concurrency must be a whole number from 1 to ${CONCURRENCY_MAX}`);
+}
+
+/** The URL without a slash at its end. `/webhook` at its end is taken off: people copy the address that senders are given. */
+function baseUrlOf(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new LyftrError("usage", "url is not a URL; it looks like https://lyftr.example.com");
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new LyftrError("usage", `url must begin with http:// or https://, not ${url.protocol}`);
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "")
+    throw new LyftrError("usage", "url must have no user, password, query or fragment");
+  return `${url.origin}${url.pathname.replace(/\/+$/, "").replace(/\/webhook$/, "")}`;
+}

@@ -1,0 +1,115 @@
+import { abortedBy, LyftrError } from "./errors.ts";
+
+/** The part of `fetch` that is used here. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface HttpRequest {
+  readonly url: string;
+  readonly method: "GET" | "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  /** Of the answer's body. */
+  readonly bytesMax: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly text: string;
+  /** The body was longer than allowed: `text` is its beginning, and the connection is closed. */
+  readonly truncated: boolean;
+}
+
+export interface RequestLimits {
+  /** From the first byte of the request to the last of the answer. */
+  readonly msMax: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One request, one answer. Whatever else happens is thrown as a LyftrError, and leaves neither a timer nor a connection behind. */
+export async function request(fetch: Fetch, wanted: HttpRequest, limits: RequestLimits): Promise<HttpAnswer> {
+  const { msMax, signal } = limits;
+  if (signal?.aborted) throw abortedBy(signal);
+  // A controller a request: a signal that lives long would gather what fetch() attaches to it.
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    abort();
+  }, msMax);
+  signal?.addEventListener("abort", abort);
+  try {
+    const { url, method, headers, body } = wanted;
+    // A redirect is not followed: it would take the signed message, and the key, to a server that nobody named.
+    const init: RequestInit = { method, headers, redirect: "manual", signal: controller.signal };
+    const response = await fetch(url, body === undefined ? init : { ...init, body });
+    const { text, truncated } = await boundedText(response, wanted.bytesMax);
+    return { status: response.status, retryAfter: response.headers.get("retry-after"), text, truncated };
+  } catch (error) {
+    if (signal?.aborted) throw abortedBy(signal);
+    if (late) throw new LyftrError("timeout", `no complete answer within ${Math.round(msMax)} ms`);
+    throw failureOf(error, wanted.url);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+async function boundedText(response: Response, bytesMax: number): Promise<{ text: string; truncated: boolean }> {
+  const { headers, body } = response;
+  if (body === null) return { text: "", truncated: false };
+  // A declared length is kept to by HTTP itself, unless the body comes in another coding.
+  const declared =
+    headers.has("content-encoding") || headers.has("transfer-encoding") ? null : headers.get("content-length");
+  if (declared !== null && Number(declared) <= bytesMax) return { text: await response.text(), truncated: false };
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let bytes = 0; ; ) {
+    const { value, done } = await reader.read();
+    if (done) return { text: text + decoder.decode(), truncated: false };
+    bytes += value.length;
+    if (bytes > bytesMax) {
+      await reader.cancel();
+      return { text, truncated: true };
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+/** Codes of Node's and Bun's TLS, and the words of Deno's, about a certificate; none of them mends itself within a deadline. */
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS|invalid peer certificate/;
+/** What the other side said is not HTTP, or not compressed as it says. */
+const NOT_HTTP =
+  /HTTPParserError|^HPE_|UND_ERR_HEADERS_OVERFLOW|^ERR_SSL|^EPROTO|^Z_DATA|^ERR__ERROR_|invalid HTTP|Malformed_HTTP/i;
+/** It may have been HTTP, and ended in the middle. */
+const ENDED = /EOF|CLOSED_CONNECTION/i;
+
+function failureOf(error: unknown, url: string): LyftrError {
+  const { code, name, message } = rootOf(error);
+  const { origin } = new URL(url);
+  const words = [code ?? "", name, message];
+  const says = (pattern: RegExp) => words.some((text) => pattern.test(text));
+  const told = { code, cause: error };
+  const what = code ?? message;
+  if (says(CERTIFICATE))
+    return new LyftrError("certificate", `the certificate of ${origin} is not accepted: ${what}`, told);
+  if (says(NOT_HTTP) && !says(ENDED)) return new LyftrError("protocol", `${origin} does not speak HTTP: ${what}`, told);
+  return new LyftrError("network", `the connection to ${origin} failed: ${what}`, told);
+}
+
+interface Root {
+  readonly code: string | undefined;
+  readonly name: string;
+  readonly message: string;
+}
+
+/** fetch() wraps what happened, once or twice, and a name with several addresses fails with a list. */
+function rootOf(error: unknown): Root {
+  const { cause, code, errors, name, message } = error as Readonly<Record<string, unknown>>;
+  if (cause instanceof Error) return rootOf(cause);
+  const [first] = Array.isArray(errors) ? errors : [];
+  if (first instanceof Error) return rootOf(first);
+  return { code: typeof code === "string" ? code : undefined, name: String(name), message: String(message) };
+}

@@ -1,0 +1,59 @@
+import type { Clock } from "./clock.ts";
+import { abortedBy, LyftrError } from "./errors.ts";
+
+const DELAY_MS_FIRST = 100;
+const DELAY_MS_MAX = 5_000;
+/** With less time left an attempt is not begun: that it was cut short would hide what the ones before it met. */
+const ATTEMPT_MS_MIN = 50;
+const SECOND_MS = 1_000;
+
+export interface RetryOptions {
+  /** For all attempts and the waiting between them. */
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  /** Between 0 and 1. */
+  readonly random: () => number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Full jitter: anything between nothing and a limit that doubles. Many senders that failed together do not come back together.
+ * What the server asks for is waited in any case, and the jitter on top, because it asks many for the same.
+ */
+export function retryDelayMs(attempt: number, retryAfterMs: number | undefined, random: () => number): number {
+  const limitMs = Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** (attempt - 1));
+  return (retryAfterMs ?? 0) + random() * limitMs;
+}
+
+/** `Retry-After`: seconds, or a date. Undefined when it is neither. */
+export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
+  const text = header?.trim() ?? "";
+  if (/^[0-9]{1,10}$/.test(text)) return Number(text) * SECOND_MS;
+  // The three forms of HTTP's dates begin with a weekday. Date.parse alone would take "-5" and "1.5" for dates too.
+  const dateMs = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+}
+
+/**
+ * Attempts until one succeeds, one fails for good, or the next would begin too late: then the last failure is thrown at
+ * once, because waiting could not change it. An attempt is told how many milliseconds are left.
+ */
+export async function withRetries<T>(
+  attempt: (leftMs: () => number) => Promise<T>,
+  { deadlineMs, clock, random, signal }: RetryOptions,
+): Promise<{ readonly value: T; readonly attempts: number }> {
+  const endMs = clock.monotonic() + deadlineMs;
+  const leftMs = () => endMs - clock.monotonic();
+  for (let attempts = 1; ; attempts++) {
+    if (signal?.aborted) throw abortedBy(signal);
+    try {
+      return { value: await attempt(leftMs), attempts };
+    } catch (error) {
+      if (!(error instanceof LyftrError)) throw error;
+      error.attempts = attempts;
+      const delayMs = retryDelayMs(attempts, error.retryAfterMs, random);
+      if (!error.retryable || delayMs + ATTEMPT_MS_MIN > leftMs()) throw error;
+      await clock.sleep(delayMs, signal);
+    }
+  }
+}

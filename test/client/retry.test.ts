@@ -1,0 +1,145 @@
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { LyftrError } from "../../client/errors.ts";
+import { parseRetryAfter, retryDelayMs, withRetries } from "../../client/retry.ts";
+
+const NOW_MS = Date.UTC(2026, 0, 15, 10, 0, 0);
+
+/** Time that passes only when somebody sleeps. */
+function handClock() {
+  let ms = 0;
+  const slept: number[] = [];
+  return {
+    slept,
+    pass: (more: number) => (ms += more),
+    now: () => NOW_MS + ms,
+    monotonic: () => ms,
+    sleep: async (more: number) => {
+      slept.push(more);
+      ms += more;
+    },
+  };
+}
+
+const unavailable = (retryAfterMs?: number) => new LyftrError("unavailable", "503", { status: 503, retryAfterMs });
+
+test("the limit of the delay doubles from 100 ms to 5 s, and chance takes anything below it", () => {
+  const limits = [1, 2, 3, 4, 5, 6, 7, 8, 2_000].map((attempt) => retryDelayMs(attempt, undefined, () => 1));
+  deepEqual(limits, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
+  equal(
+    retryDelayMs(5, undefined, () => 0),
+    0,
+  );
+  equal(
+    retryDelayMs(2, undefined, () => 0.5),
+    100,
+  );
+});
+
+test("what Retry-After asks for is waited in any case, with the jitter on top", () => {
+  equal(
+    retryDelayMs(1, 2_000, () => 0),
+    2_000,
+  );
+  equal(
+    retryDelayMs(3, 2_000, () => 0.5),
+    2_200,
+  );
+});
+
+test("Retry-After is read as seconds and in the three forms of a date, and anything else is none", () => {
+  equal(parseRetryAfter("3", NOW_MS), 3_000);
+  equal(parseRetryAfter(" 0 ", NOW_MS), 0);
+  equal(parseRetryAfter("Thu, 15 Jan 2026 10:00:05 GMT", NOW_MS), 5_000);
+  equal(parseRetryAfter("Thursday, 15-Jan-26 10:00:05 GMT", NOW_MS), 5_000);
+  // A date in the past, or a clock that is ahead: at once.
+  equal(parseRetryAfter("Thu, 15 Jan 2026 09:00:00 GMT", NOW_MS), 0);
+  for (const other of [
+    null,
+    "",
+    "-5",
+    "1.5",
+    "soon",
+    "Thu, soon",
+    "1e3",
+    "99999999999999999999",
+    "2026-01-15T10:00:05Z",
+  ])
+    equal(parseRetryAfter(other, NOW_MS), undefined, String(other));
+});
+
+test("it is tried again until it succeeds, and told how often", async () => {
+  const clock = handClock();
+  let calls = 0;
+  const attempt = async () => {
+    if (++calls < 4) throw unavailable();
+    return "stored";
+  };
+  const result = await withRetries(attempt, { deadlineMs: 60_000, clock, random: () => 0.5 });
+  deepEqual(result, { value: "stored", attempts: 4 });
+  deepEqual(clock.slept, [50, 100, 200]);
+});
+
+test("it gives up, without waiting in vain, when the next attempt would begin after the deadline", async () => {
+  const clock = handClock();
+  const attempt = async () => {
+    clock.pass(1_000);
+    throw unavailable();
+  };
+  await rejects(withRetries(attempt, { deadlineMs: 10_000, clock, random: () => 1 }), (error) => {
+    ok(error instanceof LyftrError);
+    deepEqual([error.kind, error.attempts], ["unavailable", 6]);
+    return true;
+  });
+  ok(clock.monotonic() < 10_000, `${clock.monotonic()} ms`);
+});
+
+test("a Retry-After beyond the deadline ends it at once, and is told", async () => {
+  const clock = handClock();
+  const limited = new LyftrError("rate_limited", "429", { status: 429, retryAfterMs: 60_000 });
+  const attempt = () => Promise.reject(limited);
+  await rejects(withRetries(attempt, { deadlineMs: 30_000, clock, random: () => 0.5 }), (error) => {
+    ok(error instanceof LyftrError);
+    deepEqual([error.kind, error.attempts, error.retryAfterMs], ["rate_limited", 1, 60_000]);
+    return true;
+  });
+  deepEqual(clock.slept, []);
+});
+
+test("each attempt is told what is left of the deadline", async () => {
+  const clock = handClock();
+  const left: number[] = [];
+  const attempt = async (leftMs: () => number) => {
+    left.push(leftMs());
+    clock.pass(300);
+    if (left.length < 3) throw unavailable();
+  };
+  await withRetries(attempt, { deadlineMs: 1_000, clock, random: () => 0 });
+  deepEqual(left, [1_000, 700, 400]);
+});
+
+test("what cannot be mended by waiting is not tried again", async () => {
+  for (const kind of ["usage", "unauthorized", "invalid", "too_large", "certificate", "protocol"] as const) {
+    let calls = 0;
+    const attempt = () => {
+      calls++;
+      return Promise.reject(new LyftrError(kind, "refused"));
+    };
+    await rejects(withRetries(attempt, { deadlineMs: 1_000, clock: handClock(), random: () => 0 }), { kind });
+    equal(calls, 1, kind);
+  }
+});
+
+test("an abort during the waiting ends it", async () => {
+  const clock = handClock();
+  const controller = new AbortController();
+  const sleep = async () => controller.abort(new Error("enough"));
+  const { signal } = controller;
+  const attempt = () => Promise.reject(unavailable());
+  const tried = withRetries(attempt, { deadlineMs: 9_000, clock: { ...clock, sleep }, random: () => 1, signal });
+  await rejects(tried, (error) => {
+    ok(error instanceof LyftrError && error.cause instanceof Error);
+    deepEqual([error.kind, error.cause.message], ["aborted", "enough"]);
+    return true;
+  });
+});

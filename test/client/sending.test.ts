@@ -1,0 +1,274 @@
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { LyftrClient, LyftrError, type Message, type Progress } from "../../client/client.ts";
+import { listMessages, macOf, storedTotal } from "../support/client.ts";
+import { SECRET, startService } from "../support/service.ts";
+
+function message(id: string, fields: Partial<Message> = {}): Message {
+  return { message_id: id, from: "+919876543210", to: "+14155550100", ts: "2025-01-15T10:00:00Z", text: id, ...fields };
+}
+
+function* messages(count: number): Generator<Message> {
+  for (let at = 1; at <= count; at++) yield message(`m${at}`);
+}
+
+/** A server of which a test says what it answers, with the requests it got. */
+async function answering(answer: (request: IncomingMessage, response: ServerResponse, number: number) => void) {
+  const bodies: string[] = [];
+  const signatures: unknown[] = [];
+  const connections = new Set<unknown>();
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    connections.add(request.socket);
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      signatures.push(request.headers["x-signature"]);
+      answer(request, response, bodies.push(Buffer.concat(chunks).toString()));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { readonly port: number };
+  const dispose = async () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  const url = `http://127.0.0.1:${port}`;
+  return { url, bodies, signatures, connections, [Symbol.asyncDispose]: dispose };
+}
+
+const accept = (response: ServerResponse) => void response.end('{"status":"ok"}');
+
+test("a message is signed, sent and stored with its fields, and once more it is a duplicate", async () => {
+  await using service = await startService();
+  const client = new LyftrClient({ url: service.url, secret: SECRET });
+  const sent = message("m1", { text: "Grüße 👋 \ud800 \u0007" });
+  await rejects(client.send(sent), { kind: "invalid" });
+  const good = message("m1", { text: "Grüße 👋 \u0007" });
+  deepEqual(await client.send(good), { status: "ok", attempts: 1 });
+  deepEqual(await client.send(good), { status: "ok", attempts: 1 });
+  const { data } = await listMessages(service);
+  deepEqual(
+    data.map(({ message_id, from, to, ts, text }) => ({ message_id, from, to, ts, text })),
+    [good],
+  );
+});
+
+test("the address of the webhook, and one with a path in front, are understood", async () => {
+  await using service = await startService();
+  for (const url of [`${service.url}/webhook`, `${service.url}/`]) {
+    await new LyftrClient({ url, secret: SECRET }).send(message("m1"));
+  }
+  const paths: (string | undefined)[] = [];
+  await using proxy = await answering(({ url }, response) => {
+    paths.push(url);
+    accept(response);
+  });
+  await new LyftrClient({ url: `${proxy.url}/lyftr/`, secret: SECRET }).send(message("m1"));
+  deepEqual(paths, ["/lyftr/webhook"]);
+});
+
+test("the signature is that of the bytes on the wire, whatever is in them", async () => {
+  await using server = await answering((_request, response) => accept(response));
+  const client = new LyftrClient({ url: server.url, secret: SECRET });
+  await client.send(message("m1", { text: "\ud83d é 👋 \u2028" }));
+  await client.sendBytes(new TextEncoder().encode(' { "message_id" : "é" }\n'));
+  deepEqual(
+    server.signatures,
+    server.bodies.map((body) => macOf(body)),
+  );
+  equal(server.bodies[1], ' { "message_id" : "é" }\n');
+});
+
+test("a wrong secret, a wrong field and a long message are refused at once, each in its kind", async () => {
+  await using service = await startService({ MAX_BODY_BYTES: "2000" });
+  const client = new LyftrClient({ url: service.url, secret: SECRET });
+  const wrong = new LyftrClient({ url: service.url, secret: "another" });
+  await rejects(wrong.send(message("m1")), { kind: "unauthorized", status: 401, attempts: 1 });
+  await rejects(client.send(message("m1", { from: "nobody" })), (error) => {
+    ok(error instanceof LyftrError);
+    deepEqual([error.kind, error.status, error.attempts], ["invalid", 422, 1]);
+    deepEqual(error.issues?.[0]?.loc, ["body", "from"]);
+    ok(error.message.startsWith("422 body.from: "), error.message);
+    return true;
+  });
+  await rejects(client.send(message("m1", { text: "x".repeat(3_000) })), { kind: "too_large", attempts: 1 });
+  equal(await storedTotal(service), 0);
+});
+
+test("without a secret, with no message or with one that is no JSON, nothing is sent", async () => {
+  await using server = await answering((_request, response) => accept(response));
+  await rejects(new LyftrClient({ url: server.url }).send(message("m1")), { kind: "usage" });
+  const client = new LyftrClient({ url: server.url, secret: SECRET });
+  const circle: Record<string, unknown> = {};
+  circle.circle = circle;
+  await rejects(client.send(circle as unknown as Message), { kind: "usage" });
+  await rejects(client.send(undefined as unknown as Message), { kind: "usage" });
+  equal(server.bodies.length, 0);
+});
+
+test("429 and 503 are tried again after what they ask for, with the same bytes", async () => {
+  await using server = await answering((_request, response, number) => {
+    if (number === 1) response.writeHead(429, { "retry-after": "1" }).end('{"detail":"rate limit exceeded"}');
+    else if (number === 2) response.writeHead(503, { "retry-after": "0" }).end('{"detail":"busy"}');
+    else accept(response);
+  });
+  const client = new LyftrClient({ url: server.url, secret: SECRET });
+  const startMs = performance.now();
+  deepEqual(await client.send(message("m1")), { status: "ok", attempts: 3 });
+  ok(performance.now() - startMs >= 1_000);
+  equal(new Set(server.bodies).size, 1);
+  equal(server.connections.size, 1, "a refusal does not cost the connection");
+});
+
+test("a Retry-After beyond the deadline is told at once", async () => {
+  await using server = await answering((_request, response) => {
+    response.writeHead(429, { "retry-after": "3600" }).end('{"detail":"rate limit exceeded"}');
+  });
+  const client = new LyftrClient({ url: server.url, secret: SECRET });
+  const startMs = performance.now();
+  await rejects(client.send(message("m1"), { deadlineMs: 20_000 }), { kind: "rate_limited", retryAfterMs: 3_600_000 });
+  ok(performance.now() - startMs < 5_000);
+});
+
+test("connections are kept, and bounded by the requests that may be under way", async () => {
+  await using server = await answering((_request, response) => accept(response));
+  const client = new LyftrClient({ url: server.url, secret: SECRET, concurrency: 4 });
+  await Promise.all(Array.from(messages(200), (one) => client.send(one)));
+  equal(server.bodies.length, 200);
+  // The platform may still hold one for an answer that is read when the next request begins.
+  ok(server.connections.size <= 8, `${server.connections.size} connections`);
+});
+
+test("a request that waits for its turn ends with its deadline or its signal, and gives its place to the next", async () => {
+  await using server = await answering((_request, response) => void setTimeout(() => accept(response), 300));
+  const client = new LyftrClient({ url: server.url, secret: SECRET, concurrency: 1 });
+  const first = client.send(message("m1"));
+  const late = client.send(message("m2"), { deadlineMs: 60 });
+  const aborted = client.send(message("m3"), { signal: AbortSignal.timeout(30) });
+  const last = client.send(message("m4"));
+  await Promise.all([rejects(late, { kind: "timeout" }), rejects(aborted, { kind: "aborted" })]);
+  deepEqual([(await first).attempts, (await last).attempts], [1, 1]);
+  equal(server.bodies.length, 2);
+});
+
+test("sendMany sends all of an iterable and of an async one, and tells its progress", async () => {
+  await using service = await startService();
+  const client = new LyftrClient({ url: service.url, secret: SECRET });
+  const progress: Progress[] = [];
+  const result = await client.sendMany(messages(300), { onProgress: (now) => progress.push(now) });
+  deepEqual(result, { sent: 300, failed: 0, attempts: 300, failures: [], stopped: undefined });
+  equal(progress.length, 300);
+  deepEqual(progress.at(-1), { sent: 300, failed: 0, underWay: 0 });
+  async function* more() {
+    for (const one of messages(20)) yield message(`async-${one.message_id}`);
+  }
+  equal((await client.sendMany(more())).sent, 20);
+  equal((await client.sendMany([])).sent, 0);
+  equal(await storedTotal(service), 320);
+});
+
+test("sendMany takes no more from its source than it has under way, one at a time", async () => {
+  let answered = 0;
+  await using server = await answering((_request, response) => {
+    answered++;
+    accept(response);
+  });
+  const client = new LyftrClient({ url: server.url, secret: SECRET });
+  let taken = 0;
+  let asking = 0;
+  let aheadMax = 0;
+  const source: AsyncIterable<Message> = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        equal(++asking, 1, "asked twice at once");
+        await delay(0);
+        asking--;
+        if (taken === 200) return { done: true, value: undefined };
+        aheadMax = Math.max(aheadMax, ++taken - answered);
+        return { done: false, value: message(`m${taken}`) };
+      },
+    }),
+  };
+  equal((await client.sendMany(source, { concurrency: 5 })).sent, 200);
+  ok(aheadMax <= 5, `${aheadMax} were taken and not answered`);
+});
+
+test("a refused message does not stop the others, and of many the first hundred are kept", async () => {
+  await using service = await startService();
+  const client = new LyftrClient({ url: service.url, secret: SECRET });
+  function* mixed() {
+    for (const one of messages(400)) yield Number(one.message_id.slice(1)) % 2 ? one : { ...one, from: "wrong" };
+  }
+  const { sent, failed, failures, stopped } = await client.sendMany(mixed());
+  deepEqual([sent, failed, failures.length, stopped], [200, 200, 100, undefined]);
+  ok(failures.every(({ message: one, error }) => one.from === "wrong" && error.kind === "invalid"));
+});
+
+test("what is wrong for every message stops sendMany, and the source is closed", async () => {
+  await using service = await startService();
+  const client = new LyftrClient({ url: service.url, secret: "another", concurrency: 4 });
+  let taken = 0;
+  let closed = false;
+  function* source() {
+    try {
+      for (const one of messages(100_000)) {
+        taken++;
+        yield one;
+      }
+    } finally {
+      closed = true;
+    }
+  }
+  const { sent, failed, stopped } = await client.sendMany(source());
+  equal(stopped?.kind, "unauthorized");
+  deepEqual([sent, failed, closed], [0, taken, true]);
+  ok(taken <= 8, `${taken} were taken`);
+});
+
+test("sendMany ends when nobody is there any more", async () => {
+  const gone = await answering(() => undefined);
+  await gone[Symbol.asyncDispose]();
+  const client = new LyftrClient({ url: gone.url, secret: SECRET, deadlineMs: 300, concurrency: 3 });
+  const { sent, failed, stopped } = await client.sendMany(messages(1_000));
+  deepEqual([sent, stopped?.kind], [0, "network"]);
+  ok(failed >= 3 && failed <= 6, `${failed}`);
+});
+
+test("an abort ends sendMany also while its source hangs and nobody answers", async () => {
+  await using server = await answering(() => undefined);
+  const client = new LyftrClient({ url: server.url, secret: SECRET });
+  async function* source() {
+    yield* messages(3);
+    await new Promise(() => undefined);
+  }
+  const controller = new AbortController();
+  const ended = client.sendMany(source(), { signal: controller.signal });
+  while (server.bodies.length < 3) await delay(5);
+  controller.abort();
+  const { sent, failed, stopped } = await ended;
+  deepEqual([sent, failed, stopped?.kind], [0, 3, "aborted"]);
+  equal((await client.sendMany(messages(5), { signal: controller.signal })).failed, 0);
+});
+
+test("what the source or the callback throws is what sendMany rejects with, after what is under way has ended", async () => {
+  let answered = 0;
+  await using server = await answering((_request, response) => {
+    setTimeout(() => {
+      answered++;
+      accept(response);
+    }, 50);
+  });
+  const client = new LyftrClient({ url: server.url, secret: SECRET });
+  function* broken() {
+    yield* messages(3);
+    throw new Error("the file is gone");
+  }
+  await rejects(client.sendMany(broken()), { message: "the file is gone" });
+  equal(answered, 3);
+  const onProgress = () => {
+    throw new Error("no terminal");
+  };
+  await rejects(client.sendMany(messages(3), { onProgress }), { message: "no terminal" });
+});
