@@ -15,6 +15,7 @@ import { SigningSecrets } from "./providers/signature.ts";
 import { AnswerCache } from "./shared-state/answer-cache.ts";
 import { OwnWrites } from "./shared-state/own-writes.ts";
 import { Redis } from "./shared-state/redis.ts";
+import { RedisAnswers } from "./shared-state/redis-answers.ts";
 import { openStore } from "./store/open.ts";
 import type { InsertOutcome, Store } from "./store/store.ts";
 
@@ -66,11 +67,13 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ clock, shared, keySecret: config.masterKey ?? config.webhookSecret ?? "" },
   });
   const writes = new OwnWrites(clock);
+  // One of several does not know what the others store, and a service shall show at once what it has taken.
+  const ttlMs = part === undefined ? config.cacheTtlMs : 0;
   const answers = new AnswerCache({
-    ...{ ttlMs: config.cacheTtlMs, writes, clock },
-    count: (result) => metrics.cacheRequests.inc({ result }),
+    ...{ ttlMs, writes, clock, count: (result) => metrics.cacheRequests.inc({ result }) },
+    shared: sharedAnswers(store, shared, ttlMs),
   });
-  const committer = new GroupCommit({ store: config.cacheTtlMs === 0 ? store : noting(writes, store), clock, metrics });
+  const committer = new GroupCommit({ store: ttlMs === 0 ? store : noting(writes, store), clock, metrics });
   const keys = await startKeys(config, { store, clock, log });
   opened.defer(() => keys.close());
   if (config.readAuth === "required" && !keys.anyLive()) throw new ConfigError([NO_KEY]);
@@ -161,6 +164,12 @@ function startKeys(
   const store = access.keys;
   const issuer = new KeyIssuer({ store, now: clock.now, newId: randomUUID, randomBytes });
   return ApiKeys.start({ store, issuer, clock, log, adminKey });
+}
+
+/** Answers of all processes that read the same database. Of one that nobody else can reach there are none. */
+function sharedAnswers(store: Store, shared: Redis | undefined, ttlMs: number): RedisAnswers | undefined {
+  if (shared === undefined || store.identity === undefined) return undefined;
+  return new RedisAnswers({ shared, ttlMs, kind: [VERSION, store.identity] });
 }
 
 /** A store whose answers to reads are noted to be old whenever something new is in it. */

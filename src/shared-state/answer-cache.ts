@@ -13,16 +13,16 @@ export type Reading = (signal: AbortSignal) => Promise<string>;
 /** Where an answer came from. */
 export type AnswerSource = "hit" | "shared_hit" | "joined" | "miss";
 
-/** Answers that several processes share. */
+/** Answers that several processes share. Each was read from the database no longer ago than the time to live. */
 export interface SharedAnswers {
-  /** Never rejects. `left` is how long the text may still be given; `share` hands in a text that is read from now on. */
+  /** Resolves soon and never rejects. */
   find(question: string): Promise<Found>;
 }
 
+/** `leftMs` is how long it may still be given. To be shared is what is read from now on. */
 export type Found =
   | { readonly kind: "found"; readonly text: string; readonly leftMs: number }
-  | { readonly kind: "missing"; readonly share: (text: string) => void }
-  | { readonly kind: "away" };
+  | { readonly kind: "missing"; readonly share: (text: string) => void };
 
 export interface AnswerCacheOptions {
   /** How long an answer may be given, from the moment its reading began. 0: never, and each question is read by itself. */
@@ -139,7 +139,6 @@ export class AnswerCache {
     const { generation } = this.#birth();
     const askedMs = clock.monotonic();
     const found = await shared.find(question);
-    if (found.kind === "away") return ALONE;
     if (found.kind === "missing") return found;
     const untilMs = askedMs + found.leftMs;
     // Somebody may have joined meanwhile, for whom it would be too old by now.

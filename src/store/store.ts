@@ -101,6 +101,11 @@ export interface Store {
   readonly upgrades: readonly string[];
   /** What an operator should know and mend, in words; empty when nothing. */
   readonly warnings: readonly string[];
+  /**
+   * Names the database, and no other, to all processes that read it. Undefined when it cannot be told from others, or when only the
+   * processes of one machine can read it.
+   */
+  readonly identity: string | undefined;
   /** Keys, secrets and what was done with them. */
   readonly access: AccessStore;
   /**

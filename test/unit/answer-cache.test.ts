@@ -271,6 +271,84 @@ test("past 1,000 different questions under way each is read by itself", async ()
   await Promise.all(many);
 });
 
+/** Shared answers as others left them: `left` milliseconds of `text`, or none. */
+function sharedWith(found: { text: string; leftMs: number } | undefined, onFind: () => unknown = () => undefined) {
+  const given: string[] = [];
+  let asked = 0;
+  const shared: SharedAnswers = {
+    find: async () => {
+      asked++;
+      await onFind();
+      if (found !== undefined) return { kind: "found", ...found };
+      return { kind: "missing", share: (text) => given.push(text) };
+    },
+  };
+  return { shared, given, asked: () => asked };
+}
+
+test("what others have read is given, and kept for as long as is left of it", async () => {
+  const { shared } = sharedWith({ text: "theirs", leftMs: 300 });
+  const { ask, pass, sources } = cacheOver({ shared });
+  pass(TTL_MS);
+  deepEqual([await ask(), await ask()], ["theirs", "theirs"]);
+  pass(299);
+  await ask();
+  pass(1);
+  await ask();
+  deepEqual(sources, ["shared_hit", "hit", "hit", "shared_hit"]);
+});
+
+test("after a write of this process, and after its start, others are not asked and told nothing until the time to live is over", async () => {
+  const { shared, asked, given } = sharedWith({ text: "theirs", leftMs: TTL_MS });
+  const { ask, pass, write } = cacheOver({ shared });
+  pass(TTL_MS - 1);
+  equal(await ask(["start"]), "0");
+  pass(1);
+  equal(await ask(["quiet"]), "theirs");
+  await write(1);
+  pass(TTL_MS - 1);
+  equal(await ask(["written"]), "1");
+  deepEqual([asked(), given], [1, []]);
+  pass(1);
+  equal(await ask(["quiet again"]), "theirs");
+});
+
+test("an answer of others that is too old when it arrives is not given: somebody may have joined meanwhile", async () => {
+  let passes = () => {};
+  const { shared } = sharedWith({ text: "theirs", leftMs: 40 }, () => passes());
+  const { ask, pass } = cacheOver({ shared });
+  passes = () => pass(40);
+  pass(TTL_MS);
+  equal(await ask(), "0");
+});
+
+test("what was read is shared, unless this process wrote meanwhile or it took too long", async () => {
+  const { shared, given } = sharedWith(undefined);
+  const { ask, pass, write } = cacheOver({ shared });
+  pass(TTL_MS);
+  await ask(["a"], async () => "shared");
+  await ask(["b"], async () => {
+    await write(1);
+    return "written meanwhile";
+  });
+  pass(TTL_MS);
+  await ask(["c"], async () => {
+    pass(TTL_MS);
+    return "slow";
+  });
+  deepEqual(given, ["shared"]);
+});
+
+test("an answer of others that arrives after a write of this process is not kept", async () => {
+  let write = async () => {};
+  const { shared } = sharedWith({ text: "theirs", leftMs: TTL_MS }, () => write());
+  const cache = cacheOver({ shared });
+  write = () => cache.write(1);
+  cache.pass(TTL_MS);
+  await cache.ask();
+  equal(await cache.ask(), "1");
+});
+
 const kept = (text: string) => ({ answer: { text, tag: "tag" }, generation: 0, untilMs: 0 });
 
 test("the 1,000 answers that were used last are kept", () => {

@@ -62,6 +62,7 @@ export class PostgresStore implements Store {
   readonly broken: Promise<StoreBroken> = new Promise(() => undefined);
   readonly upgrades: readonly string[];
   readonly warnings: readonly string[];
+  readonly identity: string | undefined;
   readonly access: AccessStore;
   readonly retention: RetentionStore;
   readonly #writing: Database;
@@ -96,6 +97,7 @@ export class PostgresStore implements Store {
     const readers = Math.max(2, connectionsMax - CONNECTIONS_NOT_READING);
     this.upgrades = upgrades.map((name) => `applied ${name}`);
     this.warnings = [...facts.warnings, ...SEARCH_WARNINGS[searchIndex]];
+    this.identity = facts.identity;
     this.#searchIndex = searchIndex;
     this.#holder = random().toString(36).slice(2);
     this.#writing = writing;

@@ -17,6 +17,8 @@ export interface ServerFacts {
   readonly warnings: readonly string[];
   /** Whether the Citus extension is there. */
   readonly citus: boolean;
+  /** See `Store.identity`. */
+  readonly identity: string | undefined;
   /** What reads set: see {@link readSettings}. */
   readonly readSettings: readonly string[];
 }
@@ -44,6 +46,7 @@ export async function examine(database: Database, allowWeakDurability: boolean):
   return {
     warnings: weak.map((weakness) => `the server runs ${weakness}: acknowledged messages can be lost`),
     citus: settings.citus,
+    identity: await identityOf(database),
     readSettings: await readSettings(database, settings),
   };
 }
@@ -111,6 +114,16 @@ async function weakWorkers(database: Database): Promise<readonly string[]> {
     const [fsync = null, fullPageWrites = null, synchronousCommit = null] = result.split(" ");
     return weaknesses(where, { fsync, fullPageWrites, synchronousCommit });
   });
+}
+
+/** The number that a cluster draws when it is made, and that of the database in it: the same by whichever name or pooler it is reached. */
+async function identityOf(database: Database): Promise<string | undefined> {
+  const told = database.all<{ identity: string }>(
+    `SELECT system_identifier || '/' || oid AS identity FROM pg_control_system(), pg_database WHERE datname = current_database()`,
+  );
+  // Not every server of this kind has such a number, or lets everybody ask for it.
+  const [row] = await told.catch(() => []);
+  return row?.identity;
 }
 
 /** What reads set. Whoever goes away is noticed, where the server can. */

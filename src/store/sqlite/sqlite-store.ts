@@ -43,6 +43,7 @@ export class SqliteStore implements Store {
   readonly broken: Promise<StoreBroken>;
   readonly upgrades: readonly string[];
   readonly warnings: readonly string[] = [];
+  readonly identity = undefined;
   readonly access: AccessStore;
   readonly #path: string;
   readonly #writer: WorkerLine;
