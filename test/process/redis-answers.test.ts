@@ -219,9 +219,9 @@ test("services on SQLite files of their own do not share answers, whatever the f
 }, async () => {
   await using server = await ownRedis();
   const databaseUrl = `sqlite:///${join(mkdtempSync(join(tmpdir(), "lyftr-test-")), "app.db")}`;
-  await using first = await startService({ DATABASE_URL: databaseUrl, REDIS_URL: server.url, CACHE_TTL_MS: "100" });
-  await setTimeout(150);
-  for (let count = 0; count < 3; count++) await getJson(`${first.url}/stats`);
+  await using first = await startService({ DATABASE_URL: databaseUrl, REDIS_URL: server.url, CACHE_TTL_MS: "1000" });
+  await setTimeout(1_050);
+  for (let limit = 1; limit <= 20; limit++) await getJson(`${first.url}/messages?limit=${limit}`);
   const keys = (await server.command("KEYS", "*")) as readonly string[];
   deepEqual(
     keys.filter((key) => key.startsWith("lyftr:answer:")),
