@@ -6,7 +6,7 @@ import { freePort, ServerFolder } from "./server-folder.ts";
 import { unlessTool } from "./tools.ts";
 
 const START_MS_MAX = 10_000;
-const ANSWER_MS_MAX = 1_000;
+const ANSWER_MS_MAX = 5_000;
 
 /** A Redis server of a test's own, which keeps nothing. Ended at the end of the scope, or with this process. */
 export interface RedisServer extends AsyncDisposable {
@@ -98,7 +98,8 @@ class Server implements RedisServer {
 }
 
 async function redisCommand(url: string, words: readonly string[]): Promise<unknown> {
-  const client = createClient({ url, socket: { connectTimeout: ANSWER_MS_MAX, reconnectStrategy: false }, RESP: 2 });
+  const socket = { connectTimeout: ANSWER_MS_MAX, socketTimeout: ANSWER_MS_MAX, reconnectStrategy: false } as const;
+  const client = createClient({ url, socket, RESP: 2 });
   client.on("error", () => undefined);
   try {
     await client.connect();

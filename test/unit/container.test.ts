@@ -86,6 +86,7 @@ test("compose waits longer for the service to end than the service waits for its
 
 /** A service of a compose file, as far as it is looked at here. */
 interface ComposeService {
+  readonly profiles?: readonly string[];
   readonly image?: string;
   readonly build?: string | { readonly context: string; readonly dockerfile_inline: string };
   readonly environment?: Readonly<Record<string, string>>;
@@ -113,9 +114,42 @@ const REPLICAS = ["replica-1", "replica-2", "replica-3"];
 /** Seconds of a duration such as `20s`. */
 const seconds = (duration = "") => Number(/^([0-9]+)s$/.exec(duration)?.[1]);
 
-test("plain `docker compose up` is one service on SQLite still; the replicas have a file of their own", () => {
-  deepEqual(Object.keys(parse(compose).services), ["webhook-api"]);
+test("plain `docker compose up` is one service on SQLite still; Redis is asked for, and the replicas have a file of their own", () => {
+  const all: Readonly<Record<string, ComposeService>> = parse(compose).services;
+  deepEqual(
+    Object.entries(all).map(([name, { profiles }]) => [name, profiles]),
+    [
+      ["webhook-api", undefined],
+      ["redis", ["redis"]],
+    ],
+  );
   deepEqual(Object.keys(services).sort(), ["haproxy", "pgbouncer", "postgres", ...REPLICAS]);
+});
+
+test("the Redis beside the one service keeps nothing, is bounded, reached by nobody else, and may do little", () => {
+  const { redis = {}, "webhook-api": api = {} }: Readonly<Record<string, ComposeService>> = parse(compose).services;
+  match(redis.image ?? "", /^redis:[0-9]+\.[0-9]+$/);
+  deepEqual(redis.command, [
+    ...[
+      "redis-server",
+      "--save",
+      "",
+      "--appendonly",
+      "no",
+      "--maxmemory",
+      "128mb",
+      "--maxmemory-policy",
+      "allkeys-lru",
+    ],
+  ]);
+  deepEqual([redis.ports, redis.volumes, redis.read_only, redis.cap_drop], [undefined, undefined, true, ["ALL"]]);
+  deepEqual([redis.security_opt, redis.user], [["no-new-privileges:true"], "999:999"]);
+  ok((redis.healthcheck?.test.length ?? 0) > 1);
+  // Empty is not set: without the profile the service looks for no Redis.
+  match(api.environment?.REDIS_URL ?? "", /^\$\{REDIS_URL:-\}$/);
+  equal(readConfig({ REDIS_URL: "", RATE_LIMIT_PER_IP: "", TRUST_PROXY: "" }).redisUrl, undefined);
+  const url = /REDIS_URL=(\S+) docker compose --profile redis up/.exec(compose)?.[1];
+  equal(readConfig({ REDIS_URL: url }).redisUrl, "redis://redis:6379");
 });
 
 test("every service with replicas restarts, tells its health, and may do little", () => {

@@ -1,0 +1,238 @@
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
+import { mkdtempDisposableSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { scrape, series, storedTotal } from "../support/client.ts";
+import { runLyftr } from "../support/process.ts";
+import { ownRedis, type RedisServer, unlessRedis } from "../support/redis.ts";
+import { body, post, type Service, startService } from "../support/service.ts";
+
+const WAIT_MS_MAX = 15_000;
+const SENDERS = 8;
+/** No request may wait for Redis longer than a fraction of this, however busy the machine is. */
+const REQUEST_MS_MAX = 3_000;
+const skip = unlessRedis();
+
+async function statuses(count: number, send: (n: number) => Promise<Response>): Promise<readonly number[]> {
+  const all: number[] = [];
+  for (let n = 0; n < count; n++) all.push((await send(n)).status);
+  return all;
+}
+
+async function sharedStateUp(service: Service): Promise<number | undefined> {
+  return series(await scrape(service)).get("shared_state_up");
+}
+
+async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + WAIT_MS_MAX;
+  while (!(await holds())) {
+    ok(performance.now() < deadline, `${what} never came true`);
+    await setTimeout(20);
+  }
+}
+
+const passes = (count: number) => new Array<number>(count).fill(200);
+const refusals = (count: number) => new Array<number>(count).fill(429);
+
+test("two services share one limit, and Redis holds neither numbers nor addresses", { skip }, async () => {
+  await using redis = await ownRedis();
+  const env = { REDIS_URL: redis.url, RATE_LIMIT_PER_SENDER: "1/1h,burst=10", RATE_LIMIT_PER_IP: "1000/1h" };
+  await using one = await startService(env);
+  await using other = await startService(env);
+  const answers = await statuses(30, (n) => post((n % 2 === 0 ? one : other).url, body({ message_id: `m-${n}` })));
+  deepEqual(answers, [...passes(10), ...refusals(20)]);
+  equal((await storedTotal(one)) + (await storedTotal(other)), 10);
+  const keys = (await redis.command("KEYS", "*")) as readonly string[];
+  deepEqual(
+    keys.filter((key) => !/^lyftr:(probe|limit:(ip|sender):[A-Za-z0-9_-]{22})$/.test(key)),
+    [],
+  );
+  equal(keys.filter((key) => key.startsWith("lyftr:limit:")).length, 2);
+  doesNotMatch(keys.join(" "), /919876543210|127/);
+  for (const key of keys) ok(Number(await redis.command("PTTL", key)) > 0, `${key} is kept for ever`);
+  deepEqual([await sharedStateUp(one), await sharedStateUp(other)], [1, 1]);
+});
+
+test("of many at once on two services exactly as many pass as there are tokens", { skip }, async () => {
+  await using redis = await ownRedis();
+  const env = { REDIS_URL: redis.url, RATE_LIMIT_PER_SENDER: "1/1h,burst=50" };
+  await using one = await startService(env);
+  await using other = await startService(env);
+  const ids = Array.from({ length: 200 }, (_, n) => n);
+  const answers = await Promise.all(
+    ids.map(async (n) => (await post((n % 2 === 0 ? one : other).url, body({ message_id: `m-${n}` }))).status),
+  );
+  deepEqual([...answers].sort(), [...passes(50), ...refusals(150)]);
+  equal((await storedTotal(one)) + (await storedTotal(other)), 50);
+});
+
+test("when Redis goes, limits go on at once from where they were, and when it comes back they are shared again", {
+  skip,
+}, async () => {
+  await using redis = await ownRedis();
+  const env = { REDIS_URL: redis.url, RATE_LIMIT_PER_IP: "1/1h,burst=10" };
+  await using service = await startService(env);
+  const read = () => fetch(`${service.url}/stats`);
+  deepEqual(await statuses(6, read), passes(6));
+  await redis.kill();
+  deepEqual(await statuses(10, read), [...passes(4), ...refusals(6)]);
+  const away = await service.line(({ msg }) => String(msg).startsWith("Redis is not to be had"));
+  equal(away.level, "WARNING");
+  equal(await sharedStateUp(service), 0);
+  await redis.start();
+  await service.line(({ msg }) => msg === "Redis is back");
+  equal(await sharedStateUp(service), 1);
+  // Redis has forgotten everything; the process remembers who was past the limit.
+  deepEqual(await statuses(3, read), refusals(3));
+  await using other = await startService(env);
+  deepEqual(await statuses(11, () => fetch(`${other.url}/stats`)), [...passes(10), 429]);
+});
+
+test("a start without Redis, and one with a wrong password, serve with limits of their own", { skip }, async () => {
+  await using redis = await ownRedis("--requirepass", "rightpassword");
+  const wrong = new URL(redis.url);
+  wrong.password = "wrongpassword";
+  const nowhere = "redis://127.0.0.1:1";
+  for (const [url, reason] of [
+    [wrong.href, "WRONGPASS"],
+    [nowhere, "ECONNREFUSED"],
+  ] as const) {
+    await using service = await startService({ REDIS_URL: url, RATE_LIMIT_PER_SENDER: "1/1h,burst=3" });
+    const answers = await statuses(5, (n) => post(service.url, body({ message_id: `m-${n}` })));
+    deepEqual(answers, [...passes(3), ...refusals(2)]);
+    const line = await service.line(({ level }) => level === "WARNING");
+    equal(line.reason, reason);
+    doesNotMatch(JSON.stringify(service.lines), /wrongpassword/);
+    const samples = series(await scrape(service));
+    deepEqual([samples.get("shared_state_up"), samples.get("shared_state_failures_total")], [0, 0]);
+  }
+});
+
+test("the user that the documentation makes is enough", { skip }, async () => {
+  await using redis = await ownRedis();
+  const rights = ["~lyftr:*", "+@read", "+@write", "+@scripting", "+@connection", "+time"];
+  await redis.command("ACL", "SETUSER", "lyftr", "on", ">password", ...rights);
+  const url = new URL(redis.url);
+  Object.assign(url, { username: "lyftr", password: "password" });
+  await using service = await startService({ REDIS_URL: url.href, RATE_LIMIT_PER_IP: "1/1h,burst=2" });
+  deepEqual(await statuses(3, () => fetch(`${service.url}/stats`)), [...passes(2), 429]);
+  equal(await sharedStateUp(service), 1);
+  equal(((await redis.command("KEYS", "lyftr:limit:*")) as readonly string[]).length, 1);
+});
+
+test("wrong signatures do not reach Redis, nor does a flood past its limit", { skip }, async () => {
+  await using redis = await ownRedis();
+  await using service = await startService({
+    ...{ REDIS_URL: redis.url, RATE_LIMIT_PER_SENDER: "1/1h", RATE_LIMIT_FAILED_AUTH: "5/1h" },
+  });
+  const calls = async () =>
+    Number(/cmdstat_evalsha:calls=([0-9]+)/.exec(String(await redis.command("INFO", "commandstats")))?.[1] ?? 0);
+  await statuses(50, () => post(service.url, body(), { "x-signature": "ab" }));
+  equal(await calls(), 0);
+  deepEqual(await statuses(50, (n) => post(service.url, body({ message_id: `m-${n}` }))), [200, ...refusals(49)]);
+  equal(await calls(), 1);
+});
+
+/** Sends from now on, one request after the other in each of several lines, until it is told to stop. */
+function load(service: Service): { readonly sent: () => number; readonly end: () => Promise<readonly number[]> } {
+  const times: number[] = [];
+  let [sent, ended] = [0, false];
+  const line = async () => {
+    while (!ended) {
+      const started = performance.now();
+      const response = await post(service.url, body({ message_id: `load-${++sent}` }));
+      equal(response.status, 200);
+      await response.text();
+      times.push(performance.now() - started);
+    }
+  };
+  const lines = Array.from({ length: SENDERS }, line);
+  // A failure is told by `end`.
+  for (const one of lines) one.catch(() => undefined);
+  return {
+    sent: () => sent,
+    end: async () => {
+      ended = true;
+      await Promise.all(lines);
+      return times.sort((a, b) => a - b);
+    },
+  };
+}
+
+interface Fault {
+  readonly name: string;
+  readonly begin: (redis: RedisServer) => Promise<unknown>;
+  readonly end: (redis: RedisServer) => Promise<unknown>;
+  /** Whether it makes the service leave Redis alone. */
+  readonly away: boolean;
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: "is killed", begin: (redis) => redis.kill(), end: (redis) => redis.start(), away: true },
+  { name: "hangs", begin: async (redis) => redis.freeze(), end: async (redis) => redis.thaw(), away: true },
+  {
+    name: "pauses its clients",
+    // It ends by itself: a command that ended it would wait as well.
+    begin: (redis) => redis.command("CLIENT", "PAUSE", "2000", "ALL"),
+    end: async () => undefined,
+    away: true,
+  },
+  {
+    name: "is full",
+    begin: (redis) => redis.command("CONFIG", "SET", "maxmemory", "1"),
+    end: (redis) => redis.command("CONFIG", "SET", "maxmemory", "0"),
+    away: true,
+  },
+  {
+    name: "forgets its scripts and keys",
+    begin: async (redis) => [await redis.command("SCRIPT", "FLUSH"), await redis.command("FLUSHALL")],
+    end: async () => undefined,
+    away: false,
+  },
+];
+
+for (const { name, begin, end, away } of FAULTS) {
+  test(`under load, not one message is refused or slow when Redis ${name}`, { skip }, async (t) => {
+    await using redis = await ownRedis();
+    const plenty = "1000000/1s";
+    await using service = await startService({
+      ...{ REDIS_URL: redis.url, RATE_LIMIT_PER_IP: plenty, RATE_LIMIT_PER_SENDER: plenty },
+    });
+    const calm = load(service);
+    await until(async () => calm.sent() > 500, "500 messages");
+    const before = await calm.end();
+    const disturbed = load(service);
+    await until(async () => disturbed.sent() > 200, "200 messages");
+    await begin(redis);
+    if (away) await until(async () => (await sharedStateUp(service)) === 0, "Redis left alone");
+    const sent = disturbed.sent();
+    await until(async () => disturbed.sent() > sent + 300, "300 more messages");
+    await end(redis);
+    await until(async () => (await sharedStateUp(service)) === 1, "Redis taken again");
+    const during = await disturbed.end();
+    const at = (times: readonly number[], part: number) => times[Math.floor((times.length - 1) * part)] ?? 0;
+    const ms = (times: readonly number[]) =>
+      `${times.length} messages, p99 ${at(times, 0.99).toFixed(1)} ms, max ${at(times, 1).toFixed(1)} ms`;
+    t.diagnostic(`before: ${ms(before)}; while Redis ${name}: ${ms(during)}`);
+    ok(at(during, 1) < REQUEST_MS_MAX, `${at(during, 1)} ms`);
+    const failures = series(await scrape(service)).get("shared_state_failures_total") ?? 0;
+    equal(failures > 0, away);
+  });
+}
+
+test("a limit that does not parse ends a start with 2 and the line that is wrong", async () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), "lyftr-limits-"));
+  const env = {
+    WEBHOOK_SECRET: "s",
+    DATABASE_URL: `sqlite:///${folder.path}/app.db`,
+    RATE_LIMIT_PER_IP: "100 a minute",
+  };
+  await using lyftr = runLyftr(["serve"], { cwd: folder.path, env });
+  equal(await lyftr.ended, 2);
+  match(
+    lyftr.stderr(),
+    /^.*RATE_LIMIT_PER_IP must look like 100\/1m or 100\/1m,burst=20, or be off, not "100 a minute"$/m,
+  );
+});
