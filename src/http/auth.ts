@@ -3,6 +3,7 @@ import { covers } from "../domain/api-key.ts";
 import { type ApiKeys, actorOf, type KeyHolder } from "../keys/api-keys.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { sendProblem } from "./problem.ts";
+import { type LimitingOptions, limitKey, refuseFailure } from "./rate-limit.ts";
 import { problemResponses } from "./schemas.ts";
 
 /**
@@ -26,13 +27,13 @@ export const SECURITY_SCHEME = "apiKey";
 const BEARER = /^bearer +([^ ]+)$/i;
 const READ_AUTH_OPEN = { "x-read-auth": "open" };
 
-export interface AuthOptions {
+export interface AuthOptions extends LimitingOptions {
   readonly keys: Pick<ApiKeys, "holderOf">;
   /** Whether everybody may read now. */
   readonly readIsOpen: () => boolean;
   /** Whether the metrics are for holders of keys only. */
   readonly metricsGuarded: boolean;
-  readonly metrics: Pick<Metrics, "apiKeyChecks">;
+  readonly metrics: Pick<Metrics, "apiKeyChecks" | "rateLimited">;
 }
 
 type Verdict = "allowed" | "unauthorized" | "forbidden";
@@ -53,8 +54,9 @@ export class Auth {
       if (access === "open" || (access === "metrics" && !this.#options.metricsGuarded)) return;
       const guard: onRequestHookHandler = (request, reply, done) => {
         const verdict = this.#check(request, reply, access);
-        if (verdict === "allowed") done();
-        else this.#refuse(request, reply, verdict);
+        if (verdict !== "allowed") this.#refuse(request, reply, verdict);
+        else if (route.config?.unlimited) done();
+        else limitKey(request, reply, this.#options, done);
       };
       route.onRequest = [guard, ...[route.onRequest ?? []].flat()];
       document(route, access);
@@ -77,6 +79,7 @@ export class Auth {
   #refuse(request: FastifyRequest, reply: FastifyReply, verdict: "unauthorized" | "forbidden"): void {
     switch (verdict) {
       case "unauthorized":
+        if (refuseFailure(request, reply, "failed_key", this.#options)) return;
         sendProblem(request, reply, { status: 401, detail: verdict, headers: { "www-authenticate": "Bearer" } });
         return;
       case "forbidden":

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from "fastify";
 import type { Clock } from "../domain/clock.ts";
 import type { Rate } from "../domain/rate.ts";
 import type { Limit, Metrics } from "../observe/metrics.ts";
@@ -64,19 +64,40 @@ export function limitAddresses(server: FastifyInstance, options: LimitingOptions
     if (config?.unlimited) unlimited.add(url);
   });
   server.addHook("onRequest", (request, reply, done) => {
-    const judged = (verdict: Verdict) => {
-      if (verdict.allowed) {
-        tellLimit(reply, "ip", verdict);
-        done();
-      } else refuse(request, reply, "ip", verdict, options);
-    };
     if (unlimited.has(pathOf(request))) done();
-    else {
-      const verdict = limiter.take(clientNetwork(request));
-      if (verdict instanceof Promise) verdict.then(judged, done);
-      else judged(verdict);
-    }
+    else spend(request, reply, "ip", limiter.take(clientNetwork(request)), options, done);
   });
+}
+
+/** Limits the requests with one API key. Whoever showed none that is good is not limited by it. */
+export function limitKey(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: LimitingOptions,
+  done: HookHandlerDoneFunction,
+): void {
+  const verdict = request.apiKey && options.limits.key?.take(request.apiKey.id);
+  if (verdict === undefined) done();
+  else spend(request, reply, "key", verdict, options, done);
+}
+
+/** Goes on with a request that got its token, and answers the others. */
+function spend(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limit: Limit,
+  asked: Verdict | Promise<Verdict>,
+  options: LimitingOptions,
+  done: HookHandlerDoneFunction,
+): void {
+  const judged = (verdict: Verdict) => {
+    if (verdict.allowed) {
+      tellLimit(reply, limit, verdict);
+      done();
+    } else refuse(request, reply, limit, verdict, options);
+  };
+  if (asked instanceof Promise) asked.then(judged, done);
+  else judged(asked);
 }
 
 /**

@@ -240,6 +240,49 @@ test("the longest X-Forwarded-For that can come is looked at in no time", async 
   ok(performance.now() - started < 10_000);
 });
 
+const KEY = "an-admin-key-of-32-characters-or-more";
+const withKey = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
+
+test("an API key past its limit is refused on every route that asks for one, and whoever has none is not limited by it", async () => {
+  await using service = await startService({
+    RATE_LIMIT_PER_KEY: "60/1h,burst=3",
+    ADMIN_API_KEY: KEY,
+    METRICS_AUTH: "required",
+  });
+  for (const left of [2, 1, 0]) {
+    const { status, headers } = await fetch(`${service.url}/stats`, withKey(KEY));
+    deepEqual([status, headers.get("ratelimit-policy")], [200, '"key";q=3;w=180']);
+    match(headers.get("ratelimit") ?? "", new RegExp(`^"key";r=${left};t=(59|60)$`));
+  }
+  for (const path of ["/stats", "/messages", "/messages/export", "/senders", "/docs"])
+    deepEqual(await seen(fetch(service.url + path, withKey(KEY))), LIMITED, path);
+  equal((await fetch(`${service.url}/stats`)).status, 401);
+  equal((await post(service.url, body())).status, 200);
+  const metrics = await fetch(`${service.url}/metrics`, withKey(KEY));
+  deepEqual([metrics.status, metrics.headers.get("ratelimit")], [200, null]);
+  equal(series(await metrics.text()).get('rate_limited_total{limit="key"}'), 5);
+  const line = await service.line(({ status }) => status === 429);
+  deepEqual([line.level, line.limit, line.api_key], ["WARNING", "key", "ADMIN_API_KEY"]);
+});
+
+test("wrong API keys past their limit are answered 429, while a right one passes from the same address, and signatures are counted apart", async () => {
+  await using service = await startService({ RATE_LIMIT_FAILED_AUTH: "3/1h", ADMIN_API_KEY: KEY });
+  const statuses: number[] = [];
+  for (let n = 0; n < 10; n++) {
+    statuses.push((await fetch(`${service.url}/stats`, n % 2 === 0 ? withKey(`guess-${n}`) : {})).status);
+    equal((await fetch(`${service.url}/stats`, withKey(KEY))).status, 200);
+  }
+  deepEqual(statuses, [...new Array(3).fill(401), ...new Array(7).fill(429)]);
+  const refused = await fetch(`${service.url}/stats`, withKey("guess"));
+  deepEqual(
+    [refused.headers.get("ratelimit-policy"), refused.headers.get("www-authenticate")],
+    ['"failed_key";q=3;w=3600', null],
+  );
+  deepEqual(await seen(Promise.resolve(refused)), LIMITED);
+  equal((await post(service.url, body(), { "x-signature": "ab" })).status, 401);
+  equal(await limitedTotal(service, "failed_key"), 8);
+});
+
 test("several limits are told of in one answer", async () => {
   await using service = await startService({ RATE_LIMIT_PER_IP: "10/1s", RATE_LIMIT_PER_SENDER: "5/1s" });
   const { status, headers } = await post(service.url, body());

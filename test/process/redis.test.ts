@@ -3,6 +3,8 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { systemClock } from "../../src/domain/clock.ts";
+import type { Rate } from "../../src/domain/rate.ts";
+import { SharedRateLimiter } from "../../src/shared-state/rate-limiter.ts";
 import { Redis, redisScript } from "../../src/shared-state/redis.ts";
 import { ownRedis, testedRedis, unlessRedis } from "../support/redis.ts";
 import { freePort } from "../support/server-folder.ts";
@@ -12,6 +14,8 @@ const WAIT_MS_MAX = 15_000;
 const SOON_MS_MAX = 1_000;
 const SUM = redisScript("return redis.call('INCRBY', KEYS[1], ARGV[1])");
 
+const PATIENT = { callMsMax: WAIT_MS_MAX };
+
 interface Watched extends AsyncDisposable {
   readonly redis: Redis;
   /** What it told, in order: `away REASON` and `back`. */
@@ -19,17 +23,21 @@ interface Watched extends AsyncDisposable {
   readonly failures: () => number;
 }
 
-async function connect(url: string): Promise<Watched> {
+/** Patient where the test is not about time: a machine that is busy with other tests may take longer than the 50 ms. */
+async function connect(url: string, patience: { readonly callMsMax?: number } = PATIENT): Promise<Watched> {
   const told: string[] = [];
   let failures = 0;
   const redis = await Redis.open({
-    ...{ url, clock: systemClock, random: () => 0.5 },
+    ...{ url, clock: systemClock, random: () => 0.5, ...patience },
     failed: () => (failures += 1),
     wentAway: (reason) => told.push(`away ${reason}`),
     cameBack: () => told.push("back"),
   });
   return { redis, told, failures: () => failures, [Symbol.asyncDispose]: () => redis.close() };
 }
+
+/** With the deadline that requests have. */
+const connectAsServed = (url: string) => connect(url, {});
 
 async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + WAIT_MS_MAX;
@@ -101,7 +109,7 @@ test("a Redis that is killed is left alone at once, and taken again when it is b
 
 test("a Redis that hangs costs three calls their 50 ms and the others nothing", { skip }, async () => {
   await using server = await ownRedis();
-  await using watched = await connect(server.url);
+  await using watched = await connectAsServed(server.url);
   server.freeze();
   for (let n = 0; n < 3; n++) {
     const started = performance.now();
@@ -121,7 +129,7 @@ test("a Redis that hangs costs three calls their 50 ms and the others nothing", 
 
 test("calls under way are bounded, and all are let go when Redis is", { skip }, async () => {
   await using server = await ownRedis();
-  await using watched = await connect(server.url);
+  await using watched = await connectAsServed(server.url);
   server.freeze();
   const answers = await Promise.all(Array.from({ length: 5_000 }, () => watched.redis.get("x")));
   ok(answers.every((answer) => answer === undefined));
@@ -188,4 +196,59 @@ test("closing answers the calls under way with nothing, and counts them as no fa
   await watched.redis.close();
   ok((await Promise.all(calls)).every((answer) => answer === undefined));
   deepEqual([watched.told, watched.failures()], [[], 0]);
+});
+
+/** A limiter of its own for each of these connections, which are one to whoever takes. */
+function limitersOn(connections: readonly Watched[], rate: Rate): readonly SharedRateLimiter[] {
+  const common = { name: "test", rate, clock: systemClock, keySecret: "secret" };
+  return connections.map(({ redis: shared }) => new SharedRateLimiter({ ...common, shared }));
+}
+
+test("of many tokens asked for at once by two replicas exactly as many are given as there are", { skip }, async () => {
+  await using server = await ownRedis();
+  await using one = await connect(server.url);
+  await using other = await connect(server.url);
+  const limiters = limitersOn([one, other], { count: 1, perMs: 3_600_000, burst: 50 });
+  const verdicts = await Promise.all(Array.from({ length: 400 }, (_, n) => limiters[n % 2]?.take("a")));
+  const given = verdicts.flatMap((verdict) => (verdict?.allowed ? [verdict.remaining] : []));
+  deepEqual(
+    given.sort((a, b) => b - a),
+    Array.from({ length: 50 }, (_, n) => 49 - n),
+  );
+  // Another key has a bucket of its own.
+  equal((await limiters[0]?.take("b"))?.remaining, 49);
+});
+
+test("a shared token is there again when it was told to be, by Redis' own clock", { skip }, async () => {
+  await using server = await ownRedis();
+  await using one = await connect(server.url);
+  await using other = await connect(server.url);
+  const [first, second] = limitersOn([one, other], { count: 10, perMs: 5_000, burst: 2 });
+  equal((await first?.take("a"))?.remaining, 1);
+  equal((await second?.take("a"))?.remaining, 0);
+  const refused = await first?.take("a");
+  equal(refused?.allowed, false);
+  ok(refused !== undefined && refused.nextMs > 0 && refused.nextMs <= 500, `${refused?.nextMs} ms`);
+  await setTimeout(refused.nextMs + 5);
+  equal((await second?.take("a"))?.allowed, true);
+});
+
+test("whatever is in its place in Redis, a bucket is neither more than full nor more than empty", {
+  skip,
+}, async () => {
+  await using server = await ownRedis();
+  await using watched = await connect(server.url);
+  const [limiter] = limitersOn([watched], { count: 1, perMs: 1_000, burst: 3 });
+  await limiter?.take("a");
+  const [key] = (await server.command("KEYS", "lyftr:limit:test:*")) as readonly string[];
+  // As when the clock of Redis was far ahead and is not any more.
+  await server.command("SET", key ?? "", "9e15");
+  const empty = await limiter?.take("a");
+  deepEqual([empty?.allowed, empty?.remaining], [false, 0]);
+  ok(empty !== undefined && empty.nextMs <= 1_000, `${empty?.nextMs} ms`);
+  for (const value of ["1", "-1", "garbage", ""]) {
+    await using anew = await connect(server.url);
+    await server.command("SET", key ?? "", value);
+    equal((await limitersOn([anew], { count: 1, perMs: 1_000, burst: 3 })[0]?.take("a"))?.remaining, 2, value);
+  }
 });
