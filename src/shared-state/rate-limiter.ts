@@ -11,8 +11,8 @@ const KEYS_MAX = 100_000;
 /** A new key pays for looking at so many old ones, which is how those that are full again are found. */
 const LOOKS_PER_NEW_KEY = 4;
 const LOOKS_WITHOUT_ROOM = 16;
-/** Of a token; what sums of fractions may be wrong by. */
-const SLACK = 1e-4;
+/** What sums of fractions may be wrong by. */
+const SLACK_MS = 1e-4;
 const HASH_CHARACTERS = 22;
 
 /** What a limiter says of one token that was asked for. */
@@ -105,7 +105,7 @@ local now = time[1] * 1000 + time[2] / 1000
 local full = tonumber(redis.call('GET', KEYS[1]) or '') or now
 -- Never more than an empty bucket, also when the clock was set back.
 local missing = math.min(math.max(0, full - now), capacity)
-local allowed = missing + token <= capacity + token * ${SLACK}
+local allowed = missing + token <= capacity + ${SLACK_MS}
 if allowed then
   missing = missing + token
   redis.call('SET', KEYS[1], string.format('%.6f', now + missing), 'PX', math.ceil(missing))
@@ -163,11 +163,11 @@ function capacityMs(rate: Rate): number {
 
 /** Whether a bucket that misses so much has a token. */
 function holds(rate: Rate, missingMs: number): boolean {
-  return missingMs + tokenMs(rate) <= capacityMs(rate) + tokenMs(rate) * SLACK;
+  return missingMs + tokenMs(rate) <= capacityMs(rate) + SLACK_MS;
 }
 
 function verdict(rate: Rate, allowed: boolean, missingMs: number): Verdict {
-  const tokens = (capacityMs(rate) - missingMs) / tokenMs(rate);
-  const remaining = Math.max(0, Math.floor(tokens + SLACK));
-  return { rate, allowed, remaining, nextMs: Math.max(0, (remaining + 1 - tokens) * tokenMs(rate)) };
+  const leftMs = capacityMs(rate) - missingMs;
+  const remaining = Math.max(0, Math.floor((leftMs + SLACK_MS) / tokenMs(rate)));
+  return { rate, allowed, remaining, nextMs: Math.max(0, (remaining + 1) * tokenMs(rate) - leftMs) };
 }
