@@ -68,8 +68,49 @@ export interface KeyUse {
   readonly at: string;
 }
 
+/** How many secrets of one database are accepted at once; as many may come from the environment. */
+export const KEPT_SECRETS_MAX = 8;
+
+/** A secret of senders, as it is kept: what it is cannot be read here. */
+export interface KeptSecret {
+  readonly name: string;
+  /** Encrypted by whoever has the master key. */
+  readonly sealed: string;
+  /** Moments as `2025-01-15T10:00:00.000Z`. */
+  readonly createdAt: string;
+  /** From then on it is refused; null when no end is known. */
+  readonly retiresAt: string | null;
+}
+
+/** What is remembered of a secret's use, those of the environment too. */
+export interface SecretUse {
+  /** Tells the secret from others without being of use to whoever would guess it. */
+  readonly fingerprint: string;
+  /** When a service first accepted it. */
+  readonly seenAt: string;
+  /** When it last verified a message; null when it never did. */
+  readonly lastVerifiedAt: string | null;
+}
+
+/** Webhook secrets beside those of the environment. Changes are audited in the same transaction, and remove what has ended by then (`entry.at`). */
+export interface SecretStore {
+  /** In the order in which they were added. */
+  list(): Promise<readonly KeptSecret[]>;
+  /** `too_many` at {@link KEPT_SECRETS_MAX}. */
+  add(secret: KeptSecret, entry: AuditEntry): Promise<"added" | "name_taken" | "too_many">;
+  /** False when there is none of that name, or it has ended. */
+  retire(name: string, retiresAt: string, entry: AuditEntry): Promise<boolean>;
+  /** What is known of these. */
+  uses(fingerprints: readonly string[]): Promise<readonly SecretUse[]>;
+  /** Adds to what is known: the earliest that one was seen, the latest that it verified a message. */
+  noteUses(uses: readonly SecretUse[]): Promise<void>;
+  /** Tells this database from every other, for ever. */
+  databaseId(): Promise<string>;
+}
+
 /** Who may come in, kept beside the messages. Every method is one transaction, and rejects as those of the store do. */
 export interface AccessStore {
   readonly audit: AuditLog;
   readonly keys: KeyStore;
+  readonly secrets: SecretStore;
 }

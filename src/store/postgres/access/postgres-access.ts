@@ -4,6 +4,7 @@ import { migrate } from "../migrations.ts";
 import { examine } from "../server.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
 import { keysIn } from "./keys.ts";
+import { secretsIn } from "./secrets.ts";
 
 /** The tables beside the messages. */
 export function accessTo(database: Database): AccessStore {
@@ -13,6 +14,7 @@ export function accessTo(database: Database): AccessStore {
       newest: (options) => newestAudit(database, options),
     },
     keys: keysIn(database),
+    secrets: secretsIn(database),
   };
 }
 

@@ -23,7 +23,8 @@ CREATE TABLE webhook_secrets (
 -- When each secret last verified a message, those of the environment too: known by a slow hash, never by themselves.
 CREATE TABLE secret_uses (
   fingerprint       text COLLATE "C" PRIMARY KEY,
-  last_verified_at  text COLLATE "C" NOT NULL
+  seen_at           text COLLATE "C" NOT NULL, -- when a service first accepted it
+  last_verified_at  text COLLATE "C"           -- never without
 );
 
 -- What was done with keys, secrets and people's data, and by whom. Nothing of it is changed or taken back.

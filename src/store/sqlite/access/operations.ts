@@ -1,6 +1,7 @@
 import type { Statements } from "../statements.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
 import { addKey, allKeys, keysVersion, revokeKeys, rotateKey, touchKeys } from "./keys.ts";
+import { addSecret, databaseId, listSecrets, noteSecretUses, retireSecret, secretUses } from "./secrets.ts";
 
 /** What can be asked of the tables beside the messages; each is one transaction of the connection it is asked on. */
 export const ACCESS_OPERATIONS = {
@@ -12,6 +13,12 @@ export const ACCESS_OPERATIONS = {
   rotateKey,
   revokeKeys,
   touchKeys,
+  listSecrets,
+  addSecret,
+  retireSecret,
+  secretUses,
+  noteSecretUses,
+  databaseId,
 } satisfies Readonly<Record<string, (statements: Statements, argument: never) => unknown>>;
 
 export type AccessOperation = keyof typeof ACCESS_OPERATIONS;

@@ -21,6 +21,14 @@ export function accessBy(ask: Ask): AccessStore {
       revoke: (which, by) => ask("revokeKeys", { which, by }),
       touch: (uses) => ask("touchKeys", uses),
     },
+    secrets: {
+      list: () => ask("listSecrets"),
+      add: (secret, entry) => ask("addSecret", { secret, entry }),
+      retire: (name, retiresAt, entry) => ask("retireSecret", { name, retiresAt, entry }),
+      uses: (fingerprints) => ask("secretUses", fingerprints),
+      noteUses: (uses) => ask("noteSecretUses", uses),
+      databaseId: () => ask("databaseId"),
+    },
   };
 }
 

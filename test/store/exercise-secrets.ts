@@ -1,0 +1,91 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { type AuditEntry, KEPT_SECRETS_MAX, type KeptSecret } from "../../src/store/access.ts";
+import type { Store } from "../../src/store/store.ts";
+
+type Check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) => void;
+
+const at = (day: number) => `2025-01-${String(day).padStart(2, "0")}T00:00:00.000Z`;
+
+function kept(name: string, fields: Partial<KeptSecret> = {}): KeptSecret {
+  return { name, sealed: `sealed ${name}`, createdAt: at(1), retiresAt: null, ...fields };
+}
+
+function entry(action: string, subject: string, day = 1): AuditEntry {
+  return { at: at(day), id: `${action} ${subject}`, actor: "cli", action, subject, details: {} };
+}
+
+/** What every backend keeps of webhook secrets. */
+export function exerciseSecrets(check: Check): void {
+  const actions = async ({ access }: Store) =>
+    (await access.audit.newest({ limit: 100 })).map(({ action, subject }) => `${action} ${subject}`);
+
+  check("secrets come back as they were added, in that order, after closing and opening too", async (store, reopen) => {
+    const all = [kept("b"), kept("a", { createdAt: at(2), retiresAt: at(9) })];
+    for (const secret of all)
+      equal(await store.access.secrets.add(secret, entry("secret.added", secret.name)), "added");
+    deepEqual(await store.access.secrets.list(), all);
+    const again = await reopen();
+    deepEqual(await again.access.secrets.list(), all);
+    deepEqual(await actions(again), ["secret.added b", "secret.added a"]);
+  });
+
+  check("a name that is taken, and one secret too many, change nothing and are not audited", async (store) => {
+    const { secrets } = store.access;
+    for (let n = 1; n <= KEPT_SECRETS_MAX; n++) await secrets.add(kept(`s${n}`), entry("secret.added", `s${n}`));
+    equal(await secrets.add(kept("s1", { sealed: "other" }), entry("secret.added", "again")), "name_taken");
+    equal(await secrets.add(kept("more"), entry("secret.added", "more")), "too_many");
+    deepEqual([(await secrets.list()).length, (await actions(store)).length], [KEPT_SECRETS_MAX, KEPT_SECRETS_MAX]);
+    equal((await secrets.list()).find(({ name }) => name === "s1")?.sealed, "sealed s1");
+  });
+
+  check("a retired secret is kept until its end and nothing is left of it after the next change", async (store) => {
+    const { secrets } = store.access;
+    for (const name of ["old", "new"]) await secrets.add(kept(name), entry("secret.added", name));
+    equal(await secrets.retire("old", at(5), entry("secret.retired", "old", 2)), true);
+    deepEqual(await secrets.list(), [kept("new"), kept("old", { retiresAt: at(5) })]);
+    equal(await secrets.retire("old", at(9), entry("secret.retired", "too late", 5)), false);
+    deepEqual(await secrets.list(), [kept("new")]);
+    equal(await secrets.add(kept("old", { sealed: "another" }), entry("secret.added", "old again", 6)), "added");
+    equal(await secrets.retire("new", at(7), entry("secret.retired", "new", 7)), true);
+    deepEqual(await secrets.list(), [kept("old", { sealed: "another" })]);
+    equal(await secrets.retire("nobody", at(9), entry("secret.retired", "nobody", 8)), false);
+    const expected = ["secret.retired new", "secret.added old again", "secret.retired old"];
+    deepEqual((await actions(store)).slice(0, 3), expected);
+  });
+
+  check("of secrets added at the same moment no more are kept than may be", async (store) => {
+    const { secrets } = store.access;
+    const names = Array.from({ length: 2 * KEPT_SECRETS_MAX }, (_, n) => `s${n}`);
+    const outcomes = await Promise.all(names.map((name) => secrets.add(kept(name), entry("secret.added", name))));
+    equal(outcomes.filter((outcome) => outcome === "added").length, KEPT_SECRETS_MAX);
+    equal((await secrets.list()).length, KEPT_SECRETS_MAX);
+  });
+
+  check("of uses the earliest sight and the latest verification stay, whoever notes them when", async (store) => {
+    const { secrets } = store.access;
+    await secrets.noteUses([
+      { fingerprint: "a", seenAt: at(3), lastVerifiedAt: null },
+      { fingerprint: "b", seenAt: at(3), lastVerifiedAt: at(4) },
+    ]);
+    deepEqual(await secrets.uses(["a", "nobody"]), [{ fingerprint: "a", seenAt: at(3), lastVerifiedAt: null }]);
+    await secrets.noteUses([
+      { fingerprint: "b", seenAt: at(2), lastVerifiedAt: at(3) },
+      { fingerprint: "a", seenAt: at(4), lastVerifiedAt: at(5) },
+    ]);
+    await secrets.noteUses([{ fingerprint: "a", seenAt: at(4), lastVerifiedAt: null }]);
+    const found = [...(await secrets.uses(["a", "b"]))].sort((one, other) =>
+      one.fingerprint < other.fingerprint ? -1 : 1,
+    );
+    deepEqual(found, [
+      { fingerprint: "a", seenAt: at(3), lastVerifiedAt: at(5) },
+      { fingerprint: "b", seenAt: at(2), lastVerifiedAt: at(4) },
+    ]);
+    deepEqual(await secrets.uses([]), []);
+  });
+
+  check("a database knows itself again by its id", async (store, reopen) => {
+    const id = await store.access.secrets.databaseId();
+    equal(id.length >= 32, true);
+    equal(await (await reopen()).access.secrets.databaseId(), id);
+  });
+}
