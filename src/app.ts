@@ -5,13 +5,15 @@ import { ConfigError, type StoreBroken, StoreUnavailable } from "./domain/errors
 import { rateLimits } from "./http/rate-limit.ts";
 import { Server } from "./http/server.ts";
 import { GroupCommit } from "./ingest/group-commit.ts";
+import { environmentSecrets } from "./ingest/live-secrets.ts";
+import { SecretRing } from "./ingest/secret-ring.ts";
 import { ApiKeys } from "./keys/api-keys.ts";
 import { KeyIssuer } from "./keys/key-issuer.ts";
 import { createLog, type Log, type LogDestination, type LogLevel } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { VERSION } from "./observe/version.ts";
 import { NativeProvider } from "./providers/native.ts";
-import { SigningSecrets } from "./providers/signature.ts";
+import { SecretBox } from "./providers/sealed-secret.ts";
 import { AnswerCache } from "./shared-state/answer-cache.ts";
 import { OwnWrites } from "./shared-state/own-writes.ts";
 import { Redis } from "./shared-state/redis.ts";
@@ -74,6 +76,8 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     shared: sharedAnswers(store, shared, ttlMs),
   });
   const committer = new GroupCommit({ store: ttlMs === 0 ? store : noting(writes, store), clock, metrics });
+  const secrets = await startSecrets(config, { store, clock, log: tells ? log : undefined });
+  opened.defer(() => secrets.stop());
   const keys = await startKeys(config, { store, clock, log });
   opened.defer(() => keys.close());
   if (config.readAuth === "required" && !keys.anyLive()) throw new ConfigError([NO_KEY]);
@@ -86,19 +90,17 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     backlogRows: () => store.backlogRows(),
     queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
+    signatureKeys: secrets.figures,
     readAuthOpen: () => Number(readIsOpen()),
     sharedStateUp: () => (shared?.up() ? 1 : 0),
     // Of several, whoever started them counts them.
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });
-  const secrets = config.webhookSecret === undefined ? [] : [config.webhookSecret];
-  if (secrets.length === 0 && tells)
-    log.warn({ msg: "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503" });
-  const provider = new NativeProvider(new SigningSecrets(secrets));
+  const provider = new NativeProvider(secrets.signing);
   const { host, port, bodyBytesMax, corsOrigins, trustProxy } = config;
   const server = await Server.listen({
     ...{ host, port, bodyBytesMax, corsOrigins, trustProxy, limits, version: VERSION, newId: randomUUID },
-    ...{ senders: limits.sender, secretConfigured: secrets.length > 0 },
+    ...{ senders: limits.sender, secretConfigured: secrets.configured, verified: secrets.verified },
     ...{ store, keys, clock, log, provider, committer, answers },
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
@@ -170,6 +172,16 @@ function startKeys(
 function sharedAnswers(store: Store, shared: Redis | undefined, ttlMs: number): RedisAnswers | undefined {
   if (shared === undefined || store.identity === undefined) return undefined;
   return new RedisAnswers({ shared, ttlMs, kind: [VERSION, store.identity] });
+}
+
+/** The secrets of the environment and of the database. */
+function startSecrets(
+  { webhookSecret, webhookSecretsPrevious, masterKey }: Config,
+  { store: { access }, clock, log }: { readonly store: Store; readonly clock: Clock; readonly log: Log | undefined },
+): Promise<SecretRing> {
+  const fixed = environmentSecrets(webhookSecret, webhookSecretsPrevious);
+  const box = masterKey === undefined ? undefined : new SecretBox(masterKey);
+  return SecretRing.start({ fixed, box, store: access.secrets, clock, log });
 }
 
 /** A store whose answers to reads are noted to be old whenever something new is in it. */

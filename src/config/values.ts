@@ -158,12 +158,16 @@ export interface PreviousSecret {
   readonly untilMs: number | undefined;
 }
 
+/** Together with the current one, half of what is accepted at once; the other half may be in the database. */
+const PREVIOUS_SECRETS_MAX = 7;
 const WITH_END = /^(.*)@([0-9]{4}-.*)$/s;
 
 /** Secrets with commas between them, each with an end if there shall be one: `old,older@2026-12-31T00:00:00Z`. */
 export function previousSecrets(text = ""): readonly PreviousSecret[] {
+  const parts = list(text);
+  if (parts.length > PREVIOUS_SECRETS_MAX) throw new Error(`has more than ${PREVIOUS_SECRETS_MAX} entries`);
   // Neither a secret nor its end is repeated: what looks like an end may be a part of the secret.
-  return list(text).map((part, at) => {
+  return parts.map((part, at) => {
     const [, secret, end] = WITH_END.exec(part) ?? [];
     if (secret === undefined || end === undefined) return { secret: part, untilMs: undefined };
     if (!new RegExp(UTC_TIMESTAMP_PATTERN).test(end) || !isCalendarDate(end))

@@ -45,7 +45,7 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   /** Whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
   readonly limits: RateLimits;
-  readonly secretConfigured: boolean;
+  readonly secretConfigured: () => boolean;
   readonly store: Store;
   readonly keys: AuthOptions["keys"] & KeysRouteOptions["keys"];
   readonly clock: Clock;

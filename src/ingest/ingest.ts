@@ -23,14 +23,19 @@ export interface IngestOptions {
   readonly clock: Clock;
   /** Limits the messages of one sender. */
   readonly senders: RateLimiter | undefined;
+  /** Told of each webhook whose signature is good, which secret it was. */
+  readonly verified: (secret: string, nowMs: number) => void;
 }
 
 /** Verify, then parse, then commit: nothing of a body is decoded before its signature is good. Past its sender's limit nothing of it is stored. */
 export async function ingest(
-  { provider, committer, clock, senders }: IngestOptions,
+  { provider, committer, clock, senders, verified }: IngestOptions,
   webhook: RawWebhook,
 ): Promise<IngestOutcome> {
-  if (!provider.verify(webhook)) return { kind: "invalid_signature" };
+  const nowMs = clock.now();
+  const secret = provider.verify(webhook, nowMs);
+  if (secret === undefined) return { kind: "invalid_signature" };
+  verified(secret, nowMs);
   const parsed = provider.parse(webhook.body);
   if (!parsed.ok) return { kind: "invalid", issues: parsed.issues, messageId: parsed.messageId };
   const { message } = parsed;
@@ -38,7 +43,7 @@ export async function ingest(
   const judged = senders?.take(message.from);
   const verdict = judged instanceof Promise ? await judged : judged;
   if (verdict?.allowed === false) return { kind: "rate_limited", messageId, verdict };
-  const createdAt = new Date(clock.now()).toISOString();
+  const createdAt = new Date(nowMs).toISOString();
   const kind = await committer.insert({ ...message, source: provider.source, createdAt }, webhook.body.length);
   return { kind, messageId, verdict };
 }

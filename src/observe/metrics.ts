@@ -35,11 +35,21 @@ export interface MetricSources {
   readonly backlogRows: () => number;
   readonly queuedReads: () => number;
   readonly logLinesDropped: () => number;
+  readonly signatureKeys: () => readonly SignatureKey[];
   /** 1 while everybody may read, else 0. */
   readonly readAuthOpen: () => number;
   /** 1 while Redis answers, 0 while it is left alone or none is configured. */
   readonly sharedStateUp: () => number;
   readonly workers: () => WorkerCounts;
+}
+
+/** A secret by its name. */
+export interface SignatureKey {
+  readonly key: string;
+  /** Webhooks it verified. */
+  readonly verified: number;
+  /** 0 when it never did; undefined when it is not accepted any more. */
+  readonly lastVerifiedMs: number | undefined;
 }
 
 /** Processes that share the work: 1, 1, 0 for one that is alone. */
@@ -116,19 +126,6 @@ export function createMetrics(build: { version: string; node: string }) {
     registers,
   });
   for (const reason of SHED_REASONS) requestsShed.inc({ reason }, 0);
-  const signatureKeys = new Counter({
-    name: "webhook_signature_key_total",
-    help: "Webhooks by the secret that verified them: current, previous_1 and on, or the name of one in the database.",
-    labelNames: ["key"] as const,
-    registers,
-  });
-  const signatureKeyVerified = new Gauge({
-    name: "webhook_signature_key_last_verified_timestamp_seconds",
-    help: "When a secret last verified a webhook; 0 when it never did.",
-    labelNames: ["key"] as const,
-    aggregator: "max",
-    registers,
-  });
   const apiKeyChecks = new Counter({
     name: "api_key_checks_total",
     help: "Requests that had to show an API key, by what came of it.",
@@ -181,8 +178,6 @@ export function createMetrics(build: { version: string; node: string }) {
     commitFailures,
     rateLimited,
     requestsShed,
-    signatureKeys,
-    signatureKeyVerified,
     apiKeyChecks,
     cacheRequests,
     sharedStateFailures,
@@ -260,7 +255,35 @@ export function createMetrics(build: { version: string; node: string }) {
         });
       counter("worker_restarts_total", "Processes started again.", () => sources.workers().restarts);
       counter("log_lines_dropped_total", "Log lines nobody took.", sources.logLinesDropped);
+      observeSignatureKeys(registers, sources.signatureKeys);
       collectDefaultMetrics({ register: registry });
     },
   };
+}
+
+/** Kept elsewhere, because counting with labels is felt where every webhook passes. */
+function observeSignatureKeys(registers: Registry[], keys: MetricSources["signatureKeys"]): void {
+  new Counter({
+    name: "webhook_signature_key_total",
+    help: "Webhooks by the secret that verified them: current, previous_1 and on, or the name of one in the database.",
+    labelNames: ["key"] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { key, verified } of keys()) this.inc({ key }, verified);
+    },
+  });
+  new Gauge({
+    name: "webhook_signature_key_last_verified_timestamp_seconds",
+    help: "When a secret last verified a webhook; 0 when it never did, and in the first seconds of a process.",
+    labelNames: ["key"] as const,
+    aggregator: "max",
+    registers,
+    collect() {
+      this.reset();
+      for (const { key, lastVerifiedMs } of keys()) {
+        if (lastVerifiedMs !== undefined) this.set({ key }, lastVerifiedMs / 1_000);
+      }
+    },
+  });
 }

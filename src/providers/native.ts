@@ -12,9 +12,9 @@ export class NativeProvider implements Provider {
     this.#secrets = secrets;
   }
 
-  verify({ headers, body }: RawWebhook): boolean {
+  verify({ headers, body }: RawWebhook, nowMs: number): string | undefined {
     // Node joins a repeated header with ", ", which is no hex digit: exactly one is accepted.
-    return this.#secrets.verify(body, headers["x-signature"]);
+    return this.#secrets.verify(body, headers["x-signature"], nowMs);
   }
 
   parse(body: Buffer): ParsedMessage {

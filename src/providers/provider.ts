@@ -11,8 +11,8 @@ export interface RawWebhook {
 export interface Provider {
   /** The source under which messages are stored; half of their key. */
   readonly source: string;
-  /** Whether the sender knows one of our secrets. Looks at bytes only. */
-  verify(webhook: RawWebhook): boolean;
+  /** The name of the secret of ours that the sender knows at that time, or undefined. Looks at bytes only. */
+  verify(webhook: RawWebhook, nowMs: number): string | undefined;
   /** What a verified body says. */
   parse(body: Buffer): ParsedMessage;
 }

@@ -41,8 +41,16 @@ async function startWith(find: Find): Promise<Wire> {
   const lines: LogLine[] = [];
   const destination = { write: (text: string) => void lines.push(JSON.parse(text)) };
   const server = await Server.listen({
-    ...{ host: "127.0.0.1", port: 0, bodyBytesMax: 1, secretConfigured: true, version: "0", newId: () => "new", store },
-    ...{ trustProxy: [], senders: undefined },
+    ...{
+      host: "127.0.0.1",
+      port: 0,
+      bodyBytesMax: 1,
+      secretConfigured: () => true,
+      version: "0",
+      newId: () => "new",
+      store,
+    },
+    ...{ trustProxy: [], senders: undefined, verified: () => undefined },
     limits: rateLimits({}, { clock: systemClock, shared: undefined, keySecret: "" }),
     ...{ clock: systemClock, log: createLog({ level: "INFO", destination, now: systemClock.now }) },
     ...{

@@ -22,6 +22,7 @@ async function renderedMetrics(): Promise<readonly string[]> {
     backlogRows: () => 0,
     queuedReads: () => 0,
     logLinesDropped: () => 0,
+    signatureKeys: () => [],
     readAuthOpen: () => 0,
     sharedStateUp: () => 0,
     workers: () => ({ configured: 1, alive: 1, restarts: 0 }),

@@ -1,7 +1,7 @@
-import { equal } from "node:assert/strict";
+import { equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { SigningSecrets, sign } from "../../src/providers/signature.ts";
+import { SECRETS_MAX, SigningSecrets, sign } from "../../src/providers/signature.ts";
 
 const BODY =
   '{"message_id":"m1","from":"+919876543210","to":"+14155550100","ts":"2025-01-15T10:00:00Z","text":"Hello"}';
@@ -17,23 +17,52 @@ test("case 2 of RFC 4231", () => {
   );
 });
 
-test("what was signed with any of the secrets is accepted, in upper case too", () => {
-  const secrets = new SigningSecrets(["old", "new"]);
-  for (const secret of ["old", "new"]) {
-    equal(secrets.verify(Buffer.from(BODY), sign(secret, BODY)), true);
-    equal(secrets.verify(Buffer.from(BODY), sign(secret, BODY).toUpperCase()), true);
+/** Secrets that are their own names. */
+const named = (...secrets: readonly string[]) => secrets.map((secret) => ({ name: secret, secret }));
+
+test("what was signed with any of the secrets is accepted, in upper case too, and which it was is told", () => {
+  const secrets = new SigningSecrets(named("old", "new", "newer"));
+  for (const secret of ["old", "new", "newer"]) {
+    equal(secrets.verify(Buffer.from(BODY), sign(secret, BODY), 0), secret);
+    equal(secrets.verify(Buffer.from(BODY), sign(secret, BODY).toUpperCase(), 0), secret);
   }
-  equal(secrets.verify(Buffer.from(BODY), sign("other", BODY)), false);
+  equal(secrets.verify(Buffer.from(BODY), sign("other", BODY), 0), undefined);
+});
+
+test("a secret with an end is refused from that millisecond on, the others are not", () => {
+  const secrets = new SigningSecrets([{ name: "old", secret: "old", untilMs: 1_000 }, ...named("new")]);
+  const verify = (secret: string, nowMs: number) => secrets.verify(Buffer.from(BODY), sign(secret, BODY), nowMs);
+  equal(verify("old", 999), "old");
+  equal(verify("old", 1_000), undefined);
+  equal(verify("new", 1_000), "new");
+});
+
+test("secrets can be replaced: from the next signature on the others are accepted", () => {
+  const secrets = new SigningSecrets(named("old"));
+  const verify = (secret: string) => secrets.verify(Buffer.from(BODY), sign(secret, BODY), 0);
+  secrets.replace(named("new"));
+  equal(verify("old"), undefined);
+  equal(verify("new"), "new");
+  secrets.replace([]);
+  equal(verify("new"), undefined);
+});
+
+test("more secrets at once than may be are not taken, and those before stay", () => {
+  const many = Array.from({ length: SECRETS_MAX + 1 }, (_, n) => `s${n}`);
+  const secrets = new SigningSecrets(named(...many.slice(1)));
+  throws(() => secrets.replace(named(...many)), RangeError);
+  equal(secrets.verify(Buffer.from(BODY), sign("s16", BODY), 0), "s16");
+  equal(secrets.verify(Buffer.from(BODY), sign("s0", BODY), 0), undefined);
 });
 
 test("blank secrets accept nothing, not even what is signed with them", () => {
   for (const secret of ["", " ", "\t\n"])
-    equal(new SigningSecrets([secret]).verify(Buffer.from(BODY), sign(secret, BODY)), false);
-  equal(new SigningSecrets([]).verify(Buffer.from(""), sign("", "")), false);
+    equal(new SigningSecrets(named(secret)).verify(Buffer.from(BODY), sign(secret, BODY), 0), undefined);
+  equal(new SigningSecrets([]).verify(Buffer.from(""), sign("", ""), 0), undefined);
 });
 
 test("anything but 64 hex digits is refused before it is decoded", () => {
-  const secrets = new SigningSecrets(["testsecret"]);
+  const secrets = new SigningSecrets(named("testsecret"));
   const good = sign("testsecret", BODY);
   for (const bad of [
     undefined,
@@ -49,25 +78,25 @@ test("anything but 64 hex digits is refused before it is decoded", () => {
     `${good.slice(0, 63)}\u0130`,
     "g".repeat(64),
   ]) {
-    equal(secrets.verify(Buffer.from(BODY), bad), false, String(bad));
+    equal(secrets.verify(Buffer.from(BODY), bad, 0), undefined, String(bad));
   }
 });
 
 test("a signature fits its bytes and no others: one flipped bit anywhere is refused", () => {
-  const secrets = new SigningSecrets(["testsecret"]);
+  const secrets = new SigningSecrets(named("testsecret"));
   const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 });
   fc.assert(
     fc.property(bytes, fc.nat(), fc.nat({ max: 255 }), (body, at, bit) => {
       const payload = Buffer.from(body);
       const signature = sign("testsecret", payload);
-      equal(secrets.verify(payload, signature), true);
+      equal(secrets.verify(payload, signature, 0), "testsecret");
       const flipped = Buffer.from(payload);
       const index = at % flipped.length;
       flipped[index] = (flipped[index] ?? 0) ^ (1 << (bit % 8));
-      equal(secrets.verify(flipped, signature), false);
+      equal(secrets.verify(flipped, signature, 0), undefined);
       const mac = Buffer.from(signature, "hex");
       mac[at % 32] = (mac[at % 32] ?? 0) ^ (1 << (bit % 8));
-      equal(secrets.verify(payload, mac.toString("hex")), false);
+      equal(secrets.verify(payload, mac.toString("hex"), 0), undefined);
     }),
   );
 });

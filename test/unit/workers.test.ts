@@ -17,6 +17,7 @@ function newMetrics(figure: number): Metrics {
     backlogRows: () => figure,
     queuedReads: () => figure,
     logLinesDropped: () => figure,
+    signatureKeys: () => [],
     ...{ readAuthOpen: () => figure, sharedStateUp: () => figure },
     workers: () => ({ configured: 0, alive: 0, restarts: 0 }),
   });

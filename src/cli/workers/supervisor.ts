@@ -41,6 +41,7 @@ export class Supervisor {
       ...{ queueRows: none, queueBytes: none, databaseBytes: async () => 0, backlogRows: none, queuedReads: none },
       ...{ readAuthOpen: none, sharedStateUp: () => 1 },
       logLinesDropped: () => options.stdout.dropped() + this.#tornLines,
+      signatureKeys: () => [],
       workers: () => ({ configured: options.config.workers, alive: this.#alive(), restarts: this.#restarts }),
     });
     this.#metrics = new TeamMetrics({ clock: options.clock, own, workers: () => [...this.#team.values()] });

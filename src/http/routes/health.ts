@@ -12,7 +12,7 @@ const PING_MS_MAX = 2_000;
 export interface HealthRouteOptions {
   readonly store: Pick<Store, "ping">;
   readonly clock: Clock;
-  readonly secretConfigured: boolean;
+  readonly secretConfigured: () => boolean;
   readonly draining: () => boolean;
 }
 
@@ -21,7 +21,7 @@ export function healthRoutes(server: FastifyInstance, options: HealthRouteOption
   const ping = cachedPing(options);
   const live = async () => null;
   const ready = async () => {
-    if (!options.secretConfigured) return "WEBHOOK_SECRET not configured";
+    if (!options.secretConfigured()) return "WEBHOOK_SECRET not configured";
     if (options.draining()) return "shutting down";
     return (await ping()) ? null : "database not ready";
   };

@@ -56,5 +56,7 @@ CREATE TABLE deletions (
 INSERT INTO leases VALUES ('retention', '', 'epoch');
 -- Locked by whoever changes the API keys, so that two changes never happen at once.
 INSERT INTO leases VALUES ('api_keys', '', 'epoch');
+-- The same for webhook secrets.
+INSERT INTO leases VALUES ('webhook_secrets', '', 'epoch');
 -- Nobody holds this one: while it runs, what is too old is looked for only where it is as a rule.
 INSERT INTO leases VALUES ('retention everywhere', '', 'epoch');
