@@ -30,6 +30,11 @@ const BENCHMARKS: readonly Benchmark[] = [
     title: "Reads",
     quick: "--rows 10000,12000 --scan-rows-max 10000 --requests 20 --ingest-rate 200 --seed-requests 0 --cold 0",
   },
+  {
+    file: "cache.ts",
+    title: "Cache",
+    quick: "--rows 2000 --rounds 1 --seconds 1 --connections 4 --ingest-rate 100 --engines sqlite",
+  },
   { file: "postgres.ts", title: "PostgreSQL", quick: "--quick" },
 ];
 

@@ -8,7 +8,7 @@ import { rounded, table } from "./figures.ts";
 import { fill } from "./fill.ts";
 import { answerOf, countedAnswers, expectAnswer } from "./read-answers.ts";
 import { landmarksOf, type ReadFigure, readFigures } from "./read-figures.ts";
-import { startLyftr } from "./target.ts";
+import { startLyftr, UNCACHED } from "./target.ts";
 
 const WARMUP_REQUESTS = 10;
 const BYTES_SHOWN_MIN = 0.05;
@@ -50,8 +50,8 @@ export async function compareReads(
   const diskUse = [await first.diskUse(), await second.diskUse()];
   const path = sqlitePath(first.url) ?? "";
   const marks = landmarksOf(path);
-  await using firstService = await startLyftr(first.url);
-  await using secondService = await startLyftr(second.url);
+  await using firstService = await startLyftr(first.url, UNCACHED);
+  await using secondService = await startLyftr(second.url, UNCACHED);
   using firstClient = new ClosedLoop(firstService.url);
   using secondClient = new ClosedLoop(secondService.url);
   const sides: Side[] = [];

@@ -12,7 +12,7 @@ import { peakRssMib } from "./process-figures.ts";
 import { answerOf, countedAnswers, expectAnswer, expectGrown } from "./read-answers.ts";
 import { landmarksOf, type ReadFigure, readFigures } from "./read-figures.ts";
 import { copyForFirstDesign } from "./seed-database.ts";
-import { startLyftr, startSeedApp, type Target } from "./target.ts";
+import { startLyftr, startSeedApp, type Target, UNCACHED } from "./target.ts";
 
 const INGEST_SECONDS_MAX = 900;
 const INGEST_CONNECTIONS = 32;
@@ -71,7 +71,7 @@ export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
   if (options.cold) note("cold requests");
   const cold = options.cold ? await measureCold(path, measured) : undefined;
   note("warm requests");
-  await using service = await startLyftr(sqliteUrl(path));
+  await using service = await startLyftr(sqliteUrl(path), UNCACHED);
   const warm = await measureWarm(service, measured, options);
   note("comparing again");
   await expectAllRight(service, path, measured, options);
@@ -88,7 +88,7 @@ export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
 
 /** The questions and their right answers; every answer of the service has been compared with them. */
 async function compared(path: string, options: ReadsOptions): Promise<readonly Measured[]> {
-  await using service = await startLyftr(sqliteUrl(path));
+  await using service = await startLyftr(sqliteUrl(path), UNCACHED);
   using client = new ClosedLoop(service.url);
   const marks = landmarksOf(path);
   expectWithin("rows in the table", marks.rows, options.rows, options.rows);
@@ -134,7 +134,7 @@ async function measureCold(path: string, measured: readonly Measured[]) {
   let readyMs: number | undefined;
   for (const { figure, right } of measured) {
     dropPageCache();
-    await using service = await startLyftr(sqliteUrl(path));
+    await using service = await startLyftr(sqliteUrl(path), UNCACHED);
     readyMs ??= service.readyMs;
     using client = new ClosedLoop(service.url);
     const answer = await client.get(figure.path);

@@ -29,6 +29,9 @@ export interface LyftrOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Each answer is read from the database, which is what figures of reading are about. */
+export const UNCACHED: LyftrOptions = { env: { CACHE_TTL_MS: "0" } };
+
 /** The whole service on the database of a URL. */
 export function startLyftr(
   databaseUrl: string,

@@ -2,7 +2,8 @@ import { execFile, execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const SCRIPT = fileURLToPath(new URL("wrk.lua", import.meta.url));
+const POSTING = fileURLToPath(new URL("wrk.lua", import.meta.url));
+const ASKING = fileURLToPath(new URL("wrk-get.lua", import.meta.url));
 
 export interface Load {
   readonly url: string;
@@ -35,19 +36,31 @@ export function requireTool(name: string, versionFlag: string): void {
 }
 
 /** Loads `url` as fast as it answers, with every message sent at most once. Rejects when any answer was not 200. */
-export async function runWrk({ url, messages, seconds, connections }: Load): Promise<LoadResult> {
+export function runWrk({ messages, ...load }: Load): Promise<LoadResult> {
+  return run(load, POSTING, [messages, "1"]);
+}
+
+/** Asks for `url` as fast as it answers. Rejects when any answer was not 200. */
+export function askByWrk(load: Omit<Load, "messages">): Promise<LoadResult> {
+  return run(load, ASKING, []);
+}
+
+async function run(
+  { url, seconds, connections }: Omit<Load, "messages">,
+  script: string,
+  args: readonly string[],
+): Promise<LoadResult> {
   // One thread: the generator takes one of the cores, and no more.
-  const settings = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s", "-s", SCRIPT];
-  const { stdout } = await promisify(execFile)("wrk", [...settings, url, "--", messages, "1"]);
+  const settings = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s", "-s", script];
+  const { stdout } = await promisify(execFile)("wrk", [...settings, url, "--", ...args]);
   const result = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as LoadResult & {
     answers: number;
     refused: number;
     broken: number;
   };
   if (result.refused > 0 || result.broken > 0) {
-    throw new Error(
-      `${result.refused} answers were not 200 (or the ${messages} ran out) and ${result.broken} connections failed`,
-    );
+    const why = args.length > 0 ? ` (or the ${args[0]} ran out)` : "";
+    throw new Error(`${result.refused} answers were not 200${why} and ${result.broken} connections failed`);
   }
   return { ...result, accepted: result.answers };
 }
