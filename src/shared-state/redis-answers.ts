@@ -13,7 +13,9 @@ local now = redis.call('TIME')
 return {false, now[1] * 1000 + math.floor(now[2] / 1000)}`);
 
 /** Nothing is left of it when that moment has passed already. */
-const SHARE = redisScript(`return redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])`);
+const SHARE = redisScript(`
+redis.call('SET', KEYS[1], ARGV[1])
+return redis.call('PEXPIREAT', KEYS[1], ARGV[2])`);
 
 const NOBODY = { kind: "missing", share: () => undefined } as const;
 
