@@ -36,7 +36,7 @@ const LOADS = [
 ] as const;
 const SOURCES = ["hit", "joined", "miss"] as const;
 const INGEST_SECONDS_MAX = 600;
-const INGEST_CONNECTIONS = 16;
+const INGEST_CONNECTIONS = 64;
 
 interface Figure {
   readonly perSecond: number;
