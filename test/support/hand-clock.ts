@@ -1,0 +1,59 @@
+import { setImmediate } from "node:timers/promises";
+import type { Clock } from "../../src/domain/clock.ts";
+
+interface Sleeper {
+  readonly untilMs: number;
+  readonly wake: () => void;
+}
+
+/** A clock whose hands are moved by the test. */
+export class HandClock implements Clock {
+  #elapsedMs = 0;
+  readonly #beginMs: number;
+  readonly #sleepers = new Set<Sleeper>();
+
+  constructor(begin = "2025-01-15T10:00:00.000Z") {
+    this.#beginMs = Date.parse(begin);
+  }
+
+  now(): number {
+    return this.#beginMs + this.#elapsedMs;
+  }
+
+  monotonic(): number {
+    return this.#elapsedMs;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const sleeper = {
+        untilMs: this.#elapsedMs + ms,
+        wake: () => {
+          this.#sleepers.delete(sleeper);
+          resolve();
+        },
+      };
+      const abort = () => {
+        this.#sleepers.delete(sleeper);
+        reject(signal?.reason);
+      };
+      if (signal?.aborted) return abort();
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#sleepers.add(sleeper);
+    });
+  }
+
+  /** Lets time pass: whoever sleeps wakes in order, and does what can be done at once before the next one does. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.#elapsedMs + ms;
+    for (;;) {
+      await setImmediate();
+      const next = [...this.#sleepers].sort((a, b) => a.untilMs - b.untilMs)[0];
+      if (next === undefined || next.untilMs > endMs) break;
+      this.#elapsedMs = Math.max(this.#elapsedMs, next.untilMs);
+      next.wake();
+    }
+    this.#elapsedMs = endMs;
+    await setImmediate();
+  }
+}
