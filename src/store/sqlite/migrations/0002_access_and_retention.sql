@@ -39,6 +39,9 @@ CREATE TABLE audit (
 ) WITHOUT ROWID;
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit is only added to'); END;
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit is only added to'); END;
+-- A REPLACE deletes without the trigger above.
+CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE at = NEW.at AND id = NEW.id)
+BEGIN SELECT raise(ABORT, 'the audit is only added to'); END;
 
 -- Messages that were deleted, so that a late retry of one is still a duplicate.
 CREATE TABLE tombstones (
