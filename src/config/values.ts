@@ -82,6 +82,17 @@ export function longSecret(charactersMin: number): (text: string | undefined) =>
   };
 }
 
+/** The same for what is sent in a header: blanks and letters beyond ASCII would not arrive there as they are. */
+export function headerSecret(charactersMin: number): (text: string | undefined) => string | undefined {
+  const longEnough = longSecret(charactersMin);
+  return (text) => {
+    const secret = longEnough(text);
+    if (secret !== undefined && !/^[!-~]+$/.test(secret))
+      throw new Error("must have only letters, digits and signs of ASCII, and no blanks");
+    return secret;
+  };
+}
+
 /** `100/1m`, or undefined for `off`. */
 export function rateLimit(text = ""): Rate | undefined {
   if (text === "off") return undefined;

@@ -3,6 +3,7 @@ import {
   databaseUrl,
   daysOrOff,
   flag,
+  headerSecret,
   integer,
   LOG_LEVELS,
   logLevel,
@@ -117,7 +118,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     fallback: undefined,
     help: "An API key of scope admin, 32 characters or more, to make the first others with.",
     secret: true,
-    parse: longSecret(SECRET_CHARACTERS_MIN),
+    parse: headerSecret(SECRET_CHARACTERS_MIN),
   },
   trustProxy: {
     name: "TRUST_PROXY",

@@ -195,7 +195,13 @@ test("durations, days, networks, origins and URLs of Redis that do not parse are
     REDIS_URL: ["localhost:6379", "http://localhost", "redis://localhost/x"],
     READ_AUTH: ["closed"],
     METRICS_AUTH: ["auto"],
-    ADMIN_API_KEY: ["short"],
+    ADMIN_API_KEY: [
+      "short",
+      `${"x".repeat(40)} `,
+      `${"x".repeat(20)} ${"x".repeat(20)}`,
+      "é".repeat(40),
+      `${"x".repeat(40)}\n`,
+    ],
     MASTER_KEY: ["short"],
   };
   for (const [name, texts] of Object.entries(wrong))
