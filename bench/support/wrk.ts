@@ -64,3 +64,20 @@ async function run(
   }
   return { ...result, accepted: result.answers };
 }
+
+export interface ReadLoad {
+  /** Asked for by GET, again and again. */
+  readonly url: string;
+  readonly seconds: number;
+  readonly connections: number;
+  /** An API key. */
+  readonly key: string;
+}
+
+/** Asks as fast as it is answered, and resolves with the number of answers. Rejects when any was not 200. */
+export async function runWrkReads({ url, seconds, connections, key }: ReadLoad): Promise<number> {
+  const settings = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s"];
+  const { stdout } = await promisify(execFile)("wrk", [...settings, "-H", `Authorization: Bearer ${key}`, url]);
+  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${url}: not every answer was 200\n${stdout}`);
+  return Number(/([0-9]+) requests in/.exec(stdout)?.[1]);
+}
