@@ -6,13 +6,14 @@ import type { FastifyRequest } from "fastify";
  * is no address leaves the peer's.
  */
 export function clientNetwork(request: FastifyRequest): string {
-  const { ip } = request;
-  return networkOf(isIP(ip) === 0 ? (request.socket.remoteAddress ?? "") : ip);
+  const { ip, socket } = request;
+  const { remoteAddress = "" } = socket;
+  return networkOf(ip === remoteAddress || isIP(ip) !== 0 ? ip : remoteAddress);
 }
 
 /** An IPv4 address, however it is written, or the /64 of an IPv6 address: one client has all of that. */
 export function networkOf(address: string): string {
-  if (isIP(address) !== 6) return address;
+  if (!address.includes(":")) return address;
   const groups = groupsOf(address.toLowerCase().replace(/%.*/, ""));
   const isIpv4 = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
   if (isIpv4) return [...octetsOf(groups[6]), ...octetsOf(groups[7])].join(".");

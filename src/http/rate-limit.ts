@@ -9,6 +9,10 @@ import { clientNetwork } from "./client-address.ts";
 import { sendProblem } from "./problem.ts";
 
 declare module "fastify" {
+  interface FastifyRequest {
+    /** What the answer tells of the limits that hold for it. */
+    toldLimits: { readonly policy: string; readonly state: string } | undefined;
+  }
   interface FastifyContextConfig {
     /** Asked by whoever watches the service: never limited. */
     unlimited?: true;
@@ -57,6 +61,7 @@ export interface LimitingOptions {
 
 /** Limits the requests of an address, before anything of them is looked at. Nothing is added when there is no such limit. */
 export function limitAddresses(server: FastifyInstance, options: LimitingOptions): void {
+  server.decorateRequest("toldLimits", undefined);
   const limiter = options.limits.ip;
   if (limiter === undefined) return;
   const unlimited = new Set<string>();
@@ -92,7 +97,7 @@ function spend(
 ): void {
   const judged = (verdict: Verdict) => {
     if (verdict.allowed) {
-      tellLimit(reply, limit, verdict);
+      tellLimit(request, reply, limit, verdict);
       done();
     } else refuse(request, reply, limit, verdict, options);
   };
@@ -126,22 +131,25 @@ export function refuse(
 ): FastifyReply {
   metrics.rateLimited.inc({ limit });
   request.logged = { ...request.logged, limit };
-  tellLimit(reply, limit, verdict);
+  tellLimit(request, reply, limit, verdict);
   const headers = { "retry-after": String(seconds(verdict.nextMs)) };
   return sendProblem(request, reply, { status: 429, detail: "rate limit exceeded", headers });
 }
 
 /** The fields of draft-ietf-httpapi-ratelimit-headers: so many in a span of seconds, what is left, and in how many seconds there is more. */
-export function tellLimit(reply: FastifyReply, limit: Limit, { rate, remaining, nextMs }: Verdict): void {
+export function tellLimit(request: FastifyRequest, reply: FastifyReply, limit: Limit, verdict: Verdict): void {
+  const { rate, remaining, nextMs } = verdict;
   const spanMs = (rate.perMs / rate.count) * rate.burst;
-  addTo(reply, "ratelimit-policy", `"${limit}";q=${rate.burst};w=${seconds(spanMs)}`);
-  addTo(reply, "ratelimit", `"${limit}";r=${remaining};t=${seconds(nextMs)}`);
-}
-
-/** Several limits may hold for one request. */
-function addTo(reply: FastifyReply, header: string, item: string): void {
-  const others = reply.getHeader(header);
-  reply.header(header, others === undefined ? item : `${others}, ${item}`);
+  const [policy, state] = [
+    `"${limit}";q=${rate.burst};w=${seconds(spanMs)}`,
+    `"${limit}";r=${remaining};t=${seconds(nextMs)}`,
+  ];
+  // Several limits may hold for one request.
+  const told = request.toldLimits;
+  request.toldLimits = told
+    ? { policy: `${told.policy}, ${policy}`, state: `${told.state}, ${state}` }
+    : { policy, state };
+  reply.header("ratelimit-policy", request.toldLimits.policy).header("ratelimit", request.toldLimits.state);
 }
 
 function seconds(ms: number): number {

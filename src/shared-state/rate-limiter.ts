@@ -52,28 +52,33 @@ export class LocalRateLimiter implements RateLimiter {
   }
 
   take(key: string): Verdict {
-    const missingMs = this.#missingMs(key);
+    const nowMs = this.#clock.monotonic();
+    const missingMs = this.#missingMs(key, nowMs);
     const allowed = holds(this.#rate, missingMs);
-    const leftMs = allowed ? missingMs + tokenMs(this.#rate) : missingMs;
-    if (allowed) this.missing(key, leftMs);
-    return verdict(this.#rate, allowed, leftMs);
+    const afterMs = allowed ? missingMs + tokenMs(this.#rate) : missingMs;
+    if (allowed) this.#remember(key, nowMs + afterMs, nowMs);
+    return verdict(this.#rate, allowed, afterMs);
   }
 
   /** Whether there is no token for this key now. */
   isEmpty(key: string): boolean {
-    return !holds(this.#rate, this.#missingMs(key));
+    return !holds(this.#rate, this.#missingMs(key, this.#clock.monotonic()));
   }
 
   /** From now on the bucket of this key is known to be so far from being full. */
   missing(key: string, ms: number): void {
     const nowMs = this.#clock.monotonic();
-    if (!this.#fullAtMs.has(key)) this.#makeRoom(nowMs);
-    this.#fullAtMs.set(key, nowMs + ms);
+    this.#remember(key, nowMs + ms, nowMs);
   }
 
-  #missingMs(key: string): number {
+  #missingMs(key: string, nowMs: number): number {
     const fullAtMs = this.#fullAtMs.get(key);
-    return fullAtMs === undefined ? 0 : Math.max(0, fullAtMs - this.#clock.monotonic());
+    return fullAtMs === undefined ? 0 : Math.max(0, fullAtMs - nowMs);
+  }
+
+  #remember(key: string, fullAtMs: number, nowMs: number): void {
+    if (!this.#fullAtMs.has(key)) this.#makeRoom(nowMs);
+    this.#fullAtMs.set(key, fullAtMs);
   }
 
   /** Forgets the keys that are full again among the next few; without room also the one of them that misses least. */

@@ -66,7 +66,7 @@ function answer(
   outcome: IngestOutcome,
   options: WebhookRouteOptions,
 ): FastifyReply {
-  if ("verdict" in outcome && outcome.verdict?.allowed) tellLimit(reply, "sender", outcome.verdict);
+  if ("verdict" in outcome && outcome.verdict?.allowed) tellLimit(request, reply, "sender", outcome.verdict);
   switch (outcome.kind) {
     case "created":
       request.logged = { message_id: cut(outcome.messageId), result: "created" };
