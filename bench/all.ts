@@ -34,6 +34,8 @@ const BENCHMARKS: readonly Benchmark[] = [
     file: "cache.ts",
     title: "Cache",
     quick: "--rows 2000 --rounds 1 --seconds 1 --connections 4 --ingest-rate 100 --engines sqlite",
+  },
+  {
     file: "limits.ts",
     title: "Limits",
     quick: `${QUICK_LOAD} --warmup-seconds 0 --rounds 1 --redis-seconds 1 --redis-rounds 1 --rate 100`,
