@@ -14,11 +14,14 @@ import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { VERSION } from "./observe/version.ts";
 import { NativeProvider } from "./providers/native.ts";
 import { SecretBox } from "./providers/sealed-secret.ts";
+import { Eraser } from "./retention/eraser.ts";
+import { Sweeper, type SweeperOptions } from "./retention/sweeper.ts";
 import { AnswerCache } from "./shared-state/answer-cache.ts";
 import { OwnWrites } from "./shared-state/own-writes.ts";
 import { Redis } from "./shared-state/redis.ts";
 import { RedisAnswers } from "./shared-state/redis-answers.ts";
 import { openStore } from "./store/open.ts";
+import type { DeletedStep, RetentionStore } from "./store/retention.ts";
 import type { InsertOutcome, Store } from "./store/store.ts";
 
 /** The running service. */
@@ -96,12 +99,17 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     // Of several, whoever started them counts them.
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });
+  const retention = retentionOf(config, {
+    ...{ store: notingDeletions(writes, store.retention), audit: store.access.audit },
+    ...{ clock, log, metrics, newId: randomUUID },
+  });
+  opened.defer(() => retention.sweeper.stop());
   const provider = new NativeProvider(secrets.signing);
   const { host, port, bodyBytesMax, corsOrigins, trustProxy } = config;
   const server = await Server.listen({
     ...{ host, port, bodyBytesMax, corsOrigins, trustProxy, limits, version: VERSION, newId: randomUUID },
     ...{ senders: limits.sender, secretConfigured: secrets.configured, verified: secrets.verified },
-    ...{ store, keys, clock, log, provider, committer, answers },
+    ...{ store, keys, clock, log, provider, committer, answers, eraser: retention.eraser },
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
   });
@@ -188,6 +196,28 @@ function startSecrets(
 function noting(writes: OwnWrites, store: Store): Pick<Store, "insertMessages"> {
   const anyNew = (outcomes: readonly InsertOutcome[]) => outcomes.includes("created");
   return { insertMessages: (rows) => writes.during(() => store.insertMessages(rows), anyNew) };
+}
+
+/** The same for what is taken out of it. */
+function notingDeletions(writes: OwnWrites, store: RetentionStore): RetentionStore {
+  const anyGone = ({ deleted }: DeletedStep) => deleted > 0;
+  return {
+    expire: (step) => writes.during(() => store.expire(step), anyGone),
+    erase: (step) => writes.during(() => store.erase(step), anyGone),
+    dropTombstones: (options) => store.dropTombstones(options),
+    giveBackSpace: () => store.giveBackSpace(),
+    scrub: () => store.scrub(),
+    holdLease: (holder, seconds) => store.holdLease(holder, seconds),
+  };
+}
+
+/** What deletes: by itself, and because somebody asks for it. Tombstones come to their end though nothing is deleted any more. */
+function retentionOf(
+  { retentionDays: days, tombstoneDays }: Config,
+  parts: Omit<SweeperOptions, "days" | "tombstoneDays">,
+) {
+  const options = { ...parts, tombstoneDays };
+  return { sweeper: new Sweeper({ ...options, days }), eraser: new Eraser(options) };
 }
 
 /** A database that hangs shall not hold up the other figures, which are wanted most then. */

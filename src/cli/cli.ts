@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   keys: async () => (await import("./keys.ts")).keysCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
+  retention: async () => (await import("./retention.ts")).retentionCommand,
+  erase: async () => (await import("./erase.ts")).eraseCommand,
   migrate: async () => (await import("./migrate.ts")).migrateCommand,
   "check-config": async () => (await import("./check-config.ts")).checkConfigCommand,
   healthcheck: async () => (await import("./healthcheck.ts")).healthcheckCommand,

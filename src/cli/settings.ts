@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { type Environment, readConfig } from "../config.ts";
+import { type Config, type Environment, readConfig } from "../config.ts";
 import { localUrl } from "../http/local-url.ts";
 import { type OpenOptions, sqlitePath } from "../store/open.ts";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
@@ -37,6 +37,11 @@ export function storeOptionsOf(env: Environment): OpenOptions {
     ...only(env, "ALLOW_WEAK_DURABILITY"),
   });
   return { connectionsMax: databaseConnections, migrate, allowWeakDurability };
+}
+
+/** How long messages are kept, and tombstones of deleted ones, in days. */
+export function retentionOf(env: Environment): Pick<Config, "retentionDays" | "tombstoneDays"> {
+  return readConfig({ ...only(env, "RETENTION_DAYS"), ...only(env, "TOMBSTONE_DAYS") });
 }
 
 /** The secret of the environment, or undefined when there is none. */

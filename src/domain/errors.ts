@@ -23,6 +23,11 @@ export class StoreBroken extends StoreUnavailable {
   override readonly name: string = "StoreBroken";
 }
 
+/** What reads need beside the messages has not followed a deletion. It is made anew, and reads are right again. */
+export class ReadIndexBehind extends StoreUnavailable {
+  override readonly name = "ReadIndexBehind";
+}
+
 /** What is in the file is no sound database. */
 export class StoreDamaged extends StoreBroken {
   override readonly name = "StoreDamaged";

@@ -65,7 +65,7 @@ async function startWith(find: Find): Promise<Wire> {
         count: () => undefined,
       }),
     },
-    ...{ keys: undefined as never, readIsOpen: () => true, metricsGuarded: false },
+    ...{ eraser: undefined as never, keys: undefined as never, readIsOpen: () => true, metricsGuarded: false },
   });
   return {
     url: server.url,

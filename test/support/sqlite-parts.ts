@@ -2,13 +2,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NewMessage } from "../../src/domain/message.ts";
-import { instantOf } from "../../src/domain/timestamp.ts";
-import { openReader, openWriter } from "../../src/store/sqlite/connection.ts";
+import { openReader, openWriter, transaction } from "../../src/store/sqlite/connection.ts";
+import { inserting } from "../../src/store/sqlite/insert.ts";
+import { packRows } from "../../src/store/sqlite/packed-rows.ts";
 import { attachReadIndex, openReadIndex } from "../../src/store/sqlite/read-index/connection.ts";
 import { searchable } from "../../src/store/sqlite/read-index/searchable.ts";
 import { inSnapshot, type Snapshot } from "../../src/store/sqlite/reads/snapshot.ts";
 import { Statements } from "../../src/store/sqlite/statements.ts";
 import { upgrade } from "../../src/store/sqlite/upgrade.ts";
+import type { InsertOutcome } from "../../src/store/store.ts";
 
 /** A path in a fresh folder that is removed at the end of the scope. */
 export function temporaryDatabase(): { readonly path: string } & Disposable {
@@ -19,6 +21,7 @@ export function temporaryDatabase(): { readonly path: string } & Disposable {
 /** The parts of the SQLite store without its threads, so that a test decides what is folded when. */
 export class SqliteParts implements Disposable {
   readonly #writer;
+  readonly #insert;
   readonly #reader: Statements;
   /** For `fold`. */
   readonly index: Statements;
@@ -26,6 +29,7 @@ export class SqliteParts implements Disposable {
   constructor(path: string) {
     this.#writer = openWriter(path);
     upgrade(this.#writer, () => undefined);
+    this.#insert = inserting(new Statements(this.#writer));
     this.index = openReadIndex(path);
     this.index.db.function("searchable", (text) => searchable(String(text)));
     const db = openReader(path);
@@ -33,16 +37,8 @@ export class SqliteParts implements Disposable {
     this.#reader = new Statements(db);
   }
 
-  insert(rows: readonly NewMessage[]): void {
-    const insert = this.#writer.prepare(
-      `INSERT INTO messages (source, message_id, from_msisdn, to_msisdn, ts, text, created_at, instant)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-    );
-    this.#writer.exec("BEGIN");
-    for (const { source, messageId, from, to, ts, text, createdAt } of rows) {
-      insert.run(source, messageId, from, to, ts, text, createdAt, instantOf(ts));
-    }
-    this.#writer.exec("COMMIT");
+  insert(rows: readonly NewMessage[]): readonly InsertOutcome[] {
+    return transaction(this.#writer, "BEGIN IMMEDIATE", () => this.#insert(packRows(rows)));
   }
 
   read<T>(work: (snapshot: Snapshot) => T): T {

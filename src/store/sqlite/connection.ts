@@ -27,7 +27,9 @@ export function makeFiles(...paths: readonly [string, ...string[]]): void {
 export function openWriter(path: string): DatabaseSync {
   refuseOldSqlite();
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
+  // A new file can give space back. Of what is deleted nothing is left behind in a page that is written anyhow.
+  db.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = FAST;
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   const journal = pragma(db, "journal_mode");
   const synchronous = pragma(db, "synchronous");

@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
-import { type StoreBroken, StoreDamaged } from "../../domain/errors.ts";
+import { ReadIndexBehind, type StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AccessStore } from "../access.ts";
+import type { RetentionStore } from "../retention.ts";
 import type {
   InsertOutcome,
   MessagePage,
@@ -17,10 +18,11 @@ import type {
 } from "../store.ts";
 import { accessBy } from "./access/sqlite-access.ts";
 import { makeFiles } from "./connection.ts";
+import { retentionBy } from "./forgetting/sqlite-retention.ts";
 import { packRows } from "./packed-rows.ts";
 import { readIndexPath, removeReadIndex } from "./read-index/connection.ts";
 import { Folding } from "./read-index/folding.ts";
-import { ReaderPool } from "./reader-pool.ts";
+import { type ReadCall, ReaderPool } from "./reader-pool.ts";
 import { PLAN_BOUNDS } from "./reads/plan.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { WorkerLine } from "./worker-line.ts";
@@ -45,6 +47,7 @@ export class SqliteStore implements Store {
   readonly warnings: readonly string[] = [];
   readonly identity = undefined;
   readonly access: AccessStore;
+  readonly retention: RetentionStore;
   readonly #path: string;
   readonly #writer: WorkerLine;
   readonly #folder: WorkerLine;
@@ -81,6 +84,7 @@ export class SqliteStore implements Store {
     this.#folder = folder;
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
+    this.retention = retentionBy(folder);
     this.access = accessBy((operation, argument) => writer.call("access", { operation, argument }));
     this.broken = Promise.race([writer, folder, ...readers.lines].map((line) => line.broken));
     this.broken.then((error) => {
@@ -99,23 +103,35 @@ export class SqliteStore implements Store {
   findMessages(query: MessageQuery, { signal }: ReadOptions = {}): Promise<MessagePage> {
     const { q, to, source } = query.filter;
     const heavy = q !== undefined || to !== undefined || source !== undefined || query.limit > LIMIT_MAX;
-    return this.#readers.call("find", query, { heavy: heavy || this.#behind(), signal });
+    return this.#read("find", query, { heavy: heavy || this.#behind(), signal });
   }
 
   findMessage(messageId: string, source?: string): Promise<StoredMessage | undefined> {
-    return this.#readers.call("findOne", { messageId, source });
+    return this.#read("findOne", { messageId, source });
   }
 
   stats(): Promise<MessageStats> {
-    return this.#readers.call("stats", undefined, { heavy: this.#behind() });
+    return this.#read("stats", undefined, { heavy: this.#behind() });
   }
 
   timeline(query: TimelineQuery, { signal }: ReadOptions = {}): Promise<readonly TimelineBucket[]> {
-    return this.#readers.call("timeline", query, { heavy: true, signal });
+    return this.#read("timeline", query, { heavy: true, signal });
   }
 
   findSenders(query: SenderQuery): Promise<SenderPage> {
-    return this.#readers.call("findSenders", query, { heavy: this.#behind() });
+    return this.#read("findSenders", query, { heavy: this.#behind() });
+  }
+
+  async #read<T>(operation: string, argument?: unknown, how?: ReadCall): Promise<T> {
+    try {
+      return await this.#readers.call<T>(operation, argument, how);
+    } catch (error) {
+      if (!(error instanceof ReadIndexBehind)) throw error;
+      // Another process deleted, and ended before the index had followed. Whoever folds next makes the index anew.
+      await this.#folder.call("fold", 1);
+      this.#folding.stored(1);
+      return this.#readers.call<T>(operation, argument, how);
+    }
   }
 
   /** Whether so much is not in the read index yet that every read takes long. */

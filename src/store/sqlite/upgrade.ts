@@ -87,6 +87,7 @@ function adoptPythonRows(db: DatabaseSync, report: (progress: string) => void): 
     copied += Number(copy.run(rowid, rowid + ADOPTED_PER_STEP).changes);
     if (total > ADOPTED_PER_STEP) report(`took over ${copied} of ${total} messages of the Python service`);
   }
-  db.exec("DROP TABLE python_messages");
+  // Its pages become free ones, which shall hold none of the messages.
+  db.exec("PRAGMA secure_delete = ON; DROP TABLE python_messages; PRAGMA secure_delete = FAST");
   return copied;
 }

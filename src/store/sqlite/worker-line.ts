@@ -1,6 +1,14 @@
 import { extname } from "node:path";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { Abandoned, StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable, TooBroad } from "../../domain/errors.ts";
+import {
+  Abandoned,
+  ReadIndexBehind,
+  StoreBroken,
+  StoreDamaged,
+  StoreRefused,
+  StoreUnavailable,
+  TooBroad,
+} from "../../domain/errors.ts";
 import { meaningOf } from "./connection.ts";
 
 interface Call {
@@ -99,7 +107,7 @@ export class WorkerLine {
   }
 }
 
-const ERRORS = { StoreUnavailable, StoreBroken, StoreDamaged, StoreRefused, TooBroad, Abandoned };
+const ERRORS = { ReadIndexBehind, StoreUnavailable, StoreBroken, StoreDamaged, StoreRefused, TooBroad, Abandoned };
 
 /** Classes do not survive the way between threads; names do. */
 function revive({ name, message }: Failure): Error {

@@ -1,4 +1,15 @@
-import { type Bound, boundAt, compareKeyToBound, DESCENDING, END, type Entry, IN_RANGE, KEY, START } from "../key.ts";
+import {
+  type Bound,
+  boundAt,
+  compareBounds,
+  compareKeyToBound,
+  DESCENDING,
+  END,
+  type Entry,
+  IN_RANGE,
+  KEY,
+  START,
+} from "../key.ts";
 import { entriesOf } from "../lists.ts";
 import type { Statements } from "../statements.ts";
 
@@ -33,7 +44,7 @@ export function addToBlocks(statements: Statements, { list, entries, ...limits }
     while (at < entries.length && compareKeyToBound(entries[at] as Entry, block.hi) < 0) at++;
     const added = entries.slice(first, at);
     setMessages(statements, block, block.messages + added.length);
-    if (list === "") countReceivers(statements, block.lo, added);
+    if (list === "") countReceivers(statements, block.lo, added, 1);
     split(statements, { ...block, messages: block.messages + added.length }, limits);
   }
 }
@@ -46,6 +57,20 @@ export function makeBlocks(
   const block = { list, lo: START, hi: END, messages };
   insertBlock(statements, block);
   split(statements, block, limits);
+}
+
+/** Takes entries of a list out of the blocks they are in; a block that is empty then is one with the block before it. */
+export function takeFromBlocks(statements: Statements, { list, entries }: Pick<Addition, "list" | "entries">): void {
+  for (let at = 0; at < entries.length; ) {
+    const block = blockOf(statements, list, entries[at] as Entry);
+    const first = at;
+    while (at < entries.length && compareKeyToBound(entries[at] as Entry, block.hi) < 0) at++;
+    const taken = entries.slice(first, at);
+    if (list === "") countReceivers(statements, block.lo, taken, -1);
+    const messages = block.messages - taken.length;
+    if (messages > 0 || compareBounds(block.lo, START) === 0) setMessages(statements, block, messages);
+    else statements.run(`DELETE FROM blocks WHERE list = ? AND ${KEY} = (?, ?, ?)`, [list, ...block.lo]);
+  }
 }
 
 function blockOf(statements: Statements, list: string, entry: Entry): Block {
@@ -90,7 +115,8 @@ function setMessages(statements: Statements, { list, lo }: Block, messages: numb
   statements.run(`UPDATE blocks SET messages = ? WHERE list = ? AND ${KEY} = (?, ?, ?)`, [messages, list, ...lo]);
 }
 
-function countReceivers(statements: Statements, lo: Bound, entries: Addition["entries"]): void {
+/** `sign` is 1 for entries that come, -1 for those that go. */
+function countReceivers(statements: Statements, lo: Bound, entries: Addition["entries"], sign: 1 | -1): void {
   const counts = new Map<string, { to: string; source: string; messages: number }>();
   for (const { to = "", source } of entries) {
     const pair = JSON.stringify([to, source]);
@@ -98,7 +124,18 @@ function countReceivers(statements: Statements, lo: Bound, entries: Addition["en
     if (count === undefined) counts.set(pair, { to, source, messages: 1 });
     else count.messages++;
   }
-  for (const { to, source, messages } of counts.values()) addReceived(statements, [to, source, ...lo], messages);
+  for (const { to, source, messages } of counts.values()) {
+    addReceived(statements, [to, source, ...lo], sign * messages);
+    if (sign === -1) dropReceivers(statements, { to, source }, lo);
+  }
+}
+
+/** A count of nothing is not kept. */
+function dropReceivers(statements: Statements, { to, source }: { to: string; source: string }, lo: Bound): void {
+  statements.run(
+    `DELETE FROM receiver_blocks WHERE to_msisdn = ? AND via_source = ? AND ${KEY} = (?, ?, ?) AND messages = 0`,
+    [to, source, ...lo],
+  );
 }
 
 function addReceived(statements: Statements, place: readonly [string, string, ...Bound], messages: number): void {
@@ -119,9 +156,6 @@ function moveReceivers(statements: Statements, from: Bound, { lo, hi }: Block, f
   for (const { to, source, messages } of moved) {
     addReceived(statements, [to, source, ...lo], messages);
     addReceived(statements, [to, source, ...from], -messages);
-    statements.run(
-      `DELETE FROM receiver_blocks WHERE to_msisdn = ? AND via_source = ? AND ${KEY} = (?, ?, ?) AND messages = 0`,
-      [to, source, ...from],
-    );
+    dropReceivers(statements, { to, source }, from);
   }
 }

@@ -47,26 +47,44 @@ function open(path: string): Statements {
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
   attachReadIndex(db, path);
   // A power cut may take the newest transactions of the index away, never a part of one: they are folded again.
-  db.exec(`PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
+  // Of what is deleted nothing is left behind in a page that is written anyhow.
+  db.exec(`PRAGMA read_index.auto_vacuum = INCREMENTAL; PRAGMA secure_delete = FAST; PRAGMA main.synchronous = FULL;
+    PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
     PRAGMA read_index.cache_size = -${CACHE_KIB};
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-  if (!fits(new Statements(db))) transaction(db, "BEGIN", () => makeAnew(db));
-  return new Statements(db);
+  const statements = new Statements(db);
+  if (!fits(statements)) {
+    transaction(db, "BEGIN", () => {
+      const version = statements.number("PRAGMA read_index.user_version");
+      lock(db);
+      // Whoever waited for the lock may find the work done, or a deletion at its end.
+      if (version !== SCHEMA_VERSION || !fits(statements)) makeAnew(db);
+    });
+  }
+  return statements;
 }
 
 function fits(statements: Statements): boolean {
   if (statements.number("PRAGMA read_index.user_version") !== SCHEMA_VERSION) return false;
   return (
     statements.get(
-      `SELECT 1 FROM fold_state JOIN lyftr_database ON id = database_id
-       WHERE seq = 0 OR message_id = (SELECT m.message_id FROM messages m WHERE m.seq = fold_state.seq)`,
+      `SELECT 1 FROM fold_state JOIN lyftr_database ON id = database_id JOIN main.deletions ON generation = fold_state.deletions
+       WHERE seq = 0 OR fold_state.message_id IS (${LAST_FOLDED})`,
     ) !== undefined
   );
 }
 
-function makeAnew(db: DatabaseSync): void {
-  // The write lock of the index, before anything is read: whoever waited for it finds the work done.
+/** The id of the last message that is in the index. */
+export const LAST_FOLDED =
+  "SELECT m.message_id FROM messages m WHERE m.seq <= fold_state.seq ORDER BY m.seq DESC LIMIT 1";
+
+/** Takes the write lock of the index, before anything is read. */
+function lock(db: DatabaseSync): void {
   db.exec(`PRAGMA read_index.user_version = ${SCHEMA_VERSION}`);
+}
+
+/** Empties the index, in a transaction that holds its write lock. */
+export function makeAnew(db: DatabaseSync): void {
   // Backwards, so that the list of grams goes before the search it looks into.
   const tables = db
     .prepare(
@@ -76,5 +94,5 @@ function makeAnew(db: DatabaseSync): void {
     .all();
   for (const { name } of tables) db.exec(`DROP TABLE read_index."${name}"`);
   db.exec(SCHEMA);
-  db.exec("INSERT INTO fold_state SELECT 1, 0, 0, 0, id, NULL FROM lyftr_database");
+  db.exec("INSERT INTO fold_state SELECT 1, 0, 0, 0, id, NULL, generation FROM lyftr_database, main.deletions");
 }

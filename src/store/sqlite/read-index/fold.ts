@@ -3,6 +3,7 @@ import { transaction } from "../connection.ts";
 import { ASCENDING, type Entry } from "../key.ts";
 import type { Statements } from "../statements.ts";
 import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
+import { makeAnew } from "./connection.ts";
 
 export interface Folded {
   /** How many messages this step took in. */
@@ -13,7 +14,14 @@ export interface Folded {
 
 /** How many messages wait to be folded, at most: a number that was never given counts too. */
 export function backlogOf(statements: Statements): number {
-  return statements.number("SELECT (SELECT max(seq) FROM messages) - seq FROM fold_state");
+  return statements.number("SELECT max(0, coalesce((SELECT max(seq) FROM messages), 0) - seq) FROM fold_state");
+}
+
+/** Whether the index is that of the messages that are left. Between the two commits of a deletion it is not, nor after a crash there. */
+export function hasFollowed(statements: Statements): boolean {
+  return (
+    statements.get("SELECT 1 FROM fold_state JOIN main.deletions ON generation = fold_state.deletions") !== undefined
+  );
 }
 
 /** The messages of one step, by their seq: behind the first, up to the second. */
@@ -26,6 +34,8 @@ export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLO
   return transaction(statements.db, "BEGIN", () => {
     // The write lock of the index, before anything is read: another process may fold as well.
     statements.run("UPDATE fold_state SET seq = seq");
+    // Somebody deleted messages and ended before the index had followed: it counts what is not there any more.
+    if (!hasFollowed(statements)) makeAnew(statements.db);
     const after = statements.number("SELECT seq FROM fold_state");
     const newest = statements.number("SELECT max(seq) FROM messages");
     const upTo = Math.min(newest, after + rowsMax);
@@ -41,7 +51,7 @@ export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLO
     );
     statements.run(
       `UPDATE fold_state SET seq = ?, messages = messages + ?,
-         message_id = (SELECT m.message_id FROM messages m WHERE m.seq = ?)`,
+         message_id = (SELECT m.message_id FROM messages m WHERE m.seq <= ? ORDER BY m.seq DESC LIMIT 1)`,
       [upTo, rows, upTo],
     );
     return { rows, backlog: newest - upTo };

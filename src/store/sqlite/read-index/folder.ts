@@ -1,16 +1,28 @@
+import type { RetentionStore } from "../../retention.ts";
 import { cutLog } from "../connection.ts";
+import { Deleter } from "../forgetting/deleter.ts";
+import { dropTombstones, giveBackSpace, scrub } from "../forgetting/space.ts";
 import { serveLine } from "../worker-line.ts";
 import { openReadIndex } from "./connection.ts";
 import { backlogOf, fold } from "./fold.ts";
 import { searchable } from "./searchable.ts";
 
+type ExpiryStep = Parameters<RetentionStore["expire"]>[0];
+type ErasureStep = Parameters<RetentionStore["erase"]>[0];
+
 // The code of the thread that keeps the read index. It locks the index only, so no write of a message ever waits for it.
 serveLine(({ path }: { path: string }) => {
   const statements = openReadIndex(path);
   statements.db.function("searchable", { deterministic: true }, (text) => searchable(String(text)));
+  const deleter = new Deleter(statements, () => performance.now());
   return {
     opened: () => backlogOf(statements),
     fold: (rowsMax: number) => fold(statements, rowsMax),
+    expire: (step: ExpiryStep) => deleter.expire(step),
+    erase: (step: ErasureStep) => deleter.erase(step),
+    dropTombstones: (options: { now: string; rowsMax: number }) => dropTombstones(statements, options),
+    giveBackSpace: () => giveBackSpace(statements),
+    scrub: () => scrub(statements),
     cutLog: () => cutLog(statements.db, "read_index"),
     close: () => statements.db.close(),
   };

@@ -1,8 +1,8 @@
 -- What reads need beside the rows, in a file of its own: all of it can be made again from the messages, and a change of this file
--- makes it again. (So, count up when fold.ts or searchable.ts make something else of the messages: form 2.) Nothing here is written when a message is stored. It is folded in behind, some thousand rows in one
+-- makes it again. (So, count up when fold.ts or searchable.ts make something else of the messages: form 3.) Nothing here is written when a message is stored. It is folded in behind, some thousand rows in one
 -- transaction (fold.ts), and every read completes it with the rows that are not folded yet.
 
--- How far: the messages up to `seq` are in all of the below. The other two columns tell whether this index belongs to the messages
+-- How far: the messages up to `seq` are in all of the below. The other columns tell whether this index belongs to the messages
 -- beside it: an older copy may have been put in their place.
 CREATE TABLE read_index.fold_state (
   one          INTEGER PRIMARY KEY CHECK (one = 1),
@@ -10,7 +10,8 @@ CREATE TABLE read_index.fold_state (
   messages     INTEGER NOT NULL,
   senders      INTEGER NOT NULL,
   database_id  TEXT NOT NULL,
-  message_id   TEXT -- of the message at `seq`
+  message_id   TEXT,            -- of the last message up to `seq` that there is
+  deletions    INTEGER NOT NULL -- the generation of `deletions` beside the messages that this index has followed
 );
 
 CREATE TABLE read_index.senders (

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { StoreRefused } from "../../../domain/errors.ts";
 import { BUCKETS } from "../../store.ts";
 import { DIFFERENCES_MAX, type Verdict, type VerifyOptions } from "../../verdict.ts";
@@ -8,10 +8,12 @@ import { boundAt, END, IN_RANGE, type Key, type Range } from "../key.ts";
 import { entriesOf } from "../lists.ts";
 import { Statements } from "../statements.ts";
 import { attachReadIndex, readIndexPath } from "./connection.ts";
-import { shapeOf } from "./fold.ts";
+import { hasFollowed, shapeOf } from "./fold.ts";
 import { GramCounts } from "./gram-counts.ts";
 
 const SEQS_PER_STEP = 50_000;
+const LOOKS_MAX = 200;
+const LOOK_AGAIN_MS = 10;
 /**
  * Counts everything in the read index of the database at `path` again, from the messages, in one snapshot, while others write.
  * Rejects as the store does, and with the signal's reason.
@@ -23,8 +25,9 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
   const db = openReader(path);
   try {
     attachReadIndex(db, path);
-    db.exec("BEGIN");
-    return await verify(new Statements(db), options);
+    const statements = new Statements(db);
+    await beginBetweenDeletions(statements, options.signal);
+    return await verify(statements, options);
   } catch (error) {
     throw meaningOf(error);
   } finally {
@@ -51,6 +54,19 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
   differences.push(...first(grams.differences(statements)));
   const backlog = statements.number("SELECT count(*) FROM messages WHERE seq > ? AND seq <= ?", [state.seq, newest]);
   return { messages: state.messages, backlog, differences: differences.slice(0, DIFFERENCES_MAX) };
+}
+
+/** A deletion commits the messages first and the index right behind it. */
+async function beginBetweenDeletions(statements: Statements, signal: AbortSignal): Promise<void> {
+  for (let look = 1; ; look++) {
+    statements.db.exec("BEGIN");
+    statements.get("SELECT seq FROM fold_state");
+    if (hasFollowed(statements)) return;
+    statements.db.exec("ROLLBACK");
+    if (look === LOOKS_MAX)
+      throw new StoreRefused("its read index has not followed a deletion: it is made anew by a start of the service");
+    await sleep(LOOK_AGAIN_MS, undefined, { signal });
+  }
 }
 
 interface State {

@@ -1,0 +1,72 @@
+import { randomUUID } from "node:crypto";
+import { createInterface } from "node:readline/promises";
+import { Command } from "commander";
+import type { Environment } from "../config.ts";
+import { systemClock } from "../domain/clock.ts";
+import { msisdn } from "../domain/parameters.ts";
+import { Eraser } from "../retention/eraser.ts";
+import { openStore } from "../store/open.ts";
+import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { startProgressBar } from "./progress-bar.ts";
+import { databaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
+import { complain, say } from "./terminal.ts";
+
+const HELP = `
+Deletes every message from the number and to it, with what indexes hold of them; the service may be running. It asks first, unless told --yes.
+Their ids stay known for TOMBSTONE_DAYS as hashes, so that a late retry does not bring one back. At the end it says what may still hold
+something of them. The audit tells that somebody was erased, not who.
+
+Example:
+  $ lyftr erase +919876543210
+`;
+
+/** `lyftr erase`: forgets a person. */
+export function eraseCommand(env: Environment, exit: (code: number) => void): Command {
+  return new Command("erase")
+    .description("Erase everything from a number and to it.")
+    .argument("<number>", "as `from` and `to` of messages have it; digits alone get a + before them")
+    .option("--yes", "do not ask")
+    .addHelpText("after", HELP)
+    .action(async (argument: string, { yes = false }: { readonly yes?: boolean }) => {
+      const number = msisdn(argument);
+      if (number === undefined) throw new CliError("The number is empty.", EXIT_USAGE);
+      const databaseUrl = databaseUrlOf(env);
+      if (!yes && !(await confirmed(number))) {
+        complain("Nothing was deleted.\n");
+        exit(EXIT_FAILED);
+        return;
+      }
+      await erase(env, databaseUrl, number);
+    });
+}
+
+async function confirmed(number: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new CliError("Nobody can be asked here: say --yes.", EXIT_USAGE);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`Delete every message from ${number} and to it, for ever? Type yes: `);
+    return answer.trim().toLowerCase() === "yes";
+  } finally {
+    terminal.close();
+  }
+}
+
+async function erase(env: Environment, databaseUrl: string, number: string): Promise<void> {
+  const { tombstoneDays } = retentionOf(env);
+  const store = await openStore(databaseUrl, storeOptionsOf(env));
+  const bar = startProgressBar({ label: "erasing", total: undefined, unit: "messages" });
+  try {
+    const { retention, access } = store;
+    const eraser = new Eraser({
+      ...{ store: retention, audit: access.audit, clock: systemClock, newId: randomUUID, tombstoneDays },
+      deleted: (messages) => bar.update(messages),
+    });
+    const { messages, remains } = await eraser.erase(number, "cli");
+    bar.stop();
+    say(`deleted ${messages} messages; none from or to the number is left\n`);
+    for (const sentence of remains) say(`note: ${sentence}.\n`);
+  } finally {
+    bar.stop();
+    await store.close();
+  }
+}

@@ -1,0 +1,77 @@
+import type { Clock } from "../domain/clock.ts";
+import { Overloaded } from "../domain/errors.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { AuditLog } from "../store/access.ts";
+import type { RetentionStore } from "../store/retention.ts";
+import { tombstonesUntil } from "./sweep.ts";
+
+const ROWS_PER_STEP_MAX = 1_000;
+/** Each goes through many messages, and through free pages at its end. */
+const UNDER_WAY_MAX = 2;
+
+export interface EraserOptions {
+  readonly store: RetentionStore;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly tombstoneDays: number;
+  readonly metrics?: Pick<Metrics, "messagesDeleted">;
+  /** Called after each step that deleted something, with how many. */
+  readonly deleted?: (messages: number) => void;
+}
+
+export interface Erasure {
+  readonly messages: number;
+  /** What may still hold something of them, a sentence each. */
+  readonly remains: readonly string[];
+}
+
+/** Erases people: everything from their number and to it. */
+export class Eraser {
+  readonly #options: EraserOptions;
+  #underWay = 0;
+
+  constructor(options: EraserOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Erases all of somebody, step by step, and has it audited under `actor`, without the number. Rejects as the store does, and with
+   * `Overloaded`; what was erased until then stays so, and another call goes on from there.
+   */
+  async erase(msisdn: string, actor: string): Promise<Erasure> {
+    if (this.#underWay >= UNDER_WAY_MAX) throw new Overloaded("too many people are being erased");
+    this.#underWay++;
+    const erased = { messages: 0, finished: false };
+    try {
+      await this.#deleteAll(msisdn, erased);
+      const remains = await this.#options.store.scrub();
+      erased.finished = true;
+      return { messages: erased.messages, remains };
+    } finally {
+      this.#underWay--;
+      await this.#tell(actor, erased);
+    }
+  }
+
+  async #deleteAll(msisdn: string, erased: { messages: number }): Promise<void> {
+    const { store, clock, tombstoneDays, metrics, deleted } = this.#options;
+    let place: string | undefined;
+    do {
+      const until = tombstonesUntil(clock, tombstoneDays);
+      const step = await store.erase({ msisdn, place, rowsMax: ROWS_PER_STEP_MAX, tombstonesUntil: until });
+      place = step.place;
+      if (step.deleted === 0) continue;
+      erased.messages += step.deleted;
+      metrics?.messagesDeleted.inc({ reason: "erased" }, step.deleted);
+      deleted?.(erased.messages);
+    } while (place !== undefined);
+  }
+
+  /** That somebody was erased, and by whom; not who. */
+  async #tell(actor: string, details: { readonly messages: number; readonly finished: boolean }): Promise<void> {
+    const { audit, clock, newId } = this.#options;
+    const at = new Date(clock.now()).toISOString();
+    await audit.add({ at, id: newId(), actor, action: "sender.erased", subject: "", details: { ...details } });
+  }
+}

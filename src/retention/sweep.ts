@@ -1,0 +1,82 @@
+import type { Clock } from "../domain/clock.ts";
+import type { RetentionStore } from "../store/retention.ts";
+
+/** A store takes fewer at once where more would hold others up. */
+const ROWS_PER_STEP_MAX = 5_000;
+/** Of the time a step took, so that whoever stores and reads gets most of the database meanwhile. */
+const PAUSE_SHARE = 0.5;
+const DAY_MS = 86_400_000;
+
+export interface SweepOptions {
+  readonly store: RetentionStore;
+  readonly clock: Clock;
+  /** Messages received longer ago are deleted; undefined deletes none. */
+  readonly days: number | undefined;
+  readonly tombstoneDays: number;
+  /** Ends it behind the step under way. */
+  readonly signal: AbortSignal;
+  /** Only counts what would be deleted. */
+  readonly dryRun?: boolean;
+  /** Called after each step that deleted something, or would. */
+  readonly deleted: (messages: number) => void;
+}
+
+export interface SweepReport {
+  /** Messages received before this moment were too old; undefined when none are. */
+  readonly receivedBefore: string | undefined;
+  /** In a dry run, what would be deleted. */
+  readonly messages: number;
+  /** Tombstones that had come to their end. */
+  readonly tombstones: number;
+  readonly bytesGivenBack: number;
+  readonly seconds: number;
+}
+
+/** Deletes what is too old, in small steps with pauses between them. Rejects as the store does; what was deleted until then stays so. */
+export async function sweep(options: SweepOptions): Promise<SweepReport> {
+  const { store, clock, days, dryRun = false } = options;
+  const startMs = clock.monotonic();
+  const now = new Date(clock.now()).toISOString();
+  const receivedBefore = days === undefined ? undefined : new Date(clock.now() - days * DAY_MS).toISOString();
+  const messages = receivedBefore === undefined ? 0 : await expire(options, receivedBefore);
+  const paced = (step: () => Promise<number>) => untilNothing(options, step);
+  return {
+    receivedBefore,
+    messages,
+    tombstones: dryRun ? 0 : await paced(() => store.dropTombstones({ now, rowsMax: ROWS_PER_STEP_MAX })),
+    bytesGivenBack: dryRun ? 0 : await paced(() => store.giveBackSpace()),
+    seconds: (clock.monotonic() - startMs) / 1_000,
+  };
+}
+
+/** Until when a message deleted now is still known. */
+export function tombstonesUntil(clock: Clock, tombstoneDays: number): string {
+  return new Date(clock.now() + tombstoneDays * DAY_MS).toISOString();
+}
+
+async function expire(options: SweepOptions, receivedBefore: string): Promise<number> {
+  const { store, clock, tombstoneDays, dryRun = false } = options;
+  const step = { receivedBefore, rowsMax: ROWS_PER_STEP_MAX, dryRun };
+  let place: string | undefined;
+  return untilNothing(options, async () => {
+    const done = await store.expire({ ...step, place, tombstonesUntil: tombstonesUntil(clock, tombstoneDays) });
+    place = done.place;
+    if (done.deleted > 0) options.deleted(done.deleted);
+    return { amount: done.deleted, more: place !== undefined };
+  });
+}
+
+/** Repeats a step, with a pause behind each, until it says that there is no more; the sum of what the steps did. */
+async function untilNothing(
+  { clock, signal }: Pick<SweepOptions, "clock" | "signal">,
+  step: () => Promise<number | { readonly amount: number; readonly more: boolean }>,
+): Promise<number> {
+  for (let sum = 0; ; ) {
+    const startMs = clock.monotonic();
+    const done = await step();
+    const { amount, more } = typeof done === "number" ? { amount: done, more: done > 0 } : done;
+    sum += amount;
+    if (!more || signal.aborted) return sum;
+    await clock.sleep((clock.monotonic() - startMs) * PAUSE_SHARE, signal).catch(() => undefined);
+  }
+}

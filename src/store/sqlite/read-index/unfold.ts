@@ -1,0 +1,79 @@
+import { BUCKETS } from "../../store.ts";
+import { compareKeys, type Entry, KEY } from "../key.ts";
+import type { Statements } from "../statements.ts";
+import { BLOCK_ROWS_MAX, takeFromBlocks } from "./blocks.ts";
+import { searchable } from "./searchable.ts";
+
+/** A folded message, as far as the index has something of it. */
+export interface Indexed extends Entry {
+  readonly from: string;
+  readonly to: string;
+  readonly text: string | null;
+}
+
+export interface Unfolding {
+  /** Takes its letters out of the search at once. Otherwise they go when parts of the search are merged, which costs far less. */
+  readonly thorough: boolean;
+  /** A list of so many messages needs no blocks. */
+  readonly blockRowsMax?: number;
+}
+
+/**
+ * Takes messages out of every part of the read index, the reverse of folding them. Looks at nothing but the index and what it is given: the
+ * messages are about to be deleted by the same transaction.
+ */
+export function unfold(statements: Statements, rows: readonly Indexed[], unfolding: Unfolding): void {
+  const sorted = [...rows].sort(compareKeys);
+  takeFromSearch(statements, sorted, unfolding.thorough);
+  takeFromBlocks(statements, { list: "", entries: sorted });
+  const senders = [...Map.groupBy(sorted, ({ from }) => from)];
+  const gone = senders.filter(([from, entries]) => takeFromSender(statements, { from, entries, ...unfolding })).length;
+  takeFromSpans(statements, sorted);
+  statements.run("UPDATE fold_state SET messages = messages - ?, senders = senders - ?", [rows.length, gone]);
+}
+
+function takeFromSearch(statements: Statements, rows: readonly Indexed[], thorough: boolean): void {
+  // As literals: a bound number is no integer to it.
+  const setThorough = (on: 0 | 1) =>
+    statements.run(`INSERT INTO search (search, rank) VALUES ('secure-delete', ${on})`);
+  if (thorough) setThorough(1);
+  for (const { seq, text } of rows) {
+    if (text === null) continue;
+    statements.run("INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)", [seq, searchable(text)]);
+  }
+  if (thorough) setThorough(0);
+}
+
+/** Whether nothing is left of the sender. */
+function takeFromSender(
+  statements: Statements,
+  {
+    from,
+    entries,
+    blockRowsMax = BLOCK_ROWS_MAX,
+  }: Unfolding & { readonly from: string; readonly entries: readonly Indexed[] },
+): boolean {
+  for (const { instant, messageId, source } of entries) {
+    statements.run(`DELETE FROM messages_by_sender WHERE from_msisdn = ? AND ${KEY} = (?, ?, ?)`, [
+      ...[from, instant, messageId, source],
+    ]);
+  }
+  statements.run("UPDATE senders SET messages = messages - ? WHERE msisdn = ?", [entries.length, from]);
+  const left = statements.number("SELECT messages FROM senders WHERE msisdn = ?", [from]);
+  if (left === 0) statements.run("DELETE FROM senders WHERE msisdn = ?", [from]);
+  // Blocks of a list that needs none would not be kept up by folding.
+  if (left <= blockRowsMax) statements.run("DELETE FROM blocks WHERE list = ?", [from]);
+  else takeFromBlocks(statements, { list: from, entries });
+  return left === 0;
+}
+
+function takeFromSpans(statements: Statements, rows: readonly Indexed[]): void {
+  for (const characters of Object.values(BUCKETS)) {
+    // What has no such bucket is in none, so that taking it away changes nothing.
+    for (const [start, { length }] of Map.groupBy(rows, ({ instant }) => instant.slice(0, characters))) {
+      const place = [characters, start];
+      statements.run("UPDATE spans SET messages = messages - ? WHERE characters = ? AND start = ?", [length, ...place]);
+      statements.run("DELETE FROM spans WHERE characters = ? AND start = ? AND messages = 0", place);
+    }
+  }
+}
