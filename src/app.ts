@@ -110,6 +110,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ host, port, bodyBytesMax, corsOrigins, trustProxy, limits, version: VERSION, newId: randomUUID },
     ...{ senders: limits.sender, secretConfigured: secrets.configured, verified: secrets.verified },
     ...{ store, keys, clock, log, provider, committer, answers, eraser: retention.eraser },
+    random: Math.random,
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
   });

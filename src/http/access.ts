@@ -1,8 +1,9 @@
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../observe/log.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Metrics, ShedReason } from "../observe/metrics.ts";
 import { setSecurityHeaders } from "./security-headers.ts";
 
 declare module "fastify" {
@@ -25,7 +26,7 @@ const PATH_CHARACTERS_MAX = 256;
 const LONG_NUMBER = /(?:\+|%2B)?[0-9]{7,}/gi;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 /** The client went away before its answer was out; nginx's number for it. */
-const CLIENT_CLOSED_REQUEST = 499;
+export const CLIENT_CLOSED_REQUEST = 499;
 /** Node's parser knows some 35 methods; whatever is no method of a web service shares one series. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 const UNMATCHED = "unmatched";
@@ -35,6 +36,17 @@ export interface AccessOptions {
   readonly log: Log;
   readonly metrics: Pick<Metrics, "httpRequests" | "requestLatency">;
   readonly newId: () => string;
+}
+
+/** A request that is refused because there are too many. */
+export interface ShedRequest {
+  readonly id: string;
+  readonly path: string;
+  readonly status: number;
+  readonly shed: ShedReason;
+  readonly latencyMs: number;
+  readonly dup?: boolean;
+  readonly result?: string;
 }
 
 /** The id of a request: the caller's when it is a sane one, else a new one. */
@@ -122,6 +134,20 @@ export class Access {
     this.#brokenOff.set(reply, status);
   }
 
+  /** How many requests are being answered. */
+  underWay(): number {
+    return this.#inFlight.size;
+  }
+
+  /** The line and the samples of a request that was answered before the router saw it. */
+  shed({ method = "" }: IncomingMessage, { id, path, status, latencyMs, ...logged }: ShedRequest): void {
+    const template = this.#templateOf(path) ?? UNMATCHED;
+    this.#count(METHODS.has(method) ? method : "OTHER", template, status);
+    this.#options.metrics.requestLatency.observe({ path: template }, latencyMs);
+    const line = { request_id: id, method, path: path.replace(LONG_NUMBER, "#"), status };
+    this.#write(status, { ...line, latency_ms: Math.round(latencyMs), ...logged });
+  }
+
   /** The line and the sample of a request that never became one: its bytes were not HTTP. */
   refused(status: number): void {
     this.#count("OTHER", UNMATCHED, status);
@@ -182,8 +208,9 @@ function closeAfter(reply: FastifyReply): void {
   reply.raw.shouldKeepAlive = false;
 }
 
-/** The path without its query string. */
-export function pathOf(request: FastifyRequest): string {
-  const end = request.url.indexOf("?");
-  return (end === -1 ? request.url : request.url.slice(0, end)).slice(0, PATH_CHARACTERS_MAX);
+/** The path of a request, or of its target, without the query string. */
+export function pathOf(of: { readonly url: string } | string): string {
+  const url = typeof of === "string" ? of : of.url;
+  const end = url.indexOf("?");
+  return (end === -1 ? url : url.slice(0, end)).slice(0, PATH_CHARACTERS_MAX);
 }

@@ -32,19 +32,15 @@ export class Cors {
   /** For a hook of `onRequest`, before every other that may answer. */
   readonly hook = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     const path = pathOf(request);
-    if (path === NOT_FOR_PAGES) {
-      done();
-      return;
-    }
-    reply.headers(this.headersFor(request.headers.origin));
-    const methods = this.#asksBefore(request) ? this.#methodsOf(path) : [];
+    reply.headers(this.headersFor(path, request.headers.origin));
+    const methods = this.#asksBefore(request) && path !== NOT_FOR_PAGES ? this.#methodsOf(path) : [];
     if (methods.length === 0) done();
     else reply.code(204).headers(allowing(methods)).send();
   };
 
   /** What an answer to a page of that origin says. `Vary` stands on all, lest a cache give one page the answer of another. */
-  headersFor(origin: string | undefined): Readonly<Record<string, string>> {
-    if (this.#origins.size === 0) return {};
+  headersFor(path: string, origin: string | undefined): Readonly<Record<string, string>> {
+    if (this.#origins.size === 0 || path === NOT_FOR_PAGES) return {};
     if (origin === undefined || !this.#origins.has(origin)) return { vary: "Origin" };
     return { vary: "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED };
   }

@@ -2,19 +2,24 @@ import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../domain/errors.ts";
 import { type Problem, sendProblem } from "./problem.ts";
 
-const RETRY_AFTER = { "retry-after": "1" };
 const CLOSE = { connection: "close" };
 const FRAMES_MAX = 5;
 
 /** Whatever was thrown on the way becomes an answer here, and only here. */
-export function answerFailure(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerFailure(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  retryAfter: () => Readonly<Record<string, string>>,
+): FastifyReply {
   if (error instanceof Abandoned) {
     // Nobody is left to be answered: it is told as a client that went away.
     reply.hijack();
     reply.raw.destroy();
     return reply;
   }
-  return sendProblem(request, reply, problemOf(error, request));
+  const problem = problemOf(error, request);
+  return sendProblem(request, reply, problem.status === 503 ? { ...problem, headers: retryAfter() } : problem);
 }
 
 /** What a failure is to the client. Whatever an operator needs besides goes into the request's log line. */
@@ -22,7 +27,7 @@ export function problemOf(error: FastifyError, request: FastifyRequest): Problem
   if (error instanceof Overloaded || error instanceof StoreUnavailable) {
     request.logged = { ...request.logged, error: error.message };
     const detail = error instanceof Overloaded ? error.message : "database unavailable";
-    return { status: 503, detail, headers: RETRY_AFTER };
+    return { status: 503, detail };
   }
   if (error instanceof TooBroad) {
     const issues = [{ type: "too_broad", loc: ["query"], msg: error.message }];

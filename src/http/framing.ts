@@ -22,6 +22,11 @@ export function requireClearFraming(request: FastifyRequest, reply: FastifyReply
   }
 }
 
+/** Whether a request is sound, and comes behind none on its connection that was not. */
+export function isClear(request: IncomingMessage): boolean {
+  return !distrusted.has(request.socket) && isUnambiguous(request);
+}
+
 /**
  * One Host, no transfer coding but `chunked`, not more headers than are kept.
  * What the parser of Node refuses by itself (CL with TE, folded lines, bare LF) does not come this far.

@@ -15,9 +15,18 @@ const PROBLEM_JSON = "application/problem+json";
 
 /** Answers with a problem: `{"detail": …}`, or RFC 9457 for clients that ask for it. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
-  const rfc9457 = wantsProblemJson(request.headers.accept);
+  const { text, type } = bodyOfProblem(request.headers.accept, problem);
   reply.code(problem.status).headers(problem.headers ?? {});
-  return rfc9457 ? sendJsonText(reply, rfc9457Body(problem), PROBLEM_JSON) : sendJsonText(reply, plainBody(problem));
+  return sendJsonText(reply, text, type);
+}
+
+/** The body of a problem for a client that accepts what it says. */
+export function bodyOfProblem(
+  accept: string | undefined,
+  problem: Problem,
+): { readonly text: string; readonly type: string } {
+  if (wantsProblemJson(accept)) return { text: rfc9457Body(problem), type: PROBLEM_JSON };
+  return { text: plainBody(problem), type: "application/json" };
 }
 
 /** What a parser found wrong with the parameters of a URL. */

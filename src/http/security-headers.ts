@@ -5,7 +5,7 @@ import type { FastifyReply } from "fastify";
  * to load and run nothing of it, to tell nobody where it was, and to keep no copy. A route that needs something else sets it later: the
  * pages of documentation their own policy, lists what may be kept of them.
  */
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",

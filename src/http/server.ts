@@ -1,5 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { type Clock, within } from "../domain/clock.ts";
 import type { IngestOptions } from "../ingest/ingest.ts";
 import type { Log } from "../observe/log.ts";
@@ -10,12 +9,16 @@ import { Access, pathOf, requestId } from "./access.ts";
 import type { Answering } from "./answers.ts";
 import { Auth, type AuthOptions } from "./auth.ts";
 import { Cors } from "./cors.ts";
+import { Door } from "./door.ts";
 import { answerFailure } from "./error-boundary.ts";
 import { requireClearFraming } from "./framing.ts";
 import { localUrl } from "./local-url.ts";
+import { nodeServer } from "./node-server.ts";
 import { refuseConnect, refuseNotHttp } from "./not-http.ts";
+import { Overload } from "./overload.ts";
 import { sendProblem } from "./problem.ts";
 import { limitAddresses, type RateLimits } from "./rate-limit.ts";
+import { retryAfter } from "./retry-after.ts";
 import { auditRoute } from "./routes/audit.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { exportRoute } from "./routes/export.ts";
@@ -30,11 +33,6 @@ import { statsRoute } from "./routes/stats.ts";
 import { timelineRoute } from "./routes/timeline.ts";
 import { webhookRoute } from "./routes/webhook.ts";
 
-// Node's own defaults leave a slow socket open for minutes.
-const HEADERS_MS_MAX = 10_000;
-const REQUEST_MS_MAX = 15_000;
-const TIMEOUTS_CHECKED_EVERY_MS = 1_000;
-const KEEP_ALIVE_MS = 72_000;
 // Under a steady stream of requests there is never a moment without one: after this time the port closes all the same.
 const READINESS_HEARD_MS = 2_000;
 // The id of a message has at most 1024 bytes, each of which may be escaped.
@@ -55,7 +53,10 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   readonly log: Log;
   readonly metrics: Metrics;
   readonly newId: () => string;
+  readonly random: () => number;
   readonly version: string;
+  /** How long messages wait to be committed. */
+  readonly queueDelayMs: () => number;
   /** Origins of pages that may read. */
   readonly corsOrigins: readonly string[];
 }
@@ -64,6 +65,11 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
 export class Server {
   readonly #http: FastifyInstance;
   readonly #access: Access;
+  readonly #cors: Cors;
+  readonly #closing = new AbortController();
+  readonly #overload: Overload;
+  readonly #door: Door;
+  #watching: Promise<void> | undefined;
   readonly #clock: Clock;
   readonly #host: string;
   readonly #port: number;
@@ -72,6 +78,7 @@ export class Server {
     const server = new Server(options);
     await server.#addRoutes(options);
     await server.#http.listen({ host: options.host, port: options.port, backlog: 4_096 });
+    server.#watching = server.#overload.watch(options.clock, server.#closing.signal, () => server.#door.release());
     return server;
   }
 
@@ -80,22 +87,24 @@ export class Server {
     this.#host = options.host;
     this.#port = options.port;
     this.#access = new Access(options);
+    this.#cors = new Cors({ ...options, methodsOf: (path) => this.#access.methodsOf(path) });
+    this.#overload = new Overload({ ...options, underWay: () => this.#access.underWay() });
+    this.#door = new Door({ ...options, overload: this.#overload, access: this.#access, cors: this.#cors });
     this.#http = fastify({
       logger: false,
       bodyLimit: options.bodyBytesMax,
       requestIdHeader: false,
       trustProxy: options.trustProxy.length > 0 && [...options.trustProxy],
       genReqId: (request) => requestId(request.headers["x-request-id"], options.newId),
-      requestTimeout: REQUEST_MS_MAX,
-      keepAliveTimeout: KEEP_ALIVE_MS,
       // During shutdown, a request on an open connection is still served; its answer closes the connection.
       return503OnClosing: false,
-      http: {
-        headersTimeout: HEADERS_MS_MAX,
-        connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
-        // Node would answer these itself, without a body and a log line; framing.ts does it.
-        requireHostHeader: false,
-      },
+      serverFactory: (handle) =>
+        nodeServer({
+          handle,
+          refuses: (request, response) => this.#door.refuses(request, response),
+          refuseConnect: (socket) => refuseConnect(this.#access, socket),
+          bodyBytesMax: options.bodyBytesMax,
+        }),
       routerOptions: {
         maxParamLength: PATH_PART_CHARACTERS_MAX,
         querystringParser: (text) => (text === "" ? {} : Object.fromEntries(new URLSearchParams(text))),
@@ -106,20 +115,6 @@ export class Server {
         this.#notFound(request as FastifyRequest, reply as unknown as FastifyReply);
       },
     });
-    // More headers than this would be dropped silently, a signature among them; 0 lets framing.ts see and refuse them.
-    this.#http.server.maxHeadersCount = 0;
-    // A client may close its half of the connection once it has sent its request; it still gets its answer.
-    Object.assign(this.#http.server, { httpAllowHalfOpen: true });
-    this.#http.server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-      // Do not ask for a body that will be refused.
-      if (!(Number(request.headers["content-length"]) > options.bodyBytesMax)) response.writeContinue();
-      this.#http.server.emit("request", request, response);
-    });
-    // Other expectations are not met, and not worth refusing a message for.
-    this.#http.server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
-      this.#http.server.emit("request", request, response);
-    });
-    this.#http.server.on("connect", (_request, socket) => refuseConnect(this.#access, socket));
   }
 
   /** Where it listens, for example `http://127.0.0.1:8000`. */
@@ -134,12 +129,16 @@ export class Server {
    */
   async close(ms: number): Promise<void> {
     const deadline = this.#clock.monotonic() + ms;
-    await within(this.#clock, Math.min(ms, READINESS_HEARD_MS), this.#access.drain());
+    const drained = this.#access.drain();
+    this.#door.releaseAll();
+    await within(this.#clock, Math.min(ms, READINESS_HEARD_MS), drained);
     const closed = this.#http.close().then(() => undefined);
     await within(this.#clock, deadline - this.#clock.monotonic(), closed);
     this.#access.breakOff();
     this.#http.server.closeAllConnections();
     await closed;
+    this.#closing.abort();
+    await this.#watching;
   }
 
   async #addRoutes(options: ServerOptions): Promise<void> {
@@ -149,15 +148,14 @@ export class Server {
     http.setSerializerCompiler(() => JSON.stringify);
     this.#access.install(http);
     http.addHook("onRequest", requireClearFraming);
-    if (options.corsOrigins.length > 0) {
-      http.addHook("onRequest", new Cors({ ...options, methodsOf: (path) => this.#access.methodsOf(path) }).hook);
-    }
+    if (options.corsOrigins.length > 0) http.addHook("onRequest", this.#cors.hook);
     limitAddresses(http, options);
     http.addHook("onRequest", (request, reply, done) => {
       if (request.is404) this.#notFound(request, reply);
       else done();
     });
-    http.setErrorHandler(answerFailure);
+    const retry = () => retryAfter(options.random);
+    http.setErrorHandler<FastifyError>((error, request, reply) => answerFailure(error, request, reply, retry));
     new Auth(options).install(http);
     await docsRoutes(http, options);
     webhookRoute(http, options);

@@ -10,10 +10,14 @@ const ROWS_PER_BATCH_MAX = 512;
 const ROWS_AT_ONCE = 16;
 const QUEUE_ROWS_MAX = 10_000;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+/** Longer than another process holds the lock on a good day. Who waits so long behind a batch waits for nothing. */
+const STALLED_MS = 1_500;
 
 interface Waiting {
   readonly row: NewMessage;
   readonly bytes: number;
+  /** When it came, of the monotonic clock. */
+  readonly sinceMs: number;
   readonly resolve: (outcome: InsertOutcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -34,6 +38,8 @@ export class GroupCommit {
   readonly #metrics: GroupCommitOptions["metrics"];
   #queue: Waiting[] = [];
   #queueBytes = 0;
+  /** How long the oldest of the newest batch had waited. */
+  #waitedMs = 0;
   #running: Promise<void> | undefined;
   #enough = () => {};
   #stopped = false;
@@ -52,6 +58,18 @@ export class GroupCommit {
     return this.#queueBytes;
   }
 
+  /**
+   * How long messages wait for their turn: the oldest of the newest batch did, or, when no batch has been taken for long, the oldest of all
+   * does. A queue that came together behind one slow commit is taken at once and tells little; one that stays tells that more comes in than
+   * the database takes.
+   */
+  queueDelayMs(): number {
+    const [oldest] = this.#queue;
+    if (oldest === undefined) return 0;
+    const waitsMs = this.#clock.monotonic() - oldest.sinceMs;
+    return waitsMs > STALLED_MS ? waitsMs : this.#waitedMs;
+  }
+
   /** Resolves once the row is on disk; `bytes` is its size for the bound of the queue. Rejects as {@link Store.insertMessages} does, and with `Overloaded` past the bounds. */
   insert(row: NewMessage, bytes: number): Promise<InsertOutcome> {
     if (this.#stopped) return Promise.reject(new StoreUnavailable("shutting down"));
@@ -59,7 +77,7 @@ export class GroupCommit {
       return Promise.reject(new Overloaded("too many messages are waiting to be stored"));
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ row, bytes, resolve, reject });
+      this.#queue.push({ row, bytes, sinceMs: this.#clock.monotonic(), resolve, reject });
       this.#queueBytes += bytes;
       this.#running ??= this.#run();
       if (this.#queue.length === ROWS_AT_ONCE) this.#enough();
@@ -97,6 +115,8 @@ export class GroupCommit {
     const batch = this.#queue.slice(0, rowsMax);
     this.#queue = this.#queue.slice(rowsMax);
     for (const { bytes } of batch) this.#queueBytes -= bytes;
+    const [oldest] = batch;
+    if (oldest !== undefined) this.#waitedMs = this.#clock.monotonic() - oldest.sinceMs;
     return batch;
   }
 

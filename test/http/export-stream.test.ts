@@ -57,13 +57,13 @@ async function startWith(find: Find): Promise<Wire> {
       metrics: createMetrics({ version: "0", node: "0" }),
       provider: undefined as never,
       committer: undefined as never,
-      corsOrigins: [],
       answers: new AnswerCache({
         ttlMs: 0,
         writes: new OwnWrites(systemClock),
         clock: systemClock,
         count: () => undefined,
       }),
+      ...{ corsOrigins: [], random: () => 0, queueDelayMs: () => 0 },
     },
     ...{ eraser: undefined as never, keys: undefined as never, readIsOpen: () => true, metricsGuarded: false },
   });

@@ -157,3 +157,37 @@ test("when the database becomes unavailable row by row, the rest of the batch is
   );
   deepEqual(batches, [["a", "b", "c", "d"], ["a"], ["b"]]);
 });
+
+test("the delay of the queue is how long the oldest of the newest batch had waited, and of those that wait when no batch is taken for long", async () => {
+  let nowMs = 0;
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const left = [...gates];
+  const group = new GroupCommit({
+    store: {
+      insertMessages: async (rows) => {
+        await left.shift()?.promise;
+        return rows.map(() => "created" as const);
+      },
+    },
+    clock: { ...systemClock, monotonic: () => nowMs },
+    metrics: createMetrics({ version: "test", node: "test" }),
+  });
+  const add = (id: string) => group.insert(message(id), 100);
+  const turn = () => new Promise(setImmediate);
+  equal(group.queueDelayMs(), 0);
+  const first = add("a");
+  await turn();
+  const second = add("b");
+  // Behind one batch that takes its time: nothing is known yet.
+  nowMs = 1_400;
+  equal(group.queueDelayMs(), 0);
+  nowMs = 1_600;
+  equal(group.queueDelayMs(), 1_600);
+  gates[0]?.resolve();
+  await first;
+  const third = add("c");
+  equal(group.queueDelayMs(), 1_600);
+  gates[1]?.resolve();
+  await Promise.all([second, third]);
+  equal(group.queueDelayMs(), 0);
+});

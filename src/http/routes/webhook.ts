@@ -11,7 +11,7 @@ import { problemResponses } from "../schemas.ts";
 
 export interface WebhookRouteOptions extends IngestOptions, LimitingOptions {
   readonly bodyBytesMax: number;
-  readonly metrics: Pick<Metrics, "webhookRequests" | "webhookConflicts" | "rateLimited">;
+  readonly metrics: Pick<Metrics, "webhookRequests" | "webhookConflicts" | "requestsShed" | "rateLimited">;
 }
 
 const MESSAGE_ID_CHARACTERS_MAX = 128;
@@ -20,7 +20,7 @@ const ACCEPTED = JSON.stringify({ status: "ok" });
 /** `POST /webhook`: takes one signed message. 200 means that it is on disk. */
 export function webhookRoute(server: FastifyInstance, options: WebhookRouteOptions): void {
   const { webhookRequests, webhookConflicts } = options.metrics;
-  const budget = new BodyBudget(options.bodyBytesMax);
+  const budget = new BodyBudget(options.bodyBytesMax, options.metrics);
   // The signature covers the bytes, so the bytes are what the handler gets, whatever Content-Type says.
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   server.route({

@@ -1,0 +1,96 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { test } from "node:test";
+import { Overload } from "../../src/http/overload.ts";
+
+const LOOK_MS = 20;
+const MANY = 1_000;
+
+/** An overload that looks every 20 ms at the delays it is given. */
+function watched({ underWay = MANY }: { underWay?: number } = {}) {
+  const state = { nowMs: 0, queueDelayMs: 0, underWay };
+  const overload = new Overload({ queueDelayMs: () => state.queueDelayMs, underWay: () => state.underWay });
+  return {
+    state,
+    overload,
+    /** Looks for so many milliseconds, the loop late by `loopDelayMs` each time. */
+    pass: (ms: number, loopDelayMs: number, queueDelayMs = 0) => {
+      state.queueDelayMs = queueDelayMs;
+      for (const endMs = state.nowMs + ms; state.nowMs < endMs; ) {
+        state.nowMs += LOOK_MS + loopDelayMs;
+        overload.look(state.nowMs, loopDelayMs);
+      }
+    },
+    /** The part of a thousand requests that is refused, and why. */
+    refused: () => {
+      const reasons = Array.from({ length: 1_000 }, () => overload.refuses()).filter((reason) => reason !== undefined);
+      return { share: reasons.length / 1_000, reasons: [...new Set(reasons)] };
+    },
+  };
+}
+
+test("nothing is refused while the loop and the queue are in time", () => {
+  const { pass, refused } = watched();
+  pass(10_000, 45, 95);
+  deepEqual(refused(), { share: 0, reasons: [] });
+});
+
+test("a burst that is over within 200 ms refuses nothing, however often it comes", () => {
+  const { pass, refused } = watched();
+  for (let burst = 0; burst < 20; burst++) {
+    pass(180, 60);
+    deepEqual(refused().share, 0);
+    pass(100, 5);
+  }
+  // One long pause, as of a garbage collection.
+  pass(20, 900);
+  deepEqual(refused().share, 0);
+});
+
+test("a loop that stays late, and a queue that stays, refuse a share, each under its own name", () => {
+  const loop = watched();
+  loop.pass(400, 100);
+  deepEqual(loop.refused().reasons, ["event_loop"]);
+  const queue = watched();
+  queue.pass(400, 0, 300);
+  deepEqual(queue.refused().reasons, ["queue_age"]);
+});
+
+test("the longer and the later, the more is refused, but never everything", () => {
+  const { pass, refused } = watched();
+  pass(300, 60);
+  const little = refused().share;
+  pass(300, 60);
+  const more = refused().share;
+  pass(10_000, 1_000);
+  const most = refused().share;
+  ok(0 < little && little < more && more < most, `${little} ${more} ${most}`);
+  equal(most, 0.98);
+});
+
+test("when it is over everything is let in again within a second", () => {
+  const { pass, refused } = watched();
+  pass(10_000, 1_000);
+  pass(1_000, 0);
+  deepEqual(refused().share, 0);
+});
+
+test("with few requests under way none is refused, because they are not what makes the loop late", () => {
+  const few = watched({ underWay: 127 });
+  few.pass(10_000, 1_000, 1_000);
+  deepEqual(few.refused().share, 0);
+  few.state.underWay = 128;
+  ok(few.refused().share > 0.9);
+});
+
+test("the share that is let in settles where the loop is as late as it may be", () => {
+  // Requests that wait make the loop late: 5 ms for each hundredth that is let in, five times of what it can do in 50 ms.
+  const { overload, state, refused } = watched();
+  let share = 1;
+  for (let look = 0; look < 300; look++) {
+    const loopDelayMs = 250 * share;
+    state.nowMs += LOOK_MS + loopDelayMs;
+    overload.look(state.nowMs, loopDelayMs);
+    share = 1 - refused().share;
+  }
+  ok(share > 0.17 && share < 0.23, `${share}`);
+});
