@@ -101,10 +101,11 @@ function row(name: string, figures: Figures): readonly string[] {
 }
 
 /** One load; fails unless everything that was accepted is stored, and nothing else is. */
-async function load(rate: number, seconds: number, connections: number): Promise<Figures> {
+async function load(atRate: number, seconds: number, connections: number): Promise<Figures> {
+  const rate = Math.round(atRate);
   const messages = join(folder.path, "messages.txt");
   writeSignedMessages(messages, `run${run++}`, Math.ceil(rate * seconds));
-  const args = { url, messages, rate: Math.round(rate), seconds, connections };
+  const args = { url, messages, rate, seconds, connections };
   const { stdout } = await promisify(execFile)(process.execPath, [
     GENERATOR,
     ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]),

@@ -70,7 +70,7 @@ function answered(socket: Socket, chunk: Buffer): void {
   const index = sentIndex.get(socket) ?? 0;
   latenciesMs[index] = nowMs - (sentMs.get(socket) ?? 0);
   sentMs.delete(socket);
-  const status = chunk.latin1Slice(9, 12);
+  const status = chunk.toString("latin1", 9, 12);
   if (status === "200") {
     accepted[index] = 1;
     counts.accepted++;

@@ -16,6 +16,8 @@ declare module "fastify" {
     logged: Readonly<Record<string, unknown>>;
   }
   interface FastifyContextConfig {
+    /** Sends what may take any time to be taken, and sees to it itself that it is. */
+    streams?: true;
     /** Adds to metrics and the log line of a route when its answer is out. */
     finished?: (request: FastifyRequest, status: number) => Readonly<Record<string, unknown>>;
   }
@@ -119,6 +121,16 @@ export class Access {
     for (const { raw } of this.#inFlight) if (raw.headersSent) raw.socket?.resetAndDestroy();
   }
 
+  /** Cuts those off that have not taken their answer so many milliseconds after they asked. */
+  cutSlow(msMax: number): void {
+    const dueMs = this.#options.clock.monotonic() - msMax;
+    // In the order they came in.
+    for (const { request, raw } of this.#inFlight) {
+      if (request.startedMs > dueMs) return;
+      if (raw.headersSent && !request.routeOptions.config.streams) raw.destroy();
+    }
+  }
+
   draining(): boolean {
     return this.#draining;
   }
@@ -132,11 +144,6 @@ export class Access {
   /** The request cannot be finished; the connection was told `status` instead. */
   brokenOff(reply: FastifyReply, status: number): void {
     this.#brokenOff.set(reply, status);
-  }
-
-  /** How many requests are being answered. */
-  underWay(): number {
-    return this.#inFlight.size;
   }
 
   /** The line and the samples of a request that was answered before the router saw it. */

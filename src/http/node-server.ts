@@ -1,11 +1,14 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Metrics } from "../observe/metrics.ts";
 
 // Node's own defaults leave a slow socket open for minutes.
 const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 15_000;
 const TIMEOUTS_CHECKED_EVERY_MS = 1_000;
 const KEEP_ALIVE_MS = 72_000;
+/** Some 15 kB of memory each. Twice as many as a flood of slow clients that the time limits still cope with. */
+const CONNECTIONS_MAX = 10_000;
 
 export interface NodeServerOptions {
   readonly handle: RequestListener;
@@ -13,10 +16,11 @@ export interface NodeServerOptions {
   readonly refuses: (...of: Parameters<RequestListener>) => boolean;
   readonly refuseConnect: (socket: Duplex) => void;
   readonly bodyBytesMax: number;
+  readonly metrics: Pick<Metrics, "connectionsOpen" | "connectionsRefused">;
 }
 
 /** Node's server with limits, in front of whatever answers. */
-export function nodeServer({ handle, refuses, refuseConnect, bodyBytesMax }: NodeServerOptions): Server {
+export function nodeServer({ handle, refuses, refuseConnect, bodyBytesMax, metrics }: NodeServerOptions): Server {
   const server = createServer({
     headersTimeout: HEADERS_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
@@ -29,6 +33,12 @@ export function nodeServer({ handle, refuses, refuseConnect, bodyBytesMax }: Nod
   server.maxHeadersCount = 0;
   // A client may close its half of the connection once it has sent its request; it still gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on("drop", () => metrics.connectionsRefused.inc());
+  server.on("connection", (socket) => {
+    metrics.connectionsOpen.inc();
+    socket.once("close", () => metrics.connectionsOpen.dec());
+  });
   server.on("request", (request, response) => {
     if (!refuses(request, response)) handle(request, response);
   });

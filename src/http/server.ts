@@ -15,7 +15,7 @@ import { requireClearFraming } from "./framing.ts";
 import { localUrl } from "./local-url.ts";
 import { nodeServer } from "./node-server.ts";
 import { refuseConnect, refuseNotHttp } from "./not-http.ts";
-import { Overload } from "./overload.ts";
+import { Overload, type Queue } from "./overload.ts";
 import { sendProblem } from "./problem.ts";
 import { limitAddresses, type RateLimits } from "./rate-limit.ts";
 import { retryAfter } from "./retry-after.ts";
@@ -35,6 +35,8 @@ import { webhookRoute } from "./routes/webhook.ts";
 
 // Under a steady stream of requests there is never a moment without one: after this time the port closes all the same.
 const READINESS_HEARD_MS = 2_000;
+/** A list of the longest messages has 1.6 MB: a client that takes longer holds it in memory on purpose, or is gone. */
+const ANSWER_MS_MAX = 30_000;
 // The id of a message has at most 1024 bytes, each of which may be escaped.
 const PATH_PART_CHARACTERS_MAX = 3 * 1_024;
 
@@ -55,8 +57,8 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   readonly newId: () => string;
   readonly random: () => number;
   readonly version: string;
-  /** How long messages wait to be committed. */
-  readonly queueDelayMs: () => number;
+  readonly committer: IngestOptions["committer"] & Queue;
+  readonly answerMsMax?: number;
   /** Origins of pages that may read. */
   readonly corsOrigins: readonly string[];
 }
@@ -78,7 +80,10 @@ export class Server {
     const server = new Server(options);
     await server.#addRoutes(options);
     await server.#http.listen({ host: options.host, port: options.port, backlog: 4_096 });
-    server.#watching = server.#overload.watch(options.clock, server.#closing.signal, () => server.#door.release());
+    server.#watching = server.#overload.watch(options.clock, server.#closing.signal, () => {
+      server.#door.release();
+      server.#access.cutSlow(options.answerMsMax ?? ANSWER_MS_MAX);
+    });
     return server;
   }
 
@@ -88,7 +93,7 @@ export class Server {
     this.#port = options.port;
     this.#access = new Access(options);
     this.#cors = new Cors({ ...options, methodsOf: (path) => this.#access.methodsOf(path) });
-    this.#overload = new Overload({ ...options, underWay: () => this.#access.underWay() });
+    this.#overload = new Overload(options.committer);
     this.#door = new Door({ ...options, overload: this.#overload, access: this.#access, cors: this.#cors });
     this.#http = fastify({
       logger: false,
@@ -103,7 +108,7 @@ export class Server {
           handle,
           refuses: (request, response) => this.#door.refuses(request, response),
           refuseConnect: (socket) => refuseConnect(this.#access, socket),
-          bodyBytesMax: options.bodyBytesMax,
+          ...{ bodyBytesMax: options.bodyBytesMax, metrics: options.metrics },
         }),
       routerOptions: {
         maxParamLength: PATH_PART_CHARACTERS_MAX,

@@ -126,6 +126,16 @@ export function createMetrics(build: { version: string; node: string }) {
     registers,
   });
   for (const reason of SHED_REASONS) requestsShed.inc({ reason }, 0);
+  const connectionsOpen = new Gauge({
+    name: "connections_open",
+    help: "Connections of clients that are open.",
+    registers,
+  });
+  const connectionsRefused = new Counter({
+    name: "connections_refused_total",
+    help: "Connections closed at once because there were too many.",
+    registers,
+  });
   const apiKeyChecks = new Counter({
     name: "api_key_checks_total",
     help: "Requests that had to show an API key, by what came of it.",
@@ -178,6 +188,8 @@ export function createMetrics(build: { version: string; node: string }) {
     commitFailures,
     rateLimited,
     requestsShed,
+    connectionsOpen,
+    connectionsRefused,
     apiKeyChecks,
     cacheRequests,
     sharedStateFailures,

@@ -2,18 +2,12 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fastify } from "fastify";
-import { systemClock } from "../../src/domain/clock.ts";
 import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../src/domain/errors.ts";
 import type { Place } from "../../src/domain/message-filter.ts";
 import type { MessageQuery } from "../../src/domain/message-query.ts";
-import { rateLimits } from "../../src/http/rate-limit.ts";
 import { exportRoute } from "../../src/http/routes/export.ts";
-import { Server } from "../../src/http/server.ts";
-import { createLog } from "../../src/observe/log.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
-import { AnswerCache } from "../../src/shared-state/answer-cache.ts";
-import { OwnWrites } from "../../src/shared-state/own-writes.ts";
 import type { MessagePage, ReadOptions, Store } from "../../src/store/store.ts";
+import { bareServer } from "../support/bare-server.ts";
 import { json, seen } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import type { LogLine } from "../support/service.ts";
@@ -38,48 +32,20 @@ async function startWith(find: Find): Promise<Wire> {
     findMessages: async (query: MessageQuery, options: ReadOptions = {}) => find(++reads, options, query),
     sizeBytes: async () => 0,
   } as Partial<Store> as Store;
-  const lines: LogLine[] = [];
-  const destination = { write: (text: string) => void lines.push(JSON.parse(text)) };
-  const server = await Server.listen({
-    ...{
-      host: "127.0.0.1",
-      port: 0,
-      bodyBytesMax: 1,
-      secretConfigured: () => true,
-      version: "0",
-      newId: () => "new",
-      store,
-    },
-    ...{ trustProxy: [], senders: undefined, verified: () => undefined },
-    limits: rateLimits({}, { clock: systemClock, shared: undefined, keySecret: "" }),
-    ...{ clock: systemClock, log: createLog({ level: "INFO", destination, now: systemClock.now }) },
-    ...{
-      metrics: createMetrics({ version: "0", node: "0" }),
-      provider: undefined as never,
-      committer: undefined as never,
-      answers: new AnswerCache({
-        ttlMs: 0,
-        writes: new OwnWrites(systemClock),
-        clock: systemClock,
-        count: () => undefined,
-      }),
-      ...{ corsOrigins: [], random: () => 0, queueDelayMs: () => 0 },
-    },
-    ...{ eraser: undefined as never, keys: undefined as never, readIsOpen: () => true, metricsGuarded: false },
-  });
+  const server = await bareServer({ store });
   return {
     url: server.url,
-    port: Number(new URL(server.url).port),
-    lines,
+    port: server.port,
+    lines: server.lines,
     reads: () => reads,
     line: async (id) => {
       for (;;) {
-        const found = lines.find(({ request_id }) => request_id === id);
+        const found = server.lines.find(({ request_id }) => request_id === id);
         if (found !== undefined) return found;
         await delay(5);
       }
     },
-    [Symbol.asyncDispose]: () => server.close(500),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 

@@ -385,17 +385,34 @@ test("bodies under way are held below 64 MiB: past that the next is a 503 with R
   await using own = await startService();
   const head = `POST /webhook HTTP/1.1\r\nhost: x\r\ncontent-length: ${BODY_BYTES_MAX}\r\n\r\n`;
   const holders = Array.from({ length: 256 }, () => connect(own.port, "127.0.0.1"));
-  for (const holder of holders) holder.on("error", () => undefined).write(head);
-  const status = async () => (await post(own.url, body())).status;
+  for (const holder of holders) holder.on("error", () => undefined).write(head + "x".repeat(BODY_BYTES_MAX - 1));
+  // What is left of the room is less than this.
+  const payload = body({ text: "x".repeat(3_000) });
+  const status = async () => (await post(own.url, payload)).status;
   const deadline = AbortSignal.timeout(8_000);
   // A connection's headers may take a moment to be seen.
   while ((await status()) !== 503) deadline.throwIfAborted();
-  const refused = await post(own.url, body());
+  const refused = await post(own.url, payload);
   deepEqual([refused.status, await refused.json()], [503, { detail: "too many requests are under way" }]);
   match(refused.headers.get("retry-after") ?? "", /^[0-9]+$/);
   equal((await fetch(`${own.url}/health/live`)).status, 200);
+  const shed = /^requests_shed_total\{reason="bytes"\} ([0-9]+)$/m.exec(await scrape(own))?.[1];
+  ok(Number(shed) > 0, `${shed}`);
   for (const holder of holders) holder.destroy();
   while ((await status()) !== 200) deadline.throwIfAborted();
+});
+
+test("clients that announce long bodies, or bodies without a length, and send nothing keep nobody out", async () => {
+  await using own = await startService();
+  const head = "POST /webhook HTTP/1.1\r\nhost: x\r\n";
+  const holders = Array.from({ length: 600 }, () => connect(own.port, "127.0.0.1"));
+  for (const [at, holder] of holders.entries())
+    holder
+      .on("error", () => undefined)
+      .write(`${head}${at % 2 === 0 ? `content-length: ${BODY_BYTES_MAX}` : "transfer-encoding: chunked"}\r\n\r\n`);
+  await Promise.all(holders.map((holder) => once(holder, "connect")));
+  for (let at = 0; at < 20; at++) equal((await post(own.url, body({ message_id: `m${at}` }))).status, 200);
+  for (const holder of holders) holder.destroy();
 });
 
 test("a message whose sender left before the answer is logged and counted as what became of it", async () => {

@@ -55,6 +55,11 @@ export class RawConnection {
     this.#socket.resume();
   }
 
+  /** Reads what has come so far up to so many bytes, and no more. */
+  take(bytes: number): void {
+    this.#socket.read(bytes);
+  }
+
   /** Half-closes: nothing more will be sent. */
   end(): void {
     this.#socket.end();

@@ -20,7 +20,7 @@ const ACCEPTED = JSON.stringify({ status: "ok" });
 /** `POST /webhook`: takes one signed message. 200 means that it is on disk. */
 export function webhookRoute(server: FastifyInstance, options: WebhookRouteOptions): void {
   const { webhookRequests, webhookConflicts } = options.metrics;
-  const budget = new BodyBudget(options.bodyBytesMax, options.metrics);
+  const budget = new BodyBudget(options.metrics);
   // The signature covers the bytes, so the bytes are what the handler gets, whatever Content-Type says.
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   server.route({
@@ -48,8 +48,12 @@ export function webhookRoute(server: FastifyInstance, options: WebhookRouteOptio
       }
       // Fastify would answer 415 to a type it cannot parse.
       request.raw.headers["content-type"] = undefined;
-      budget.reserve(request, reply);
       done();
+    },
+    // As late as can be: what counts the bytes must not make them flow before somebody takes them.
+    preParsing: (request, reply, payload, done) => {
+      budget.count(request, reply);
+      done(null, payload);
     },
     handler: async (request, reply) => {
       const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
