@@ -126,11 +126,7 @@ export function createMetrics(build: { version: string; node: string }) {
     registers,
   });
   for (const reason of SHED_REASONS) requestsShed.inc({ reason }, 0);
-  const connectionsOpen = new Gauge({
-    name: "connections_open",
-    help: "Connections of clients that are open.",
-    registers,
-  });
+  const connectionsOpen = new Gauge({ name: "connections_open", help: "Connections of clients.", registers });
   const connectionsRefused = new Counter({
     name: "connections_refused_total",
     help: "Connections closed at once because there were too many.",

@@ -42,7 +42,7 @@ async function overloadable(): Promise<Overloadable> {
   const server = await bareServer({
     ...{ store, metrics, bodyBytesMax: 10_000 },
     committer: { insert, queueDelayMs: () => queueDelayMs, queueRows: () => inserted },
-    provider: new NativeProvider(new SigningSecrets([SECRET])),
+    provider: new NativeProvider(new SigningSecrets([{ name: "current", secret: SECRET }])),
     newId: () => "new",
     random: () => drawn.push(drawn.shift() ?? 0) && (drawn.at(-1) ?? 0),
     corsOrigins: ["https://dashboard.example"],
