@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   copy: async () => (await import("./copy.ts")).copyCommand,
   backup: async () => (await import("./backup.ts")).backupCommand,
   keys: async () => (await import("./keys.ts")).keysCommand,
+  secrets: async () => (await import("./secrets.ts")).secretsCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   retention: async () => (await import("./retention.ts")).retentionCommand,

@@ -49,6 +49,14 @@ export function secretOf(env: Environment): string | undefined {
   return readConfig(only(env, "WEBHOOK_SECRET")).webhookSecret;
 }
 
+/** All secrets of the environment, and what opens those of the database. */
+export function secretSettingsOf(
+  env: Environment,
+): Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey"> {
+  const names = ["WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "MASTER_KEY"];
+  return readConfig(Object.assign({}, ...names.map((name) => only(env, name))));
+}
+
 /** The secret in `file`, less the line end an editor puts there; without a file, that of the environment. */
 export function requiredSecret(env: Environment, file: string | undefined): string {
   const secret = file === undefined ? secretOf(env) : readSecret(file);

@@ -15,3 +15,17 @@ export function parseDuration(text: string): number | undefined {
   const ms = Number(number) * (UNIT_MS[unit] ?? Number.NaN);
   return ms <= DURATION_MS_MAX ? ms : undefined;
 }
+
+const UNITS_IN_WORDS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000],
+] as const;
+
+/** About how long that is, for people: `3 minutes`, `1 day`. */
+export function durationInWords(ms: number): string {
+  const [unit, unitMs] = UNITS_IN_WORDS.find(([, one]) => ms >= one) ?? ["second", 1_000];
+  const count = Math.max(0, Math.floor(ms / unitMs));
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,85 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { macOf } from "./client.ts";
+import { body } from "./service.ts";
+
+/** Requests of one connection, one after the other, in as little time as a test can. */
+class Sender {
+  readonly #socket: Socket;
+  #received = "";
+
+  constructor(port: number) {
+    this.#socket = connect(port, "127.0.0.1").setNoDelay(true).setEncoding("latin1");
+    this.#socket.on("data", (text: string) => (this.#received += text)).on("error", () => undefined);
+  }
+
+  /** Resolves with the status, 0 for a connection that broke. */
+  async send(payload: string, secret: string): Promise<number> {
+    const head = `POST /webhook HTTP/1.1\r\nhost: x\r\nx-signature: ${macOf(payload, secret)}\r\ncontent-length: ${payload.length}\r\n\r\n`;
+    this.#received = "";
+    this.#socket.write(head + payload);
+    for (;;) {
+      const [, length] = /\r\ncontent-length: ([0-9]+)\r\n/i.exec(this.#received) ?? [];
+      const bodyAt = this.#received.indexOf("\r\n\r\n") + 4;
+      if (length !== undefined && bodyAt > 3 && this.#received.length >= bodyAt + Number(length))
+        return Number(this.#received.slice(9, 12));
+      if (this.#socket.destroyed) return 0;
+      await Promise.race([once(this.#socket, "data"), once(this.#socket, "close")]).catch(() => undefined);
+    }
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Many senders at once, each of which changes from one secret to another at a moment of its own. */
+export class SigningSenders {
+  readonly statuses = new Map<number, number>();
+  readonly #running: readonly Promise<void>[];
+  readonly #secrets: string[];
+  #sent = 0;
+  #next: { readonly secret: string; readonly withinRequests: number } | undefined;
+  #stopAt = Number.POSITIVE_INFINITY;
+
+  constructor(urls: readonly string[], { senders, secret }: { readonly senders: number; readonly secret: string }) {
+    const ports = urls.map((url) => Number(new URL(url).port));
+    this.#secrets = Array.from({ length: senders }, () => secret);
+    this.#running = this.#secrets.map((_, at) => this.#run(at, ports[at % ports.length] ?? 0));
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** From now on each takes the other secret, after a random number of its requests. */
+  switchTo(secret: string, withinRequests: number): void {
+    this.#next = { secret, withinRequests };
+  }
+
+  stillWith(secret: string): number {
+    return this.#secrets.filter((one) => one === secret).length;
+  }
+
+  /** Resolves when so many requests have been sent in all, and every one is answered. */
+  async stopAfter(requests: number): Promise<void> {
+    this.#stopAt = requests;
+    await Promise.all(this.#running);
+  }
+
+  async #run(at: number, port: number): Promise<void> {
+    const sender = new Sender(port);
+    let left: number | undefined;
+    while (this.#sent < this.#stopAt) {
+      const next = this.#next;
+      if (next !== undefined && this.#secrets[at] !== next.secret) {
+        left ??= Math.floor(Math.random() * next.withinRequests);
+        if (left-- <= 0) this.#secrets[at] = next.secret;
+      }
+      const status = await sender.send(body({ message_id: `m${++this.#sent}` }), this.#secrets[at] ?? "");
+      this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+      if (status === 0) break;
+    }
+    sender.close();
+  }
+}
