@@ -25,7 +25,10 @@ test("add makes a secret, shows it once and alone, and both changes are in the a
     ["cli secret.retired main", "cli secret.added next", "cli secret.added main"],
   );
   equal(JSON.stringify(audit).includes(added.stdout.trim()), false);
-  match((await run(["secrets", "list"], options)).stdout, /^main +database +\S+Z +\S+Z +never +no: no other secret has verified a message since$/m);
+  match(
+    (await run(["secrets", "list"], options)).stdout,
+    /^main +database +\S+Z +\S+Z +never +no: no other secret has verified a message since$/m,
+  );
 });
 
 test("a secret can come from a file, and the list knows that it is that of the environment", async () => {

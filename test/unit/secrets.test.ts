@@ -1,0 +1,273 @@
+import { deepEqual, equal, match, notEqual, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError, StoreUnavailable } from "../../src/domain/errors.ts";
+import { type KnownSecret, leavesAnother, mayRetire } from "../../src/domain/retirement.ts";
+import { environmentSecrets, withoutRepeats } from "../../src/ingest/live-secrets.ts";
+import { SecretRing } from "../../src/ingest/secret-ring.ts";
+import { SecretUses } from "../../src/ingest/secret-uses.ts";
+import { fingerprintOf } from "../../src/providers/fingerprint.ts";
+import { SecretBox } from "../../src/providers/sealed-secret.ts";
+import { sign } from "../../src/providers/signature.ts";
+import type { KeptSecret, SecretStore, SecretUse } from "../../src/store/access.ts";
+
+const MASTER_KEY = "a master key of thirty-two characters";
+const NOW = Date.parse("2026-11-25T12:00:00Z");
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+test("what is sealed opens with the same master key under the same name, and not otherwise", () => {
+  const box = new SecretBox(MASTER_KEY);
+  const sealed = box.seal("main", "Grüße \u{1F600}", Buffer.alloc(12, 1));
+  equal(box.open("main", sealed), "Grüße \u{1F600}");
+  equal(box.open("other", sealed), undefined);
+  equal(new SecretBox(`${MASTER_KEY}.`).open("main", sealed), undefined);
+  const bytes = Buffer.from(sealed.slice(3), "base64url");
+  for (let at = 0; at < bytes.length; at++) {
+    const changed = Buffer.from(bytes);
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    equal(box.open("main", `v1.${changed.toString("base64url")}`), undefined, String(at));
+  }
+  for (const broken of ["", "v1.", "v2.AAAA", sealed.slice(0, 20), sealed.replace("v1", "v2")])
+    equal(box.open("main", broken), undefined, broken);
+});
+
+test("what is sealed again with another nonce looks different", () => {
+  const box = new SecretBox(MASTER_KEY);
+  notEqual(box.seal("main", "x", Buffer.alloc(12, 1)), box.seal("main", "x", Buffer.alloc(12, 2)));
+});
+
+test("a fingerprint is 16 hex digits, the same for the same secret, another in another database", async () => {
+  const [one, again, elsewhere] = await Promise.all([
+    fingerprintOf("testsecret", "a"),
+    fingerprintOf("testsecret", "a"),
+    fingerprintOf("testsecret", "b"),
+  ]);
+  match(one, /^[0-9a-f]{16}$/);
+  equal(again, one);
+  notEqual(elsewhere, one);
+});
+
+test("secrets of the environment are named by their place, blank ones are none, and equal ones one with the last end", () => {
+  const all = environmentSecrets("a", [
+    { secret: "b", untilMs: 5 },
+    { secret: "b", untilMs: 9 },
+    { secret: "a", untilMs: 1 },
+    { secret: " ", untilMs: undefined },
+  ]);
+  deepEqual(withoutRepeats(all), [
+    { name: "current", secret: "a", untilMs: undefined },
+    { name: "previous_1", secret: "b", untilMs: 9 },
+  ]);
+});
+
+function known(name: string, fields: Partial<KnownSecret> = {}): KnownSecret {
+  return { name, fingerprint: name, sinceMs: NOW - 90 * DAY, endMs: undefined, lastVerifiedMs: undefined, ...fields };
+}
+
+const usedNow = known("new", { lastVerifiedMs: NOW });
+
+test("a secret may be retired a week after its last use, when another has been used since", () => {
+  const verdicts: [KnownSecret, readonly KnownSecret[], RegExp][] = [
+    [known("old", { lastVerifiedMs: NOW - 8 * DAY }), [usedNow], /^yes: another secret .* none for 8 days/],
+    [known("old", { lastVerifiedMs: NOW - 7 * DAY }), [usedNow], /^yes/],
+    [
+      known("old", { lastVerifiedMs: NOW - 7 * DAY + 1 }),
+      [usedNow],
+      /^not yet: .* 6 days ago.* until 2026-11-25T12:00Z$/,
+    ],
+    [known("old", { lastVerifiedMs: NOW - 3 * MINUTE }), [usedNow], /^no: it verified a message 3 minutes ago$/],
+    [known("old", { lastVerifiedMs: NOW - 8 * DAY }), [known("new")], /^no: .* 8 days ago, and no other .* since$/],
+    [known("old", { lastVerifiedMs: NOW }), [], /^no: there is no other/],
+    [known("old"), [usedNow], /^yes: .* none for 90 days/],
+    [known("old", { sinceMs: NOW - MINUTE }), [usedNow], /^not yet: it is new/],
+    [known("old", { sinceMs: undefined }), [usedNow], /^not yet: it is new/],
+    [known("old"), [known("new")], /^no: no other secret has verified a message since$/],
+    [known("old", { endMs: NOW }), [usedNow], /^ended/],
+    [known("old"), [{ ...usedNow, endMs: NOW }], /^no: there is no other/],
+    [known("old"), [{ ...usedNow, endMs: NOW + DAY }], /^no: every other secret has an end$/],
+    [known("old", { lastVerifiedMs: NOW }), [known("new", { fingerprint: "old" })], /^yes: new is the same secret$/],
+    [known("old"), [known("new", { fingerprint: "old", endMs: NOW + DAY })], /^no: there is no other/],
+  ];
+  for (const [secret, others, said] of verdicts) match(mayRetire(secret, [secret, ...others], NOW), said);
+});
+
+test("another secret is left only when it is accepted beyond that moment", () => {
+  const all = [known("a"), known("b", { endMs: NOW })];
+  deepEqual(
+    [leavesAnother("a", NOW, all), leavesAnother("a", NOW - 1, all), leavesAnother("b", NOW, all)],
+    [false, true, true],
+  );
+});
+
+/** A store that remembers, or is away. */
+class FakeStore implements Pick<SecretStore, "list" | "uses" | "noteUses" | "databaseId"> {
+  kept: readonly KeptSecret[] = [];
+  away = false;
+  lists = 0;
+  readonly rows = new Map<string, SecretUse>();
+
+  async list() {
+    this.lists++;
+    if (this.away) throw new StoreUnavailable("away");
+    return this.kept;
+  }
+  async uses(fingerprints: readonly string[]) {
+    return fingerprints.flatMap((one) => this.rows.get(one) ?? []);
+  }
+  async noteUses(uses: readonly SecretUse[]) {
+    for (const use of uses) this.rows.set(use.fingerprint, use);
+  }
+  async databaseId() {
+    return "id";
+  }
+}
+
+/** Time that passes when it is told to. */
+function heldClock() {
+  let nowMs = NOW;
+  let wake: (() => void) | undefined;
+  return {
+    now: () => nowMs,
+    monotonic: () => nowMs,
+    sleep: (_ms: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
+        wake = resolve;
+        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      }),
+    pass: (ms: number) => {
+      nowMs += ms;
+    },
+    /** Ends the sleep of whoever sleeps. */
+    wake: () => wake?.(),
+  };
+}
+
+const WAIT_MS_MAX = 20_000;
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + WAIT_MS_MAX;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error("it does not come true");
+    await new Promise(setImmediate);
+  }
+}
+
+async function ringOn(store: FakeStore, fixed: Parameters<typeof environmentSecrets>) {
+  const clock = heldClock();
+  const said: string[] = [];
+  const say = (line: object) => void said.push((line as { msg: string }).msg);
+  const ring = await SecretRing.start({
+    ...{ fixed: environmentSecrets(...fixed), box: new SecretBox(MASTER_KEY), clock },
+    store: store as unknown as SecretStore,
+    log: { info: say, warn: say, error: say } as never,
+  });
+  /** One look at the database. */
+  const look = async () => {
+    const { lists } = store;
+    clock.pass(2_000);
+    await until(() => {
+      clock.wake();
+      return store.lists > lists;
+    });
+    await new Promise(setImmediate);
+  };
+  const verify = (secret: string) => ring.signing.verify(Buffer.from("x"), sign(secret, "x"), clock.now());
+  return { ring, look, verify, said, clock };
+}
+
+const kept = (name: string, secret: string, retiresAt: string | null = null): KeptSecret => ({
+  ...{ name, retiresAt, createdAt: "2026-01-01T00:00:00.000Z" },
+  sealed: new SecretBox(MASTER_KEY).seal(name, secret, Buffer.alloc(12, 1)),
+});
+
+test("a secret in the database is accepted at the next look, and refused at the millisecond of its end", async () => {
+  const store = new FakeStore();
+  const { ring, look, verify, clock, said } = await ringOn(store, ["a", []]);
+  store.kept = [kept("b", "b")];
+  equal(verify("b"), undefined);
+  await look();
+  equal(verify("b"), "b");
+  store.kept = [kept("b", "b", new Date(clock.now() + 5_000).toISOString())];
+  await look();
+  clock.pass(2_999);
+  equal(verify("b"), "b");
+  clock.pass(1);
+  equal(verify("b"), undefined);
+  equal(verify("a"), "current");
+  equal(said.filter((line) => line === "webhook secrets changed").length, 2);
+  await ring.stop();
+});
+
+test("a database that is away changes nothing, and is complained about once", async () => {
+  const store = new FakeStore();
+  store.kept = [kept("b", "b")];
+  const { ring, look, verify, said } = await ringOn(store, ["a", []]);
+  store.away = true;
+  for (let looks = 0; looks < 3; looks++) await look();
+  deepEqual([verify("a"), verify("b")], ["current", "b"]);
+  equal(said.length, 1);
+  await ring.stop();
+});
+
+test("without any secret that is accepted the service is not configured, and says so when the last one ends", async () => {
+  const store = new FakeStore();
+  const { ring, look, clock, said } = await ringOn(store, [undefined, [{ secret: "a", untilMs: NOW + 3_000 }]]);
+  equal(ring.configured(), true);
+  clock.pass(3_000);
+  equal(ring.configured(), false);
+  await look();
+  match(said.join(), /not configured/);
+  store.kept = [kept("b", "b")];
+  await look();
+  equal(ring.configured(), true);
+  await ring.stop();
+});
+
+test("a secret that was sealed by another master key stops the start", async () => {
+  const store = new FakeStore();
+  store.kept = [{ ...kept("b", "b"), sealed: new SecretBox("x".repeat(32)).seal("b", "b", Buffer.alloc(12, 1)) }];
+  await rejects(ringOn(store, ["a", []]), ConfigError);
+  store.kept = store.kept.map((one) => ({ ...one, retiresAt: new Date(NOW).toISOString() }));
+  const { ring } = await ringOn(store, ["a", []]);
+  await ring.stop();
+});
+
+test("the last use belongs to the secret, whatever it is called, and is written down at the end", async () => {
+  const store = new FakeStore();
+  const first = await ringOn(store, ["a", []]);
+  first.ring.verified("current", NOW + 5);
+  await first.ring.stop();
+  const second = await ringOn(store, ["b", [{ secret: "a", untilMs: undefined }]]);
+  await second.look();
+  await until(() => store.rows.size === 2);
+  await second.ring.stop();
+  deepEqual(
+    second.ring.figures().map(({ key, verified, lastVerifiedMs }) => [key, verified, lastVerifiedMs]),
+    [
+      ["current", 0, 0],
+      ["previous_1", 0, NOW + 5],
+    ],
+  );
+});
+
+test("of uses the later one counts, here and in the database, and what has not changed is not written again", async () => {
+  const store = new FakeStore();
+  const clock = heldClock();
+  const uses = new SecretUses({ store: store as unknown as SecretStore, clock });
+  const [use] = uses.follow(["a"]);
+  await uses.exchange();
+  const [row] = [...store.rows.values()];
+  deepEqual([row?.seenAt, row?.lastVerifiedAt], [new Date(NOW).toISOString(), null]);
+  store.noteUses = () => Promise.reject(new Error("nothing is new"));
+  store.rows.set(row?.fingerprint ?? "", { ...(row as SecretUse), lastVerifiedAt: new Date(NOW + 9).toISOString() });
+  await uses.exchange();
+  equal(use?.lastMs, NOW + 9);
+  equal(uses.hasUnsaved(), false);
+  uses.follow([]);
+  await rejects(async () => {
+    const [other] = uses.follow(["b"]);
+    if (other !== undefined) other.lastMs = NOW;
+    await uses.exchange();
+  }, /nothing is new/);
+});
