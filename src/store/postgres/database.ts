@@ -133,21 +133,17 @@ export class Database {
   }
 
   /** Several statements in one transaction, sent in one go: should one fail, COMMIT takes all back. Resolves with the rows of each when they are committed. */
-  async together<T = Row>(
-    statements: readonly Statement[],
-    { msMax = CALL_MS_MAX, settings = [] }: { readonly msMax?: number; readonly settings?: readonly string[] } = {},
-  ): Promise<readonly (readonly T[])[]> {
+  async together<T = Row>(statements: readonly Statement[], msMax: number): Promise<readonly (readonly T[])[]> {
     const deadlineMs = performance.now() + msMax;
     const client = await this.#connect();
     const tx = new Statements(client, deadlineMs);
     try {
       const own = this.#own.has(client);
-      const sent = [
-        tx.all<T>(beginning({ msMax }, own ? settings : [...this.#settings, ...settings])),
+      const results = await allOrFirst([
+        tx.all<T>(own && msMax <= CALL_MS_MAX ? "BEGIN" : beginning({ msMax }, own ? [] : this.#settings)),
         ...statements.map(({ sql, values, name }) => tx.all<T>(sql, values, own ? name : undefined)),
         tx.all<T>("COMMIT"),
-      ];
-      const results = await allOrFirst(sent);
+      ]);
       client.release();
       return results.slice(1, -1);
     } catch (error) {

@@ -32,12 +32,10 @@ const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELE
 const INSERT_ANYHOW = { name: "insert anyhow", sql: insertWhere(KNOWN) };
 const TAKE_BACK = {
   name: "take back",
-  sql: `DELETE FROM messages WHERE stream = $1 AND seq IN (
-          SELECT seq FROM unnest($2::bigint[], $3::text[]) AS given (seq, hash) JOIN tombstones USING (hash))
+  sql: `DELETE FROM messages WHERE stream = $1 AND seq = ANY(ARRAY(
+          SELECT ($2::bigint[])[array_position($3::text[], hash)] FROM tombstones WHERE hash = ANY($3::text[])))
         RETURNING message_id AS "messageId", source`,
 };
-/** A plan that was made while there were few tombstones would read all of them when there are many. */
-const TAKE_BACK_SETTINGS = ["enable_seqscan = off"];
 const STORED = `
   SELECT message_id AS "messageId", source, from_msisdn AS "from", to_msisdn AS "to", ts, text
   FROM messages WHERE message_id = ANY($1::text[])`;
@@ -57,6 +55,7 @@ export class Writer {
   #looksForTombstones = false;
   readonly #budget = new StreamBudget(() => performance.now());
 
+  /** `database` has the settings of PLANNED_ONCE. */
   constructor(database: Database, { random }: WriterOptions) {
     this.#database = database;
     this.#random = random;
@@ -130,7 +129,7 @@ export class Writer {
         { ...INSERT_ANYHOW, values },
         { ...TAKE_BACK, values: [stream, seqs, hashes] },
       ],
-      { msMax: left(deadlineMs), settings: TAKE_BACK_SETTINGS },
+      left(deadlineMs),
     );
     const deleted = new Set(takenBack.map(keyOf));
     const created = inserted.map(keyOf).filter((key) => !deleted.has(key));
