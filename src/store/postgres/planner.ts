@@ -12,9 +12,3 @@ export const BY_SEARCH_INDEX = "SET LOCAL enable_indexscan = off";
 
 /** Takes {@link BY_SEARCH_INDEX} back. */
 export const BY_ANY_INDEX = "SET LOCAL enable_indexscan = on";
-
-/**
- * For the few statements that store: how is worked out once a connection, not for each batch. So there may be but one way, whatever the
- * tables looked like then: no joins, and an index for each condition.
- */
-export const PLANNED_ONCE: readonly string[] = [...BY_INDEX, "plan_cache_mode = force_generic_plan"];

@@ -22,7 +22,7 @@ import { AT_ONCE, SettledLater } from "./counts/settling.ts";
 import { CALL_MS_MAX, Database } from "./database.ts";
 import { PostgresRetention } from "./forgetting/postgres-retention.ts";
 import { migrate, requireCurrentSchema } from "./migrations.ts";
-import { BY_INDEX, PLANNED_ONCE } from "./planner.ts";
+import { BY_INDEX } from "./planner.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { find, findOne } from "./reads/find.ts";
 import { findSenders } from "./reads/senders.ts";
@@ -78,7 +78,7 @@ export class PostgresStore implements Store {
 
   /** Connects, looks the server over, and brings the schema up to date. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
   static async open(url: string, options: PostgresOptions): Promise<PostgresStore> {
-    const database = new Database(url, { connectionsMax: 1, settings: PLANNED_ONCE });
+    const database = new Database(url, { connectionsMax: 1, settings: BY_INDEX });
     try {
       const facts = await examine(database, options.allowWeakDurability);
       const upgrades = options.migrate ? await migrate(database) : [];

@@ -30,6 +30,7 @@ const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELE
 // Where messages are deleted, a batch takes back those of its own that have a tombstone. It looks for them behind the insertion, with eyes of
 // its own: an insertion that waits for a deletion under way goes through when that is done, and its own eyes are from before.
 const INSERT_ANYHOW = { name: "insert anyhow", sql: insertWhere(KNOWN) };
+// How it is done may be worked out when there are few tombstones and used when there are many: without a join there is but one way.
 const TAKE_BACK = {
   name: "take back",
   sql: `DELETE FROM messages WHERE stream = $1 AND seq = ANY(ARRAY(
@@ -55,7 +56,7 @@ export class Writer {
   #looksForTombstones = false;
   readonly #budget = new StreamBudget(() => performance.now());
 
-  /** `database` has the settings of PLANNED_ONCE. */
+  /** `database` has the settings of BY_INDEX. */
   constructor(database: Database, { random }: WriterOptions) {
     this.#database = database;
     this.#random = random;
