@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailable } from "../../../domain/errors.ts";
 import { addToBlocks, addToTotals } from "../counts/adding.ts";
 import { removeEmpty } from "../counts/emptied.ts";
@@ -8,6 +9,8 @@ import { inTail, watermarks } from "../streams.ts";
 
 /** Whoever stores waits behind whoever waits for this lock, so not for long. */
 const BARRIER_WAIT = "lock_timeout = '250ms'";
+const BARRIER_PAUSE_MS = 100;
+const BARRIER_MS_MAX = 4_000;
 /** The hash of tombstone.ts, so that what is deleted need not come here. */
 const HASH = `encode(substr(sha256(convert_to(source, 'UTF8') || '\\x00'::bytea || convert_to(message_id, 'UTF8')), 1, 16), 'hex')`;
 
@@ -16,21 +19,24 @@ const HASH = `encode(substr(sha256(convert_to(source, 'UTF8') || '\\x00'::bytea 
  * which holds a lock of that table to its end: so when this one is had, all of those have ended, and the next ones see the row.
  */
 export async function announceDeletions(database: Database): Promise<void> {
-  if ((await database.all("SELECT 1 FROM deletions")).length > 0) return;
-  try {
-    await database.transaction(
-      async (tx) => {
-        await tx.run("LOCK TABLE deletions IN ACCESS EXCLUSIVE MODE");
-        await tx.run("INSERT INTO deletions VALUES (1, now()) ON CONFLICT DO NOTHING");
-      },
-      { settings: [BARRIER_WAIT] },
-    );
-  } catch (error) {
-    if (!waitedTooLong(error instanceof Error ? error.cause : error)) throw error;
-    const reason =
-      "the first deletion needs the table deletions to itself for a moment, and somebody holds it, a dump perhaps";
-    throw new StoreUnavailable(`PostgreSQL: ${reason}`, { cause: error });
+  const deadlineMs = performance.now() + BARRIER_MS_MAX;
+  while ((await database.all("SELECT 1 FROM deletions")).length === 0) {
+    try {
+      await database.transaction(putUpBarrier, { settings: [BARRIER_WAIT] });
+    } catch (error) {
+      if (!waitedTooLong(error instanceof Error ? error.cause : error)) throw error;
+      const reason =
+        "somebody holds the table deletions, which the first deletion needs to itself for a moment: a dump perhaps";
+      if (performance.now() > deadlineMs) throw new StoreUnavailable(`PostgreSQL: ${reason}`, { cause: error });
+      // Those who waited behind it store meanwhile.
+      await sleep(BARRIER_PAUSE_MS);
+    }
   }
+}
+
+async function putUpBarrier(tx: Transaction): Promise<void> {
+  await tx.run("LOCK TABLE deletions IN ACCESS EXCLUSIVE MODE");
+  await tx.run("INSERT INTO deletions VALUES (1, now()) ON CONFLICT DO NOTHING");
 }
 
 export interface Deletion {

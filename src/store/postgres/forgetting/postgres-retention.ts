@@ -18,8 +18,8 @@ const VACUUM_MS_MAX = 6 * 60 * 60 * 1_000;
 const VACUUM = "VACUUM (ANALYZE, INDEX_CLEANUP ON) messages, totals, blocks";
 
 const STILL_THERE: readonly string[] = [
-  "Pages of the tables and their indexes hold pieces of what was deleted until new messages overwrite them; no query finds these. " +
-    "VACUUM FULL messages, totals, blocks writes the files anew, and nobody can store or read meanwhile",
+  "Pages of the tables, their indexes and the planner's statistics hold pieces of what was deleted until something overwrites them; no query " +
+    "finds these. VACUUM FULL messages, totals, blocks, pg_statistic writes the files anew, and nobody can store or read meanwhile",
   "The write-ahead log has it until the server has recycled its files. So do archives of it, replicas that are behind, and backups, for as long as you keep them",
 ];
 
