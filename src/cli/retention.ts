@@ -63,7 +63,7 @@ async function run(store: Store, { dryRun, ...days }: Run): Promise<number> {
   let done = 0;
   try {
     const report = await sweep({
-      ...{ store: store.retention, clock: systemClock, ...days, dryRun, signal },
+      ...{ store: store.retention, clock: systemClock, ...days, dryRun, everywhere: true, signal },
       deleted: (messages) => {
         done += messages;
         bar.update(done);

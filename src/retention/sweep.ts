@@ -17,6 +17,8 @@ export interface SweepOptions {
   readonly signal: AbortSignal;
   /** Only counts what would be deleted. */
   readonly dryRun?: boolean;
+  /** Looks at every message, which a store need not do each hour. */
+  readonly everywhere?: boolean;
   /** Called after each step that deleted something, or would. */
   readonly deleted: (messages: number) => void;
 }
@@ -55,8 +57,8 @@ export function tombstonesUntil(clock: Clock, tombstoneDays: number): string {
 }
 
 async function expire(options: SweepOptions, receivedBefore: string): Promise<number> {
-  const { store, clock, tombstoneDays, dryRun = false } = options;
-  const step = { receivedBefore, rowsMax: ROWS_PER_STEP_MAX, dryRun };
+  const { store, clock, tombstoneDays, dryRun = false, everywhere = dryRun } = options;
+  const step = { receivedBefore, rowsMax: ROWS_PER_STEP_MAX, dryRun, everywhere };
   let place: string | undefined;
   return untilNothing(options, async () => {
     const done = await store.expire({ ...step, place, tombstonesUntil: tombstonesUntil(clock, tombstoneDays) });

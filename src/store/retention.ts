@@ -10,6 +10,12 @@ export interface DeletionStep {
   readonly dryRun?: boolean;
 }
 
+export interface ExpiryStep extends DeletionStep {
+  readonly receivedBefore: string;
+  /** Looks at every message now. Else a store may look where the oldest are as a rule, and at all of them once a day. */
+  readonly everywhere?: boolean;
+}
+
 export interface DeletedStep {
   /** Messages that were deleted; in a dry run, that would be. */
   readonly deleted: number;
@@ -23,7 +29,7 @@ export interface DeletedStep {
  */
 export interface RetentionStore {
   /** Deletes messages that were received (`createdAt`) before a moment, the oldest first as far as that costs nothing. */
-  expire(step: DeletionStep & { readonly receivedBefore: string }): Promise<DeletedStep>;
+  expire(step: ExpiryStep): Promise<DeletedStep>;
   /** Deletes messages from a number and to it. Their content is overwritten where it lay, as far as the database can. */
   erase(step: DeletionStep & { readonly msisdn: string }): Promise<DeletedStep>;
   /** Forgets tombstones that have come to their end (`now`). Resolves with how many. */

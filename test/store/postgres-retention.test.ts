@@ -16,7 +16,7 @@ import { inSnapshot, type Snapshot } from "../../src/store/postgres/reads/snapsh
 import { stats } from "../../src/store/postgres/reads/stats.ts";
 import { timeline } from "../../src/store/postgres/reads/timeline.ts";
 import { Writer } from "../../src/store/postgres/writer.ts";
-import type { DeletedStep, RetentionStore } from "../../src/store/retention.ts";
+import type { DeletedStep, ExpiryStep, RetentionStore } from "../../src/store/retention.ts";
 import { pgbouncerFor } from "../support/pgbouncer.ts";
 import { PlainMessages } from "../support/plain-messages.ts";
 import { type FreshOptions, freshDatabase, unlessPostgres } from "../support/postgres.ts";
@@ -80,8 +80,8 @@ async function all(step: (place: string | undefined) => Promise<DeletedStep>): P
   throw new Error("deleting does not come to its end");
 }
 
-const expire = (retention: RetentionStore, receivedBefore: string, { rowsMax = 1_000, dryRun = false } = {}) =>
-  all((place) => retention.expire({ place, rowsMax, dryRun, tombstonesUntil: UNTIL, receivedBefore }));
+const expire = (retention: RetentionStore, receivedBefore: string, options: Partial<ExpiryStep> = {}) =>
+  all((place) => retention.expire({ rowsMax: 1_000, tombstonesUntil: UNTIL, receivedBefore, ...options, place }));
 const erase = (retention: RetentionStore, msisdn: string, { rowsMax = 1_000, dryRun = false } = {}) =>
   all((place) => retention.erase({ place, rowsMax, dryRun, tombstonesUntil: UNTIL, msisdn }));
 const everywhereIsDue = (database: Database) =>
@@ -209,6 +209,8 @@ test("what is young enough stays; old messages behind younger ones of their stre
   await writer.insert(rows(10, "imported", () => 5));
   equal(await expire(retention, received(1_201)), 1);
   equal(await expire(retention, received(1_201), { dryRun: true }), 10);
+  equal(await expire(retention, received(1_201), { everywhere: true }), 10);
+  await writer.insert(rows(10, "imported later", () => 5));
   await everywhereIsDue(database);
   equal(await expire(retention, received(1_201)), 10);
 });

@@ -1,4 +1,4 @@
-import type { DeletedStep, DeletionStep, RetentionStore } from "../../retention.ts";
+import type { DeletedStep, DeletionStep, ExpiryStep, RetentionStore } from "../../retention.ts";
 import { Database } from "../database.ts";
 import { isStorable } from "../searchable.ts";
 import type { Condition } from "../sql.ts";
@@ -35,10 +35,12 @@ export class PostgresRetention implements RetentionStore {
     this.#url = url;
   }
 
-  async expire(step: DeletionStep & { readonly receivedBefore: string }): Promise<DeletedStep> {
-    const { receivedBefore, dryRun = false } = step;
+  async expire(step: ExpiryStep): Promise<DeletedStep> {
+    const { receivedBefore, dryRun = false, everywhere = dryRun } = step;
     const from =
-      step.place === undefined ? await beginExpiry(this.#database, dryRun) : (JSON.parse(step.place) as ExpiryPlace);
+      step.place === undefined
+        ? await beginExpiry(this.#database, everywhere)
+        : (JSON.parse(step.place) as ExpiryPlace);
     const rowsMax = Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
     const { chosen, rows, place } = await findExpired(this.#database, from, { receivedBefore, rowsMax });
     const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
