@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -49,6 +49,36 @@ test("two replicas refuse within 5 s what a third process, or one of them, revok
   equal((await send(second.url, "DELETE", `/keys/${id}`)).status, 204);
   equal((await fetch(`${second.url}/stats`, { headers: bearer(key) })).status, 401, "at once where it was revoked");
   await everywhere(key, 401);
+});
+
+test("each of several workers refuses what is revoked, and none starts without a key that is required", {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  await using database = await freshDatabase({ kind: "postgres" });
+  using folder = temporaryFolder();
+  const env = { DATABASE_URL: database.url };
+  const required = { ...env, WORKERS: "2", READ_AUTH: "required", WEBHOOK_SECRET: "testsecret", PORT: "0" };
+  const refused = await run(["serve"], { cwd: folder.path, env: required });
+  equal(refused.code, 2, refused.stdout);
+  match(refused.stderr, /no API key that is valid/);
+  const lyftr = (...args: string[]) => run(["keys", ...args], { cwd: folder.path, env });
+  const key = (await lyftr("create", "--name", "a", "--scope", "read")).stdout.trim();
+  await using service = await serve({ cwd: folder.path, env: required });
+  // Connections are handed to the workers in turn.
+  const statuses = () =>
+    Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const headers = { ...bearer(key), connection: "close" };
+        return (await fetch(`${service.url}/stats`, { headers })).status;
+      }),
+    );
+  deepEqual(new Set(await statuses()), new Set([200]));
+  await lyftr("revoke", "a");
+  const startMs = performance.now();
+  while ((await statuses()).includes(200))
+    ok(performance.now() - startMs < KNOWN_MS_MAX, "a worker still accepts the key");
+  deepEqual(new Set(await statuses()), new Set([401]));
 });
 
 /** The rights of a service that does not migrate, as the documentation has them. */

@@ -16,6 +16,7 @@ export interface KeysRouteOptions {
 
 const ADMIN = { ...JSON_BODY, config: { access: "admin" } } as const;
 const NOT_FOUND = { status: 404, detail: "Not Found" };
+const ID = /^[A-Za-z0-9-]{1,64}$/;
 /** Why a key is not made, to whoever wanted one. */
 const CONFLICTS = {
   name_taken: "a live key has this name: rotate or revoke it, or choose another name",
@@ -39,10 +40,13 @@ export function keysRoutes(server: FastifyInstance, { keys }: KeysRouteOptions):
     const json = jsonOf(request);
     const parsed = json.ok ? parseRotationRequest(json.value) : { ok: false as const, issues: [json.issue] };
     if (!parsed.ok) return sendInvalidQuery(request, reply, { reason: "issues", issues: parsed.issues });
-    return answer(request, reply, await keys.rotate(idIn(request), parsed.overlapMs, actorIn(request)));
+    const id = idIn(request);
+    if (id === undefined) return sendProblem(request, reply, NOT_FOUND);
+    return answer(request, reply, await keys.rotate(id, parsed.overlapMs, actorIn(request)));
   });
   server.delete("/keys/:id", { ...ADMIN, schema: REVOKE_SCHEMA }, async (request, reply) => {
-    const known = await keys.revoke(idIn(request), actorIn(request));
+    const id = idIn(request);
+    const known = id !== undefined && (await keys.revoke(id, actorIn(request)));
     return known ? reply.code(204).send() : sendProblem(request, reply, NOT_FOUND);
   });
 }
@@ -63,8 +67,10 @@ function answer(request: FastifyRequest, reply: FastifyReply, outcome: Creation 
   }
 }
 
-function idIn(request: FastifyRequest): string {
-  return (request.params as { readonly id: string }).id;
+/** Undefined when it can be no id: databases differ in which texts they refuse to look for. */
+function idIn(request: FastifyRequest): string | undefined {
+  const { id } = request.params as { readonly id: string };
+  return ID.test(id) ? id : undefined;
 }
 
 /** No proxy or browser shall keep a key, or who has one. */
