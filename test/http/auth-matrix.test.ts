@@ -137,7 +137,9 @@ async function outcome(port: number, { method, url }: ListedRoute, { headers, qu
   const opened = told["x-read-auth"] === undefined ? "" : `, ${told["x-read-auth"]}`;
   if (status === 401 && told["www-authenticate"] === "Bearer" && says("unauthorized")) return `unauthorized${opened}`;
   if (status === 403 && says("forbidden")) return `forbidden${opened}`;
-  const ofRoute = status < 500 && (status !== 401 || body === JSON.stringify({ detail: "invalid signature" }));
+  // A route may be asked more at once than it does: that is no refusal of whoever asks.
+  const ofRoute =
+    (status < 500 || status === 503) && (status !== 401 || body === JSON.stringify({ detail: "invalid signature" }));
   return ofRoute && status !== 403 ? `allowed${opened}` : `${status} ${body.slice(0, 100)}`;
 }
 
