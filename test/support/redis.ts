@@ -26,6 +26,11 @@ export function unlessRedis(): string | false {
   return unlessTool("redis-server");
 }
 
+/** Why no Redis at all can be had here, or false. */
+export function unlessAnyRedis(): string | false {
+  return process.env.TEST_REDIS_URL === undefined && unlessRedis();
+}
+
 export async function ownRedis(...settings: readonly string[]): Promise<RedisServer> {
   const server = new Server(new ServerFolder("redis"), await freePort(), settings);
   try {
