@@ -258,7 +258,7 @@ test("after scrubbing, no row and no entry of an index leads to what was erased,
   await writer.insert([message("m", { from: "+7", to: "+8" })]);
   await database.all("ANALYZE");
   equal(await erase(retention, "+7"), 1);
-  match((await retention.scrub()).join(), /VACUUM FULL messages.*write-ahead log.*backups/);
+  match((await retention.scrub()).join(), /^Pages .* VACUUM FULL messages.*write-ahead log.*backups/);
   await database.all("CREATE EXTENSION pageinspect");
   // A pointer to a dead row stays (3) for as long as any index leads to it.
   deepEqual(
@@ -270,6 +270,28 @@ test("after scrubbing, no row and no entry of an index leads to what was erased,
     [{ rows: 10_000, pointers: 0 }],
   );
   deepEqual(await database.all("SELECT 1 FROM pg_stats WHERE histogram_bounds::text LIKE '%+7%'"), []);
+});
+
+test("a service that does not own the tables says that they have to be vacuumed", { skip }, async () => {
+  await using opening = await opened({ kind: "postgres" });
+  const { url, database } = opening;
+  const role = new URL(url).pathname.slice(1).replace("lyftr", "service");
+  await database.all(`CREATE ROLE ${role} LOGIN`);
+  try {
+    const other = new URL(url);
+    other.username = role;
+    match(
+      (await new PostgresRetention(database, other.href).scrub())[0] ?? "",
+      /^The role .* owner run VACUUM \(ANALYZE/,
+    );
+    await database.all(`ALTER TABLE messages OWNER TO ${role}`);
+    await database.all(`ALTER TABLE totals OWNER TO ${role}`);
+    await database.all(`ALTER TABLE blocks OWNER TO ${role}`);
+    match((await new PostgresRetention(database, other.href).scrub())[0] ?? "", /^Pages /);
+  } finally {
+    await database.all(`DROP OWNED BY ${role}`);
+    await database.all(`DROP ROLE ${role}`);
+  }
 });
 
 test("one process sweeps: the lease is another's until it expires", { skip }, async () => {

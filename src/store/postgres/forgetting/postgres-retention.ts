@@ -17,6 +17,13 @@ const VACUUM_MS_MAX = 6 * 60 * 60 * 1_000;
  */
 const VACUUM = "VACUUM (ANALYZE, INDEX_CLEANUP ON) messages, totals, blocks";
 
+/** Of a role that may not, the server skips the tables, with a warning at most. */
+const MAY_VACUUM = `
+  SELECT bool_and(pg_has_role(relowner, 'USAGE')) OR (
+    SELECT pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = current_database()) AS may
+  FROM pg_catalog.pg_class WHERE oid IN ('messages'::regclass, 'totals'::regclass, 'blocks'::regclass)`;
+const NOT_VACUUMED = `The role of the service does not own the tables, so they may not have been vacuumed: let their owner run ${VACUUM}`;
+
 const STILL_THERE: readonly string[] = [
   "Pages of the tables, their indexes and the planner's statistics hold pieces of what was deleted until something overwrites them; no query " +
     "finds these. VACUUM FULL messages, totals, blocks, pg_statistic writes the files anew, and nobody can store or read meanwhile",
@@ -79,10 +86,11 @@ export class PostgresRetention implements RetentionStore {
     const database = new Database(this.#url, { connectionsMax: 1 });
     try {
       await database.alone(VACUUM, VACUUM_MS_MAX);
+      const [row] = await database.all<{ may: boolean }>(MAY_VACUUM);
+      return row?.may === true ? STILL_THERE : [NOT_VACUUMED, ...STILL_THERE];
     } finally {
       await database.close();
     }
-    return STILL_THERE;
   }
 
   async holdLease(holder: string, seconds: number): Promise<boolean> {
