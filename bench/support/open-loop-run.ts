@@ -12,6 +12,8 @@ export interface OpenLoop {
   /** Made-up messages of so many senders, from this moment on, are posted in place of a file. */
   readonly madeUpFromMs?: number;
   readonly senders?: number;
+  /** Another one makes other ids: what is sent again is no new message. */
+  readonly madeUpSeed?: number;
   readonly rate: number;
   readonly seconds: number;
   readonly connections: number;

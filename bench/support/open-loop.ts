@@ -14,9 +14,8 @@ import { SECRET } from "./messages.ts";
 const flags = readFlags({
   ...{ url: "", path: "/webhook", messages: "", rate: 1_000, seconds: 5, connections: 64 },
   // Made-up messages in place of a file, from this moment on.
-  ...{ madeUpFromMs: 0, senders: 60 },
+  ...{ madeUpFromMs: 0, senders: 60, madeUpSeed: 2 },
 });
-const MADE_UP_SEED = 2;
 const ANSWER_MS_MAX = 10_000;
 const { hostname, port } = new URL(flags.url);
 
@@ -130,7 +129,7 @@ function post(signature: string, body: string): string {
 function madeUpOptions(): GeneratorOptions {
   const { madeUpFromMs, senders, seconds } = flags;
   const spanMs = 1_000 * seconds;
-  return { seed: MADE_UP_SEED, count: total, senders, spanMs, nowMs: madeUpFromMs + spanMs };
+  return { seed: flags.madeUpSeed, count: total, senders, spanMs, nowMs: madeUpFromMs + spanMs };
 }
 
 function result() {
