@@ -1,7 +1,7 @@
 import { expected, isAccepted, isPage, isStats, isStoredMessage } from "./answers.ts";
 import { LyftrError } from "./errors.ts";
 import { Gate } from "./gate.ts";
-import type { Message, MessageFilter, Stats, StoredMessage } from "./message.ts";
+import { encoded, type Message, type MessageFilter, type Stats, type StoredMessage } from "./message.ts";
 import { type ClientSettings, concurrencyOf, type LyftrClientOptions, milliseconds, settingsOf } from "./options.ts";
 import { readPages } from "./pages.ts";
 import { type HttpAnswer, type HttpRequest, request } from "./request.ts";
@@ -13,6 +13,7 @@ export type { Clock } from "./clock.ts";
 export { type Issue, LyftrError, type LyftrErrorKind } from "./errors.ts";
 export type { Message, MessageFilter, Stats, StoredMessage } from "./message.ts";
 export type { LyftrClientOptions } from "./options.ts";
+export { Outbox, type OutboxOptions } from "./outbox.ts";
 export type { Fetch } from "./request.ts";
 export type { Failure, Progress, SendManyOptions, SendManyResult } from "./send-many.ts";
 export { signatureOf } from "./signature.ts";
@@ -136,17 +137,6 @@ export class LyftrClient {
     const limitMs = deadlineMs === undefined ? this.#settings.deadlineMs : milliseconds("deadlineMs", deadlineMs);
     return withRetries(attempt, { deadlineMs: limitMs, clock, random, signal });
   }
-}
-
-function encoded(message: Message): Uint8Array<ArrayBuffer> {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(message);
-  } catch (cause) {
-    throw new LyftrError("usage", "the message cannot be written as JSON", { cause });
-  }
-  if (text === undefined) throw new LyftrError("usage", "there is no message");
-  return new TextEncoder().encode(text);
 }
 
 /** The service's own answer; another 404 says that the URL is wrong. */

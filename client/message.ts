@@ -1,3 +1,5 @@
+import { LyftrError } from "./errors.ts";
+
 /** A message as it is sent. Its id makes sending it again safe: choose it once, and keep it with the message. */
 export interface Message {
   readonly message_id: string;
@@ -39,4 +41,16 @@ export interface Stats {
   readonly messages_per_sender: readonly { readonly from: string; readonly count: number }[];
   readonly first_message_ts: string | null;
   readonly last_message_ts: string | null;
+}
+
+/** The bytes of a message, which are signed, sent and kept as they are. */
+export function encoded(message: Message): Uint8Array<ArrayBuffer> {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(message);
+  } catch (cause) {
+    throw new LyftrError("usage", "the message cannot be written as JSON", { cause });
+  }
+  if (text === undefined) throw new LyftrError("usage", "there is no message");
+  return new TextEncoder().encode(text);
 }

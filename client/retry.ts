@@ -20,8 +20,13 @@ export interface RetryOptions {
  * Full jitter: anything between nothing and a limit that doubles. Many senders that failed together do not come back together.
  * What the server asks for is waited in any case, and the jitter on top, because it asks many for the same.
  */
-export function retryDelayMs(attempt: number, retryAfterMs: number | undefined, random: () => number): number {
-  const limitMs = Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** (attempt - 1));
+export function retryDelayMs(
+  attempt: number,
+  retryAfterMs: number | undefined,
+  random: () => number,
+  delayMsMax: number = DELAY_MS_MAX,
+): number {
+  const limitMs = Math.min(delayMsMax, DELAY_MS_FIRST * 2 ** (attempt - 1));
   return (retryAfterMs ?? 0) + random() * limitMs;
 }
 

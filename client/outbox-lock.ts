@@ -1,0 +1,63 @@
+import { randomBytes } from "node:crypto";
+import { readdir, rm } from "node:fs/promises";
+import { connect, createServer, type Server } from "node:net";
+import { basename, dirname, join } from "node:path";
+import { LyftrError } from "./errors.ts";
+
+/** What the name of a Unix socket may have on every system, 104 with its end. */
+const SOCKET_PATH_BYTES_MAX = 103;
+
+export interface OutboxLock {
+  release(): Promise<void>;
+}
+
+/**
+ * One process at a time. The lock is a socket beside the file on which its holder listens: the kernel lets go of it however the holder
+ * ends, and neither a number of a process that is given again nor another container's processes confuse it. Everybody listens first
+ * and looks for others then, so of two that come at once at least one sees the other; it may be that both go away.
+ */
+export async function lockOutbox(path: string): Promise<OutboxLock> {
+  const own = `${path}.${randomBytes(4).toString("hex")}.lock`;
+  if (Buffer.byteLength(own) > SOCKET_PATH_BYTES_MAX)
+    throw new LyftrError("usage", `the path of an outbox has at most ${SOCKET_PATH_BYTES_MAX - 14} bytes: ${path}`);
+  const server = await listenOn(own);
+  const release = () => new Promise<void>((resolve) => server.close(() => resolve()));
+  const folder = dirname(path);
+  for (const name of await readdir(folder)) {
+    const other = join(folder, name);
+    if (other === own || !isLockOf(path, name)) continue;
+    if (await isHeld(other)) {
+      await release();
+      throw new LyftrError("outbox", `another process has the outbox ${path} open`, { code: "IN_USE" });
+    }
+    await rm(other, { force: true });
+  }
+  return { release };
+}
+
+function isLockOf(path: string, name: string): boolean {
+  return name.startsWith(`${basename(path)}.`) && /^\.[0-9a-f]{8}\.lock$/.test(name.slice(basename(path).length));
+}
+
+function listenOn(path: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", (cause: NodeJS.ErrnoException) =>
+      reject(new LyftrError("outbox", `the outbox cannot be locked: ${cause.message}`, { code: cause.code, cause })),
+    );
+    // The lock keeps nobody's process alive.
+    server.listen(path, () => resolve(server)).unref();
+  });
+}
+
+function isHeld(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Anything but nobody being there may mean that somebody is.
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
+  });
+}
