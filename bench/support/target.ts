@@ -27,6 +27,8 @@ export interface LyftrOptions {
   readonly nodeFlags?: readonly string[];
   /** Variables besides those that every run sets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the one before it, for a service that is started again. */
+  readonly port?: number;
 }
 
 /** Each answer is read from the database, which is what figures of reading are about. */
@@ -35,12 +37,12 @@ export const UNCACHED: LyftrOptions = { env: { CACHE_TTL_MS: "0" } };
 /** The whole service on the database of a URL. */
 export function startLyftr(
   databaseUrl: string,
-  { before = [], nodeFlags = ["--max-semi-space-size=8"], env = {} }: LyftrOptions = {},
+  { before = [], nodeFlags = ["--max-semi-space-size=8"], env = {}, port }: LyftrOptions = {},
 ): Promise<Target> {
   build();
   const command = [...before, process.execPath, ...nodeFlags, join(PROJECT, "dist/main.js"), "serve"];
-  const settings = (port: number) => ({ HOST: "127.0.0.1", PORT: String(port), DATABASE_URL: databaseUrl, ...env });
-  return start(command, settings, "/health/ready");
+  const settings = (at: number) => ({ HOST: "127.0.0.1", PORT: String(at), DATABASE_URL: databaseUrl, ...env });
+  return start(command, settings, "/health/ready", port);
 }
 
 let built = false;
@@ -71,8 +73,9 @@ async function start(
   command: Command,
   env: (port: number) => Record<string, string>,
   readyPath = "/health/live",
+  wantedPort?: number,
 ): Promise<Target> {
-  const port = await freePort();
+  const port = wantedPort ?? (await freePort());
   const [program = "", ...args] = typeof command === "function" ? command(port) : command;
   const startMs = performance.now();
   const child = spawn(program, args, {
