@@ -16,6 +16,8 @@ export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "openssl", neededFor: "TLS to PostgreSQL", debian: "openssl" },
   { name: "pgbouncer", neededFor: "PostgreSQL behind PgBouncer", debian: "pgbouncer" },
   { name: "haproxy", neededFor: "several replicas behind a load balancer", debian: "haproxy" },
+  { name: "curl", neededFor: "the example of sending with curl", debian: "curl" },
+  { name: "python3", neededFor: "the example of sending with Python", debian: "python3" },
   { name: "redis-server", neededFor: "limits and answers that replicas share", debian: "redis-server" },
 ];
 
@@ -30,7 +32,7 @@ export function unlessTool(name: string): string | false {
   return `${name} is not on this machine`;
 }
 
-function isOnPath(name: string): boolean {
+export function isOnPath(name: string): boolean {
   return (process.env.PATH ?? "").split(":").some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK);
