@@ -289,16 +289,16 @@ test("an abort ends a request under way at once, and closes its connection", asy
 /** What a process of its own does once its call has failed: end by itself, soon. */
 test("after a failure nothing keeps a process alive", async () => {
   const client = fileURLToPath(new URL("../../client/client.ts", import.meta.url));
-  for (const [name, answer] of [
-    ["never answers", () => undefined],
-    ["drips", (socket: Socket) => drip(socket, "HTTP/1.1 200 OK\r\n\r\n")],
-    ["floods", (socket: Socket) => flood(socket, "HTTP/1.1 200 OK\r\n\r\n")],
-    ["answers", (socket: Socket) => void socket.write(OK)],
+  for (const [name, msMax, answer] of [
+    ["never answers", 500, () => undefined],
+    ["drips", 500, (socket: Socket) => drip(socket, "HTTP/1.1 200 OK\r\n\r\n")],
+    ["floods", 60_000, (socket: Socket) => flood(socket, "HTTP/1.1 200 OK\r\n\r\n")],
+    ["answers", 60_000, (socket: Socket) => void socket.write(OK)],
   ] as const) {
     await using server = await badServer(answer);
     const program = `
       import { LyftrClient } from ${JSON.stringify(client)};
-      const client = new LyftrClient({ url: ${JSON.stringify(server.url)}, secret: "testsecret", deadlineMs: 500, attemptMs: 200 });
+      const client = new LyftrClient({ url: ${JSON.stringify(server.url)}, secret: "testsecret", deadlineMs: ${msMax}, attemptMs: ${msMax} });
       await client.send(${JSON.stringify(MESSAGE)}).catch(() => undefined);
       process.stdout.write("done");`;
     const child = spawn(process.execPath, ["--input-type=module", "-e", program], {

@@ -12,7 +12,8 @@ const SENT_BETWEEN_KILLS = 400;
 
 test(`${KILLS} times kill -9 while the client sends: everything arrives, and once`, async (t) => {
   using folder = temporaryFolder();
-  let lyftr = await serve({ cwd: folder.path });
+  await using running = new AsyncDisposableStack();
+  let lyftr = running.use(await serve({ cwd: folder.path }));
   const env = { PORT: new URL(lyftr.url).port };
   const client = new LyftrClient({ url: lyftr.url, secret: "testsecret", concurrency: 32 });
   let kills = 0;
@@ -31,16 +32,15 @@ test(`${KILLS} times kill -9 while the client sends: everything arrives, and onc
       for (const goal = sent + SENT_BETWEEN_KILLS; sent < goal; ) await delay(5);
       lyftr.child.kill("SIGKILL");
       equal(await lyftr.ended, "SIGKILL");
-      lyftr = await serve({ cwd: folder.path, env });
+      lyftr = running.use(await serve({ cwd: folder.path, env }));
       kills++;
     }
   })();
   const [result] = await Promise.all([sending, killing]);
-  await using last = lyftr;
   t.diagnostic(`${taken} messages, ${result.attempts - taken} attempts more than that`);
   deepEqual([result.sent, result.failed, result.stopped], [taken, 0, undefined]);
   ok(result.attempts > taken, "no kill met anything under way");
-  const { ids, agree } = await listedIds(last.url);
+  const { ids, agree } = await listedIds(lyftr.url);
   equal(ids.length, taken);
   equal(new Set(ids).size, taken);
   equal(agree, true);

@@ -135,7 +135,7 @@ test("an outbox is open once, in this process and in others, and free when its h
   await rejects(Outbox.open(path, nobody), { kind: "outbox", code: "IN_USE" });
   await outbox.append(message("a"));
   await outbox.close();
-  const sender = await startSender(path, "http://127.0.0.1:9", "x", 1, "stay");
+  await using sender = await startSender(path, "http://127.0.0.1:9", "x", 1, "stay");
   await until(() => sender.lines().includes("x-0"), "the sender does not append");
   await rejects(Outbox.open(path, nobody), { kind: "outbox", code: "IN_USE" });
   await kill(sender.child);
@@ -263,6 +263,23 @@ test("a disk that is full for a moment fails one append, and the file stays whol
   deepEqual(await pendingIn(path), ["x-0", "x-1", "x-3", "x-4"]);
 });
 
+test("what a failed write left behind does not get between good lines", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "outbox");
+  // Two of three long lines fit into 1,024 bytes, so the write of the three ends in the middle; a short one fits afterwards.
+  const program = `
+    import { Outbox } from ${JSON.stringify(new URL("../../client/client.ts", import.meta.url).href)};
+    const outbox = await Outbox.open(${JSON.stringify(path)}, { sendBytes: () => new Promise(() => undefined) });
+    const append = (message_id, text) => outbox.append({ message_id, text }).then(() => "ok", ({ code }) => code);
+    const long = await Promise.all(["a", "b", "c"].map((id) => append(id, "x".repeat(300))));
+    process.stdout.write([...long, await append("short", "")].join(" "));
+    process.exit();`;
+  const limited = ["-c", 'ulimit -f 2; exec "$0" "$@"', process.execPath, "--input-type=module", "-e", program];
+  const { stdout } = await promisify(execFile)("sh", limited, { timeout: WAIT_MS_MAX });
+  equal(stdout, "EFBIG EFBIG EFBIG ok");
+  deepEqual(await pendingIn(path), ["short"]);
+});
+
 test("after an fsync that failed nothing is acknowledged any more", { skip: unlessTool("strace") }, async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
@@ -276,10 +293,11 @@ test("a sender that is killed again and again, while the service is too: what wa
   const path = join(folder.path, "outbox");
   const appended = new Set<string>();
   const attempted = (id: string) => /^r[0-9]+-[0-9]+$/.test(id);
-  let lyftr = await serve({ cwd: folder.path });
+  await using running = new AsyncDisposableStack();
+  let lyftr = running.use(await serve({ cwd: folder.path }));
   const env = { PORT: new URL(lyftr.url).port };
   for (let round = 0; round < 6; round++) {
-    const sender = await startSender(path, lyftr.url, `r${round}`, 100_000, "stay");
+    await using sender = await startSender(path, lyftr.url, `r${round}`, 100_000, "stay");
     await until(() => sender.lines().length > 50 + 40 * round, "the sender does not append");
     if (round % 3 === 1) {
       lyftr.child.kill("SIGKILL");
@@ -287,12 +305,11 @@ test("a sender that is killed again and again, while the service is too: what wa
     }
     await kill(sender.child);
     for (const line of sender.lines()) if (attempted(line)) appended.add(line);
-    if (round % 3 === 1) lyftr = await serve({ cwd: folder.path, env });
+    if (round % 3 === 1) lyftr = running.use(await serve({ cwd: folder.path, env }));
   }
-  await using last = lyftr;
-  const sender = await startSender(path, last.url, "end", 0, "drain");
+  await using sender = await startSender(path, lyftr.url, "end", 0, "drain");
   deepEqual(await once(sender.child, "close"), [0, null]);
-  const { ids } = await listedIds(last.url);
+  const { ids } = await listedIds(lyftr.url);
   t.diagnostic(`${appended.size} acknowledged by the outbox, ${ids.length} stored`);
   const stored = new Set(ids);
   equal(stored.size, ids.length, "twice");
@@ -305,7 +322,7 @@ test("a sender that is killed again and again, while the service is too: what wa
   ok(appended.size > 6 * 50);
 });
 
-interface RunningSender {
+interface RunningSender extends AsyncDisposable {
   readonly child: ChildProcess;
   /** The complete lines so far. */
   readonly lines: () => readonly string[];
@@ -326,10 +343,11 @@ async function startSender(
   child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
   const lines = () => out.split("\n").slice(0, -1);
   await until(() => lines().length > 0 || child.exitCode !== null, "the sender does not start");
-  return { child, lines };
+  return { child, lines, [Symbol.asyncDispose]: () => kill(child) };
 }
 
 async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "close");
   child.kill("SIGKILL");
   await ended;
