@@ -59,7 +59,7 @@ test("a page is asked for when it is needed, and no more after a break", async (
     equal(message_id, "m0");
     break;
   }
-  equal(service.lines.filter(({ path }) => path === "/messages").length, 1);
+  equal(service.lines.filter(({ path, status }) => path === "/messages" && status === 200).length, 1);
 });
 
 test("message() gives one, whatever is in its id, or undefined", async () => {
