@@ -1,0 +1,96 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
+import { logLines, serve } from "../support/process.ts";
+import { body, getJson, post } from "../support/service.ts";
+
+const env = { DATABASE_URL: "sqlite:///./app.db" };
+const PERSON = "+919876500001";
+const DAY_MS = 86_400_000;
+const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS).toISOString();
+
+type Folder = ReturnType<typeof temporaryFolder>;
+
+/** 300 messages, one a day from today backwards, every tenth from the person. */
+async function filled(folder: Folder): Promise<void> {
+  const lines = Array.from({ length: 300 }, (_, at) =>
+    body({ message_id: `m${at}`, created_at: daysAgo(at + 0.5), ...(at % 10 === 0 ? { from: PERSON } : {}) }),
+  );
+  writeFileSync(folder.file("in.ndjson"), lines.join("\n"));
+  equal((await run(["import", "in.ndjson"], { cwd: folder.path, env })).code, 0);
+}
+
+const stored = (folder: Folder) => valueIn(folder.file("app.db"), "SELECT count(*) FROM messages");
+
+test("retention says what it would delete, then deletes it, and says so", async () => {
+  using folder = temporaryFolder();
+  await filled(folder);
+  const at = { cwd: folder.path, env: { ...env, RETENTION_DAYS: "200" } };
+  const dry = await run(["retention", "--dry-run"], at);
+  deepEqual([dry.code, dry.stderr], [0, ""]);
+  match(dry.stdout, /^received before {2}\S+Z\nwould delete {5}100 of 300 messages\n$/);
+  equal(stored(folder), 300);
+  const done = await run(["retention"], at);
+  deepEqual([done.code, done.stderr], [0, ""]);
+  match(done.stdout, /^deleted {10}100 of 300 messages$/m);
+  equal(stored(folder), 200);
+  // The option wins over the variable, and needs none.
+  match(
+    (await run(["retention", "--days", "50"], { cwd: folder.path, env })).stdout,
+    /^deleted {10}150 of 200 messages$/m,
+  );
+  match(
+    (await run(["retention", "--days", "50"], { cwd: folder.path, env })).stdout,
+    /^deleted {10}0 of 50 messages$/m,
+  );
+  equal(valueIn(folder.file("app.db"), "SELECT count(*) FROM tombstones"), 250);
+  match((await run(["audit"], { cwd: folder.path, env })).stdout, /retention\.ran/);
+  match((await run(["verify"], { cwd: folder.path, env })).stdout, /nothing differs/);
+});
+
+test("what does not parse, or is missing, is said with exit code 2, and nothing is deleted", async () => {
+  using folder = temporaryFolder();
+  await filled(folder);
+  const cases = [
+    [["retention"], {}, /RETENTION_DAYS is off: set it, or say how many days with --days/],
+    [["retention", "--days", "0"], {}, /--days <n>.*from 1 to 36500/],
+    [["retention", "--days", "1d"], {}, /--days <n>/],
+    [
+      ["retention"],
+      { RETENTION_DAYS: "ten" },
+      /RETENTION_DAYS must be a number of days from 1 to 36500, or off, not "ten"/,
+    ],
+    [["retention"], { RETENTION_DAYS: "10", TOMBSTONE_DAYS: "-1" }, /TOMBSTONE_DAYS must be a whole number/],
+    [["erase"], {}, /missing required argument 'number'/],
+    [["erase", PERSON], {}, /Nobody can be asked here: say --yes/],
+    [["erase", " ", "--yes"], {}, /The number is empty/],
+  ] as const;
+  for (const [args, more, complaint] of cases) {
+    const { code, stdout, stderr } = await run(args, { cwd: folder.path, env: { ...env, ...more } });
+    deepEqual([code, stdout], [2, ""], `${args.join(" ")} ${stderr}`);
+    match(stderr, complaint);
+    equal(hasStackTrace(stderr), false);
+  }
+  equal(stored(folder), 300);
+});
+
+test("erase forgets a person beside a running service, which answers without them at once, and no file has the number any more", async () => {
+  using folder = temporaryFolder();
+  await filled(folder);
+  await using lyftr = await serve({ cwd: folder.path, env: { ...env, CACHE_TTL_MS: "0" } });
+  for (let at = 0; at < 20; at++)
+    equal((await post(lyftr.url, body({ message_id: `live${at}`, from: PERSON }))).status, 200);
+  const { code, stdout, stderr } = await run(["erase", PERSON.slice(1), "--yes"], { cwd: folder.path, env });
+  deepEqual([code, stderr], [0, ""]);
+  match(stdout, /^deleted 50 messages; none from or to the number is left\nnote: /);
+  equal((await getJson(`${lyftr.url}/messages?from=${PERSON.slice(1)}`)).total, 0);
+  equal((await getJson(`${lyftr.url}/stats`)).total_messages, 270);
+  equal((await post(lyftr.url, body({ message_id: "live0", from: PERSON }))).status, 200);
+  equal((await getJson(`${lyftr.url}/stats`)).total_messages, 270);
+  for (const name of readdirSync(folder.path).filter((name) => name.startsWith("app.db"))) {
+    equal(readFileSync(folder.file(name)).includes(PERSON.slice(1)), false, name);
+  }
+  equal(JSON.stringify(logLines(lyftr.stdout())).includes(PERSON.slice(1)), false);
+  match((await run(["verify"], { cwd: folder.path, env })).stdout, /nothing differs/);
+});
