@@ -6,6 +6,7 @@ import type { NewMessage } from "../../src/domain/message.ts";
 import { type MessageQuery, parseMessageQuery } from "../../src/domain/message-query.ts";
 import type { Store } from "../../src/store/store.ts";
 import { exerciseAccess } from "./exercise-access.ts";
+import { exerciseRetention } from "./exercise-retention.ts";
 import { exerciseSecrets } from "./exercise-secrets.ts";
 
 /** A message as the parsers would make it; `fields` replace what is given. */
@@ -254,4 +255,5 @@ export function exerciseStore(name: string, fixture: () => Promise<StoreFixture>
 
   exerciseAccess(check);
   exerciseSecrets(check);
+  exerciseRetention(check);
 }

@@ -63,12 +63,13 @@ const CUT_WAIT_MS = 50;
 
 /**
  * Copies the whole write-ahead log of a database of this connection into its file and cuts it, unless somebody reads it for long. SQLite's own
- * checkpoints never come to the end of a log that is read and written without a pause: it would grow as long as that lasts.
+ * checkpoints never come to the end of a log that is read and written without a pause: it would grow as long as that lasts. Returns whether it is cut.
  */
-export function cutLog(db: DatabaseSync, schema: "main" | "read_index"): void {
+export function cutLog(db: DatabaseSync, schema: "main" | "read_index"): boolean {
   db.exec(`PRAGMA busy_timeout = ${CUT_WAIT_MS}`);
   try {
-    db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
+    const [verdict] = db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
+    return verdict?.busy === 0;
   } finally {
     db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   }

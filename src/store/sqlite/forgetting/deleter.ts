@@ -1,5 +1,5 @@
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import type { DeletedStep, DeletionStep } from "../../retention.ts";
+import type { DeletedStep, DeletionStep, ExpiryStep } from "../../retention.ts";
 import { BLOCK_ROWS_MAX } from "../read-index/blocks.ts";
 import type { Indexed } from "../read-index/unfold.ts";
 import type { Statements, Values } from "../statements.ts";
@@ -58,10 +58,10 @@ export class Deleter {
    * One step of deleting what was received before a moment. Messages lie in the order in which they were received, as a rule, so a search ends
    * where they are young enough. What an import or a copy has stored is as old as it was elsewhere: once a day every message is looked at.
    */
-  expire(step: DeletionStep & { readonly receivedBefore: string }): DeletedStep {
+  expire(step: ExpiryStep): DeletedStep {
     return this.#step(step, {
       search: { where: "created_at < ?", values: [step.receivedBefore] },
-      from: placeOf(step) ?? { seq: 0, everywhere: step.dryRun === true || this.#isDueEverywhere() },
+      from: placeOf(step) ?? { seq: 0, everywhere: this.#isDueEverywhere(step) },
       thorough: false,
     });
   }
@@ -75,7 +75,9 @@ export class Deleter {
     });
   }
 
-  #isDueEverywhere(): boolean {
+  #isDueEverywhere({ everywhere = false, dryRun = false }: ExpiryStep): boolean {
+    // What is only counted is counted exactly.
+    if (everywhere || dryRun) return true;
     if (this.#nowMs() - this.#searchedEverywhereMs < EVERYWHERE_EVERY_MS) return false;
     this.#searchedEverywhereMs = this.#nowMs();
     return true;

@@ -1,6 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
+import { cutLog } from "../connection.ts";
 import type { Statements } from "../statements.ts";
 
+const FILES = ["main", "read_index"] as const;
 /** How much of a file may stay free for the messages to come. */
 const FREE_SHARE_KEPT = 0.05;
 /** Nobody can store while this happens: some milliseconds. */
@@ -9,7 +11,7 @@ const PAGES_PER_STEP_MAX = 256;
 /** Cuts free pages off the ends of both files. Returns the bytes; 0 when there are few, or the file was made before files could do that. */
 export function giveBackSpace(statements: Statements, share = FREE_SHARE_KEPT): number {
   let bytes = 0;
-  for (const schema of ["main", "read_index"]) {
+  for (const schema of FILES) {
     const pages = (name: string) => statements.number(`PRAGMA ${schema}.${name}`);
     const free = pages("freelist_count");
     const surplus = Math.min(PAGES_PER_STEP_MAX, Math.floor(free - share * pages("page_count")));
@@ -31,29 +33,30 @@ export function dropTombstones(
   );
 }
 
-/** How long a log that must be cut waits for those who read it. */
-const CUT_WAIT_MS = 2_000;
+/** Each attempt waits for those who read, and nobody can write meanwhile. */
+const CUTS_MAX = 40;
+const BETWEEN_CUTS_MS = 50;
 
 /** Cuts both logs and all free pages away: page images from before an erasure. Returns what could not be, a sentence each. */
 export function scrub(statements: Statements): readonly string[] {
   const { db } = statements;
   while (giveBackSpace(statements, 0) > 0);
-  const remains = ["main", "read_index"]
-    .filter((schema) => !cutWhole(db, schema))
-    .map((schema) => LOG_READ[schema] ?? "");
+  const remains = FILES.filter((schema) => !cutWhole(db, schema)).map((schema) => LOG_READ[schema]);
   if (statements.number("PRAGMA main.auto_vacuum") === 0 && statements.number("PRAGMA main.freelist_count") > 0) {
     remains.push(OLD_FREE_PAGES);
   }
   return [...remains, ...ELSEWHERE];
 }
 
-function cutWhole(db: DatabaseSync, schema: string): boolean {
-  db.exec(`PRAGMA busy_timeout = ${CUT_WAIT_MS}`);
-  const [row] = db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
-  return row?.busy === 0;
+function cutWhole(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
+  for (let cut = 1; cut <= CUTS_MAX; cut++) {
+    if (cutLog(db, schema)) return true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BETWEEN_CUTS_MS);
+  }
+  return false;
 }
 
-const LOG_READ: Readonly<Record<string, string>> = {
+const LOG_READ = {
   main: "The write-ahead log of the messages could not be cut, because somebody reads for long; it is overwritten as new messages come, and gone when the service ends",
   read_index:
     "The write-ahead log of the read index could not be cut, because somebody reads for long; it is overwritten as new messages come, and gone when the service ends",

@@ -1,4 +1,4 @@
-import type { RetentionStore } from "../../retention.ts";
+import type { ExpiryStep, RetentionStore } from "../../retention.ts";
 import { cutLog } from "../connection.ts";
 import { Deleter } from "../forgetting/deleter.ts";
 import { dropTombstones, giveBackSpace, scrub } from "../forgetting/space.ts";
@@ -7,7 +7,6 @@ import { openReadIndex } from "./connection.ts";
 import { backlogOf, fold } from "./fold.ts";
 import { searchable } from "./searchable.ts";
 
-type ExpiryStep = Parameters<RetentionStore["expire"]>[0];
 type ErasureStep = Parameters<RetentionStore["erase"]>[0];
 
 // The code of the thread that keeps the read index. It locks the index only, so no write of a message ever waits for it.
