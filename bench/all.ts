@@ -42,6 +42,16 @@ const BENCHMARKS: readonly Benchmark[] = [
   },
   { file: "retention.ts", title: "Retention", quick: "--rows 3000 --rounds 1 --seconds 1 --rate 50 --connections 4" },
   { file: "client.ts", title: "The client", quick: "--messages 3000 --kills 2 --rounds 1 --requests 300" },
+  {
+    file: "overload.ts",
+    title: "Overload",
+    quick: "--seconds 1 --warmup-seconds 1 --capacity 200 --times 1,2 --connections 50",
+  },
+  {
+    file: "slow-clients.ts",
+    title: "Slow clients",
+    quick: "--seconds 1 --warmup-seconds 1 --sockets 50 --rate 50 --patience-seconds 10",
+  },
   { file: "postgres.ts", title: "PostgreSQL", quick: "--quick" },
 ];
 

@@ -5,7 +5,7 @@ import type { Metrics } from "../observe/metrics.ts";
 // Node's own defaults leave a slow socket open for minutes.
 const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 15_000;
-const TIMEOUTS_CHECKED_EVERY_MS = 1_000;
+const TIMEOUTS_CHECKED_EVERY_MS = 500;
 const KEEP_ALIVE_MS = 72_000;
 /** Some 15 kB of memory each. Twice as many as a flood of slow clients that the time limits still cope with. */
 const CONNECTIONS_MAX = 10_000;

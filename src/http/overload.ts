@@ -4,12 +4,12 @@ import type { ShedReason } from "../observe/metrics.ts";
 
 const LOOKED_AT_EVERY_MS = 20;
 /** What is above its target for so long is no burst, which would be over by itself. */
-const BURST_MS = 200;
+const BURST_MS = 500;
 /** A request waits for two or three turns of the event loop: for its own, for those before it, and for its batch. */
 const LOOP_DELAY_TARGET_MS = 50;
 const QUEUE_DELAY_TARGET_MS = 100;
 /** With fewer than this the delay has another reason than requests, such as other processes on the machine, and refusing helps nobody. */
-const LET_IN_PER_LOOK_MIN = 32;
+const LET_IN_PER_LOOK_MIN = 100;
 const QUEUE_ROWS_MIN = 128;
 /** Some are always let in: without them nobody would learn that it is over. */
 const SHARE_MIN = 0.02;
