@@ -177,11 +177,18 @@ test("images of others are pinned, and nothing is published but the load balance
 test("no secret is in the files: each comes from the environment, and one that is missing is asked for by name", () => {
   match(serviceOf("replica-1").environment?.WEBHOOK_SECRET ?? "", /^\$\{WEBHOOK_SECRET:\?set it in .+\}$/);
   match(serviceOf("postgres").environment?.POSTGRES_PASSWORD ?? "", /^\$\{POSTGRES_PASSWORD:\?set it in .+\}$/);
+  match(serviceOf("replica-1").environment?.ADMIN_API_KEY ?? "", /^\$\{ADMIN_API_KEY:\?set it in .+\}$/);
   for (const { environment = {} } of Object.values(services)) {
     for (const [name, value] of Object.entries(environment))
-      if (/SECRET|PASSWORD/.test(name)) match(value, /^\$\{[A-Z_]+(:\?.+)?\}$/, name);
+      if (/SECRET|PASSWORD|KEY/.test(name)) match(value, /^\$\{[A-Z_]+(:\?.+|:-)?\}$/, name);
   }
   doesNotMatch(read("deploy/pgbouncer.ini") + read("deploy/postgres-init.sql"), /password *=|PASSWORD '/i);
+});
+
+test("nobody reads from the replicas without a key, and clients cannot say where they come from", () => {
+  const { READ_AUTH, TRUST_PROXY } = serviceOf("replica-1").environment ?? {};
+  deepEqual([READ_AUTH, TRUST_PROXY], ["required", "uniquelocal"]);
+  match(haproxyFile, /http-request del-header x-forwarded-for\n +option forwardfor\n/);
 });
 
 test("every replica is the same service on the database behind PgBouncer", () => {
