@@ -20,7 +20,7 @@ const flags = readFlags({
   rows: 1_000_000,
   rounds: 2,
   seconds: 4,
-  connections: 32,
+  connections: 8,
   ingestRate: 500,
   engines: "sqlite,postgres",
 });
