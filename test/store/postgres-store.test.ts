@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, notEqual, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { Abandoned, ConfigError, Overloaded, StoreRefused, TooBroad } from "../../src/domain/errors.ts";
 import { migratePostgres } from "../../src/store/postgres/administration.ts";
@@ -55,6 +55,18 @@ test("a schema that a newer version made is refused, and the older binary change
     match(error.message, /schema 3, this version of lyftr knows 2: start the newer lyftr/);
     return true;
   });
+});
+
+test("a database has one identity for all who open it, and another has another", {
+  skip,
+}, async () => {
+  await using database = await fresh();
+  await using other = await fresh();
+  const identityOf = (url: string) => withStore(url, async ({ identity }) => identity);
+  const identity = await identityOf(database.url);
+  match(identity ?? "", /^[0-9]+\/[0-9]+$/);
+  equal(await identityOf(`${database.url}?application_name=another`), identity);
+  notEqual(await identityOf(other.url), identity);
 });
 
 test("without migrating, a database that is not up to date is refused and left as it is", { skip }, async () => {
