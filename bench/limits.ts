@@ -77,7 +77,8 @@ async function alternate(
 ): Promise<Rounds> {
   const results = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]));
   for (let round = 1; round <= flags.rounds; round++) {
-    for (const contender of contenders) {
+    // Every other round backwards: what comes after something heavy would otherwise always be the same.
+    for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
       const micros = await measure(contender);
       results.get(contender)?.push(micros);
       process.stderr.write(`round ${round}, ${contender.name}: ${rounded(micros, 1)} µs CPU\n`);
