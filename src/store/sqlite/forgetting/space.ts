@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
-import { cutLog } from "../connection.ts";
+import { StoreBroken, StoreUnavailable } from "../../../domain/errors.ts";
+import { cutLog, meaningOf } from "../connection.ts";
 import type { Statements } from "../statements.ts";
 
 const FILES = ["main", "read_index"] as const;
@@ -37,15 +38,38 @@ export function dropTombstones(
 const CUTS_MAX = 40;
 const BETWEEN_CUTS_MS = 50;
 
-/** Cuts both logs and all free pages away: page images from before an erasure. Returns what could not be, a sentence each. */
-export function scrub(statements: Statements): readonly string[] {
+/**
+ * The largest file of messages that is written anew while others wait to store, 64 MiB of the usual pages: about half a second, of the two for
+ * which they wait.
+ */
+const MESSAGE_PAGES_MAX = 16_384;
+
+/**
+ * Writes the files anew and cuts their logs. Overwriting what is deleted is not enough: when pages are split or merged, SQLite leaves copies of
+ * what it moved in their unused parts, and nobody finds these when the original is deleted. Returns what could not be done, a sentence each.
+ */
+export function scrub(statements: Statements, messagePagesMax = MESSAGE_PAGES_MAX): readonly string[] {
   const { db } = statements;
+  const left: string[] = [];
+  // Whoever stores does not need the index.
+  if (!writeAnew(db, "read_index")) left.push(INDEX_KEPT);
+  const small = statements.number("PRAGMA main.page_count") <= messagePagesMax;
+  if (!small || !writeAnew(db, "main")) left.push(MESSAGES_KEPT);
   while (giveBackSpace(statements, 0) > 0);
   const remains = FILES.filter((schema) => !cutWhole(db, schema)).map((schema) => LOG_READ[schema]);
-  if (statements.number("PRAGMA main.auto_vacuum") === 0 && statements.number("PRAGMA main.freelist_count") > 0) {
-    remains.push(OLD_FREE_PAGES);
+  return [...left, ...remains, ...ELSEWHERE];
+}
+
+/** False when somebody holds it for long, or there is no room for a second one. */
+function writeAnew(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
+  try {
+    db.exec(`VACUUM ${schema}`);
+    return true;
+  } catch (error) {
+    const meaning = meaningOf(error);
+    if (meaning instanceof StoreUnavailable && !(meaning instanceof StoreBroken)) return false;
+    throw error;
   }
-  return [...remains, ...ELSEWHERE];
 }
 
 function cutWhole(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
@@ -61,8 +85,10 @@ const LOG_READ = {
   read_index:
     "The write-ahead log of the read index could not be cut, because somebody reads for long; it is overwritten as new messages come, and gone when the service ends",
 };
-const OLD_FREE_PAGES =
-  "The file was made by an earlier version: free pages in it from before that may hold pieces of old messages until they are used again; copy it with lyftr copy to a new one to be rid of them";
+const INDEX_KEPT =
+  "The read index could not be written anew, because somebody held it or there was no room: unused parts of its pages may hold pieces; erase again, or stop the service and delete the file that ends in -index";
+const MESSAGES_KEPT =
+  "The file of the messages was not written anew, because it is too large for that while messages come in, or somebody held it, or there was no room: unused parts of its pages may hold pieces of messages until they are used again; copy it with lyftr copy to a new one to be rid of them";
 const ELSEWHERE = [
   "Backups, copies and exports that were made before still have it",
   "What the file system and the disk keep of overwritten blocks is beyond the database",
