@@ -49,8 +49,17 @@ export function exerciseSecrets(check: Check): void {
     equal(await secrets.retire("new", at(7), entry("secret.retired", "new", 7)), true);
     deepEqual(await secrets.list(), [kept("old", { sealed: "another" })]);
     equal(await secrets.retire("nobody", at(9), entry("secret.retired", "nobody", 8)), false);
-    const expected = ["secret.retired new", "secret.added old again", "secret.retired old"];
-    deepEqual((await actions(store)).slice(0, 3), expected);
+    await secrets.add(kept("brief", { retiresAt: at(9) }), entry("secret.added", "brief", 8));
+    equal(await secrets.add(kept("brief"), entry("secret.added", "brief again", 9)), "added");
+    deepEqual(await secrets.list(), [kept("brief"), kept("old", { sealed: "another" })]);
+    const expected = [
+      "secret.added brief again",
+      "secret.added brief",
+      "secret.retired new",
+      "secret.added old again",
+      "secret.retired old",
+    ];
+    deepEqual((await actions(store)).slice(0, 5), expected);
   });
 
   check("of secrets added at the same moment no more are kept than may be", async (store) => {
