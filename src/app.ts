@@ -69,7 +69,11 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const shared = await sharedState(config, { clock, log, metrics });
   opened.defer(async () => shared?.close());
   const limits = rateLimits(ratesOf(config), {
-    ...{ clock, shared, keySecret: config.masterKey ?? config.webhookSecret ?? "" },
+    ...{
+      clock,
+      shared,
+      keySecret: config.masterKey ?? config.webhookSecret ?? config.webhookSecretsPrevious[0]?.secret ?? "",
+    },
   });
   const writes = new OwnWrites(clock);
   // One of several does not know what the others store, and a service shall show at once what it has taken.

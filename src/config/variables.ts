@@ -146,7 +146,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
   },
   rateLimitFailedAuth: {
     name: "RATE_LIMIT_FAILED_AUTH",
-    fallback: "1000/1m",
+    fallback: "10000/1m",
     help: "Wrong signatures, and wrong API keys, from one address; past it they are answered 429 instead of 401.",
     parse: rateLimit,
   },

@@ -36,13 +36,19 @@ test("the documentation page shows every route, works without the internet and c
     const routes = page.locator(".opblock-summary-path");
     await routes.first().waitFor();
     deepEqual((await routes.allInnerTexts()).map((text) => text.replace(/\u200b/g, "")).sort(), [
+      "/audit",
       "/health/live",
       "/health/ready",
+      "/keys",
+      "/keys",
+      "/keys/{id}",
+      "/keys/{id}/rotate",
       "/messages",
       "/messages/export",
       "/messages/{message_id}",
       "/metrics",
       "/senders",
+      "/senders/{msisdn}",
       "/stats",
       "/stats/timeline",
       "/webhook",

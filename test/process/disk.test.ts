@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
+import { deepEqual, equal, match, notEqual, ok, match } from "node:assert/strict";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,10 +83,8 @@ test("a full disk is answered 503 with Retry-After, reads go on, and it heals wi
     "inject=pwrite64:error=ENOSPC",
   ]);
   const refused = await post(lyftr.url, body({ message_id: "during" }));
-  deepEqual(
-    [refused.status, refused.headers.get("retry-after"), await refused.json()],
-    [503, "1", { detail: "database unavailable" }],
-  );
+  deepEqual([refused.status, await refused.json()], [503, { detail: "database unavailable" }]);
+  match(refused.headers.get("retry-after") ?? "", /^[123]$/);
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, 1);
   await detach();
   equal((await post(lyftr.url, body({ message_id: "during" }))).status, 200);

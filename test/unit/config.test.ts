@@ -35,7 +35,7 @@ test("nothing set gives the defaults of the contract", () => {
     rateLimitPerSender: undefined,
     rateLimitPerIp: undefined,
     rateLimitPerKey: undefined,
-    rateLimitFailedAuth: { count: 1_000, perMs: 60_000, burst: 1_000 },
+    rateLimitFailedAuth: { count: 10_000, perMs: 60_000, burst: 10_000 },
     redisUrl: undefined,
     cacheTtlMs: 1_000,
     retentionDays: undefined,
