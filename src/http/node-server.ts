@@ -7,7 +7,7 @@ const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 15_000;
 const TIMEOUTS_CHECKED_EVERY_MS = 500;
 const KEEP_ALIVE_MS = 72_000;
-/** Some 15 kB of memory each. Twice as many as a flood of slow clients that the time limits still cope with. */
+/** Some 15 kB of memory each, those with a request under way some 60 kB. */
 const CONNECTIONS_MAX = 10_000;
 
 export interface NodeServerOptions {
