@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { readFlags } from "./support/flags.ts";
@@ -55,11 +55,13 @@ const BENCHMARKS: readonly Benchmark[] = [
   { file: "postgres.ts", title: "PostgreSQL", quick: "--quick" },
 ];
 
+execFileSync(process.execPath, [fileURLToPath(new URL("../scripts/build.ts", import.meta.url))], { stdio: "inherit" });
+const env = { ...process.env, BENCH_BUILT: "1" };
 const failed: string[] = [];
 for (const { file, title, quick } of BENCHMARKS) {
   process.stdout.write(`## ${title}\n\n`);
   const script = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [script, ...(flags.quick ? quick.split(" ") : [])], { stdio: "inherit" });
+  const child = spawn(process.execPath, [script, ...(flags.quick ? quick.split(" ") : [])], { stdio: "inherit", env });
   const [code] = await once(child, "close");
   if (code !== 0) failed.push(file);
   process.stdout.write("\n");
