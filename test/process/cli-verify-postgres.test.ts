@@ -11,7 +11,8 @@ test("verify on PostgreSQL says what differs; counted anew, the running service 
 }, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
-  const options = { cwd: folder.path, env: { DATABASE_URL: database.url } };
+  // What is changed by hand shall be seen at once.
+  const options = { cwd: folder.path, env: { DATABASE_URL: database.url, CACHE_TTL_MS: "0" } };
   await using lyftr = await serve(options);
   for (let sent = 0; sent < 20; sent++) equal((await post(lyftr.url, body({ message_id: `m${sent}` }))).status, 200);
   const folded = async () => (await sql(database.url, "SELECT messages FROM totals WHERE kind = 'all'"))[0]?.messages;
