@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { ownServer, type PostgresServer } from "../test/support/postgres-server.ts";
 import { availableTools, REQUIRED_TOOLS } from "../test/support/tools.ts";
 
-// `npm test`: every test with the embedded database, with coverage; then what every database must do, with PostgreSQL and with Citus.
+// `npm test`: every test with the embedded database, with coverage if told --coverage; then what every database must do, with PostgreSQL and with Citus.
 // What this machine lacks is said loudly; with CI=true it is a failure, never a silent gap.
 
 /** What is told of a service, whichever database it is on. */
@@ -13,6 +13,7 @@ const CONTRACT = [
   "test/process/cli-healthcheck.test.ts",
 ];
 const EXAM = "test/store/postgres*.test.ts";
+/** Not by itself: a process that is killed while it writes its coverage leaves a file that the runner fails on, and tests kill many. */
 const COVERAGE = [
   "--experimental-test-coverage",
   "--test-coverage-include=src/**/*.ts",
@@ -33,7 +34,9 @@ const own = process.env.TEST_POSTGRES_URL ? undefined : await sharedServer();
 const postgres = process.env.TEST_POSTGRES_URL || own?.url || "";
 if (postgres === "" && inCi) process.exit(1);
 
-const statuses = [run("the embedded database", {}, [...COVERAGE, "test/**/*.test.ts"])];
+const statuses = [
+  run("the embedded database", {}, [...(process.argv.includes("--coverage") ? COVERAGE : []), "test/**/*.test.ts"]),
+];
 if (postgres !== "") statuses.push(run("PostgreSQL", { TEST_STORE: "postgres" }, CONTRACT));
 if (process.env.TEST_CITUS_URL) statuses.push(run("Citus", { TEST_STORE: "citus" }, [EXAM, ...CONTRACT]));
 
