@@ -8,7 +8,7 @@ import { message, query } from "./exercise.ts";
 type Check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) => void;
 
 const DAY = 24 * 60 * 60 * 1_000;
-const STEPS_MAX = 1_000;
+const STEPS_MAX = 10_000;
 const UNTIL = "2025-03-01T00:00:00.000Z";
 
 /** The beginning of a day of January. */

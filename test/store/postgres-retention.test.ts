@@ -16,7 +16,7 @@ import { inSnapshot, type Snapshot } from "../../src/store/postgres/reads/snapsh
 import { stats } from "../../src/store/postgres/reads/stats.ts";
 import { timeline } from "../../src/store/postgres/reads/timeline.ts";
 import { Writer } from "../../src/store/postgres/writer.ts";
-import type { DeletedStep, ExpiryStep, RetentionStore } from "../../src/store/retention.ts";
+import type { ExpiryStep, RetentionStore } from "../../src/store/retention.ts";
 import { pgbouncerFor } from "../support/pgbouncer.ts";
 import { PlainMessages } from "../support/plain-messages.ts";
 import { type FreshOptions, freshDatabase, unlessPostgres } from "../support/postgres.ts";
@@ -24,6 +24,7 @@ import { batches, expectSame, queries, type Reads } from "../support/reads-again
 import { sql } from "../support/sql.ts";
 import { unlessTool } from "../support/tools.ts";
 import { message } from "./exercise.ts";
+import { inSteps } from "./exercise-retention.ts";
 
 const skip = unlessPostgres();
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 12);
@@ -31,7 +32,6 @@ const VERIFY = { progress: () => undefined, signal: new AbortController().signal
 const STORE = { connectionsMax: 4, migrate: true, allowWeakDurability: false, random: Math.random };
 const UNTIL = "2026-01-01T00:00:00.000Z";
 const LATER = "2027-01-01T00:00:00.000Z";
-const STEPS_MAX = 10_000;
 
 interface Opening extends AsyncDisposable {
   readonly url: string;
@@ -67,23 +67,10 @@ function rows(count: number, prefix = "m", second: (at: number) => number = (at)
 const isOf = (msisdn: string) => (row: { readonly from: string; readonly to: string }) =>
   row.from === msisdn || row.to === msisdn;
 
-/** Step by step until nothing is left. Resolves with how many there were. */
-async function all(step: (place: string | undefined) => Promise<DeletedStep>): Promise<number> {
-  let deleted = 0;
-  let place: string | undefined;
-  for (let steps = 0; steps < STEPS_MAX; steps++) {
-    const done = await step(place);
-    deleted += done.deleted;
-    place = done.place;
-    if (place === undefined) return deleted;
-  }
-  throw new Error("deleting does not come to its end");
-}
-
 const expire = (retention: RetentionStore, receivedBefore: string, options: Partial<ExpiryStep> = {}) =>
-  all((place) => retention.expire({ rowsMax: 1_000, tombstonesUntil: UNTIL, receivedBefore, ...options, place }));
+  inSteps((place) => retention.expire({ rowsMax: 1_000, tombstonesUntil: UNTIL, receivedBefore, ...options, place }));
 const erase = (retention: RetentionStore, msisdn: string, { rowsMax = 1_000, dryRun = false } = {}) =>
-  all((place) => retention.erase({ place, rowsMax, dryRun, tombstonesUntil: UNTIL, msisdn }));
+  inSteps((place) => retention.erase({ place, rowsMax, dryRun, tombstonesUntil: UNTIL, msisdn }));
 const everywhereIsDue = (database: Database) =>
   database.all("UPDATE leases SET expires_at = 'epoch' WHERE name = 'retention everywhere'");
 const count = async (database: Database, table = "messages") =>
@@ -226,7 +213,7 @@ test("erasing goes back to the beginning for what came in meanwhile", { skip }, 
   const second = await step(first.place);
   deepEqual([first.deleted, second.deleted, await count(database)], [1, 1, 1]);
   notEqual(second.place, undefined);
-  equal(await all((place) => step(place ?? second.place)), 1);
+  equal(await inSteps((place) => step(place ?? second.place)), 1);
   equal(await count(database), 0);
 });
 
