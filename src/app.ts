@@ -1,8 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { logCatchingUp } from "./app/catching-up.ts";
+import { noting, notingDeletions } from "./app/noted-store.ts";
 import type { Config } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
 import { ConfigError, type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
 import { rateLimits } from "./http/rate-limit.ts";
+import { Readiness } from "./http/readiness.ts";
 import { Server } from "./http/server.ts";
 import { GroupCommit } from "./ingest/group-commit.ts";
 import { environmentSecrets } from "./ingest/live-secrets.ts";
@@ -21,8 +24,7 @@ import { OwnWrites } from "./shared-state/own-writes.ts";
 import { Redis } from "./shared-state/redis.ts";
 import { RedisAnswers } from "./shared-state/redis-answers.ts";
 import { openStore } from "./store/open.ts";
-import type { DeletedStep, RetentionStore } from "./store/retention.ts";
-import type { InsertOutcome, Store } from "./store/store.ts";
+import type { Store } from "./store/store.ts";
 
 /** The running service. */
 export interface App {
@@ -90,10 +92,17 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   if (config.readAuth === "required" && !keys.anyLive()) throw new ConfigError([NO_KEY]);
   const readIsOpen = () => config.readAuth === "open" || (config.readAuth === "auto" && !keys.everWas());
   if (readIsOpen() && tells) log.warn({ msg: READING_IS_OPEN[config.readAuth === "open" ? "open" : "auto"] });
+  const provider = new NativeProvider(secrets.signing);
+  const received = new Map([[provider.source, 0]]);
+  const readiness = new Readiness({ store, clock, secretConfigured: secrets.configured });
   metrics.observe({
     queueRows: () => committer.queueRows(),
     queueBytes: () => committer.queueBytes(),
-    databaseBytes: () => sizeOf(store, clock),
+    queueAgeMs: () => committer.oldestAgeMs(),
+    ready: async () => (await readiness.problem()) === null,
+    databaseBytes: () => inTime(clock, store.sizeBytes()),
+    disk: () => inTime(clock, store.disk()),
+    received: () => received,
     backlogRows: () => store.backlogRows(),
     queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
@@ -108,11 +117,11 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ clock, log, metrics, newId: randomUUID },
   });
   opened.defer(() => retention.sweeper.stop());
-  const provider = new NativeProvider(secrets.signing);
   const { host, port, bodyBytesMax, corsOrigins, trustProxy } = config;
   const server = await Server.listen({
     ...{ host, port, bodyBytesMax, corsOrigins, trustProxy, limits, version: VERSION, newId: randomUUID },
-    ...{ senders: limits.sender, secretConfigured: secrets.configured, verified: secrets.verified },
+    ...{ senders: limits.sender, readiness, verified: secrets.verified },
+    received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
     ...{ store, keys, clock, log, provider, committer, answers, eraser: retention.eraser },
     random: Math.random,
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
@@ -197,25 +206,6 @@ function startSecrets(
   return SecretRing.start({ fixed, box, store: access.secrets, clock, log });
 }
 
-/** A store whose answers to reads are noted to be old whenever something new is in it. */
-function noting(writes: OwnWrites, store: Store): Pick<Store, "insertMessages"> {
-  const anyNew = (outcomes: readonly InsertOutcome[]) => outcomes.includes("created");
-  return { insertMessages: (rows) => writes.during(() => store.insertMessages(rows), anyNew) };
-}
-
-/** The same for what is taken out of it. */
-function notingDeletions(writes: OwnWrites, store: RetentionStore): RetentionStore {
-  const anyGone = ({ deleted }: DeletedStep) => deleted > 0;
-  return {
-    expire: (step) => writes.during(() => store.expire(step), anyGone),
-    erase: (step) => writes.during(() => store.erase(step), anyGone),
-    dropTombstones: (options) => store.dropTombstones(options),
-    giveBackSpace: () => store.giveBackSpace(),
-    scrub: () => store.scrub(),
-    holdLease: (holder, seconds) => store.holdLease(holder, seconds),
-  };
-}
-
 /** What deletes: by itself, and because somebody asks for it. Tombstones come to their end though nothing is deleted any more. */
 function retentionOf(
   { retentionDays: days, tombstoneDays }: Config,
@@ -225,36 +215,16 @@ function retentionOf(
   return { sweeper: new Sweeper({ ...options, days }), eraser: new Eraser(options) };
 }
 
-/** A database that hangs shall not hold up the other figures, which are wanted most then. */
-const SIZE_MS_MAX = 500;
+/** A database that hangs shall not hold up the other figures of a scrape, which are wanted most then. */
+const FIGURE_MS_MAX = 500;
 
-async function sizeOf(store: Store, clock: Clock): Promise<number> {
-  const bytes = await within(clock, SIZE_MS_MAX, store.sizeBytes());
-  if (bytes === undefined) throw new StoreUnavailable("the size of the database took too long");
-  return bytes;
-}
-
-/** More than so many messages without an index make reads slow: after an upgrade, or when the index was lost. */
-const BACKLOG_WORTH_TELLING_ROWS = 20_000;
-const TELL_EVERY_MS = 5_000;
-
-/** Tells how far the read index still has to catch up, until it has. */
-async function logCatchingUp({
-  store,
-  clock,
-  log,
-  signal,
-}: {
-  store: Store;
-  clock: Clock;
-  log: Log;
-  signal: AbortSignal;
-}): Promise<void> {
-  const behind = () => !signal.aborted && store.backlogRows() > BACKLOG_WORTH_TELLING_ROWS;
-  if (!behind()) return;
-  while (behind()) {
-    log.info({ msg: "the read index is catching up, reads may be slow", backlog_rows: store.backlogRows() });
-    await clock.sleep(TELL_EVERY_MS, signal).catch(() => undefined);
-  }
-  if (!signal.aborted) log.info({ msg: "the read index has caught up" });
+async function inTime<T>(clock: Clock, asked: Promise<T>): Promise<T> {
+  // In a list, because undefined is an answer as well.
+  const answer = await within(
+    clock,
+    FIGURE_MS_MAX,
+    asked.then((figure) => [figure] as const),
+  );
+  if (answer === undefined) throw new StoreUnavailable("a figure of the database took too long");
+  return answer[0];
 }

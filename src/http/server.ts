@@ -18,6 +18,7 @@ import { refuseConnect, refuseNotHttp } from "./not-http.ts";
 import { Overload, type Queue } from "./overload.ts";
 import { sendProblem } from "./problem.ts";
 import { limitAddresses, type RateLimits } from "./rate-limit.ts";
+import type { Readiness } from "./readiness.ts";
 import { retryAfter } from "./retry-after.ts";
 import { auditRoute } from "./routes/audit.ts";
 import { docsRoutes } from "./routes/docs.ts";
@@ -47,7 +48,7 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   /** Whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
   readonly limits: RateLimits;
-  readonly secretConfigured: () => boolean;
+  readonly readiness: Pick<Readiness, "problem">;
   readonly store: Store;
   readonly keys: AuthOptions["keys"] & KeysRouteOptions["keys"];
   readonly eraser: Pick<Eraser, "erase">;

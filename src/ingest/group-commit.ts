@@ -40,6 +40,8 @@ export class GroupCommit {
   #queueBytes = 0;
   /** How long the oldest of the newest batch had waited. */
   #waitedMs = 0;
+  /** The first message of the batch that is being committed, which is the oldest of all. */
+  #committing: Waiting | undefined;
   #running: Promise<void> | undefined;
   #enough = () => {};
   #stopped = false;
@@ -68,6 +70,12 @@ export class GroupCommit {
     if (oldest === undefined) return 0;
     const waitsMs = this.#clock.monotonic() - oldest.sinceMs;
     return waitsMs > STALLED_MS ? waitsMs : this.#waitedMs;
+  }
+
+  /** How long the oldest message that is not committed yet has waited, in the queue and in its batch; 0 when there is none. */
+  oldestAgeMs(): number {
+    const oldest = this.#committing ?? this.#queue[0];
+    return oldest === undefined ? 0 : this.#clock.monotonic() - oldest.sinceMs;
   }
 
   /** Resolves once the row is on disk; `bytes` is its size for the bound of the queue. Rejects as {@link Store.insertMessages} does, and with `Overloaded` past the bounds. */
@@ -123,6 +131,7 @@ export class GroupCommit {
   /** Resolves, when the batch is durable or refused, with what tells its callers so. */
   async #commit(batch: readonly Waiting[]): Promise<() => void> {
     const startMs = this.#clock.monotonic();
+    [this.#committing] = batch;
     try {
       const outcomes = await this.#store.insertMessages(batch.map(({ row }) => row));
       return () => {
@@ -132,6 +141,7 @@ export class GroupCommit {
       this.#metrics.commitFailures.inc();
       return await this.#refused(batch, error);
     } finally {
+      this.#committing = undefined;
       this.#metrics.commitSeconds.observe((this.#clock.monotonic() - startMs) / 1_000);
       this.#metrics.commitRows.observe(batch.length);
     }

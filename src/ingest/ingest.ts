@@ -25,11 +25,13 @@ export interface IngestOptions {
   readonly senders: RateLimiter | undefined;
   /** Told of each webhook whose signature is good, which secret it was. */
   readonly verified: (secret: string, nowMs: number) => void;
+  /** Told of each message that is on disk, which source it came from. */
+  readonly received: (source: string) => void;
 }
 
 /** Verify, then parse, then commit: nothing of a body is decoded before its signature is good. Past its sender's limit nothing of it is stored. */
 export async function ingest(
-  { provider, committer, clock, senders, verified }: IngestOptions,
+  { provider, committer, clock, senders, verified, received }: IngestOptions,
   webhook: RawWebhook,
 ): Promise<IngestOutcome> {
   const nowMs = clock.now();
@@ -45,5 +47,6 @@ export async function ingest(
   if (verdict?.allowed === false) return { kind: "rate_limited", messageId, verdict };
   const createdAt = new Date(nowMs).toISOString();
   const kind = await committer.insert({ ...message, source: provider.source, createdAt }, webhook.body.length);
+  received(provider.source);
   return { kind, messageId, verdict };
 }

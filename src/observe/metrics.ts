@@ -1,4 +1,5 @@
-import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "@prometheus-io/client";
+import { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
+import { type MetricSources, observeService } from "./service-metrics.ts";
 
 /** Every way a POST /webhook can end. */
 const WEBHOOK_RESULTS = [
@@ -26,38 +27,6 @@ const DELETION_REASONS = ["expired", "erased"] as const;
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 const COMMIT_BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const BATCH_BUCKETS_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
-
-/** What metrics ask for at the time of a scrape. */
-export interface MetricSources {
-  readonly queueRows: () => number;
-  readonly queueBytes: () => number;
-  readonly databaseBytes: () => Promise<number>;
-  readonly backlogRows: () => number;
-  readonly queuedReads: () => number;
-  readonly logLinesDropped: () => number;
-  readonly signatureKeys: () => readonly SignatureKey[];
-  /** 1 while everybody may read, else 0. */
-  readonly readAuthOpen: () => number;
-  /** 1 while Redis answers, 0 while it is left alone or none is configured. */
-  readonly sharedStateUp: () => number;
-  readonly workers: () => WorkerCounts;
-}
-
-/** A secret by its name. */
-export interface SignatureKey {
-  readonly key: string;
-  /** Webhooks it verified. */
-  readonly verified: number;
-  /** 0 when it never did; undefined when it is not accepted any more. */
-  readonly lastVerifiedMs: number | undefined;
-}
-
-/** Processes that share the work: 1, 1, 0 for one that is alone. */
-export interface WorkerCounts {
-  readonly configured: number;
-  readonly alive: number;
-  readonly restarts: number;
-}
 
 /** The samples of metrics at one moment, as they travel between processes. */
 export type Samples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
@@ -202,96 +171,6 @@ export function createMetrics(build: { version: string; node: string }) {
       return Promise.all(lasting.flatMap(({ name }) => registry.getSingleMetric(name)?.get() ?? []));
     },
     /** Adds what is asked of the running service at each scrape, and the figures of the process itself. */
-    observe(sources: MetricSources): void {
-      const gauge = (
-        name: string,
-        help: string,
-        read: () => number | Promise<number>,
-        aggregator: Aggregator = "sum",
-      ) =>
-        new Gauge({
-          name,
-          help,
-          registers,
-          aggregator,
-          async collect() {
-            try {
-              this.set(await read());
-            } catch {
-              // A scrape is wanted most when the database is away: the figure stays what it was.
-            }
-          },
-        });
-      gauge("commit_queue_rows", "Messages waiting to be committed.", sources.queueRows);
-      gauge("commit_queue_bytes", "Bytes of the messages waiting to be committed.", sources.queueBytes);
-      gauge(
-        "database_size_bytes",
-        "Bytes of the database on disk, write-ahead log included.",
-        sources.databaseBytes,
-        "max",
-      );
-      gauge(
-        "read_index_backlog_rows",
-        "Stored messages that are not in the read index yet.",
-        sources.backlogRows,
-        "max",
-      );
-      gauge("read_queue_requests", "Reads that wait for a database thread.", sources.queuedReads);
-      gauge(
-        "read_auth_open",
-        "1 while everybody may read, because no API key is asked for.",
-        sources.readAuthOpen,
-        "max",
-      );
-      gauge(
-        "shared_state_up",
-        "1 while Redis answers; 0 while it does not and is left alone, or when none is configured.",
-        sources.sharedStateUp,
-        "min",
-      );
-      gauge("workers_configured", "Processes that shall share the work.", () => sources.workers().configured);
-      gauge("workers_alive", "Processes that listen.", () => sources.workers().alive);
-      const counter = (name: string, help: string, read: () => number) =>
-        new Counter({
-          name,
-          help,
-          registers,
-          collect() {
-            this.reset();
-            this.inc(read());
-          },
-        });
-      counter("worker_restarts_total", "Processes started again.", () => sources.workers().restarts);
-      counter("log_lines_dropped_total", "Log lines nobody took.", sources.logLinesDropped);
-      observeSignatureKeys(registers, sources.signatureKeys);
-      collectDefaultMetrics({ register: registry });
-    },
+    observe: (sources: MetricSources) => observeService(registry, sources),
   };
-}
-
-/** Kept elsewhere, because counting with labels is felt where every webhook passes. */
-function observeSignatureKeys(registers: Registry[], keys: MetricSources["signatureKeys"]): void {
-  new Counter({
-    name: "webhook_signature_key_total",
-    help: "Webhooks by the secret that verified them: current, previous_1 and on, or the name of one in the database.",
-    labelNames: ["key"] as const,
-    registers,
-    collect() {
-      this.reset();
-      for (const { key, verified } of keys()) this.inc({ key }, verified);
-    },
-  });
-  new Gauge({
-    name: "webhook_signature_key_last_verified_timestamp_seconds",
-    help: "When a secret last verified a webhook; 0 when it never did, and in the first seconds of a process.",
-    labelNames: ["key"] as const,
-    aggregator: "max",
-    registers,
-    collect() {
-      this.reset();
-      for (const { key, lastVerifiedMs } of keys()) {
-        if (lastVerifiedMs !== undefined) this.set({ key }, lastVerifiedMs / 1_000);
-      }
-    },
-  });
 }

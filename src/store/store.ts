@@ -131,6 +131,8 @@ export interface Store {
   ping(): Promise<void>;
   /** Bytes on disk, write-ahead log included. */
   sizeBytes(): Promise<number>;
+  /** The disk it is on, as a user without privileges may use it; undefined when that is another machine's. */
+  disk(): Promise<{ readonly freeBytes: number; readonly sizeBytes: number } | undefined>;
   /** Finishes what was begun, then lets go of everything. Safe twice. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { Agent, METHODS, request } from "node:http";
 import { test } from "node:test";
 import { labelsOf, scrape, series, storedTotal } from "../support/client.ts";
-import { body, post, startService } from "../support/service.ts";
+import { body, post, type Service, startService } from "../support/service.ts";
 
 const RESULTS = [
   "created",
@@ -297,3 +297,33 @@ function generator(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+test("messages are counted by source when they are on disk: new ones and those that were there, not the refused", async () => {
+  await using service = await startService();
+  const received = async () => series(await scrape(service)).get('messages_received_total{source="native"}');
+  equal(await received(), 0);
+  equal((await post(service.url, body({ message_id: "a" }))).status, 200);
+  equal((await post(service.url, body({ message_id: "a" }))).status, 200);
+  equal((await post(service.url, body({ message_id: "b" }), { "x-signature": "123" })).status, 401);
+  equal((await post(service.url, body({ from: "b" }))).status, 422);
+  equal(await received(), 2);
+});
+
+test("service_ready says what /health/ready says", async () => {
+  const ready = async (service: Service) => series(await scrape(service)).get("service_ready");
+  await using service = await startService();
+  equal(await ready(service), 1);
+  await using unready = await startService({ WEBHOOK_SECRET: "" });
+  equal(await ready(unready), 0);
+});
+
+test("how much of the disk is free is told of a file, and of no server", async () => {
+  await using service = await startService();
+  const samples = series(await scrape(service));
+  const [free, size] = [samples.get("database_disk_free_bytes"), samples.get("database_disk_size_bytes")];
+  if (process.env.TEST_STORE === undefined || process.env.TEST_STORE === "sqlite") {
+    ok(free !== undefined && size !== undefined && free > 0 && free <= size, `${free} of ${size}`);
+  } else {
+    deepEqual([free, size], [undefined, undefined]);
+  }
+});

@@ -21,8 +21,22 @@ export async function bareServer(options: Partial<ServerOptions>): Promise<BareS
   const destination = { write: (text: string) => void lines.push(JSON.parse(text)) };
   const none = undefined as never;
   const server = await Server.listen({
-    ...{ host: "127.0.0.1", port: 0, bodyBytesMax: 1, secretConfigured: () => true, version: "0", newId: () => "new" },
-    ...{ trustProxy: [], senders: undefined, verified: () => undefined, corsOrigins: [], random: () => 0 },
+    ...{
+      host: "127.0.0.1",
+      port: 0,
+      bodyBytesMax: 1,
+      readiness: { problem: async () => null },
+      version: "0",
+      newId: () => "new",
+    },
+    ...{
+      trustProxy: [],
+      senders: undefined,
+      verified: () => undefined,
+      received: () => undefined,
+      corsOrigins: [],
+      random: () => 0,
+    },
     limits: rateLimits({}, { clock: systemClock, shared: undefined, keySecret: "" }),
     ...{ clock: systemClock, log: createLog({ level: "INFO", destination, now: systemClock.now }) },
     ...{ store: none, eraser: none, provider: none, keys: none, readIsOpen: () => true, metricsGuarded: false },

@@ -1,17 +1,18 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { systemClock } from "../../src/domain/clock.ts";
+import { type Clock, systemClock } from "../../src/domain/clock.ts";
 import { Overloaded, StoreUnavailable } from "../../src/domain/errors.ts";
 import type { NewMessage } from "../../src/domain/message.ts";
 import { GroupCommit } from "../../src/ingest/group-commit.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { InsertOutcome } from "../../src/store/store.ts";
 import { message } from "../store/exercise.ts";
+import { HandClock } from "../support/hand-clock.ts";
 
 type Insert = (ids: readonly string[]) => Promise<readonly InsertOutcome[]>;
 
 /** A committer over a store that remembers its batches and does as `insert` says. */
-function committer(insert: Insert = async (ids) => ids.map(() => "created")) {
+function committer(insert: Insert = async (ids) => ids.map(() => "created"), clock: Clock = systemClock) {
   const batches: string[][] = [];
   const store = {
     insertMessages: (rows: readonly NewMessage[]) => {
@@ -22,7 +23,7 @@ function committer(insert: Insert = async (ids) => ids.map(() => "created")) {
   };
   const group = new GroupCommit({
     store,
-    clock: systemClock,
+    clock,
     metrics: createMetrics({ version: "test", node: "test" }),
   });
   return { group, batches, add: (id: string, bytes = 100) => group.insert(message(id), bytes) };
@@ -190,4 +191,23 @@ test("the delay of the queue is how long the oldest of the newest batch had wait
   gates[1]?.resolve();
   await Promise.all([second, third]);
   equal(group.queueDelayMs(), 0);
+});
+
+test("the oldest message ages in the queue and in its batch, until it is answered", async () => {
+  const gate = Promise.withResolvers<void>();
+  const clock = new HandClock();
+  const { group, add } = committer(async (ids) => {
+    await gate.promise;
+    return ids.map(() => "created");
+  }, clock);
+  equal(group.oldestAgeMs(), 0);
+  const first = add("a");
+  await clock.advance(100);
+  deepEqual([group.queueRows(), group.oldestAgeMs()], [0, 100]);
+  const second = add("b");
+  await clock.advance(50);
+  deepEqual([group.queueRows(), group.oldestAgeMs()], [1, 150]);
+  gate.resolve();
+  await Promise.all([first, second]);
+  equal(group.oldestAgeMs(), 0);
 });

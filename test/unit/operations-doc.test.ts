@@ -18,7 +18,11 @@ async function renderedMetrics(): Promise<readonly string[]> {
   metrics.observe({
     queueRows: () => 0,
     queueBytes: () => 0,
+    queueAgeMs: () => 0,
+    ready: async () => true,
     databaseBytes: async () => 0,
+    disk: async () => ({ freeBytes: 0, sizeBytes: 0 }),
+    received: () => new Map(),
     backlogRows: () => 0,
     queuedReads: () => 0,
     logLinesDropped: () => 0,

@@ -13,7 +13,9 @@ function newMetrics(figure: number): Metrics {
   metrics.observe({
     queueRows: () => figure,
     queueBytes: () => figure,
+    ...{ ready: async () => figure > 0, queueAgeMs: () => figure, disk: async () => undefined },
     databaseBytes: async () => figure,
+    received: () => new Map(),
     backlogRows: () => figure,
     queuedReads: () => figure,
     logLinesDropped: () => figure,

@@ -165,6 +165,10 @@ export class PostgresStore implements Store {
     return this.#sizeBytes;
   }
 
+  async disk(): Promise<undefined> {
+    return undefined;
+  }
+
   async close(): Promise<void> {
     const counted = this.#folding.stop().then(() => this.#giveLeaseBack());
     await Promise.all([counted, this.#writer.close()]);

@@ -1,4 +1,6 @@
 import { statSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import { ReadIndexBehind, type StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
@@ -154,6 +156,11 @@ export class SqliteStore implements Store {
   async sizeBytes(): Promise<number> {
     const files = [this.#path, readIndexPath(this.#path)].flatMap((path) => [path, `${path}-wal`]);
     return files.reduce((sum, path) => sum + sizeOf(path), 0);
+  }
+
+  async disk() {
+    const { bavail, blocks, bsize } = await statfs(dirname(this.#path));
+    return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
   }
 
   /** Called when folding reads nothing, which is when a log that has grown too large can be cut. */
