@@ -19,6 +19,10 @@ export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "curl", neededFor: "the example of sending with curl", debian: "curl" },
   { name: "python3", neededFor: "the example of sending with Python", debian: "python3" },
   { name: "redis-server", neededFor: "limits and answers that replicas share", debian: "redis-server" },
+  { name: "prometheus", neededFor: "the rules of alerts and the queries of dashboards", debian: "prometheus" },
+  { name: "promtool", neededFor: "the tests of the rules of alerts", debian: "prometheus" },
+  { name: "prometheus-alertmanager", neededFor: "that a fault pages once", debian: "prometheus-alertmanager" },
+  { name: "amtool", neededFor: "the configuration of Alertmanager", debian: "prometheus-alertmanager" },
 ];
 
 /** The names of those that are on PATH here. */
