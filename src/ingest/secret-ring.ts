@@ -33,12 +33,15 @@ export interface SecretFigures {
   readonly verified: number;
   /** 0 when it never did, and while it is not looked up yet; undefined of secrets that are gone. */
   readonly lastVerifiedMs: number | undefined;
+  /** When it will be refused, if that is known; undefined of secrets that are gone. */
+  readonly untilMs: number | undefined;
 }
 
 interface Entry {
   verified: number;
   /** Undefined for a secret that is gone. */
   use: Use | undefined;
+  untilMs: number | undefined;
 }
 
 /** The secrets that are accepted, those of the environment and those of the database, which are looked up again while the service runs. */
@@ -84,7 +87,12 @@ export class SecretRing {
   };
 
   readonly figures = (): readonly SecretFigures[] => {
-    return [...this.#entries].map(([key, { verified, use }]) => ({ key, verified, lastVerifiedMs: use?.lastMs }));
+    const nowMs = this.#options.clock.now();
+    return [...this.#entries].map(([key, { verified, use, untilMs }]) => ({
+      ...{ key, verified, lastVerifiedMs: use?.lastMs },
+      // One that has ended is no secret that will.
+      untilMs: use !== undefined && untilMs !== undefined && untilMs > nowMs ? untilMs : undefined,
+    }));
   };
 
   /** Resolves when nothing runs any more, and the last uses are written down if the database takes them. */
@@ -130,9 +138,10 @@ export class SecretRing {
     this.#live = live;
     const uses = this.#uses.follow(live.map(({ secret }) => secret));
     for (const entry of this.#entries.values()) entry.use = undefined;
-    live.forEach(({ name }, at) => {
-      const entry = this.#entries.get(name) ?? { verified: 0, use: undefined };
+    live.forEach(({ name, untilMs }, at) => {
+      const entry: Entry = this.#entries.get(name) ?? { verified: 0, use: undefined, untilMs };
       entry.use = uses[at];
+      entry.untilMs = untilMs;
       this.#entries.set(name, entry);
     });
     for (const [name, { use }] of this.#entries) {

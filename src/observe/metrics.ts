@@ -45,6 +45,8 @@ export function createMetrics(build: { version: string; node: string }) {
     registers,
   });
   httpRequests.inc({ method: "GET", path: "/metrics", status: "200" }, 0);
+  // Of a counter that begins with its first error, Prometheus does not see that one happened.
+  for (const status of ["200", "500", "503"]) httpRequests.inc({ method: "POST", path: "/webhook", status }, 0);
   const webhookRequests = new Counter({
     name: "webhook_requests_total",
     help: "Outcomes of POST /webhook.",

@@ -37,6 +37,8 @@ export interface SignatureKey {
   readonly verified: number;
   /** 0 when it never did; undefined when it is not accepted any more. */
   readonly lastVerifiedMs: number | undefined;
+  /** When it will be refused, if that is known; undefined also when it is not accepted any more. */
+  readonly untilMs: number | undefined;
 }
 
 /** Processes that share the work: 1, 1, 0 for one that is alone. */
@@ -157,6 +159,19 @@ function observeSignatureKeys(registers: Registry[], keys: MetricSources["signat
       this.reset();
       for (const { key, lastVerifiedMs } of keys()) {
         if (lastVerifiedMs !== undefined) this.set({ key }, lastVerifiedMs / 1_000);
+      }
+    },
+  });
+  new Gauge({
+    name: "webhook_signature_key_end_timestamp_seconds",
+    help: "From when on a secret will be refused; only of those whose end is known.",
+    labelNames: ["key"] as const,
+    aggregator: "min",
+    registers,
+    collect() {
+      this.reset();
+      for (const { key, untilMs } of keys()) {
+        if (untilMs !== undefined) this.set({ key }, untilMs / 1_000);
       }
     },
   });

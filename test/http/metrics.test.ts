@@ -35,6 +35,13 @@ function requestSeries(exposition: string): readonly string[] {
   return [...series(exposition).keys()].filter((name) => !/^(nodejs|process)_/.test(name)).sort();
 }
 
+test("the counters of a service's errors are there before the first error", async () => {
+  await using service = await startService();
+  const counters = series(await scrape(service));
+  for (const status of ["200", "500", "503"])
+    equal(counters.get(`http_requests_total{method="POST",path="/webhook",status="${status}"}`), 0);
+});
+
 test("metrics are Prometheus text 0.0.4 with HELP and TYPE for every family", async () => {
   await using service = await startService();
   const response = await fetch(`${service.url}/metrics`);

@@ -40,6 +40,17 @@ test("a secret that never verified a message has 0 for its last use", async () =
   equal(verified.get('webhook_signature_key_last_verified_timestamp_seconds{key="current"}'), 0);
 });
 
+test("the end of a secret is told while it has one to come", async () => {
+  const ends = async (service: Service) =>
+    [...series(await scrape(service))].filter(([name]) => name.startsWith("webhook_signature_key_end_timestamp_"));
+  const endMs = Date.now() + 3_000;
+  const before = `endless, before@${new Date(endMs).toISOString()}`;
+  await using service = await startService({ WEBHOOK_SECRET: "now", WEBHOOK_SECRET_PREVIOUS: before });
+  deepEqual(await ends(service), [['webhook_signature_key_end_timestamp_seconds{key="previous_2"}', endMs / 1_000]]);
+  await setTimeout(Math.max(0, endMs - Date.now()) + 5);
+  deepEqual(await ends(service), []);
+});
+
 test("a previous secret makes a service ready and is accepted until its end, and from then on neither, without a restart", async () => {
   const endMs = Date.now() + 8_000;
   const end = new Date(endMs).toISOString();
