@@ -23,6 +23,11 @@ export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "promtool", neededFor: "the tests of the rules of alerts", debian: "prometheus" },
   { name: "prometheus-alertmanager", neededFor: "that a fault pages once", debian: "prometheus-alertmanager" },
   { name: "amtool", neededFor: "the configuration of Alertmanager", debian: "prometheus-alertmanager" },
+  { name: "kubectl", neededFor: "that Kustomize can build the manifests", debian: "kubernetes-client" },
+  { name: "nginx", neededFor: "the service behind nginx", debian: "nginx" },
+  { name: "systemd-analyze", neededFor: "the unit of systemd, and how little it may do", debian: "systemd" },
+  // Comes with a server, as pg_dump alone does not.
+  { name: "pg_createcluster", neededFor: "that a dump of PostgreSQL can be restored", debian: "postgresql" },
 ];
 
 /** The names of those that are on PATH here. */
