@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { logCatchingUp } from "./app/catching-up.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
+import { tracingOf } from "./app/tracing.ts";
 import type { Config } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
 import { ConfigError, type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
@@ -14,6 +15,7 @@ import { ApiKeys } from "./keys/api-keys.ts";
 import { KeyIssuer } from "./keys/key-issuer.ts";
 import { createLog, type Log, type LogDestination, type LogLevel } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { NO_SPANS } from "./observe/trace.ts";
 import { VERSION } from "./observe/version.ts";
 import { NativeProvider } from "./providers/native.ts";
 import { SecretBox } from "./providers/sealed-secret.ts";
@@ -58,6 +60,10 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const log = createLog({ level, destination: sink, now: clock.now, ...(part && { worker: part.worker }) });
   const metrics = createMetrics({ version: VERSION, node: process.versions.node });
   await using opened = new AsyncDisposableStack();
+  const tracing = await tracingOf(config, {
+    ...{ version: VERSION, clock, random: Math.random, log, worker: part?.worker },
+  });
+  opened.defer(async () => tracing?.stop());
   const store = await openStore(config.databaseUrl, {
     ...{ migrate: config.migrate, connectionsMax: config.databaseConnections },
     ...{ allowWeakDurability: config.allowWeakDurability, random: Math.random },
@@ -84,7 +90,9 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ ttlMs, writes, clock, count: (result) => metrics.cacheRequests.inc({ result }) },
     shared: sharedAnswers(store, shared, ttlMs),
   });
-  const committer = new GroupCommit({ store: ttlMs === 0 ? store : noting(writes, store), clock, metrics });
+  const committer = new GroupCommit({
+    ...{ store: ttlMs === 0 ? store : noting(writes, store), clock, metrics, tracing },
+  });
   const secrets = await startSecrets(config, { store, clock, log: tells ? log : undefined });
   opened.defer(() => secrets.stop());
   const keys = await startKeys(config, { store, clock, log });
@@ -106,6 +114,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     backlogRows: () => store.backlogRows(),
     queuedReads: () => store.queuedReads(),
     logLinesDropped: () => sink.dropped(),
+    traceSpans: () => tracing?.spanCounts() ?? NO_SPANS,
     signatureKeys: secrets.figures,
     readAuthOpen: () => Number(readIsOpen()),
     sharedStateUp: () => (shared?.up() ? 1 : 0),
@@ -122,7 +131,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ host, port, bodyBytesMax, corsOrigins, trustProxy, limits, version: VERSION, newId: randomUUID },
     ...{ senders: limits.sender, readiness, verified: secrets.verified },
     received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
-    ...{ store, keys, clock, log, provider, committer, answers, eraser: retention.eraser },
+    ...{ store, keys, clock, log, tracing, provider, committer, answers, eraser: retention.eraser },
     random: Math.random,
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
-import { type Config, VARIABLES, type Variable } from "./config/variables.ts";
+import type { Variable } from "./config/variable.ts";
+import { type Config, VARIABLES } from "./config/variables.ts";
 import { ConfigError } from "./domain/errors.ts";
 import { type Rate, rateInWords } from "./domain/rate.ts";
 

@@ -1,4 +1,5 @@
 import type { Rate } from "../domain/rate.ts";
+import { TRACING_VARIABLES, type TracingConfig } from "./tracing-variables.ts";
 import {
   databaseUrl,
   daysOrOff,
@@ -19,9 +20,10 @@ import {
   word,
   workers,
 } from "./values.ts";
+import type { Variable } from "./variable.ts";
 
 /** What can be set from outside. Modules never see it whole: app.ts hands each its own part. */
-export interface Config {
+export interface Config extends TracingConfig {
   /** Undefined when not configured: the service starts, is not ready, and refuses every webhook. */
   readonly webhookSecret: string | undefined;
   /** Still accepted beside it. */
@@ -63,16 +65,6 @@ export interface Config {
   readonly drainMs: number;
   /** Processes that share the port. */
   readonly workers: number;
-}
-
-/** One environment variable: how it is read, and how it is told to people. */
-export interface Variable<T> {
-  readonly name: string;
-  readonly fallback: string | undefined;
-  readonly help: string;
-  readonly secret?: true;
-  /** Makes a value of the text, or throws a sentence that completes "NAME …". */
-  readonly parse: (text: string | undefined) => T;
 }
 
 /** What a person types is guessed; these shall not be. */
@@ -230,4 +222,5 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     help: `Processes that share the port, with PostgreSQL: 1 to ${WORKERS_MAX}, or auto for one a processor.`,
     parse: workers,
   },
+  ...TRACING_VARIABLES,
 };

@@ -4,6 +4,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics, ShedReason } from "../observe/metrics.ts";
+import type { RequestTrace, Tracing } from "../observe/trace.ts";
+import { attributesOf, beginTrace } from "./request-trace.ts";
 import { setSecurityHeaders } from "./security-headers.ts";
 
 declare module "fastify" {
@@ -14,6 +16,8 @@ declare module "fastify" {
     pending: Promise<unknown> | undefined;
     /** What the route wants to see in the request's log line. */
     logged: Readonly<Record<string, unknown>>;
+    /** Undefined when nothing is traced. */
+    trace: RequestTrace | undefined;
   }
   interface FastifyContextConfig {
     /** Sends what may take any time to be taken, and sees to it itself that it is. */
@@ -38,6 +42,7 @@ export interface AccessOptions {
   readonly log: Log;
   readonly metrics: Pick<Metrics, "httpRequests" | "requestLatency">;
   readonly newId: () => string;
+  readonly tracing?: Pick<Tracing, "begin"> | undefined;
 }
 
 /** A request that is refused because there are too many. */
@@ -79,6 +84,7 @@ export class Access {
     server.decorateRequest("startedMs", 0);
     server.decorateRequest("logged", null as never);
     server.decorateRequest("pending", undefined);
+    server.decorateRequest("trace", undefined);
     server.addHook("onRequest", (request, reply, done) => {
       this.begin(request, reply);
       done();
@@ -95,6 +101,8 @@ export class Access {
     request.startedMs = this.#options.clock.monotonic();
     reply.header("x-request-id", request.id);
     setSecurityHeaders(reply);
+    const { tracing } = this.#options;
+    if (tracing !== undefined) beginTrace(tracing, request, reply);
     this.#inFlight.add(reply);
     this.#latest.set(request.raw.socket, reply);
     if (this.#draining) closeAfter(reply);
@@ -167,11 +175,14 @@ export class Access {
     // A getter that makes an object each time.
     const { url, config } = request.routeOptions;
     const path = url ?? this.#templateOf(pathOf(request)) ?? UNMATCHED;
-    const latencyMs = this.#options.clock.monotonic() - request.startedMs;
+    const endedMs = this.#options.clock.monotonic();
+    const latencyMs = endedMs - request.startedMs;
     this.#count(METHODS.has(request.method) ? request.method : "OTHER", path, status);
     this.#options.metrics.requestLatency.observe({ path }, latencyMs);
-    this.#write(status, {
+    const { trace } = request;
+    const line = {
       request_id: request.id,
+      ...(trace && { trace_id: trace.traceId, span_id: trace.spanId }),
       method: request.method,
       path: pathOf(request).replace(LONG_NUMBER, "#"),
       status,
@@ -179,7 +190,9 @@ export class Access {
       ...(request.apiKey && { api_key: request.apiKey.name }),
       ...request.logged,
       ...config.finished?.(request, status),
-    });
+    };
+    this.#write(status, line);
+    trace?.end({ atMs: endedMs, attributes: attributesOf(request, line), failed: status >= 500 });
   }
 
   /** The route a path belongs to, whatever the method; undefined when there is none. */

@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { pathOf } from "./access.ts";
 
 /** What a page may read of an answer besides its body; without being named here it sees the type and the length only. */
-const EXPOSED = "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Read-Auth, X-Request-Id";
-const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, X-Request-Id";
+const EXPOSED = "ETag, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id";
+const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, Traceparent, Tracestate, X-Request-Id";
 /** How long a browser need not ask again whether it may. */
 const PREFLIGHT_SECONDS = "600";
 /** Is posted to by machines, which no browser keeps from it: pages have no business there. */

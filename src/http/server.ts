@@ -3,6 +3,7 @@ import { type Clock, within } from "../domain/clock.ts";
 import type { IngestOptions } from "../ingest/ingest.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Tracing } from "../observe/trace.ts";
 import type { Eraser } from "../retention/eraser.ts";
 import type { Store } from "../store/store.ts";
 import { Access, pathOf, requestId } from "./access.ts";
@@ -55,6 +56,7 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracing?: Pick<Tracing, "begin"> | undefined;
   readonly newId: () => string;
   readonly random: () => number;
   readonly version: string;

@@ -2,6 +2,7 @@ import type { Clock } from "../domain/clock.ts";
 import { Overloaded, StoreUnavailable } from "../domain/errors.ts";
 import type { NewMessage } from "../domain/message.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { RequestTrace, Tracing } from "../observe/trace.ts";
 import type { InsertOutcome, Store } from "../store/store.ts";
 
 /** What one transaction may hold: past a few hundred rows the fsync is shared well enough, and everybody in it waits for all. */
@@ -18,6 +19,7 @@ interface Waiting {
   readonly bytes: number;
   /** When it came, of the monotonic clock. */
   readonly sinceMs: number;
+  readonly trace: RequestTrace | undefined;
   readonly resolve: (outcome: InsertOutcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -26,6 +28,7 @@ export interface GroupCommitOptions {
   readonly store: Pick<Store, "insertMessages">;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, "commitSeconds" | "commitRows" | "commitFailures">;
+  readonly tracing?: Pick<Tracing, "committed"> | undefined;
 }
 
 /**
@@ -36,6 +39,7 @@ export class GroupCommit {
   readonly #store: GroupCommitOptions["store"];
   readonly #clock: Clock;
   readonly #metrics: GroupCommitOptions["metrics"];
+  readonly #tracing: GroupCommitOptions["tracing"];
   #queue: Waiting[] = [];
   #queueBytes = 0;
   /** How long the oldest of the newest batch had waited. */
@@ -46,10 +50,11 @@ export class GroupCommit {
   #enough = () => {};
   #stopped = false;
 
-  constructor({ store, clock, metrics }: GroupCommitOptions) {
+  constructor({ store, clock, metrics, tracing }: GroupCommitOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#metrics = metrics;
+    this.#tracing = tracing;
   }
 
   queueRows(): number {
@@ -79,13 +84,13 @@ export class GroupCommit {
   }
 
   /** Resolves once the row is on disk; `bytes` is its size for the bound of the queue. Rejects as {@link Store.insertMessages} does, and with `Overloaded` past the bounds. */
-  insert(row: NewMessage, bytes: number): Promise<InsertOutcome> {
+  insert(row: NewMessage, bytes: number, trace?: RequestTrace): Promise<InsertOutcome> {
     if (this.#stopped) return Promise.reject(new StoreUnavailable("shutting down"));
     if (this.#queue.length >= QUEUE_ROWS_MAX || this.#queueBytes + bytes > QUEUE_BYTES_MAX) {
       return Promise.reject(new Overloaded("too many messages are waiting to be stored"));
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ row, bytes, sinceMs: this.#clock.monotonic(), resolve, reject });
+      this.#queue.push({ row, bytes, sinceMs: this.#clock.monotonic(), trace, resolve, reject });
       this.#queueBytes += bytes;
       this.#running ??= this.#run();
       if (this.#queue.length === ROWS_AT_ONCE) this.#enough();
@@ -130,7 +135,8 @@ export class GroupCommit {
 
   /** Resolves, when the batch is durable or refused, with what tells its callers so. */
   async #commit(batch: readonly Waiting[]): Promise<() => void> {
-    const startMs = this.#clock.monotonic();
+    const fromMs = this.#clock.monotonic();
+    let failed = false;
     [this.#committing] = batch;
     try {
       const outcomes = await this.#store.insertMessages(batch.map(({ row }) => row));
@@ -138,12 +144,15 @@ export class GroupCommit {
         for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] as InsertOutcome);
       };
     } catch (error) {
+      failed = true;
       this.#metrics.commitFailures.inc();
       return await this.#refused(batch, error);
     } finally {
       this.#committing = undefined;
-      this.#metrics.commitSeconds.observe((this.#clock.monotonic() - startMs) / 1_000);
+      const toMs = this.#clock.monotonic();
+      this.#metrics.commitSeconds.observe((toMs - fromMs) / 1_000);
       this.#metrics.commitRows.observe(batch.length);
+      this.#tracing?.committed({ messages: batch, fromMs, toMs, failed });
     }
   }
 
@@ -168,7 +177,9 @@ export class GroupCommit {
   async #refused(batch: readonly Waiting[], error: unknown): Promise<() => void> {
     if (error instanceof StoreUnavailable) {
       // Those who wait behind would meet the same after waiting as long again: all are told at once.
-      const all = [...batch, ...this.#take(QUEUE_ROWS_MAX)];
+      const behind = this.#take(QUEUE_ROWS_MAX);
+      for (const { trace, sinceMs } of behind) trace?.part("wait", sinceMs, this.#clock.monotonic());
+      const all = [...batch, ...behind];
       return () => all.forEach(({ reject }) => void reject(error));
     }
     if (batch.length === 1) return () => batch.forEach(({ reject }) => void reject(error));

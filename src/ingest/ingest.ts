@@ -1,6 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 import type { Issue } from "../domain/issue.ts";
 import type { MessageId } from "../domain/message.ts";
+import type { RequestTrace } from "../observe/trace.ts";
 import type { Provider, RawWebhook } from "../providers/provider.ts";
 import type { RateLimiter, Verdict } from "../shared-state/rate-limiter.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -33,9 +34,12 @@ export interface IngestOptions {
 export async function ingest(
   { provider, committer, clock, senders, verified, received }: IngestOptions,
   webhook: RawWebhook,
+  trace: RequestTrace | undefined,
 ): Promise<IngestOutcome> {
   const nowMs = clock.now();
+  const endVerify = trace?.begin("verify");
   const secret = provider.verify(webhook, nowMs);
+  endVerify?.({ "lyftr.signature_valid": secret !== undefined });
   if (secret === undefined) return { kind: "invalid_signature" };
   verified(secret, nowMs);
   const parsed = provider.parse(webhook.body);
@@ -46,7 +50,7 @@ export async function ingest(
   const verdict = judged instanceof Promise ? await judged : judged;
   if (verdict?.allowed === false) return { kind: "rate_limited", messageId, verdict };
   const createdAt = new Date(nowMs).toISOString();
-  const kind = await committer.insert({ ...message, source: provider.source, createdAt }, webhook.body.length);
+  const kind = await committer.insert({ ...message, source: provider.source, createdAt }, webhook.body.length, trace);
   received(provider.source);
   return { kind, messageId, verdict };
 }

@@ -1,5 +1,7 @@
 import { type Aggregator, Counter, collectDefaultMetrics, Gauge, type Registry } from "@prometheus-io/client";
 
+import type { SpanCounts } from "./trace.ts";
+
 /** What metrics ask for at the time of a scrape. */
 export interface MetricSources {
   /** Whether messages can be taken. */
@@ -13,6 +15,7 @@ export interface MetricSources {
   readonly backlogRows: () => number;
   readonly queuedReads: () => number;
   readonly logLinesDropped: () => number;
+  readonly traceSpans: () => SpanCounts;
   /** Messages answered 200 by source, stored now or before. */
   readonly received: () => ReadonlyMap<string, number>;
   readonly signatureKeys: () => readonly SignatureKey[];
@@ -120,6 +123,7 @@ export function observeService(registry: Registry, sources: MetricSources): void
   counter("worker_restarts_total", "Processes started again.", () => workers().restarts);
   counter("log_lines_dropped_total", "Log lines nobody took.", sources.logLinesDropped);
   observeMessages(registers, sources.received);
+  observeSpans(registers, sources.traceSpans);
   observeSignatureKeys(registers, sources.signatureKeys);
   collectDefaultMetrics({ register: registry });
 }
@@ -134,6 +138,19 @@ function observeMessages(registers: Registry[], received: MetricSources["receive
     collect() {
       this.reset();
       for (const [source, messages] of received()) this.inc({ source }, messages);
+    },
+  });
+}
+
+function observeSpans(registers: Registry[], counts: MetricSources["traceSpans"]): void {
+  new Counter({
+    name: "trace_spans_total",
+    help: "Spans of traces: sent to the collector, failed because it did not take them, dropped because too many waited.",
+    labelNames: ["result"] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [result, spans] of Object.entries(counts())) this.inc({ result }, spans);
     },
   });
 }

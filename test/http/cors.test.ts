@@ -32,7 +32,8 @@ test("a page of a listed origin may read what it may read, errors too, and sees 
       corsOf(answer),
       {
         "access-control-allow-origin": LISTED,
-        "access-control-expose-headers": "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Read-Auth, X-Request-Id",
+        "access-control-expose-headers":
+          "ETag, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id",
         vary: "Origin",
       },
       path,
@@ -81,7 +82,7 @@ test("a preflight of a listed origin is answered on every route but /webhook, wi
     );
     equal(
       answer.headers.get("access-control-allow-headers"),
-      "Authorization, Content-Type, If-None-Match, X-Request-Id",
+      "Authorization, Content-Type, If-None-Match, Traceparent, Tracestate, X-Request-Id",
     );
     equal(answer.headers.get("access-control-max-age"), "600");
     equal(answer.headers.get("access-control-allow-credentials"), null);

@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { TRACING_VARIABLES } from "../../src/config/tracing-variables.ts";
 import { readConfig, redacted, withDotEnv } from "../../src/config.ts";
 import { ConfigError } from "../../src/domain/errors.ts";
 import { sqlitePath } from "../../src/store/open.ts";
@@ -51,6 +52,7 @@ test("nothing set gives the defaults of the contract", () => {
     bodyBytesMax: 262_144,
     drainMs: 10_000,
     workers: 1,
+    ...Object.fromEntries(Object.entries(TRACING_VARIABLES).map(([key, { fallback }]) => [key, fallback])),
   });
 });
 

@@ -27,6 +27,7 @@ async function renderedMetrics(): Promise<readonly string[]> {
     queuedReads: () => 0,
     logLinesDropped: () => 0,
     signatureKeys: () => [],
+    traceSpans: () => ({ sent: 0, failed: 0, dropped: 0 }),
     readAuthOpen: () => 0,
     sharedStateUp: () => 0,
     workers: () => ({ configured: 1, alive: 1, restarts: 0 }),

@@ -20,6 +20,7 @@ function newMetrics(figure: number): Metrics {
     queuedReads: () => figure,
     logLinesDropped: () => figure,
     signatureKeys: () => [],
+    traceSpans: () => ({ sent: 0, failed: 0, dropped: 0 }),
     ...{ readAuthOpen: () => figure, sharedStateUp: () => figure },
     workers: () => ({ configured: 0, alive: 0, restarts: 0 }),
   });

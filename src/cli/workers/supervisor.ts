@@ -3,6 +3,7 @@ import { type Clock, within } from "../../domain/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import { createMetrics } from "../../observe/metrics.ts";
 import type { Stdout } from "../../observe/stdout.ts";
+import { NO_SPANS } from "../../observe/trace.ts";
 import { VERSION } from "../../observe/version.ts";
 import { CliError, EXIT_FAILED } from "../cli-error.ts";
 import { BackOff } from "./back-off.ts";
@@ -43,6 +44,7 @@ export class Supervisor {
       ...{ readAuthOpen: none, sharedStateUp: () => 1 },
       logLinesDropped: () => options.stdout.dropped() + this.#tornLines,
       signatureKeys: () => [],
+      traceSpans: () => NO_SPANS,
       workers: () => ({ configured: options.config.workers, alive: this.#alive(), restarts: this.#restarts }),
     });
     this.#metrics = new TeamMetrics({ clock: options.clock, own, workers: () => [...this.#team.values()] });

@@ -15,7 +15,7 @@ export function healthRoutes(server: FastifyInstance, { readiness, draining }: H
   const live = async () => null;
   const ready = async () => (draining() ? "shutting down" : readiness.problem());
   const route = (url: string, status: string, check: () => Promise<string | null>, schema: object) =>
-    server.get(url, { schema, config: { access: "open", unlimited: true } }, async (request, reply) => {
+    server.get(url, { schema, config: { access: "open", unlimited: true, untraced: true } }, async (request, reply) => {
       const detail = await check();
       if (detail !== null) return sendProblem(request, reply, { status: 503, detail });
       return sendJson(reply, { status });

@@ -9,7 +9,7 @@ export function metricsRoute(
 ): void {
   server.get(
     "/metrics",
-    { schema: SCHEMA, config: { access: "metrics", unlimited: true } },
+    { schema: SCHEMA, config: { access: "metrics", unlimited: true, untraced: true } },
     async (_request, reply) => {
       const text = await metrics.render();
       return reply.header("content-type", metrics.contentType).send(text);

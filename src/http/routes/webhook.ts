@@ -57,7 +57,7 @@ export function webhookRoute(server: FastifyInstance, options: WebhookRouteOptio
     },
     handler: async (request, reply) => {
       const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
-      const outcome = ingest(options, { headers: request.headers, body });
+      const outcome = ingest(options, { headers: request.headers, body }, request.trace);
       request.pending = outcome;
       return answer(request, reply, await outcome, options);
     },

@@ -1,0 +1,146 @@
+import { randomUUID } from "node:crypto";
+import type { TracingConfig } from "../config/tracing-variables.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { Tracing } from "../observe/trace.ts";
+import type { SamplerOptions, TracingOptions } from "../observe/tracing/options.ts";
+import { startTracing } from "../observe/tracing.ts";
+
+type Complain = (sentence: string) => void;
+
+/** A request that long is not under way any more, it hangs. */
+const MS_MAX = 600_000;
+const SPANS_MAX = 65_536;
+const SAMPLER = /^(parentbased_)?(always_on|always_off|traceidratio)$/;
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const HEADER_VALUE = /^[\x20-\x7e]*$/;
+
+export interface TracingParts {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Pick<Log, "warn">;
+  /** The number of this process among several. */
+  readonly worker: number | undefined;
+}
+
+/** Traces, when there is a collector to send them to. Without one nothing of OpenTelemetry is loaded. */
+export async function tracingOf(config: TracingConfig, parts: TracingParts): Promise<Tracing | undefined> {
+  const url = urlOf(config);
+  if (url === undefined) return undefined;
+  const problems: string[] = [];
+  const options = tracingOptions(config, url, (sentence) => problems.push(sentence));
+  // Of several processes, one tells what is the same for all.
+  if ((parts.worker ?? 1) === 1)
+    for (const problem of problems) parts.log.warn({ msg: "a setting of OpenTelemetry is passed over", problem });
+  const process = { "service.version": parts.version, "service.instance.id": randomUUID() };
+  const worker = parts.worker === undefined ? {} : { "lyftr.worker": parts.worker };
+  return startTracing({ ...options, ...parts, resource: { ...process, ...worker, ...options.resource } });
+}
+
+/** Where traces go; undefined for no traces. */
+function urlOf(config: TracingConfig): string | undefined {
+  if (config.otelSdkDisabled?.toLowerCase() === "true" || config.otelTracesExporter === "none") return undefined;
+  if (config.otlpTracesEndpoint !== undefined) return config.otlpTracesEndpoint;
+  return config.otlpEndpoint && `${config.otlpEndpoint.replace(/\/$/, "")}/v1/traces`;
+}
+
+/** What the variables say. A value that says nothing is complained of, and its default taken. */
+export function tracingOptions(
+  config: TracingConfig,
+  url: string,
+  complain: Complain,
+): Pick<TracingOptions, "sampler" | "otlp" | "queue" | "resource"> {
+  const number = (name: string, text: string | undefined, [min, max]: readonly [number, number], fallback: number) => {
+    if (text === undefined) return fallback;
+    const value = /^[0-9]{1,9}$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    complain(`${name} is no whole number from ${min} to ${max}: it is taken as ${fallback}`);
+    return fallback;
+  };
+  if (config.otelTracesExporter !== "otlp")
+    complain("OTEL_TRACES_EXPORTER is neither otlp nor none: it is taken as otlp");
+  const sendMs = number(
+    ...(["OTEL_EXPORTER_OTLP_TIMEOUT", config.otlpTracesTimeout ?? config.otlpTimeout, [1, MS_MAX], 10_000] as const),
+  );
+  const exportMs = number("OTEL_BSP_EXPORT_TIMEOUT", config.otelBspExportTimeout, [1, MS_MAX], 30_000);
+  const spansMax = number("OTEL_BSP_MAX_QUEUE_SIZE", config.otelBspMaxQueueSize, [1, SPANS_MAX], 2_048);
+  const batchName = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+  const spansPerRequestMax = number(batchName, config.otelBspMaxExportBatchSize, [1, SPANS_MAX], 512);
+  return {
+    sampler: samplerOf(config, complain),
+    otlp: {
+      url,
+      headers: headersOf(config, complain),
+      encoding: encodingOf(config.otlpTracesProtocol ?? config.otlpProtocol, complain),
+      gzip: gzipOf(config.otlpTracesCompression ?? config.otlpCompression, complain),
+      msMax: Math.min(sendMs, exportMs),
+    },
+    queue: {
+      spansMax,
+      spansPerRequestMax: Math.min(spansPerRequestMax, spansMax),
+      delayMs: number("OTEL_BSP_SCHEDULE_DELAY", config.otelBspScheduleDelay, [1, MS_MAX], 5_000),
+    },
+    resource: resourceOf(config, complain),
+  };
+}
+
+function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: TracingConfig, complain: Complain) {
+  const [, parentBased, root] = SAMPLER.exec(name) ?? [];
+  if (root === undefined) {
+    complain("OTEL_TRACES_SAMPLER is no sampler that is known here: it is taken as parentbased_always_on");
+    return { name: "always_on", ratio: 1, parentBased: true } as const;
+  }
+  const ratio = arg === undefined ? 1 : Number(arg);
+  const isRatio = ratio >= 0 && ratio <= 1;
+  if (!isRatio) complain("OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1: it is taken as 1");
+  return {
+    ...{ name: root as SamplerOptions["name"], parentBased: parentBased !== undefined },
+    ratio: isRatio ? ratio : 1,
+  };
+}
+
+function encodingOf(protocol: string | undefined, complain: Complain): "protobuf" | "json" {
+  if (protocol === "http/json") return "json";
+  if (protocol !== undefined && protocol !== "http/protobuf")
+    complain("OTEL_EXPORTER_OTLP_PROTOCOL is neither http/protobuf nor http/json: it is taken as http/protobuf");
+  return "protobuf";
+}
+
+function gzipOf(compression: string | undefined, complain: Complain): boolean {
+  if (compression !== undefined && compression !== "none" && compression !== "gzip")
+    complain("OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: it is taken as none");
+  return compression === "gzip";
+}
+
+function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, complain: Complain): Record<string, string> {
+  const name = "OTEL_EXPORTER_OTLP_HEADERS";
+  const pairs = { ...pairsOf(name, otlpHeaders, complain), ...pairsOf(name, otlpTracesHeaders, complain) };
+  const good = Object.entries(pairs).filter(([key, value]) => HEADER_NAME.test(key) && HEADER_VALUE.test(value));
+  // Neither a name nor a value is repeated: there is a key in one of them.
+  if (good.length < Object.keys(pairs).length) complain(`${name} has what cannot be a header: it is left out`);
+  return Object.fromEntries(good);
+}
+
+function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, complain: Complain) {
+  const attributes = pairsOf("OTEL_RESOURCE_ATTRIBUTES", otelResourceAttributes, complain);
+  return { "service.name": "lyftr", ...attributes, ...(otelServiceName && { "service.name": otelServiceName }) };
+}
+
+/** `key=value,key=value`, percent-encoded. One that is none spoils all, as the specification wants it. */
+function pairsOf(name: string, text: string | undefined, complain: Complain): Record<string, string> {
+  const parts = (text ?? "").split(",").filter((part) => part.trim() !== "");
+  try {
+    return Object.fromEntries(
+      parts.map((part) => {
+        const at = part.indexOf("=");
+        const key = decodeURIComponent(part.slice(0, at).trim());
+        if (at === -1 || key === "") throw new Error("no pair");
+        return [key, decodeURIComponent(part.slice(at + 1).trim())];
+      }),
+    );
+  } catch {
+    complain(`${name} does not look like key=value,key=value with %XX for special characters: it is passed over`);
+    return {};
+  }
+}

@@ -1,0 +1,120 @@
+import { EventEmitter, once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { gunzipSync } from "node:zlib";
+import { decodeJson, decodeProtobuf, type ReceivedSpan, type SpanId } from "./otlp-decode.ts";
+
+/** What it does with a request: takes the spans, answers with a status, says nothing ever, or answers without an end. */
+export type Behaviour = "take" | "hang" | "endless" | number;
+
+export interface ReceivedRequest {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly spans: readonly ReceivedSpan[];
+}
+
+/** A collector of traces: OTLP over HTTP, in either encoding. */
+export interface OtlpReceiver {
+  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
+  readonly url: string;
+  readonly requests: readonly ReceivedRequest[];
+  /** Every span that was taken so far. */
+  spans(): readonly ReceivedSpan[];
+  /** Resolves with the spans when they fit. */
+  until(fits: (spans: readonly ReceivedSpan[]) => boolean): Promise<readonly ReceivedSpan[]>;
+  /** Resolves when so many requests have come, whatever was made of them. */
+  asked(times: number): Promise<void>;
+  behave(behaviour: Behaviour): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const WAIT_MS_MAX = 20_000;
+const DECODERS: Readonly<Record<string, (body: Buffer) => readonly ReceivedSpan[]>> = {
+  "application/x-protobuf": decodeProtobuf,
+  "application/json": decodeJson,
+};
+
+export async function startOtlpReceiver(first: Behaviour = "take"): Promise<OtlpReceiver> {
+  let behaviour = first;
+  let asked = 0;
+  const problems: string[] = [];
+  const requests: ReceivedRequest[] = [];
+  const arrivals = new EventEmitter().setMaxListeners(0);
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    asked++;
+    try {
+      const received = await receive(request);
+      if (behaviour === "take") requests.push(received);
+    } catch (error) {
+      problems.push(String(error));
+    }
+    arrivals.emit("request");
+    if (behaviour === "hang") return;
+    if (behaviour === "endless") for (;;) if (!response.write("{".repeat(1_000))) await once(response, "drain");
+    const type = request.headers["content-type"] ?? "";
+    response.writeHead(behaviour === "take" ? 200 : Number(behaviour), { "content-type": type });
+    response.end(type === "application/json" ? "{}" : "");
+  };
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const spans = () => requests.flatMap((request) => request.spans);
+  const wait = async (done: () => boolean, what: () => string) => {
+    const deadline = AbortSignal.timeout(WAIT_MS_MAX);
+    while (!done()) {
+      await once(arrivals, "request", { signal: deadline }).catch(() => {
+        throw new Error(`not received in time: ${what()}`);
+      });
+    }
+    if (problems.length > 0) throw new Error(problems.join("; "));
+  };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    spans,
+    until: async (fits) => {
+      await wait(
+        () => fits(spans()),
+        () =>
+          spans()
+            .map(({ name }) => name)
+            .join(", "),
+      );
+      return spans();
+    },
+    asked: (times) =>
+      wait(
+        () => asked >= times,
+        () => `${asked} requests`,
+      ),
+    behave: (next) => (behaviour = next),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
+  const { url: path = "", headers, method } = request;
+  const body = await buffer(request);
+  const decode = DECODERS[headers["content-type"] ?? ""];
+  if (method !== "POST" || decode === undefined) throw new Error(`${method} of ${headers["content-type"]}`);
+  const spans = decode(headers["content-encoding"] === "gzip" ? gunzipSync(body) : body);
+  for (const span of spans) requireShape(span);
+  return { path, headers, spans };
+}
+
+/** What OTLP asks of every span. */
+function requireShape(span: ReceivedSpan): void {
+  const ids: readonly SpanId[] = [span, ...span.links];
+  const goodIds = ids.every(
+    ({ traceId, spanId }) => /^(?!0+$)[0-9a-f]{32}$/.test(traceId) && /^(?!0+$)[0-9a-f]{16}$/.test(spanId),
+  );
+  const goodParent = span.parentSpanId === undefined || /^(?!0+$)[0-9a-f]{16}$/.test(span.parentSpanId);
+  if (!goodIds || !goodParent || span.name === "" || span.endNs < span.startNs || span.startNs === 0n)
+    throw new Error(`a span that is none: ${span.name} ${span.traceId} ${span.spanId} ${span.startNs} ${span.endNs}`);
+}
