@@ -2,7 +2,7 @@ import { equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { VARIABLES } from "../../src/config.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
+import { metricNames } from "../support/metric-names.ts";
 
 /** The cells of every row of every table. */
 const rows = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8")
@@ -13,29 +13,6 @@ const rows = readFileSync(new URL("../../docs/operations.md", import.meta.url), 
 /** The row whose first cell names this. */
 const rowOf = (name: string) => rows.find(([, first]) => first?.split(", ").includes(`\`${name}\``));
 
-async function renderedMetrics(): Promise<readonly string[]> {
-  const metrics = createMetrics({ version: "test", node: "test" });
-  metrics.observe({
-    queueRows: () => 0,
-    queueBytes: () => 0,
-    queueAgeMs: () => 0,
-    ready: async () => true,
-    databaseBytes: async () => 0,
-    disk: async () => ({ freeBytes: 0, sizeBytes: 0 }),
-    received: () => new Map(),
-    backlogRows: () => 0,
-    queuedReads: () => 0,
-    logLinesDropped: () => 0,
-    signatureKeys: () => [],
-    traceSpans: () => ({ sent: 0, failed: 0, dropped: 0 }),
-    readAuthOpen: () => 0,
-    sharedStateUp: () => 0,
-    workers: () => ({ configured: 1, alive: 1, restarts: 0 }),
-  });
-  const text = await metrics.render();
-  return [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name);
-}
-
 test("every environment variable has a line in docs/operations.md, with its default", () => {
   for (const { name, fallback } of Object.values(VARIABLES)) {
     const row = rowOf(name);
@@ -45,13 +22,13 @@ test("every environment variable has a line in docs/operations.md, with its defa
 });
 
 test("every metric has a line in docs/operations.md", async () => {
-  const names = await renderedMetrics();
+  const names = await metricNames();
   ok(names.length > 20, names.join(" "));
   for (const name of names) ok(rowOf(name), `${name} has no line`);
 });
 
 test("docs/operations.md describes no metric of the service that is gone", async () => {
-  const names = await renderedMetrics();
+  const names = await metricNames();
   // The figures of the process stand several in a row, and depend on the system.
   const described = rows
     .filter(([, , type]) => /^(counter|gauge|histogram)$/.test(type ?? ""))
@@ -59,4 +36,12 @@ test("docs/operations.md describes no metric of the service that is gone", async
     .filter((name) => !/^(process|nodejs)_/.test(name));
   ok(described.length >= 12, described.join(" "));
   for (const name of described) equal(names.includes(name), true, name);
+});
+
+test("every metric's line says what it means when it moves, and what to do", async () => {
+  for (const name of await metricNames()) {
+    const cells = rowOf(name) ?? [];
+    const advice = cells.at(-2) ?? "";
+    ok(advice.length > 25 && !/^(Never|See below|As above)/.test(advice), `${name}: ${advice}`);
+  }
 });

@@ -1,0 +1,59 @@
+import { of, type Panel, quantile, rate, share } from "./panel.ts";
+import { FAILED_WEBHOOKS, WEBHOOKS } from "./receiving.ts";
+
+/** The first line, without a heading: whether all is well. */
+export const GLANCE: readonly Panel[] = [
+  {
+    ...{ type: "stat", title: "Ready", unit: "none", width: 4, see: "health" },
+    about: "Whether every process answers /health/ready with 200. Not ready: ask it, the answer says why.",
+    // Of one that cannot be scraped only `up` is known.
+    queries: [{ expr: `min(${of("service_ready")} or ${of("up")} * 0)`, legend: "ready" }],
+    words: { 0: { text: "Not ready", color: "red" }, 1: { text: "Ready", color: "green" } },
+  },
+  {
+    ...{ type: "stat", title: "New messages", unit: "mps", width: 4, see: "metrics" },
+    about: "Messages stored a second. Nothing for longer than is usual: ask the sender, then look at what is refused.",
+    queries: [{ expr: `sum(${rate("webhook_requests_total", `result="created"`)})`, legend: "new" }],
+  },
+  {
+    ...{ type: "stat", title: "Webhooks that fail", unit: "percentunit", width: 4, decimals: 2, see: "metrics" },
+    about: "Share of webhooks answered 5xx, which their senders have to send again. The log's error says why.",
+    queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "failing" }],
+    thresholds: [
+      [0.001, "orange"],
+      [0.01, "red"],
+    ],
+  },
+  {
+    ...{ type: "stat", title: "Slowest webhook of 100", unit: "ms", width: 4, decimals: 0, see: "metrics" },
+    about: "99 of 100 webhooks are answered sooner. High: see the commits and the event loop below.",
+    queries: [{ expr: quantile(0.99, "request_latency_ms", { matchers: `path="/webhook"` }), legend: "p99" }],
+    thresholds: [
+      [250, "orange"],
+      [1_000, "red"],
+    ],
+    noValue: "no webhooks",
+  },
+  {
+    ...{ type: "stat", title: "Oldest message in the queue", unit: "s", width: 4, decimals: 1, see: "overload" },
+    about:
+      "How long the oldest message waits to be stored. More than a second: the database does not keep up, or is locked.",
+    queries: [{ expr: `max(${of("commit_queue_age_seconds")})`, legend: "age" }],
+    thresholds: [
+      [0.5, "orange"],
+      [2, "red"],
+    ],
+  },
+  {
+    ...{ type: "stat", title: "Disk that is free", unit: "percentunit", width: 4, decimals: 0, see: "sizing" },
+    about:
+      "Free share of the database's disk, the least of all processes. At 0 webhooks are answered 503 until there is room.",
+    queries: [{ expr: `min(${of("database_disk_free_bytes")} / ${of("database_disk_size_bytes")})`, legend: "free" }],
+    thresholds: [
+      [0, "red"],
+      [0.1, "orange"],
+      [0.2, "green"],
+    ],
+    noValue: "ask PostgreSQL",
+  },
+];

@@ -1,0 +1,101 @@
+import { of, type Panel, rate } from "./panel.ts";
+
+const free = of("database_disk_free_bytes");
+/** Bytes a second that the disk lost in the last hours, at least one, so that a disk that gains lasts long instead of a negative time. */
+const shrinking = `clamp_min(-deriv(${free}[6h]), 1)`;
+const DAYS_MAX = 3_650;
+
+export const LASTING: readonly Panel[] = [
+  {
+    ...{ title: "Size of the database", unit: "bytes", width: 8, see: "sizing" },
+    about: "With its write-ahead log. A sudden rise that goes back is the log during a backup or a long read.",
+    queries: [{ expr: `max by (instance) (${of("database_size_bytes")})`, legend: "{{instance}}" }],
+  },
+  {
+    ...{ title: "Growth of the database in a day", unit: "bytes", width: 8, see: "sizing" },
+    about: "At the pace of the last 6 hours. More than is planned for: set RETENTION_DAYS, or make room in time.",
+    queries: [{ expr: `max(deriv(${of("database_size_bytes")}[6h])) * 86400`, legend: "a day" }],
+    min: -1,
+  },
+  {
+    ...{ title: "Disk", unit: "bytes", width: 8, see: "sizing" },
+    about:
+      "The disk of the SQLite file. When nothing is free webhooks are answered 503. Nothing is shown of PostgreSQL's: watch it there.",
+    queries: [
+      { expr: `min(${free})`, legend: "free" },
+      { expr: `min(${of("database_disk_size_bytes")})`, legend: "size" },
+    ],
+    noValue: "PostgreSQL's disk is watched there",
+  },
+  {
+    ...{ type: "stat", title: "Days until the disk is full", unit: "d", width: 6, decimals: 0, see: "sizing" },
+    about: "At the pace of the last 6 hours, and at most 3,650. Below 14: make room, or set RETENTION_DAYS.",
+    queries: [{ expr: `clamp_max(min(${free} / ${shrinking}) / 86400, ${DAYS_MAX})`, legend: "days" }],
+    thresholds: [
+      [-1e9, "red"],
+      [3, "orange"],
+      [14, "green"],
+    ],
+    noValue: "ask PostgreSQL",
+  },
+  {
+    ...{ type: "stat", title: "Last look for old messages", unit: "dateTimeFromNow", width: 6, see: "retention" },
+    about:
+      "When a process last finished looking for messages that are too old. More than a day ago, or never with RETENTION_DAYS set: look at the log.",
+    queries: [{ expr: `max(${of("retention_last_run_timestamp_seconds")}) * 1000`, legend: "last", instant: true }],
+    words: { 0: { text: "never", color: "text" } },
+  },
+  {
+    ...{ title: "Messages deleted", unit: "short", width: 6, see: "retention", stacked: true },
+    about:
+      "A second, by reason: expired is RETENTION_DAYS at work, erased is lyftr erase or the API. erased that nobody knows of: see GET /audit.",
+    queries: [{ expr: `sum by (reason) (${rate("messages_deleted_total")})`, legend: "{{reason}}" }],
+  },
+  {
+    ...{ title: "Log lines lost", unit: "short", width: 6, see: "the-log" },
+    about:
+      "A second. Nobody reads standard output, or its disk is full: mend the log's reader or disk. Messages are taken all the same.",
+    queries: [{ expr: `sum by (instance) (${rate("log_lines_dropped_total")})`, legend: "{{instance}}" }],
+    thresholds: [[1, "orange"]],
+  },
+  {
+    ...{ title: "Spans of traces", unit: "short", width: 6, see: "traces", stacked: true },
+    about:
+      "A second, by what became of them; noughts when no traces are sent. failed: the collector does not take them, the log says why. " +
+      "dropped: too many waited; trace a smaller part. Requests are not affected.",
+    queries: [{ expr: `sum by (result) (${rate("trace_spans_total")})`, legend: "{{result}}" }],
+    colours: { sent: "green", failed: "red", dropped: "orange" },
+  },
+  {
+    ...{ title: "Memory", unit: "bytes", width: 6, see: "sizing" },
+    about:
+      "Resident memory with all workers, and the JavaScript heap in it. Near the container's limit: give it more. A steady rise under even load: please report it.",
+    queries: [
+      { expr: `sum by (instance) (${of("process_resident_memory_bytes")})`, legend: "resident {{instance}}" },
+      { expr: `sum by (instance) (${of("nodejs_heap_size_used_bytes")})`, legend: "heap {{instance}}" },
+      { expr: `sum by (instance) (${of("nodejs_external_memory_bytes")})`, legend: "buffers {{instance}}" },
+    ],
+  },
+  {
+    ...{ title: "Open files", unit: "percentunit", width: 6, see: "metrics", max: 1 },
+    about:
+      "Open files and connections of the limit of the process. Above 80 %: raise the limit (ulimit -n), or look at the connections.",
+    queries: [
+      { expr: `max by (instance) (${of("process_open_fds")} / ${of("process_max_fds")})`, legend: "{{instance}}" },
+    ],
+    thresholds: [[0.8, "red"]],
+  },
+  {
+    ...{ title: "Processes", unit: "short", width: 6, see: "workers", decimals: 0 },
+    about:
+      "Those that shall share the work, those that listen, and those started again, an hour. Fewer than shall for longer than 30 s: the log " +
+      "line `worker ended` says why.",
+    queries: [
+      { expr: `sum(${of("workers_configured")})`, legend: "configured" },
+      { expr: `sum(${of("workers_alive")})`, legend: "alive" },
+      { expr: `sum(increase(${of("worker_restarts_total")}[1h]))`, legend: "workers started again" },
+      { expr: `sum(changes(${of("process_start_time_seconds")}[1h]))`, legend: "services started again" },
+    ],
+    colours: { configured: "blue", alive: "green", "workers started again": "orange", "services started again": "red" },
+  },
+];

@@ -1,0 +1,75 @@
+import { of, type Panel, rate, share } from "./panel.ts";
+
+/** The objective is that of deploy/prometheus/lyftr.rules.yml: of the webhooks answered 200 or 5xx, 99.9 % are answered 200. */
+const FAILING_SHARE_MAX = 0.001;
+
+const ALL_WEBHOOKS = `path="/webhook", method="POST"`;
+const FAILED = `${ALL_WEBHOOKS}, status=~"5.."`;
+const JUDGED = `${ALL_WEBHOOKS}, status=~"200|5.."`;
+export const WEBHOOKS = rate("http_requests_total", JUDGED);
+export const FAILED_WEBHOOKS = rate("http_requests_total", FAILED);
+
+const overRange = (matchers: string) => `sum(increase(${of("http_requests_total", matchers)}[$__range]))`;
+const failingOfRange = share(overRange(FAILED), overRange(JUDGED));
+
+export const RESULT_COLOURS = {
+  ...{ created: "green", duplicate: "blue", unavailable: "red", error: "dark-red", invalid_signature: "orange" },
+  ...{ validation_error: "yellow", too_large: "light-yellow", unsupported: "purple", rate_limited: "light-orange" },
+};
+
+export const RECEIVING: readonly Panel[] = [
+  {
+    ...{ title: "Webhooks by result", unit: "reqps", width: 12, see: "metrics", stacked: true },
+    about:
+      "Every POST /webhook by what came of it. created and duplicate are good; unavailable means that the database or a queue refuses, " +
+      "and senders have to send again; the others are the senders' faults.",
+    queries: [{ expr: `sum by (result) (${rate("webhook_requests_total")})`, legend: "{{result}}" }],
+    colours: RESULT_COLOURS,
+  },
+  {
+    ...{ title: "Messages by source", unit: "mps", width: 6, see: "metrics", stacked: true },
+    about:
+      "Messages taken by where they come from, known ones included. A source that is usually busy and falls silent: ask there.",
+    queries: [{ expr: `sum by (source) (${rate("messages_received_total")})`, legend: "{{source}}" }],
+  },
+  {
+    ...{ title: "All requests by status", unit: "reqps", width: 6, see: "metrics", stacked: true },
+    about: "Requests of every route. Many 4xx or 5xx: the table of errors further below names routes and statuses.",
+    queries: [
+      {
+        expr: `sum by (class) (label_replace(${rate("http_requests_total")}, "class", "$1", "status", "(.).."))`,
+        legend: "{{class}}xx",
+      },
+    ],
+    colours: { "2xx": "green", "3xx": "blue", "4xx": "orange", "5xx": "red" },
+  },
+  {
+    ...{ title: "Webhooks that fail", unit: "percentunit", width: 12, see: "metrics" },
+    about:
+      "Share answered 5xx of the webhooks answered 200 or 5xx; the line is the 0.1 % that may fail. Above it for minutes: look at the queue and the commits.",
+    queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "answered 5xx" }],
+    thresholds: [[FAILING_SHARE_MAX, "red"]],
+  },
+  {
+    ...{ type: "stat", title: "Error budget that is left", unit: "percentunit", width: 6, decimals: 1, see: "metrics" },
+    about:
+      "Of the webhooks that may fail in the span of this dashboard, 1 in 1,000, the share that has not failed yet; choose 30 days for the " +
+      "objective. Below 0 more has failed: put off risky changes.",
+    queries: [{ expr: `1 - ${failingOfRange} / ${FAILING_SHARE_MAX}`, legend: "left", instant: true }],
+    thresholds: [
+      [-1e9, "red"],
+      [0, "orange"],
+      [0.25, "green"],
+    ],
+  },
+  {
+    ...{ type: "stat", title: "Other content under a known id", unit: "short", width: 6, decimals: 0, see: "metrics" },
+    about:
+      "Duplicates in the span of this dashboard whose content differs from the stored message, which is kept. Above 0: a sender uses one " +
+      'id for two messages; the log lines with "conflict":true name the ids.',
+    queries: [
+      { expr: `sum(increase(${of("webhook_conflicts_total")}[$__range]))`, legend: "conflicts", instant: true },
+    ],
+    thresholds: [[1, "orange"]],
+  },
+];

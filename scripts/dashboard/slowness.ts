@@ -1,0 +1,51 @@
+import { of, type Panel, quantile } from "./panel.ts";
+
+const WEBHOOK = { matchers: `path="/webhook"` };
+const OTHERS = { matchers: `path!~"/webhook|/health.*|/.*z|/metrics"`, by: "path" };
+
+export const SLOWNESS: readonly Panel[] = [
+  {
+    ...{ type: "heatmap", title: "Latency of webhooks", unit: "short", width: 12, see: "metrics" },
+    noValue: "no webhooks",
+    about:
+      "How many webhooks took how long, from their headers to the end of the answer. A band that moves up: the commits take longer. Two " +
+      "bands: some wait for a lock or a checkpoint.",
+    queries: [
+      {
+        expr: `sum by (le) (increase(${of("request_latency_ms_bucket", WEBHOOK.matchers)}[$__rate_interval]))`,
+        legend: "{{le}}",
+      },
+    ],
+  },
+  {
+    ...{ title: "Latency of webhooks, percentiles", unit: "ms", width: 12, see: "metrics" },
+    noValue: "no webhooks",
+    about: "Half of the webhooks, 95 and 99 of 100 are answered sooner. Compare with the time of commits.",
+    queries: [
+      { expr: quantile(0.5, "request_latency_ms", WEBHOOK), legend: "p50" },
+      { expr: quantile(0.95, "request_latency_ms", WEBHOOK), legend: "p95" },
+      { expr: quantile(0.99, "request_latency_ms", WEBHOOK), legend: "p99" },
+    ],
+    thresholds: [[1_000, "red"]],
+  },
+  {
+    ...{ title: "Time of a commit", unit: "s", width: 12, see: "metrics" },
+    noValue: "nothing to store",
+    about:
+      "From handing a batch to the database to its fsync, waiting for a lock included. Rises with a slow disk or another process that " +
+      "writes; at 2 s locks time out and webhooks are answered 503.",
+    queries: [
+      { expr: quantile(0.5, "commit_duration_seconds"), legend: "p50" },
+      { expr: quantile(0.99, "commit_duration_seconds"), legend: "p99" },
+    ],
+    thresholds: [[2, "red"]],
+  },
+  {
+    ...{ title: "Latency of reads, p95 by route", unit: "ms", width: 12, see: "reads" },
+    noValue: "no reads",
+    about:
+      "95 of 100 answers come sooner. High for one route: somebody asks expensive questions. High for all: reads queue, or the disk is slow.",
+    // Of a route that nobody asked there is no number, which is left out.
+    queries: [{ expr: `${quantile(0.95, "request_latency_ms", OTHERS)} >= 0`, legend: "{{path}}" }],
+  },
+];

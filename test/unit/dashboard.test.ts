@@ -1,0 +1,129 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { parse } from "yaml";
+import { dashboardText } from "../../scripts/dashboard/dashboard.ts";
+import { panelsOf, queriesOf, shippedDashboard } from "../support/grafana.ts";
+import { metricNames } from "../support/metric-names.ts";
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const dashboard = shippedDashboard();
+
+/** Metrics that no panel shows, and why. */
+const NOT_SHOWN: Readonly<Record<string, string>> = {
+  process_cpu_seconds_total: "the sum of user and system, which are shown",
+  process_virtual_memory_bytes: "address space, which says little",
+  process_heap_bytes: "address space, which says little",
+  nodejs_eventloop_lag_seconds: "one sample a scrape; percentiles say more",
+  nodejs_eventloop_lag_min_seconds: "percentiles say more",
+  nodejs_eventloop_lag_max_seconds: "one pause since the last scrape; percentiles say more",
+  nodejs_eventloop_lag_stddev_seconds: "percentiles say more",
+  nodejs_eventloop_lag_p50_seconds: "about the mean, which is shown",
+  nodejs_eventloop_lag_p90_seconds: "p99 and the mean are shown",
+  nodejs_eventloop_utilization_summary: "its histogram is shown, which can be summed over processes",
+  nodejs_active_resources: "for whoever looks for a leak",
+  nodejs_active_resources_total: "for whoever looks for a leak",
+  nodejs_active_handles: "for whoever looks for a leak; connections are shown",
+  nodejs_active_handles_total: "for whoever looks for a leak; connections are shown",
+  nodejs_active_requests: "for whoever looks for a leak",
+  nodejs_active_requests_total: "for whoever looks for a leak",
+  nodejs_heap_size_total_bytes: "what is used of it is shown",
+  nodejs_heap_space_size_total_bytes: "for whoever looks for a leak",
+  nodejs_heap_space_size_used_bytes: "for whoever looks for a leak",
+  nodejs_heap_space_size_available_bytes: "for whoever looks for a leak",
+  nodejs_version_info: "lyftr_build_info has it as a label",
+};
+
+/** What Prometheus makes itself. */
+const OF_PROMETHEUS = ["up", "ALERTS"];
+
+/** The metrics that queries name, without what histograms add to theirs. */
+function metricsIn(expressions: readonly string[]): ReadonlySet<string> {
+  const names = expressions.flatMap((expr) =>
+    Array.from(expr.matchAll(/([a-zA-Z_:][a-zA-Z0-9_:]*)\{/g), ([, name = ""]) => name),
+  );
+  return new Set(names.map((name) => name.replace(/_(bucket|sum|count)$/, "")));
+}
+
+/** As the headings of a document are linked to. */
+function anchorsOf(markdown: string): ReadonlySet<string> {
+  const headings = Array.from(markdown.matchAll(/^#+ (.+)$/gm), ([, heading = ""]) => heading);
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w -]/g, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
+test("the dashboard's file is what scripts/dashboard.ts makes of its tables", () => {
+  ok(read("deploy/grafana/dashboards/lyftr.json") === dashboardText(), "run node scripts/dashboard.ts");
+});
+
+test("every metric of the service is on the dashboard, or there is a reason why not; no panel names one that is none", async () => {
+  const names = await metricNames();
+  const shown = metricsIn([...queriesOf(dashboard), ...dashboard.annotations.list].map(({ expr }) => expr));
+  deepEqual(
+    names.filter((name) => !shown.has(name) && NOT_SHOWN[name] === undefined),
+    [],
+  );
+  deepEqual(
+    [...shown].filter((name) => !names.includes(name) && !OF_PROMETHEUS.includes(name)),
+    [],
+  );
+  deepEqual(
+    Object.keys(NOT_SHOWN).filter((name) => !names.includes(name) || shown.has(name)),
+    [],
+  );
+});
+
+test("every panel says what it shows and what to do, and names a chapter of docs/operations.md that exists", () => {
+  const anchors = anchorsOf(read("docs/operations.md"));
+  for (const { title, description = "", fieldConfig, targets = [] } of panelsOf(dashboard)) {
+    const [, about = "", anchor = ""] = /^(.+)\n\ndocs\/operations\.md#(.+)$/.exec(description) ?? [];
+    ok(about.length > 60, `${title}: ${description}`);
+    ok(anchors.has(anchor), `${title}: there is no heading ${anchor}`);
+    ok(fieldConfig?.defaults.unit, `${title} has no unit`);
+    ok(targets.length > 0, `${title} asks nothing`);
+  }
+});
+
+test("every panel asks the Prometheus that is chosen, of the service and the instances that are chosen", () => {
+  for (const { title, datasource } of panelsOf(dashboard)) equal(datasource?.uid, "$" + "{datasource}", title);
+  for (const { expr, panel } of queriesOf(dashboard)) {
+    const selectors = expr.match(/[a-zA-Z_][a-zA-Z0-9_]*\{[^}]*\}/g) ?? [];
+    ok(selectors.length > 0, panel);
+    for (const selector of selectors) match(selector, /^[a-z0-9_]+\{job="\$job", instance=~"\$instance"/, panel);
+  }
+});
+
+test("panels have numbers of their own, and none lies upon another or over the edge", () => {
+  const folded = dashboard.panels.flatMap(({ panels = [] }) => panels);
+  const all = [...dashboard.panels, ...folded];
+  equal(new Set(all.map(({ id }) => id)).size, all.length);
+  for (const group of [dashboard.panels, ...dashboard.panels.flatMap(({ panels = [] }) => [panels])]) {
+    const taken = new Set<string>();
+    for (const {
+      title,
+      gridPos: { x, y, w, h },
+    } of group) {
+      ok(w > 0 && x + w <= 24, title);
+      for (let cell = 0; cell < w * h; cell++) {
+        const place = `${x + (cell % w)},${y + Math.floor(cell / w)}`;
+        ok(!taken.has(place), `${title} lies upon another panel`);
+        taken.add(place);
+      }
+    }
+  }
+});
+
+test("Grafana is told of the dashboard, of Prometheus and of how often it scrapes", () => {
+  const { datasources } = parse(read("deploy/grafana/provisioning/datasources/prometheus.yaml"));
+  const [prometheus] = datasources;
+  deepEqual([prometheus.type, prometheus.url, prometheus.isDefault], ["prometheus", "http://prometheus:9090", true]);
+  const { providers } = parse(read("deploy/grafana/provisioning/dashboards/lyftr.yaml"));
+  equal(providers[0].options.path, "/etc/grafana/dashboards");
+  match(prometheus.jsonData.timeInterval, /^[0-9]+s$/);
+});
