@@ -2,7 +2,14 @@ import { expected, isAccepted, isPage, isStats, isStoredMessage } from "./answer
 import { LyftrError } from "./errors.ts";
 import { Gate } from "./gate.ts";
 import { encoded, type Message, type MessageFilter, type Stats, type StoredMessage } from "./message.ts";
-import { type ClientSettings, concurrencyOf, type LyftrClientOptions, milliseconds, settingsOf } from "./options.ts";
+import {
+  type ClientSettings,
+  concurrencyOf,
+  type LyftrClientOptions,
+  milliseconds,
+  settingsOf,
+  traceHeader,
+} from "./options.ts";
 import { readPages } from "./pages.ts";
 import { type HttpAnswer, type HttpRequest, request } from "./request.ts";
 import { withRetries } from "./retry.ts";
@@ -29,6 +36,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** For this call with all its attempts, instead of the client's. */
   readonly deadlineMs?: number;
+  /** Of your trace, as W3C's Trace Context has it; the service goes on with it. Each attempt carries the same. */
+  readonly traceparent?: string;
 }
 
 export interface SendResult {
@@ -78,9 +87,9 @@ export class LyftrClient {
     messages: Iterable<Message> | AsyncIterable<Message>,
     options: SendManyOptions = {},
   ): Promise<SendManyResult> {
-    const { signal, deadlineMs } = options;
+    const { signal, deadlineMs, traceparent } = options;
     const concurrency = concurrencyOf(options.concurrency ?? this.#settings.concurrency);
-    const call = { ...(signal && { signal }), ...(deadlineMs && { deadlineMs }) };
+    const call = { ...(signal && { signal }), ...(deadlineMs && { deadlineMs }), ...(traceparent && { traceparent }) };
     return new SendManyRun((message) => this.send(message, call), messages, { ...options, concurrency }).run();
   }
 
@@ -116,14 +125,20 @@ export class LyftrClient {
   #ask<T>(
     { path, headers, ...wanted }: Omit<HttpRequest, "url"> & { readonly path: string },
     read: ReadAnswer<T>,
-    { signal, deadlineMs }: CallOptions,
+    { signal, deadlineMs, traceparent }: CallOptions,
   ): Promise<{ readonly value: T; readonly attempts: number }> {
     const { baseUrl, fetch, attemptMs, random, clock } = this.#settings;
     const sent = {
       ...wanted,
       url: `${baseUrl}${path}`,
       // Answers are short, and a compressed one has no length that could be trusted.
-      headers: { accept: "application/json", "accept-encoding": "identity", ...this.#settings.headers, ...headers },
+      headers: {
+        accept: "application/json",
+        "accept-encoding": "identity",
+        ...this.#settings.headers,
+        ...headers,
+        ...traceHeader(traceparent),
+      },
     };
     const attempt = async (leftMs: () => number) => {
       await this.#gate.enter(leftMs(), signal);

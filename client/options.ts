@@ -72,6 +72,15 @@ export function concurrencyOf(value: number): number {
   throw new LyftrError("usage", `concurrency must be a whole number from 1 to ${CONCURRENCY_MAX}`);
 }
 
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?$/;
+
+/** A trace that the service would take for none is a mistake of the caller, who would look for it in vain. */
+export function traceHeader(traceparent: string | undefined): Readonly<Record<string, string>> {
+  if (traceparent === undefined) return {};
+  if (TRACEPARENT.test(traceparent)) return { traceparent };
+  throw new LyftrError("usage", "traceparent must look like 00-TRACE-SPAN-01, with 32 and 16 hexadecimal digits");
+}
+
 /** The URL without a slash at its end. `/webhook` at its end is taken off: people copy the address that senders are given. */
 function baseUrlOf(text: string): string {
   let url: URL;

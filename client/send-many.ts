@@ -23,6 +23,8 @@ export interface SendManyOptions {
   readonly signal?: AbortSignal;
   /** For each message with all its attempts. */
   readonly deadlineMs?: number;
+  /** Of the trace that all of them belong to. */
+  readonly traceparent?: string;
 }
 
 export interface Failure {

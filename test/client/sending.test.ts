@@ -302,3 +302,21 @@ test("what the source or the callback throws is what sendMany rejects with, afte
   };
   await rejects(client.sendMany(messages(3), { onProgress }), { message: "no terminal" });
 });
+
+test("a traceparent is carried by every attempt of a call and of every message of many, and one that is none is refused", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const carried: unknown[] = [];
+  await using server = await answering(({ headers }, response, number) => {
+    carried.push(headers.traceparent);
+    if (number === 1) response.writeHead(503).end();
+    else accept(response);
+  });
+  const client = new LyftrClient({ url: server.url, secret: SECRET });
+  equal((await client.send(message("m1"), { traceparent })).attempts, 2);
+  equal((await client.sendMany(messages(2), { traceparent })).sent, 2);
+  await client.send(message("m2"));
+  deepEqual(carried, [traceparent, traceparent, traceparent, traceparent, undefined]);
+  for (const wrong of ["", traceparent.toUpperCase(), `${traceparent}\r\nx: y`, "00-1-2-01"])
+    await rejects(client.send(message("m3"), { traceparent: wrong }), { kind: "usage" });
+  equal(carried.length, 5);
+});
