@@ -1,8 +1,10 @@
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { after, test } from "node:test";
+import { series } from "../support/client.ts";
 import type { ReceivedSpan } from "../support/otlp-decode.ts";
 import { startOtlpReceiver } from "../support/otlp-receiver.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
+import { otherUserOf, testedDatabase } from "../support/tested-store.ts";
 
 const SOON = { OTEL_BSP_SCHEDULE_DELAY: "20" };
 const PARENT = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
@@ -177,6 +179,37 @@ test("a message that is refused ends after its verification", async () => {
   deepEqual(
     parts.map(({ name }) => name),
     ["verify"],
+  );
+});
+
+test("what the database does not take is an error of the request, and of the part in which it was lost", async () => {
+  await using database = await testedDatabase();
+  await using own = await startService({
+    ...{ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, DATABASE_URL: database.url, ...SOON },
+  });
+  await using other = await otherUserOf(database.url);
+  await other.lockWrites();
+  const first = post(own.url, body({ message_id: "locked" }), { "x-request-id": "locked" });
+  const age = async () => series(await (await fetch(`${own.url}/metrics`)).text()).get("commit_queue_age_seconds") ?? 0;
+  while ((await age()) < 0.05);
+  const behind = post(own.url, body({ message_id: "behind" }), { "x-request-id": "behind" });
+  deepEqual([(await first).status, (await behind).status], [503, 503]);
+  await other.unlockWrites();
+  const { all, server, part } = await traced("locked");
+  equal(server.status.code, 2);
+  equal(server.attributes["error.type"], "503");
+  equal(typeof server.attributes["lyftr.error"], "string");
+  deepEqual([part("verify").status.code, part("wait").status.code, part("commit").status.code], [0, 0, 2]);
+  const batch = all.find(({ spanId }) => spanId === part("commit").links[0]?.spanId);
+  equal(batch?.status.code, 2);
+  // The one behind had no commit of its own.
+  const waited = await traced("behind");
+  deepEqual(
+    waited.parts.map(({ name, status }) => [name, status.code]),
+    [
+      ["verify", 0],
+      ["wait", 2],
+    ],
   );
 });
 

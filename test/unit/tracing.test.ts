@@ -1,0 +1,268 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { test } from "node:test";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import fc from "fast-check";
+import { tracingOptions } from "../../src/app/tracing.ts";
+import { readConfig } from "../../src/config.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { GroupCommit } from "../../src/ingest/group-commit.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import type { RequestTrace, Tracing } from "../../src/observe/trace.ts";
+import { AnchoredTime, instantOf } from "../../src/observe/tracing/anchored-time.ts";
+import { SpanQueue } from "../../src/observe/tracing/span-queue.ts";
+import { formatTraceparent, parseTraceparent } from "../../src/observe/tracing/traceparent.ts";
+import { startTracing } from "../../src/observe/tracing.ts";
+import { message } from "../store/exercise.ts";
+import { HandClock } from "../support/hand-clock.ts";
+import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.ts";
+
+const URL_OF_TRACES = "http://127.0.0.1:4318/v1/traces";
+const LINKS_MAX = 128;
+
+/** What the environment comes to, and what is complained of. */
+function optionsOf(env: Readonly<Record<string, string>>) {
+  const complaints: string[] = [];
+  const options = tracingOptions(readConfig(env), URL_OF_TRACES, (sentence) => complaints.push(sentence));
+  return { ...options, complaints };
+}
+
+test("what a traceparent says comes back as it was said, and of any other text nothing is made that is not one", () => {
+  const hex = (length: number) =>
+    fc
+      .array(fc.constantFrom(..."0123456789abcdef"), { minLength: length, maxLength: length })
+      .map((digits) => digits.join(""))
+      .filter((text) => /[^0]/.test(text));
+  fc.assert(
+    fc.property(hex(32), hex(16), fc.boolean(), (traceId, spanId, sampled) => {
+      deepEqual(parseTraceparent(formatTraceparent({ traceId, spanId, sampled })), { traceId, spanId, sampled });
+    }),
+  );
+  const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const spoilt = fc.tuple(fc.nat(good.length - 1), fc.string({ maxLength: 3 }), fc.nat(3)).map(([at, text, cut]) => {
+    return good.slice(0, at) + text + good.slice(at + cut);
+  });
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), spoilt, fc.anything()), (field) => {
+      const parsed = parseTraceparent(field);
+      if (parsed === undefined) return;
+      ok(/^[0-9a-f]{32}$/.test(parsed.traceId) && /^[0-9a-f]{16}$/.test(parsed.spanId), String(field));
+      ok(String(field).includes(`-${parsed.traceId}-${parsed.spanId}-`));
+    }),
+  );
+});
+
+test("moments keep their order, and follow the wall clock when it is set", () => {
+  const moments = [1_763_000_000_000.25, 1_763_000_000_000.5, 1_763_000_000_999.75, 1_763_000_001_000];
+  const nanoseconds = moments
+    .map((ms) => instantOf(ms))
+    .map(([seconds, rest]) => BigInt(seconds) * 1_000_000_000n + BigInt(rest));
+  deepEqual(
+    nanoseconds,
+    nanoseconds.toSorted((a, b) => (a < b ? -1 : 1)),
+  );
+  ok(moments.every((ms) => instantOf(ms)[1] < 1_000_000_000));
+  let wallMs = 1_000_000;
+  const time = new AnchoredTime({ ...systemClock, now: () => wallMs, monotonic: () => 1_000 });
+  wallMs += 20;
+  equal(time.wallAheadMs(), 999_000);
+  wallMs += 3_600_000;
+  equal(time.wallAheadMs(), 999_020 + 3_600_000);
+});
+
+const SPAN = { spanContext: () => ({ traceFlags: 1 }) } as ReadableSpan;
+
+test("past its bound spans are dropped and counted, and a collector that takes none is told of once a minute", async () => {
+  const clock = new HandClock();
+  const warnings: Record<string, unknown>[] = [];
+  const sizes: number[] = [];
+  const gates: (() => void)[] = [];
+  const sender = {
+    send: async (spans: readonly ReadableSpan[]) => {
+      sizes.push(spans.length);
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return { spans: spans.length, reason: "HTTP 500" };
+    },
+    close: () => gates.forEach((open) => void open()),
+  };
+  const log = { warn: (line: object) => void warnings.push({ ...line }) };
+  const limits = { spansMax: 10, spansPerRequestMax: 4, delayMs: 1_000 };
+  const queue = new SpanQueue({ ...limits, sender, clock, log: log as never });
+  const add = (count: number) => {
+    for (let n = 0; n < count; n++) queue.onEnd(SPAN);
+  };
+  queue.start();
+  add(4);
+  await clock.advance(1);
+  // Four are under way, ten wait, six find no room.
+  add(16);
+  deepEqual([sizes, queue.counts()], [[4], { sent: 0, failed: 0, dropped: 6 }]);
+  for (let n = 0; n < 3; n++) {
+    gates.shift()?.();
+    await clock.advance(1);
+  }
+  deepEqual([sizes, queue.counts()], [[4, 4, 4], { sent: 0, failed: 12, dropped: 6 }]);
+  // The rest is less than a request, and waits for the delay.
+  await clock.advance(1_000);
+  deepEqual(sizes, [4, 4, 4, 2]);
+  deepEqual(warnings, [{ msg: "spans of traces are lost", reason: "HTTP 500", spans: 10 }]);
+  await clock.advance(60_000);
+  gates.shift()?.();
+  await clock.advance(1);
+  deepEqual(warnings[1], { msg: "spans of traces are lost", reason: "HTTP 500", spans: 10 });
+  const stopped = queue.stop();
+  await queue.stop();
+  await stopped;
+  add(1);
+  equal(queue.counts().dropped, 7);
+});
+
+/** Traces that go to a receiver. */
+async function tracingTo(receiver: OtlpReceiver, env: Readonly<Record<string, string>> = {}): Promise<Tracing> {
+  const { complaints, ...options } = optionsOf({ OTEL_BSP_MAX_QUEUE_SIZE: "65536", ...env });
+  deepEqual(complaints, []);
+  const log = { warn: () => undefined } as never;
+  const otlp = { ...options.otlp, url: `${receiver.url}/v1/traces` };
+  return startTracing({ ...options, otlp, version: "0.0.0", clock: systemClock, random: Math.random, log });
+}
+
+/** So many requests at once, of which `isSampled` says whether their sender samples them, in one batch. */
+async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promise<void> {
+  const { monotonic } = systemClock;
+  const store = { insertMessages: async (rows: readonly unknown[]) => rows.map(() => "created" as const) };
+  const metrics = createMetrics({ version: "0", node: "0" });
+  const committer = new GroupCommit({ store, clock: systemClock, metrics, tracing });
+  const traces = flags.map((sampled, at) => {
+    const traceparent = formatTraceparent({
+      traceId: `${at + 1}`.padStart(32, "a"),
+      spanId: "1".padStart(16, "0"),
+      sampled,
+    });
+    return tracing.begin({
+      name: "POST /webhook",
+      atMs: monotonic(),
+      traceparent,
+      tracestate: undefined,
+    }) as RequestTrace;
+  });
+  // The first sixteen do not wait for the others; so one is committed before, and the others behind it together.
+  await Promise.all(traces.map((trace, at) => committer.insert(message(`m${at}`), 1, trace)));
+  for (const trace of traces) trace.end({ atMs: monotonic(), attributes: {}, failed: false });
+}
+
+test("each batch is linked to its sampled requests up to the bound, and the commit of each of these to its batch", async () => {
+  await using receiver = await startOtlpReceiver();
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 400 }), async (flags) => {
+      const from = receiver.spans().length;
+      const tracing = await tracingTo(receiver);
+      await commitAtOnce(tracing, flags);
+      await tracing.stop();
+      const spans = receiver.spans().slice(from);
+      const sampled = flags.filter(Boolean).length;
+      const named = (name: string) => spans.filter((span) => span.name === name);
+      const commits = named("commit");
+      const batches = named("commit batch");
+      equal(commits.length, sampled);
+      equal(named("POST /webhook").length, sampled);
+      for (const batch of batches) {
+        const own = commits.filter(({ links }) => links[0]?.spanId === batch.spanId);
+        ok(own.length > 0);
+        equal(batch.attributes["lyftr.batch.messages_sampled"], own.length);
+        const linked = new Set(batch.links.map(({ spanId }) => spanId));
+        equal(linked.size, Math.min(LINKS_MAX, own.length));
+        const parents = new Set(own.map(({ parentSpanId }) => parentSpanId));
+        ok([...linked].every((spanId) => parents.has(spanId)));
+      }
+      const inBatches = batches.map(({ attributes }) => Number(attributes["lyftr.batch.messages_sampled"]));
+      equal(
+        inBatches.reduce((sum, count) => sum + count, 0),
+        sampled,
+      );
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test("without a sampled request a batch leaves no span, and the sampler decides where nobody has", async () => {
+  await using receiver = await startOtlpReceiver();
+  const off = await tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
+  await commitAtOnce(off, [false, false]);
+  const alone = { name: "GET /stats", atMs: systemClock.monotonic(), traceparent: undefined, tracestate: undefined };
+  equal(off.begin(alone)?.traceparent.endsWith("-00"), true);
+  await off.stop();
+  equal(receiver.requests.length, 0);
+  const half = await tracingTo(receiver, { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.5" });
+  const begun = Array.from({ length: 400 }, () => half.begin(alone)?.traceparent.endsWith("-01"));
+  const taken = begun.filter(Boolean).length;
+  ok(taken > 120 && taken < 280, `${taken} of 400`);
+  await half.stop();
+});
+
+test("spans arrive in either encoding, compressed or not, with the headers that are wanted", async () => {
+  await using receiver = await startOtlpReceiver();
+  const seen: unknown[] = [];
+  for (const protocol of ["http/protobuf", "http/json"]) {
+    for (const compression of ["none", "gzip"]) {
+      const tracing = await tracingTo(receiver, {
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+        OTEL_EXPORTER_OTLP_COMPRESSION: compression,
+        OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20key",
+      });
+      await commitAtOnce(tracing, [true]);
+      await tracing.stop();
+      deepEqual(tracing.spanCounts(), { sent: 4, failed: 0, dropped: 0 });
+      const { headers, spans, path } = receiver.requests.at(-1) ?? { headers: {}, spans: [] };
+      deepEqual([path, headers.authorization, headers["user-agent"]], ["/v1/traces", "Bearer key", "lyftr/0.0.0"]);
+      equal(headers["content-encoding"], compression === "gzip" ? "gzip" : undefined);
+      seen.push(spans.map(({ name, kind, attributes, status }) => ({ name, kind, attributes, status })));
+    }
+  }
+  deepEqual(seen.slice(1), [seen[0], seen[0], seen[0]]);
+});
+
+test("a collector that is busy is asked again, and one that refuses is not", async () => {
+  await using receiver = await startOtlpReceiver(503);
+  const tracing = await tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
+  await commitAtOnce(tracing, [true]);
+  await receiver.asked(1);
+  receiver.behave("take");
+  await receiver.until((spans) => spans.length === 4);
+  receiver.behave(400);
+  await commitAtOnce(tracing, [true]);
+  await receiver.asked(3);
+  await tracing.stop();
+  deepEqual(tracing.spanCounts(), { sent: 4, failed: 4, dropped: 0 });
+});
+
+test("a collector that hangs, or answers without an end, is left after the time for it", async () => {
+  for (const behaviour of ["hang", "endless"] as const) {
+    await using receiver = await startOtlpReceiver(behaviour);
+    const tracing = await tracingTo(receiver, { OTEL_EXPORTER_OTLP_TIMEOUT: "200", OTEL_BSP_SCHEDULE_DELAY: "1" });
+    await commitAtOnce(tracing, [true]);
+    await receiver.asked(1);
+    await commitAtOnce(tracing, [true]);
+    // The second request comes after the first was given up.
+    await receiver.asked(2);
+    await tracing.stop();
+    const { sent, failed, dropped } = tracing.spanCounts();
+    equal(sent + failed, 8);
+    equal(dropped, 0);
+    if (behaviour === "hang") equal(failed, 8);
+  }
+});
+
+test("stopping ends what a hanging collector holds within two seconds", async () => {
+  await using receiver = await startOtlpReceiver("hang");
+  const tracing = await tracingTo(receiver);
+  await commitAtOnce(
+    tracing,
+    Array.from({ length: 1_000 }, () => true),
+  );
+  const startMs = performance.now();
+  await tracing.stop();
+  const tookMs = performance.now() - startMs;
+  ok(tookMs < 4_000, `${tookMs} ms`);
+  const { sent, failed, dropped } = tracing.spanCounts();
+  deepEqual([sent, dropped], [0, 0]);
+  ok(failed > 3_000, `${failed} spans`);
+});
