@@ -4,6 +4,7 @@ import type { Place } from "../domain/message-filter.ts";
 import type { MessageQuery } from "../domain/message-query.ts";
 import type { Instant } from "../domain/timestamp.ts";
 import type { AccessStore } from "./access.ts";
+import type { AlertStore } from "./alerts.ts";
 import type { RetentionStore } from "./retention.ts";
 
 /** What became of one message: `conflict` is a duplicate whose content differs from the row that is kept. */
@@ -110,6 +111,7 @@ export interface Store {
   /** Keys, secrets and what was done with them. */
   readonly access: AccessStore;
   readonly retention: RetentionStore;
+  readonly alerts: AlertStore;
   /**
    * Stores what is new and answers for each row in order. Resolves only after the rows are committed and fsynced.
    * Of equal keys, in the table or in one call, the first wins. One bad row rejects the whole call and nothing of it is stored.

@@ -6,6 +6,7 @@ import type { NewMessage } from "../../src/domain/message.ts";
 import { type MessageQuery, parseMessageQuery } from "../../src/domain/message-query.ts";
 import type { Store } from "../../src/store/store.ts";
 import { exerciseAccess } from "./exercise-access.ts";
+import { exerciseAlerts } from "./exercise-alerts.ts";
 import { exerciseRetention } from "./exercise-retention.ts";
 import { exerciseSecrets } from "./exercise-secrets.ts";
 
@@ -254,6 +255,7 @@ export function exerciseStore(name: string, fixture: () => Promise<StoreFixture>
   });
 
   exerciseAccess(check);
+  exerciseAlerts(check);
   exerciseSecrets(check);
   exerciseRetention(check);
 }

@@ -49,10 +49,10 @@ async function withStore<T>(
 test("a schema that a newer version made is refused, and the older binary changes nothing", { skip }, async () => {
   await using database = await fresh();
   await withStore(database.url, async () => undefined);
-  await sql(database.url, "INSERT INTO lyftr_migrations VALUES (3, '0002_later.sql')");
+  await sql(database.url, "INSERT INTO lyftr_migrations VALUES (4, '0004_later.sql')");
   await rejects(PostgresStore.open(database.url, OPTIONS), (error: Error) => {
     ok(error instanceof StoreRefused);
-    match(error.message, /schema 3, this version of lyftr knows 2: start the newer lyftr/);
+    match(error.message, /schema 4, this version of lyftr knows 3: start the newer lyftr/);
     return true;
   });
 });
@@ -71,7 +71,7 @@ test("a database has one identity for all who open it, and another has another",
 
 test("without migrating, a database that is not up to date is refused and left as it is", { skip }, async () => {
   await using database = await fresh();
-  await rejects(PostgresStore.open(database.url, { ...OPTIONS, migrate: false }), /needs 2: run lyftr migrate first/);
+  await rejects(PostgresStore.open(database.url, { ...OPTIONS, migrate: false }), /needs 3: run lyftr migrate first/);
   deepEqual(await sql(database.url, "SELECT to_regclass('messages') AS t"), [{ t: null }]);
   await migratePostgres(database.url, ADMINISTRATION);
   await withStore(database.url, async (store) => deepEqual(store.upgrades, []), { migrate: false });
@@ -105,7 +105,11 @@ test("a migrator that dies half way holds nobody up: the next one does it", { sk
   await until("wait_event_type = 'Lock'");
   await sql(database.url, "SELECT pg_terminate_backend($1)", [dyingPid]);
   const store = await next;
-  deepEqual(store.upgrades, ["applied 0001_messages.sql", "applied 0002_access_and_retention.sql"]);
+  const migrations = ["0001_messages.sql", "0002_access_and_retention.sql", "0003_alerts.sql"];
+  deepEqual(
+    store.upgrades,
+    migrations.map((name) => `applied ${name}`),
+  );
   await store.close();
   ok((await half) instanceof Error);
 });

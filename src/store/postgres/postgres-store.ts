@@ -2,6 +2,7 @@ import type { StoreBroken } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AccessStore } from "../access.ts";
+import type { AlertStore } from "../alerts.ts";
 import type { RetentionStore } from "../retention.ts";
 import type {
   InsertOutcome,
@@ -15,6 +16,7 @@ import type {
   TimelineBucket,
   TimelineQuery,
 } from "../store.ts";
+import { alertsIn } from "./access/alerts.ts";
 import { accessTo } from "./access/postgres-access.ts";
 import { backlogOf } from "./counts/fold.ts";
 import { Folding } from "./counts/folding.ts";
@@ -65,6 +67,7 @@ export class PostgresStore implements Store {
   readonly identity: string | undefined;
   readonly access: AccessStore;
   readonly retention: RetentionStore;
+  readonly alerts: AlertStore;
   readonly #writing: Database;
   readonly #counting: Database;
   readonly #reading: Database;
@@ -105,6 +108,7 @@ export class PostgresStore implements Store {
     this.retention = new PostgresRetention(this.#counting, url);
     this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings });
     this.access = accessTo(this.#reading);
+    this.alerts = alertsIn(this.#reading);
     this.#writer = new Writer(writing, { random });
     this.#folding = new Folding(this.#counting, {
       ...{ holder: this.#holder, backlog },

@@ -5,6 +5,7 @@ import { ReadIndexBehind, type StoreBroken, StoreDamaged } from "../../domain/er
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AccessStore } from "../access.ts";
+import type { AlertStore } from "../alerts.ts";
 import type { RetentionStore } from "../retention.ts";
 import type {
   InsertOutcome,
@@ -18,6 +19,8 @@ import type {
   TimelineBucket,
   TimelineQuery,
 } from "../store.ts";
+import { alertsBy } from "./access/alerts.ts";
+import type { AccessOperation } from "./access/operations.ts";
 import { accessBy } from "./access/sqlite-access.ts";
 import { makeFiles } from "./connection.ts";
 import { retentionBy } from "./forgetting/sqlite-retention.ts";
@@ -50,6 +53,7 @@ export class SqliteStore implements Store {
   readonly identity = undefined;
   readonly access: AccessStore;
   readonly retention: RetentionStore;
+  readonly alerts: AlertStore;
   readonly #path: string;
   readonly #writer: WorkerLine;
   readonly #folder: WorkerLine;
@@ -87,7 +91,10 @@ export class SqliteStore implements Store {
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
     this.retention = retentionBy(folder);
-    this.access = accessBy((operation, argument) => writer.call("access", { operation, argument }));
+    const ask = <T>(operation: AccessOperation, argument?: unknown) =>
+      writer.call<T>("access", { operation, argument });
+    this.access = accessBy(ask);
+    this.alerts = alertsBy(ask);
     this.broken = Promise.race([writer, folder, ...readers.lines].map((line) => line.broken));
     this.broken.then((error) => {
       // Whichever file it is: the index can be made again, and the next start would only meet the same.

@@ -1,4 +1,5 @@
 import type { Statements } from "../statements.ts";
+import { exchangeAlerts } from "./alerts.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
 import { addKey, allKeys, keysVersion, revokeKeys, rotateKey, touchKeys } from "./keys.ts";
 import { addSecret, databaseId, listSecrets, noteSecretUses, retireSecret, secretUses } from "./secrets.ts";
@@ -19,6 +20,7 @@ export const ACCESS_OPERATIONS = {
   secretUses,
   noteSecretUses,
   databaseId,
+  exchangeAlerts,
 } satisfies Readonly<Record<string, (statements: Statements, argument: never) => unknown>>;
 
 export type AccessOperation = keyof typeof ACCESS_OPERATIONS;

@@ -1,0 +1,64 @@
+import { deepEqual, equal } from "node:assert/strict";
+import type { AlertNotice, AlertReport, AlertVote } from "../../src/store/alerts.ts";
+import type { Store } from "../../src/store/store.ts";
+
+type Check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) => void;
+
+const SINCE = "2025-01-15T10:00:00.000Z";
+
+function vote(rule: string, fields: Partial<AlertVote> = {}): AlertVote {
+  return { rule, summary: `${rule} somewhere`, since: SINCE, ...fields };
+}
+
+function notice(rule: string, fields: Partial<AlertNotice> = {}): AlertNotice {
+  return { rule, target: "pagerduty", firing: true, at: SINCE, ...fields };
+}
+
+/** What every backend keeps of alerts. */
+export function exerciseAlerts(check: Check): void {
+  const report = (store: Store, fields: Partial<AlertReport> = {}) =>
+    store.alerts.exchange({ holder: "a", nowMs: Date.now(), mayLead: true, votes: [], notices: [], ...fields });
+
+  check("a process that finds nothing and has told nothing leads, and learns that there is nothing", async (store) => {
+    deepEqual(await report(store), { leads: true, votes: [], notices: [] });
+    deepEqual(await report(store, { mayLead: false }), { leads: false, votes: [], notices: [] });
+  });
+
+  check(
+    "what one process says is known to the others until it says something else, the oldest first",
+    async (store) => {
+      const [disk, queue] = [vote("disk", { since: "2025-01-15T11:00:00.000Z" }), vote("queue")];
+      deepEqual((await report(store, { votes: [disk, queue] })).votes, [queue, disk]);
+      deepEqual((await report(store, { holder: "b", votes: [vote("queue", { summary: "there too" })] })).votes, [
+        ...[queue, vote("queue", { summary: "there too" }), disk],
+      ]);
+      const other = vote("disk", { summary: "worse", since: disk.since });
+      deepEqual((await report(store, { votes: [other] })).votes, [vote("queue", { summary: "there too" }), other]);
+      deepEqual((await report(store)).votes, [vote("queue", { summary: "there too" })]);
+      deepEqual((await report(store, { holder: "b" })).votes, []);
+    },
+  );
+
+  check("what was said and told outlives its process", async (store, reopen) => {
+    await report(store, { votes: [vote("disk")], notices: [notice("disk")] });
+    const again = await reopen();
+    const { votes, notices } = await report(again, { holder: "b" });
+    deepEqual([votes, notices], [[vote("disk")], [notice("disk")]]);
+  });
+
+  check("of two notices about the same the newer is kept, in whichever order they come", async (store) => {
+    const [older, newer] = [notice("disk"), notice("disk", { firing: false, at: "2025-01-15T10:00:00.001Z" })];
+    const webhook = notice("disk", { target: "webhook" });
+    deepEqual((await report(store, { notices: [newer, webhook] })).notices, [newer, webhook]);
+    deepEqual((await report(store, { holder: "b", notices: [older] })).notices, [newer, webhook]);
+    const newest = notice("disk", { at: "2025-01-15T10:00:00.002Z" });
+    deepEqual((await report(store, { notices: [newest] })).notices, [newest, webhook]);
+  });
+
+  check("stepping down takes nothing back that was said", async (store) => {
+    await report(store, { votes: [vote("disk")] });
+    await store.alerts.stepDown("a");
+    deepEqual((await report(store, { holder: "b" })).votes, [vote("disk")]);
+    equal((await report(store, { holder: "b" })).leads, true);
+  });
+}
