@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { startAlerts } from "./app/alerting.ts";
 import { logCatchingUp } from "./app/catching-up.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
 import { tracingOf } from "./app/tracing.ts";
@@ -136,6 +137,8 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
   });
+  const alerts = await startAlerts(config, { ...{ store, clock, log, metrics, readiness, committer, received }, part });
+  opened.defer(() => alerts?.stop());
   const resources = opened.move();
   if (!part) log.info({ msg: "listening", url: server.url, version: VERSION });
   const closing = new AbortController();

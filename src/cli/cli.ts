@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   backup: async () => (await import("./backup.ts")).backupCommand,
   keys: async () => (await import("./keys.ts")).keysCommand,
   secrets: async () => (await import("./secrets.ts")).secretsCommand,
+  alerts: async () => (await import("./alerts.ts")).alertsCommand,
   audit: async () => (await import("./audit.ts")).auditCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   retention: async () => (await import("./retention.ts")).retentionCommand,

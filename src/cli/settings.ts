@@ -44,6 +44,14 @@ export function retentionOf(env: Environment): Pick<Config, "retentionDays" | "t
   return readConfig({ ...only(env, "RETENTION_DAYS"), ...only(env, "TOMBSTONE_DAYS") });
 }
 
+/** Whom alerts are sent to. */
+export function alertSettingsOf(
+  env: Environment,
+): Pick<Config, "pagerdutyRoutingKey" | "pagerdutyUrl" | "alertWebhookUrl"> {
+  const names = ["PAGERDUTY_ROUTING_KEY", "PAGERDUTY_URL", "ALERT_WEBHOOK_URL"];
+  return readConfig(Object.assign({}, ...names.map((name) => only(env, name))));
+}
+
 /** The secret of the environment, or undefined when there is none. */
 export function secretOf(env: Environment): string | undefined {
   return readConfig(only(env, "WEBHOOK_SECRET")).webhookSecret;

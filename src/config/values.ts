@@ -112,6 +112,36 @@ export function daysOrOff(max: number): (text: string | undefined) => number | u
   };
 }
 
+/** A number of minutes, or undefined for `off`. */
+export function minutesOrOff(min: number, max: number): (text: string | undefined) => number | undefined {
+  return (text = "") => {
+    if (text === "off") return undefined;
+    const minutes = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(minutes >= min && minutes <= max))
+      throw new Error(`must be a number of minutes from ${min} to ${max}, or off, not "${text}"`);
+    return minutes;
+  };
+}
+
+/** Where something is posted to; undefined when it is not set. */
+export function endpoint(text = ""): string | undefined {
+  if (text.trim() === "") return undefined;
+  // The text itself is never repeated: it may be a credential.
+  const url = URL.parse(text);
+  if (url === null || !["http:", "https:"].includes(url.protocol))
+    throw new Error("must be a URL that begins with https:// or http://");
+  if (url.username !== "" || url.password !== "") throw new Error("has a user or a password in it, which is not sent");
+  return url.href;
+}
+
+/** What PagerDuty calls an integration key. */
+export function routingKey(text = ""): string | undefined {
+  if (text.trim() === "") return undefined;
+  if (!/^[0-9A-Za-z]{32}$/.test(text))
+    throw new Error("must be the integration key of a service with Events API v2: 32 letters and digits");
+  return text;
+}
+
 /** Milliseconds, given as a number of them or with a unit. */
 export function milliseconds(max: number): (text: string | undefined) => number {
   return (text = "") => {

@@ -3,6 +3,7 @@ import { TRACING_VARIABLES, type TracingConfig } from "./tracing-variables.ts";
 import {
   databaseUrl,
   daysOrOff,
+  endpoint,
   flag,
   headerSecret,
   integer,
@@ -10,12 +11,14 @@ import {
   logLevel,
   longSecret,
   milliseconds,
+  minutesOrOff,
   networks,
   origins,
   type PreviousSecret,
   previousSecrets,
   rateLimit,
   redisUrl,
+  routingKey,
   WORKERS_MAX,
   word,
   workers,
@@ -50,6 +53,13 @@ export interface Config extends TracingConfig {
   readonly retentionDays: number | undefined;
   /** How long the id of a deleted message is still known. */
   readonly tombstoneDays: number;
+  /** Undefined tells PagerDuty nothing. */
+  readonly pagerdutyRoutingKey: string | undefined;
+  readonly pagerdutyUrl: string;
+  /** Undefined is none. */
+  readonly alertWebhookUrl: string | undefined;
+  /** Undefined never calls silence an alert. */
+  readonly alertSilenceMinutes: number | undefined;
   /** Pages of other origins that may read. */
   readonly corsOrigins: readonly string[];
   readonly databaseUrl: string;
@@ -69,6 +79,8 @@ export interface Config extends TracingConfig {
 
 /** What a person types is guessed; these shall not be. */
 const SECRET_CHARACTERS_MIN = 32;
+
+const PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue";
 
 /** The schema of the configuration: every variable of the service, in the order of the documentation. */
 export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = {
@@ -165,6 +177,32 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     fallback: "30",
     help: "How long the id of a deleted message is still answered as a duplicate.",
     parse: integer(1, 36_500),
+  },
+  pagerdutyRoutingKey: {
+    name: "PAGERDUTY_ROUTING_KEY",
+    fallback: undefined,
+    help: "The integration key of a PagerDuty service with Events API v2, which built-in alerts are sent to.",
+    secret: true,
+    parse: routingKey,
+  },
+  pagerdutyUrl: {
+    name: "PAGERDUTY_URL",
+    fallback: PAGERDUTY_URL,
+    help: "Where PagerDuty takes events; of its EU region https://events.eu.pagerduty.com/v2/enqueue.",
+    parse: (text) => endpoint(text) ?? PAGERDUTY_URL,
+  },
+  alertWebhookUrl: {
+    name: "ALERT_WEBHOOK_URL",
+    fallback: undefined,
+    help: "A webhook of Slack, or of something that takes the same, which built-in alerts are sent to.",
+    secret: true,
+    parse: endpoint,
+  },
+  alertSilenceMinutes: {
+    name: "ALERT_SILENCE_MINUTES",
+    fallback: "60",
+    help: "So long without a message, when there usually are some, is an alert; off never is.",
+    parse: minutesOrOff(5, 1_440),
   },
   corsOrigins: {
     name: "CORS_ORIGINS",

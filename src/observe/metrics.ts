@@ -22,6 +22,12 @@ const SHED_REASONS = ["queue_age", "event_loop", "bytes"] as const;
 export type ShedReason = (typeof SHED_REASONS)[number];
 const API_KEY_RESULTS = ["ok", "unauthorized", "forbidden"] as const;
 const CACHE_RESULTS = ["hit", "shared_hit", "joined", "miss"] as const;
+const ALERT_RULES = ["not_ready", "error_ratio", "queue_age", "disk_nearly_full", "silence"] as const;
+export type AlertRule = (typeof ALERT_RULES)[number];
+const ALERT_TARGETS = ["pagerduty", "webhook"] as const;
+export type AlertTarget = (typeof ALERT_TARGETS)[number];
+const ALERT_RESULTS = ["sent", "failed", "refused", "gave_up"] as const;
+export type AlertResult = (typeof ALERT_RESULTS)[number];
 const DELETION_REASONS = ["expired", "erased"] as const;
 
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
@@ -135,6 +141,7 @@ export function createMetrics(build: { version: string; node: string }) {
     aggregator: "max",
     registers,
   });
+  const { alertsFiring, alertNotifications } = alertMetrics(registers);
   new Gauge({
     name: "lyftr_build_info",
     help: "Always 1; the labels tell the build.",
@@ -162,6 +169,8 @@ export function createMetrics(build: { version: string; node: string }) {
     sharedStateFailures,
     messagesDeleted,
     retentionRun,
+    alertsFiring,
+    alertNotifications,
     contentType: registry.contentType,
     /** The registry parts families by blank lines, which mean nothing. */
     render: async () => (await registry.metrics()).replaceAll("\n\n", "\n"),
@@ -175,4 +184,24 @@ export function createMetrics(build: { version: string; node: string }) {
     /** Adds what is asked of the running service at each scrape, and the figures of the process itself. */
     observe: (sources: MetricSources) => observeService(registry, sources),
   };
+}
+
+/** Of the built-in alerts. */
+function alertMetrics(registers: Registry[]) {
+  const alertsFiring = new Gauge({
+    name: "alerts_firing",
+    help: "1 while a built-in alert fires; 0 else, and when nobody is to be told.",
+    labelNames: ["rule"] as const,
+    aggregator: "max",
+    registers,
+  });
+  for (const rule of ALERT_RULES) alertsFiring.set({ rule }, 0);
+  const alertNotifications = new Counter({
+    name: "alert_notifications_total",
+    help: "Attempts to tell of a built-in alert, by whom and by what came of it.",
+    labelNames: ["target", "result"] as const,
+    registers,
+  });
+  for (const target of ALERT_TARGETS) for (const result of ALERT_RESULTS) alertNotifications.inc({ target, result }, 0);
+  return { alertsFiring, alertNotifications };
 }

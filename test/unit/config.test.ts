@@ -41,6 +41,10 @@ test("nothing set gives the defaults of the contract", () => {
     cacheTtlMs: 1_000,
     retentionDays: undefined,
     tombstoneDays: 30,
+    pagerdutyRoutingKey: undefined,
+    pagerdutyUrl: "https://events.pagerduty.com/v2/enqueue",
+    alertWebhookUrl: undefined,
+    alertSilenceMinutes: 60,
     corsOrigins: [],
     databaseUrl: "sqlite:///./data/app.db",
     databaseConnections: 8,
@@ -232,4 +236,28 @@ test("previous secrets stand with commas between them, each with an end if there
   deepEqual(found, [
     "WEBHOOK_SECRET_PREVIOUS has an end in its entry 2 that is no timestamp such as 2026-12-31T00:00:00Z",
   ]);
+});
+
+test("whom alerts are sent to is checked without repeating it, and not shown", () => {
+  const wrong = {
+    PAGERDUTY_ROUTING_KEY: "short",
+    PAGERDUTY_URL: "ftp://x/",
+    ALERT_WEBHOOK_URL: "hooks.example/secret",
+  };
+  deepEqual(problems({ ...wrong, ALERT_SILENCE_MINUTES: "4" }), [
+    "PAGERDUTY_ROUTING_KEY must be the integration key of a service with Events API v2: 32 letters and digits",
+    "PAGERDUTY_URL must be a URL that begins with https:// or http://",
+    "ALERT_WEBHOOK_URL must be a URL that begins with https:// or http://",
+    'ALERT_SILENCE_MINUTES must be a number of minutes from 5 to 1440, or off, not "4"',
+  ]);
+  deepEqual(problems({ ALERT_WEBHOOK_URL: "https://user:secret@hooks.example/" }), [
+    "ALERT_WEBHOOK_URL has a user or a password in it, which is not sent",
+  ]);
+  const key = file("key", `${"k".repeat(32)}\n`);
+  const env = { PAGERDUTY_ROUTING_KEY_FILE: key, ALERT_WEBHOOK_URL: "https://hooks.example/secret" };
+  const config = readConfig({ ...env, ALERT_SILENCE_MINUTES: "off" });
+  deepEqual([config.pagerdutyRoutingKey, config.alertSilenceMinutes], ["k".repeat(32), undefined]);
+  const shown = redacted(config);
+  deepEqual([shown.PAGERDUTY_ROUTING_KEY, shown.ALERT_WEBHOOK_URL], ["(set)", "(set)"]);
+  equal(shown.ALERT_SILENCE_MINUTES, "off");
 });

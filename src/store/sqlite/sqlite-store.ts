@@ -19,9 +19,8 @@ import type {
   TimelineBucket,
   TimelineQuery,
 } from "../store.ts";
-import { alertsBy } from "./access/alerts.ts";
 import type { AccessOperation } from "./access/operations.ts";
-import { accessBy } from "./access/sqlite-access.ts";
+import { accessBy, alertsBy } from "./access/sqlite-access.ts";
 import { makeFiles } from "./connection.ts";
 import { retentionBy } from "./forgetting/sqlite-retention.ts";
 import { packRows } from "./packed-rows.ts";

@@ -1,19 +1,6 @@
-import {
-  type AlertNotice,
-  type AlertReport,
-  type AlertState,
-  type AlertStore,
-  type AlertVote,
-  VOTE_SECONDS,
-} from "../../alerts.ts";
+import { type AlertNotice, type AlertReport, type AlertState, type AlertVote, VOTE_SECONDS } from "../../alerts.ts";
 import { transaction } from "../connection.ts";
 import type { Statements } from "../statements.ts";
-import type { AccessOperation } from "./operations.ts";
-
-/** By way of whoever carries the operations out. One process serves a file, so there is no lease to give back. */
-export function alertsBy(ask: <T>(operation: AccessOperation, argument?: unknown) => Promise<T>): AlertStore {
-  return { exchange: (report) => ask("exchangeAlerts", report), stepDown: async () => undefined };
-}
 
 export function exchangeAlerts(statements: Statements, report: AlertReport): AlertState {
   const { votes, notices, mayLead } = report;

@@ -1,4 +1,5 @@
 import type { AccessStore } from "../../access.ts";
+import type { AlertStore } from "../../alerts.ts";
 import { makeFiles, meaningOf, openWriter } from "../connection.ts";
 import { Statements } from "../statements.ts";
 import { upgrade } from "../upgrade.ts";
@@ -30,6 +31,11 @@ export function accessBy(ask: Ask): AccessStore {
       databaseId: () => ask("databaseId"),
     },
   };
+}
+
+/** Alerts in the same way. One process serves a file, so there is no lease to give back. */
+export function alertsBy(ask: Ask): AlertStore {
+  return { exchange: (report) => ask("exchangeAlerts", report), stepDown: async () => undefined };
 }
 
 /** The same for a command: on a connection of its own, whose calls block. The service may be running. */

@@ -1,0 +1,88 @@
+/** What became of one request. */
+export type PostResult =
+  | { readonly kind: "taken"; readonly status: number; readonly words: string }
+  /** The same again would be refused again. */
+  | { readonly kind: "refused"; readonly status: number; readonly words: string }
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      /** The other side asks to be left alone so long. */
+      readonly retryAfterMs: number;
+      /** No answer came, or none that tells. */
+      readonly perhapsTaken: boolean;
+    };
+
+const ANSWER_MS_MAX = 10_000;
+const ANSWER_BYTES_MAX = 4_096;
+const WORDS_CHARACTERS_MAX = 200;
+const RETRY_AFTER_MS_MAX = 300_000;
+const PASSING_REFUSALS: readonly number[] = [408, 425, 429];
+/** Nothing was sent. */
+const NOT_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
+
+export interface PostOptions {
+  /** Aborted when nobody waits for it any more. */
+  readonly signal: AbortSignal;
+  /** What may not be repeated, should the answer have it in it. */
+  readonly secrets: readonly string[];
+}
+
+/** One request with a body of JSON. It ends within ten seconds, reads a few kilobytes of the answer, and follows no redirect: that would take a secret to a server nobody named. */
+export async function postJson(url: string, body: object, { signal, secrets }: PostOptions): Promise<PostResult> {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", "user-agent": "lyftr" },
+      body: JSON.stringify(body),
+      redirect: "manual",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]),
+    });
+    const { status } = response;
+    const words = wordsOf(await beginningOf(response), secrets);
+    if (response.ok) return { kind: "taken", status, words };
+    if (status < 500 && !PASSING_REFUSALS.includes(status)) return { kind: "refused", status, words };
+    const retryAfterMs = Math.min(RETRY_AFTER_MS_MAX, secondsOf(response.headers.get("retry-after")) * 1_000);
+    return { kind: "failed", reason: `it answered ${status}`, retryAfterMs, perhapsTaken: status >= 500 };
+  } catch (error) {
+    const reason = codeOf(error);
+    return { kind: "failed", reason, retryAfterMs: 0, perhapsTaken: !NOT_CONNECTED.test(reason) };
+  }
+}
+
+async function beginningOf({ body }: Response): Promise<string> {
+  if (body === null) return "";
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let bytes = 0; bytes < ANSWER_BYTES_MAX; ) {
+    const { value, done } = await reader.read();
+    if (done) return text;
+    bytes += value.length;
+    text += decoder.decode(value, { stream: true });
+  }
+  await reader.cancel();
+  return text;
+}
+
+/** One short line, without the secrets. */
+function wordsOf(text: string, secrets: readonly string[]): string {
+  const clean = secrets.reduce((left, secret) => left.replaceAll(secret, "***"), text);
+  return clean
+    .replace(/[\s\p{C}]+/gu, " ")
+    .trim()
+    .slice(0, WORDS_CHARACTERS_MAX);
+}
+
+function secondsOf(header: string | null): number {
+  return /^[0-9]{1,9}$/.test(header ?? "") ? Number(header) : 0;
+}
+
+/** fetch() wraps what happened, and a name with several addresses fails with a list. Messages may name the URL; codes never do. */
+function codeOf(error: unknown): string {
+  const { cause, code, errors, name } = error as Readonly<Record<string, unknown>>;
+  if (name === "TimeoutError") return `no answer within ${ANSWER_MS_MAX / 1_000} s`;
+  if (cause instanceof Error) return codeOf(cause);
+  const [first] = Array.isArray(errors) ? errors : [];
+  if (first instanceof Error) return codeOf(first);
+  return typeof code === "string" ? code : String(name);
+}

@@ -1,0 +1,102 @@
+import { type Clock, within } from "../domain/clock.ts";
+import { instantOf } from "../domain/timestamp.ts";
+import type { Store } from "../store/store.ts";
+import type { Silence } from "./figures.ts";
+
+/** Fewer in a span are too few to miss any. */
+const MESSAGES_MIN = 10;
+const DAYS_BUSY_MIN = 3;
+const DAYS_BETWEEN: readonly number[] = [1, 2, 3, 4, 5, 6];
+const DAYS_PER_WEEK = 7;
+const DAY_MS = 86_400_000;
+/** Others may have stored messages: that is asked for no more often. */
+const ASK_EVERY_MS = 60_000;
+const USUAL_EVERY_MS = 300_000;
+const STORE_MS_MAX = 2_000;
+/** No span is longer than a day. */
+const BUCKETS_MAX = 30;
+
+export interface SilenceWatchOptions {
+  readonly store: Pick<Store, "stats" | "timeline">;
+  readonly clock: Clock;
+  /** Messages that this process took, stored now or before. */
+  readonly received: () => number;
+  /** How long is too long; undefined is never. */
+  readonly msMax: number | undefined;
+}
+
+/**
+ * Since when nobody has sent anything, and whether that is unusual. Kept in memory, so that it begins anew with the process; what is usual comes from
+ * the timeline of the stored messages: those of the same time of day a week ago, and on the days since.
+ */
+export class SilenceWatch {
+  readonly #options: SilenceWatchOptions;
+  #heardMs: number;
+  #heardAny = false;
+  #received = 0;
+  #total: number | undefined;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #unusual: boolean | undefined;
+  #unusualAskedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SilenceWatchOptions) {
+    this.#options = options;
+    this.#heardMs = options.clock.monotonic();
+  }
+
+  async look(): Promise<Silence> {
+    const { clock, msMax } = this.#options;
+    if (msMax === undefined) return { ms: undefined, heard: false, msMax: 0, unusual: false };
+    const nowMs = clock.monotonic();
+    const received = this.#options.received();
+    if (received > this.#received) this.#heard(nowMs);
+    else if (nowMs - Math.max(this.#heardMs, this.#askedMs) >= ASK_EVERY_MS) await this.#askOthers(nowMs);
+    this.#received = received;
+    const ms = nowMs - this.#heardMs;
+    if (ms >= msMax && nowMs - this.#unusualAskedMs >= USUAL_EVERY_MS) {
+      this.#unusualAskedMs = nowMs;
+      this.#unusual = await this.#inTime(this.#isUnusual(msMax));
+    }
+    return { ms, heard: this.#heardAny, msMax, unusual: this.#unusual };
+  }
+
+  #heard(nowMs: number): void {
+    this.#heardMs = nowMs;
+    this.#heardAny = true;
+    this.#unusual = undefined;
+    this.#unusualAskedMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Replicas store into the same database. What is deleted meanwhile makes the number of messages smaller, never larger. */
+  async #askOthers(nowMs: number): Promise<void> {
+    this.#askedMs = nowMs;
+    const total = (await this.#inTime(this.#options.store.stats()))?.total;
+    if (total === undefined) return;
+    if (this.#total !== undefined && total > this.#total) this.#heard(nowMs);
+    this.#total = total;
+  }
+
+  async #isUnusual(msMax: number): Promise<boolean> {
+    if (!(await this.#wasBusy(DAYS_PER_WEEK, msMax))) return false;
+    let busy = 0;
+    for (const days of DAYS_BETWEEN) {
+      if (await this.#wasBusy(days, msMax)) busy++;
+      if (busy >= DAYS_BUSY_MIN) return true;
+    }
+    return false;
+  }
+
+  /** Whether so many days ago there were messages in the span that is silent today. */
+  async #wasBusy(days: number, msMax: number): Promise<boolean> {
+    const untilMs = this.#options.clock.now() - days * DAY_MS;
+    const at = (ms: number) => instantOf(new Date(ms).toISOString());
+    const span = { since: at(untilMs - msMax), until: at(untilMs) };
+    const buckets = await this.#options.store.timeline({ bucket: "hour", ...span, bucketsMax: BUCKETS_MAX });
+    return buckets.reduce((sum, { count }) => sum + count, 0) >= MESSAGES_MIN;
+  }
+
+  /** Undefined when the database does not say. */
+  async #inTime<T>(asked: Promise<T>): Promise<T | undefined> {
+    return within(this.#options.clock, STORE_MS_MAX, asked).catch(() => undefined);
+  }
+}

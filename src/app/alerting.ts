@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { Alerts } from "../alerts/alerts.ts";
+import { chatWebhook } from "../alerts/chat-webhook.ts";
+import type { Requests } from "../alerts/figures.ts";
+import { Observation } from "../alerts/observation.ts";
+import { pagerDuty } from "../alerts/pagerduty.ts";
+import { SilenceWatch } from "../alerts/silence.ts";
+import type { Target } from "../alerts/target.ts";
+import type { Config } from "../config.ts";
+import { type Clock, within } from "../domain/clock.ts";
+import type { Readiness } from "../http/readiness.ts";
+import type { GroupCommit } from "../ingest/group-commit.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { VERSION } from "../observe/version.ts";
+import type { Store } from "../store/store.ts";
+
+const MINUTE_MS = 60_000;
+const DISK_MS_MAX = 500;
+
+export interface AlertingParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  readonly committer: GroupCommit;
+  readonly received: ReadonlyMap<string, number>;
+  /** Its number, when this process is one of several. */
+  readonly part: { readonly worker: number } | undefined;
+}
+
+export type AlertTargets = Pick<Config, "pagerdutyRoutingKey" | "pagerdutyUrl" | "alertWebhookUrl">;
+
+/** Everybody who is to be told, as configured. */
+export function alertTargets({ pagerdutyRoutingKey, pagerdutyUrl, alertWebhookUrl }: AlertTargets): readonly Target[] {
+  const common = { url: pagerdutyUrl, host: hostname(), version: VERSION };
+  return [
+    ...(pagerdutyRoutingKey === undefined ? [] : [pagerDuty({ ...common, routingKey: pagerdutyRoutingKey })]),
+    ...(alertWebhookUrl === undefined ? [] : [chatWebhook(alertWebhookUrl)]),
+  ];
+}
+
+/** Starts the built-in alerts, unless there is nobody to tell. Of several workers each looks, and the first tells. */
+export async function startAlerts(config: Config, parts: AlertingParts): Promise<Alerts | undefined> {
+  const targets = alertTargets(config);
+  if (targets.length === 0) return undefined;
+  const { store, clock, log, metrics, part } = parts;
+  const observation = observe(config, parts);
+  return new Alerts({
+    ...{ store: store.alerts, clock, log, metrics, host: hostname(), holder: randomUUID(), random: Math.random },
+    targets: part === undefined || part.worker === 1 ? targets : [],
+    databaseId: await store.access.secrets.databaseId(),
+    look: (atMs) => observation.look(atMs),
+  });
+}
+
+function observe({ alertSilenceMinutes }: Config, parts: AlertingParts): Observation {
+  const { store, clock, metrics, readiness, committer, received } = parts;
+  return new Observation({
+    notReady: () => readiness.problem(),
+    requests: () => webhooksOf(metrics),
+    queueAgeMs: () => committer.oldestAgeMs(),
+    disk: () => within(clock, DISK_MS_MAX, store.disk()),
+    silence: new SilenceWatch({
+      ...{ store, clock },
+      received: () => [...received.values()].reduce((sum, messages) => sum + messages, 0),
+      msMax: alertSilenceMinutes && alertSilenceMinutes * MINUTE_MS,
+    }),
+  });
+}
+
+/** What became of webhooks, from the counter that counts them anyhow. */
+async function webhooksOf({ httpRequests }: Metrics): Promise<Requests> {
+  const { values } = await httpRequests.get();
+  const requests = { answered: 0, failed: 0 };
+  for (const { labels, value } of values) {
+    const { method, path, status }: Readonly<Record<string, unknown>> = labels;
+    if (method !== "POST" || path !== "/webhook") continue;
+    requests.answered += value;
+    if (String(status).startsWith("5")) requests.failed += value;
+  }
+  return requests;
+}

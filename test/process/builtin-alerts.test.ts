@@ -1,0 +1,108 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { fakeChat } from "../support/fake-chat.ts";
+import { type FakePagerDuty, fakePagerDuty } from "../support/fake-pagerduty.ts";
+import { ownServer, unlessOwnServer } from "../support/postgres-server.ts";
+import { type LyftrProcess, serve } from "../support/process.ts";
+
+const ROUTING_KEY = "R".repeat(32);
+/** From the fault to the page, and from the repair to its end. */
+const TOLD_MS_MAX = 90_000;
+/** Longer than a fault that lasts needs to page. */
+const QUIET_MS = 50_000;
+/** In which each process looks a few times more. */
+const AFTERWARDS_MS = 15_000;
+
+/** A folder of its own. */
+function folder(): { readonly path: string; readonly [Symbol.dispose]: () => void } {
+  const path = mkdtempSync(join(tmpdir(), "lyftr-alerts-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+/** Settings that tell these, and nothing but the fault of the test. */
+function telling(
+  pagerduty: FakePagerDuty,
+  env: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  return { PAGERDUTY_ROUTING_KEY: ROUTING_KEY, PAGERDUTY_URL: pagerduty.url, ...env };
+}
+
+const summaries = (pagerduty: FakePagerDuty) => pagerduty.incidents().map(({ summary }) => summary);
+
+function saysNothingSecret(lyftr: LyftrProcess, ...secrets: readonly string[]): void {
+  for (const secret of [ROUTING_KEY, ...secrets]) {
+    ok(!lyftr.stdout().includes(secret));
+    ok(!lyftr.stderr().includes(secret));
+  }
+}
+
+// Each waits for most of its time, so they wait side by side.
+describe("built-in alerts of real processes", { concurrency: true }, () => {
+  test("a database that hangs pages once, though two replicas see it, and ends once when it is mended", {
+    skip: unlessOwnServer(),
+  }, async (t) => {
+    await using pagerduty = await fakePagerDuty();
+    await using chat = await fakeChat();
+    await using database = await ownServer();
+    using cwd = folder();
+    const env = telling(pagerduty, { ALERT_WEBHOOK_URL: chat.url, DATABASE_URL: database.url });
+    await using first = await serve({ env, cwd: cwd.path });
+    await using second = await serve({ env, cwd: cwd.path });
+    await setTimeout(6_000);
+    const brokenMs = Date.now();
+    database.freeze();
+    await pagerduty.until(() => pagerduty.open().length === 1, TOLD_MS_MAX);
+    const pagedMs = Date.now();
+    // The other replica has had the time to tell as well.
+    await pagerduty.until(() => (pagerduty.open()[0]?.triggers ?? 0) >= 2, 30_000);
+    database.thaw();
+    const mendedMs = Date.now();
+    await pagerduty.until(() => pagerduty.open().length === 0, TOLD_MS_MAX);
+    t.diagnostic(`paged after ${pagedMs - brokenMs} ms, resolved after ${Date.now() - mendedMs} ms`);
+    await pagerduty.until(() => chat.texts.length === 2, 10_000);
+    await setTimeout(AFTERWARDS_MS);
+    match(summaries(pagerduty).join("\n"), /^Lyftr: \S+ cannot take messages: database not ready$/);
+    equal(chat.texts.length, 2, chat.texts.join("\n"));
+    match(chat.texts[0] ?? "", /critical:\* \S+ cannot take messages: database not ready/);
+    match(chat.texts[1] ?? "", /^\*Lyftr, over:\* \S+ cannot take messages/);
+    for (const lyftr of [first, second]) saysNothingSecret(lyftr, new URL(chat.url).pathname);
+  });
+
+  test("killed while it fires and started again it pages nobody a second time, and ends it when it is mended", async () => {
+    await using pagerduty = await fakePagerDuty();
+    await using chat = await fakeChat();
+    using cwd = folder();
+    const env = telling(pagerduty, { ALERT_WEBHOOK_URL: chat.url, DATABASE_URL: `sqlite:///${cwd.path}/app.db` });
+    // It arrives though the endpoint is down at first.
+    pagerduty.answer(500);
+    await using first = await serve({ env: { ...env, WEBHOOK_SECRET: "" }, cwd: cwd.path });
+    await pagerduty.until(() => pagerduty.received.length === 2, TOLD_MS_MAX);
+    pagerduty.answer(202);
+    await pagerduty.until(() => pagerduty.open().length === 1 && chat.texts.length === 1, TOLD_MS_MAX);
+    await first.line(({ msg, target }) => msg === "alert told" && target === "pagerduty");
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const told = pagerduty.received.length;
+    await using second = await serve({ env: { ...env, WEBHOOK_SECRET: "" }, cwd: cwd.path });
+    await setTimeout(QUIET_MS);
+    deepEqual([pagerduty.open().length, chat.texts.length], [1, 1]);
+    equal(pagerduty.received.slice(told).filter(({ event }) => event.event_action === "trigger").length, 0);
+    second.child.kill("SIGTERM");
+    equal(await second.ended, 0);
+    await using third = await serve({ env, cwd: cwd.path });
+    const mendedMs = Date.now();
+    await pagerduty.until(() => pagerduty.open().length === 0, TOLD_MS_MAX);
+    await pagerduty.until(() => chat.texts.length === 2, 10_000);
+    ok(Date.now() - mendedMs < TOLD_MS_MAX);
+    deepEqual(
+      pagerduty.incidents().map(({ triggers }) => triggers),
+      [1],
+    );
+    match(chat.texts[1] ?? "", /^\*Lyftr, over:\* \S+ cannot take messages: WEBHOOK_SECRET not configured/);
+    for (const lyftr of [first, second, third]) saysNothingSecret(lyftr, new URL(chat.url).pathname);
+  });
+});

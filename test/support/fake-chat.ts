@@ -1,0 +1,51 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+
+/** A small Slack: takes `{"text": …}`. */
+export interface FakeChat extends AsyncDisposable {
+  /** With a path that nobody may see. */
+  readonly url: string;
+  /** What was taken. */
+  readonly texts: readonly string[];
+  /** Everything that was asked, also what was answered otherwise. */
+  requests(): number;
+  /** From now on. It answers 200 at first. */
+  answer(status: number): void;
+}
+
+const BODY_BYTES_MAX = 64 * 1_024;
+export const CHAT_PATH = "/services/T0000/B0000/notforanyoneseyes";
+
+export async function fakeChat(): Promise<FakeChat> {
+  const texts: string[] = [];
+  let status = 200;
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests++;
+    let body = "";
+    request.setEncoding("utf8").on("data", (piece: string) => {
+      if (body.length < BODY_BYTES_MAX) body += piece;
+    });
+    request.on("end", () => {
+      if (status === 200) texts.push(String(JSON.parse(body).text));
+      // An echo, as a careless one would give: none of it may come to the log.
+      response.writeHead(status, { location: "http://127.0.0.1:1/" }).end(status === 200 ? "ok" : `no ${request.url}`);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { readonly port: number };
+  return {
+    url: `http://127.0.0.1:${port}${CHAT_PATH}`,
+    texts,
+    requests: () => requests,
+    answer: (next) => {
+      status = next;
+    },
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
