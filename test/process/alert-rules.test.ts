@@ -1,0 +1,127 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { unlessTool } from "../support/tools.ts";
+
+const DEPLOY = fileURLToPath(new URL("../../deploy/", import.meta.url));
+const OPERATIONS = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+const RUN_MS_MAX = 240_000;
+
+interface Rule {
+  readonly alert?: string;
+  readonly record?: string;
+  readonly expr: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+const groups: readonly { readonly rules: readonly Rule[] }[] = parse(deployed("prometheus/lyftr.rules.yml")).groups;
+const rules = groups.flatMap((group) => group.rules);
+const alerts = rules.filter(({ alert }) => alert !== undefined);
+
+function deployed(path: string): string {
+  return readFileSync(`${DEPLOY}${path}`, "utf8");
+}
+
+/** Runs a tool in deploy/, and shows what it says when it is not content. */
+function passes(command: string, ...args: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: DEPLOY, encoding: "utf8", timeout: RUN_MS_MAX });
+  equal(status, 0, `${stdout}${stderr}`);
+}
+
+/** As GitHub makes an anchor of a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replaceAll(" ", "-");
+}
+
+test("promtool accepts the rules and the configuration of Prometheus", { skip: unlessTool("promtool") }, () => {
+  passes("promtool", "check", "rules", "prometheus/lyftr.rules.yml");
+  passes("promtool", "check", "config", "prometheus/prometheus.yml");
+});
+
+test("amtool accepts the configuration of Alertmanager", { skip: unlessTool("amtool") }, () => {
+  passes("amtool", "check-config", "alertmanager/alertmanager.yml");
+});
+
+test("each alert fires when it should and stays quiet when it should not", { skip: unlessTool("promtool") }, () => {
+  const files = readdirSync(`${DEPLOY}prometheus`).filter((name) => name.endsWith(".test.yml"));
+  equal(files.length, 3);
+  for (const file of files) passes("promtool", "test", "rules", `prometheus/${file}`);
+});
+
+test("no alert is without a test of its own that sees it fire", () => {
+  const tests = ["pages", "tickets", "days"].map((name) => deployed(`prometheus/${name}.test.yml`)).join("");
+  ok(alerts.length > 30);
+  for (const { alert = "" } of alerts)
+    match(tests, new RegExp(`alertname(="|: )${alert}\\b[^]*?(exp_samples|exp_alerts):`), alert);
+});
+
+test("each alert says what is wrong and how grave it is, and leads to a runbook that exists", () => {
+  const anchors = new Set(OPERATIONS.split("\n").flatMap((line) => /^#+ (.+)$/.exec(line)?.[1] ?? []).map(anchorOf));
+  for (const { alert = "", labels, annotations = {} } of alerts) {
+    match(labels?.severity ?? "", alert === "LyftrWatchdog" ? /^none$/ : /^(page|ticket)$/, alert);
+    for (const name of ["summary", "description"]) match(annotations[name] ?? "", /^\S.*\.$/, `${alert} ${name}`);
+    const url = annotations.runbook_url ?? "";
+    const [, anchor = ""] = /^\{\{ \$externalLabels\.runbook_base \}\}docs\/operations\.md#(.+)$/.exec(url) ?? [];
+    ok(anchors.has(anchor), `${alert}: there is no heading for ${url}`);
+  }
+});
+
+test("the table of alerts in docs/operations.md names each with its severity, and no other", () => {
+  const described = [...OPERATIONS.matchAll(/^\| \[`(Lyftr\w+)`\]\(#\w+\) \| (\w+) \|/gm)].map((row) => row.slice(1, 3));
+  const existing = alerts.map(({ alert, labels }) => [alert, labels?.severity]);
+  deepEqual(described.toSorted(), existing.toSorted());
+});
+
+test("every metric that docs/operations.md says to alert on has a rule", () => {
+  const expressions = alerts.map(({ expr }) => expr).join("\n");
+  const rows = OPERATIONS.split("\n").filter((line) => /^\| `[a-z_]+`.*\bAlert (on|above)\b/.test(line));
+  ok(rows.length >= 4, "there are fewer such rows than there were");
+  for (const row of rows) {
+    const names = [...(row.split("|")[1] ?? "").matchAll(/`([a-z_]+)`/g)].map(([, name = ""]) => name);
+    ok(
+      names.some((name) => expressions.includes(name)),
+      `no alert is about ${names.join(", ")}`,
+    );
+  }
+});
+
+test("the rules ask for metrics that exist, of jobs that are ours only", async () => {
+  const metrics = createMetrics({ version: "test", node: "test" });
+  metrics.observe(SOURCES);
+  const families = [...(await metrics.render()).matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name);
+  const known = new Set(["up", ...families, ...families.map((name) => `${name}_bucket`)]);
+  const recorded = new Set(rules.map(({ record }) => record));
+  for (const { alert, record, expr } of rules) {
+    for (const [, name = "", selector = ""] of expr.matchAll(/([a-zA-Z_:]+)\{([^}]*)\}/g)) {
+      ok(known.has(name), `${alert ?? record} asks for ${name}`);
+      ok(selector.startsWith('job=~"lyftr.*"'), `${alert ?? record} asks for ${name} of everybody`);
+    }
+    for (const [name] of expr.matchAll(/job:\w+:\w+/g)) ok(recorded.has(name), `${alert ?? record} asks for ${name}`);
+  }
+});
+
+const SOURCES: Parameters<ReturnType<typeof createMetrics>["observe"]>[0] = {
+  ready: async () => true,
+  queueRows: () => 0,
+  queueBytes: () => 0,
+  queueAgeMs: () => 0,
+  databaseBytes: async () => 0,
+  disk: async () => ({ freeBytes: 0, sizeBytes: 0 }),
+  backlogRows: () => 0,
+  queuedReads: () => 0,
+  logLinesDropped: () => 0,
+  received: () => new Map(),
+  signatureKeys: () => [],
+  readAuthOpen: () => 0,
+  sharedStateUp: () => 0,
+  workers: () => ({ configured: 1, alive: 1, restarts: 0 }),
+};
