@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { createMetrics } from "../../src/observe/metrics.ts";
+import { scrape } from "../support/client.ts";
+import { startService } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
 const DEPLOY = fileURLToPath(new URL("../../deploy/", import.meta.url));
@@ -65,7 +66,11 @@ test("no alert is without a test of its own that sees it fire", () => {
 });
 
 test("each alert says what is wrong and how grave it is, and leads to a runbook that exists", () => {
-  const anchors = new Set(OPERATIONS.split("\n").flatMap((line) => /^#+ (.+)$/.exec(line)?.[1] ?? []).map(anchorOf));
+  const anchors = new Set(
+    OPERATIONS.split("\n")
+      .flatMap((line) => /^#+ (.+)$/.exec(line)?.[1] ?? [])
+      .map(anchorOf),
+  );
   for (const { alert = "", labels, annotations = {} } of alerts) {
     match(labels?.severity ?? "", alert === "LyftrWatchdog" ? /^none$/ : /^(page|ticket)$/, alert);
     for (const name of ["summary", "description"]) match(annotations[name] ?? "", /^\S.*\.$/, `${alert} ${name}`);
@@ -76,7 +81,9 @@ test("each alert says what is wrong and how grave it is, and leads to a runbook 
 });
 
 test("the table of alerts in docs/operations.md names each with its severity, and no other", () => {
-  const described = [...OPERATIONS.matchAll(/^\| \[`(Lyftr\w+)`\]\(#\w+\) \| (\w+) \|/gm)].map((row) => row.slice(1, 3));
+  const described = [...OPERATIONS.matchAll(/^\| \[`(Lyftr\w+)`\]\(#\w+\) \| (\w+) \|/gm)].map((row) =>
+    row.slice(1, 3),
+  );
   const existing = alerts.map(({ alert, labels }) => [alert, labels?.severity]);
   deepEqual(described.toSorted(), existing.toSorted());
 });
@@ -95,33 +102,15 @@ test("every metric that docs/operations.md says to alert on has a rule", () => {
 });
 
 test("the rules ask for metrics that exist, of jobs that are ours only", async () => {
-  const metrics = createMetrics({ version: "test", node: "test" });
-  metrics.observe(SOURCES);
-  const families = [...(await metrics.render()).matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name);
+  await using service = await startService();
+  const families = [...(await scrape(service)).matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name);
   const known = new Set(["up", ...families, ...families.map((name) => `${name}_bucket`)]);
   const recorded = new Set(rules.map(({ record }) => record));
   for (const { alert, record, expr } of rules) {
-    for (const [, name = "", selector = ""] of expr.matchAll(/([a-zA-Z_:]+)\{([^}]*)\}/g)) {
+    for (const [, name = "", selector = ""] of expr.matchAll(/([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}/g)) {
       ok(known.has(name), `${alert ?? record} asks for ${name}`);
       ok(selector.startsWith('job=~"lyftr.*"'), `${alert ?? record} asks for ${name} of everybody`);
     }
     for (const [name] of expr.matchAll(/job:\w+:\w+/g)) ok(recorded.has(name), `${alert ?? record} asks for ${name}`);
   }
 });
-
-const SOURCES: Parameters<ReturnType<typeof createMetrics>["observe"]>[0] = {
-  ready: async () => true,
-  queueRows: () => 0,
-  queueBytes: () => 0,
-  queueAgeMs: () => 0,
-  databaseBytes: async () => 0,
-  disk: async () => ({ freeBytes: 0, sizeBytes: 0 }),
-  backlogRows: () => 0,
-  queuedReads: () => 0,
-  logLinesDropped: () => 0,
-  received: () => new Map(),
-  signatureKeys: () => [],
-  readAuthOpen: () => 0,
-  sharedStateUp: () => 0,
-  workers: () => ({ configured: 1, alive: 1, restarts: 0 }),
-};
