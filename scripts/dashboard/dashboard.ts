@@ -16,7 +16,7 @@ export const ROWS: readonly Row[] = [
   { title: "Why?", panels: CAUSES },
   { title: "What is refused?", panels: REFUSALS, collapsed: true },
   { title: "Will it last?", panels: LASTING, collapsed: true },
-  { title: "Whose secrets, keys and versions?", panels: IDENTITY, collapsed: true },
+  { title: "Who is told, and whose secrets and versions?", panels: IDENTITY, collapsed: true },
 ];
 
 /** The file for Grafana 12 and newer, which still takes this older, flat form of a dashboard; so does 11. */

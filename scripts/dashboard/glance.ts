@@ -1,22 +1,22 @@
 import { of, type Panel, quantile, rate, share } from "./panel.ts";
-import { FAILED_WEBHOOKS, WEBHOOKS } from "./receiving.ts";
+import { FAILED_WEBHOOKS, FAILING_SHARE_MAX, failingOfRange, WEBHOOKS } from "./receiving.ts";
 
 /** The first line, without a heading: whether all is well. */
 export const GLANCE: readonly Panel[] = [
   {
-    ...{ type: "stat", title: "Ready", unit: "none", width: 4, see: "health" },
+    ...{ type: "stat", title: "Ready", unit: "none", width: 3, see: "health" },
     about: "Whether every process answers /health/ready with 200. Not ready: ask it, the answer says why.",
     // Of one that cannot be scraped only `up` is known.
     queries: [{ expr: `min(${of("service_ready")} or ${of("up")} * 0)`, legend: "ready" }],
     words: { 0: { text: "Not ready", color: "red" }, 1: { text: "Ready", color: "green" } },
   },
   {
-    ...{ type: "stat", title: "New messages", unit: "mps", width: 4, see: "metrics" },
+    ...{ type: "stat", title: "New messages", unit: "mps", width: 3, see: "metrics" },
     about: "Messages stored a second. Nothing for longer than is usual: ask the sender, then look at what is refused.",
     queries: [{ expr: `sum(${rate("webhook_requests_total", `result="created"`)})`, legend: "new" }],
   },
   {
-    ...{ type: "stat", title: "Webhooks that fail", unit: "percentunit", width: 4, decimals: 2, see: "metrics" },
+    ...{ type: "stat", title: "Webhooks that fail", unit: "percentunit", width: 3, decimals: 2, see: "metrics" },
     about: "Share of webhooks answered 5xx, which their senders have to send again. The log's error says why.",
     queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "failing" }],
     thresholds: [
@@ -25,7 +25,19 @@ export const GLANCE: readonly Panel[] = [
     ],
   },
   {
-    ...{ type: "stat", title: "Slowest webhook of 100", unit: "ms", width: 4, decimals: 0, see: "metrics" },
+    ...{ type: "stat", title: "Error budget that is left", unit: "percentunit", width: 3, decimals: 1, see: "metrics" },
+    about:
+      "Of the webhooks that may fail in the span of this dashboard, 1 in 1,000, the share that has not failed yet; choose 30 days for the " +
+      "objective. Below 0 more has failed: put off risky changes.",
+    queries: [{ expr: `1 - ${failingOfRange} / ${FAILING_SHARE_MAX}`, legend: "left", instant: true }],
+    thresholds: [
+      [-1e9, "red"],
+      [0, "orange"],
+      [0.25, "green"],
+    ],
+  },
+  {
+    ...{ type: "stat", title: "Slowest webhook of 100", unit: "ms", width: 3, decimals: 0, see: "metrics" },
     about: "99 of 100 webhooks are answered sooner. High: see the commits and the event loop below.",
     queries: [{ expr: quantile(0.99, "request_latency_ms", { matchers: `path="/webhook"` }), legend: "p99" }],
     thresholds: [
@@ -35,7 +47,7 @@ export const GLANCE: readonly Panel[] = [
     noValue: "no webhooks",
   },
   {
-    ...{ type: "stat", title: "Oldest message in the queue", unit: "s", width: 4, decimals: 1, see: "overload" },
+    ...{ type: "stat", title: "Oldest message in the queue", unit: "s", width: 3, decimals: 1, see: "overload" },
     about:
       "How long the oldest message waits to be stored. More than a second: the database does not keep up, or is locked.",
     queries: [{ expr: `max(${of("commit_queue_age_seconds")})`, legend: "age" }],
@@ -45,7 +57,7 @@ export const GLANCE: readonly Panel[] = [
     ],
   },
   {
-    ...{ type: "stat", title: "Disk that is free", unit: "percentunit", width: 4, decimals: 0, see: "sizing" },
+    ...{ type: "stat", title: "Disk that is free", unit: "percentunit", width: 3, decimals: 0, see: "sizing" },
     about:
       "Free share of the database's disk, the least of all processes. At 0 webhooks are answered 503 until there is room.",
     queries: [{ expr: `min(${of("database_disk_free_bytes")} / ${of("database_disk_size_bytes")})`, legend: "free" }],
@@ -55,5 +67,11 @@ export const GLANCE: readonly Panel[] = [
       [0.2, "green"],
     ],
     noValue: "ask PostgreSQL",
+  },
+  {
+    ...{ type: "stat", title: "Built-in alerts", unit: "none", width: 3, decimals: 0, see: "built-in-alerts" },
+    about: "How many of the built-in alerts fire. 0 also when nobody is to be told. The row below says which.",
+    queries: [{ expr: `sum(max by (rule) (${of("alerts_firing")}))`, legend: "firing" }],
+    thresholds: [[1, "red"]],
   },
 ];

@@ -2,8 +2,20 @@ import { of, type Panel, rate } from "./panel.ts";
 
 const NEVER = { 0: { text: "never", color: "text" } };
 
-/** Whose secrets, keys and versions are in use. */
+/** Who is told, and whose secrets, keys and versions are in use. */
 export const IDENTITY: readonly Panel[] = [
+  {
+    ...{ title: "Notifications of built-in alerts", unit: "short", width: 24, see: "built-in-alerts", stacked: true },
+    about:
+      "Attempts in the hour before, by whom was to be told and what came of it. refused and gave_up: nobody is told; the log says why, and " +
+      "`lyftr alerts test` tries it.",
+    queries: [
+      {
+        expr: `sum by (target, result) (increase(${of("alert_notifications_total")}[1h]))`,
+        legend: "{{target}} {{result}}",
+      },
+    ],
+  },
   {
     ...{ title: "Webhooks by secret", unit: "reqps", width: 12, see: "rotating-secrets", stacked: true },
     about:

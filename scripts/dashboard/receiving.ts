@@ -1,7 +1,7 @@
 import { of, type Panel, rate, share } from "./panel.ts";
 
 /** The objective is that of deploy/prometheus/lyftr.rules.yml: of the webhooks answered 200 or 5xx, 99.9 % are answered 200. */
-const FAILING_SHARE_MAX = 0.001;
+export const FAILING_SHARE_MAX = 0.001;
 
 const ALL_WEBHOOKS = `path="/webhook", method="POST"`;
 const FAILED = `${ALL_WEBHOOKS}, status=~"5.."`;
@@ -10,7 +10,7 @@ export const WEBHOOKS = rate("http_requests_total", JUDGED);
 export const FAILED_WEBHOOKS = rate("http_requests_total", FAILED);
 
 const overRange = (matchers: string) => `sum(increase(${of("http_requests_total", matchers)}[$__range]))`;
-const failingOfRange = share(overRange(FAILED), overRange(JUDGED));
+export const failingOfRange = share(overRange(FAILED), overRange(JUDGED));
 
 export const RESULT_COLOURS = {
   ...{ created: "green", duplicate: "blue", unavailable: "red", error: "dark-red", invalid_signature: "orange" },
@@ -51,18 +51,6 @@ export const RECEIVING: readonly Panel[] = [
     thresholds: [[FAILING_SHARE_MAX, "red"]],
   },
   {
-    ...{ type: "stat", title: "Error budget that is left", unit: "percentunit", width: 6, decimals: 1, see: "metrics" },
-    about:
-      "Of the webhooks that may fail in the span of this dashboard, 1 in 1,000, the share that has not failed yet; choose 30 days for the " +
-      "objective. Below 0 more has failed: put off risky changes.",
-    queries: [{ expr: `1 - ${failingOfRange} / ${FAILING_SHARE_MAX}`, legend: "left", instant: true }],
-    thresholds: [
-      [-1e9, "red"],
-      [0, "orange"],
-      [0.25, "green"],
-    ],
-  },
-  {
     ...{ type: "stat", title: "Other content under a known id", unit: "short", width: 6, decimals: 0, see: "metrics" },
     about:
       "Duplicates in the span of this dashboard whose content differs from the stored message, which is kept. Above 0: a sender uses one " +
@@ -71,5 +59,10 @@ export const RECEIVING: readonly Panel[] = [
       { expr: `sum(increase(${of("webhook_conflicts_total")}[$__range]))`, legend: "conflicts", instant: true },
     ],
     thresholds: [[1, "orange"]],
+  },
+  {
+    ...{ title: "Built-in alerts that fire", unit: "none", width: 6, see: "built-in-alerts", max: 1, decimals: 0 },
+    about: "1 while one fires. Somebody should have been told: whether they were is at the end of the dashboard.",
+    queries: [{ expr: `max by (rule) (${of("alerts_firing")})`, legend: "{{rule}}" }],
   },
 ];
