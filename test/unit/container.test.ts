@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
 import { readConfig, VARIABLES } from "../../src/config.ts";
+import { type ComposeService, composeServices } from "../support/compose.ts";
 import { unlessTool } from "../support/tools.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -84,30 +84,10 @@ test("compose waits longer for the service to end than the service waits for its
   ok(graceSeconds * 1_000 > Number(VARIABLES.drainMs.fallback), `${graceSeconds} s`);
 });
 
-/** A service of a compose file, as far as it is looked at here. */
-interface ComposeService {
-  readonly profiles?: readonly string[];
-  readonly image?: string;
-  readonly build?: string | { readonly context: string; readonly dockerfile_inline: string };
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly ports?: readonly string[];
-  readonly volumes?: readonly string[];
-  readonly tmpfs?: readonly string[];
-  readonly command?: readonly string[];
-  readonly user?: string;
-  readonly restart?: string;
-  readonly read_only?: boolean;
-  readonly cap_drop?: readonly string[];
-  readonly security_opt?: readonly string[];
-  readonly healthcheck?: { readonly test: readonly string[] };
-  readonly stop_grace_period?: string;
-}
-
-const replicasFile = read("compose.replicas.yaml");
 const haproxyFile = read("deploy/haproxy.cfg");
-const { services }: { readonly services: Readonly<Record<string, ComposeService>> } = parse(replicasFile, {
-  merge: true,
-});
+const alone = composeServices("compose.yaml");
+const services = composeServices("compose.replicas.yaml");
+const OBSERVERS = ["prometheus", "alertmanager", "grafana"];
 const serviceOf = (name: string): ComposeService => services[name] ?? {};
 const REPLICAS = ["replica-1", "replica-2", "replica-3"];
 
@@ -115,19 +95,16 @@ const REPLICAS = ["replica-1", "replica-2", "replica-3"];
 const seconds = (duration = "") => Number(/^([0-9]+)s$/.exec(duration)?.[1]);
 
 test("plain `docker compose up` is one service on SQLite still; Redis is asked for, and the replicas have a file of their own", () => {
-  const all: Readonly<Record<string, ComposeService>> = parse(compose).services;
   deepEqual(
-    Object.entries(all).map(([name, { profiles }]) => [name, profiles]),
-    [
-      ["webhook-api", undefined],
-      ["redis", ["redis"]],
-    ],
+    Object.entries(alone).map(([name, { profiles }]) => [name, profiles]),
+    [["webhook-api", undefined], ["redis", ["redis"]], ...OBSERVERS.map((name) => [name, ["observability"]])],
   );
-  deepEqual(Object.keys(services).sort(), ["haproxy", "pgbouncer", "postgres", ...REPLICAS]);
+  const replicated = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
+  deepEqual(replicated.map(([name]) => name).sort(), ["haproxy", "pgbouncer", "postgres", ...REPLICAS]);
 });
 
 test("the Redis beside the one service keeps nothing, is bounded, reached by nobody else, and may do little", () => {
-  const { redis = {}, "webhook-api": api = {} }: Readonly<Record<string, ComposeService>> = parse(compose).services;
+  const { redis = {}, "webhook-api": api = {} } = alone;
   match(redis.image ?? "", /^redis:[0-9]+\.[0-9]+$/);
   deepEqual(redis.command, [
     ...[
@@ -152,25 +129,29 @@ test("the Redis beside the one service keeps nothing, is bounded, reached by nob
   equal(readConfig({ REDIS_URL: url }).redisUrl, "redis://redis:6379");
 });
 
-test("every service with replicas restarts, tells its health, and may do little", () => {
-  for (const [name, service] of Object.entries(services)) {
+test("every service of the compose files restarts, tells its health, and may do little", () => {
+  for (const [name, service] of [...Object.entries(services), ...Object.entries(alone)]) {
     const { restart, read_only, cap_drop, security_opt } = service;
     const confined = { restart: "unless-stopped", read_only: true, cap_drop: ["ALL"] };
     deepEqual({ restart, read_only, cap_drop }, confined, name);
     deepEqual(security_opt, ["no-new-privileges:true"], name);
     ok((service.healthcheck?.test.length ?? 0) > 1, `${name} has no health check`);
     // Its own, or that of the image.
-    if (service.user !== undefined) match(service.user, /^[1-9][0-9]*:[1-9][0-9]*$/, name);
+    if (service.user !== undefined) match(service.user, /^[1-9][0-9]*:([1-9][0-9]*|0)$/, name);
   }
 });
 
-test("images of others are pinned, and nothing is published but the load balancer", () => {
+test("images of others are pinned, and nothing is published but the load balancer, and to this machine what observes", () => {
   for (const name of ["haproxy", "postgres"]) match(serviceOf(name).image ?? "", /^[a-z]+:[0-9][0-9.]*$/, name);
   const { build } = serviceOf("pgbouncer");
   match(typeof build === "object" ? build.dockerfile_inline : "", /^FROM debian:[0-9]+-slim$/m);
+  for (const name of OBSERVERS) match(serviceOf(name).image ?? "", /^[a-z]+\/[a-z]+:v?[0-9]+\.[0-9]+\.[0-9]+$/, name);
   deepEqual(
     Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`)),
-    ["haproxy 8000:8000"],
+    [
+      "haproxy 8000:8000",
+      ...["prometheus 127.0.0.1:9090:9090", "alertmanager 127.0.0.1:9093:9093", "grafana 127.0.0.1:3000:3000"],
+    ],
   );
 });
 
@@ -178,7 +159,7 @@ test("no secret is in the files: each comes from the environment, and one that i
   match(serviceOf("replica-1").environment?.WEBHOOK_SECRET ?? "", /^\$\{WEBHOOK_SECRET:\?set it in .+\}$/);
   match(serviceOf("postgres").environment?.POSTGRES_PASSWORD ?? "", /^\$\{POSTGRES_PASSWORD:\?set it in .+\}$/);
   match(serviceOf("replica-1").environment?.ADMIN_API_KEY ?? "", /^\$\{ADMIN_API_KEY:\?set it in .+\}$/);
-  for (const { environment = {} } of Object.values(services)) {
+  for (const { environment = {} } of [...Object.values(services), ...Object.values(alone)]) {
     for (const [name, value] of Object.entries(environment))
       if (/SECRET|PASSWORD|KEY/.test(name)) match(value, /^\$\{[A-Z_]+(:\?.+|:-)?\}$/, name);
   }
@@ -206,7 +187,7 @@ test("files that the services mount are there, and mounted read-only", () => {
   const mounted = Object.values(services).flatMap(({ volumes = [] }) =>
     volumes.filter((path) => path.startsWith("./")),
   );
-  equal(mounted.length, 3);
+  equal(mounted.length, 7);
   for (const mount of mounted) {
     const [path = "", , mode] = mount.split(":");
     ok(existsSync(fileURLToPath(new URL(path, root))), `${path} does not exist`);
