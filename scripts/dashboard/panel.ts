@@ -82,7 +82,7 @@ export function mean(name: string, by = "instance"): string {
 
 /** A share of nothing is none, where plain division would be no number. */
 export function share(part: string, whole: string): string {
-  return `(${part} or vector(0)) / clamp_min(${whole} or vector(0), 1e-9)`;
+  return `${part} / clamp_min(${whole}, 1e-9)`;
 }
 
 export function panelJson(panel: Panel, id: number, gridPos: Place): Json {
