@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { parse } from "yaml";
+import { prometheusRule } from "../../scripts/prometheus-rule.ts";
 import { type Config, readConfig, VARIABLES } from "../../src/config.ts";
 import {
   built,
@@ -239,4 +241,14 @@ test("from outside of the cluster only what clients need is reached, whichever w
   const { spec } = objectsIn("gateway/ingress.yaml")[0] as KubernetesObject;
   const paths = spec.rules[0].http.paths.map(({ path }: { readonly path: string }) => path);
   deepEqual(paths, ["/webhook", "/messages", "/stats", "/senders"]);
+});
+
+test("the rules for the Prometheus operator are those for Prometheus, and each pod is asked as often", () => {
+  const says = "run node scripts/prometheus-rule.ts";
+  equal(read("deploy/kubernetes/monitoring/prometheus-rule.yaml"), prometheusRule(), says);
+  const rules = objectsIn("monitoring/prometheus-rule.yaml")[0]?.spec;
+  deepEqual(rules, parse(read("deploy/prometheus/lyftr.rules.yml")));
+  const { endpoints } = objectsIn("monitoring/service-monitor.yaml")[0]?.spec ?? {};
+  const { global } = parse(read("deploy/prometheus/prometheus.yml"));
+  deepEqual([endpoints[0].interval, endpoints[0].scrapeTimeout], [global.scrape_interval, global.scrape_timeout]);
 });
