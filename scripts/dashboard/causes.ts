@@ -3,7 +3,8 @@ import { mean, of, type Panel, quantile, rate } from "./panel.ts";
 /** What the threads of the service are busy with, and what waits for them. */
 export const CAUSES: readonly Panel[] = [
   {
-    ...{ title: "Messages in a batch", unit: "short", width: 8, see: "metrics", max: 512 },
+    ...{ title: "Messages in a batch", unit: "short", width: 8, see: "metrics" },
+    thresholds: [[512, "red"]],
     noValue: "nothing to store",
     about:
       "Grows with the load or with slower fsyncs: that is how the service keeps up. Steadily at 512 the limit is near: a faster disk, or " +

@@ -48,7 +48,7 @@ function variables(): readonly Json[] {
     },
     { ...asked("job", "Service", "label_values(lyftr_build_info, job)"), multi: false, includeAll: false },
     {
-      ...asked("instance", "Instance", `label_values(lyftr_build_info{job="$job"}, instance)`),
+      ...asked("instance", "Instance", `label_values(lyftr_build_info{job=~"$job"}, instance)`),
       ...{ multi: true, includeAll: true, allValue: ".+", current: { text: ["All"], value: ["$__all"] } },
     },
   ];

@@ -15,7 +15,7 @@ export const LASTING: readonly Panel[] = [
     ...{ title: "Growth of the database in a day", unit: "bytes", width: 8, see: "sizing" },
     about: "At the pace of the last 6 hours. More than is planned for: set RETENTION_DAYS, or make room in time.",
     queries: [{ expr: `max(deriv(${of("database_size_bytes")}[6h])) * 86400`, legend: "a day" }],
-    min: -1,
+    negative: true,
   },
   {
     ...{ title: "Disk", unit: "bytes", width: 8, see: "sizing" },

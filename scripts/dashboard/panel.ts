@@ -26,8 +26,8 @@ export interface Panel {
   readonly width: number;
   readonly thresholds?: readonly Threshold[];
   readonly stacked?: true;
-  /** The lowest value of the axis; 0 unless it says otherwise. */
-  readonly min?: number;
+  /** For what may be negative: the axis begins where the values do, instead of at 0. */
+  readonly negative?: true;
   readonly max?: number;
   readonly decimals?: number;
   /** Shown instead of "No data" where there can be none. */
@@ -56,7 +56,7 @@ export const DATASOURCE = { type: "prometheus", uid: "$" + "{datasource}" };
 
 /** A metric of the processes that the dashboard is about; further matchers may follow. */
 export function of(name: string, matchers?: string): string {
-  const all = [`job="$job"`, `instance=~"$instance"`, ...(matchers === undefined ? [] : [matchers])];
+  const all = [`job=~"$job"`, `instance=~"$instance"`, ...(matchers === undefined ? [] : [matchers])];
   return `${name}{${all.join(", ")}}`;
 }
 
@@ -107,11 +107,11 @@ function targetOf({ expr, legend, instant }: Query, type: string, index: number)
 }
 
 function defaultsOf(panel: Panel, type: string): Json {
-  const { unit, max, decimals, noValue, words, thresholds = [] } = panel;
+  const { unit, max, decimals, noValue, words, negative, thresholds = [] } = panel;
   const steps = thresholds.map(([value, color]) => ({ value, color }));
   return {
     unit,
-    ...(type === "timeseries" && { min: panel.min ?? 0 }),
+    ...(type === "timeseries" && !negative && { min: 0 }),
     ...(max === undefined ? {} : { max }),
     ...(decimals === undefined ? {} : { decimals }),
     ...(noValue === undefined ? {} : { noValue }),

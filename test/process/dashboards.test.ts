@@ -177,7 +177,7 @@ test("the variables offer the services and their instances", { skip }, async () 
   deepEqual(definitions, [
     ["datasource", undefined],
     ["job", "label_values(lyftr_build_info, job)"],
-    ["instance", `label_values(lyftr_build_info{job="$job"}, instance)`],
+    ["instance", `label_values(lyftr_build_info{job=~"$job"}, instance)`],
   ]);
   const jobs = (await prometheus.query("count by (job) (lyftr_build_info)")).map(({ metric }) => metric.job);
   deepEqual(jobs.toSorted(), ["lyftr", "lyftr-idle"]);

@@ -94,7 +94,7 @@ test("every panel asks the Prometheus that is chosen, of the service and the ins
   for (const { expr, panel } of queriesOf(dashboard)) {
     const selectors = expr.match(/[a-zA-Z_][a-zA-Z0-9_]*\{[^}]*\}/g) ?? [];
     ok(selectors.length > 0, panel);
-    for (const selector of selectors) match(selector, /^[a-z0-9_]+\{job="\$job", instance=~"\$instance"/, panel);
+    for (const selector of selectors) match(selector, /^[a-z0-9_]+\{job=~"\$job", instance=~"\$instance"/, panel);
   }
 });
 
