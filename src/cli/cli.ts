@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   erase: async () => (await import("./erase.ts")).eraseCommand,
   migrate: async () => (await import("./migrate.ts")).migrateCommand,
   "check-config": async () => (await import("./check-config.ts")).checkConfigCommand,
+  version: async () => (await import("./version.ts")).versionCommand,
   healthcheck: async () => (await import("./healthcheck.ts")).healthcheckCommand,
 };
 
