@@ -18,6 +18,7 @@ const COMMANDS = [
   "audit",
   "migrate",
   "check-config",
+  "version",
   "healthcheck",
 ];
 const SECRET = { WEBHOOK_SECRET: "testsecret" };

@@ -6,8 +6,8 @@ import { temporaryFolder } from "./cli.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const NPM_MS_MAX = 180_000;
-/** What a clean clone does not have; dependencies are linked, because packing needs the compiler. */
-const NOT_CLONED = ["node_modules", ".git", "dist", "data", "coverage", ".env"];
+/** What a clean clone does not have. Dependencies are linked then, because packing needs the compiler. */
+const NOT_CLONED = ["node_modules", ".git", "dist", "data", "coverage", "executable", ".env"];
 
 export interface InstalledPackage extends Disposable {
   readonly tarball: string;
@@ -21,8 +21,7 @@ export interface InstalledPackage extends Disposable {
 export function installPackage(): InstalledPackage {
   const folder = temporaryFolder();
   const [clone, home, bin] = ["clone", "home", "bin"].map(folder.file) as [string, string, string];
-  cpSync(ROOT, clone, { recursive: true, filter: (path) => !NOT_CLONED.includes(relative(ROOT, path)) });
-  symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
+  copyCheckout(clone);
   for (const made of [home, bin]) mkdirSync(made);
   const tarball = join(clone, npm(["pack", "--silent"], clone).trim());
   // How a machine reaches its registry is its own affair, so npm itself runs with everything that is set here.
@@ -30,6 +29,12 @@ export function installPackage(): InstalledPackage {
   symlinkSync(process.execPath, join(bin, "node"));
   for (const name of ["npm", "npx", "sh"]) symlinkSync(programOnPath(name), join(bin, name));
   return { tarball, home, env: { HOME: home, PATH: bin }, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+}
+
+/** What a clean clone has, and the dependencies of this one. */
+export function copyCheckout(to: string): void {
+  cpSync(ROOT, to, { recursive: true, filter: (path) => !NOT_CLONED.includes(relative(ROOT, path)) });
+  symlinkSync(join(ROOT, "node_modules"), join(to, "node_modules"));
 }
 
 /** npm tells what it runs about itself in the environment, which would make another npm believe that it is in this checkout. */

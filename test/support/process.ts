@@ -20,13 +20,18 @@ export interface LyftrProcess {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** What is run instead of this checkout's. */
+  readonly command?: readonly [string, ...string[]];
+}
+
 /** Runs `lyftr ARGS` with nothing of this process's environment but PATH. `cwd` should be a temporary folder: a `.env` there is read. */
-export function runLyftr(
-  args: readonly string[],
-  options: { env?: Readonly<Record<string, string>>; cwd: string },
-): LyftrProcess {
+export function runLyftr(args: readonly string[], options: RunOptions): LyftrProcess {
   const env = { PATH: process.env.PATH ?? "", ...options.env };
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: options.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const [program, ...before] = options.command ?? [process.execPath, BIN];
+  const child = spawn(program, [...before, ...args], { cwd: options.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let err = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (out += text));
@@ -55,10 +60,7 @@ export function runLyftr(
 }
 
 /** Starts `lyftr serve` and resolves when it listens. */
-export async function serve(options: {
-  env?: Readonly<Record<string, string>>;
-  cwd: string;
-}): Promise<LyftrProcess & { readonly url: string }> {
+export async function serve(options: RunOptions): Promise<LyftrProcess & { readonly url: string }> {
   const lyftr = runLyftr(["serve"], {
     ...options,
     env: { HOST: "127.0.0.1", PORT: "0", WEBHOOK_SECRET: "testsecret", ...options.env },

@@ -1,0 +1,60 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readPackages } from "./lockfile.ts";
+
+// `npm run build:executable [-- FILE]`: one file that needs no Node on the machine. It is this Node with the compiled service and its
+// dependencies attached; Node serves them to itself as a file system, so nothing is unpacked and nothing is written. See docs/adr/0027.
+
+const FILE_DEFAULT = "executable/lyftr";
+/** What is run, read or shown; and the licences, whose texts go where the code goes. */
+const NEEDED = /(\.(js|cjs|mjs|json|sql|html|css|png|svg)|^licen[cs]e.*)$/i;
+/** Bounds the memory as `npm start` and the image do; see docs/adr/0010. */
+const NODE_FLAGS = ["--max-semi-space-size=8", "--experimental-vfs"];
+
+const checkout = fileURLToPath(new URL("..", import.meta.url));
+const script = (name: string) => fileURLToPath(new URL(`executable/${name}`, import.meta.url));
+
+/** Everything that goes along from a built checkout: its name in the executable, and the file it is there. */
+export function attachedFiles(root: string): Readonly<Record<string, string>> {
+  const packages = Object.entries(readPackages()).filter(([, { dev }]) => dev !== true);
+  const files = ["dist", ...packages.map(([folder]) => folder)].flatMap((folder) => filesBelow(root, folder));
+  return Object.fromEntries(["package.json", "LICENSE", ...files].map((name) => [name, join(root, name)]));
+}
+
+/** Packages below a package are in the lockfile themselves; the client is for others to install. */
+function filesBelow(root: string, folder: string): readonly string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const name = `${folder}/${entry.name}`;
+    if (entry.isDirectory())
+      return entry.name === "node_modules" || name === "dist/client" ? [] : filesBelow(root, name);
+    return NEEDED.test(entry.name) ? [name] : [];
+  });
+}
+
+function buildExecutable(output: string): void {
+  const first = `--import=data:text/javascript,${encodeURIComponent(readFileSync(script("thread.js"), "utf8"))}`;
+  const settings = {
+    ...{ main: script("main.js"), mainFormat: "module", output, assets: attachedFiles(checkout), useVfs: true },
+    ...{ execArgv: [...NODE_FLAGS, first], disableExperimentalSEAWarning: true },
+  };
+  const folder = mkdtempSync(join(tmpdir(), "lyftr-executable-"));
+  try {
+    const file = join(folder, "sea.json");
+    writeFileSync(file, JSON.stringify(settings));
+    mkdirSync(dirname(output), { recursive: true });
+    // A running executable cannot be written to, but another file may take its name.
+    rmSync(output, { force: true });
+    execFileSync(process.execPath, ["--build-sea", file], { stdio: ["ignore", "ignore", "inherit"] });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) {
+  const output = resolve(process.argv[2] ?? join(checkout, FILE_DEFAULT));
+  buildExecutable(output);
+  process.stdout.write(`${output}\n`);
+}
