@@ -108,7 +108,8 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     queueRows: () => committer.queueRows(),
     queueBytes: () => committer.queueBytes(),
     queueAgeMs: () => committer.oldestAgeMs(),
-    ready: async () => (await readiness.problem()) === null,
+    // A database that hangs is not ready, and the other figures do not wait for it.
+    ready: async () => (await within(clock, FIGURE_MS_MAX, readiness.problem())) === null,
     databaseBytes: () => inTime(clock, store.sizeBytes()),
     disk: () => inTime(clock, store.disk()),
     received: () => received,
