@@ -5,7 +5,7 @@ import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 import { decodeJson, decodeProtobuf, type ReceivedSpan, type SpanId } from "./otlp-decode.ts";
 
-/** What it does with a request: takes the spans, answers with a status, says nothing ever, or answers without an end. */
+/** What it does with a request: takes the spans, answers with a status (429 with a second to wait), says nothing ever, or answers without an end. */
 export type Behaviour = "take" | "hang" | "endless" | number;
 
 export interface ReceivedRequest {
@@ -53,7 +53,8 @@ export async function startOtlpReceiver(first: Behaviour = "take"): Promise<Otlp
     if (behaviour === "hang") return;
     if (behaviour === "endless") for (;;) if (!response.write("{".repeat(1_000))) await once(response, "drain");
     const type = request.headers["content-type"] ?? "";
-    response.writeHead(behaviour === "take" ? 200 : Number(behaviour), { "content-type": type });
+    const wait = behaviour === 429 ? { "retry-after": "1" } : {};
+    response.writeHead(behaviour === "take" ? 200 : Number(behaviour), { "content-type": type, ...wait });
     response.end(type === "application/json" ? "{}" : "");
   };
   const server = createServer((request, response) => {

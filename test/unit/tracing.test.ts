@@ -152,9 +152,10 @@ async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promis
 test("each batch is linked to its sampled requests up to the bound, and the commit of each of these to its batch", async () => {
   await using receiver = await startOtlpReceiver();
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 400 }), async (flags) => {
+    fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 400, size: "max" }), async (flags) => {
       const from = receiver.spans().length;
-      const tracing = await tracingTo(receiver);
+      // What the service would decide by itself is not asked: neither of the requests nor of their batches.
+      const tracing = await tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
       await commitAtOnce(tracing, flags);
       await tracing.stop();
       const spans = receiver.spans().slice(from);
@@ -179,7 +180,7 @@ test("each batch is linked to its sampled requests up to the bound, and the comm
         sampled,
       );
     }),
-    { numRuns: 20 },
+    { numRuns: 20, examples: [[Array.from({ length: 400 }, () => true)]] },
   );
 });
 
@@ -232,6 +233,21 @@ test("a collector that is busy is asked again, and one that refuses is not", asy
   await receiver.asked(3);
   await tracing.stop();
   deepEqual(tracing.spanCounts(), { sent: 4, failed: 4, dropped: 0 });
+});
+
+test("a collector that says how long to wait is not asked before", async () => {
+  await using receiver = await startOtlpReceiver(429);
+  const tracing = await tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
+  await commitAtOnce(tracing, [true]);
+  await receiver.asked(1);
+  const askedMs = performance.now();
+  receiver.behave("take");
+  await receiver.asked(2);
+  const waitedMs = performance.now() - askedMs;
+  // By itself it would wait for three quarters of a second at most.
+  ok(waitedMs > 900, `${waitedMs} ms`);
+  await tracing.stop();
+  equal(tracing.spanCounts().sent, 4);
 });
 
 test("a collector that hangs, or answers without an end, is left after the time for it", async () => {
