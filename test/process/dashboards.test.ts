@@ -1,12 +1,13 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { bearer } from "../support/api-keys.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { everyTraffic, type Receiver } from "../support/every-traffic.ts";
 import { ask, type Chosen, type DashboardQuery, queriesOf, type Series, shippedDashboard } from "../support/grafana.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
-import { serve } from "../support/process.ts";
+import { type LyftrProcess, serve } from "../support/process.ts";
 import { type Prometheus, startPrometheus, unlessPrometheus } from "../support/prometheus.ts";
 import { testedRedis, unlessAnyRedis } from "../support/redis.ts";
 import { body, post } from "../support/service.ts";
@@ -19,6 +20,7 @@ const SCRAPE_SECONDS = 2;
 /** Of each process, while there is traffic. */
 const SCRAPES_MIN = 5;
 const TRAFFIC_MS_MAX = 120_000;
+const NOTICED_MS_MAX = 60_000;
 const ADMIN_KEY = "an-admin-key-of-thirty-two-letters";
 const OLD_SECRET = "the secret before";
 const BODY_BYTES_MAX = 4_096;
@@ -35,6 +37,7 @@ let prometheus: Prometheus;
 let busy: Chosen;
 let idle: Chosen;
 let exposition: string;
+let alone: LyftrProcess & { readonly url: string };
 
 before(async () => {
   if (skip) return;
@@ -48,7 +51,7 @@ before(async () => {
   const postgres = everything.use(
     await serve({ cwd: folder.path, env: { ...env, DATABASE_URL: database.url, WORKERS: "2" } }),
   );
-  const alone = everything.use(await serve({ cwd: idleFolder.path }));
+  alone = everything.use(await serve({ cwd: idleFolder.path }));
   const hosts = [sqlite.url, postgres.url].map((url) => new URL(url).host);
   const fromMs = Date.now();
   prometheus = everything.use(await startPrometheus(configuration(hosts, new URL(alone.url).host), { key: ADMIN_KEY }));
@@ -199,4 +202,20 @@ test("promtool has nothing to say against the metrics but what the contract and 
     "nodejs_eventloop_utilization_summary metric name should not include type 'summary'",
     "request_latency_ms metric names should not contain abbreviated units",
   ]);
+});
+
+test("a process that is killed is shown as not ready, though it tells nothing any more", { skip }, async () => {
+  const [ready] = queries.filter(({ panel }) => panel === "Ready");
+  const shownNow = async () => {
+    const [series] = await ask(prometheus.url, ready as DashboardQuery, { ...idle, toMs: Date.now() });
+    return series?.values.at(-1);
+  };
+  equal(await shownNow(), 1);
+  alone.child.kill("SIGKILL");
+  await alone.ended;
+  const deadline = performance.now() + NOTICED_MS_MAX;
+  while ((await shownNow()) !== 0) {
+    ok(performance.now() < deadline, "it is shown as ready still");
+    await sleep(200);
+  }
 });
