@@ -7,9 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { LyftrClient, LyftrError, type LyftrErrorKind } from "../../client/client.ts";
-import { type BadServer, badServer, expiredServer } from "../support/bad-server.ts";
-import { temporaryFolder } from "../support/cli.ts";
-import { unlessTool } from "../support/tools.ts";
+import { type BadServer, badServer } from "../support/bad-server.ts";
 
 const MESSAGE = {
   message_id: "m1",
@@ -209,14 +207,6 @@ for (const { name, answer, kind, retried } of CASES) {
     await fails(server, kind, { retried });
   });
 }
-
-test("an expired certificate: a typed error at once", { skip: unlessTool("openssl") }, async () => {
-  using folder = temporaryFolder();
-  await using server = await expiredServer(folder.path);
-  const { code } = await fails(server, "certificate", { retried: false });
-  // It signs itself as well; which of the two is complained about is for the platform to say.
-  ok(["CERT_HAS_EXPIRED", "DEPTH_ZERO_SELF_SIGNED_CERT"].includes(`${code}`), `${code}`);
-});
 
 test("a connection refused: tried again until the deadline", async () => {
   const server = await badServer(() => undefined);

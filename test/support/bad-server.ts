@@ -1,9 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
+import type { Certificate } from "./certificate.ts";
 
 /** A server that does to each connection what a test wants done, in bytes. */
 export interface BadServer extends AsyncDisposable {
@@ -19,32 +18,37 @@ export async function badServer(answer: (socket: Socket, request: number) => voi
   return listening("http", createServer(), "connection", answer);
 }
 
-/** The same, behind a certificate that ended in 2020. */
-export async function expiredServer(folder: string): Promise<BadServer> {
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const span = ["-not_before", "20190101000000Z", "-not_after", "20200101000000Z"];
-  const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
-  const made = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key];
-  makeCertificate([...made, "-out", cert, ...subject], span, { key, cert });
-  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) });
-  return listening("https", server, "secureConnection", () => undefined);
+/** The same behind TLS, where the first bytes are those of the request. */
+export async function badTlsServer(
+  certificate: Certificate,
+  answer: (socket: Socket, request: number) => void,
+): Promise<BadServer> {
+  return listening("https", createTlsServer(certificate), "secureConnection", answer);
 }
 
-/** OpenSSL can date a certificate that it signs itself only since 3.4; before, `openssl x509` with days below zero does. */
-function makeCertificate(
-  args: readonly string[],
-  span: readonly string[],
-  { key, cert }: { readonly key: string; readonly cert: string },
-): void {
-  const openssl = (...command: string[]) => execFileSync("openssl", command, { stdio: "pipe" });
-  try {
-    openssl("req", ...args, ...span);
-  } catch {
-    openssl("req", ...args);
-    openssl("x509", "-in", cert, "-signkey", key, "-days", "-1", "-out", `${cert}.expired`);
-    execFileSync("mv", [`${cert}.expired`, cert]);
-  }
+/** A port that takes no connection and refuses none: the queue of the kernel is full. */
+export async function voidServer(): Promise<AsyncDisposable & { readonly url: string }> {
+  const child = spawn("python3", ["-c", FULL_QUEUE], { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = once(child, "close");
+  const [port] = await once(child.stdout.setEncoding("utf8"), "data");
+  const dispose = async () => {
+    child.stdin.end();
+    await ended;
+  };
+  return { url: `http://127.0.0.1:${Number(port)}`, [Symbol.asyncDispose]: dispose };
 }
+
+const FULL_QUEUE = `
+import socket, sys
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen(0)
+waiting = [socket.socket() for _ in range(4)]
+for one in waiting:
+    one.setblocking(False)
+    one.connect_ex(server.getsockname())
+print(server.getsockname()[1], flush=True)
+sys.stdin.read()`;
 
 async function listening(
   scheme: string,
