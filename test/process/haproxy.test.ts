@@ -1,0 +1,68 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { request } from "node:https";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { macOf } from "../support/client.ts";
+import { freePort, ServerFolder } from "../support/server-folder.ts";
+import { body, startService } from "../support/service.ts";
+import { unlessTool } from "../support/tools.ts";
+
+const START_MS_MAX = 10_000;
+const SHIPPED = readFileSync(new URL("../../deploy/haproxy.cfg", import.meta.url), "utf8");
+
+/** HAProxy with deploy/haproxy.cfg in front of a service, its TLS uncommented, without Docker's name server. */
+async function startHaproxy(servicePort: number) {
+  const folder = new ServerFolder("haproxy");
+  const port = await freePort();
+  const pem = join(folder.path, "lyftr.pem");
+  const certificate = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", pem, "-out", pem];
+  await folder.run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...certificate]);
+  const settings = SHIPPED.replace(/^resolvers docker\n(?: .*\n)+/m, "")
+    .replace(" resolvers docker init-addr none", "")
+    .replace(/^ +server replica-[0-9] .*\n/gm, "")
+    .replace("  bind :8000\n", "")
+    .replace("  # bind :443 ssl crt /usr/local/etc/haproxy/lyftr.pem", `  bind 127.0.0.1:${port} ssl crt ${pem}`)
+    .replace("  # http-response", "  http-response")
+    .concat(`  server one 127.0.0.1:${servicePort} check\n`);
+  const child = folder.spawn("haproxy", ["-db", "-f", folder.write("haproxy.cfg", settings)]);
+  const ca = readFileSync(pem);
+  const ask = async (path: string, headers: Readonly<Record<string, string>> = {}, payload?: string) => {
+    const options = { method: payload === undefined ? "GET" : "POST", headers, ca, agent: false };
+    const sent = request(`https://127.0.0.1:${port}${path}`, { ...options, localAddress: "127.0.0.2" });
+    sent.end(payload);
+    const [answer] = await once(sent, "response");
+    return { status: answer.statusCode as number, headers: answer.headers, body: await text(answer) };
+  };
+  const deadline = performance.now() + START_MS_MAX;
+  while (
+    (await ask("/health/ready").then(
+      ({ status }) => status,
+      () => 0,
+    )) !== 200
+  ) {
+    ok(child.exitCode === null && performance.now() < deadline, `HAProxy does not start:\n${folder.log()}`);
+    await setTimeout(20);
+  }
+  return { ask, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
+test("behind HAProxy with TLS a signature is good, a client's address is its own, and the figures are not for everybody", {
+  skip: unlessTool("haproxy") || unlessTool("openssl"),
+}, async () => {
+  await using service = await startService({ TRUST_PROXY: "127.0.0.1/32", RATE_LIMIT_PER_IP: "3/1h" });
+  await using haproxy = await startHaproxy(service.port);
+  const payload = body({ text: "Grüße 👋" });
+  const stored = await haproxy.ask("/webhook", { "x-signature": macOf(payload) }, payload);
+  deepEqual([stored.status, stored.body], [200, '{"status":"ok"}']);
+  equal(stored.headers["strict-transport-security"], "max-age=31536000");
+  equal((await haproxy.ask("/metrics")).status, 404);
+  const seen: number[] = [];
+  for (const spoofed of ["10.1.1.1", "10.1.1.2", "127.0.0.1"])
+    seen.push((await haproxy.ask("/stats", { "x-forwarded-for": spoofed })).status);
+  // The webhook was the first of three.
+  deepEqual(seen, [200, 200, 429]);
+});

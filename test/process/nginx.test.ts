@@ -1,0 +1,238 @@
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { request } from "node:https";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { connect } from "node:tls";
+import { VARIABLES } from "../../src/config.ts";
+import { temporaryFolder } from "../support/cli.ts";
+import { macOf, storedTotal } from "../support/client.ts";
+import { Ledger } from "../support/ledger.ts";
+import { Load } from "../support/load.ts";
+import { startNginx } from "../support/nginx.ts";
+import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
+import { serve } from "../support/process.ts";
+import { provesClean } from "../support/recovery.ts";
+import { freePort } from "../support/server-folder.ts";
+import { body, post, startService } from "../support/service.ts";
+import { unlessTool } from "../support/tools.ts";
+
+const skip = unlessTool("nginx") || unlessTool("openssl");
+/** As deploy/nginx.conf is meant: nginx comes from this address, and clients in these tests come from others. */
+const BEHIND = { TRUST_PROXY: "127.0.0.1/32" };
+const EXPORTED = 6_000;
+const TEXT = "x".repeat(4_000);
+
+/** A request from an address of the loopback network that is no proxy's. */
+async function from(address: string, url: string, headers: Readonly<Record<string, string>>, payload?: string) {
+  const method = payload === undefined ? "GET" : "POST";
+  const sent = request(url, { method, headers, localAddress: address, agent: false });
+  sent.end(payload);
+  const [answer] = await once(sent, "response");
+  return { status: answer.statusCode as number, body: await text(answer) };
+}
+
+test("behind nginx a signature is over the same bytes, and answers say that only TLS is to be used", {
+  skip,
+}, async () => {
+  await using service = await startService(BEHIND);
+  await using nginx = await startNginx([service.port]);
+  const payload = `${body({ text: "Grüße 👋" }).replace("{", "{ \t")}\r\n`;
+  const answer = await post(nginx.url, payload);
+  deepEqual([answer.status, await answer.text()], [200, '{"status":"ok"}']);
+  equal(answer.headers.get("strict-transport-security"), "max-age=31536000");
+  equal((await post(nginx.url, `${payload} `, { "x-signature": macOf(payload) })).status, 401);
+  const plain = await fetch(`http://127.0.0.1:${nginx.plainPort}/webhook`, { method: "POST", redirect: "manual" });
+  deepEqual([plain.status, plain.headers.get("location")], [308, "https://127.0.0.1/webhook"]);
+  equal(await storedTotal(service), 1);
+});
+
+test("the address of a client is the one it comes from, whatever it says of itself", { skip }, async () => {
+  await using service = await startService({ ...BEHIND, RATE_LIMIT_PER_IP: "3/1h" });
+  await using nginx = await startNginx([service.port]);
+  const seen: number[] = [];
+  for (const spoofed of ["10.1.1.1", "10.1.1.2, 10.1.1.3", "unknown", "127.0.0.1"])
+    seen.push((await from("127.0.0.2", `${nginx.url}/stats`, { "x-forwarded-for": spoofed })).status);
+  deepEqual(seen, [200, 200, 200, 429]);
+  equal((await from("127.0.0.3", `${nginx.url}/stats`, { "x-forwarded-for": "127.0.0.2" })).status, 200);
+});
+
+test("a body of the largest size passes, one more byte is refused by the service, and much more by nginx in the same words", {
+  skip,
+}, async () => {
+  await using service = await startService(BEHIND);
+  await using nginx = await startNginx([service.port]);
+  const most = Number(VARIABLES.bodyBytesMax.fallback);
+  const padded = (bytes: number) => body().padEnd(bytes);
+  const refused = '{"detail":"payload too large"}';
+  for (const [bytes, status, said] of [
+    [most, 200, '{"status":"ok"}'],
+    [most + 1, 413, refused],
+    [most * 2, 413, refused],
+  ] as const) {
+    const payload = padded(bytes);
+    const headers = { "x-signature": macOf(payload), "content-length": String(bytes) };
+    deepEqual(await from("127.0.0.2", `${nginx.url}/webhook`, headers, payload), { status, body: said }, `${bytes}`);
+  }
+  doesNotMatch(nginx.complaints(), /temporary file/);
+});
+
+test("nginx lets no more through than clients need", { skip }, async () => {
+  await using service = await startService(BEHIND);
+  await using nginx = await startNginx([service.port]);
+  const answers = async (path: string) => (await fetch(`${nginx.url}${path}`)).status;
+  for (const path of ["/messages", "/messages?limit=1", "/messages/export", "/stats", "/stats/timeline", "/senders"])
+    equal(await answers(path), 200, path);
+  const asked = service.lines.length;
+  for (const path of [
+    "/metrics",
+    "/docs",
+    "/docs/",
+    "/openapi.json",
+    "/keys",
+    "/audit",
+    "/messages/../metrics",
+    "/%6detrics",
+    "/",
+  ]) {
+    const answer = await fetch(`${nginx.url}${path}`);
+    deepEqual([answer.status, await answer.text()], [404, '{"detail":"Not Found"}'], path);
+  }
+  equal(service.lines.length, asked, "the service was asked");
+});
+
+test("an export is passed on as it comes, and its log line has no query string", {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  await using service = await startService(BEHIND);
+  await using nginx = await startNginx([service.port]);
+  for (let n = 0; n < EXPORTED; n += 200)
+    await Promise.all(
+      Array.from({ length: 200 }, (_, at) => post(service.url, body({ message_id: `m${n + at}`, text: TEXT }))),
+    );
+  const stored = await storedTotal(service);
+  ok(stored > EXPORTED / 2, `${stored}`);
+  const exported = await fetch(`${nginx.url}/messages/export?q=x`);
+  const reader = (exported.body as ReadableStream<Uint8Array>).getReader();
+  let bytes = (await reader.read()).value?.length ?? 0;
+  // Nobody reads on for a while.
+  for (let turn = 0; turn < 50; turn++) await (await fetch(`${nginx.url}/stats`)).text();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    bytes += value.length;
+  }
+  ok(bytes > stored * TEXT.length, `${bytes} bytes of ${stored} messages`);
+  equal(nginx.complaints(), "", "it warns of each answer that it puts into a file");
+  match(nginx.log(), /GET \/messages\/export 200 /);
+  doesNotMatch(nginx.log(), /q=/);
+});
+
+test("a 503 is passed on with its Retry-After, and not tried again; one of nginx itself has the same form", {
+  skip,
+}, async () => {
+  let asked = 0;
+  const busy = createServer((incoming, outgoing) => {
+    asked++;
+    incoming.resume().on("end", () => outgoing.writeHead(503, { "retry-after": "2" }).end('{"detail":"overloaded"}'));
+  });
+  busy.listen(0, "127.0.0.1");
+  await once(busy, "listening");
+  const { port } = busy.address() as { readonly port: number };
+  await using nginx = await startNginx([port, port]);
+  const told = async () => {
+    const answer = await post(nginx.url, body());
+    return [answer.status, answer.headers.get("retry-after"), await answer.text()];
+  };
+  deepEqual(await told(), [503, "2", '{"detail":"overloaded"}']);
+  equal(asked, 1);
+  busy.closeAllConnections();
+  busy.close();
+  await once(busy, "close");
+  deepEqual(await told(), [503, "1", '{"detail":"no replica is ready"}']);
+});
+
+test("a sender that stops in the middle of its body holds up nginx alone", { skip }, async () => {
+  await using service = await startService(BEHIND);
+  await using nginx = await startNginx([service.port]);
+  const payload = body();
+  const slow = connect({ port: nginx.port, host: "127.0.0.1" });
+  await once(slow, "secureConnect");
+  const head = `POST /webhook HTTP/1.1\r\nHost: x\r\nX-Signature: ${macOf(payload)}\r\nContent-Length: ${payload.length}\r\n\r\n`;
+  slow.write(head + payload.slice(0, 20));
+  equal((await post(nginx.url, body({ message_id: "m2" }))).status, 200);
+  const connections = /^connections_open (\d+)$/m.exec(await (await fetch(`${service.url}/metrics`)).text())?.[1];
+  // Of nginx for the other webhook, and the one that asks.
+  ok(Number(connections) <= 2, `${connections} connections`);
+  slow.write(payload.slice(20));
+  match(String(await once(slow, "data")), /^HTTP\/1\.1 200 /);
+  slow.destroy();
+});
+
+test("bytes that two parsers might read differently reach the service as one request or none", { skip }, async () => {
+  await using service = await startService(BEHIND);
+  await using nginx = await startNginx([service.port]);
+  const payload = body();
+  const signed = `POST /webhook HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Signature: ${macOf(payload)}\r\n`;
+  const hidden = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+  const chunk = `${payload.length.toString(16)}\r\n${payload}\r\n0\r\n\r\n`;
+  for (const [what, bytes] of [
+    [
+      "a length and chunks",
+      `${signed}Content-Length: ${payload.length}\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}${hidden}`,
+    ],
+    ["two lengths", `${signed}Content-Length: 5\r\nContent-Length: ${payload.length}\r\n\r\n${payload}${hidden}`],
+    ["an unknown coding", `${signed}Transfer-Encoding: xchunked\r\n\r\n${chunk}${hidden}`],
+    ["a length with a sign", `${signed}Content-Length: +${payload.length}\r\n\r\n${payload}${hidden}`],
+  ] as const) {
+    const socket = connect({ port: nginx.port, host: "127.0.0.1" });
+    await once(socket, "secureConnect");
+    socket.write(bytes);
+    match(await text(socket), /^HTTP\/1\.1 (400|501) /, what);
+  }
+  equal(await storedTotal(service), 0);
+  deepEqual(
+    service.lines.filter(({ path }) => path === "/metrics"),
+    [],
+  );
+});
+
+test("a rolling restart of two replicas behind nginx: not one request fails", {
+  skip: skip || unlessPostgres(),
+  timeout: 120_000,
+}, async (t) => {
+  await using database = await freshDatabase({ kind: "postgres" });
+  using folder = temporaryFolder();
+  const ports = [await freePort(), await freePort()];
+  const start = (index: number) =>
+    serve({ cwd: folder.path, env: { DATABASE_URL: database.url, PORT: String(ports[index]), ...BEHIND } });
+  const replicas = [await start(0), await start(1)];
+  await using scope = new AsyncDisposableStack();
+  scope.defer(async () => void (await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()))));
+  await using nginx = await startNginx(ports);
+  const ledger = new Ledger();
+  await using load = new Load(ledger, nginx.url);
+  for (let restart = 0; restart < 4; restart++) {
+    await load.accepts(200);
+    const index = restart % 2;
+    replicas[index]?.child.kill("SIGTERM");
+    equal(await replicas[index]?.ended, 0);
+    await load.accepts(100);
+    replicas[index] = await start(index);
+  }
+  await load.accepts(200);
+  await load.stop();
+  t.diagnostic(`${load.accepted} requests accepted, ${load.failed} failed`);
+  equal(
+    load.failed,
+    0,
+    nginx
+      .log()
+      .split("\n")
+      .filter((line) => / 50[0-9] /.test(line))
+      .join("\n"),
+  );
+  t.diagnostic(JSON.stringify(await provesClean(ledger, `http://127.0.0.1:${ports[0]}`, database.url)));
+});

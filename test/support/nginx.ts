@@ -1,0 +1,80 @@
+import { ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { freePort, ServerFolder } from "./server-folder.ts";
+
+const START_MS_MAX = 10_000;
+const SHIPPED = new URL("../../deploy/nginx.conf", import.meta.url);
+
+/** nginx with deploy/nginx.conf in front of services, on ports and with a certificate of its own, which this process then trusts. */
+export interface Nginx extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly plainPort: number;
+  /** Its access log so far. */
+  log(): string;
+  /** What it complained of so far. */
+  complaints(): string;
+}
+
+export async function startNginx(servicePorts: readonly number[]): Promise<Nginx> {
+  const folder = new ServerFolder("nginx");
+  try {
+    const [port, plainPort] = [await freePort(), await freePort()];
+    const [certificate, key] = [join(folder.path, "tls.crt"), join(folder.path, "tls.key")];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
+    const files = ["-keyout", key, "-out", certificate];
+    await folder.run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...subject, ...files]);
+    setDefaultCACertificates([...getCACertificates("default"), readFileSync(certificate, "utf8")]);
+    const site = replaced(readFileSync(SHIPPED, "utf8"), [
+      ["listen 80;", `listen 127.0.0.1:${plainPort};`],
+      ["listen 443 ssl;", `listen 127.0.0.1:${port} ssl;`],
+      ["/etc/nginx/lyftr.crt", certificate],
+      ["/etc/nginx/lyftr.key", key],
+      ["/var/log/nginx/lyftr.log", join(folder.path, "access.log")],
+      [
+        "  server 127.0.0.1:8000 max_fails=0;",
+        servicePorts.map((to) => `  server 127.0.0.1:${to} max_fails=0;`).join("\n"),
+      ],
+    ]);
+    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    const main = folder.write(
+      "nginx.conf",
+      `daemon off;
+pid ${join(folder.path, "nginx.pid")};
+error_log stderr warn;
+worker_processes 2;
+events { worker_connections 1024; }
+http {
+  access_log off;
+${temporary.map((name) => `  ${name}_temp_path ${join(folder.path, `${name}_temp`)};`).join("\n")}
+  include ${folder.write("site.conf", site)};
+}
+`,
+    );
+    const child = folder.spawn("nginx", ["-p", folder.path, "-c", main, "-e", "stderr"]);
+    const url = `https://127.0.0.1:${port}`;
+    const deadline = performance.now() + START_MS_MAX;
+    // Whatever it answers, it does.
+    while (!(await fetch(`${url}/up`).then(Boolean, () => false))) {
+      ok(child.exitCode === null && performance.now() < deadline, `nginx does not start:\n${folder.log()}`);
+      await setTimeout(20);
+    }
+    const log = () => readFileSync(join(folder.path, "access.log"), "utf8");
+    const complaints = () => folder.log();
+    return { url, port, plainPort, log, complaints, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+  } catch (error) {
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Each of these stands there exactly once, and is replaced. */
+function replaced(text: string, pairs: readonly (readonly [string, string])[]): string {
+  return pairs.reduce((whole, [from, to]) => {
+    ok(whole.split(from).length === 2, `deploy/nginx.conf has not exactly one ${from}`);
+    return whole.replace(from, to);
+  }, text);
+}
