@@ -40,6 +40,7 @@ const BENCHMARKS: readonly Benchmark[] = [
     title: "Limits",
     quick: `${QUICK_LOAD} --warmup-seconds 0 --rounds 1 --redis-seconds 1 --redis-rounds 1 --rate 100`,
   },
+  { file: "traces.ts", title: "Traces", quick: `${QUICK_LOAD} --warmup-seconds 0 --rounds 1` },
   { file: "retention.ts", title: "Retention", quick: "--rows 3000 --rounds 1 --seconds 1 --rate 50 --connections 4" },
   { file: "client.ts", title: "The client", quick: "--messages 3000 --kills 2 --rounds 1 --requests 300" },
   {

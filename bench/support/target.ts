@@ -29,6 +29,8 @@ export interface LyftrOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Of the one before it, for a service that is started again. */
   readonly port?: number;
+  /** Another checkout, built already, to be compared with this one. */
+  readonly project?: string | undefined;
 }
 
 /** Each answer is read from the database, which is what figures of reading are about. */
@@ -37,10 +39,10 @@ export const UNCACHED: LyftrOptions = { env: { CACHE_TTL_MS: "0" } };
 /** The whole service on the database of a URL. */
 export function startLyftr(
   databaseUrl: string,
-  { before = [], nodeFlags = ["--max-semi-space-size=8"], env = {}, port }: LyftrOptions = {},
+  { before = [], nodeFlags = ["--max-semi-space-size=8"], env = {}, port, project = PROJECT }: LyftrOptions = {},
 ): Promise<Target> {
   build();
-  const command = [...before, process.execPath, ...nodeFlags, join(PROJECT, "dist/main.js"), "serve"];
+  const command = [...before, process.execPath, ...nodeFlags, join(project, "dist/main.js"), "serve"];
   const settings = (at: number) => ({ HOST: "127.0.0.1", PORT: String(at), DATABASE_URL: databaseUrl, ...env });
   return start(command, settings, "/health/ready", port);
 }

@@ -192,7 +192,7 @@ export class Access {
       ...config.finished?.(request, status),
     };
     this.#write(status, line);
-    trace?.end({ atMs: endedMs, attributes: attributesOf(request, line), failed: status >= 500 });
+    trace?.end({ atMs: endedMs, attributes: () => attributesOf(request, line), failed: status >= 500 });
   }
 
   /** The route a path belongs to, whatever the method; undefined when there is none. */

@@ -16,7 +16,8 @@ export interface BegunRequest {
 
 export interface EndedRequest {
   readonly atMs: number;
-  readonly attributes: Attributes;
+  /** Asked only of what is sampled. */
+  readonly attributes: () => Attributes;
   /** It failed here, not because of what was asked. */
   readonly failed: boolean;
 }

@@ -146,7 +146,7 @@ async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promis
   });
   // The first sixteen do not wait for the others; so one is committed before, and the others behind it together.
   await Promise.all(traces.map((trace, at) => committer.insert(message(`m${at}`), 1, trace)));
-  for (const trace of traces) trace.end({ atMs: monotonic(), attributes: {}, failed: false });
+  for (const trace of traces) trace.end({ atMs: monotonic(), attributes: () => ({}), failed: false });
 }
 
 test("each batch is linked to its sampled requests up to the bound, and the commit of each of these to its batch", async () => {

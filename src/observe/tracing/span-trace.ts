@@ -90,8 +90,9 @@ export class SpanTrace implements RequestTrace {
       const last = this.#parts.at(-1);
       // What fails after the signature is good fails where the message was last.
       for (const part of this.#parts) this.#makeSpan(part, failed && part === last && part.name !== "verify");
-      span.setAttributes(attributes);
-      if (failed) span.setStatus(failure(attributes));
+      const told = attributes();
+      span.setAttributes(told);
+      if (failed) span.setStatus(failure(told));
       span.end(this.#instant(atMs));
     } catch {
       // It costs a span; the answer is out.
