@@ -10,7 +10,7 @@ import { unlessTool } from "../support/tools.ts";
 
 const skip = unlessTool("systemd-analyze") || unlessTool("strace");
 const KEY = "k".repeat(64);
-const MESSAGES = 100;
+const MESSAGES = 50;
 
 test("the unit's filter of system calls lets everything through that the service does while it serves and ends, and its address families too", {
   skip,
