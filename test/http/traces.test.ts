@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
+import { connect } from "node:net";
 import { after, test } from "node:test";
-import { series } from "../support/client.ts";
+import { macOf, series } from "../support/client.ts";
 import type { ReceivedSpan } from "../support/otlp-decode.ts";
 import { startOtlpReceiver } from "../support/otlp-receiver.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
@@ -190,8 +191,7 @@ test("what the database does not take is an error of the request, and of the par
   await using other = await otherUserOf(database.url);
   await other.lockWrites();
   const first = post(own.url, body({ message_id: "locked" }), { "x-request-id": "locked" });
-  const age = async () => series(await (await fetch(`${own.url}/metrics`)).text()).get("commit_queue_age_seconds") ?? 0;
-  while ((await age()) < 0.05);
+  await untilCommitting(own);
   const behind = post(own.url, body({ message_id: "behind" }), { "x-request-id": "behind" });
   deepEqual([(await first).status, (await behind).status], [503, 503]);
   await other.unlockWrites();
@@ -211,6 +211,26 @@ test("what the database does not take is an error of the request, and of the par
       ["wait", 2],
     ],
   );
+});
+
+test("a message whose sender went away is told to its end, with what became of it", async () => {
+  await using database = await testedDatabase();
+  await using own = await startService({
+    ...{ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, DATABASE_URL: database.url, ...SOON },
+  });
+  await using other = await otherUserOf(database.url);
+  await other.lockWrites();
+  const sent = connect(own.port, "127.0.0.1");
+  const payload = body({ message_id: "gone" });
+  const fields = ["POST /webhook HTTP/1.1", "Host: x", "X-Request-Id: gone", `X-Signature: ${macOf(payload)}`];
+  sent.write([...fields, `Content-Length: ${payload.length}`, "", payload].join("\r\n"));
+  await untilCommitting(own);
+  sent.resetAndDestroy();
+  await other.unlockWrites();
+  const { server, part } = await traced("gone");
+  deepEqual([server.attributes["http.response.status_code"], server.attributes["lyftr.message_id"]], [499, "gone"]);
+  deepEqual([server.status, part("commit").status], [OK, OK]);
+  within(part("commit"), server);
 });
 
 test("no phone number, text, secret, signature or query of a request is in its trace, and an id is cut", async () => {
@@ -268,6 +288,14 @@ test("a hundred messages at once: each is linked to its batch, and each batch to
     );
   }
 });
+
+/** Resolves when a message is on its way to the database, and is not there yet. */
+async function untilCommitting({ url }: Service): Promise<void> {
+  const ageSeconds = async () =>
+    series(await (await fetch(`${url}/metrics`)).text()).get("commit_queue_age_seconds") ?? 0;
+  const deadline = performance.now() + 10_000;
+  while ((await ageSeconds()) < 0.05) ok(performance.now() < deadline, "nothing is being committed");
+}
 
 function instanceOf(id: string): unknown {
   return receiver.spans().find((span) => idOf(span) === id)?.resource["service.instance.id"];
