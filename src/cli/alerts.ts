@@ -13,7 +13,9 @@ import { complain, say } from "./terminal.ts";
 const HELP = `
 Sends a trigger, which wakes whoever is on call, and then a resolve to everybody that the environment names: PAGERDUTY_ROUTING_KEY (with
 PAGERDUTY_URL) and ALERT_WEBHOOK_URL. It ends with 0 when all of it was taken, with 1 when something was not, and with 2 when nobody is named.
+`;
 
+const EXAMPLES = `
 Examples:
   $ lyftr alerts test
 `;
@@ -25,11 +27,13 @@ const NOT_CONFIGURED = {
 
 /** `lyftr alerts test`: whether those who are to be told of alerts can be. */
 export function alertsCommand(env: Environment, exit: (code: number) => void): Command {
-  const command = new Command("alerts").description("Test whether built-in alerts arrive.");
+  const command = new Command("alerts")
+    .description("Test whether built-in alerts arrive.")
+    .addHelpText("after", EXAMPLES);
   command
     .command("test")
     .description("Send a trigger and a resolve to everybody who is to be told of alerts.")
-    .addHelpText("after", HELP)
+    .addHelpText("after", HELP + EXAMPLES)
     .action(async () => {
       const targets = alertTargets(alertSettingsOf(env));
       for (const [name, text] of Object.entries(NOT_CONFIGURED))

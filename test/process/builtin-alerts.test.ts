@@ -6,8 +6,11 @@ import { describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fakeChat } from "../support/fake-chat.ts";
 import { type FakePagerDuty, fakePagerDuty } from "../support/fake-pagerduty.ts";
+import { freshDatabase } from "../support/postgres.ts";
 import { ownServer, unlessOwnServer } from "../support/postgres-server.ts";
 import { type LyftrProcess, serve } from "../support/process.ts";
+import { body, post } from "../support/service.ts";
+import { otherUserOf } from "../support/tested-store.ts";
 
 const ROUTING_KEY = "R".repeat(32);
 /** From the fault to the page, and from the repair to its end. */
@@ -29,6 +32,15 @@ function telling(
   env: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   return { PAGERDUTY_ROUTING_KEY: ROUTING_KEY, PAGERDUTY_URL: pagerduty.url, ...env };
+}
+
+/** A webhook every half second, until told otherwise. */
+async function sendAllTheTime(url: string, statuses: Map<number, number>, signal: AbortSignal): Promise<void> {
+  for (let sent = 0; !signal.aborted; sent++) {
+    const { status } = await post(url, body({ message_id: `m${sent}` }));
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    await setTimeout(500, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 const summaries = (pagerduty: FakePagerDuty) => pagerduty.incidents().map(({ summary }) => summary);
@@ -70,6 +82,53 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     match(chat.texts[0] ?? "", /critical:\* \S+ cannot take messages: database not ready/);
     match(chat.texts[1] ?? "", /^\*Lyftr, over:\* \S+ cannot take messages/);
     for (const lyftr of [first, second]) saysNothingSecret(lyftr, new URL(chat.url).pathname);
+  });
+
+  test("a database that others lock pages for the errors of real webhooks, and ends it when it is free", async (t) => {
+    await using pagerduty = await fakePagerDuty();
+    using cwd = folder();
+    const databaseUrl = `sqlite:///${cwd.path}/app.db`;
+    await using lyftr = await serve({ env: telling(pagerduty, { DATABASE_URL: databaseUrl }), cwd: cwd.path });
+    await using other = await otherUserOf(databaseUrl);
+    const stopping = new AbortController();
+    const statuses = new Map<number, number>();
+    const sending = sendAllTheTime(lyftr.url, statuses, stopping.signal);
+    await setTimeout(6_000);
+    const brokenMs = Date.now();
+    await other.lockWrites();
+    await pagerduty.until(() => pagerduty.open().length > 0, TOLD_MS_MAX);
+    const pagedMs = Date.now();
+    await other.unlockWrites();
+    await pagerduty.until(() => pagerduty.open().length === 0, TOLD_MS_MAX);
+    t.diagnostic(`paged after ${pagedMs - brokenMs} ms, resolved after ${Date.now() - pagedMs} ms`);
+    stopping.abort();
+    await sending;
+    match(summaries(pagerduty)[0] ?? "", /^Lyftr: \S+ \d+ % of the webhooks of the last minute were answered 5xx$/);
+    deepEqual(
+      pagerduty.incidents().map(({ triggers }) => triggers),
+      [1],
+    );
+    ok((statuses.get(200) ?? 0) > 0 && (statuses.get(503) ?? 0) > 0, JSON.stringify([...statuses]));
+    const metrics = await (await fetch(`${lyftr.url}/metrics`)).text();
+    match(metrics, /^alert_notifications_total\{target="pagerduty",result="sent"\} [1-9]/m);
+    match(metrics, /^alerts_firing\{rule="error_ratio"\} 0$/m);
+  });
+
+  test("of several workers one tells, and the metrics are those of all", { skip: unlessOwnServer() }, async () => {
+    await using pagerduty = await fakePagerDuty();
+    await using chat = await fakeChat();
+    await using database = await freshDatabase();
+    using cwd = folder();
+    const env = telling(pagerduty, { ALERT_WEBHOOK_URL: chat.url, DATABASE_URL: database.url, WORKERS: "2" });
+    await using lyftr = await serve({ env: { ...env, WEBHOOK_SECRET: "" }, cwd: cwd.path });
+    await pagerduty.until(() => pagerduty.open().length === 1 && chat.texts.length === 1, TOLD_MS_MAX);
+    await setTimeout(AFTERWARDS_MS);
+    deepEqual([pagerduty.open()[0]?.triggers, chat.texts.length], [1, 1]);
+    const metrics = await (await fetch(`${lyftr.url}/metrics`)).text();
+    match(metrics, /^alerts_firing\{rule="not_ready"\} 1$/m);
+    match(metrics, /^alert_notifications_total\{target="webhook",result="sent"\} 1$/m);
+    lyftr.child.kill("SIGTERM");
+    equal(await lyftr.ended, 0);
   });
 
   test("killed while it fires and started again it pages nobody a second time, and ends it when it is mended", async () => {

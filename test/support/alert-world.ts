@@ -1,0 +1,145 @@
+import { Alerts } from "../../src/alerts/alerts.ts";
+import type { Figures } from "../../src/alerts/figures.ts";
+import type { PostResult } from "../../src/alerts/post.ts";
+import type { AlertMessage, Target } from "../../src/alerts/target.ts";
+import { StoreUnavailable } from "../../src/domain/errors.ts";
+import { createLog } from "../../src/observe/log.ts";
+import { type AlertTarget, createMetrics } from "../../src/observe/metrics.ts";
+import {
+  type AlertNotice,
+  type AlertReport,
+  type AlertState,
+  type AlertVote,
+  LEADER_SECONDS,
+  VOTE_SECONDS,
+} from "../../src/store/alerts.ts";
+import { HandClock } from "./hand-clock.ts";
+import type { LogLine } from "./service.ts";
+
+const NONE = { answered: 0, failed: 0 };
+const SILENCE = { ms: undefined, heard: false, msMax: 0, unusual: undefined };
+export const WELL: Figures = {
+  ...{ notReady: null, lastMinute: NONE, justNow: NONE, queueAgeMs: 0, silence: SILENCE },
+  disk: { freeBytes: 1e12, sizeBytes: 2e12 },
+};
+export const NOT_READY: Figures = { ...WELL, notReady: "database not ready" };
+export const TAKEN: PostResult = { kind: "taken", status: 202, words: "" };
+
+/** What a message is in a test's eyes, with the second in which it was told. */
+export type Told = string;
+
+/** Whom processes tell: answers as the test says, and remembers what it took. */
+export class Listener implements Target {
+  readonly name: AlertTarget;
+  readonly mergesRepeats: boolean;
+  readonly whenRefused = "look after it";
+  readonly told: Told[] = [];
+  readonly messages: AlertMessage[] = [];
+  answer: (message: AlertMessage) => PostResult | Promise<PostResult> = () => TAKEN;
+  attempts = 0;
+  readonly #clock: HandClock;
+
+  constructor(name: AlertTarget, clock: HandClock) {
+    this.name = name;
+    this.mergesRepeats = name === "pagerduty";
+    this.#clock = clock;
+  }
+
+  async tell(message: AlertMessage): Promise<PostResult> {
+    this.attempts++;
+    const result = await this.answer(message);
+    if (result.kind === "taken") {
+      this.messages.push(message);
+      this.told.push(`${this.#clock.monotonic() / 1_000} ${message.event} ${message.rule.name}`);
+    }
+    return result;
+  }
+}
+
+/** One process of the service. */
+export interface AlertProcess {
+  figures: Figures;
+  /** Whether the database does not answer it. */
+  away: "no" | "refuses" | "hangs";
+  readonly lines: readonly LogLine[];
+  readonly alerts: Alerts;
+  /** Ends as by `kill -9`: it does nothing any more. */
+  kill(): void;
+  metric(text: string): Promise<string | undefined>;
+}
+
+/** One database, two who are told, and any number of processes, on a clock that the test moves. */
+export class AlertWorld {
+  readonly clock = new HandClock();
+  readonly pagerduty = new Listener("pagerduty", this.clock);
+  readonly chat = new Listener("webhook", this.clock);
+  readonly #votes = new Map<string, AlertVote & { readonly holder: string; readonly untilMs: number }>();
+  readonly #notices = new Map<string, AlertNotice>();
+  #leader = { holder: "", untilMs: 0 };
+  #processes = 0;
+
+  start(figures: Figures = WELL, { tells = true } = {}): AlertProcess {
+    const holder = `p${++this.#processes}`;
+    const lines: LogLine[] = [];
+    const metrics = createMetrics({ version: "test", node: "test" });
+    let dead = false;
+    const never = new Promise<never>(() => undefined);
+    const target = (listener: Listener): Target => ({
+      ...{ name: listener.name, mergesRepeats: listener.mergesRepeats, whenRefused: listener.whenRefused },
+      tell: (message) => (dead ? never : listener.tell(message)),
+    });
+    const one = {
+      figures,
+      away: "no" as AlertProcess["away"],
+      lines,
+      kill: () => {
+        dead = true;
+      },
+      metric: async (text: string) => (await metrics.render()).split("\n").find((line) => line.startsWith(text)),
+    };
+    const alerts = new Alerts({
+      ...{ clock: this.clock, metrics, holder, host: holder, databaseId: "id", random: () => 1 },
+      log: createLog({
+        ...{ level: "DEBUG", now: () => this.clock.now() },
+        destination: { write: (line) => void lines.push(JSON.parse(line)) },
+      }),
+      targets: tells ? [target(this.pagerduty), target(this.chat)] : [],
+      look: async () => (dead ? never : one.figures),
+      store: {
+        exchange: async (report) => {
+          if (dead || one.away === "hangs") return never;
+          if (one.away === "refuses") throw new StoreUnavailable("away");
+          return this.#exchange(report);
+        },
+        stepDown: async () => {
+          if (this.#leader.holder === holder) this.#leader = { holder: "", untilMs: 0 };
+        },
+      },
+    });
+    return Object.assign(one, { alerts });
+  }
+
+  /** So many seconds pass. */
+  pass(seconds: number): Promise<void> {
+    return this.clock.advance(seconds * 1_000);
+  }
+
+  #exchange({ holder, mayLead, votes, notices }: AlertReport): AlertState {
+    const nowMs = this.clock.monotonic();
+    if (mayLead && (this.#leader.holder === holder || this.#leader.untilMs < nowMs))
+      this.#leader = { holder, untilMs: nowMs + LEADER_SECONDS * 1_000 };
+    for (const [key, vote] of this.#votes) if (vote.holder === holder || vote.untilMs < nowMs) this.#votes.delete(key);
+    for (const vote of votes)
+      this.#votes.set(`${holder} ${vote.rule}`, { ...vote, holder, untilMs: nowMs + VOTE_SECONDS * 1_000 });
+    for (const notice of notices) {
+      const key = `${notice.rule} ${notice.target}`;
+      if ((this.#notices.get(key)?.at ?? "") < notice.at) this.#notices.set(key, notice);
+    }
+    const bySince = [...this.#votes.values()].sort((a, b) => (a.since < b.since ? -1 : 1));
+    return {
+      leads: this.#leader.holder === holder,
+      votes: bySince.map(({ rule, summary, since }) => ({ rule, summary, since })),
+      notices: [...this.#notices.values()],
+    };
+  }
+}

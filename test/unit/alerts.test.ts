@@ -1,0 +1,295 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { test } from "node:test";
+import type { PostResult } from "../../src/alerts/post.ts";
+import { AlertWorld, NOT_READY, TAKEN, WELL } from "../support/alert-world.ts";
+
+const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, perhapsTaken: false };
+const LOST: PostResult = { kind: "failed", reason: "no answer within 10 s", retryAfterMs: 0, perhapsTaken: true };
+const REFUSED: PostResult = { kind: "refused", status: 400, words: "no such key" };
+
+/** What PagerDuty was told of one rule; at a start it is sent resolves of all that is well, to be on the safe side. */
+const of = (told: readonly string[], rule = "not_ready") => told.filter((line) => line.endsWith(` ${rule}`));
+const messages = (lines: readonly Readonly<Record<string, unknown>>[]) => lines.map(({ msg }) => msg);
+
+test("a fault that lasts is told once, and once that it is over, within ninety seconds each", async () => {
+  const world = new AlertWorld();
+  const one = world.start();
+  await world.pass(120);
+  one.figures = NOT_READY;
+  await world.pass(300);
+  equal(await one.metric('alerts_firing{rule="not_ready"}'), 'alerts_firing{rule="not_ready"} 1');
+  one.figures = WELL;
+  await world.pass(300);
+  deepEqual(of(world.pagerduty.told), ["60 resolve not_ready", "165 trigger not_ready", "465 resolve not_ready"]);
+  deepEqual(world.chat.told, ["165 trigger not_ready", "465 resolve not_ready"]);
+  const [trigger, resolve] = world.chat.messages;
+  deepEqual(
+    [trigger?.key, trigger?.summary, trigger?.rule.severity],
+    ["lyftr-id-not_ready", "p1 cannot take messages: database not ready", "critical"],
+  );
+  deepEqual([resolve?.key, resolve?.summary, resolve?.sinceMs], [trigger?.key, trigger?.summary, trigger?.sinceMs]);
+  equal(await one.metric('alerts_firing{rule="not_ready"}'), 'alerts_firing{rule="not_ready"} 0');
+  equal(
+    await one.metric('alert_notifications_total{target="webhook",result="sent"}'),
+    'alert_notifications_total{target="webhook",result="sent"} 2',
+  );
+  deepEqual(
+    messages(one.lines).filter((msg) => msg !== "alert told"),
+    ["alert fires", "alert is over"],
+  );
+  await one.alerts.stop();
+});
+
+test("a fault of half a minute tells nobody, and neither does a start", async () => {
+  const world = new AlertWorld();
+  const one = world.start(NOT_READY);
+  await world.pass(30);
+  one.figures = WELL;
+  await world.pass(200);
+  one.figures = NOT_READY;
+  await world.pass(34);
+  one.figures = WELL;
+  await world.pass(200);
+  deepEqual(world.chat.told, []);
+  deepEqual(
+    world.pagerduty.told.filter((line) => line.includes("trigger")),
+    [],
+  );
+  equal(world.pagerduty.told.length, 5);
+  await one.alerts.stop();
+});
+
+test("killed while it fires, the next process tells nobody again, and tells when it is over", async () => {
+  const world = new AlertWorld();
+  const first = world.start(NOT_READY);
+  await world.pass(60);
+  first.kill();
+  await world.pass(10);
+  const second = world.start(NOT_READY);
+  await world.pass(200);
+  deepEqual([of(world.pagerduty.told), world.chat.told], [["40 trigger not_ready"], ["40 trigger not_ready"]]);
+  second.figures = WELL;
+  await world.pass(100);
+  await second.alerts.stop();
+  // The lease of the killed one had to end.
+  deepEqual(world.chat.told, ["40 trigger not_ready", "315 resolve not_ready"]);
+  equal(of(world.pagerduty.told).length, 2);
+});
+
+test("mended while nobody ran, it is over once the next process has been well for a while", async () => {
+  const world = new AlertWorld();
+  const first = world.start(NOT_READY);
+  await world.pass(60);
+  await first.alerts.stop();
+  await world.pass(7_200);
+  const second = world.start(WELL);
+  await world.pass(200);
+  await second.alerts.stop();
+  deepEqual(world.chat.told, ["40 trigger not_ready", "7305 resolve not_ready"]);
+});
+
+test("an endpoint that is down is told later, with waits that grow to a minute", async () => {
+  const world = new AlertWorld();
+  const one = world.start(NOT_READY);
+  const attemptsMs: number[] = [];
+  world.pagerduty.answer = ({ rule }) => {
+    if (rule.name === "not_ready") attemptsMs.push(world.clock.monotonic());
+    return DOWN;
+  };
+  await world.pass(300);
+  deepEqual(world.chat.told, ["40 trigger not_ready"]);
+  // The waits are 4, 8, 16, 32, 60, 60 s, each up to the look behind it.
+  deepEqual(
+    attemptsMs.map((ms) => ms / 1_000),
+    [40, 45, 55, 75, 110, 170, 230, 290],
+  );
+  world.pagerduty.answer = () => TAKEN;
+  await world.pass(60);
+  deepEqual(of(world.pagerduty.told), ["350 trigger not_ready"]);
+  equal(messages(one.lines).filter((msg) => msg === "alert could not be told, trying again").length >= 1, true);
+  await one.alerts.stop();
+});
+
+test("what was over before it could be told is not told; what was perhaps told is ended", async () => {
+  for (const [answer, told] of [
+    [DOWN, []],
+    [LOST, ["135 resolve not_ready"]],
+  ] as const) {
+    const world = new AlertWorld();
+    const one = world.start(NOT_READY);
+    world.chat.answer = ({ event }) => (event === "resolve" ? TAKEN : answer);
+    await world.pass(94);
+    one.figures = WELL;
+    await world.pass(200);
+    deepEqual(world.chat.told, told);
+    await one.alerts.stop();
+  }
+});
+
+test("after an hour it gives up with an ERROR, and the next alert is told again", async () => {
+  const world = new AlertWorld();
+  const one = world.start(NOT_READY);
+  world.chat.answer = () => DOWN;
+  await world.pass(2 * 3_600);
+  const { attempts } = world.chat;
+  equal(messages(one.lines).filter((msg) => msg === "alert could not be told, giving up").length, 1);
+  equal(
+    await one.metric('alert_notifications_total{target="webhook",result="gave_up"}'),
+    'alert_notifications_total{target="webhook",result="gave_up"} 1',
+  );
+  await world.pass(3_600);
+  equal(world.chat.attempts, attempts);
+  world.chat.answer = () => TAKEN;
+  one.figures = WELL;
+  await world.pass(100);
+  one.figures = NOT_READY;
+  await world.pass(100);
+  equal(world.chat.told.length, 1);
+  await one.alerts.stop();
+});
+
+test("a refusal is an ERROR that says what to look at, and is not repeated", async () => {
+  const world = new AlertWorld();
+  const one = world.start(NOT_READY);
+  world.pagerduty.answer = ({ event }) => (event === "trigger" ? REFUSED : TAKEN);
+  await world.pass(600);
+  const refusals = one.lines.filter(({ level }) => level === "ERROR");
+  equal(refusals.length, 1);
+  const { msg, status, answer, rule } = refusals[0] ?? {};
+  deepEqual(
+    [msg, status, answer, rule],
+    ["alert refused: look after it; lyftr alerts test tries it", ...[400, "no such key", "not_ready"]],
+  );
+  deepEqual(world.chat.told, ["40 trigger not_ready"]);
+  await one.alerts.stop();
+});
+
+test("of two replicas that see a fault one tells, and it is over when neither sees it", async () => {
+  const world = new AlertWorld();
+  const [one, two] = [world.start(), world.start()];
+  await world.pass(100);
+  two.figures = { ...WELL, queueAgeMs: 5_000 };
+  await world.pass(60);
+  one.figures = { ...WELL, queueAgeMs: 9_000 };
+  await world.pass(60);
+  two.figures = WELL;
+  await world.pass(100);
+  one.figures = WELL;
+  await world.pass(100);
+  deepEqual(world.chat.told, ["150 trigger queue_age", "365 resolve queue_age"]);
+  equal(world.chat.messages[0]?.summary, "p2 messages wait 5.0 s to be stored");
+  deepEqual(of(world.pagerduty.told, "queue_age").slice(1), ["150 trigger queue_age", "365 resolve queue_age"]);
+  await Promise.all([one.alerts.stop(), two.alerts.stop()]);
+});
+
+test("when the process that tells dies, another tells what is found later", async () => {
+  const world = new AlertWorld();
+  const [one, two] = [world.start(), world.start()];
+  await world.pass(100);
+  one.kill();
+  two.figures = NOT_READY;
+  await world.pass(90);
+  equal(world.chat.told.length, 1);
+  await two.alerts.stop();
+});
+
+test("a worker that does not tell is heard all the same", async () => {
+  const world = new AlertWorld();
+  const [one, two] = [world.start(), world.start(WELL, { tells: false })];
+  await world.pass(100);
+  two.figures = NOT_READY;
+  await world.pass(60);
+  two.figures = WELL;
+  await world.pass(60);
+  deepEqual(world.chat.told, ["150 trigger not_ready", "210 resolve not_ready"]);
+  await Promise.all([one.alerts.stop(), two.alerts.stop()]);
+});
+
+for (const away of ["refuses", "hangs"] as const) {
+  test(`while the database ${away} all tell PagerDuty and one the chat, and that it is over is told once it is back`, async () => {
+    const world = new AlertWorld();
+    const all = [world.start(), world.start(), world.start()];
+    await world.pass(100);
+    for (const one of all) Object.assign(one, { figures: NOT_READY, away });
+    await world.pass(120);
+    for (const one of all) one.figures = WELL;
+    await world.pass(120);
+    // Nobody says so before the database is there.
+    equal(world.chat.told.length, 1);
+    equal(of(world.pagerduty.told).slice(1).length, 3);
+    ok(
+      of(world.pagerduty.told)
+        .slice(1)
+        .every((line) => line.endsWith("trigger not_ready")),
+    );
+    if (away === "hangs") return;
+    for (const one of all) one.away = "no";
+    await world.pass(120);
+    equal(world.chat.told.length, 2);
+    ok(world.chat.told[1]?.endsWith("resolve not_ready"));
+    equal(of(world.pagerduty.told).at(-1)?.endsWith("resolve not_ready"), true);
+    await Promise.all(all.map(({ alerts }) => alerts.stop()));
+  });
+}
+
+test("when the one that tells the chat is gone with the database, another does after ten minutes", async () => {
+  const world = new AlertWorld();
+  const [one, two] = [world.start(), world.start()];
+  await world.pass(100);
+  one.kill();
+  Object.assign(two, { figures: NOT_READY, away: "refuses" });
+  await world.pass(500);
+  deepEqual(world.chat.told, []);
+  await world.pass(200);
+  equal(world.chat.told.length, 1);
+  await two.alerts.stop();
+});
+
+test("a process that is cut off opens its incident again after ten minutes, and ends none of others'", async () => {
+  const world = new AlertWorld();
+  const [one, two] = [world.start({ ...WELL, queueAgeMs: 5_000 }), world.start()];
+  await world.pass(100);
+  Object.assign(two, { figures: NOT_READY, away: "refuses" });
+  await world.pass(100);
+  one.figures = WELL;
+  await world.pass(1_300);
+  deepEqual(of(world.pagerduty.told, "queue_age"), ["40 trigger queue_age", "245 resolve queue_age"]);
+  deepEqual(
+    of(world.pagerduty.told).filter((line) => line.includes("trigger")),
+    ["145 trigger not_ready", "745 trigger not_ready", "1345 trigger not_ready"],
+  );
+  await Promise.all([one.alerts.stop(), two.alerts.stop()]);
+});
+
+test("what was told is written down when the service ends, and a request under way is waited for", async () => {
+  const world = new AlertWorld();
+  const one = world.start(NOT_READY);
+  const answered = Promise.withResolvers<PostResult>();
+  world.chat.answer = () => answered.promise;
+  await world.pass(42);
+  const stopped = one.alerts.stop();
+  await world.pass(1);
+  answered.resolve(TAKEN);
+  await stopped;
+  world.chat.answer = () => TAKEN;
+  const two = world.start(NOT_READY);
+  await world.pass(200);
+  equal(world.chat.told.length, 1);
+  await two.alerts.stop();
+  await two.alerts.stop();
+});
+
+test("a look that fails is logged without its words, and the next goes on", async () => {
+  const world = new AlertWorld();
+  const one = world.start();
+  Object.defineProperty(one, "figures", {
+    get: () => {
+      throw new TypeError("secret words");
+    },
+  });
+  // The first look was at its start.
+  await world.pass(11);
+  equal(one.lines.filter(({ msg }) => msg === "looking for alerts failed").length, 2);
+  equal(JSON.stringify(one.lines).includes("secret words"), false);
+  await one.alerts.stop();
+});
