@@ -18,6 +18,8 @@ const SETTLED_MS = 60_000;
  * the others only when it has lasted so long that the one may be gone too.
  */
 const UNLED_MS = 10 * 60 * 1_000;
+/** When the database is back, so long passes until everybody has written down what they told meanwhile. */
+const RETURNING_MS = 20_000;
 const STOP_MS_MAX = 3_000;
 const STEP_DOWN_MS_MAX = 1_000;
 
@@ -69,6 +71,9 @@ export class Alerts {
   /** What was agreed on when that was last possible. */
   #agreed: AlertState | undefined;
   #agreedMs: number;
+  #alone = false;
+  /** Before that, another process may have told what is not written down yet. */
+  #unknownUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: AlertsOptions) {
     this.#options = options;
@@ -134,7 +139,8 @@ export class Alerts {
     for (const { rule, own } of this.#rules) own.look(this.#judge(rule, figures), at);
     const state = await this.#exchange();
     if (this.#stopping.signal.aborted) return;
-    if (state !== undefined) this.#learn(state);
+    if (state === undefined) this.#alone = true;
+    else this.#learn(state);
     for (const one of this.#rules) {
       this.#show(one);
       for (const telling of one.tellings) {
@@ -179,8 +185,12 @@ export class Alerts {
           firingOf(state, rule) ?? { summary: `${rule.name}, since before a restart`, sinceMs: this.#now().nowMs },
         );
     }
+    const nowMs = this.#options.clock.monotonic();
+    // Whoever led knows what was told: the others left it alone.
+    if (this.#alone && this.#agreed?.leads === false) this.#unknownUntilMs = nowMs + RETURNING_MS;
+    this.#alone = false;
     this.#agreed = state;
-    this.#agreedMs = this.#options.clock.monotonic();
+    this.#agreedMs = nowMs;
   }
 
   /** One process of all tells what any of them finds. */
@@ -188,7 +198,8 @@ export class Alerts {
     const firing = own.firing ?? firingOf(state, rule);
     const settled = own.calm && this.#options.clock.monotonic() - this.#startedMs >= SETTLED_MS;
     const { leads } = state;
-    return { firing, away: false, mayTrigger: leads, mayResolve: leads && (telling.firing || settled) };
+    const knows = telling.mergesRepeats || this.#options.clock.monotonic() >= this.#unknownUntilMs;
+    return { firing, away: false, mayTrigger: leads && knows, mayResolve: leads && (telling.firing || settled) };
   }
 
   /** Each tells what it finds itself. That something is over only all together can say. */

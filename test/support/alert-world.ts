@@ -23,6 +23,7 @@ export const WELL: Figures = {
   disk: { freeBytes: 1e12, sizeBytes: 2e12 },
 };
 export const NOT_READY: Figures = { ...WELL, notReady: "database not ready" };
+const CUT: PostResult = { kind: "failed", reason: "AbortError", retryAfterMs: 0, perhapsTaken: true };
 export const TAKEN: PostResult = { kind: "taken", status: 202, words: "" };
 
 /** What a message is in a test's eyes, with the second in which it was told. */
@@ -45,9 +46,10 @@ export class Listener implements Target {
     this.#clock = clock;
   }
 
-  async tell(message: AlertMessage): Promise<PostResult> {
+  async tell(message: AlertMessage, signal: AbortSignal): Promise<PostResult> {
     this.attempts++;
-    const result = await this.answer(message);
+    const cut = new Promise<PostResult>((resolve) => signal.addEventListener("abort", () => resolve(CUT)));
+    const result = await Promise.race([this.answer(message), cut]);
     if (result.kind === "taken") {
       this.messages.push(message);
       this.told.push(`${this.#clock.monotonic() / 1_000} ${message.event} ${message.rule.name}`);
@@ -86,7 +88,7 @@ export class AlertWorld {
     const never = new Promise<never>(() => undefined);
     const target = (listener: Listener): Target => ({
       ...{ name: listener.name, mergesRepeats: listener.mergesRepeats, whenRefused: listener.whenRefused },
-      tell: (message) => (dead ? never : listener.tell(message)),
+      tell: (message, signal) => (dead ? never : listener.tell(message, signal)),
     });
     const one = {
       figures,

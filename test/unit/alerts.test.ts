@@ -232,6 +232,27 @@ for (const away of ["refuses", "hangs"] as const) {
   });
 }
 
+test("the first to find the database back does not tell the chat what another has told and not written down yet", async () => {
+  const world = new AlertWorld();
+  const all = [world.start(), world.start()];
+  await world.pass(100);
+  for (const one of all) Object.assign(one, { figures: NOT_READY, away: "refuses" });
+  await world.pass(100);
+  const [first, second] = all;
+  Object.assign(second ?? {}, { away: "no" });
+  await world.pass(12);
+  Object.assign(first ?? {}, { away: "no" });
+  await world.pass(60);
+  equal(world.chat.told.length, 1);
+  for (const one of all) one.figures = WELL;
+  await world.pass(60);
+  deepEqual(
+    world.chat.told.map((line) => line.split(" ")[1]),
+    ["trigger", "resolve"],
+  );
+  await Promise.all(all.map(({ alerts }) => alerts.stop()));
+});
+
 test("when the one that tells the chat is gone with the database, another does after ten minutes", async () => {
   const world = new AlertWorld();
   const [one, two] = [world.start(), world.start()];
@@ -271,6 +292,7 @@ test("what was told is written down when the service ends, and a request under w
   await world.pass(1);
   answered.resolve(TAKEN);
   await stopped;
+  equal(world.chat.told.length, 1);
   world.chat.answer = () => TAKEN;
   const two = world.start(NOT_READY);
   await world.pass(200);
