@@ -4,7 +4,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { AlertState, AlertStore, AlertVote } from "../store/alerts.ts";
 import type { Figures } from "./figures.ts";
 import { type Firing, Hysteresis, type Moment, type Verdict } from "./hysteresis.ts";
-import { RULES, type Rule } from "./rules.ts";
+import { RULES, type Rule, verdictOf } from "./rules.ts";
 import type { Target } from "./target.ts";
 import { Telling, type Wanted } from "./telling.ts";
 
@@ -152,7 +152,7 @@ export class Alerts {
   }
 
   #judge(rule: Rule, figures: Figures): Verdict {
-    const verdict = rule.judge(figures);
+    const verdict = verdictOf(rule, figures);
     return verdict.kind === "bad" ? { ...verdict, summary: `${this.#options.host} ${verdict.summary}` } : verdict;
   }
 

@@ -22,6 +22,8 @@ export interface Rule {
   /** For whoever is woken. */
   readonly whatToDo: string;
   readonly judge: (figures: Figures) => Verdict;
+  /** Rules that the same fault makes bad, and that say more of it. */
+  readonly followsFrom?: readonly AlertRule[];
 }
 
 const WELL: Verdict = { kind: "well" };
@@ -41,6 +43,7 @@ export const RULES: readonly Rule[] = [
     whatToDo:
       "Lines of level ERROR in the log have the reason in `error` or `shed`. Senders have to send again what was answered 5xx.",
     judge: errorRatio,
+    followsFrom: ["not_ready"],
   },
   {
     name: "queue_age",
@@ -52,6 +55,7 @@ export const RULES: readonly Rule[] = [
       if (queueAgeMs < QUEUE_MS_BAD) return BETWEEN;
       return bad(`messages wait ${(queueAgeMs / 1_000).toFixed(1)} s to be stored`);
     },
+    followsFrom: ["not_ready", "error_ratio"],
   },
   {
     name: "disk_nearly_full",
@@ -73,6 +77,13 @@ export const RULES: readonly Rule[] = [
     },
   },
 ];
+
+/** One fault is one page: a rule does not begin to fire while one that it follows from is bad. What it has begun it also ends. */
+export function verdictOf(rule: Rule, figures: Figures): Verdict {
+  const verdict = rule.judge(figures);
+  const causes = RULES.filter(({ name }) => rule.followsFrom?.includes(name));
+  return verdict.kind === "bad" && causes.some((cause) => cause.judge(figures).kind === "bad") ? BETWEEN : verdict;
+}
 
 function bad(summary: string): Verdict {
   return { kind: "bad", summary };

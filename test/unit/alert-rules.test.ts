@@ -1,8 +1,8 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { type Figures, RecentPeak, RecentRequests } from "../../src/alerts/figures.ts";
 import { ENDS_AFTER_MS, FIRES_AFTER_MS, Hysteresis, type Verdict } from "../../src/alerts/hysteresis.ts";
-import { RULES } from "../../src/alerts/rules.ts";
+import { RULES, verdictOf } from "../../src/alerts/rules.ts";
 import type { AlertRule } from "../../src/observe/metrics.ts";
 
 const MIB = 1_048_576;
@@ -14,8 +14,10 @@ const WELL: Figures = {
 };
 
 function judged(name: AlertRule, figures: Partial<Figures>): string {
-  const verdict = RULES.find((rule) => rule.name === name)?.judge({ ...WELL, ...figures });
-  return verdict?.kind === "bad" ? verdict.summary : String(verdict?.kind);
+  const [rule] = RULES.filter((one) => one.name === name);
+  ok(rule, name);
+  const verdict = verdictOf(rule, { ...WELL, ...figures });
+  return verdict.kind === "bad" ? verdict.summary : verdict.kind;
 }
 
 test("a process that cannot take messages is not ready, with the reason", () => {
@@ -40,6 +42,19 @@ test("errors count when they are many of enough requests and still go on", () =>
 test("the age of the queue has another threshold for its end than for its beginning", () => {
   const ages = [499, 500, 1_999, 2_000].map((queueAgeMs) => judged("queue_age", { queueAgeMs }));
   deepEqual(ages, ["well", "between", "between", "messages wait 2.0 s to be stored"]);
+});
+
+test("one fault makes one rule fire: the one that says most of it", () => {
+  const failing = { lastMinute: { answered: 10, failed: 10 }, justNow: { answered: 3, failed: 3 }, queueAgeMs: 3_000 };
+  const firing = (figures: Partial<Figures>) =>
+    RULES.filter(({ name }) => !/^(well|between)$/.test(judged(name, figures))).map(({ name }) => name);
+  deepEqual(firing({ ...failing, notReady: "database not ready" }), ["not_ready"]);
+  deepEqual(firing(failing), ["error_ratio"]);
+  deepEqual(firing({ queueAgeMs: 3_000 }), ["queue_age"]);
+  // Too few requests for a share of errors: then the age of the queue has the word.
+  deepEqual(firing({ ...failing, lastMinute: { answered: 9, failed: 9 } }), ["queue_age"]);
+  // What follows from it is over by itself, whatever the cause does.
+  equal(judged("queue_age", { notReady: "database not ready", queueAgeMs: 0 }), "well");
 });
 
 test("a disk is nearly full by its share or by its bytes, but a large one not by its share", () => {
