@@ -1,7 +1,7 @@
 import { type Clock, within } from "../domain/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { AlertState, AlertStore, AlertVote } from "../store/alerts.ts";
+import type { AlertNotice, AlertState, AlertStore, AlertVote } from "../store/alerts.ts";
 import type { Figures } from "./figures.ts";
 import { type Firing, Hysteresis, type Moment, type Verdict } from "./hysteresis.ts";
 import { RULES, type Rule, verdictOf } from "./rules.ts";
@@ -22,6 +22,9 @@ const UNLED_MS = 10 * 60 * 1_000;
 const RETURNING_MS = 20_000;
 const STOP_MS_MAX = 3_000;
 const STEP_DOWN_MS_MAX = 1_000;
+
+/** A notice to the next that tells, and to nobody outside: whoever wrote it told all it wrote down, and no more, only if it took this back. */
+const AT_WORK = { rule: "at_work", target: "itself" };
 
 export interface AlertsOptions {
   readonly store: AlertStore;
@@ -157,12 +160,12 @@ export class Alerts {
   }
 
   /** What all processes found and told, or undefined when the database does not say in time. */
-  async #exchange(): Promise<AlertState | undefined> {
+  async #exchange(notice: readonly AlertNotice[] = this.#atWork()): Promise<AlertState | undefined> {
     if (this.#exchanging !== undefined) return undefined;
     const { store, clock, holder, targets } = this.#options;
     const asked = store.exchange({
       ...{ holder, nowMs: clock.now(), mayLead: targets.length > 0, votes: this.#rules.flatMap(voteOf) },
-      notices: this.#rules.flatMap(({ tellings }) => tellings.flatMap(({ unwritten }) => unwritten ?? [])),
+      notices: [...this.#tellings().flatMap(({ unwritten }) => unwritten ?? []), ...notice],
     });
     const answered = asked.then(
       (state) => state,
@@ -175,6 +178,8 @@ export class Alerts {
   }
 
   #learn(state: AlertState): void {
+    const begins = state.leads && this.#agreed?.leads !== true;
+    if (begins && isAtWork(state)) for (const telling of this.#tellings()) telling.doubt();
     for (const { rule, own, tellings } of this.#rules) {
       for (const telling of tellings) {
         const notice = state.notices.find((one) => one.rule === rule.name && one.target === telling.target);
@@ -221,12 +226,14 @@ export class Alerts {
 
   async #leave(): Promise<void> {
     const { clock, store, holder, targets } = this.#options;
-    const tellings = this.#rules.flatMap((one) => one.tellings);
+    const tellings = this.#tellings();
     const settled = () => Promise.all(tellings.map((telling) => telling.settled()));
     await within(clock, STOP_MS_MAX, settled());
     this.#cutting.abort();
     await settled();
-    if (tellings.some(({ unwritten }) => unwritten !== undefined)) await this.#exchange();
+    const workDone = this.#workDone();
+    if (workDone.length > 0 || tellings.some(({ unwritten }) => unwritten !== undefined))
+      await this.#exchange(workDone);
     if (targets.length === 0) return;
     await within(
       clock,
@@ -235,10 +242,29 @@ export class Alerts {
     );
   }
 
+  #tellings(): readonly Telling[] {
+    return this.#rules.flatMap(({ tellings }) => tellings);
+  }
+
+  #atWork(): readonly AlertNotice[] {
+    if (this.#agreed?.leads !== true || isAtWork(this.#agreed)) return [];
+    return [{ ...AT_WORK, firing: true, at: new Date(this.#options.clock.now()).toISOString() }];
+  }
+
+  #workDone(): readonly AlertNotice[] {
+    if (this.#agreed?.leads !== true || this.#tellings().some(({ unsure }) => unsure)) return [];
+    return [{ ...AT_WORK, firing: false, at: new Date(this.#options.clock.now()).toISOString() }];
+  }
+
   #now(): Moment {
     const { clock } = this.#options;
     return { nowMs: clock.now(), monotonicMs: clock.monotonic() };
   }
+}
+
+/** Whether somebody tells, or ended without having written down all of it. */
+function isAtWork({ notices }: AlertState): boolean {
+  return notices.some(({ rule, target, firing }) => rule === AT_WORK.rule && target === AT_WORK.target && firing);
 }
 
 function voteOf({ rule, own: { firing } }: RuleState): readonly AlertVote[] {

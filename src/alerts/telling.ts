@@ -49,8 +49,8 @@ export class Telling {
   readonly #options: TellingOptions;
   #firing = false;
   #toldMs = 0;
-  /** An incident may be open there that nobody here knows of: one before this process told it while the database was away, or no answer came. */
-  #unsure: boolean;
+  /** An incident may be open there that nobody here knows of: see {@link doubt}, or no answer came. */
+  #unsure = false;
   #unwritten = false;
   #last: Firing | undefined;
   #series: Series | undefined;
@@ -58,7 +58,6 @@ export class Telling {
 
   constructor(options: TellingOptions) {
     this.#options = options;
-    this.#unsure = options.target.mergesRepeats;
   }
 
   get target(): AlertNotice["target"] {
@@ -79,6 +78,16 @@ export class Telling {
     const { rule, target } = this.#options;
     const at = new Date(this.#toldMs).toISOString();
     return this.#unwritten ? { rule: rule.name, target: target.name, firing: this.#firing, at } : undefined;
+  }
+
+  /** Whether an incident may be open there that is not written down. */
+  get unsure(): boolean {
+    return this.#unsure;
+  }
+
+  /** A process before this one may have told something that it could not write down. Only where it does nothing otherwise is the end of it told. */
+  doubt(): void {
+    if (this.mergesRepeats) this.#unsure = true;
   }
 
   /** Takes in what was written down, by any process. */
@@ -138,7 +147,7 @@ export class Telling {
 
   #taken({ event }: Series, nowMs: number): void {
     const { log, told } = this.#options;
-    // After a start it is sent to be on the safe side, and as a rule there is nothing to end.
+    // In doubt it is sent to be on the safe side, and as a rule there is nothing to end.
     const level = event === "resolve" && !this.#firing ? "debug" : "info";
     log[level]({ msg: "alert told", ...this.#names(), event });
     this.#count("sent");
