@@ -15,7 +15,7 @@ import { startNginx } from "../support/nginx.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { serve } from "../support/process.ts";
 import { provesClean } from "../support/recovery.ts";
-import { freePort } from "../support/server-folder.ts";
+import { freePorts } from "../support/server-folder.ts";
 import { body, post, startService } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
@@ -216,7 +216,7 @@ test("a rolling restart of two replicas behind nginx: not one request fails", {
 }, async (t) => {
   await using database = await freshDatabase({ kind: "postgres" });
   using folder = temporaryFolder();
-  const ports = [await freePort(), await freePort()];
+  const ports = await freePorts(2);
   const start = (index: number) =>
     serve({ cwd: folder.path, env: { DATABASE_URL: database.url, PORT: String(ports[index]), ...BEHIND } });
   const replicas = [await start(0), await start(1)];

@@ -11,7 +11,7 @@ import { Load } from "../support/load.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { type LyftrProcess, serve } from "../support/process.ts";
 import { provesClean } from "../support/recovery.ts";
-import { freePort } from "../support/server-folder.ts";
+import { freePorts } from "../support/server-folder.ts";
 import { body, getJson, post } from "../support/service.ts";
 import { sql } from "../support/sql.ts";
 import { unlessTool } from "../support/tools.ts";
@@ -34,8 +34,7 @@ class Replicas implements AsyncDisposable {
   readonly all: Replica[] = [];
 
   static async on(databaseUrl: string): Promise<Replicas> {
-    const ports: number[] = [];
-    while (ports.length < REPLICAS) ports.push(await freePort());
+    const ports = await freePorts(REPLICAS);
     const replicas = new Replicas(databaseUrl, ports);
     replicas.all.push(...(await Promise.all(ports.map((_, index) => replicas.#serve(index)))));
     return replicas;

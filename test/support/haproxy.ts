@@ -1,6 +1,6 @@
 import { ok } from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import { freePort, ServerFolder } from "./server-folder.ts";
+import { freePorts, ServerFolder } from "./server-folder.ts";
 
 const WAIT_MS_MAX = 15_000;
 
@@ -22,7 +22,7 @@ export async function balance(
   { again = false }: { readonly again?: boolean } = {},
 ): Promise<LoadBalancer> {
   const folder = new ServerFolder("haproxy");
-  const [port, statusPort] = [await freePort(), await freePort()];
+  const [port = 0, statusPort = 0] = await freePorts(2);
   const servers = ports.map((replica, n) => `  server replica${n} 127.0.0.1:${replica} check`);
   const settings = folder.write(
     "haproxy.cfg",

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { freePort, ServerFolder } from "./server-folder.ts";
+import { freePorts, ServerFolder } from "./server-folder.ts";
 
 const START_MS_MAX = 10_000;
 const SHIPPED = new URL("../../deploy/nginx.conf", import.meta.url);
@@ -22,7 +22,7 @@ export interface Nginx extends AsyncDisposable {
 export async function startNginx(servicePorts: readonly number[]): Promise<Nginx> {
   const folder = new ServerFolder("nginx");
   try {
-    const [port, plainPort] = [await freePort(), await freePort()];
+    const [port = 0, plainPort = 0] = await freePorts(2);
     const [certificate, key] = [join(folder.path, "tls.crt"), join(folder.path, "tls.key")];
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
     const files = ["-keyout", key, "-out", certificate];
