@@ -6,6 +6,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics, ShedReason } from "../observe/metrics.ts";
 import type { RequestTrace, Tracing } from "../observe/trace.ts";
 import { attributesOf, beginTrace } from "./request-trace.ts";
+import { maskedPath, pathOf, RouteTable } from "./route-table.ts";
 import { setSecurityHeaders } from "./security-headers.ts";
 
 declare module "fastify" {
@@ -27,9 +28,6 @@ declare module "fastify" {
   }
 }
 
-const PATH_CHARACTERS_MAX = 256;
-/** People put phone numbers into paths too; none may reach the log. */
-const LONG_NUMBER = /(?:\+|%2B)?[0-9]{7,}/gi;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 /** The client went away before its answer was out; nginx's number for it. */
 export const CLIENT_CLOSED_REQUEST = 499;
@@ -48,7 +46,6 @@ export interface AccessOptions {
 /** A request that is refused because there are too many. */
 export interface ShedRequest {
   readonly id: string;
-  readonly path: string;
   readonly status: number;
   readonly shed: ShedReason;
   readonly latencyMs: number;
@@ -64,8 +61,7 @@ export function requestId(given: string | string[] | undefined, newId: () => str
 /** Around every route: the request id, exactly one log line, and the metrics. */
 export class Access {
   readonly #options: AccessOptions;
-  readonly #methods = new Map<string, readonly string[]>();
-  readonly #parametric: string[] = [];
+  readonly #routes = new RouteTable();
   readonly #inFlight = new Set<FastifyReply>();
   readonly #latest = new WeakMap<Socket, FastifyReply>();
   readonly #brokenOff = new WeakMap<FastifyReply, number>();
@@ -77,10 +73,7 @@ export class Access {
   }
 
   install(server: FastifyInstance): void {
-    server.addHook("onRoute", ({ url, method }) => {
-      if (url.includes("/:") && !this.#methods.has(url)) this.#parametric.push(url);
-      this.#methods.set(url, [...(this.#methods.get(url) ?? []), ...[method].flat()]);
-    });
+    server.addHook("onRoute", ({ url, method }) => this.#routes.add(url, [method].flat()));
     server.decorateRequest("startedMs", 0);
     server.decorateRequest("logged", null as never);
     server.decorateRequest("pending", undefined);
@@ -93,7 +86,7 @@ export class Access {
 
   /** The methods a path answers to; none when there is no such route. */
   methodsOf(path: string): readonly string[] {
-    return this.#methods.get(this.#templateOf(path) ?? path) ?? [];
+    return this.#routes.methodsOf(path);
   }
 
   /** Opens the account of a request. It is closed once, when its answer is out or its connection gone. */
@@ -155,17 +148,17 @@ export class Access {
   }
 
   /** The line and the samples of a request that was answered before the router saw it. */
-  shed({ method = "" }: IncomingMessage, { id, path, status, latencyMs, ...logged }: ShedRequest): void {
-    const template = this.#templateOf(path) ?? UNMATCHED;
+  shed({ method = "", url = "" }: IncomingMessage, { id, status, latencyMs, ...logged }: ShedRequest): void {
+    const template = this.#routes.templateOf(pathOf(url));
     this.#count(METHODS.has(method) ? method : "OTHER", template, status);
-    this.#options.metrics.requestLatency.observe({ path: template }, latencyMs);
-    const line = { request_id: id, method, path: path.replace(LONG_NUMBER, "#"), status };
+    this.#options.metrics.requestLatency.observe({ path: template ?? UNMATCHED }, latencyMs);
+    const line = { request_id: id, method, path: template ?? maskedPath(url), status };
     this.#write(status, { ...line, latency_ms: Math.round(latencyMs), ...logged });
   }
 
   /** The line and the sample of a request that never became one: its bytes were not HTTP. */
   refused(status: number): void {
-    this.#count("OTHER", UNMATCHED, status);
+    this.#count("OTHER", undefined, status);
     this.#write(status, { request_id: this.#options.newId(), method: null, path: null, status, latency_ms: 0 });
   }
 
@@ -174,17 +167,17 @@ export class Access {
     const status = reply.raw.writableFinished ? reply.raw.statusCode : broken;
     // A getter that makes an object each time.
     const { url, config } = request.routeOptions;
-    const path = url ?? this.#templateOf(pathOf(request)) ?? UNMATCHED;
+    const template = url ?? this.#routes.templateOf(pathOf(request));
     const endedMs = this.#options.clock.monotonic();
     const latencyMs = endedMs - request.startedMs;
-    this.#count(METHODS.has(request.method) ? request.method : "OTHER", path, status);
-    this.#options.metrics.requestLatency.observe({ path }, latencyMs);
+    this.#count(METHODS.has(request.method) ? request.method : "OTHER", template, status);
+    this.#options.metrics.requestLatency.observe({ path: template ?? UNMATCHED }, latencyMs);
     const { trace } = request;
     const line = {
       request_id: request.id,
       ...(trace && { trace_id: trace.traceId, span_id: trace.spanId }),
       method: request.method,
-      path: pathOf(request).replace(LONG_NUMBER, "#"),
+      path: template ?? maskedPath(request.url),
       status,
       latency_ms: Math.round(latencyMs),
       ...(request.apiKey && { api_key: request.apiKey.name }),
@@ -195,14 +188,8 @@ export class Access {
     trace?.end({ atMs: endedMs, attributes: () => attributesOf(request, line), failed: status >= 500 });
   }
 
-  /** The route a path belongs to, whatever the method; undefined when there is none. */
-  #templateOf(path: string): string | undefined {
-    if (this.#methods.has(path)) return path;
-    return this.#parametric.find((template) => fits(path, template));
-  }
-
-  #count(method: string, path: string, status: number): void {
-    this.#options.metrics.httpRequests.inc({ method, path, status: String(status) });
+  #count(method: string, template: string | undefined, status: number): void {
+    this.#options.metrics.httpRequests.inc({ method, path: template ?? UNMATCHED, status: String(status) });
   }
 
   #write(status: number, line: Record<string, unknown>): void {
@@ -214,23 +201,6 @@ export class Access {
   }
 }
 
-/** Whether a path has the parts of a template, `:name` standing for any part but an empty one. */
-function fits(path: string, template: string): boolean {
-  const parts = path.split("/");
-  const wanted = template.split("/");
-  return (
-    parts.length === wanted.length &&
-    wanted.every((part, at) => (part.startsWith(":") ? parts[at] !== "" : parts[at] === part))
-  );
-}
-
 function closeAfter(reply: FastifyReply): void {
   reply.raw.shouldKeepAlive = false;
-}
-
-/** The path of a request, or of its target, without the query string. */
-export function pathOf(of: { readonly url: string } | string): string {
-  const url = typeof of === "string" ? of : of.url;
-  const end = url.indexOf("?");
-  return (end === -1 ? url : url.slice(0, end)).slice(0, PATH_CHARACTERS_MAX);
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { pathOf } from "./access.ts";
+import { pathOf } from "./route-table.ts";
 
 /** What a page may read of an answer besides its body; without being named here it sees the type and the length only. */
 const EXPOSED = "ETag, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id";

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../domain/clock.ts";
 import type { Metrics, ShedReason } from "../observe/metrics.ts";
-import { type Access, CLIENT_CLOSED_REQUEST, pathOf, requestId } from "./access.ts";
+import { type Access, CLIENT_CLOSED_REQUEST, requestId } from "./access.ts";
 import type { Cors } from "./cors.ts";
 import { isClear } from "./framing.ts";
 import type { Overload } from "./overload.ts";
 import { bodyOfProblem } from "./problem.ts";
 import { retryAfter } from "./retry-after.ts";
+import { pathOf } from "./route-table.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 
 /** Whoever watches the service has to see it when it has too much to do. */
@@ -97,7 +98,7 @@ export class Door {
     metrics.requestsShed.inc({ reason });
     if (isWebhook) metrics.webhookRequests.inc({ result: "unavailable" });
     access.shed(request, {
-      ...{ id, path, shed: reason, latencyMs: clock.monotonic() - sinceMs },
+      ...{ id, shed: reason, latencyMs: clock.monotonic() - sinceMs },
       status: gone ? CLIENT_CLOSED_REQUEST : OVERLOADED.status,
       ...(isWebhook && SHED_WEBHOOK),
     });

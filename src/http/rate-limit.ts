@@ -4,9 +4,9 @@ import type { Rate } from "../domain/rate.ts";
 import type { Limit, Metrics } from "../observe/metrics.ts";
 import { LocalRateLimiter, type RateLimiter, SharedRateLimiter, type Verdict } from "../shared-state/rate-limiter.ts";
 import type { SharedState } from "../shared-state/redis.ts";
-import { pathOf } from "./access.ts";
 import { clientNetwork } from "./client-address.ts";
 import { sendProblem } from "./problem.ts";
+import { pathOf } from "./route-table.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

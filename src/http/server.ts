@@ -6,7 +6,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Tracing } from "../observe/trace.ts";
 import type { Eraser } from "../retention/eraser.ts";
 import type { Store } from "../store/store.ts";
-import { Access, pathOf, requestId } from "./access.ts";
+import { Access, requestId } from "./access.ts";
 import type { Answering } from "./answers.ts";
 import { Auth, type AuthOptions } from "./auth.ts";
 import { Cors } from "./cors.ts";
@@ -21,6 +21,7 @@ import { sendProblem } from "./problem.ts";
 import { limitAddresses, type RateLimits } from "./rate-limit.ts";
 import type { Readiness } from "./readiness.ts";
 import { retryAfter } from "./retry-after.ts";
+import { pathOf } from "./route-table.ts";
 import { auditRoute } from "./routes/audit.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { exportRoute } from "./routes/export.ts";
@@ -114,6 +115,8 @@ export class Server {
           ...{ bodyBytesMax: options.bodyBytesMax, metrics: options.metrics },
         }),
       routerOptions: {
+        // The older service redirected; a sender that follows no redirect takes a 404 as final.
+        ignoreTrailingSlash: true,
         maxParamLength: PATH_PART_CHARACTERS_MAX,
         querystringParser: (text) => (text === "" ? {} : Object.fromEntries(new URLSearchParams(text))),
       },

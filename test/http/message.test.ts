@@ -173,7 +173,7 @@ test("another method is 405 and told which there are, whatever the id", async ()
 });
 
 test("an empty id and a path that goes on are no message", async () => {
-  for (const path of ["/messages/", "/messages//", "/messages/first/", "/messages/first/x", "/messages//first"])
+  for (const path of ["/messages//", "/messages/first/x", "/messages//first", "/messages/first%2F"])
     deepEqual(await asked(path), NOT_FOUND, path);
 });
 
@@ -184,11 +184,11 @@ test("HEAD is GET without a body", async () => {
   equal((await asked("/messages/nothing", "HEAD")).status, 404);
 });
 
-test("an id that is a number or longer than a line does not reach the log in full", async () => {
+test("the log has the route's template in place of an id", async () => {
+  const before = service.lines.length;
   await asked("/messages/%2B919876543210");
   await asked(`/messages/${"y".repeat(2_000)}`);
-  const { path } = await service.line((line) => String(line.path).startsWith("/messages/yyy"));
-  ok(String(path).length <= 256);
-  const paths = service.lines.map((line) => String(line.path));
-  ok(paths.includes("/messages/#") && !paths.some((one) => one.includes("919876543210")));
+  await service.line((line) => service.lines.indexOf(line) === before + 1);
+  const paths = service.lines.slice(before).map(({ path }) => path);
+  deepEqual(paths, ["/messages/:message_id", "/messages/:message_id"]);
 });

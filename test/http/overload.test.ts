@@ -148,6 +148,8 @@ test("health checks and metrics are always answered", async () => {
     "/readyz",
     "/metrics",
     "/health/live?a=b",
+    "/health/ready/",
+    "/metrics/?a=b",
   ]) {
     for (let at = 0; at < 10; at++) equal((await fetch(service.url + path)).status, 200, path);
   }

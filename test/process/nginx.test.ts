@@ -84,11 +84,17 @@ test("nginx lets no more through than clients need", { skip }, async () => {
   await using service = await startService(BEHIND);
   await using nginx = await startNginx([service.port]);
   const answers = async (path: string) => (await fetch(`${nginx.url}${path}`)).status;
-  for (const path of ["/messages", "/messages?limit=1", "/messages/export", "/stats", "/stats/timeline", "/senders"])
-    equal(await answers(path), 200, path);
+  for (const path of ["/messages", "/messages/export", "/stats", "/stats/timeline", "/senders", "/health/live"])
+    for (const spelt of [path, `${path}/`, `${path}?limit=1`]) equal(await answers(spelt), 200, spelt);
+  const payload = body();
+  const headers = { "x-signature": macOf(payload) };
+  for (const path of ["/webhook", "/webhook/"])
+    equal((await fetch(nginx.url + path, { method: "POST", body: payload, headers })).status, 200, path);
   const asked = service.lines.length;
   for (const path of [
     "/metrics",
+    "/metrics/",
+    "/webhook/x",
     "/docs",
     "/docs/",
     "/openapi.json",

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -251,4 +251,9 @@ test("the rules for the Prometheus operator are those for Prometheus, and each p
   const { endpoints } = objectsIn("monitoring/service-monitor.yaml")[0]?.spec ?? {};
   const { global } = parse(read("deploy/prometheus/prometheus.yml"));
   deepEqual([endpoints[0].interval, endpoints[0].scrapeTimeout], [global.scrape_interval, global.scrape_timeout]);
+});
+
+test("a trailing slash passes the gateway and the ingress: no route of clients is matched exactly", () => {
+  for (const file of ["gateway/http-route.yaml", "gateway/ingress.yaml"])
+    doesNotMatch(read(`deploy/kubernetes/${file}`), /Exact/, file);
 });

@@ -1,6 +1,6 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { SECURITY_SCHEME } from "../auth.ts";
 import { sendJson } from "../json.ts";
 
@@ -35,6 +35,13 @@ export async function docsRoutes(server: FastifyInstance, { version }: { readonl
     theme: { title: "Lyftr API" },
     uiConfig: { layout: "BaseLayout" },
     staticCSP: CONTENT_SECURITY_POLICY,
+    uiHooks: { onRequest: redirectIndex },
   });
   server.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) => sendJson(reply, server.swagger()));
+}
+
+/** The page's other address. The plugin would redirect it to itself when a slash ends it. */
+function redirectIndex(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  if (request.routeOptions.url === "/docs/static/index.html") reply.redirect("/docs/");
+  else done();
 }
