@@ -3,7 +3,7 @@ import { startAlerts } from "./app/alerting.ts";
 import { logCatchingUp } from "./app/catching-up.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
 import { tracingOf } from "./app/tracing.ts";
-import type { Config } from "./config.ts";
+import { type Config, configWarnings } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
 import { ConfigError, type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
 import { rateLimits } from "./http/rate-limit.ts";
@@ -101,6 +101,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   if (config.readAuth === "required" && !keys.anyLive()) throw new ConfigError([NO_KEY]);
   const readIsOpen = () => config.readAuth === "open" || (config.readAuth === "auto" && !keys.everWas());
   if (readIsOpen() && tells) log.warn({ msg: READING_IS_OPEN[config.readAuth === "open" ? "open" : "auto"] });
+  for (const warning of tells ? configWarnings(config) : []) log.warn({ msg: "a setting needs attention", warning });
   const provider = new NativeProvider(secrets.signing);
   const received = new Map([[provider.source, 0]]);
   const readiness = new Readiness({ store, clock, secretConfigured: secrets.configured });

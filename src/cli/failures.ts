@@ -1,3 +1,4 @@
+import { UnfitFile } from "../config/text-file.ts";
 import { ConfigError, StoreRefused, StoreUnavailable } from "../domain/errors.ts";
 import type { Issue } from "../domain/issue.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
@@ -46,6 +47,7 @@ const FILE_PROBLEMS: Readonly<Record<string, (path: string) => string>> = {
 /** What a failed file operation means, as the end of a sentence. */
 export function fileProblem(error: unknown, path: string): string {
   const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof UnfitFile) return `${path} ${message}.`;
   return FILE_PROBLEMS[code ?? ""]?.(path) ?? `${path}: ${message}`;
 }
 

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { readValueFile } from "../config/given.ts";
 import { type Config, type Environment, readConfig } from "../config.ts";
 import { localUrl } from "../http/local-url.ts";
 import { type OpenOptions, sqlitePath } from "../store/open.ts";
@@ -81,7 +82,7 @@ export function requiredSecret(env: Environment, file: string | undefined): stri
 
 function readSecret(file: string): string {
   try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    return readValueFile(file);
   } catch (error) {
     throw new CliError(`The secret cannot be read: ${fileProblem(error, file)}`, EXIT_USAGE);
   }

@@ -49,10 +49,12 @@ export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<
   otlpHeaders: {
     ...setting("OTEL_EXPORTER_OTLP_HEADERS", "Headers for the collector: name=value,name=value with %XX."),
     secret: true,
+    list: true,
   },
   otlpTracesHeaders: {
     ...setting("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "More of them, for traces."),
     secret: true,
+    list: true,
   },
   otlpProtocol: setting("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf or http/json.", "http/protobuf"),
   otlpTracesProtocol: setting("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "The same for traces."),
@@ -61,7 +63,10 @@ export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<
   otlpCompression: setting("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip or none.", "none"),
   otlpTracesCompression: setting("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "The same for traces."),
   otelServiceName: setting("OTEL_SERVICE_NAME", "service.name of the traces; lyftr without."),
-  otelResourceAttributes: setting("OTEL_RESOURCE_ATTRIBUTES", "What else is told of the service: key=value,key=value."),
+  otelResourceAttributes: {
+    ...setting("OTEL_RESOURCE_ATTRIBUTES", "What else is told of the service: key=value,key=value."),
+    list: true,
+  },
   otelTracesSampler: setting(
     "OTEL_TRACES_SAMPLER",
     "always_on, always_off, traceidratio, or each of them with parentbased_ before it.",

@@ -2,49 +2,49 @@ import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { parseDuration } from "../domain/duration.ts";
 import { parseRate, type Rate } from "../domain/rate.ts";
-import { isCalendarDate, UTC_TIMESTAMP_PATTERN } from "../domain/timestamp.ts";
 
 // What the variables of the configuration are made of. Each returns a value, or throws a sentence that completes "NAME …".
 
 export const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 export const WORKERS_MAX = 64;
 
-/** A URL of a database that is kept on disk. */
-export function databaseUrl(text = ""): string {
-  if (/^postgres(ql)?:/.test(text)) return postgresUrl(text);
-  if (!/^sqlite(\+[a-z]+)?:\/\/\/[^?#]+$/.test(text))
-    throw new Error("must look like sqlite:///./data/app.db, sqlite:////data/app.db or postgres://user@host/database");
-  if (text.endsWith(":memory:")) throw new Error("must name a file: messages in memory would be lost");
-  return text;
-}
-
-const TLS_MODES = ["disable", "require", "verify-ca", "verify-full"];
-
-function postgresUrl(text: string): string {
-  const form = "must look like postgres://user:password@host:5432/database";
-  // The text itself is never repeated: there is a password in it.
-  const url = URL.parse(text);
-  if (url === null) throw new Error(`${form}; special characters of a password are written %XX`);
-  if (!text.startsWith(`${url.protocol}//`) || /[\0-\x20]|%00/.test(text)) throw new Error(form);
-  if (!/^\/[^/]+$/.test(url.pathname)) throw new Error(`${form}; the name of the database is missing`);
-  const mode = url.searchParams.get("sslmode");
-  if (mode !== null && !TLS_MODES.includes(mode))
-    throw new Error(`has an sslmode that is none of ${TLS_MODES.join(", ")}`);
-  if (mode === "verify-ca" && !url.searchParams.has("sslrootcert"))
-    throw new Error("has sslmode=verify-ca, which needs sslrootcert=/path/to/ca.pem; or use verify-full");
-  return text;
-}
+const YES = ["1", "true", "yes", "on"];
+const NO = ["0", "false", "no", "off"];
 
 export function flag(text = ""): boolean {
-  const value = { "1": true, true: true, "0": false, false: false }[text.toLowerCase()];
-  if (value === undefined) throw new Error(`must be 1 or 0, not "${text}"`);
-  return value;
+  const word = text.toLowerCase();
+  if (!YES.includes(word) && !NO.includes(word)) throw new Error(`must be 1 or 0, not "${text}"`);
+  return YES.includes(word);
 }
 
+/** Other names that Python's logging and uvicorn have for the same levels. */
+const LEVEL_ALIASES: Readonly<Record<string, string>> = {
+  TRACE: "DEBUG",
+  NOTSET: "DEBUG",
+  "0": "DEBUG",
+  "10": "DEBUG",
+  "20": "INFO",
+  WARN: "WARNING",
+  "30": "WARNING",
+  "40": "ERROR",
+  FATAL: "CRITICAL",
+  "50": "CRITICAL",
+};
+
 export function logLevel(text = ""): string {
-  const level = text.toUpperCase();
+  const name = text.toUpperCase();
+  const level = LEVEL_ALIASES[name] ?? name;
   if (!LOG_LEVELS.includes(level)) throw new Error(`must be one of ${LOG_LEVELS.join(", ")}, not "${text}"`);
   return level;
+}
+
+/** An address or a name to listen on. */
+export function host(text = ""): string {
+  const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
+  const isAddressWithPort = isIP(bare) === 0 && bare.includes(":");
+  if (/[\s/,]/.test(bare) || isAddressWithPort)
+    throw new Error(`must be one address or name, such as 127.0.0.1, without a port, not "${text}"`);
+  return bare;
 }
 
 export function workers(text = ""): number {
@@ -67,7 +67,7 @@ export function integer(min: number, max: number): (text: string | undefined) =>
 /** One of a few words. */
 export function word<T extends string>(...words: readonly [T, ...T[]]): (text: string | undefined) => T {
   return (text = "") => {
-    const found = words.find((candidate) => candidate === text);
+    const found = words.find((candidate) => candidate === text.toLowerCase());
     if (found === undefined) throw new Error(`must be one of ${words.join(", ")}, not "${text}"`);
     return found;
   };
@@ -193,34 +193,7 @@ export function origins(text = ""): readonly string[] {
   return all;
 }
 
-/** A secret that was used before, and the moment from which it is refused. */
-export interface PreviousSecret {
-  readonly secret: string;
-  readonly untilMs: number | undefined;
-}
-
-/** Together with the current one, half of what is accepted at once; the other half may be in the database. */
-const PREVIOUS_SECRETS_MAX = 7;
-const WITH_END = /^(.*)@([0-9]{4}-.*)$/s;
-
-/** Secrets with commas between them, each with an end if there shall be one: `old,older@2026-12-31T00:00:00Z`. */
-export function previousSecrets(text = ""): readonly PreviousSecret[] {
-  const parts = list(text);
-  if (parts.length > PREVIOUS_SECRETS_MAX) throw new Error(`has more than ${PREVIOUS_SECRETS_MAX} entries`);
-  // Neither a secret nor its end is repeated: what looks like an end may be a part of the secret.
-  return parts.map((part, at) => {
-    const [, secret, end] = WITH_END.exec(part) ?? [];
-    if (secret === undefined || end === undefined) return { secret: part, untilMs: undefined };
-    if (!new RegExp(UTC_TIMESTAMP_PATTERN).test(end) || !isCalendarDate(end))
-      throw new Error(`has an end in its entry ${at + 1} that is no timestamp such as 2026-12-31T00:00:00Z`);
-    if (secret.trim() === "") throw new Error(`has an end without a secret in its entry ${at + 1}`);
-    return { secret, untilMs: Date.parse(end) };
-  });
-}
-
+/** Neither an address nor an origin has a blank in it, so blanks part entries as well as commas do. */
 function list(text: string): readonly string[] {
-  return text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
+  return text.split(/[\s,]+/).filter((part) => part !== "");
 }

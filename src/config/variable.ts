@@ -4,6 +4,10 @@ export interface Variable<T> {
   readonly fallback: string | undefined;
   readonly help: string;
   readonly secret?: true;
+  /** Every byte counts, blanks and quotes at its ends included. */
+  readonly verbatim?: true;
+  /** Several values, which line ends may part. */
+  readonly list?: true;
   /** Makes a value of the text, or throws a sentence that completes "NAME …". */
   readonly parse: (text: string | undefined) => T;
 }

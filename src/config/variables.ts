@@ -1,11 +1,12 @@
 import type { Rate } from "../domain/rate.ts";
+import { databaseUrl } from "./database-url.ts";
 import { TRACING_VARIABLES, type TracingConfig } from "./tracing-variables.ts";
 import {
-  databaseUrl,
   daysOrOff,
   endpoint,
   flag,
   headerSecret,
+  host,
   integer,
   LOG_LEVELS,
   logLevel,
@@ -14,8 +15,6 @@ import {
   minutesOrOff,
   networks,
   origins,
-  type PreviousSecret,
-  previousSecrets,
   rateLimit,
   redisUrl,
   routingKey,
@@ -24,6 +23,7 @@ import {
   workers,
 } from "./values.ts";
 import type { Variable } from "./variable.ts";
+import { type PreviousSecret, previousSecrets } from "./webhook-secrets.ts";
 
 /** What can be set from outside. Modules never see it whole: app.ts hands each its own part. */
 export interface Config extends TracingConfig {
@@ -89,6 +89,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     fallback: undefined,
     help: "The secret shared with the sender of webhooks.",
     secret: true,
+    verbatim: true,
     parse: (text) => (text === undefined || text.trim() === "" ? undefined : text),
   },
   webhookSecretsPrevious: {
@@ -96,6 +97,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     fallback: undefined,
     help: "Secrets that are still accepted, with commas between them; SECRET@2026-12-31T00:00:00Z ends then.",
     secret: true,
+    verbatim: true,
     parse: previousSecrets,
   },
   masterKey: {
@@ -103,6 +105,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     fallback: undefined,
     help: "32 characters or more; encrypts the webhook secrets that are kept in the database.",
     secret: true,
+    verbatim: true,
     parse: longSecret(SECRET_CHARACTERS_MIN),
   },
   readAuth: {
@@ -122,12 +125,14 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     fallback: undefined,
     help: "An API key of scope admin, 32 characters or more, to make the first others with.",
     secret: true,
+    verbatim: true,
     parse: headerSecret(SECRET_CHARACTERS_MIN),
   },
   trustProxy: {
     name: "TRUST_PROXY",
     fallback: undefined,
     help: "Proxies whose X-Forwarded-For is believed: addresses and networks, with commas between them.",
+    list: true,
     parse: networks,
   },
   rateLimitPerSender: {
@@ -208,6 +213,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     name: "CORS_ORIGINS",
     fallback: undefined,
     help: "Origins of pages that may read, with commas between them; none without.",
+    list: true,
     parse: origins,
   },
   databaseUrl: {
@@ -235,7 +241,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     parse: flag,
   },
   logLevel: { name: "LOG_LEVEL", fallback: "INFO", help: `${LOG_LEVELS.join(", ")}.`, parse: logLevel },
-  host: { name: "HOST", fallback: "0.0.0.0", help: "The address to listen on.", parse: (text = "") => text },
+  host: { name: "HOST", fallback: "0.0.0.0", help: "The address to listen on.", parse: host },
   port: {
     name: "PORT",
     fallback: "8000",

@@ -4,6 +4,8 @@ import { setTimeout } from "node:timers/promises";
 import { json, macOf, scrape, seen, series } from "../support/client.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
 
+const BEFORE = "the secret of before";
+const LONG_BEFORE = "the secret of long before";
 let sent = 0;
 
 /** The status of a message of its own that is signed with this. */
@@ -21,10 +23,13 @@ async function counts(service: Service): Promise<Record<string, number>> {
 }
 
 test("each webhook is counted under the secret that verified it, a broken one too, a forged one under none", async () => {
-  await using service = await startService({ WEBHOOK_SECRET: "now", WEBHOOK_SECRET_PREVIOUS: "before, long before" });
+  await using service = await startService({
+    WEBHOOK_SECRET: "now",
+    WEBHOOK_SECRET_PREVIOUS: `${BEFORE}, ${LONG_BEFORE}`,
+  });
   deepEqual(await counts(service), { current: 0, previous_1: 0, previous_2: 0 });
-  deepEqual(await Promise.all(["now", "now", "before"].map((secret) => statusWith(secret, service))), [200, 200, 200]);
-  equal(await statusWith("long before", service, { from: "nobody" }), 422);
+  deepEqual(await Promise.all(["now", "now", BEFORE].map((secret) => statusWith(secret, service))), [200, 200, 200]);
+  equal(await statusWith(LONG_BEFORE, service, { from: "nobody" }), 422);
   equal(await statusWith("never", service), 401);
   deepEqual(await counts(service), { current: 2, previous_1: 1, previous_2: 1 });
   const verified = series(await scrape(service));
@@ -44,7 +49,7 @@ test("the end of a secret is told while it has one to come", async () => {
   const ends = async (service: Service) =>
     [...series(await scrape(service))].filter(([name]) => name.startsWith("webhook_signature_key_end_timestamp_"));
   const endMs = Date.now() + 3_000;
-  const before = `endless, before@${new Date(endMs).toISOString()}`;
+  const before = `${BEFORE}, ${LONG_BEFORE}@${new Date(endMs).toISOString()}`;
   await using service = await startService({ WEBHOOK_SECRET: "now", WEBHOOK_SECRET_PREVIOUS: before });
   deepEqual(await ends(service), [['webhook_signature_key_end_timestamp_seconds{key="previous_2"}', endMs / 1_000]]);
   await setTimeout(Math.max(0, endMs - Date.now()) + 5);
@@ -54,11 +59,11 @@ test("the end of a secret is told while it has one to come", async () => {
 test("a previous secret makes a service ready and is accepted until its end, and from then on neither, without a restart", async () => {
   const endMs = Date.now() + 8_000;
   const end = new Date(endMs).toISOString();
-  await using service = await startService({ WEBHOOK_SECRET: "", WEBHOOK_SECRET_PREVIOUS: `before@${end}` });
+  await using service = await startService({ WEBHOOK_SECRET: "", WEBHOOK_SECRET_PREVIOUS: `${BEFORE}@${end}` });
   equal((await fetch(`${service.url}/health/ready`)).status, 200);
-  equal(await statusWith("before", service), 200);
+  equal(await statusWith(BEFORE, service), 200);
   await setTimeout(Math.max(0, endMs - Date.now()) + 5);
-  equal(await statusWith("before", service), 401);
+  equal(await statusWith(BEFORE, service), 401);
   deepEqual(await seen(fetch(`${service.url}/health/ready`)), json(503, { detail: "WEBHOOK_SECRET not configured" }));
   await service.line(({ msg }) => String(msg).startsWith("WEBHOOK_SECRET not configured"));
 });

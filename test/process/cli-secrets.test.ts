@@ -53,7 +53,10 @@ test("the last secret is only retired by force, and those of the environment cou
     match(refused.stderr, /No other secret would be left.*--force/);
   }
   // One that ends before is none that is left.
-  const ending = { ...env, WEBHOOK_SECRET_PREVIOUS: `old@${new Date(Date.now() + 60_000).toISOString()}` };
+  const ending = {
+    ...env,
+    WEBHOOK_SECRET_PREVIOUS: `an-old-secret-of-ours@${new Date(Date.now() + 60_000).toISOString()}`,
+  };
   equal((await run(["secrets", "retire", "only", "--in", "1h"], { cwd: folder.path, env: ending })).code, 1);
   equal((await run(["secrets", "retire", "only"], { cwd: folder.path, env: ending })).code, 0);
   equal((await run(["secrets", "retire", "only"], options)).code, 1);

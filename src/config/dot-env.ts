@@ -1,0 +1,40 @@
+import { parseEnv } from "node:util";
+import { ConfigError } from "../domain/errors.ts";
+import type { Environment } from "./given.ts";
+import { fileReason, readTextFile, VALUE_FILE_BYTES_MAX } from "./text-file.ts";
+import { VARIABLES } from "./variables.ts";
+
+/** A value without quotes around it, up to a `#` with no blank before it. */
+const CUT_AT_HASH = /^[ \t]*(?:export[ \t]+)?([A-Z0-9_]+)[ \t]*=[ \t]*(?!["'`])[^#\n]*[^#\s]#/gm;
+
+/** The environment with what a `.env` file adds to it. What is set already stays. */
+export function withDotEnv(env: Environment, path = ".env"): Environment {
+  const text = textOf(path);
+  if (text === undefined) return env;
+  requireWholeValues(text);
+  const added = parseEnv(text);
+  // A variable and its _FILE form are one setting: whichever is set outside wins over both in the file.
+  const isSet = (name: string) =>
+    env[name] !== undefined || env[`${name}_FILE`] !== undefined || env[name.replace(/_FILE$/, "")] !== undefined;
+  return { ...Object.fromEntries(Object.entries(added).filter(([name]) => !isSet(name))), ...env };
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readTextFile(path, VALUE_FILE_BYTES_MAX);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "EISDIR") return undefined;
+    throw new ConfigError([`.env cannot be read: ${fileReason(error)}`]);
+  }
+}
+
+/** Node's parser takes any `#` for the beginning of a comment, and would make another value of this one. */
+function requireWholeValues(text: string): void {
+  const names = Object.values(VARIABLES).flatMap(({ name }) => [name, `${name}_FILE`]);
+  const cut = [...text.matchAll(CUT_AT_HASH)].map(([, name = ""]) => name).filter((name) => names.includes(name));
+  if (cut.length > 0)
+    throw new ConfigError(
+      cut.map((name) => `${name} in .env has a # in it, where a comment would begin: put quotes around the value`),
+    );
+}

@@ -1,0 +1,61 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { run, temporaryFolder } from "../support/cli.ts";
+import { logLines, runLyftr, serve } from "../support/process.ts";
+import { body, post } from "../support/service.ts";
+
+const RANDOM = "9f3c61b07ae84d25c1f09e7b35d86a42";
+
+test("a start with a value that cannot be meant ends at once with exit code 2, and leaves no file behind", async () => {
+  using folder = temporaryFolder();
+  execFileSync("mkfifo", [folder.file("fifo")]);
+  const before = readdirSync(folder.path);
+  for (const [env, said] of [
+    [{ DATABASE_URL: "app.db" }, /write sqlite:\/\/\/\.\/app\.db/],
+    [{ DATABASE_URL: "sqlite:///app.db?mode=ro" }, /mode among them/],
+    [{ DATABASE_URL: "sqlite:///~/app.db" }, /has a ~/],
+    [{ LOG_LEVEL: "loud" }, /LOG_LEVEL must be one of/],
+    [{ WEBHOOK_SECRET_FILE: "fifo" }, /WEBHOOK_SECRET cannot be read from WEBHOOK_SECRET_FILE=fifo: it is a pipe/],
+    [{ MASTER_KEY_FILE: "/dev/zero" }, /it is a device/],
+    [{ WEBHOOK_SECRET_PREVIOUS: `${RANDOM},7` }, /fewer than 16 characters in its entry 2 of 2/],
+  ] as const) {
+    await using lyftr = runLyftr(["serve"], { cwd: folder.path, env });
+    equal(await lyftr.ended, 2);
+    match(lyftr.stderr(), said);
+    deepEqual(readdirSync(folder.path), before);
+  }
+});
+
+test("a database that is named with a line end, quotes or SQLAlchemy's parameters is the one that is named without", async () => {
+  using folder = temporaryFolder();
+  const url = `sqlite:///${folder.file("app.db")}`;
+  for (const [index, DATABASE_URL] of [url, `${url}\n`, `"${url}?check_same_thread=False"`].entries()) {
+    await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL } });
+    equal((await post(lyftr.url, body({ message_id: `m${index}` }))).status, 200);
+    const { total } = (await (await fetch(`${lyftr.url}/messages`)).json()) as { total: number };
+    equal(total, index + 1);
+  }
+  deepEqual(
+    readdirSync(folder.path).filter((name) => !name.startsWith("app.db")),
+    [],
+  );
+});
+
+test("the start and check-config warn of secrets that can be guessed or have a blank at an end, and repeat none", async () => {
+  using folder = temporaryFolder();
+  writeFileSync(folder.file("secret"), `${RANDOM} \n`);
+  const env = { WEBHOOK_SECRET: "", WEBHOOK_SECRET_FILE: "secret", MASTER_KEY: "a".repeat(32), PORT: "0" };
+  await using lyftr = await serve({ cwd: folder.path, env });
+  const warnings = logLines(lyftr.stdout())
+    .filter(({ level, msg }) => level === "WARNING" && msg === "a setting needs attention")
+    .map(({ warning }) => String(warning));
+  equal(warnings.length, 2);
+  match(warnings[0] ?? "", /^WEBHOOK_SECRET ends with a blank/);
+  match(warnings[1] ?? "", /^MASTER_KEY is made of words or of a pattern/);
+  const checked = await run(["check-config"], { cwd: folder.path, env });
+  equal(checked.code, 0);
+  equal(checked.stderr, warnings.map((warning) => `Warning: ${warning}\n`).join(""));
+  ok(!`${lyftr.stdout()}${checked.stdout}${checked.stderr}`.includes(RANDOM));
+});
