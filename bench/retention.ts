@@ -92,7 +92,7 @@ async function measure(databaseUrl: string, round: number): Promise<Round> {
 
 /** Resolves with how many messages a second were deleted, pauses included. */
 async function retention(databaseUrl: string): Promise<number> {
-  const child = spawn(process.execPath, [BIN, "retention", "--days", DAYS], {
+  const child = spawn(process.execPath, [BIN, "retention", "--days", DAYS, "--yes"], {
     env: { PATH: process.env.PATH ?? "", DATABASE_URL: databaseUrl },
     stdio: ["ignore", "pipe", "inherit"],
   });

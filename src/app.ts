@@ -127,6 +127,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const retention = retentionOf(config, {
     ...{ store: notingDeletions(writes, store.retention), audit: store.access.audit },
     ...{ clock, log, metrics, newId: randomUUID },
+    total: async () => (await store.stats()).total,
   });
   opened.defer(() => retention.sweeper.stop());
   const { host, port, bodyBytesMax, corsOrigins, trustProxy } = config;

@@ -46,6 +46,16 @@ export const LASTING: readonly Panel[] = [
     words: { 0: { text: "never", color: "text" } },
   },
   {
+    ...{ type: "stat", title: "Deleting refused", unit: "short", width: 6, see: "retention" },
+    about:
+      "1 while a process refuses to delete old messages, by reason: clock or nearly_all. Its log says why, and how to confirm it.",
+    queries: [{ expr: `max by (reason) (${of("retention_refused")})`, legend: "{{reason}}", instant: true }],
+    thresholds: [
+      [-1, "green"],
+      [1, "orange"],
+    ],
+  },
+  {
     ...{ title: "Messages deleted", unit: "short", width: 6, see: "retention", stacked: true },
     about:
       "A second, by reason: expired is RETENTION_DAYS at work, erased is lyftr erase or the API. erased that nobody knows of: see GET /audit.",

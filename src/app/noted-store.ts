@@ -17,6 +17,10 @@ export function notingDeletions(writes: OwnWrites, store: RetentionStore): Reten
     dropTombstones: (options) => store.dropTombstones(options),
     giveBackSpace: () => store.giveBackSpace(),
     scrub: () => store.scrub(),
+    lastLook: () => store.lastLook(),
+    noteLook: (look) => store.noteLook(look),
+    beginLooks: () => store.beginLooks(),
+    hasEndedTombstones: (now) => store.hasEndedTombstones(now),
     holdLease: (holder, seconds) => store.holdLease(holder, seconds),
   };
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
 import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
@@ -7,6 +6,7 @@ import { msisdn } from "../domain/parameters.ts";
 import { Eraser } from "../retention/eraser.ts";
 import { openStore } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { confirmed, requireTerminal } from "./confirm.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
@@ -31,24 +31,14 @@ export function eraseCommand(env: Environment, exit: (code: number) => void): Co
       const number = msisdn(argument);
       if (number === undefined) throw new CliError("The number is empty.", EXIT_USAGE);
       const databaseUrl = databaseUrlOf(env);
-      if (!yes && !(await confirmed(number))) {
+      if (!yes) requireTerminal();
+      if (!yes && !(await confirmed(`Delete every message from ${number} and to it, for ever?`))) {
         complain("Nothing was deleted.\n");
         exit(EXIT_FAILED);
         return;
       }
       await erase(env, databaseUrl, number);
     });
-}
-
-async function confirmed(number: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new CliError("Nobody can be asked here: say --yes.", EXIT_USAGE);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`Delete every message from ${number} and to it, for ever? Type yes: `);
-    return answer.trim().toLowerCase() === "yes";
-  } finally {
-    terminal.close();
-  }
 }
 
 async function erase(env: Environment, databaseUrl: string, number: string): Promise<void> {

@@ -28,6 +28,8 @@ const ALERT_TARGETS = ["pagerduty", "webhook"] as const;
 export type AlertTarget = (typeof ALERT_TARGETS)[number];
 const ALERT_RESULTS = ["sent", "failed", "refused", "gave_up"] as const;
 export type AlertResult = (typeof ALERT_RESULTS)[number];
+/** Why a look for old messages was not carried out; see retention/guard.ts. */
+const REFUSAL_REASONS = ["clock", "nearly_all"] as const;
 const DELETION_REASONS = ["expired", "erased"] as const;
 
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
@@ -141,6 +143,14 @@ export function createMetrics(build: { version: string; node: string }) {
     aggregator: "max",
     registers,
   });
+  const retentionRefused = new Gauge({
+    name: "retention_refused",
+    help: "1 while this process refuses to delete old messages, by reason: its clock is far from the last look or the newest message, or nearly all messages would be deleted.",
+    labelNames: ["reason"] as const,
+    aggregator: "max",
+    registers,
+  });
+  for (const reason of REFUSAL_REASONS) retentionRefused.set({ reason }, 0);
   const { alertsFiring, alertNotifications } = alertMetrics(registers);
   new Gauge({
     name: "lyftr_build_info",
@@ -169,6 +179,7 @@ export function createMetrics(build: { version: string; node: string }) {
     sharedStateFailures,
     messagesDeleted,
     retentionRun,
+    retentionRefused,
     alertsFiring,
     alertNotifications,
     contentType: registry.contentType,

@@ -17,7 +17,7 @@ export interface SweepOptions {
   readonly signal: AbortSignal;
   /** Only counts what would be deleted. */
   readonly dryRun?: boolean;
-  /** Looks at every message, which a store need not do each hour. */
+  /** False looks only where the oldest messages are as a rule; every message is looked at otherwise. */
   readonly everywhere?: boolean;
   /** Called after each step that deleted something, or would. */
   readonly deleted: (messages: number) => void;
@@ -36,10 +36,10 @@ export interface SweepReport {
 
 /** Deletes what is too old, in small steps with pauses between them. Rejects as the store does; what was deleted until then stays so. */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
-  const { store, clock, days, dryRun = false } = options;
+  const { store, clock, dryRun = false } = options;
   const startMs = clock.monotonic();
   const now = new Date(clock.now()).toISOString();
-  const receivedBefore = days === undefined ? undefined : new Date(clock.now() - days * DAY_MS).toISOString();
+  const receivedBefore = cutoffOf(options);
   const messages = receivedBefore === undefined ? 0 : await expire(options, receivedBefore);
   const paced = (step: () => Promise<number>) => untilNothing(options, step);
   return {
@@ -51,13 +51,24 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   };
 }
 
+/** Messages received before this moment are too old; undefined when messages are kept for ever. */
+export function cutoffOf({ clock, days }: Pick<SweepOptions, "clock" | "days">): string | undefined {
+  return days === undefined ? undefined : new Date(clock.now() - days * DAY_MS).toISOString();
+}
+
+/** How many messages were received before a moment, as far as a sweep with the same options looks. */
+export function countOld(options: SweepOptions, receivedBefore: string): Promise<number> {
+  return expire({ ...options, dryRun: true, deleted: () => undefined }, receivedBefore);
+}
+
 /** Until when a message deleted now is still known. */
 export function tombstonesUntil(clock: Clock, tombstoneDays: number): string {
   return new Date(clock.now() + tombstoneDays * DAY_MS).toISOString();
 }
 
 async function expire(options: SweepOptions, receivedBefore: string): Promise<number> {
-  const { store, clock, tombstoneDays, dryRun = false, everywhere = dryRun } = options;
+  const { store, clock, tombstoneDays, dryRun = false } = options;
+  const everywhere = options.everywhere ?? true;
   const step = { receivedBefore, rowsMax: ROWS_PER_STEP_MAX, dryRun, everywhere };
   let place: string | undefined;
   return untilNothing(options, async () => {

@@ -3,7 +3,8 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { AuditLog } from "../store/access.ts";
 import type { RetentionStore } from "../store/retention.ts";
-import { sweep } from "./sweep.ts";
+import { clockRefusal, isDueEverywhere, lookOf, type Refusal, shareRefusal } from "./guard.ts";
+import { type SweepOptions, sweep } from "./sweep.ts";
 
 /** Not while a service that was just started is wanted most. */
 const FIRST_MS = 60_000;
@@ -16,8 +17,10 @@ export interface SweeperOptions {
   readonly audit: AuditLog;
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "messagesDeleted" | "retentionRun">;
+  readonly metrics: Pick<Metrics, "messagesDeleted" | "retentionRun" | "retentionRefused">;
   readonly newId: () => string;
+  /** How many messages there are. */
+  readonly total: () => Promise<number>;
   readonly days: number | undefined;
   readonly tombstoneDays: number;
   readonly firstMs?: number;
@@ -45,11 +48,13 @@ export class Sweeper {
   async #run(): Promise<void> {
     const { clock, log, firstMs = FIRST_MS } = this.#options;
     const { signal } = this.#stopping;
+    // Before messages come in that a wrong clock dates. When it fails, the first look does without it.
+    await this.#options.store.beginLooks().catch(() => undefined);
     for (let waitMs = firstMs; ; waitMs = EVERY_MS) {
       await clock.sleep(waitMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        if (await this.#options.store.holdLease(this.#holder, LEASE_SECONDS)) await this.#sweep();
+        await this.#look();
       } catch (error) {
         // An engine's own words may quote a row; the next hour tries again, and the metric tells that this one failed.
         log.error({ msg: "deleting old messages failed", error: error instanceof Error ? error.name : "Error" });
@@ -57,12 +62,41 @@ export class Sweeper {
     }
   }
 
-  async #sweep(): Promise<void> {
-    const { store, audit, clock, log, metrics, newId, days, tombstoneDays } = this.#options;
-    const report = await sweep({
-      ...{ store, clock, days, tombstoneDays, signal: this.#stopping.signal },
-      deleted: (messages) => metrics.messagesDeleted.inc({ reason: "expired" }, messages),
-    });
+  /** One look for old messages: it is refused, left to another process, or carried out. */
+  async #look(): Promise<void> {
+    const { store, clock, days, tombstoneDays, metrics, total } = this.#options;
+    const { signal } = this.#stopping;
+    const last = await store.lastLook();
+    // Before the lease is taken: a process whose clock is wrong leaves the work to the others.
+    const wrongClock = await clockRefusal({ store, clock, days }, last);
+    if (wrongClock !== undefined) return this.#refuse(wrongClock);
+    if (!(await store.holdLease(this.#holder, LEASE_SECONDS))) return this.#accept();
+    const everywhere = isDueEverywhere(clock, last);
+    const deleted = (messages: number) => metrics.messagesDeleted.inc({ reason: "expired" }, messages);
+    const options: SweepOptions = { store, clock, days, tombstoneDays, signal, everywhere, deleted };
+    const nearlyAll = await shareRefusal(options, { last, messages: total });
+    if (signal.aborted) return;
+    if (nearlyAll !== undefined) return this.#refuse(nearlyAll);
+    this.#accept();
+    await this.#sweep(options);
+    if (!signal.aborted) await store.noteLook(lookOf(options, { everywhere, last }));
+  }
+
+  #refuse({ reason, text }: Refusal): void {
+    const { log, metrics } = this.#options;
+    this.#accept();
+    metrics.retentionRefused.set({ reason }, 1);
+    log.error({ msg: "deleting old messages refused", reason, error: text });
+  }
+
+  #accept(): void {
+    const { retentionRefused } = this.#options.metrics;
+    for (const reason of ["clock", "nearly_all"] as const) retentionRefused.set({ reason }, 0);
+  }
+
+  async #sweep(options: SweepOptions): Promise<void> {
+    const { audit, clock, log, metrics, newId } = this.#options;
+    const report = await sweep(options);
     const { messages, tombstones, bytesGivenBack, seconds, receivedBefore = "" } = report;
     if (messages > 0) {
       const at = new Date(clock.now()).toISOString();

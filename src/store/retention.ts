@@ -12,8 +12,21 @@ export interface DeletionStep {
 
 export interface ExpiryStep extends DeletionStep {
   readonly receivedBefore: string;
-  /** Looks at every message now. Else a store may look where the oldest are as a rule, and at all of them once a day. */
+  /**
+   * True looks at every message, false only where the oldest are as a rule. Left out, a dry run looks at
+   * every message, and a store chooses for itself otherwise: every message once a day.
+   */
   readonly everywhere?: boolean;
+}
+
+/** The last look for old messages that was carried out. Later looks are held against it. */
+export interface RetentionLook {
+  /** The wall clock of the process that looked. Before the first look: the newest `created_at`. */
+  readonly at: string;
+  /** It deleted messages received before this moment; null when messages were kept for ever. */
+  readonly receivedBefore: string | null;
+  /** When every message was looked at last; null when that never happened. */
+  readonly everywhereAt: string | null;
 }
 
 export interface DeletedStep {
@@ -38,6 +51,14 @@ export interface RetentionStore {
   giveBackSpace(): Promise<number>;
   /** To be called after erasing: makes logs and free pages forget too. Resolves with what may still hold something, a sentence each. */
   scrub(): Promise<readonly string[]>;
+  /** The last look that was carried out; undefined when there was none, and nothing stands in for it. */
+  lastLook(): Promise<RetentionLook | undefined>;
+  /** Remembers a look that was carried out. */
+  noteLook(look: RetentionLook): Promise<void>;
+  /** Where no look is known yet: the newest `created_at` of the messages stored last stands in for one. */
+  beginLooks(): Promise<void>;
+  /** Whether a tombstone has come to its end at `now`. */
+  hasEndedTombstones(now: string): Promise<boolean>;
   /** Whether this process (`holder`) is the one that sweeps, for `seconds` from now. */
   holdLease(holder: string, seconds: number): Promise<boolean>;
 }

@@ -1,9 +1,13 @@
 import { deepEqual, equal, match } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
+import { stripVTControlCharacters } from "node:util";
+import { BIN, hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
 import { logLines, serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
+import { unlessTool } from "../support/tools.ts";
 
 const env = { DATABASE_URL: "sqlite:///./app.db" };
 const PERSON = "+919876500001";
@@ -31,22 +35,83 @@ test("retention says what it would delete, then deletes it, and says so", async 
   deepEqual([dry.code, dry.stderr], [0, ""]);
   match(dry.stdout, /^received before {2}\S+Z\nwould delete {5}100 of 300 messages\n$/);
   equal(stored(folder), 300);
-  const done = await run(["retention"], at);
+  const done = await run(["retention", "--yes"], at);
   deepEqual([done.code, done.stderr], [0, ""]);
   match(done.stdout, /^deleted {10}100 of 300 messages$/m);
   equal(stored(folder), 200);
   // The option wins over the variable, and needs none.
   match(
-    (await run(["retention", "--days", "50"], { cwd: folder.path, env })).stdout,
+    (await run(["retention", "--days", "50", "--yes"], { cwd: folder.path, env })).stdout,
     /^deleted {10}150 of 200 messages$/m,
   );
   match(
-    (await run(["retention", "--days", "50"], { cwd: folder.path, env })).stdout,
+    (await run(["retention", "--days", "50", "--yes"], { cwd: folder.path, env })).stdout,
     /^deleted {10}0 of 50 messages$/m,
   );
   equal(valueIn(folder.file("app.db"), "SELECT count(*) FROM tombstones"), 250);
   match((await run(["audit"], { cwd: folder.path, env })).stdout, /retention\.ran/);
   match((await run(["verify"], { cwd: folder.path, env })).stdout, /nothing differs/);
+});
+
+/** Types an answer at the terminal of a command; what it wrote there, and its exit code. */
+function atTerminal(folder: Folder, args: readonly string[], answer: string) {
+  const python = `import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+said = b""
+answered = False
+while True:
+    try: part = os.read(terminal, 4096)
+    except OSError: break
+    if not part: break
+    said += part
+    if not answered and b"Type yes: " in said:
+        answered = True
+        os.write(terminal, ${JSON.stringify(answer)}.encode())
+sys.stdout.buffer.write(said)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
+  const { status, stdout } = spawnSync("python3", ["-c", python, process.execPath, BIN, ...args], {
+    cwd: folder.path,
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  return { code: status, said: stdout };
+}
+
+test("at a terminal retention shows what would go and asks: only yes deletes", {
+  skip: unlessTool("python3"),
+}, async () => {
+  using folder = temporaryFolder();
+  await filled(folder);
+  for (const answer of ["no\n", "\u0003"]) {
+    const { code, said } = atTerminal(folder, ["retention", "--days", "200"], answer);
+    match(
+      stripVTControlCharacters(said),
+      /received before {2}\S+Z\r\nwould delete {5}100 of 300 messages\r\nDelete them for ever\? Type yes: /,
+    );
+    match(said, /Nothing was deleted\./);
+    equal(code, 1, answer);
+  }
+  equal(stored(folder), 300);
+  const { code, said } = atTerminal(folder, ["retention", "--days", "200"], "yes\n");
+  match(said, /deleted {10}100 of 300 messages/);
+  deepEqual([code, stored(folder)], [0, 200]);
+});
+
+test("a look that the service refuses is confirmed by the command, which notes the clock of this machine", async () => {
+  using folder = temporaryFolder();
+  await filled(folder);
+  const db = new DatabaseSync(folder.file("app.db"));
+  db.prepare("INSERT INTO retention_look VALUES (1, ?, NULL, NULL)").run(daysAgo(400));
+  db.close();
+  const looked = () => String(valueIn(folder.file("app.db"), "SELECT looked_at FROM retention_look"));
+  const dry = await run(["retention", "--days", "1", "--dry-run"], { cwd: folder.path, env });
+  match(dry.stderr, /^note: The clock of this machine says \S+Z\. That is 400 days ahead of /);
+  equal(looked() < daysAgo(399), true);
+  const done = await run(["retention", "--days", "1", "--yes"], { cwd: folder.path, env });
+  match(done.stdout, /^deleted {10}299 of 300 messages$/m);
+  equal(looked() > daysAgo(1), true);
 });
 
 test("what does not parse, or is missing, is said with exit code 2, and nothing is deleted", async () => {
@@ -63,7 +128,9 @@ test("what does not parse, or is missing, is said with exit code 2, and nothing 
     ],
     [["retention"], { RETENTION_DAYS: "10", TOMBSTONE_DAYS: "-1" }, /TOMBSTONE_DAYS must be a whole number/],
     [["erase"], {}, /missing required argument 'number'/],
-    [["erase", PERSON], {}, /Nobody can be asked here: say --yes/],
+    [["erase", PERSON], {}, /There is no terminal to ask at, so nothing was deleted: add --yes/],
+    [["retention", "--days", "10"], {}, /There is no terminal to ask at, so nothing was deleted: add --yes/],
+    [["retention"], { RETENTION_DAYS: "10" }, /There is no terminal to ask at/],
     [["erase", " ", "--yes"], {}, /The number is empty/],
   ] as const;
   for (const [args, more, complaint] of cases) {

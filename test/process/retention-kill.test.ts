@@ -55,7 +55,7 @@ test("deleting is killed again and again beside a service that takes messages: w
       for (let kill = 0; kill < KILLS && old() > 0; kill++) {
         const before = old();
         // A person first, then all that is old.
-        const args = kill < 3 ? ["erase", PERSON, "--yes"] : ["retention", "--days", "1"];
+        const args = kill < 3 ? ["erase", PERSON, "--yes"] : ["retention", "--days", "1", "--yes"];
         await using command = runLyftr(args, { cwd });
         for (const deadline = performance.now() + 20_000; old() === before && command.child.exitCode === null; ) {
           ok(performance.now() < deadline, "nothing is ever deleted");
@@ -72,7 +72,7 @@ test("deleting is killed again and again beside a service that takes messages: w
       }
       for (const args of [
         ["erase", PERSON, "--yes"],
-        ["retention", "--days", "1"],
+        ["retention", "--days", "1", "--yes"],
       ])
         equal(await runLyftr(args, { cwd }).ended, 0);
     } finally {

@@ -194,4 +194,30 @@ export function exerciseRetention(check: Check): void {
     equal(await store.retention.holdLease("this one", 60), true);
     ok((await store.retention.giveBackSpace()) >= 0);
   });
+
+  check(
+    "the last look is remembered; before the first one the newest message stands in for it",
+    async (store, reopen) => {
+      const { retention } = store;
+      await retention.beginLooks();
+      equal(await retention.lastLook(), undefined);
+      await store.insertMessages(january(10));
+      await retention.beginLooks();
+      deepEqual({ ...(await retention.lastLook()) }, { at: day(10), receivedBefore: null, everywhereAt: null });
+      const look = { at: day(20), receivedBefore: day(3), everywhereAt: day(19) };
+      await retention.noteLook(look);
+      await retention.beginLooks();
+      deepEqual({ ...(await (await reopen()).retention.lastLook()) }, look);
+    },
+  );
+
+  check("a tombstone that has come to its end is seen", async (store) => {
+    await store.insertMessages(january(2));
+    equal(await store.retention.hasEndedTombstones(UNTIL), false);
+    await expireAll(store, day(2));
+    deepEqual(
+      [await store.retention.hasEndedTombstones(day(30)), await store.retention.hasEndedTombstones(UNTIL)],
+      [false, true],
+    );
+  });
 }

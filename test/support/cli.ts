@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
+export const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
 
 /** How a command ended and what it said. */
 export interface Finished {

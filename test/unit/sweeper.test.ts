@@ -1,7 +1,7 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
-import { systemClock } from "../../src/domain/clock.ts";
+import { type Clock, systemClock } from "../../src/domain/clock.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { Sweeper } from "../../src/retention/sweeper.ts";
@@ -14,15 +14,42 @@ const WAIT_MS_MAX = 20_000;
 const DAY_MS = 86_400_000;
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS).toISOString();
 
+interface How {
+  readonly days?: number | undefined;
+  readonly clock?: Clock;
+  /** Awaited when the sweeper has seen the newest message, before its first look. */
+  readonly meanwhile?: () => Promise<unknown>;
+}
+
+/** The clock of this machine, moved by some days. */
+const movedBy = (days: number): Clock => ({ ...systemClock, now: () => Date.now() + days * DAY_MS });
+
 /** A sweeper that begins at once, and its log. */
-async function swept(store: SqliteStore, retention: RetentionStore = store.retention) {
+async function swept(store: SqliteStore, retention: RetentionStore = store.retention, how: How = {}) {
+  const { clock = systemClock, meanwhile = async () => undefined } = how;
+  const days = "days" in how ? how.days : 10;
   const lines = new EventEmitter();
   const destination = { write: (line: string) => void lines.emit("line", JSON.parse(line)) };
   const metrics = createMetrics({ version: "0", node: "0" });
   const told = once(lines, "line", { signal: AbortSignal.timeout(WAIT_MS_MAX) });
   const sweeper = new Sweeper({
-    ...{ store: retention, audit: store.access.audit, clock: systemClock, metrics, newId: () => "one" },
-    ...{ log: createLog({ level: "INFO", destination, now: Date.now }), days: 10, tombstoneDays: 30, firstMs: 1 },
+    store: {
+      ...retention,
+      beginLooks: () =>
+        retention
+          .beginLooks()
+          .then(meanwhile)
+          .then(() => undefined),
+    },
+    audit: store.access.audit,
+    clock,
+    metrics,
+    newId: () => `${Math.random()}`,
+    total: async () => (await store.stats()).total,
+    log: createLog({ level: "INFO", destination, now: Date.now }),
+    days,
+    tombstoneDays: 30,
+    firstMs: 1,
   });
   try {
     const [line] = await told;
@@ -73,7 +100,7 @@ test("a sweep that fails says so without the database's own words, and one that 
     const written: string[] = [];
     const sweeper = new Sweeper({
       ...{ store: { ...store.retention, holdLease, expire }, audit: store.access.audit, clock: systemClock, log },
-      ...{ metrics: createMetrics({ version: "0", node: "0" }), newId: () => "two" },
+      ...{ metrics: createMetrics({ version: "0", node: "0" }), newId: () => "two", total: async () => 0 },
       ...{ days: 10, tombstoneDays: 30, firstMs: 1 },
     });
     await asked.promise;
@@ -83,3 +110,95 @@ test("a sweep that fails says so without the database's own words, and one that 
     await store.close();
   }
 });
+
+/** One a day, the newest half a day old. */
+const daily = (count: number, youngest = 0.5, name = "m") =>
+  Array.from({ length: count }, (_, at) => message(`${name}${at}`, { createdAt: daysAgo(count - 1 - at + youngest) }));
+
+async function withStore(work: (store: SqliteStore) => Promise<void>): Promise<void> {
+  using file = temporaryDatabase();
+  const store = await SqliteStore.open(file.path);
+  try {
+    await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+const totalOf = async (store: SqliteStore) => (await store.stats()).total;
+const refused = (text: string) =>
+  ["clock", "nearly_all"].filter((reason) => text.includes(`retention_refused{reason="${reason}"} 1`));
+
+test("a clock 400 days ahead deletes nothing, though messages come in under it: ERROR, metric, and the way to confirm", () =>
+  withStore(async (store) => {
+    await store.insertMessages(daily(30));
+    const clock = movedBy(400);
+    const late = [message("late", { createdAt: new Date(clock.now()).toISOString() })];
+    const how = { days: 365, clock, meanwhile: () => store.insertMessages(late) };
+    const { line, text } = await swept(store, store.retention, how);
+    deepEqual([line.level, line.msg, line.reason], ["ERROR", "deleting old messages refused", "clock"]);
+    match(line.error, /40[01] days ahead of .* If the clock is wrong, set it: .* confirm it with lyftr retention\./);
+    deepEqual([await totalOf(store), refused(text)], [31, ["clock"]]);
+    // Again and again, and set right it goes on by itself.
+    deepEqual(refused((await swept(store, store.retention, how)).text), ["clock"]);
+    const again = await swept(store, store.retention, { days: 20 });
+    deepEqual([again.line.msg, again.line.messages, refused(again.text)], ["old messages deleted", 10, []]);
+  }));
+
+test("a clock that jumped since the last look is refused in both directions, up to a week it is not", () =>
+  withStore(async (store) => {
+    await store.insertMessages(daily(300));
+    equal((await swept(store, store.retention, { days: 290 })).line.messages, 10);
+    for (const [moved, reasons] of [
+      [30, ["clock"]],
+      [-30, ["clock"]],
+      [8, ["clock"]],
+      [6, []],
+      [-0.5, []],
+    ] as const)
+      deepEqual(
+        refused((await swept(store, store.retention, { days: 290, clock: movedBy(moved) })).text),
+        reasons,
+        `${moved}`,
+      );
+  }));
+
+test("a look that would delete nearly all messages is refused, unless they have become old since the last look", () =>
+  withStore(async (store) => {
+    await store.insertMessages(daily(100));
+    const first = await swept(store, store.retention, { days: 10 });
+    deepEqual([first.line.level, first.line.reason, refused(first.text)], ["ERROR", "nearly_all", ["nearly_all"]]);
+    match(first.line.error, /^90 of 100 messages were received before .* Check RETENTION_DAYS and the clock/);
+    equal(await totalOf(store), 100);
+    // A step of a few days at a time is none of that, and neither is a service without new messages that empties itself.
+    equal((await swept(store, store.retention, { days: 50 })).line.messages, 50);
+    equal((await swept(store, store.retention, { days: 20 })).line.messages, 30);
+    for (let moved = 0.9; moved < 22; moved += 0.9) {
+      const { line } = await swept(store, store.retention, { days: 20, clock: movedBy(moved) });
+      equal(line.msg, "old messages deleted", JSON.stringify(line));
+    }
+    equal(await totalOf(store), 0);
+  }));
+
+test("old messages that an import brings do not pass for those that have become old", () =>
+  withStore(async (store) => {
+    await store.insertMessages(daily(5));
+    equal((await swept(store)).line.messages, 0);
+    await store.insertMessages(daily(95, 100, "imported"));
+    const { line } = await swept(store, store.retention, { clock: movedBy(0.5) });
+    deepEqual([line.reason, await totalOf(store)], ["nearly_all", 100]);
+  }));
+
+test("without retention a clock that has jumped is of no interest, unless tombstones would come to their end", () =>
+  withStore(async (store) => {
+    const off = { days: undefined };
+    await store.insertMessages(daily(30));
+    equal((await swept(store, store.retention, { ...off, clock: movedBy(100) })).line.level, "INFO");
+    // The right clock is the one that has jumped now.
+    equal((await swept(store, store.retention, off)).line.level, "INFO");
+    equal((await swept(store, store.retention, { days: 20 })).line.messages, 10);
+    const { line } = await swept(store, store.retention, { ...off, clock: movedBy(100) });
+    deepEqual([line.level, line.reason], ["ERROR", "clock"]);
+    ok((await store.insertMessages(daily(30))).every((outcome) => outcome !== "created"));
+    equal((await swept(store, store.retention, off)).line.tombstones_dropped, 0);
+  }));

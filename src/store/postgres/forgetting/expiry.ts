@@ -33,8 +33,8 @@ interface Look {
  * Where a search begins. Within a stream messages lie in the order in which they were received, as a rule, so a search leaves it where
  * they are young enough. What an import or a copy has stored is as old as it was elsewhere: once a day, and when it is asked for, every message is looked at.
  */
-export async function beginExpiry(database: Database, everywhere: boolean): Promise<ExpiryPlace> {
-  return { stream: 0, seq: 0, everywhere: everywhere || (await isDueEverywhere(database)) };
+export async function beginExpiry(database: Database, everywhere: boolean | undefined): Promise<ExpiryPlace> {
+  return { stream: 0, seq: 0, everywhere: everywhere ?? (await isDueEverywhere(database)) };
 }
 
 async function isDueEverywhere(database: Database): Promise<boolean> {

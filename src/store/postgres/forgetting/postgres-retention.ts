@@ -1,10 +1,11 @@
-import type { DeletedStep, DeletionStep, ExpiryStep, RetentionStore } from "../../retention.ts";
+import type { DeletedStep, DeletionStep, ExpiryStep, RetentionLook, RetentionStore } from "../../retention.ts";
 import { Database } from "../database.ts";
 import { isStorable } from "../searchable.ts";
 import type { Condition } from "../sql.ts";
 import { announceDeletions, deleteChosen } from "./deletion.ts";
 import { type ErasurePlace, findOf, hasAny } from "./erasure.ts";
 import { beginExpiry, type ExpiryPlace, findExpired } from "./expiry.ts";
+import { beginLooks, hasEndedTombstones, lastLook, noteLook } from "./last-look.ts";
 
 /** Whoever counts waits so long: about a quarter of a second. */
 const ROWS_PER_STEP_MAX = 5_000;
@@ -43,12 +44,13 @@ export class PostgresRetention implements RetentionStore {
   }
 
   async expire(step: ExpiryStep): Promise<DeletedStep> {
-    const { receivedBefore, dryRun = false, everywhere = dryRun } = step;
+    const { receivedBefore, dryRun = false, everywhere = dryRun || undefined } = step;
     const from =
       step.place === undefined
         ? await beginExpiry(this.#database, everywhere)
         : (JSON.parse(step.place) as ExpiryPlace);
-    const rowsMax = Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
+    // What is only counted is bounded by time alone.
+    const rowsMax = dryRun ? Number.MAX_SAFE_INTEGER : Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
     const { chosen, rows, place } = await findExpired(this.#database, from, { receivedBefore, rowsMax });
     const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
     return { deleted, place: place && JSON.stringify(place) };
@@ -91,6 +93,22 @@ export class PostgresRetention implements RetentionStore {
     } finally {
       await database.close();
     }
+  }
+
+  lastLook(): Promise<RetentionLook | undefined> {
+    return lastLook(this.#database);
+  }
+
+  noteLook(look: RetentionLook): Promise<void> {
+    return noteLook(this.#database, look);
+  }
+
+  beginLooks(): Promise<void> {
+    return beginLooks(this.#database);
+  }
+
+  hasEndedTombstones(now: string): Promise<boolean> {
+    return hasEndedTombstones(this.#database, now);
   }
 
   async holdLease(holder: string, seconds: number): Promise<boolean> {

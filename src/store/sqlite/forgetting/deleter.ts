@@ -75,20 +75,22 @@ export class Deleter {
     });
   }
 
-  #isDueEverywhere({ everywhere = false, dryRun = false }: ExpiryStep): boolean {
+  #isDueEverywhere({ everywhere, dryRun = false }: ExpiryStep): boolean {
+    if (everywhere !== undefined) return everywhere;
     // What is only counted is counted exactly.
-    if (everywhere || dryRun) return true;
+    if (dryRun) return true;
     if (this.#nowMs() - this.#searchedEverywhereMs < EVERYWHERE_EVERY_MS) return false;
     this.#searchedEverywhereMs = this.#nowMs();
     return true;
   }
 
   #step({ tombstonesUntil, dryRun = false, ...step }: DeletionStep, { search, from, thorough }: How): DeletedStep {
+    if (dryRun) return count(this.#statements, from, search);
     const rowsMax = Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
     const deletion = { tombstonesUntil, thorough, blockRowsMax: this.#blockRowsMax };
     for (let tries = 1; tries <= TRIES_MAX; tries++) {
       const { rows, place } = find(this.#statements, from, { ...search, rowsMax });
-      const deleted = dryRun ? rows.length : deleteMessages(this.#statements, rows, deletion);
+      const deleted = deleteMessages(this.#statements, rows, deletion);
       if (deleted === rows.length) return { deleted, place: place && JSON.stringify(place) };
     }
     throw new StoreUnavailable("SQLite: somebody else deletes the same messages");
@@ -118,6 +120,22 @@ function find(statements: Statements, from: Place, { where, values, rowsMax }: S
     seq = full ? (found.at(-1)?.seq ?? upTo) : upTo;
   }
   return { rows, place: seq < newest ? { ...from, seq } : undefined };
+}
+
+/** The same walk, which only counts: as many as there are to be seen in that time. */
+function count(statements: Statements, from: Place, { where, values }: Omit<Search, "rowsMax">): DeletedStep {
+  const deadlineMs = performance.now() + LOOK_MS_MAX;
+  const newest = statements.number("SELECT max(seq) FROM messages");
+  let [deleted, { seq }] = [0, from];
+  while (seq < newest && performance.now() < deadlineMs) {
+    const upTo = endOfLook(statements, seq);
+    const sql = `SELECT count(*) FROM messages WHERE seq > ? AND seq <= ? AND ${where}`;
+    const found = statements.number(sql, [seq, upTo, ...values]);
+    if (found === 0 && !from.everywhere) return { deleted, place: undefined };
+    deleted += found;
+    seq = upTo;
+  }
+  return { deleted, place: seq < newest ? JSON.stringify({ ...from, seq }) : undefined };
 }
 
 /** So many messages further, however large the gaps in their numbers are. */

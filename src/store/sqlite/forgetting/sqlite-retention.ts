@@ -12,6 +12,10 @@ export function retentionBy(folder: WorkerLine): RetentionStore {
       folder.call("dropTombstones", { now, rowsMax: Math.min(rowsMax, TOMBSTONES_PER_STEP_MAX) }),
     giveBackSpace: () => folder.call("giveBackSpace"),
     scrub: () => folder.call("scrub"),
+    lastLook: () => folder.call("lastLook"),
+    noteLook: (look) => folder.call("noteLook", look),
+    beginLooks: () => folder.call("beginLooks"),
+    hasEndedTombstones: (now) => folder.call("hasEndedTombstones", now),
     // One process serves a file.
     holdLease: async () => true,
   };

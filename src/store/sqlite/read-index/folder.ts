@@ -1,6 +1,7 @@
-import type { ExpiryStep, RetentionStore } from "../../retention.ts";
+import type { ExpiryStep, RetentionLook, RetentionStore } from "../../retention.ts";
 import { cutLog } from "../connection.ts";
 import { Deleter } from "../forgetting/deleter.ts";
+import { beginLooks, hasEndedTombstones, lastLook, noteLook } from "../forgetting/last-look.ts";
 import { dropTombstones, giveBackSpace, scrub } from "../forgetting/space.ts";
 import { serveLine } from "../worker-line.ts";
 import { openReadIndex } from "./connection.ts";
@@ -21,6 +22,10 @@ serveLine(({ path }: { path: string }) => {
     erase: (step: ErasureStep) => deleter.erase(step),
     dropTombstones: (options: { now: string; rowsMax: number }) => dropTombstones(statements, options),
     giveBackSpace: () => giveBackSpace(statements),
+    lastLook: () => lastLook(statements),
+    noteLook: (look: RetentionLook) => noteLook(statements, look),
+    beginLooks: () => beginLooks(statements),
+    hasEndedTombstones: (now: string) => hasEndedTombstones(statements, now),
     scrub: () => scrub(statements),
     cutLog: () => cutLog(statements.db, "read_index"),
     close: () => statements.db.close(),
