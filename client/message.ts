@@ -6,7 +6,7 @@ export interface Message {
   /** `+` and digits. */
   readonly from: string;
   readonly to: string;
-  /** `2025-01-15T10:00:00Z`, with or without a fraction. */
+  /** `2025-01-15T10:00:00Z`, with or without a fraction, and without seconds. */
   readonly ts: string;
   readonly text?: string | null;
 }

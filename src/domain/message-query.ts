@@ -1,7 +1,7 @@
 import { decodeCursor } from "./cursor.ts";
 import type { Issue } from "./issue.ts";
 import type { MessageList, Place } from "./message-filter.ts";
-import { integer, moment, msisdn, oneOf, optional, type Parameters } from "./parameters.ts";
+import { exact, integer, moment, msisdn, oneOf, optional, type Parameters } from "./parameters.ts";
 
 export const LIMIT_MAX = 100;
 export const LIMIT_DEFAULT = 50;
@@ -54,7 +54,7 @@ function messageList(parameters: Parameters, issues: Issue[]): MessageList {
   const filter = {
     ...optional("from", msisdn(parameters.from)),
     ...optional("to", msisdn(parameters.to)),
-    ...optional("source", parameters.source?.trim() || undefined),
+    ...optional("source", exact(parameters.source)),
     ...optional("since", moment(parameters, "since", issues)),
     ...optional("until", moment(parameters, "until", issues)),
     ...optional("q", search(parameters.q, issues)),

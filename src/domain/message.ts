@@ -49,7 +49,10 @@ const MessageIdSchema = Type.Refine(
 );
 const msisdnSchema = (description: string) => Type.String({ pattern: "^\\+[0-9]{1,32}$", description });
 const TimestampSchema = Type.Refine(
-  Type.String({ pattern: UTC_TIMESTAMP_PATTERN, description: "When the message was sent, in UTC; kept as spelt." }),
+  Type.String({
+    pattern: UTC_TIMESTAMP_PATTERN,
+    description: "When the message was sent, in UTC; kept as spelt. Seconds may be left out.",
+  }),
   isCalendarDate,
   () => "must be a real calendar date",
 );

@@ -45,11 +45,19 @@ export function oneOf<T extends string>(
   return fallback;
 }
 
+/**
+ * A filter for an exact value. A value that is blank after trimming was sent on purpose or by mistake; kept as
+ * it is, it matches nothing. Without a filter it would match everything.
+ */
+export function exact(value: string | undefined): string | undefined {
+  if (!value) return undefined;
+  return value.trim() || value;
+}
+
 /** People paste `?from=+9198…` unescaped and a form decoder turns `+` into a space: digits alone get their `+` back. */
 export function msisdn(value: string | undefined): string | undefined {
-  const text = value?.trim();
-  if (!text) return undefined;
-  return /^[0-9]+$/.test(text) ? `+${text}` : text;
+  const text = exact(value);
+  return text !== undefined && /^[0-9]+$/.test(text) ? `+${text}` : text;
 }
 
 export function moment(parameters: Parameters, name: string, issues: Issue[]): Instant | undefined {
@@ -57,7 +65,8 @@ export function moment(parameters: Parameters, name: string, issues: Issue[]): I
   if (!value) return undefined;
   const instant = parseInstant(value);
   if (instant === undefined) {
-    const msg = "Input should be a valid datetime: 2025-01-15T10:00:00Z, with +00:00 instead of Z, or a date";
+    const msg =
+      "Input should be a valid datetime: 2025-01-15T10:00:00Z, with another offset instead of Z, without one (UTC), or a date";
     issues.push({ type: "datetime_from_date_parsing", loc: ["query", name], msg, ...shownInput(value) });
   }
   return instant;

@@ -10,9 +10,12 @@ export type UtcTimestamp = string & { readonly [utcTimestamp]: true };
  */
 export type Instant = string & { readonly [instant]: true };
 
-/** `YYYY-MM-DDTHH:MM:SS[.f{1,9}]Z`; whether the day exists is {@link isCalendarDate}'s question. */
+/**
+ * `YYYY-MM-DDTHH:MM[:SS[.f{1,9}]]Z`; whether the day exists is {@link isCalendarDate}'s question.
+ * Java's `OffsetDateTime.toString()` leaves seconds out when they are 0.
+ */
 export const UTC_TIMESTAMP_PATTERN =
-  "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?Z$";
+  "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?Z$";
 
 const DAYS_PER_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
@@ -40,12 +43,27 @@ export function instantOf(timestamp: string): Instant {
   return `${date}T${minutes}${seconds}${significant === "" ? "" : `.${significant}`}` as Instant;
 }
 
-const SINCE =
-  /^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[+ ]00:00))?$/;
+const MOMENT =
+  /^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ](?<time>(?:[01][0-9]|2[0-3]):[0-5][0-9])(?<rest>:[0-5][0-9](?:\.[0-9]{1,9})?)?(?:Z|(?<sign>[+ -])(?<hours>[01][0-9]|2[0-3])(?::?(?<minutes>[0-5][0-9]))?)?)?$/;
+const MS_PER_MINUTE = 60_000;
+/** Before and behind every moment of the years that a timestamp can name. */
+const FIRST_INSTANT = "0000-01-01T00:00:00" as Instant;
+const LAST_INSTANT = "9999-12-31T24:00:00" as Instant;
 
-/** The instant of a filter: a timestamp with `Z` or `+00:00` (whose `+` a form decoder may have made a space), or a bare date, its midnight. */
+/**
+ * The instant of a filter, or undefined. Understood are a bare date, which is its midnight, and a date with a
+ * time behind `T` or a blank. Seconds and a fraction may be left out. Without a zone it is UTC; an offset is
+ * converted. The `+` of one may have become a blank, as a form decoder makes of it.
+ */
 export function parseInstant(text: string): Instant | undefined {
-  const parts = SINCE.exec(text);
+  const parts = MOMENT.exec(text);
   if (parts === null || !isCalendarDate(text)) return undefined;
-  return instantOf(parts[2] === undefined ? `${text}T00:00:00Z` : text.replace(" ", "+"));
+  const [, date] = parts;
+  const { time = "00:00", rest = ":00", sign, hours = "00", minutes = "00" } = parts.groups ?? {};
+  const aheadMinutes = (sign === "-" ? -1 : 1) * (60 * Number(hours) + Number(minutes));
+  if (aheadMinutes === 0) return instantOf(`${date}T${time}${rest}Z`);
+  const utc = new Date(Date.parse(`${date}T${time}:00Z`) - aheadMinutes * MS_PER_MINUTE);
+  if (utc.getUTCFullYear() < 0) return FIRST_INSTANT;
+  if (utc.getUTCFullYear() > 9999) return LAST_INSTANT;
+  return instantOf(`${utc.toISOString().slice(0, "2025-01-15T10:00".length)}${rest}Z`);
 }

@@ -1,7 +1,8 @@
 import Type from "typebox";
 import { LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CODE_POINTS_MAX } from "../domain/message-query.ts";
 
-const MOMENT = "a timestamp with Z or +00:00, or a date, which is its midnight in UTC";
+const MOMENT =
+  "a timestamp with Z or another offset, without one (UTC), with or without seconds, or a date, which is its midnight in UTC";
 
 /** The span of time of a list or a timeline, for the documentation. */
 export const SpanParameters = {

@@ -209,7 +209,13 @@ test("what the document's schema of a webhook refuses is refused, and what is ac
     message_id: oneof(value("m1", "m2"), string({ maxLength: 5 })),
     from: value("+1", "+22", `+${"3".repeat(32)}`, `+${"3".repeat(33)}`),
     to: value("+1", "+22"),
-    ts: value("2025-01-15T10:00:00Z", "2025-01-15T10:00:00.5Z", "2025-01-15T24:00:00Z", "2025-01-15T10:00:00+00:00"),
+    ts: value(
+      "2025-01-15T10:00:00Z",
+      "2025-01-15T10:00Z",
+      "2025-01-15T10:00:00.5Z",
+      "2025-01-15T24:00:00Z",
+      "2025-01-15T10:00:00+00:00",
+    ),
     text: value("Hello", "😀".repeat(4096), "😀".repeat(4097), "x".repeat(4097)),
   });
   let accepted = 0;

@@ -123,6 +123,7 @@ const FILTERS = [
   "q=%C3%BCnique",
   "q=text%201",
   "since=2025-01-15T10:00:03Z",
+  "since=2025-01-15T11:00:03%2B01:00&until=2025-01-15 10:01",
   "since=2025-01-15&until=2025-01-15T10:00:02Z&order=desc",
   "from=nobody",
   "q=%22%20OR%20*",

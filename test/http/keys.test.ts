@@ -252,6 +252,7 @@ test("the audit is read in pages that leave nothing out, and wrong questions are
   deepEqual([subjects, pages], [["k6", "k5", "k4", "k3", "k2", "k1", "k0"], 2]);
   const before = async (moment: string) => (await told(`/audit?before=${moment}`, { own })).data.length;
   deepEqual([await before("2020-01-01"), await before("2999-01-01T00:00:00Z")], [0, 7]);
+  deepEqual([await before("2020-01-01T00:00"), await before("2999-01-01 00:00%2B05:30")], [0, 7]);
   for (const [query, loc] of [
     ["limit=x", "query,limit"],
     ["before=x", "query,before"],

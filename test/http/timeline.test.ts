@@ -70,7 +70,9 @@ test("a span is cut at its ends, not at whole buckets: since is inclusive, until
     ["since=2025-01-15T10:01:00Z", [["2025-01-15T10:00:00Z", 2], ...HOURS.slice(3)]],
     ["since=2025-01-15T10:00:59.999999999Z&until=2025-01-15T10:59:59Z", [["2025-01-15T10:00:00Z", 2]]],
     ["until=2025-01-15T10:00:00%2B00:00", HOURS.slice(0, 2)],
+    ["until=2025-01-15T15:30%2B05:30", HOURS.slice(0, 2)],
     ["since=2025-01-15&until=2025-01-16", HOURS.slice(2, 4)],
+    ["since=2025-01-15 00:00&until=2025-01-16T00:00:00", HOURS.slice(2, 4)],
     ["since=2025-01-16T00:00:00.1Z", []],
     ["since=2025-01-16&until=2025-01-15", []],
   ] as const)

@@ -38,7 +38,7 @@ test("an import counts what is new, what is there already, what conflicts and wh
     body({ message_id: "kept" }),
     body({ message_id: "kept", text: "other" }),
     `{"message_id":"long","text":"${"x".repeat(2_000_000)}"}`,
-    body({ message_id: "last" }),
+    body({ message_id: "last", ts: "2025-01-15T10:00Z", created_at: "2024-02-29T01:02Z" }),
   ];
   writeFileSync(
     folder.file("in.ndjson"),
@@ -54,6 +54,7 @@ test("an import counts what is new, what is there already, what conflicts and wh
   const createdAt = (id: string) =>
     String(valueIn(folder.file("app.db"), `SELECT created_at FROM messages WHERE message_id = '${id}'`));
   equal(createdAt("kept"), "2024-02-29T01:02:03.456789Z");
+  equal(createdAt("last"), "2024-02-29T01:02:00Z");
   ok(Math.abs(Date.parse(createdAt("now")) - Date.now()) < 60_000);
   ok(!existsSync(folder.file("in.ndjson.lyftr-import")));
 });

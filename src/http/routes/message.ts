@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import Type from "typebox";
-import type { Parameters } from "../../domain/parameters.ts";
+import { exact, type Parameters } from "../../domain/parameters.ts";
 import type { Store } from "../../store/store.ts";
 import { sendJson } from "../json.ts";
 import { MessageBodySchema, messageBody } from "../message-body.ts";
@@ -12,7 +12,7 @@ export function messageRoute(server: FastifyInstance, { store }: { readonly stor
   server.get("/messages/:message_id", { schema: SCHEMA }, async (request, reply) => {
     const { message_id: messageId } = request.params as { readonly message_id: string };
     const { source } = request.query as Parameters;
-    const message = await store.findMessage(messageId, source?.trim() || undefined);
+    const message = await store.findMessage(messageId, exact(source));
     if (message === undefined) return sendProblem(request, reply, { status: 404, detail: "Not Found" });
     return sendJson(reply, messageBody(message));
   });
