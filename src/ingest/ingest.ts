@@ -3,6 +3,7 @@ import type { Issue } from "../domain/issue.ts";
 import type { MessageId } from "../domain/message.ts";
 import type { RequestTrace } from "../observe/trace.ts";
 import type { Provider, RawWebhook } from "../providers/provider.ts";
+import type { SignatureRefusal } from "../providers/signature-refusal.ts";
 import type { RateLimiter, Verdict } from "../shared-state/rate-limiter.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
@@ -15,7 +16,7 @@ export type IngestOutcome =
       readonly verdict: Verdict | undefined;
     }
   | { readonly kind: "rate_limited"; readonly messageId: MessageId; readonly verdict: Verdict }
-  | { readonly kind: "invalid_signature" }
+  | { readonly kind: "invalid_signature"; readonly refusal: SignatureRefusal }
   | { readonly kind: "invalid"; readonly issues: readonly Issue[]; readonly messageId: MessageId | undefined };
 
 export interface IngestOptions {
@@ -38,10 +39,10 @@ export async function ingest(
 ): Promise<IngestOutcome> {
   const nowMs = clock.now();
   const endVerify = trace?.begin("verify");
-  const secret = provider.verify(webhook, nowMs);
-  endVerify?.({ "lyftr.signature_valid": secret !== undefined });
-  if (secret === undefined) return { kind: "invalid_signature" };
-  verified(secret, nowMs);
+  const check = provider.verify(webhook, nowMs);
+  endVerify?.({ "lyftr.signature_valid": check.ok });
+  if (!check.ok) return { kind: "invalid_signature", refusal: check.refusal };
+  verified(check.secret, nowMs);
   const parsed = provider.parse(webhook.body);
   if (!parsed.ok) return { kind: "invalid", issues: parsed.issues, messageId: parsed.messageId };
   const { message } = parsed;

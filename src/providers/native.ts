@@ -1,7 +1,8 @@
 import { parseJson } from "../domain/json.ts";
 import { type ParsedMessage, parseMessage } from "../domain/message.ts";
-import type { Provider, RawWebhook } from "./provider.ts";
+import type { Provider, RawWebhook, SignatureCheck } from "./provider.ts";
 import type { SigningSecrets } from "./signature.ts";
+import { refusalOf } from "./signature-refusal.ts";
 
 /** Our own format: `X-Signature: hex(HMAC-SHA256(raw body))` over one message as JSON. */
 export class NativeProvider implements Provider {
@@ -12,9 +13,12 @@ export class NativeProvider implements Provider {
     this.#secrets = secrets;
   }
 
-  verify({ headers, body }: RawWebhook, nowMs: number): string | undefined {
+  verify({ headers, body }: RawWebhook, nowMs: number): SignatureCheck {
     // Node joins a repeated header with ", ", which is no hex digit: exactly one is accepted.
-    return this.#secrets.verify(body, headers["x-signature"], nowMs);
+    const header = headers["x-signature"];
+    const secret = this.#secrets.verify(body, header, nowMs);
+    if (secret !== undefined) return { ok: true, secret };
+    return { ok: false, refusal: refusalOf(header, this.#secrets.areAny(nowMs)) };
   }
 
   parse(body: Buffer): ParsedMessage {

@@ -1,4 +1,5 @@
 import type { ParsedMessage } from "../domain/message.ts";
+import type { SignatureRefusal } from "./signature-refusal.ts";
 
 /** A webhook as it came from the wire: nothing of it is decoded yet. */
 export interface RawWebhook {
@@ -7,12 +8,17 @@ export interface RawWebhook {
   readonly body: Buffer;
 }
 
+/** Whether a webhook is signed by its sender: with which secret of ours, by its name, or why it is refused. */
+export type SignatureCheck =
+  | { readonly ok: true; readonly secret: string }
+  | { readonly ok: false; readonly refusal: SignatureRefusal };
+
 /** Somebody who sends us webhooks: how their requests are recognised, and what they say. Pure: no I/O, no clock. */
 export interface Provider {
   /** The source under which messages are stored; half of their key. */
   readonly source: string;
-  /** The name of the secret of ours that the sender knows at that time, or undefined. Looks at bytes only. */
-  verify(webhook: RawWebhook, nowMs: number): string | undefined;
+  /** Whether the sender knows a secret of ours that is accepted at that time. Looks at bytes only. */
+  verify(webhook: RawWebhook, nowMs: number): SignatureCheck;
   /** What a verified body says. */
   parse(body: Buffer): ParsedMessage;
 }

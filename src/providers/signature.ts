@@ -47,6 +47,11 @@ export class SigningSecrets {
     }));
   }
 
+  /** Whether a signature could be accepted at that time. */
+  areAny(nowMs: number): boolean {
+    return this.#keys.some(({ untilMs }) => nowMs < untilMs);
+  }
+
   /** The name of the secret under which `signature`, 64 hex digits, is the HMAC-SHA256 of `body`, or undefined when there is none. */
   verify(body: Buffer, signature: unknown, nowMs: number): string | undefined {
     // Checked before decoding: Buffer.from(x, "hex") silently drops a bad tail.

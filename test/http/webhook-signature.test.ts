@@ -186,3 +186,55 @@ test("a secret of non-ASCII characters signs with its UTF-8 bytes", async () => 
   await using own = await startService({ WEBHOOK_SECRET: "gehe1m-ß-🔑" });
   equal((await post(own.url, PAYLOAD, { "x-signature": macOf(PAYLOAD, "gehe1m-ß-🔑") })).status, 200);
 });
+
+const REASONS: readonly (readonly [lines: readonly string[], reason: string, form?: string])[] = [
+  [[], "no_header"],
+  [["Signature: x"], "no_header"],
+  [["X-Signature:"], "malformed", "empty"],
+  [[`X-Signature: sha256=${MAC}`], "malformed", "sha256= prefix"],
+  [[`X-Signature: SHA256=${MAC.toUpperCase()}`], "malformed", "sha256= prefix"],
+  [[`X-Signature: ${Buffer.from(MAC, "hex").toString("base64")}`], "malformed", "base64"],
+  [[`X-Signature: ${Buffer.from(MAC, "hex").toString("base64url")}`], "malformed", "base64"],
+  [[`X-Signature: ${Buffer.from(MAC).toString("base64")}`], "malformed", "base64"],
+  [["X-Signature: 123"], "malformed", "wrong length"],
+  [[`X-Signature: ${MAC}0`], "malformed", "wrong length"],
+  [[`X-Signature: ${MAC}${MAC}`], "malformed", "wrong length"],
+  [[`X-Signature: ${MAC.slice(0, 40)}`], "malformed", "wrong length"],
+  [[`X-Signature: ${MAC}`, `X-Signature: ${MAC}`], "malformed", "repeated header"],
+  [["X-Signature:", `X-Signature: ${MAC}`], "malformed", "repeated header"],
+  [[`X-Signature: ${MAC.slice(0, -2)}zz`], "malformed", "not hexadecimal"],
+  [[`X-Signature: "${MAC}"`], "malformed", "not hexadecimal"],
+  [[`X-Signature: t=1,v1=${MAC}`], "malformed", "not hexadecimal"],
+  [[`X-Signature: ${"\xff".repeat(64)}`], "malformed", "not hexadecimal"],
+  [[`X-Signature: ${macOf(`${PAYLOAD} `)}`], "mismatch"],
+  [[`X-Signature: ${macOf(PAYLOAD, "another secret")}`], "mismatch"],
+];
+
+test("the log line of a refused signature says why, the answer does not, and nothing of the signature is in either", async () => {
+  for (const [at, [lines, reason, form]] of REASONS.entries()) {
+    const answer = await postRaw([...lines, `X-Request-ID: reason-${at}`]);
+    deepEqual([answer?.status, String(answer?.body)], [401, INVALID.text], lines.join());
+    const line = await service.line(({ request_id }) => request_id === `reason-${at}`);
+    deepEqual([line.reason, line.form, line.result], [reason, form, "invalid_signature"], lines.join());
+    const told = JSON.stringify(line).toLowerCase();
+    for (const part of [MAC, Buffer.from(MAC, "hex").toString("base64"), macOf(`${PAYLOAD} `)])
+      ok(!told.includes(part.slice(0, 16).toLowerCase()), told);
+  }
+  await post(service.url, PAYLOAD.replace("refused", "taken"), { "x-request-id": "taken" });
+  const taken = await service.line(({ request_id }) => request_id === "taken");
+  deepEqual([taken.status, taken.reason, taken.form], [200, undefined, undefined]);
+});
+
+test("without a secret the log says so of each good signature, and past the limit of failures the reason stays", async () => {
+  await using blank = await startService({ WEBHOOK_SECRET: "", RATE_LIMIT_FAILED_AUTH: "2/1h" });
+  await post(blank.url, PAYLOAD, { "x-request-id": "blank" });
+  equal((await blank.line(({ request_id }) => request_id === "blank")).reason, "no_secret");
+  await post(blank.url, PAYLOAD, { "x-signature": `sha256=${MAC}`, "x-request-id": "form" });
+  equal((await blank.line(({ request_id }) => request_id === "form")).form, "sha256= prefix");
+  await post(blank.url, PAYLOAD, { "x-signature": "1", "x-request-id": "limited" });
+  const limited = await blank.line(({ request_id }) => request_id === "limited");
+  deepEqual(
+    [limited.status, limited.reason, limited.form, limited.limit],
+    [429, "malformed", "wrong length", "failed_signature"],
+  );
+});

@@ -82,6 +82,7 @@ function answer(
       request.logged = { message_id: cut(outcome.messageId), result: "duplicate", conflict: true };
       return sendJsonText(reply, ACCEPTED);
     case "invalid_signature":
+      request.logged = { ...outcome.refusal };
       if (refuseFailure(request, reply, "failed_signature", options)) return reply;
       return sendProblem(request, reply, { status: 401, detail: "invalid signature" });
     case "rate_limited":

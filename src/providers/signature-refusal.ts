@@ -1,0 +1,38 @@
+/**
+ * Why a signature was refused, for the log alone. The sender is told nothing of it, and nothing of the
+ * signature itself is repeated.
+ */
+export type SignatureRefusal =
+  | { readonly reason: "no_header" | "mismatch" | "no_secret" }
+  | { readonly reason: "malformed"; readonly form: SignatureForm };
+
+/** What was there in place of 64 hex digits. */
+export type SignatureForm =
+  | "empty"
+  | "repeated header"
+  | "sha256= prefix"
+  | "base64"
+  | "wrong length"
+  | "not hexadecimal";
+
+const HEX = /^[0-9a-f]+$/i;
+/** Of the 32 bytes of a MAC, or of its 64 hex digits. */
+const BASE64 = /^(?:[A-Za-z0-9+/_-]{43}=?|[A-Za-z0-9+/_-]{86}(?:==)?)$/;
+
+/** Says why a signature header that {@link SigningSecrets.verify} refused is none. */
+export function refusalOf(header: unknown, hasSecrets: boolean): SignatureRefusal {
+  if (header === undefined) return { reason: "no_header" };
+  const form = formOf(typeof header === "string" ? header : "");
+  if (form !== undefined) return { reason: "malformed", form };
+  return { reason: hasSecrets ? "mismatch" : "no_secret" };
+}
+
+/** Undefined for 64 hex digits. */
+function formOf(header: string): SignatureForm | undefined {
+  if (header.trim() === "") return "empty";
+  // Node joins a repeated header with ", ".
+  if (header.includes(", ")) return "repeated header";
+  if (/^sha256=/i.test(header)) return "sha256= prefix";
+  if (HEX.test(header)) return header.length === 64 ? undefined : "wrong length";
+  return BASE64.test(header) ? "base64" : "not hexadecimal";
+}
