@@ -40,12 +40,13 @@ export function landmarksOf(databasePath: string): Landmarks {
   try {
     const one = (sql: string, ...parameters: readonly (string | number)[]) =>
       Object.values(db.prepare(sql).get(...parameters) ?? {})[0];
-    const rows = Number(one("SELECT count(*) FROM messages"));
-    const instant = (at: number) => String(one("SELECT instant FROM messages ORDER BY instant LIMIT 1 OFFSET ?", at));
+    const rows = Number(one("SELECT count(*) FROM lyftr_messages"));
+    const instant = (at: number) =>
+      String(one("SELECT instant FROM lyftr_messages ORDER BY instant LIMIT 1 OFFSET ?", at));
     const biggest = senderNumber(0);
     return {
       ...{ rows, biggest, middle: senderNumber(Math.floor(Math.sqrt(sendersOf(rows)))) },
-      biggestRows: Number(one("SELECT count(*) FROM messages WHERE from_msisdn = ?", biggest)),
+      biggestRows: Number(one("SELECT count(*) FROM lyftr_messages WHERE from_msisdn = ?", biggest)),
       since: instant(Math.floor(DEEP * rows)),
       exportUntil: instant(Math.min(EXPORTED_ROWS, rows - 1)),
     };

@@ -9,7 +9,7 @@ const env = { DATABASE_URL: "sqlite:///./app.db" };
 /** Enough pages for several steps of the copy, between which the service writes. */
 const ROWS_BEFORE = 8_000;
 const IDS =
-  "SELECT group_concat(message_id) FROM (SELECT message_id FROM messages WHERE message_id LIKE 'live-%' ORDER BY rowid)";
+  "SELECT group_concat(message_id) FROM (SELECT message_id FROM lyftr_messages WHERE message_id LIKE 'live-%' ORDER BY rowid)";
 
 test("a backup taken while messages come in is whole: everything acknowledged before it, and no gaps", {
   timeout: 30_000,

@@ -121,7 +121,7 @@ test("messages that PostgreSQL cannot hold are named and left out, and conflicts
   await withStore(from, (store) => store.insertMessages(rows(10)));
   const db = new DatabaseSync(folder.file("app.db"));
   // The older service took what today's rules refuse.
-  db.exec(`INSERT INTO messages (source, message_id, from_msisdn, to_msisdn, ts, text, created_at, instant)
+  db.exec(`INSERT INTO lyftr_messages (source, message_id, from_msisdn, to_msisdn, ts, text, created_at, instant)
     VALUES ('native', 'nul', '+1', '+2', 'yesterday', 'a' || char(0) || 'b', 'x', 'yesterday'),
            ('native', 'odd', '', 'x', 'yesterday', NULL, 'x', 'yesterday')`);
   db.close();

@@ -53,10 +53,10 @@ test("the ledger's checker sees a lost, a corrupted, an unexpected and a phantom
   deepEqual(faultsIn(ledger.check(databasePath)), CLEAN);
   const db = new DatabaseSync(databasePath);
   const row = (id: string) => `'native', '${id}', '+1', '+2', '2025-01-15T10:00:00Z', '2025-01-15T10:00:00', 'x', ''`;
-  db.exec(`DELETE FROM messages WHERE message_id = 'a'; UPDATE messages SET text = 'other' WHERE message_id = 'b';
-    INSERT INTO messages VALUES (NULL, ${row("never sent")}), (NULL, ${row("forged")});
+  db.exec(`DELETE FROM lyftr_messages WHERE message_id = 'a'; UPDATE lyftr_messages SET text = 'other' WHERE message_id = 'b';
+    INSERT INTO lyftr_messages VALUES (NULL, ${row("never sent")}), (NULL, ${row("forged")});
     DROP INDEX messages_key;
-    INSERT INTO messages (${COLUMNS}) SELECT ${COLUMNS} FROM messages WHERE message_id = 'c'`);
+    INSERT INTO lyftr_messages (${COLUMNS}) SELECT ${COLUMNS} FROM lyftr_messages WHERE message_id = 'c'`);
   db.close();
   deepEqual(faultsIn(ledger.check(databasePath)), { lost: 1, duplicated: 1, unexpected: 1, phantom: 1, corrupted: 2 });
 });

@@ -110,7 +110,7 @@ test("numbers of deleted messages are not given again, so that new ones are fold
     equal((await store.stats()).total, 0);
     await store.insertMessages(rows(3, "new"));
     const db = new DatabaseSync(file.path, { readOnly: true });
-    const seqs = db.prepare("SELECT seq FROM messages ORDER BY seq").all();
+    const seqs = db.prepare("SELECT seq FROM lyftr_messages ORDER BY seq").all();
     db.close();
     deepEqual(
       seqs.map(({ seq }) => seq),
@@ -135,12 +135,12 @@ test("whoever deletes and ends between the two commits leaves an index that is m
     }
     // What is on disk when the messages are committed and the index is not.
     const db = new DatabaseSync(file.path);
-    db.exec("DELETE FROM messages WHERE seq <= 1000; UPDATE deletions SET generation = generation + 1");
+    db.exec("DELETE FROM lyftr_messages WHERE seq <= 1000; UPDATE deletions SET generation = generation + 1");
     db.close();
     const [{ total }, page] = await Promise.all([store.stats(), store.findMessages(query({ q: "hello" }))]);
     deepEqual([total, page.total], [2_000, 2_000]);
     const again = new DatabaseSync(file.path);
-    again.exec("DELETE FROM messages WHERE seq <= 1500; UPDATE deletions SET generation = generation + 1");
+    again.exec("DELETE FROM lyftr_messages WHERE seq <= 1500; UPDATE deletions SET generation = generation + 1");
     again.close();
   } finally {
     await store.close();

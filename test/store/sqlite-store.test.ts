@@ -122,7 +122,7 @@ test("more reads than the queue holds are refused at once, and the health check 
 function refuseId(path: string, id: string): void {
   const db = new DatabaseSync(path);
   db.exec(
-    `CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN new.message_id = '${id}' BEGIN SELECT RAISE(ABORT, 'refused by a trigger'); END`,
+    `CREATE TRIGGER refuse BEFORE INSERT ON lyftr_messages WHEN new.message_id = '${id}' BEGIN SELECT RAISE(ABORT, 'refused by a trigger'); END`,
   );
   db.close();
 }

@@ -39,20 +39,20 @@ export class SqliteCopyEnd implements CopyEnd {
   }
 
   async count(): Promise<number> {
-    return Number(this.#db.prepare("SELECT count(*) AS messages FROM messages").get()?.messages);
+    return Number(this.#db.prepare("SELECT count(*) AS messages FROM lyftr_messages").get()?.messages);
   }
 
   async read(place: CopyPlace, limit: number, upTo?: CopyPlace): Promise<CopyPart> {
     const after = place[STREAM] ?? 0;
     const rows = this.#db
-      .prepare(`SELECT seq, ${MESSAGE} FROM messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`)
+      .prepare(`SELECT seq, ${MESSAGE} FROM lyftr_messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`)
       .all(after, upTo === undefined ? Number.MAX_SAFE_INTEGER : (upTo[STREAM] ?? 0), limit);
     const messages = rows.map(({ seq: _place, ...message }) => message as unknown as StoredMessage);
     return { messages, place: { [STREAM]: Number(rows.at(-1)?.seq ?? after) } };
   }
 
   async find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]> {
-    const one = this.#db.prepare(`SELECT ${MESSAGE} FROM messages WHERE message_id = ? AND source = ?`);
+    const one = this.#db.prepare(`SELECT ${MESSAGE} FROM lyftr_messages WHERE message_id = ? AND source = ?`);
     return messages.flatMap(({ messageId, source }) => (one.get(messageId, source) as StoredMessage | undefined) ?? []);
   }
 

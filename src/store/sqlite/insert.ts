@@ -7,7 +7,7 @@ import type { Statements } from "./statements.ts";
 type InsertOne = (row: PackedRows, at: number, seq: number) => InsertOutcome;
 
 /** No number is given twice, those of deleted messages included: what is folded, and how far a copy came, is told by it. */
-const LAST_SEQ = "SELECT max(seq_floor, coalesce((SELECT max(seq) FROM messages), 0)) FROM deletions";
+const LAST_SEQ = "SELECT max(seq_floor, coalesce((SELECT max(seq) FROM lyftr_messages), 0)) FROM deletions";
 const ANY_TOMBSTONE = "SELECT 1 FROM tombstones LIMIT 1";
 const TOMBSTONE = "SELECT 1 FROM tombstones WHERE hash = ?";
 
@@ -35,11 +35,11 @@ function insertAll(statements: Statements, insertOne: InsertOne, rows: PackedRow
 
 function prepareInsert({ db }: Statements): InsertOne {
   const insert = db.prepare(
-    `INSERT INTO messages (seq, source, message_id, from_msisdn, to_msisdn, ts, text, created_at, instant)
+    `INSERT INTO lyftr_messages (seq, source, message_id, from_msisdn, to_msisdn, ts, text, created_at, instant)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   );
   const same = db.prepare(
-    `SELECT 1 FROM messages
+    `SELECT 1 FROM lyftr_messages
      WHERE source = ? AND message_id = ? AND from_msisdn = ? AND to_msisdn = ? AND ts = ? AND text IS ?`,
   );
   return (rows, at, seq) => {

@@ -11,7 +11,7 @@ export interface Query {
 export function entriesOf(list: string, range: Range, foldedSeq: number): Query {
   return list === ""
     ? {
-        sql: `SELECT ${ENTRY} FROM messages INDEXED BY messages_by_instant WHERE ${IN_RANGE} AND seq <= ?`,
+        sql: `SELECT ${ENTRY} FROM lyftr_messages INDEXED BY messages_by_instant WHERE ${IN_RANGE} AND seq <= ?`,
         values: [...rangeValues(range), foldedSeq],
       }
     : {

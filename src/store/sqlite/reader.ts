@@ -33,7 +33,7 @@ serveLine(({ path, stop }: ReaderData) => {
     timeline: (query: TimelineQuery) => inSnapshot(statements, check, (snapshot) => timeline(snapshot, query)),
     findSenders: (query: SenderQuery) => inSnapshot(statements, check, (snapshot) => findSenders(snapshot, query)),
     ping: () => {
-      statements.get("SELECT 1 FROM messages LIMIT 1");
+      statements.get("SELECT 1 FROM lyftr_messages LIMIT 1");
       statements.get("SELECT seq FROM fold_state");
     },
     close: () => db.close(),

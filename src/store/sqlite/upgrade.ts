@@ -78,7 +78,7 @@ function adoptPythonRows(db: DatabaseSync, report: (progress: string) => void): 
   const total = numberOf("SELECT count(*) FROM python_messages");
   const last = numberOf("SELECT max(rowid) FROM python_messages");
   const copy = db.prepare(
-    `INSERT INTO messages (source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at)
+    `INSERT INTO lyftr_messages (source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at)
      SELECT 'native', message_id, from_msisdn, to_msisdn, ts, instant_of(ts), text, created_at FROM python_messages
      WHERE rowid > ? AND rowid <= ?`,
   );

@@ -105,12 +105,12 @@ function placeOf({ place }: DeletionStep): Place | undefined {
 function find(statements: Statements, from: Place, { where, values, rowsMax }: Search): Found {
   const deadlineMs = performance.now() + LOOK_MS_MAX;
   const rows: Indexed[] = [];
-  const newest = statements.number("SELECT max(seq) FROM messages");
+  const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   let { seq } = from;
   while (rows.length < rowsMax && seq < newest && performance.now() < deadlineMs) {
     const upTo = endOfLook(statements, seq);
     const found = statements.all<Indexed>(
-      `SELECT ${INDEXED} FROM messages WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`,
+      `SELECT ${INDEXED} FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`,
       [seq, upTo, ...values, rowsMax - rows.length],
     );
     rows.push(...found);
@@ -140,7 +140,7 @@ function count(statements: Statements, from: Place, { where, values }: Omit<Sear
 
 /** So many messages further, however large the gaps in their numbers are. */
 function endOfLook(statements: Statements, seq: number): number {
-  const last = statements.number("SELECT seq FROM messages WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?", [
+  const last = statements.number("SELECT seq FROM lyftr_messages WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?", [
     seq,
     SEQS_PER_LOOK - 1,
   ]);

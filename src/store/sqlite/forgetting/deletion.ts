@@ -47,7 +47,7 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   unfold(statements, folded, deletion);
   let lastSeq = 0;
   for (const { seq, source, messageId } of rows) {
-    if (statements.run("DELETE FROM messages WHERE seq = ?", [seq]) === 0) throw new DeletedMeanwhile();
+    if (statements.run("DELETE FROM lyftr_messages WHERE seq = ?", [seq]) === 0) throw new DeletedMeanwhile();
     lastSeq = Math.max(lastSeq, seq);
     statements.run(
       "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)",

@@ -149,7 +149,7 @@ function addReceived(statements: Statements, place: readonly [string, string, ..
 /** The receivers of a block that was cut off another are taken from the other's. */
 function moveReceivers(statements: Statements, from: Bound, { lo, hi }: Block, foldedSeq: number): void {
   const moved = statements.all<{ to: string; source: string; messages: number }>(
-    `SELECT to_msisdn AS "to", source, count(*) AS messages FROM messages INDEXED BY messages_by_instant
+    `SELECT to_msisdn AS "to", source, count(*) AS messages FROM lyftr_messages INDEXED BY messages_by_instant
      WHERE ${IN_RANGE} AND seq <= ? GROUP BY to_msisdn, source`,
     [...lo, ...hi, foldedSeq],
   );

@@ -76,7 +76,7 @@ function fits(statements: Statements): boolean {
 
 /** The id of the last message that is in the index. */
 export const LAST_FOLDED =
-  "SELECT m.message_id FROM messages m WHERE m.seq <= fold_state.seq ORDER BY m.seq DESC LIMIT 1";
+  "SELECT m.message_id FROM lyftr_messages m WHERE m.seq <= fold_state.seq ORDER BY m.seq DESC LIMIT 1";
 
 /** Takes the write lock of the index, before anything is read. */
 function lock(db: DatabaseSync): void {

@@ -14,7 +14,7 @@ export interface Folded {
 
 /** How many messages wait to be folded, at most: a number that was never given counts too. */
 export function backlogOf(statements: Statements): number {
-  return statements.number("SELECT max(0, coalesce((SELECT max(seq) FROM messages), 0) - seq) FROM fold_state");
+  return statements.number("SELECT max(0, coalesce((SELECT max(seq) FROM lyftr_messages), 0) - seq) FROM fold_state");
 }
 
 /** Whether the index is that of the messages that are left. Between the two commits of a deletion it is not, nor after a crash there. */
@@ -37,21 +37,21 @@ export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLO
     // Somebody deleted messages and ended before the index had followed: it counts what is not there any more.
     if (!hasFollowed(statements)) makeAnew(statements.db);
     const after = statements.number("SELECT seq FROM fold_state");
-    const newest = statements.number("SELECT max(seq) FROM messages");
+    const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
     const upTo = Math.min(newest, after + rowsMax);
     if (upTo <= after) return { rows: 0, backlog: 0 };
     const step: Step = [after, upTo];
-    const rows = statements.number(`SELECT count(*) FROM messages WHERE ${IN_STEP}`, step);
+    const rows = statements.number(`SELECT count(*) FROM lyftr_messages WHERE ${IN_STEP}`, step);
     foldAll(statements, step, blockRowsMax);
     foldSenders(statements, step, blockRowsMax);
     foldSpans(statements, step);
     statements.run(
-      `INSERT INTO search (rowid, text) SELECT seq, searchable(text) FROM messages WHERE ${IN_STEP} AND text IS NOT NULL`,
+      `INSERT INTO search (rowid, text) SELECT seq, searchable(text) FROM lyftr_messages WHERE ${IN_STEP} AND text IS NOT NULL`,
       step,
     );
     statements.run(
       `UPDATE fold_state SET seq = ?, messages = messages + ?,
-         message_id = (SELECT m.message_id FROM messages m WHERE m.seq <= ? ORDER BY m.seq DESC LIMIT 1)`,
+         message_id = (SELECT m.message_id FROM lyftr_messages m WHERE m.seq <= ? ORDER BY m.seq DESC LIMIT 1)`,
       [upTo, rows, upTo],
     );
     return { rows, backlog: newest - upTo };
@@ -64,7 +64,7 @@ interface Received extends Entry {
 
 function foldAll(statements: Statements, step: Step, blockRowsMax: number): void {
   const entries = statements.all<Received>(
-    `SELECT seq, instant, message_id AS messageId, source, to_msisdn AS "to" FROM messages WHERE ${IN_STEP} ORDER BY ${ASCENDING}`,
+    `SELECT seq, instant, message_id AS messageId, source, to_msisdn AS "to" FROM lyftr_messages WHERE ${IN_STEP} ORDER BY ${ASCENDING}`,
     step,
   );
   addToBlocks(statements, { list: "", entries, foldedSeq: step[1], blockRowsMax });
@@ -72,23 +72,23 @@ function foldAll(statements: Statements, step: Step, blockRowsMax: number): void
 
 function foldSenders(statements: Statements, step: Step, blockRowsMax: number): void {
   statements.run(
-    `INSERT INTO messages_by_sender SELECT from_msisdn, instant, message_id, source, seq FROM messages
+    `INSERT INTO messages_by_sender SELECT from_msisdn, instant, message_id, source, seq FROM lyftr_messages
      WHERE ${IN_STEP} ORDER BY from_msisdn, ${ASCENDING}`,
     step,
   );
   statements.run(
-    `UPDATE fold_state SET senders = senders + (SELECT count(DISTINCT from_msisdn) FROM messages
+    `UPDATE fold_state SET senders = senders + (SELECT count(DISTINCT from_msisdn) FROM lyftr_messages
      WHERE ${IN_STEP} AND NOT EXISTS (SELECT 1 FROM senders WHERE msisdn = from_msisdn))`,
     step,
   );
   statements.run(
-    `INSERT INTO senders SELECT from_msisdn, count(*) FROM messages WHERE ${IN_STEP} GROUP BY from_msisdn
+    `INSERT INTO senders SELECT from_msisdn, count(*) FROM lyftr_messages WHERE ${IN_STEP} GROUP BY from_msisdn
      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`,
     step,
   );
   const busy = statements.all<{ list: string; messages: number; hasBlocks: number }>(
     `SELECT msisdn AS list, messages, EXISTS (SELECT 1 FROM blocks WHERE blocks.list = msisdn) AS hasBlocks FROM senders
-     WHERE messages > ? AND msisdn IN (SELECT from_msisdn FROM messages WHERE ${IN_STEP})`,
+     WHERE messages > ? AND msisdn IN (SELECT from_msisdn FROM lyftr_messages WHERE ${IN_STEP})`,
     [blockRowsMax, ...step],
   );
   const limits = { foldedSeq: step[1], blockRowsMax };
@@ -100,7 +100,7 @@ function foldSenders(statements: Statements, step: Step, blockRowsMax: number): 
 
 function senderEntries(statements: Statements, list: string, step: Step): readonly Entry[] {
   return statements.all<Entry>(
-    `SELECT seq, instant, message_id AS messageId, source FROM messages WHERE ${IN_STEP} AND from_msisdn = ?
+    `SELECT seq, instant, message_id AS messageId, source FROM lyftr_messages WHERE ${IN_STEP} AND from_msisdn = ?
      ORDER BY ${ASCENDING}`,
     [...step, list],
   );
@@ -109,7 +109,7 @@ function senderEntries(statements: Statements, list: string, step: Step): readon
 function foldSpans(statements: Statements, step: Step): void {
   for (const characters of Object.values(BUCKETS)) {
     statements.run(
-      `INSERT INTO spans SELECT ${characters}, substr(instant, 1, ${characters}) AS start, count(*) FROM messages
+      `INSERT INTO spans SELECT ${characters}, substr(instant, 1, ${characters}) AS start, count(*) FROM lyftr_messages
        WHERE ${IN_STEP} AND instant GLOB '${shapeOf(characters)}*' GROUP BY start
        ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`,
       step,

@@ -37,7 +37,7 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
 
 async function verify(statements: Statements, { progress, signal }: VerifyOptions): Promise<Verdict> {
   const state = statements.get<State>("SELECT seq, messages, senders FROM fold_state") as State;
-  const newest = statements.number("SELECT max(seq) FROM messages");
+  const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   const differences: string[] = [];
   const grams = new GramCounts();
   for (const check of [checkTotals, checkSenders, checkBlocks, checkReceivers, checkSpans]) {
@@ -52,7 +52,10 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
     await pause(signal);
   }
   differences.push(...first(grams.differences(statements)));
-  const backlog = statements.number("SELECT count(*) FROM messages WHERE seq > ? AND seq <= ?", [state.seq, newest]);
+  const backlog = statements.number("SELECT count(*) FROM lyftr_messages WHERE seq > ? AND seq <= ?", [
+    state.seq,
+    newest,
+  ]);
   return { messages: state.messages, backlog, differences: differences.slice(0, DIFFERENCES_MAX) };
 }
 
@@ -94,7 +97,7 @@ function* checkTotals(statements: Statements, { seq, messages, senders }: State)
 }
 
 function count(statements: Statements, what: string, seq: number): number {
-  return statements.number(`SELECT ${what} FROM messages WHERE seq <= ?`, [seq]);
+  return statements.number(`SELECT ${what} FROM lyftr_messages WHERE seq <= ?`, [seq]);
 }
 
 function* differ(what: string, indexed: number, counted: number): Generator<string> {
@@ -113,7 +116,7 @@ function* differingRows(
   ] as const;
   for (const [these, others, verdict] of ways) {
     const rows = statements.all<{ rows: number }>(
-      `WITH folded AS (SELECT * FROM messages WHERE seq <= ?) SELECT count(*) AS rows FROM (${these} EXCEPT ${others})`,
+      `WITH folded AS (SELECT * FROM lyftr_messages WHERE seq <= ?) SELECT count(*) AS rows FROM (${these} EXCEPT ${others})`,
       [seq],
     );
     const differing = rows[0]?.rows ?? 0;
@@ -171,7 +174,7 @@ function* checkReceivers(statements: Statements, { seq }: State): Generator<stri
       [...range.lo],
     );
     const counted = statements.all(
-      `SELECT to_msisdn, source AS via_source, count(*) AS messages FROM messages INDEXED BY messages_by_instant
+      `SELECT to_msisdn, source AS via_source, count(*) AS messages FROM lyftr_messages INDEXED BY messages_by_instant
        WHERE ${IN_RANGE} AND seq <= ? GROUP BY 1, 2 ORDER BY 1, 2`,
       [...range.lo, ...range.hi, seq],
     );
@@ -183,7 +186,7 @@ function* checkReceivers(statements: Statements, { seq }: State): Generator<stri
 
 function* checkRows(statements: Statements, after: number, upTo: number): Generator<string> {
   const missing = statements.number(
-    `SELECT count(*) FROM messages m WHERE m.seq > ? AND m.seq <= ? AND NOT EXISTS (
+    `SELECT count(*) FROM lyftr_messages m WHERE m.seq > ? AND m.seq <= ? AND NOT EXISTS (
        SELECT 1 FROM messages_by_sender b WHERE b.seq = m.seq
        AND (b.from_msisdn, b.instant, b.message_id, b.source) = (m.from_msisdn, m.instant, m.message_id, m.source))`,
     [after, upTo],
@@ -193,6 +196,6 @@ function* checkRows(statements: Statements, after: number, upTo: number): Genera
 }
 
 function* textsOf(statements: Statements, after: number, upTo: number): Generator<string> {
-  const sql = "SELECT text FROM messages WHERE seq > ? AND seq <= ? AND text IS NOT NULL";
+  const sql = "SELECT text FROM lyftr_messages WHERE seq > ? AND seq <= ? AND text IS NOT NULL";
   for (const { text } of statements.db.prepare(sql).iterate(after, upTo)) yield String(text);
 }

@@ -12,11 +12,14 @@ export function conditionsOf({ from, to, source, q }: MessageFilter): Query {
     conditions.push(condition);
     values.push(value);
   };
-  add("messages.from_msisdn = ?", from);
-  add("messages.to_msisdn = ?", to);
-  add("messages.source = ?", source);
+  add("lyftr_messages.from_msisdn = ?", from);
+  add("lyftr_messages.to_msisdn = ?", to);
+  add("lyftr_messages.source = ?", source);
   // The last, because it costs most.
-  add("messages.text IS NOT NULL AND contains_folded(messages.text, ?)", q === undefined ? undefined : foldCase(q));
+  add(
+    "lyftr_messages.text IS NOT NULL AND contains_folded(lyftr_messages.text, ?)",
+    q === undefined ? undefined : foldCase(q),
+  );
   return { sql: conditions.length === 0 ? "1" : conditions.join(" AND "), values };
 }
 

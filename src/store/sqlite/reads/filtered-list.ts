@@ -10,7 +10,7 @@ const ORDERS = {
   ascending: "list.instant, list.messageId, list.source",
   descending: "list.instant DESC, list.messageId DESC, list.source DESC",
 };
-const COLUMNS = "list.seq, messages.instant, messages.message_id AS messageId, messages.source";
+const COLUMNS = "list.seq, lyftr_messages.instant, lyftr_messages.message_id AS messageId, lyftr_messages.source";
 
 /** The messages of a counted list that also fulfil conditions: looked through block by block, as far as no count tells what is in them. */
 export class FilteredList implements FoldedList {
@@ -93,7 +93,7 @@ export class FilteredList implements FoldedList {
     const { sql, values } = this.#base.query(range);
     const { sql: conditions, values: wanted } = this.#conditions;
     return {
-      sql: `FROM (${sql}) AS list CROSS JOIN messages ON messages.seq = list.seq WHERE ${conditions}`,
+      sql: `FROM (${sql}) AS list CROSS JOIN lyftr_messages ON lyftr_messages.seq = list.seq WHERE ${conditions}`,
       values: [...values, ...wanted],
     };
   }

@@ -74,7 +74,7 @@ function positionOf({ instant, messageId, source }: Key): Place["position"] {
 }
 
 export function messageAt(statements: Statements, seq: number): StoredMessage {
-  const row = statements.get<StoredMessage>(`SELECT ${MESSAGE} FROM messages WHERE seq = ?`, [seq]);
+  const row = statements.get<StoredMessage>(`SELECT ${MESSAGE} FROM lyftr_messages WHERE seq = ?`, [seq]);
   if (row === undefined) throw new Error("the read index names a message that is not there");
   return row;
 }
@@ -86,7 +86,7 @@ export function findOne(
 ): StoredMessage | undefined {
   const [condition, values] = source === undefined ? ["", []] : ["AND source = ?", [source]];
   return statements.get<StoredMessage>(
-    `SELECT ${MESSAGE} FROM messages WHERE message_id = ? ${condition} ORDER BY source LIMIT 1`,
+    `SELECT ${MESSAGE} FROM lyftr_messages WHERE message_id = ? ${condition} ORDER BY source LIMIT 1`,
     [messageId, ...values],
   );
 }

@@ -31,7 +31,7 @@ export class PlainList implements FoldedList {
   #matching(range: Range): Query {
     const { sql, values } = this.#conditions;
     return {
-      sql: `FROM messages INDEXED BY messages_by_instant WHERE still_wanted() AND ${IN_RANGE} AND ${sql}`,
+      sql: `FROM lyftr_messages INDEXED BY messages_by_instant WHERE still_wanted() AND ${IN_RANGE} AND ${sql}`,
       values: [...rangeValues(range), ...values],
     };
   }

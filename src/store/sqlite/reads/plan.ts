@@ -63,7 +63,7 @@ interface Question {
 
 export function planFor(question: Question): Plan {
   const { snapshot, filter, range, bounds } = question;
-  const backlog = snapshot.statements.number("SELECT max(seq) FROM messages") - snapshot.foldedSeq;
+  const backlog = snapshot.statements.number("SELECT max(seq) FROM lyftr_messages") - snapshot.foldedSeq;
   if (backlog <= 0) return { ...foldedPlan(question), tail: NO_TAIL };
   if (backlog > bounds.tailRowsMax) {
     const plain = new PlainList(snapshot, filter);

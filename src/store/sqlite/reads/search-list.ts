@@ -37,7 +37,7 @@ export class SearchList implements FoldedList {
   entries(range: Range, { reverse, offset, limit }: Slice): readonly Entry[] {
     const { sql, values } = this.#matching(range);
     return this.#snapshot.statements.all<Entry>(
-      `SELECT messages.seq, instant, message_id AS messageId, source ${sql}
+      `SELECT lyftr_messages.seq, instant, message_id AS messageId, source ${sql}
        ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ? OFFSET ?`,
       [...values, limit, offset],
     );
@@ -46,7 +46,7 @@ export class SearchList implements FoldedList {
   /** The rows of the matches. It does not go through them in steps: the index begins anew with each, however far the step is. */
   #matching(range: Range): Query {
     return {
-      sql: `FROM search CROSS JOIN messages ON messages.seq = search.rowid
+      sql: `FROM search CROSS JOIN lyftr_messages ON lyftr_messages.seq = search.rowid
             WHERE search MATCH ? AND still_wanted() AND ${IN_RANGE} AND ${this.#conditions.sql}`,
       values: [this.#expression, ...rangeValues(range), ...this.#conditions.values],
     };

@@ -7,7 +7,7 @@ import type { Snapshot } from "./snapshot.ts";
 /** Senders in the order of their numbers, each with what it has in the rollups and in the tail. */
 export function findSenders(snapshot: Snapshot, { limit, offset, after = "" }: SenderQuery): SenderPage {
   const { statements, foldedSeq, foldedSenders } = snapshot;
-  const newcomers = `SELECT DISTINCT from_msisdn AS msisdn FROM messages NOT INDEXED
+  const newcomers = `SELECT DISTINCT from_msisdn AS msisdn FROM lyftr_messages NOT INDEXED
     WHERE seq > ? AND NOT EXISTS (SELECT 1 FROM senders WHERE senders.msisdn = from_msisdn)`;
   const total = foldedSenders + statements.number(`SELECT count(*) FROM (${newcomers})`, [foldedSeq]);
   const rows = statements.all<{ msisdn: string }>(
@@ -25,7 +25,7 @@ type Late = readonly (Entry & { readonly from: string })[];
 
 function tailOfSenders({ statements, foldedSeq }: Snapshot, numbers: readonly string[]): Map<string, Late> {
   const rows = statements.all<Late[number]>(
-    `SELECT seq, instant, message_id AS messageId, source, from_msisdn AS "from" FROM messages NOT INDEXED
+    `SELECT seq, instant, message_id AS messageId, source, from_msisdn AS "from" FROM lyftr_messages NOT INDEXED
      WHERE seq > ? AND from_msisdn IN (SELECT value FROM json_each(?))`,
     [foldedSeq, JSON.stringify(numbers)],
   );

@@ -10,7 +10,7 @@ export function stats({ statements, foldedSeq, foldedMessages, foldedSenders }: 
   // Whoever is among the busiest is so by the rollups alone, or has written in the tail, which is looked through once.
   const rows = statements.all<{ from: string; count: number; late: number; newcomers: number }>(
     `WITH tail AS MATERIALIZED (
-       SELECT from_msisdn AS msisdn, count(*) AS late FROM messages NOT INDEXED WHERE seq > ? GROUP BY from_msisdn),
+       SELECT from_msisdn AS msisdn, count(*) AS late FROM lyftr_messages NOT INDEXED WHERE seq > ? GROUP BY from_msisdn),
      known AS MATERIALIZED (SELECT msisdn, late, senders.messages FROM tail LEFT JOIN senders USING (msisdn)),
      busiest AS (SELECT msisdn, messages FROM senders ORDER BY messages DESC, msisdn LIMIT ${TOP_SENDERS_MAX})
      SELECT msisdn AS "from", count, (SELECT sum(late) FROM known) AS late,
@@ -32,5 +32,5 @@ export function stats({ statements, foldedSeq, foldedMessages, foldedSenders }: 
 
 /** The timestamp at one end of the list of all. */
 function tsAtEnd(statements: Statements, order: string): string | null {
-  return statements.get<{ ts: string }>(`SELECT ts FROM messages ORDER BY ${order} LIMIT 1`)?.ts ?? null;
+  return statements.get<{ ts: string }>(`SELECT ts FROM lyftr_messages ORDER BY ${order} LIMIT 1`)?.ts ?? null;
 }

@@ -27,7 +27,7 @@ export function tailOf(snapshot: Snapshot, filter: MessageFilter, range: Range):
   if (values.length === 0) return new WholeTail(snapshot);
   return new FilteredTail(
     snapshot.statements.all<Entry>(
-      `SELECT ${ENTRY} FROM messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE} AND ${sql} ORDER BY ${ASCENDING}`,
+      `SELECT ${ENTRY} FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE} AND ${sql} ORDER BY ${ASCENDING}`,
       [snapshot.foldedSeq, ...rangeValues(range), ...values],
     ),
   );
@@ -42,7 +42,7 @@ class WholeTail implements Tail {
 
   count(range: Range): number {
     const { statements, foldedSeq } = this.#snapshot;
-    return statements.number(`SELECT count(*) FROM messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}`, [
+    return statements.number(`SELECT count(*) FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}`, [
       foldedSeq,
       ...rangeValues(range),
     ]);
@@ -51,7 +51,7 @@ class WholeTail implements Tail {
   entries(range: Range, { reverse, limit }: { readonly reverse: boolean; readonly limit: number }): readonly Entry[] {
     const { statements, foldedSeq } = this.#snapshot;
     return statements.all<Entry>(
-      `SELECT ${ENTRY} FROM messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}
+      `SELECT ${ENTRY} FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}
        ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ?`,
       [foldedSeq, ...rangeValues(range), limit],
     );

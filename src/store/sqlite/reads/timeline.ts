@@ -66,7 +66,7 @@ function counted({ statements }: Snapshot, { sql, values }: Query, characters: n
 function tail({ foldedSeq }: Snapshot, { from }: TimelineQuery, range: Range): Query {
   const [condition, values] = from === undefined ? ["", []] : ["AND from_msisdn = ?", [from]];
   return {
-    sql: `SELECT instant FROM messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE} ${condition}`,
+    sql: `SELECT instant FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE} ${condition}`,
     values: [foldedSeq, ...rangeValues(range), ...values],
   };
 }
