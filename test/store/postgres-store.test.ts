@@ -49,10 +49,10 @@ async function withStore<T>(
 test("a schema that a newer version made is refused, and the older binary changes nothing", { skip }, async () => {
   await using database = await fresh();
   await withStore(database.url, async () => undefined);
-  await sql(database.url, "INSERT INTO lyftr_migrations VALUES (4, '0004_later.sql')");
+  await sql(database.url, "INSERT INTO lyftr_migrations SELECT max(version) + 1, 'later.sql' FROM lyftr_migrations");
   await rejects(PostgresStore.open(database.url, OPTIONS), (error: Error) => {
     ok(error instanceof StoreRefused);
-    match(error.message, /schema 4, this version of lyftr knows 3: start the newer lyftr/);
+    match(error.message, /schema [0-9]+, this version of lyftr knows [0-9]+: start the newer lyftr/);
     return true;
   });
 });

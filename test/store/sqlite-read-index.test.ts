@@ -38,6 +38,12 @@ test("verifying finds no difference in an index that was folded in steps, and co
   deepEqual(await verify(file.path), { messages: 318, backlog: 5, differences: [] });
 });
 
+/** Takes the text of the 17th message out of the search, and puts one in its place. */
+function moved(seq: string, text: string): string {
+  return `INSERT INTO search (search, rowid, text) SELECT 'delete', seq, searchable(text) FROM lyftr_messages WHERE seq = 17;
+    INSERT INTO search (rowid, text) SELECT ${seq}, ${text} FROM lyftr_messages WHERE seq = 17`;
+}
+
 const DAMAGES: readonly (readonly [string, string, RegExp])[] = [
   ["a total", "UPDATE fold_state SET messages = messages + 1", /total of messages is 301/],
   ["a total of senders", "UPDATE fold_state SET senders = 8", /total of senders is 8/],
@@ -59,8 +65,26 @@ const DAMAGES: readonly (readonly [string, string, RegExp])[] = [
   [
     "a text in the search",
     "INSERT INTO search (rowid, text) VALUES (1000, 'ABCD')",
-    /search has U\+0041 U\+0042 U\+0043 in 1 texts/,
+    /the search index has [0-9]+ entries, the messages have [0-9]+/,
   ],
+  [
+    "a text under another message in the search",
+    moved("1000", "searchable(text)"),
+    /names other messages for some letters/,
+  ],
+  [
+    "a text with its letters in other places in the search",
+    moved("seq", "substr(searchable(text), 2, 3) || substr(searchable(text), 1, 1)"),
+    /the search index has /,
+  ],
+  ["a text of other letters in the search", moved("seq", "searchable(replace(text, 'e', 'i'))"), /has other letters/],
+  ["the first block of a list", "DELETE FROM blocks WHERE list = '' AND instant = ''", /the blocks of 1 lists/],
+  [
+    "a count of receivers of no block",
+    "INSERT INTO receiver_blocks VALUES ('+1', 's', 'x', 'y', 'z', 1)",
+    /belong to no block/,
+  ],
+  ["a span of no bucket", "INSERT INTO spans VALUES (11, 'x', 1)", /are of no bucket/],
 ];
 
 for (const [what, damage, finding] of DAMAGES) {

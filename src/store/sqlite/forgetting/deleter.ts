@@ -125,11 +125,11 @@ function find(statements: Statements, from: Place, { where, values, rowsMax }: S
 /** The same walk, which only counts: as many as there are to be seen in that time. */
 function count(statements: Statements, from: Place, { where, values }: Omit<Search, "rowsMax">): DeletedStep {
   const deadlineMs = performance.now() + LOOK_MS_MAX;
-  const newest = statements.number("SELECT max(seq) FROM messages");
+  const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   let [deleted, { seq }] = [0, from];
   while (seq < newest && performance.now() < deadlineMs) {
     const upTo = endOfLook(statements, seq);
-    const sql = `SELECT count(*) FROM messages WHERE seq > ? AND seq <= ? AND ${where}`;
+    const sql = `SELECT count(*) FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where}`;
     const found = statements.number(sql, [seq, upTo, ...values]);
     if (found === 0 && !from.everywhere) return { deleted, place: undefined };
     deleted += found;

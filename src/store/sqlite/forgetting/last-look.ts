@@ -19,7 +19,7 @@ export function beginLooks(statements: Statements): void {
   statements.run(
     `INSERT OR IGNORE INTO main.retention_look
      SELECT 1, max(created_at), NULL, NULL
-     FROM (SELECT created_at FROM messages ORDER BY seq DESC LIMIT ?) HAVING max(created_at) IS NOT NULL`,
+     FROM (SELECT created_at FROM lyftr_messages ORDER BY seq DESC LIMIT ?) HAVING max(created_at) IS NOT NULL`,
     [NEWEST_ROWS_MAX],
   );
 }

@@ -9,7 +9,7 @@ import { entriesOf } from "../lists.ts";
 import { Statements } from "../statements.ts";
 import { attachReadIndex, readIndexPath } from "./connection.ts";
 import { hasFollowed, shapeOf } from "./fold.ts";
-import { GramCounts } from "./gram-counts.ts";
+import { differingPostings, ExpectedPostings, indexedPostings } from "./search-postings.ts";
 
 const SEQS_PER_STEP = 50_000;
 const LOOKS_MAX = 200;
@@ -39,19 +39,20 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
   const state = statements.get<State>("SELECT seq, messages, senders FROM fold_state") as State;
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   const differences: string[] = [];
-  const grams = new GramCounts();
-  for (const check of [checkTotals, checkSenders, checkBlocks, checkReceivers, checkSpans]) {
+  const expected = new ExpectedPostings();
+  for (const check of [checkTotals, checkSenders, checkListsOfBlocks, checkBlocks, checkReceivers, checkSpans]) {
     differences.push(...first(check(statements, state)));
     await pause(signal);
   }
   for (let after = 0; after < state.seq; after += SEQS_PER_STEP) {
     const upTo = Math.min(state.seq, after + SEQS_PER_STEP);
     differences.push(...checkRows(statements, after, upTo));
-    for (const text of textsOf(statements, after, upTo)) grams.add(text);
+    for (const { seq, text } of textsOf(statements, after, upTo)) expected.add(seq, text);
     progress(upTo, state.seq);
     await pause(signal);
   }
-  differences.push(...first(grams.differences(statements)));
+  const indexed = await indexedPostings(statements, () => pause(signal));
+  differences.push(...differingPostings(indexed, expected));
   const backlog = statements.number("SELECT count(*) FROM lyftr_messages WHERE seq > ? AND seq <= ?", [
     state.seq,
     newest,
@@ -87,6 +88,27 @@ function first(differences: Iterable<string>): readonly string[] {
   const taken: string[] = [];
   for (const difference of differences) if (taken.push(difference) === DIFFERENCES_MAX) break;
   return taken;
+}
+
+/** That the blocks of a list begin at its beginning and count all of it: a missing one leaves a gap that no other shows. */
+function* checkListsOfBlocks(statements: Statements, { messages }: State): Generator<string> {
+  const differing = statements.number(
+    `SELECT count(*) FROM (
+       SELECT list, sum(messages) AS messages, min(instant || message_id || source) AS first FROM blocks GROUP BY list
+     ) AS lists LEFT JOIN senders ON msisdn = list
+     WHERE first <> '' OR lists.messages IS NOT (CASE list WHEN '' THEN ? ELSE senders.messages END)`,
+    [messages],
+  );
+  if (differing > 0) yield `the blocks of ${differing} lists do not count as many messages as the lists have`;
+  const orphans = statements.number(
+    `SELECT count(*) FROM receiver_blocks r WHERE NOT EXISTS (SELECT 1 FROM blocks b WHERE b.list = ''
+       AND (b.instant, b.message_id, b.source) = (r.instant, r.message_id, r.source))`,
+  );
+  if (orphans > 0) yield `${orphans} counts of receivers belong to no block`;
+  const strange = statements.number(
+    `SELECT count(*) FROM spans WHERE characters NOT IN (${Object.values(BUCKETS).join(", ")})`,
+  );
+  if (strange > 0) yield `${strange} counts of spans are of no bucket`;
 }
 
 function* checkTotals(statements: Statements, { seq, messages, senders }: State): Generator<string> {
@@ -195,7 +217,8 @@ function* checkRows(statements: Statements, after: number, upTo: number): Genera
     yield `${missing} of the messages ${after + 1} to ${upTo} are missing from the lists of their senders`;
 }
 
-function* textsOf(statements: Statements, after: number, upTo: number): Generator<string> {
-  const sql = "SELECT text FROM lyftr_messages WHERE seq > ? AND seq <= ? AND text IS NOT NULL";
-  for (const { text } of statements.db.prepare(sql).iterate(after, upTo)) yield String(text);
+function* textsOf(statements: Statements, after: number, upTo: number): Generator<{ seq: number; text: string }> {
+  const sql = "SELECT seq, text FROM lyftr_messages WHERE seq > ? AND seq <= ? AND text IS NOT NULL";
+  for (const { seq, text } of statements.db.prepare(sql).iterate(after, upTo))
+    yield { seq: Number(seq), text: String(text) };
 }
