@@ -29,6 +29,14 @@ export interface RetentionLook {
   readonly everywhereAt: string | null;
 }
 
+/**
+ * The cut-off as a text to compare `created_at` with. Without the Z a `created_at` of any number of digits compares
+ * right: the Z would sort behind them, so that a message could be deleted too early.
+ */
+export function cutoffText(receivedBefore: string): string {
+  return receivedBefore.replace(/Z$/, "");
+}
+
 export interface DeletedStep {
   /** Messages that were deleted; in a dry run, that would be. */
   readonly deleted: number;

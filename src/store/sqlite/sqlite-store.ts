@@ -205,7 +205,6 @@ interface Parts {
   readonly backlog: number;
 }
 
-function inWords({ applied, adoptedRows }: Upgrade): readonly string[] {
-  const adopted = adoptedRows === undefined ? [] : [`took over ${adoptedRows} messages of the Python service`];
-  return [...applied.map((name) => `applied ${name}`), ...adopted];
+function inWords({ applied, notes }: Upgrade): readonly string[] {
+  return [...applied.map((name) => `applied ${name}`), ...notes];
 }

@@ -1,18 +1,26 @@
 import type { DatabaseSync } from "node:sqlite";
-import { StoreRefused } from "../../domain/errors.ts";
-import { instantOf } from "../../domain/timestamp.ts";
 import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
 import { transaction } from "./connection.ts";
+import { respellCreatedAt } from "./takeover/created-at.ts";
+import {
+  findOldTable,
+  KEPT_NAME,
+  namesThatBecomeFree,
+  type OldTable,
+  refuseBrokenViews,
+} from "./takeover/old-table.ts";
+import { setOldTableAside, takeOver } from "./takeover/take-over.ts";
+import { refuseTakenNames } from "./takeover/taken-names.ts";
+import { refuseUnusableRows } from "./takeover/unusable-rows.ts";
 
-/** What an upgrade did: the migrations applied, and how many rows came over from the Python service's table, if there was one. */
+/** What an upgrade did: the migrations applied, and what else the operator must know, a sentence each. */
 export interface Upgrade {
   readonly applied: readonly string[];
-  readonly adoptedRows?: number;
+  readonly notes: readonly string[];
 }
 
-/** One report each, every second or two. */
-const ADOPTED_PER_STEP = 100_000;
-const PYTHON_COLUMNS = ["message_id", "from_msisdn", "to_msisdn", "ts", "text", "created_at"];
+/** From this schema on, every created_at is spelt as {@link parseReceivedAt} spells it. */
+const ONE_SPELLING_SINCE = 6;
 
 /**
  * Brings the schema up to date in one transaction, so that a process killed half way leaves the database as it was.
@@ -20,20 +28,48 @@ const PYTHON_COLUMNS = ["message_id", "from_msisdn", "to_msisdn", "ts", "text", 
  */
 export function upgrade(db: DatabaseSync, report: (progress: string) => void): Upgrade {
   const migrations = known();
-  if (pendingMigrations(migrations, schemaVersion(db)).length === 0) return { applied: [] };
-  return transaction(db, "BEGIN IMMEDIATE", () => {
-    const version = schemaVersion(db);
-    const adopting = version === 0 && setPythonTableAside(db);
-    db.exec("CREATE TABLE IF NOT EXISTS lyftr_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)");
-    const record = db.prepare("INSERT INTO lyftr_migrations (version, name) VALUES (?, ?)");
-    const applied: string[] = [];
-    for (const migration of pendingMigrations(migrations, version)) {
-      db.exec(migration.sql);
-      record.run(migration.version, migration.name);
-      applied.push(migration.name);
-    }
-    return adopting ? { applied, adoptedRows: adoptPythonRows(db, report) } : { applied };
-  });
+  if (pendingMigrations(migrations, schemaVersion(db)).length === 0) return { applied: [], notes: [] };
+  try {
+    return transaction(db, "BEGIN IMMEDIATE", () => upgradeLocked(db, migrations, report));
+  } finally {
+    db.exec("PRAGMA legacy_alter_table = OFF");
+  }
+}
+
+function upgradeLocked(
+  db: DatabaseSync,
+  migrations: readonly Migration[],
+  report: (progress: string) => void,
+): Upgrade {
+  const version = schemaVersion(db);
+  const old = refuseUnfit(db, migrations, version);
+  if (old !== undefined) setOldTableAside(db, old);
+  // A view or trigger of another program that is broken already would stop a table from being renamed.
+  if (version === 0) db.exec("PRAGMA legacy_alter_table = ON");
+  db.exec("CREATE TABLE IF NOT EXISTS lyftr_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)");
+  const record = db.prepare("INSERT INTO lyftr_migrations (version, name) VALUES (?, ?)");
+  const applied: string[] = [];
+  for (const migration of pendingMigrations(migrations, version)) {
+    db.exec(migration.sql);
+    record.run(migration.version, migration.name);
+    applied.push(migration.name);
+  }
+  if (old !== undefined) return { applied, notes: takeOver(db, old, report) };
+  return { applied, notes: version > 0 && version < ONE_SPELLING_SINCE ? respellCreatedAt(db) : [] };
+}
+
+/**
+ * Rejects what an upgrade from `version` would have to leave out or could not do. Returns the table of
+ * the older service, if there is one.
+ */
+function refuseUnfit(db: DatabaseSync, migrations: readonly Migration[], version: number): OldTable | undefined {
+  const old = version === 0 ? findOldTable(db) : undefined;
+  const free = old === undefined ? [] : namesThatBecomeFree(old);
+  refuseTakenNames(db, migrations, { version, free, alsoNeeded: old === undefined ? [] : [KEPT_NAME] });
+  if (old === undefined) return undefined;
+  refuseBrokenViews(db, old);
+  refuseUnusableRows(db, old);
+  return old;
 }
 
 /** Rejects a database that {@link upgrade} would change. */
@@ -52,42 +88,4 @@ function schemaVersion(db: DatabaseSync): number {
 
 function tableExists(db: DatabaseSync, name: string): boolean {
   return db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined;
-}
-
-/** Renames an existing `messages` table of the Python service; false when there is none. */
-function setPythonTableAside(db: DatabaseSync): boolean {
-  if (!tableExists(db, "messages")) return false;
-  const columns = db
-    .prepare("SELECT name FROM pragma_table_info('messages')")
-    .all()
-    .map((row) => String(row.name));
-  const missing = PYTHON_COLUMNS.filter((name) => !columns.includes(name));
-  if (missing.length > 0) {
-    throw new StoreRefused(
-      `its table "messages" is not one of the Python service, ${missing.join(", ")} missing: name another file in DATABASE_URL`,
-    );
-  }
-  db.exec("ALTER TABLE messages RENAME TO python_messages");
-  return true;
-}
-
-/** Copies every row as it is. Ids were unique there, so none can be lost to the key here. */
-function adoptPythonRows(db: DatabaseSync, report: (progress: string) => void): number {
-  db.function("instant_of", { deterministic: true }, (ts) => instantOf(String(ts)));
-  const numberOf = (sql: string) => Number(Object.values(db.prepare(sql).get() ?? {})[0] ?? 0);
-  const total = numberOf("SELECT count(*) FROM python_messages");
-  const last = numberOf("SELECT max(rowid) FROM python_messages");
-  const copy = db.prepare(
-    `INSERT INTO lyftr_messages (source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at)
-     SELECT 'native', message_id, from_msisdn, to_msisdn, ts, instant_of(ts), text, created_at FROM python_messages
-     WHERE rowid > ? AND rowid <= ?`,
-  );
-  let copied = 0;
-  for (let rowid = numberOf("SELECT min(rowid) FROM python_messages") - 1; rowid < last; rowid += ADOPTED_PER_STEP) {
-    copied += Number(copy.run(rowid, rowid + ADOPTED_PER_STEP).changes);
-    if (total > ADOPTED_PER_STEP) report(`took over ${copied} of ${total} messages of the Python service`);
-  }
-  // Its pages become free ones, which shall hold none of the messages.
-  db.exec("PRAGMA secure_delete = ON; DROP TABLE python_messages; PRAGMA secure_delete = FAST");
-  return copied;
 }

@@ -1,4 +1,11 @@
-import type { DeletedStep, DeletionStep, ExpiryStep, RetentionLook, RetentionStore } from "../../retention.ts";
+import {
+  cutoffText,
+  type DeletedStep,
+  type DeletionStep,
+  type ExpiryStep,
+  type RetentionLook,
+  type RetentionStore,
+} from "../../retention.ts";
 import { Database } from "../database.ts";
 import { isStorable } from "../searchable.ts";
 import type { Condition } from "../sql.ts";
@@ -44,7 +51,8 @@ export class PostgresRetention implements RetentionStore {
   }
 
   async expire(step: ExpiryStep): Promise<DeletedStep> {
-    const { receivedBefore, dryRun = false, everywhere = dryRun || undefined } = step;
+    const { dryRun = false, everywhere = dryRun || undefined } = step;
+    const receivedBefore = cutoffText(step.receivedBefore);
     const from =
       step.place === undefined
         ? await beginExpiry(this.#database, everywhere)

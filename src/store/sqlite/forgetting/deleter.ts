@@ -1,5 +1,5 @@
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import type { DeletedStep, DeletionStep, ExpiryStep } from "../../retention.ts";
+import { cutoffText, type DeletedStep, type DeletionStep, type ExpiryStep } from "../../retention.ts";
 import { BLOCK_ROWS_MAX } from "../read-index/blocks.ts";
 import type { Indexed } from "../read-index/unfold.ts";
 import type { Statements, Values } from "../statements.ts";
@@ -60,7 +60,7 @@ export class Deleter {
    */
   expire(step: ExpiryStep): DeletedStep {
     return this.#step(step, {
-      search: { where: "created_at < ?", values: [step.receivedBefore] },
+      search: { where: "created_at < ?", values: [cutoffText(step.receivedBefore)] },
       from: placeOf(step) ?? { seq: 0, everywhere: this.#isDueEverywhere(step) },
       thorough: false,
     });

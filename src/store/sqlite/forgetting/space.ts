@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { StoreBroken, StoreUnavailable } from "../../../domain/errors.ts";
 import { cutLog, meaningOf } from "../connection.ts";
 import type { Statements } from "../statements.ts";
+import { KEPT_NAME } from "../takeover/old-table.ts";
 
 const FILES = ["main", "read_index"] as const;
 /** How much of a file may stay free for the messages to come. */
@@ -57,7 +58,8 @@ export function scrub(statements: Statements, messagePagesMax = MESSAGE_PAGES_MA
   if (!small || !writeAnew(db, "main")) left.push(MESSAGES_KEPT);
   while (giveBackSpace(statements, 0) > 0);
   const remains = FILES.filter((schema) => !cutWhole(db, schema)).map((schema) => LOG_READ[schema]);
-  return [...left, ...remains, ...ELSEWHERE];
+  const kept = statements.get("SELECT 1 FROM main.sqlite_schema WHERE name = ?", [KEPT_NAME]);
+  return [...left, ...remains, ...(kept === undefined ? [] : [OLD_TABLE_KEPT]), ...ELSEWHERE];
 }
 
 /** False when somebody holds it for long, or there is no room for a second one. */
@@ -89,6 +91,7 @@ const INDEX_KEPT =
   "The read index could not be written anew, because somebody held it or there was no room: unused parts of its pages may hold pieces; erase again, or stop the service and delete the file that ends in -index";
 const MESSAGES_KEPT =
   "The file of the messages was not written anew, because it is too large for that while messages come in, or somebody held it, or there was no room: unused parts of its pages may hold pieces of messages until they are used again; copy it with lyftr copy to a new one to be rid of them";
+const OLD_TABLE_KEPT = `The table ${KEPT_NAME} has what the older service stored before Lyftr took it over, this person's messages too: drop it when nothing of it is needed any more`;
 const ELSEWHERE = [
   "Backups, copies and exports that were made before still have it",
   "What the file system and the disk keep of overwritten blocks is beyond the database",

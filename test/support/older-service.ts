@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const PROGRAM = fileURLToPath(new URL("./older_service.py", import.meta.url));
+
+/** The ways in which services of this kind write a message. */
+export const WAYS = [
+  "insert",
+  "named columns",
+  "insert or ignore",
+  "insert or fail",
+  "replace",
+  "upsert nothing",
+  "upsert update",
+  "returning",
+  "upsert returning",
+  "ignore returning",
+  "look first",
+] as const;
+export type Way = (typeof WAYS)[number];
+
+export interface OlderAnswer {
+  readonly status: number;
+  /** What it did, or the error that made it a 500. */
+  readonly outcome: string;
+}
+
+/** A service as people wrote it in Python before Lyftr, without its HTTP: it answers what that would have answered. */
+export class OlderService {
+  readonly #child: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+
+  /** `keepsConnections`: one connection for each way of writing, open from the start, instead of one for each request. */
+  constructor(path: string, { journalMode, keepsConnections }: { journalMode: string; keepsConnections: boolean }) {
+    const args = [PROGRAM, path, journalMode, keepsConnections ? "keep" : "open"];
+    this.#child = spawn("python3", args, { stdio: ["pipe", "pipe", "inherit"] });
+    const lines: Interface = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
+    this.#answers = lines[Symbol.asyncIterator]();
+  }
+
+  /** Its start: makes the table when it is missing. */
+  start = () => this.#ask({ do: "start" });
+  startWithIndex = () => this.#ask({ do: "start_with_index" });
+  webhook = (way: Way, id: string) => this.#ask({ do: "webhook", way, id });
+  /** Changes or deletes what it has stored. */
+  change = (sql: string) => this.#ask({ do: "change", sql });
+  /** Total, list and statistics, as one text. */
+  reads = () => this.#ask({ do: "reads" });
+
+  /** `SIGKILL` leaves its write-ahead log behind. */
+  async end(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill(signal);
+    await once(this.#child, "close");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGKILL");
+  }
+
+  async #ask(request: Readonly<Record<string, string>>): Promise<OlderAnswer> {
+    this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
+    const { value, done } = await this.#answers.next();
+    if (done === true) throw new Error("the older service ended");
+    return JSON.parse(value) as OlderAnswer;
+  }
+}
