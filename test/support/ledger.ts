@@ -11,6 +11,12 @@ interface Entry {
   fate: Fate | undefined;
 }
 
+export interface Sending {
+  readonly forged?: boolean;
+  /** At least so long is the text. */
+  readonly textCharacters?: number;
+}
+
 /** What the checker found. Everything below `recovered` must be 0. */
 export interface Findings {
   readonly attempted: number;
@@ -50,8 +56,9 @@ export class Ledger {
   }
 
   /** Sends one message and writes down its fate. A forgery is signed wrongly and must be rejected. */
-  async send(url: string, id: string, { forged = false }: { readonly forged?: boolean } = {}): Promise<Fate> {
-    const payload = body({ message_id: id, text: `message ${id} ${"x".repeat(id.length % 7)}` });
+  async send(url: string, id: string, { forged = false, textCharacters = 0 }: Sending = {}): Promise<Fate> {
+    const text = `message ${id} ${"x".repeat(id.length % 7)}`.padEnd(textCharacters, "漢");
+    const payload = body({ message_id: id, text });
     const entry = this.#entries.get(id) ?? { payload, hash: hashOf(JSON.parse(payload)), fate: undefined };
     this.#entries.set(id, entry);
     const startMs = performance.now();

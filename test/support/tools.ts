@@ -12,6 +12,7 @@ interface Tool {
 export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "chromium", neededFor: "the documentation page in a real browser", debian: "chromium" },
   { name: "strace", neededFor: "I/O errors of the disk, and that an answer follows its fsync", debian: "strace" },
+  { name: "gcc", neededFor: "disks that lose writes, are slow or full", debian: "build-essential" },
   { name: "wrk", neededFor: "that the benchmarks still run", debian: "wrk" },
   { name: "openssl", neededFor: "TLS to PostgreSQL", debian: "openssl" },
   { name: "pgbouncer", neededFor: "PostgreSQL behind PgBouncer", debian: "pgbouncer" },

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { foldCase } from "../../domain/case-fold.ts";
 import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+import type { Statements } from "./statements.ts";
 
 /** How long a statement waits for another process's lock before the caller is told 503. */
 export const BUSY_TIMEOUT_MS = 2_000;
@@ -10,7 +11,11 @@ export const CACHE_KIB = 8_192;
 /** There are several, and what they read is in the system's cache as well. */
 const READER_CACHE_KIB = 4_096;
 /** 16 MiB of write-ahead log between checkpoints: a page dirtied by many messages is copied into the file once. */
-export const CHECKPOINT_PAGES = 4_000;
+const CHECKPOINT_PAGES = 4_000;
+/** A log that readers keep from starting again is longer than that; then a checkpoint is worth its fsyncs for so many pages. */
+const CHECKPOINT_PAGES_MIN = 500;
+/** The garbage collector closes what nothing refers to, and a close is a checkpoint. See hard-end.ts. */
+const opened: DatabaseSync[] = [];
 /** Before this version two connections could corrupt a WAL at its reset. */
 const VERSION_MIN = [3, 51, 3];
 
@@ -26,11 +31,10 @@ export function makeFiles(...paths: readonly [string, ...string[]]): void {
  */
 export function openWriter(path: string): DatabaseSync {
   refuseOldSqlite();
-  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  const db = openWithoutCheckpoints(path);
   // A new file can give space back. Of what is deleted nothing is left behind in a page that is written anyhow.
   db.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = FAST;
-    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB};
-    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}`);
   const journal = pragma(db, "journal_mode");
   const synchronous = pragma(db, "synchronous");
   if (journal !== "wal" || synchronous !== 2) {
@@ -39,6 +43,17 @@ export function openWriter(path: string): DatabaseSync {
       `SQLite answers journal_mode=${journal} and synchronous=${synchronous} instead of wal and 2 (FULL): messages would not be safe`,
     );
   }
+  return db;
+}
+
+/**
+ * A connection that may write, as SQLite makes it. SQLite's own checkpoints run inside of commits and throw their errors away:
+ * after a failed fsync it would go on as if nothing had happened. {@link checkpoint} runs them instead.
+ */
+export function openWithoutCheckpoints(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  opened.push(db);
+  db.exec("PRAGMA wal_autocheckpoint = 0");
   return db;
 }
 
@@ -58,6 +73,24 @@ export function openReader(path: string, check: () => void = () => undefined): D
   return db;
 }
 
+/** A file of a connection, as SQL names it. */
+export type Schema = "main" | "read_index";
+
+/** Copies the write-ahead log of a database into its file when it has grown long. Throws what the disk answers. */
+export function checkpoint(statements: Statements, schema: Schema): void {
+  const { log, checkpointed } = walPages(statements, schema, "NOOP");
+  if (log < CHECKPOINT_PAGES || log - checkpointed < CHECKPOINT_PAGES_MIN) return;
+  // It waits for neither readers nor writers.
+  walPages(statements, schema, "PASSIVE");
+}
+
+type WalPages = Readonly<Record<"busy" | "log" | "checkpointed", number>>;
+
+function walPages(statements: Statements, schema: Schema, mode: "NOOP" | "PASSIVE"): WalPages {
+  const nothing = { busy: 0, log: 0, checkpointed: 0 };
+  return statements.get<WalPages>(`PRAGMA ${schema}.wal_checkpoint(${mode})`) ?? nothing;
+}
+
 /** How long a log that must be cut waits for those who read it; nobody can write meanwhile. */
 const CUT_WAIT_MS = 50;
 
@@ -65,7 +98,7 @@ const CUT_WAIT_MS = 50;
  * Copies the whole write-ahead log of a database of this connection into its file and cuts it, unless somebody reads it for long. SQLite's own
  * checkpoints never come to the end of a log that is read and written without a pause: it would grow as long as that lasts. Returns whether it is cut.
  */
-export function cutLog(db: DatabaseSync, schema: "main" | "read_index"): boolean {
+export function cutLog(db: DatabaseSync, schema: Schema): boolean {
   db.exec(`PRAGMA busy_timeout = ${CUT_WAIT_MS}`);
   try {
     const [verdict] = db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
@@ -112,6 +145,13 @@ const CANTOPEN = 14;
 const NOTADB = 26;
 /** The shared memory of the WAL could not grow, or there is no folder to sort in: a full or closed disk, not a bad one. */
 const PASSING_IOERRS: readonly number[] = [4_874, 6_410];
+
+const READ_IOERRS: readonly unknown[] = [266, 522];
+
+/** Whether the disk could not give what is on it. It may have lost nothing of what was written. */
+export function isReadError(error: unknown): boolean {
+  return READ_IOERRS.includes((error as { errcode?: unknown }).errcode);
+}
 
 /** What a failure of SQLite means to callers; see the interface of the store. */
 export function meaningOf(error: unknown): Error {

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { StoreRefused } from "../../domain/errors.ts";
 import type { CopyEnd, CopyPart, CopyPlace } from "../copying.ts";
 import type { StoredMessage } from "../store.ts";
-import { BUSY_TIMEOUT_MS, meaningOf } from "./connection.ts";
+import { openWithoutCheckpoints } from "./connection.ts";
+import { closeUnlessBroken, failureOf } from "./hard-end.ts";
 import { requireCurrentSchema } from "./upgrade.ts";
 
 const MESSAGE = `source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS createdAt`;
@@ -20,16 +21,17 @@ export class SqliteCopyEnd implements CopyEnd {
   static async open(path: string): Promise<SqliteCopyEnd> {
     if (!existsSync(path)) throw new StoreRefused(`${path} does not exist`);
     try {
-      const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+      const db = openWithoutCheckpoints(path);
       try {
         requireCurrentSchema(db);
         return new SqliteCopyEnd(db);
       } catch (error) {
-        db.close();
-        throw error;
+        const failure = failureOf(error);
+        closeUnlessBroken(db);
+        throw failure;
       }
     } catch (error) {
-      throw meaningOf(error);
+      throw failureOf(error);
     }
   }
 
@@ -63,12 +65,16 @@ export class SqliteCopyEnd implements CopyEnd {
   }
 
   async savePlace(sourceId: string, place: CopyPlace): Promise<void> {
-    this.#db
-      .prepare("INSERT INTO lyftr_copies VALUES (?, ?) ON CONFLICT DO UPDATE SET place = excluded.place")
-      .run(sourceId, JSON.stringify(place));
+    try {
+      this.#db
+        .prepare("INSERT INTO lyftr_copies VALUES (?, ?) ON CONFLICT DO UPDATE SET place = excluded.place")
+        .run(sourceId, JSON.stringify(place));
+    } catch (error) {
+      throw failureOf(error);
+    }
   }
 
   async close(): Promise<void> {
-    this.#db.close();
+    closeUnlessBroken(this.#db);
   }
 }

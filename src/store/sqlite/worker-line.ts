@@ -10,6 +10,7 @@ import {
   TooBroad,
 } from "../../domain/errors.ts";
 import { meaningOf } from "./connection.ts";
+import { mayClose, neverCloseAgain } from "./hard-end.ts";
 
 interface Call {
   readonly id: number;
@@ -23,6 +24,8 @@ interface Failure {
 type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failure: Failure }
+  /** What went wrong after the answer. */
+  | { readonly id: undefined; readonly failure: Failure }
   | { readonly progress: string };
 
 interface Waiting {
@@ -54,11 +57,14 @@ export class WorkerLine {
     });
     this.#worker.on("message", (answer: Answer) => {
       if ("progress" in answer) return progress(answer.progress);
-      const waiting = this.#waiting.get(answer.id);
-      this.#waiting.delete(answer.id);
+      const waiting = answer.id === undefined ? undefined : this.#waiting.get(answer.id);
+      if (answer.id !== undefined) this.#waiting.delete(answer.id);
       if ("result" in answer) return waiting?.resolve(answer.result as never);
       const error = revive(answer.failure);
-      if (error instanceof StoreBroken) resolve(error);
+      if (error instanceof StoreBroken) {
+        if (!(error instanceof StoreDamaged)) neverCloseAgain();
+        resolve(error);
+      }
       waiting?.reject(error);
     });
     this.#worker.on("error", (error: Error) =>
@@ -87,7 +93,8 @@ export class WorkerLine {
   }
 
   async #end(): Promise<void> {
-    await this.#worker.terminate();
+    // The end of a thread closes its connections.
+    if (mayClose()) await this.#worker.terminate();
   }
 
   #send<T>(operation: string, argument?: unknown): Promise<T> {
@@ -116,17 +123,40 @@ function revive({ name, message }: Failure): Error {
 }
 
 /**
+ * What a thread does when it is called. `afterAnswer` runs after each call, when its answer is on the way. `broken` is told the
+ * first I/O error.
+ */
+type Operations = Readonly<Record<string, (argument: never) => unknown>>;
+
+/**
  * The other end: answers calls with the operation of the same name. `open` runs before the first; its failure is that call's answer.
  * Once the database is broken nothing is asked of it any more: after a failed fsync the next one may succeed and mean nothing.
  */
-export function serveLine<Data>(
-  open: (data: Data, report: (progress: string) => void) => Record<string, (argument: never) => unknown>,
-): void {
+export function serveLine<Data>(open: (data: Data, report: (progress: string) => void) => Operations): void {
   if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
   const port = parentPort;
   const report = (progress: string) => port.postMessage({ progress } satisfies Answer);
-  let operations: Record<string, (argument: never) => unknown> | undefined;
+  let operations: Operations | undefined;
   let broken: Error | undefined;
+  const meaningOfFailure = (error: unknown) => {
+    const meaning = meaningOf(error);
+    if (meaning instanceof StoreBroken && broken === undefined) {
+      broken = meaning;
+      operations?.broken?.(error as never);
+    }
+    return meaning;
+  };
+  const afterAnswer = () => {
+    try {
+      operations?.afterAnswer?.(undefined as never);
+    } catch (error) {
+      const meaning = meaningOfFailure(error);
+      // A lock or a full disk passes: it is tried again after the next call.
+      if (meaning instanceof StoreUnavailable && !(meaning instanceof StoreBroken)) return;
+      const { name, message } = meaning;
+      port.postMessage({ id: undefined, failure: { name, message } } satisfies Answer);
+    }
+  };
   port.on("message", ({ id, operation, argument }: Call) => {
     try {
       if (broken !== undefined) throw broken;
@@ -135,10 +165,10 @@ export function serveLine<Data>(
       operations ??= open(workerData as Data, report);
       port.postMessage({ id, result: operations[operation]?.(argument as never) } satisfies Answer);
     } catch (error) {
-      const meaning = meaningOf(error);
-      if (meaning instanceof StoreBroken) broken = meaning;
-      const { name, message } = meaning;
+      const { name, message } = meaningOfFailure(error);
       port.postMessage({ id, failure: { name, message } } satisfies Answer);
+      return;
     }
+    if (operation !== "close") afterAnswer();
   });
 }

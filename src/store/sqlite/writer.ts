@@ -1,5 +1,5 @@
 import { type AccessCall, carryOut } from "./access/operations.ts";
-import { cutLog, openWriter, transaction } from "./connection.ts";
+import { checkpoint, cutLog, openWriter, transaction } from "./connection.ts";
 import { inserting } from "./insert.ts";
 import type { PackedRows } from "./packed-rows.ts";
 import { Statements } from "./statements.ts";
@@ -18,6 +18,7 @@ serveLine(({ path, migrate }: { path: string; migrate: boolean }, report) => {
     insert: (rows: PackedRows) => transaction(db, "BEGIN IMMEDIATE", () => insert(rows)),
     access: (call: AccessCall) => carryOut(statements, call),
     cutLog: () => cutLog(db, "main"),
+    afterAnswer: () => checkpoint(statements, "main"),
     close: () => db.close(),
   };
 });

@@ -1,6 +1,7 @@
 import type { AccessStore } from "../../access.ts";
 import type { AlertStore } from "../../alerts.ts";
-import { makeFiles, meaningOf, openWriter } from "../connection.ts";
+import { makeFiles, openWriter } from "../connection.ts";
+import { closeUnlessBroken, failureOf } from "../hard-end.ts";
 import { Statements } from "../statements.ts";
 import { upgrade } from "../upgrade.ts";
 import { type AccessOperation, carryOut } from "./operations.ts";
@@ -47,18 +48,19 @@ export async function openSqliteAccess(path: string): Promise<AccessStore & { cl
     try {
       upgrade(db, () => undefined);
     } catch (error) {
-      db.close();
-      throw error;
+      const failure = failureOf(error);
+      closeUnlessBroken(db);
+      throw failure;
     }
     const ask: Ask = async (operation, argument) => {
       try {
         return carryOut(statements, { operation, argument }) as never;
       } catch (error) {
-        throw meaningOf(error);
+        throw failureOf(error);
       }
     };
-    return { ...accessBy(ask), close: async () => db.close() };
+    return { ...accessBy(ask), close: async () => closeUnlessBroken(db) };
   } catch (error) {
-    throw meaningOf(error);
+    throw failureOf(error);
   }
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync, statSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { StoreDamaged } from "../../../domain/errors.ts";
-import { BUSY_TIMEOUT_MS, CACHE_KIB, CHECKPOINT_PAGES, meaningOf, transaction } from "../connection.ts";
+import { CACHE_KIB, meaningOf, openWithoutCheckpoints, transaction } from "../connection.ts";
 import { Statements } from "../statements.ts";
 
 const SCHEMA = readFileSync(new URL("./schema.sql", import.meta.url), "utf8");
@@ -44,14 +44,13 @@ function open(path: string): Statements {
   // A log that is left of an index that was deleted would be applied to the new one. A file that is in use is never empty.
   if ((statSync(readIndexPath(path), { throwIfNoEntry: false })?.size ?? 0) === 0)
     for (const suffix of LOGS) rmSync(readIndexPath(path) + suffix, { force: true });
-  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  const db = openWithoutCheckpoints(path);
   attachReadIndex(db, path);
   // A power cut may take the newest transactions of the index away, never a part of one: they are folded again.
   // Of what is deleted nothing is left behind in a page that is written anyhow.
   db.exec(`PRAGMA read_index.auto_vacuum = INCREMENTAL; PRAGMA secure_delete = FAST; PRAGMA main.synchronous = FULL;
     PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
-    PRAGMA read_index.cache_size = -${CACHE_KIB};
-    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    PRAGMA read_index.cache_size = -${CACHE_KIB}`);
   const statements = new Statements(db);
   if (!fits(statements)) {
     transaction(db, "BEGIN", () => {

@@ -1,10 +1,10 @@
 import type { ExpiryStep, RetentionLook, RetentionStore } from "../../retention.ts";
-import { cutLog } from "../connection.ts";
+import { checkpoint, cutLog, isReadError } from "../connection.ts";
 import { Deleter } from "../forgetting/deleter.ts";
 import { beginLooks, hasEndedTombstones, lastLook, noteLook } from "../forgetting/last-look.ts";
 import { dropTombstones, giveBackSpace, scrub } from "../forgetting/space.ts";
 import { serveLine } from "../worker-line.ts";
-import { openReadIndex } from "./connection.ts";
+import { openReadIndex, removeReadIndex } from "./connection.ts";
 import { backlogOf, fold } from "./fold.ts";
 import { searchable } from "./searchable.ts";
 
@@ -28,6 +28,15 @@ serveLine(({ path }: { path: string }) => {
     hasEndedTombstones: (now: string) => hasEndedTombstones(statements, now),
     scrub: () => scrub(statements),
     cutLog: () => cutLog(statements.db, "read_index"),
+    afterAnswer: () => {
+      checkpoint(statements, "read_index");
+      // A deletion writes to both.
+      checkpoint(statements, "main");
+    },
+    // The disk may have lost a part of the index, which can be made again. An error of a read loses nothing.
+    broken: (error: unknown) => {
+      if (!isReadError(error)) removeReadIndex(path);
+    },
     close: () => statements.db.close(),
   };
 });

@@ -1,0 +1,45 @@
+import { existsSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
+import { meaningOf } from "./connection.ts";
+
+/** A program that does nothing and exits with 1. */
+const FALSE = "/bin/false";
+
+let isBroken = false;
+
+/**
+ * After an I/O error no connection of this process may be closed. The last one to close runs a checkpoint, and that checkpoint
+ * would take pages for written which a failed fsync has lost. Node closes all connections when a worker thread or the process
+ * ends in order, so from now on the end of the process is a hard one: the log (WAL) stays as it is, and the next start reads it.
+ */
+export function neverCloseAgain(): void {
+  if (isBroken) return;
+  isBroken = true;
+  process.once("exit", endHard);
+}
+
+/** Whether connections may be closed and threads be ended. */
+export function mayClose(): boolean {
+  return !isBroken;
+}
+
+/** Closes a connection of the main thread, unless an I/O error forbids it. */
+export function closeUnlessBroken(db: DatabaseSync): void {
+  if (!isBroken) db.close();
+}
+
+/** What a failure of a connection of the main thread means, as {@link meaningOf}. */
+export function failureOf(error: unknown): Error {
+  const failure = meaningOf(error);
+  if (failure instanceof StoreBroken && !(failure instanceof StoreDamaged)) neverCloseAgain();
+  return failure;
+}
+
+function endHard(): void {
+  // Another program takes the place of this one, so that the exit code is 1 and nothing of this process runs any more.
+  if (existsSync(FALSE)) process.execve?.(FALSE, ["false"], {});
+  process.kill(process.pid, "SIGKILL");
+  // The kernel keeps the first process of a container from killing itself; this one ends it.
+  process.abort();
+}

@@ -1,0 +1,24 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const SOURCE = fileURLToPath(new URL("./disk-faults.c", import.meta.url));
+let library: string | undefined;
+
+/** What a disk does wrong; see disk-faults.c. */
+export type DiskFault = "FILE" | "COPY" | "FAIL_SYNC" | "SYNC_MS" | "FULL" | "FULL_NAME";
+
+/** The environment of a process whose disk fails as told. Compiles the library at the first call. */
+export function diskFaults(faults: Readonly<Partial<Record<DiskFault, string | number>>>): Record<string, string> {
+  library ??= compile();
+  const entries = Object.entries(faults).map(([name, value]) => [`DISK_${name}`, String(value)] as const);
+  return { LD_PRELOAD: library, ...Object.fromEntries(entries) };
+}
+
+function compile(): string {
+  const path = join(mkdtempSync(join(tmpdir(), "lyftr-disk-faults-")), "disk-faults.so");
+  execFileSync("gcc", ["-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", path, SOURCE, "-ldl"]);
+  return path;
+}
