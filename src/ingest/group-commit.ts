@@ -7,6 +7,8 @@ import type { InsertOutcome, Store } from "../store/store.ts";
 
 /** What one transaction may hold: past a few hundred rows the fsync is shared well enough, and everybody in it waits for all. */
 const ROWS_PER_BATCH_MAX = 512;
+/** The same for long messages: of the usual ones, the rows are reached first. */
+const BYTES_PER_BATCH_MAX = 4 * 1024 * 1024;
 /** So many rows need not wait for others. */
 const ROWS_AT_ONCE = 16;
 const QUEUE_ROWS_MAX = 10_000;
@@ -112,7 +114,7 @@ export class GroupCommit {
     });
     let answer = () => {};
     while (this.#queue.length > 0) {
-      const committed = this.#commit(this.#take(ROWS_PER_BATCH_MAX));
+      const committed = this.#commit(this.#take(ROWS_PER_BATCH_MAX, BYTES_PER_BATCH_MAX));
       // The batch before is answered while this one is on its way: neither thread waits for the other.
       answer();
       answer = await committed;
@@ -124,10 +126,16 @@ export class GroupCommit {
     this.#running = undefined;
   }
 
-  #take(rowsMax: number): readonly Waiting[] {
-    const batch = this.#queue.slice(0, rowsMax);
-    this.#queue = this.#queue.slice(rowsMax);
-    for (const { bytes } of batch) this.#queueBytes -= bytes;
+  #take(rowsMax: number, bytesMax: number): readonly Waiting[] {
+    let bytes = 0;
+    const tooLong = this.#queue.findIndex((waiting, at) => {
+      bytes += waiting.bytes;
+      return at === rowsMax || (at > 0 && bytes > bytesMax);
+    });
+    const rows = tooLong === -1 ? this.#queue.length : tooLong;
+    const batch = this.#queue.slice(0, rows);
+    this.#queue = this.#queue.slice(rows);
+    for (const waiting of batch) this.#queueBytes -= waiting.bytes;
     const [oldest] = batch;
     if (oldest !== undefined) this.#waitedMs = this.#clock.monotonic() - oldest.sinceMs;
     return batch;
@@ -177,7 +185,7 @@ export class GroupCommit {
   async #refused(batch: readonly Waiting[], error: unknown): Promise<() => void> {
     if (error instanceof StoreUnavailable) {
       // Those who wait behind would meet the same after waiting as long again: all are told at once.
-      const behind = this.#take(QUEUE_ROWS_MAX);
+      const behind = this.#take(QUEUE_ROWS_MAX, QUEUE_BYTES_MAX);
       for (const { trace, sinceMs } of behind) trace?.part("wait", sinceMs, this.#clock.monotonic());
       const all = [...batch, ...behind];
       return () => all.forEach(({ reject }) => void reject(error));

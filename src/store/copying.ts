@@ -5,6 +5,9 @@ export type CopyPlace = Readonly<Record<string, number>>;
 
 export const BEGINNING: CopyPlace = {};
 
+/** Of ids and texts in one part, which is one transaction where it is stored; a longer message is a part of its own. */
+export const COPY_BYTES_MAX = 4 * 1024 * 1024;
+
 export interface CopyPart {
   /** Empty when there is nothing behind the place now. */
   readonly messages: readonly StoredMessage[];
@@ -21,7 +24,10 @@ export interface CopyEnd {
   readonly id: string;
   /** About how many messages are in it. */
   count(): Promise<number>;
-  /** The next messages behind a place, at most `limit`; with `upTo`, none behind that one. */
+  /**
+   * The next messages behind a place, at most `limit` and about {@link COPY_BYTES_MAX}; with `upTo`, none behind
+   * that one.
+   */
   read(place: CopyPlace, limit: number, upTo?: CopyPlace): Promise<CopyPart>;
   /** Those of the messages that are here, by source and id. */
   find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]>;

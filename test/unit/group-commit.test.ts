@@ -35,6 +35,13 @@ test("messages that arrive together share one batch", async () => {
   deepEqual(batches, [["a", "b", "c"]]);
 });
 
+test("a batch holds a few MiB of long messages, and one that is longer stands alone", async () => {
+  const { batches, add } = committer();
+  const MIB = 1024 * 1024;
+  await Promise.all([add("a", 3 * MIB), add("b", MIB), add("c", 1), add("d", 5 * MIB), add("e", 1)]);
+  deepEqual(batches, [["a", "b"], ["c"], ["d"], ["e"]]);
+});
+
 test("while a batch is on its way the next one gathers, and nobody is answered before their own", async () => {
   const gate = Promise.withResolvers<void>();
   const { batches, add } = committer(async (ids) => {

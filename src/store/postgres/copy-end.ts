@@ -1,5 +1,5 @@
 import { StoreRefused } from "../../domain/errors.ts";
-import type { CopyEnd, CopyPart, CopyPlace } from "../copying.ts";
+import { COPY_BYTES_MAX, type CopyEnd, type CopyPart, type CopyPlace } from "../copying.ts";
 import type { StoredMessage } from "../store.ts";
 import { Database } from "./database.ts";
 import { MESSAGE } from "./messages.ts";
@@ -56,16 +56,31 @@ export class PostgresCopyEnd implements CopyEnd {
     for (const stream of this.#streams) {
       const end = upTo === undefined ? Number.MAX_SAFE_INTEGER : (upTo[stream] ?? 0);
       if ((place[stream] ?? 0) >= end) continue;
-      const rows = await this.#all<StoredMessage & { seq: number }>(
-        `SELECT seq, ${MESSAGE} FROM messages WHERE stream = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`,
-        [stream, place[stream] ?? 0, end, limit],
-      );
-      const last = rows.at(-1);
+      const after = place[stream] ?? 0;
+      const last = await this.#endOfPart(stream, [after, end], limit);
       if (last === undefined) continue;
-      const messages = rows.map(({ seq: _place, ...message }) => message);
-      return { messages, place: { ...place, [stream]: last.seq } };
+      const messages = await this.#all<StoredMessage>(
+        `SELECT ${MESSAGE} FROM messages WHERE stream = $1 AND seq > $2 AND seq <= $3 ORDER BY seq`,
+        [stream, after, last],
+      );
+      return { messages, place: { ...place, [stream]: last } };
     }
     return undefined;
+  }
+
+  /** The last message of a part that is not too long, by the lengths alone. */
+  async #endOfPart(stream: number, [after, end]: readonly [number, number], limit: number) {
+    const rows = await this.#all<{ seq: number; bytes: number }>(
+      `SELECT seq, octet_length(message_id) + coalesce(octet_length(text), 0) AS bytes FROM messages
+       WHERE stream = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`,
+      [stream, after, end, limit],
+    );
+    let sum = 0;
+    const tooMany = rows.findIndex(({ bytes }, at) => {
+      sum += bytes;
+      return at > 0 && sum > COPY_BYTES_MAX;
+    });
+    return (tooMany === -1 ? rows.at(-1) : rows[tooMany - 1])?.seq;
   }
 
   /** Every stream that ever was, one look at the index each. */

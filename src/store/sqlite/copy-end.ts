@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { StoreRefused } from "../../domain/errors.ts";
-import type { CopyEnd, CopyPart, CopyPlace } from "../copying.ts";
+import { COPY_BYTES_MAX, type CopyEnd, type CopyPart, type CopyPlace } from "../copying.ts";
 import type { StoredMessage } from "../store.ts";
 import { openWithoutCheckpoints } from "./connection.ts";
 import { closeUnlessBroken, failureOf } from "./hard-end.ts";
 import { requireCurrentSchema } from "./upgrade.ts";
 
 const MESSAGE = `source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS createdAt`;
+const BYTES = "octet_length(message_id) + coalesce(octet_length(text), 0)";
 /** SQLite numbers its messages in one row. */
 const STREAM = "seq";
 const PLACES = "CREATE TABLE IF NOT EXISTS lyftr_copies (source_id TEXT PRIMARY KEY, place TEXT NOT NULL)";
@@ -46,11 +47,17 @@ export class SqliteCopyEnd implements CopyEnd {
 
   async read(place: CopyPlace, limit: number, upTo?: CopyPlace): Promise<CopyPart> {
     const after = place[STREAM] ?? 0;
-    const rows = this.#db
-      .prepare(`SELECT seq, ${MESSAGE} FROM lyftr_messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`)
-      .all(after, upTo === undefined ? Number.MAX_SAFE_INTEGER : (upTo[STREAM] ?? 0), limit);
-    const messages = rows.map(({ seq: _place, ...message }) => message as unknown as StoredMessage);
-    return { messages, place: { [STREAM]: Number(rows.at(-1)?.seq ?? after) } };
+    const end = upTo === undefined ? Number.MAX_SAFE_INTEGER : (upTo[STREAM] ?? 0);
+    const messages: StoredMessage[] = [];
+    let [last, bytes] = [after, 0];
+    const sql = `SELECT seq, ${BYTES} AS bytes, ${MESSAGE} FROM lyftr_messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`;
+    for (const { seq, bytes: added, ...message } of this.#db.prepare(sql).iterate(after, end, limit)) {
+      bytes += Number(added);
+      if (messages.length > 0 && bytes > COPY_BYTES_MAX) break;
+      messages.push(message as unknown as StoredMessage);
+      last = Number(seq);
+    }
+    return { messages, place: { [STREAM]: last } };
   }
 
   async find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]> {

@@ -7,6 +7,7 @@ export type Values = readonly SQLInputValue[];
 export class Statements {
   readonly db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
+  readonly #iterated = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync) {
     this.db = db;
@@ -14,6 +15,24 @@ export class Statements {
 
   all<T = Row>(sql: string, values: Values = []): readonly T[] {
     return this.#statement(sql).all(...values) as unknown as readonly T[];
+  }
+
+  /** The rows one after the other: only one of them is in memory. */
+  each<T = Row>(sql: string, values: Values = []): Iterable<T> {
+    return this.#statement(sql).iterate(...values) as unknown as Iterable<T>;
+  }
+
+  /**
+   * The same with each row as an array of its columns, which takes two thirds of the time.
+   */
+  iterate<T extends readonly unknown[]>(sql: string, values: Values = []): Iterable<T> {
+    let statement = this.#iterated.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#iterated.set(sql, statement);
+    }
+    return statement.iterate(...values) as unknown as Iterable<T>;
   }
 
   get<T = Row>(sql: string, values: Values = []): T | undefined {

@@ -7,6 +7,8 @@ import { deleteMessages, INDEXED } from "./deletion.ts";
 
 /** What one transaction deletes: whoever stores waits for the end of it. */
 const ROWS_PER_STEP_MAX = 500;
+/** The texts of a step are in memory, because they are taken out of the search index. */
+const TEXT_CHARACTERS_PER_STEP_MAX = 2 * 1024 * 1024;
 /** How long one step may look for messages; nobody folds meanwhile. */
 const LOOK_MS_MAX = 50;
 const SEQS_PER_LOOK = 2_000;
@@ -106,20 +108,28 @@ function find(statements: Statements, from: Place, { where, values, rowsMax }: S
   const deadlineMs = performance.now() + LOOK_MS_MAX;
   const rows: Indexed[] = [];
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
-  let { seq } = from;
-  while (rows.length < rowsMax && seq < newest && performance.now() < deadlineMs) {
+  let [{ seq }, full] = [from, false];
+  while (!full && seq < newest && performance.now() < deadlineMs) {
     const upTo = endOfLook(statements, seq);
-    const found = statements.all<Indexed>(
-      `SELECT ${INDEXED} FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`,
-      [seq, upTo, ...values, rowsMax - rows.length],
-    );
-    rows.push(...found);
-    const full = rows.length >= rowsMax;
+    const before = rows.length;
+    full = take(statements, rows, { where, values: [seq, upTo, ...values], rowsMax });
     // Nothing to find here, so that behind it there is none as a rule.
-    if (!full && found.length === 0 && !from.everywhere) return { rows, place: undefined };
-    seq = full ? (found.at(-1)?.seq ?? upTo) : upTo;
+    if (!full && rows.length === before && !from.everywhere) return { rows, place: undefined };
+    seq = full ? (rows.at(-1)?.seq ?? upTo) : upTo;
   }
   return { rows, place: seq < newest ? { ...from, seq } : undefined };
+}
+
+/** Adds to `rows` what a look finds, and returns whether they are enough for one step, by their number or their texts. */
+function take(statements: Statements, rows: Indexed[], { where, values, rowsMax }: Search): boolean {
+  let characters = rows.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
+  const sql = `SELECT ${INDEXED} FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`;
+  for (const row of statements.each<Indexed>(sql, [...values, rowsMax - rows.length])) {
+    rows.push(row);
+    characters += row.text?.length ?? 0;
+    if (characters >= TEXT_CHARACTERS_PER_STEP_MAX) return true;
+  }
+  return rows.length >= rowsMax;
 }
 
 /** The same walk, which only counts: as many as there are to be seen in that time. */

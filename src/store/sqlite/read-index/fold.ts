@@ -1,6 +1,7 @@
 import { BUCKETS } from "../../store.ts";
 import { transaction } from "../connection.ts";
 import { ASCENDING, type Entry } from "../key.ts";
+import { beginningOf, IN_SEQ_RANGE as IN_STEP, partsOf, type SeqRange as Step } from "../seq-range.ts";
 import type { Statements } from "../statements.ts";
 import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
 import { makeAnew } from "./connection.ts";
@@ -24,10 +25,10 @@ export function hasFollowed(statements: Statements): boolean {
   );
 }
 
-/** The messages of one step, by their seq: behind the first, up to the second. */
-type Step = readonly [after: number, upTo: number];
-
-const IN_STEP = "seq > ? AND seq <= ?";
+/** What one step takes in: the keys of its messages are in memory, and what it writes is one transaction. */
+const BYTES_PER_STEP_MAX = 8 * 1024 * 1024;
+/** SQLite for Node.js keeps what a function of ours was given, and what it returned, until the statement ends. */
+const BYTES_PER_STATEMENT_MAX = 4 * 1024 * 1024;
 
 /** Takes the oldest messages that are not in the read index into every part of it, in one transaction. */
 export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLOCK_ROWS_MAX): Folded {
@@ -38,17 +39,14 @@ export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLO
     if (!hasFollowed(statements)) makeAnew(statements.db);
     const after = statements.number("SELECT seq FROM fold_state");
     const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
-    const upTo = Math.min(newest, after + rowsMax);
-    if (upTo <= after) return { rows: 0, backlog: 0 };
-    const step: Step = [after, upTo];
+    if (newest <= after) return { rows: 0, backlog: 0 };
+    const step = beginningOf(statements, [after, Math.min(newest, after + rowsMax)], BYTES_PER_STEP_MAX);
+    const [, upTo] = step;
     const rows = statements.number(`SELECT count(*) FROM lyftr_messages WHERE ${IN_STEP}`, step);
     foldAll(statements, step, blockRowsMax);
     foldSenders(statements, step, blockRowsMax);
     foldSpans(statements, step);
-    statements.run(
-      `INSERT INTO search (rowid, text) SELECT seq, searchable(text) FROM lyftr_messages WHERE ${IN_STEP} AND text IS NOT NULL`,
-      step,
-    );
+    foldTexts(statements, step);
     statements.run(
       `UPDATE fold_state SET seq = ?, messages = messages + ?,
          message_id = (SELECT m.message_id FROM lyftr_messages m WHERE m.seq <= ? ORDER BY m.seq DESC LIMIT 1)`,
@@ -56,6 +54,16 @@ export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLO
     );
     return { rows, backlog: newest - upTo };
   });
+}
+
+function foldTexts(statements: Statements, step: Step): void {
+  for (const part of partsOf(statements, step, BYTES_PER_STATEMENT_MAX)) {
+    statements.run(
+      `INSERT INTO search (rowid, text) SELECT seq, searchable(text) FROM lyftr_messages
+       WHERE ${IN_STEP} AND text IS NOT NULL`,
+      part,
+    );
+  }
 }
 
 interface Received extends Entry {
