@@ -137,6 +137,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
     ...{ store, keys, clock, log, tracing, provider, committer, answers, eraser: retention.eraser },
     random: Math.random,
+    connectionsMax: CONNECTIONS_MAX,
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
   });
@@ -230,6 +231,8 @@ function retentionOf(
   return { sweeper: new Sweeper({ ...options, days }), eraser: new Eraser(options) };
 }
 
+/** Some 15 kB of memory each, those with a request under way some 60 kB. */
+const CONNECTIONS_MAX = 10_000;
 /** A database that hangs shall not hold up the other figures of a scrape, which are wanted most then. */
 const FIGURE_MS_MAX = 500;
 

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../observe/log.ts";
@@ -63,8 +62,7 @@ export class Access {
   readonly #options: AccessOptions;
   readonly #routes = new RouteTable();
   readonly #inFlight = new Set<FastifyReply>();
-  readonly #latest = new WeakMap<Socket, FastifyReply>();
-  readonly #brokenOff = new WeakMap<FastifyReply, number>();
+  readonly #brokenOff = new WeakMap<ServerResponse, number>();
   #draining = false;
   #idle: (() => void) | undefined;
 
@@ -97,7 +95,6 @@ export class Access {
     const { tracing } = this.#options;
     if (tracing !== undefined) beginTrace(tracing, request, reply);
     this.#inFlight.add(reply);
-    this.#latest.set(request.raw.socket, reply);
     if (this.#draining) closeAfter(reply);
     const ended = () => {
       this.#inFlight.delete(reply);
@@ -136,15 +133,9 @@ export class Access {
     return this.#draining;
   }
 
-  /** The newest request under way on a connection. */
-  latestOn(socket: Socket): FastifyReply | undefined {
-    const reply = this.#latest.get(socket);
-    return reply !== undefined && this.#inFlight.has(reply) ? reply : undefined;
-  }
-
   /** The request cannot be finished; the connection was told `status` instead. */
-  brokenOff(reply: FastifyReply, status: number): void {
-    this.#brokenOff.set(reply, status);
+  brokenOff(response: ServerResponse, status: number): void {
+    this.#brokenOff.set(response, status);
   }
 
   /** The line and the samples of a request that was answered before the router saw it. */
@@ -163,7 +154,7 @@ export class Access {
   }
 
   #end(request: FastifyRequest, reply: FastifyReply): void {
-    const broken = this.#brokenOff.get(reply) ?? CLIENT_CLOSED_REQUEST;
+    const broken = this.#brokenOff.get(reply.raw) ?? CLIENT_CLOSED_REQUEST;
     const status = reply.raw.writableFinished ? reply.raw.statusCode : broken;
     // A getter that makes an object each time.
     const { url, config } = request.routeOptions;
@@ -177,7 +168,7 @@ export class Access {
       request_id: request.id,
       ...(trace && { trace_id: trace.traceId, span_id: trace.spanId }),
       method: request.method,
-      path: template ?? maskedPath(request.url),
+      path: template ?? maskedPath(request.originalUrl),
       status,
       latency_ms: Math.round(latencyMs),
       ...(request.apiKey && { api_key: request.apiKey.name }),

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
 
 /**
@@ -9,6 +9,28 @@ export function clientNetwork(request: FastifyRequest): string {
   const { ip, socket } = request;
   const { remoteAddress = "" } = socket;
   return networkOf(ip === remoteAddress || isIP(ip) !== 0 ? ip : remoteAddress);
+}
+
+/** The names of networks that TRUST_PROXY knows, as proxy-addr defines them. */
+const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
+  loopback: ["127.0.0.1/8", "::1/128"],
+  linklocal: ["169.254.0.0/16", "fe80::/10"],
+  uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
+};
+
+/** Tells whether an address is in one of the networks of `TRUST_PROXY`. */
+export function inNetworks(networks: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const network of networks.flatMap((name) => NAMED_NETWORKS[name] ?? [name])) {
+    const [address = "", bits] = network.split("/");
+    const version = isIP(address) === 6 ? "ipv6" : "ipv4";
+    if (bits === undefined) list.addAddress(address, version);
+    else list.addSubnet(address, Number(bits), version);
+  }
+  return (address) => {
+    const version = isIP(address);
+    return version !== 0 && list.check(address, version === 6 ? "ipv6" : "ipv4");
+  };
 }
 
 /** An IPv4 address, however it is written, or the /64 of an IPv6 address: one client has all of that. */

@@ -75,6 +75,13 @@ export class Door {
     return true;
   }
 
+  /** Refuses a request because too many are under way on its connection, which is closed behind the answer. */
+  refusePipelined(request: IncomingMessage, response: ServerResponse): void {
+    response.shouldKeepAlive = false;
+    const path = pathOf(request.url ?? "");
+    this.#answer({ request, response, path, reason: "pipelined", sinceMs: this.#options.clock.monotonic() });
+  }
+
   /** Answers the oldest of those that are held: so many as may leave at once, and whoever has waited long enough. To be called every few milliseconds. */
   release(countMax: number = REFUSED_AT_ONCE_MAX): void {
     const dueMs = this.#options.clock.monotonic() - HELD_MS_MAX;

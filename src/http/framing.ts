@@ -28,7 +28,7 @@ export function isClear(request: IncomingMessage): boolean {
 }
 
 /**
- * One Host, no transfer coding but `chunked`, not more headers than are kept.
+ * HTTP/1.0 or 1.1, one Host, no transfer coding but `chunked` and none with HTTP/1.0, not more headers than are kept.
  * What the parser of Node refuses by itself (CL with TE, folded lines, bare LF) does not come this far.
  */
 function isUnambiguous({ rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
@@ -39,5 +39,6 @@ function isUnambiguous({ rawHeaders, headers, httpVersion }: IncomingMessage): b
   }
   if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) return false;
   const coding = headers["transfer-encoding"];
-  return coding === undefined || coding.toLowerCase() === "chunked";
+  if (httpVersion === "1.0") return coding === undefined;
+  return httpVersion === "1.1" && (coding === undefined || coding.toLowerCase() === "chunked");
 }

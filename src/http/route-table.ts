@@ -30,8 +30,8 @@ export class RouteTable {
  * The path of a request target as the router reads it: without the query string, with percent-escapes
  * decoded, and without a trailing slash.
  */
-export function pathOf(of: { readonly url: string } | string): string {
-  const path = targetPath(typeof of === "string" ? of : of.url);
+export function pathOf(of: { readonly originalUrl: string } | string): string {
+  const path = targetPath(typeof of === "string" ? of : of.originalUrl);
   const decoded = path.includes("%") ? decodedPath(path) : path;
   return decoded.length > 1 && decoded.endsWith("/") ? decoded.slice(0, -1) : decoded;
 }

@@ -9,6 +9,8 @@ import type { Store } from "../store/store.ts";
 import { Access, requestId } from "./access.ts";
 import type { Answering } from "./answers.ts";
 import { Auth, type AuthOptions } from "./auth.ts";
+import { inNetworks } from "./client-address.ts";
+import { Connections } from "./connections.ts";
 import { Cors } from "./cors.ts";
 import { Door } from "./door.ts";
 import { answerFailure } from "./error-boundary.ts";
@@ -42,6 +44,8 @@ const READINESS_HEARD_MS = 2_000;
 const ANSWER_MS_MAX = 30_000;
 // The id of a message has at most 1024 bytes, each of which may be escaped.
 const PATH_PART_CHARACTERS_MAX = 3 * 1_024;
+/** Stands for the URLs that the router does not take. */
+const UNROUTABLE = "/-";
 
 export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOptions, "metrics" | "keys"> {
   readonly host: string;
@@ -63,6 +67,8 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   readonly version: string;
   readonly committer: IngestOptions["committer"] & Queue;
   readonly answerMsMax?: number;
+  /** The most connections at a time. */
+  readonly connectionsMax: number;
   /** Origins of pages that may read. */
   readonly corsOrigins: readonly string[];
 }
@@ -75,6 +81,7 @@ export class Server {
   readonly #closing = new AbortController();
   readonly #overload: Overload;
   readonly #door: Door;
+  readonly #connections: Connections;
   #watching: Promise<void> | undefined;
   readonly #clock: Clock;
   readonly #host: string;
@@ -99,6 +106,14 @@ export class Server {
     this.#cors = new Cors({ ...options, methodsOf: (path) => this.#access.methodsOf(path) });
     this.#overload = new Overload(options.committer);
     this.#door = new Door({ ...options, overload: this.#overload, access: this.#access, cors: this.#cors });
+    this.#connections = new Connections({
+      connectionsMax: options.connectionsMax,
+      isProxy: inNetworks(options.trustProxy),
+      metrics: options.metrics,
+      log: options.log,
+      monotonic: () => options.clock.monotonic(),
+    });
+    const refusing = { access: this.#access, connections: this.#connections };
     this.#http = fastify({
       logger: false,
       bodyLimit: options.bodyBytesMax,
@@ -111,8 +126,10 @@ export class Server {
         nodeServer({
           handle,
           refuses: (request, response) => this.#door.refuses(request, response),
-          refuseConnect: (socket) => refuseConnect(this.#access, socket),
-          ...{ bodyBytesMax: options.bodyBytesMax, metrics: options.metrics },
+          refusePipelined: (request, response) => this.#door.refusePipelined(request, response),
+          refuseConnect: (socket) => refuseConnect(refusing, socket),
+          connections: this.#connections,
+          bodyBytesMax: options.bodyBytesMax,
         }),
       routerOptions: {
         // The older service redirected; a sender that follows no redirect takes a 404 as final.
@@ -120,10 +137,9 @@ export class Server {
         maxParamLength: PATH_PART_CHARACTERS_MAX,
         querystringParser: (text) => (text === "" ? {} : Object.fromEntries(new URLSearchParams(text))),
       },
-      clientErrorHandler: (error, socket) => refuseNotHttp(this.#access, error, socket),
+      clientErrorHandler: (error, socket) => refuseNotHttp(refusing, error, socket),
       frameworkErrors: (_error, request, reply) => {
-        this.#access.begin(request as FastifyRequest, reply as unknown as FastifyReply);
-        this.#notFound(request as FastifyRequest, reply as unknown as FastifyReply);
+        this.#refusedByRouter(request as FastifyRequest, reply as unknown as FastifyReply);
       },
     });
   }
@@ -172,7 +188,7 @@ export class Server {
     webhookRoute(http, options);
     messagesRoute(http, options);
     messageRoute(http, options);
-    exportRoute(http, { ...options, brokenOff: (reply, status) => this.#access.brokenOff(reply, status) });
+    exportRoute(http, { ...options, brokenOff: (reply, status) => this.#access.brokenOff(reply.raw, status) });
     statsRoute(http, options);
     timelineRoute(http, options);
     sendersRoute(http, options);
@@ -181,6 +197,15 @@ export class Server {
     auditRoute(http, options);
     healthRoutes(http, { ...options, draining: () => this.#access.draining() });
     metricsRoute(http, options);
+  }
+
+  /**
+   * A URL that the router does not take. It goes through the router again under a path that is not a route, so that every check of a
+   * request holds for it as well.
+   */
+  #refusedByRouter({ raw }: FastifyRequest, reply: FastifyReply): void {
+    Object.assign(raw, { originalUrl: raw.url, url: UNROUTABLE });
+    this.#http.routing(raw, reply.raw);
   }
 
   #notFound(request: FastifyRequest, reply: FastifyReply): void {

@@ -18,7 +18,7 @@ export type WebhookResult = (typeof WEBHOOK_RESULTS)[number];
 /** Every limit that answers 429. */
 const LIMITS = ["sender", "ip", "key", "failed_signature", "failed_key"] as const;
 export type Limit = (typeof LIMITS)[number];
-const SHED_REASONS = ["queue_age", "event_loop", "bytes"] as const;
+const SHED_REASONS = ["queue_age", "event_loop", "bytes", "pipelined"] as const;
 export type ShedReason = (typeof SHED_REASONS)[number];
 const API_KEY_RESULTS = ["ok", "unauthorized", "forbidden"] as const;
 const CACHE_RESULTS = ["hit", "shared_hit", "joined", "miss"] as const;
@@ -108,7 +108,7 @@ export function createMetrics(build: { version: string; node: string }) {
   const connectionsOpen = new Gauge({ name: "connections_open", help: "Connections of clients.", registers });
   const connectionsRefused = new Counter({
     name: "connections_refused_total",
-    help: "Connections closed at once because there were too many.",
+    help: "Connections closed because there were too many.",
     registers,
   });
   const apiKeyChecks = new Counter({

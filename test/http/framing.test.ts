@@ -75,6 +75,14 @@ const AMBIGUOUS: readonly (readonly [name: string, bytes: string | Uint8Array])[
   ["a header without a name", webhook(["Host: x", SIGNED, LENGTH, ": x"])],
   ["a NUL in a header", webhook(["Host: x", SIGNED, LENGTH, "X-Nul: a\0b"])],
   ["a space at the start of the first header", webhook([" Host: x", SIGNED, LENGTH])],
+  ["HTTP/1.0 with a chunked body", rawRequest("POST /webhook HTTP/1.0", [SIGNED, CHUNKED], chunked(PAYLOAD))],
+  [
+    "HTTP/1.0 with a chunked body that asks to be kept alive",
+    rawRequest("POST /webhook HTTP/1.0", ["Connection: keep-alive", SIGNED, CHUNKED], chunked(PAYLOAD)),
+  ],
+  ["a request line with HTTP/0.9", rawRequest("POST /webhook HTTP/0.9", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
+  ["a request line with HTTP/2.0", rawRequest("POST /webhook HTTP/2.0", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
+  ["a request line without a version", rawRequest("GET /messages", ["Host: x"])],
   ["a negative length", webhook(["Host: x", SIGNED, "Content-Length: -1"])],
   ["a length with a sign", webhook(["Host: x", SIGNED, `Content-Length: +${PAYLOAD.length}`])],
   ["a hexadecimal length", webhook(["Host: x", SIGNED, `Content-Length: 0x${SIZE}`])],
@@ -330,6 +338,70 @@ test("a good request before nonsense is answered, and the nonsense is refused", 
     answers.map(({ status }) => status),
     [200, 400],
   );
+});
+
+test("webhooks before CONNECT are answered, in their order, before it is refused", async () => {
+  await using own = await startService();
+  const connect = rawRequest("CONNECT localhost:80 HTTP/1.1", ["Host: x"]);
+  for (const before of [1, 5, 40]) {
+    const { answers, ending } = await exchange(
+      own.port,
+      Buffer.concat([...Array.from({ length: before }, () => BEHIND), connect, BEHIND]),
+    );
+    deepEqual([answers.map(({ status }) => status), ending], [[...Array(before).fill(200), 405], "closed"]);
+  }
+  equal(await storedTotal(own), 1);
+});
+
+test("webhooks before a request whose body is not HTTP are answered before that is refused", async () => {
+  await using own = await startService();
+  const broken = webhook(["Host: x", SIGNED, CHUNKED], "zz\r\n");
+  for (const before of [3, 40]) {
+    const { answers } = await exchange(own.port, Buffer.concat([...Array(before).fill(BEHIND), broken, BEHIND]));
+    deepEqual(
+      answers.map(({ status }) => status),
+      [...Array(before).fill(200), 400],
+    );
+  }
+  equal(await storedTotal(own), 1);
+  deepEqual(own.lines.filter(({ status }) => status === 400).length, 2);
+});
+
+/** URLs that the router does not take, and one that it knows nothing of. */
+const UNTAKEN = ["/%zz", "/messages/%zz", `/messages/${"x".repeat(4_000)}`, "/%", "/%ff", "/nowhere"];
+const AMBIGUOUS_HEADERS: readonly (readonly string[])[] = [
+  ["Host: x", "Host: y"],
+  [],
+  ["Host: x", "Transfer-Encoding: gzip"],
+  ["Host: x", ...Array.from({ length: 120 }, (_, at) => `X-${at}: 1`)],
+];
+
+test("a request that is ambiguous is refused and ends its connection, also when its URL is one the router does not take", async () => {
+  for (const url of UNTAKEN) {
+    for (const headers of AMBIGUOUS_HEADERS) {
+      const bytes = rawRequest(`GET ${url} HTTP/1.1`, headers);
+      await refused(Buffer.concat([bytes, BEHIND]), [400]);
+    }
+  }
+});
+
+test("a URL that the router does not take is a 404, or a 405 where its path has other methods", async () => {
+  for (const [method, statuses] of [
+    ["GET", [404, 404, 404, 404, 404, 404]],
+    ["PUT", [404, 405, 405, 404, 404, 404]],
+  ] as const) {
+    for (const [at, url] of UNTAKEN.entries()) {
+      const { answers } = await exchange(
+        service.port,
+        rawRequest(`${method} ${url}?%zz HTTP/1.1`, ["Host: x", "Connection: close"]),
+      );
+      deepEqual(
+        answers.map(({ status }) => status),
+        [statuses[at]],
+        `${method} ${url.slice(0, 20)}`,
+      );
+    }
+  }
 });
 
 test("a length shorter than the body leaves a rest that is refused", async () => {

@@ -28,6 +28,12 @@ async function sameBucket(one: string, other: string): Promise<boolean> {
   return (await fetch(`${service.url}/stats`, { headers: from(other) })).status === 429;
 }
 
+test("clients behind a proxy have limits of their own for URLs that the router does not take", async () => {
+  await using service = await startService({ TRUST_PROXY: "loopback", RATE_LIMIT_PER_IP: "1/1h" });
+  const ask = async (address: string) => (await fetch(`${service.url}/%zz`, { headers: from(address) })).status;
+  deepEqual([await ask("192.0.2.1"), await ask("192.0.2.1"), await ask("192.0.2.2")], [404, 429, 404]);
+});
+
 test("without limits no answer speaks of any", async () => {
   await using service = await startService();
   for (const response of [await post(service.url, body()), await fetch(`${service.url}/stats`)]) {
@@ -60,6 +66,8 @@ test("an address past its limit is answered 429 on every route but health and me
     "/stats/timeline",
     "/docs",
     "/nowhere",
+    "/%zz",
+    `/messages/${"x".repeat(4_000)}`,
   ])
     deepEqual(await seen(fetch(`${service.url}${path}`)), LIMITED, path);
   deepEqual(await seen(post(service.url, body())), LIMITED);
@@ -67,7 +75,7 @@ test("an address past its limit is answered 429 on every route but health and me
     const response = await fetch(`${service.url}${path}`);
     deepEqual([response.status, response.headers.get("ratelimit")], [200, null], path);
   }
-  equal(await limitedTotal(service, "ip"), 9);
+  equal(await limitedTotal(service, "ip"), 11);
   const samples = series(await scrape(service));
   equal(samples.get('webhook_requests_total{result="rate_limited"}'), 1);
   equal(samples.get('http_requests_total{method="POST",path="/webhook",status="429"}'), 1);

@@ -36,6 +36,7 @@ export async function bareServer(options: Partial<ServerOptions>): Promise<BareS
       received: () => undefined,
       corsOrigins: [],
       random: () => 0,
+      connectionsMax: 1_000,
     },
     limits: rateLimits({}, { clock: systemClock, shared: undefined, keySecret: "" }),
     ...{ clock: systemClock, log: createLog({ level: "INFO", destination, now: systemClock.now }) },

@@ -36,8 +36,15 @@ export class RawConnection {
   }
 
   /** `reading: false` leaves every answer in the kernel until `read()`. */
-  static async open(port: number, options: { reading?: boolean } = {}): Promise<RawConnection> {
-    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+  static async open(port: number, options: { reading?: boolean; localAddress?: string } = {}): Promise<RawConnection> {
+    const { localAddress } = options;
+    const socket = connect({
+      port,
+      host: "127.0.0.1",
+      allowHalfOpen: true,
+      noDelay: true,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    });
     const connection = new RawConnection(socket);
     if (options.reading === false) socket.pause();
     await once(socket, "connect", { signal: AbortSignal.timeout(WAIT_MS_MAX) });

@@ -1,7 +1,7 @@
 import { equal } from "node:assert/strict";
 import { test } from "node:test";
 import { array, assert, boolean, integer, property } from "fast-check";
-import { networkOf } from "../../src/http/client-address.ts";
+import { inNetworks, networkOf } from "../../src/http/client-address.ts";
 
 test("an IPv4 address is itself, also when it is written as IPv6", () => {
   for (const address of ["203.0.113.7", "::ffff:203.0.113.7", "::FFFF:203.0.113.7", "::ffff:cb00:7107"])
@@ -39,4 +39,26 @@ test("all ways to write an IPv6 address are the same network", () => {
       equal(networkOf(full), networkOf(full.toUpperCase()));
     }),
   );
+});
+
+test("an address is in the networks of TRUST_PROXY, by their names, as addresses and as networks", () => {
+  const named = inNetworks(["loopback", "linklocal", "uniquelocal"]);
+  for (const address of [
+    "127.9.9.9",
+    "::1",
+    "169.254.1.1",
+    "fe80::1",
+    "10.1.2.3",
+    "172.31.0.1",
+    "192.168.1.1",
+    "fd00::1",
+  ])
+    equal(named(address), true, address);
+  for (const address of ["128.0.0.1", "172.32.0.1", "2001:db8::1", "", "nonsense"])
+    equal(named(address), false, address);
+  const listed = inNetworks(["203.0.113.7", "198.51.100.0/24", "2001:db8::/32"]);
+  for (const address of ["203.0.113.7", "::ffff:203.0.113.7", "198.51.100.200", "2001:db8:1::1"])
+    equal(listed(address), true, address);
+  for (const address of ["203.0.113.8", "198.51.101.1", "2001:db9::1"]) equal(listed(address), false, address);
+  equal(inNetworks([])("127.0.0.1"), false);
 });

@@ -1,0 +1,144 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { networkOf } from "./client-address.ts";
+import { type Admission, Connection } from "./connection.ts";
+
+/** The share of all connections that one address may have. */
+const SHARE_OF_ONE_ADDRESS = 0.75;
+/** Requests that wait for others on their connection, on all connections. Each takes some 4 kB. */
+const WAITING_REQUESTS_MAX = 8_192;
+const LOGGED_EVERY_MS = 10_000;
+
+export interface ConnectionsOptions {
+  /** The most connections of this process. */
+  readonly connectionsMax: number;
+  /** Whether an address is a proxy's, behind which there are many clients. */
+  readonly isProxy: (address: string) => boolean;
+  readonly metrics: Pick<Metrics, "connectionsOpen" | "connectionsRefused">;
+  readonly log: Pick<Log, "warn">;
+  readonly monotonic: () => number;
+}
+
+/**
+ * Every connection of the server, also those that Node has given away because of CONNECT.
+ *
+ * When there are too many, a new connection takes the place of the one that has waited longest without a whole request: first of those
+ * that never sent one, then of those between two requests. So silent connections keep neither probes nor honest clients out.
+ */
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #bySocket = new Map<Socket, Connection>();
+  /** Those that never sent the headers of a request, the oldest first. */
+  readonly #silent = new Set<Connection>();
+  /** The others; the one whose last answer is longest ago comes first. */
+  readonly #used = new Set<Connection>();
+  readonly #countByNetwork = new Map<string, number>();
+  readonly #waiting = { count: 0, countMax: WAITING_REQUESTS_MAX };
+  #opened = 0;
+  #refusedSinceLog = 0;
+  #loggedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps track of the connections of a server from now on. */
+  watch(server: Server): void {
+    server.maxConnections = this.#options.connectionsMax;
+    server.on("drop", () => this.#countRefused());
+    server.on("connection", (socket) => this.#add(socket));
+    // Node's own would destroy them, which a client that is just sending sees as a reset.
+    server.closeIdleConnections = () => this.endIdle();
+    // Node's own forgets a connection at CONNECT.
+    server.closeAllConnections = () => this.destroyAll();
+  }
+
+  /** How many connections there have been. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  of(socket: Socket): Connection | undefined {
+    return this.#bySocket.get(socket);
+  }
+
+  /** Takes a request whose headers have come. */
+  admit(request: IncomingMessage, response: ServerResponse, admission: Admission): void {
+    const connection = this.#bySocket.get(request.socket);
+    if (connection === undefined) return;
+    this.#silent.delete(connection);
+    this.#used.add(connection);
+    connection.admit(request, response, admission, () => {
+      // The last in the order again, unless it is gone.
+      if (this.#used.delete(connection)) this.#used.add(connection);
+    });
+  }
+
+  /** Closes this side of the connections without a request; they are destroyed soon after. */
+  endIdle(): void {
+    for (const connection of this.#bySocket.values()) if (connection.isIdle()) connection.end(undefined);
+  }
+
+  destroyAll(): void {
+    for (const socket of [...this.#bySocket.keys()]) socket.destroy();
+  }
+
+  #add(socket: Socket): void {
+    const { connectionsMax, isProxy, metrics } = this.#options;
+    const address = socket.remoteAddress ?? "";
+    const network = networkOf(address);
+    const connection = new Connection(socket, network, this.#waiting);
+    this.#opened++;
+    metrics.connectionsOpen.inc();
+    const count = (this.#countByNetwork.get(network) ?? 0) + 1;
+    this.#countByNetwork.set(network, count);
+    this.#bySocket.set(socket, connection);
+    this.#silent.add(connection);
+    socket.once("close", () => this.#remove(connection));
+    const isOverShare = count > Math.ceil(connectionsMax * SHARE_OF_ONE_ADDRESS) && !isProxy(address);
+    if (isOverShare) this.#makeRoom((other) => other !== connection && other.network === network, connection);
+    else if (this.#bySocket.size >= connectionsMax) this.#makeRoom((other) => other !== connection);
+  }
+
+  #remove(connection: Connection): void {
+    this.#options.metrics.connectionsOpen.dec();
+    this.#bySocket.delete(connection.socket);
+    this.#silent.delete(connection);
+    this.#used.delete(connection);
+    const count = (this.#countByNetwork.get(connection.network) ?? 1) - 1;
+    if (count === 0) this.#countByNetwork.delete(connection.network);
+    else this.#countByNetwork.set(connection.network, count);
+    connection.gone();
+  }
+
+  /** Closes a connection that fits and has no whole request under way; else `instead`, if there is one. */
+  #makeRoom(fits: (connection: Connection) => boolean, instead?: Connection): void {
+    const found = this.#firstWithoutRequest(fits) ?? instead;
+    if (found === undefined) return;
+    this.#countRefused();
+    found.socket.destroy();
+  }
+
+  #firstWithoutRequest(fits: (connection: Connection) => boolean): Connection | undefined {
+    for (const connection of this.#silent) if (fits(connection)) return connection;
+    for (const connection of this.#used) if (fits(connection) && !connection.isBusy()) return connection;
+    return undefined;
+  }
+
+  #countRefused(): void {
+    const { metrics, log, monotonic, connectionsMax } = this.#options;
+    metrics.connectionsRefused.inc();
+    this.#refusedSinceLog++;
+    if (monotonic() - this.#loggedMs < LOGGED_EVERY_MS) return;
+    log.warn({
+      msg: "too many connections: those that waited longest without a request are closed, or new ones. See connections_open, MAX_CONNECTIONS and the limit of open files",
+      closed: this.#refusedSinceLog,
+      connections: this.#bySocket.size,
+      connections_max: connectionsMax,
+    });
+    this.#refusedSinceLog = 0;
+    this.#loggedMs = monotonic();
+  }
+}
