@@ -1,4 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { pid } from "node:process";
 import { startAlerts } from "./app/alerting.ts";
 import { logCatchingUp } from "./app/catching-up.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
@@ -219,7 +221,8 @@ function startSecrets(
 ): Promise<SecretRing> {
   const fixed = environmentSecrets(webhookSecret, webhookSecretsPrevious);
   const box = masterKey === undefined ? undefined : new SecretBox(masterKey);
-  return SecretRing.start({ fixed, box, store: access.secrets, clock, log });
+  const process = `${hostname()}:${pid}:${randomUUID()}`;
+  return SecretRing.start({ fixed, box, store: access.secrets, clock, log, process });
 }
 
 /** What deletes: by itself, and because somebody asks for it. Tombstones come to their end though nothing is deleted any more. */

@@ -7,7 +7,7 @@ import { type Rate, rateInWords } from "./domain/rate.ts";
 export { withDotEnv } from "./config/dot-env.ts";
 export type { Environment } from "./config/given.ts";
 export { type Config, VARIABLES } from "./config/variables.ts";
-export { configWarnings } from "./config/warnings.ts";
+export { configWarnings, secretWarnings } from "./config/warnings.ts";
 
 /** Reads the configuration. Throws a `ConfigError` with every problem at once. */
 export function readConfig(env: Environment): Config {

@@ -1,15 +1,15 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { Command, InvalidArgumentError } from "commander";
-import type { Environment } from "../config.ts";
+import { type Environment, secretWarnings } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { durationInWords, parseDuration } from "../domain/duration.ts";
-import { leavesAnother, mayRetire } from "../domain/retirement.ts";
+import { leavesAnother } from "../domain/retirement.ts";
 import { CURRENT, masterKeyProblem, openKept, PREVIOUS } from "../ingest/live-secrets.ts";
 import { NONCE_BYTES, SecretBox } from "../providers/sealed-secret.ts";
-import { type AccessStore, type AuditEntry, KEPT_SECRETS_MAX } from "../store/access.ts";
+import { type AccessStore, type AuditEntry, KEPT_SECRETS_MAX, type SecretStore } from "../store/access.ts";
 import { openAccess } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
-import { allSecrets, endsOf, type ListedSecret } from "./secrets/listed-secrets.ts";
+import { allSecrets, endsOf, type ListedSecret, type SecretSettings } from "./secrets/listed-secrets.ts";
 import { databaseUrlOf, existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
 import { complain, say } from "./terminal.ts";
@@ -25,6 +25,8 @@ To change the secret of a sender without refusing anything:
   $ lyftr secrets add autumn           # write down what it shows, and give it to the sender
   $ lyftr secrets list                 # until the old one may be retired: a week after its last use
   $ lyftr secrets retire summer        # or take it out of WEBHOOK_SECRET and start again
+
+Whether a secret may be retired is judged by what the running processes accept, which they record in the database.
 `;
 const NO_MASTER_KEY =
   "MASTER_KEY is not set, and secrets are kept encrypted under it.\n" +
@@ -52,6 +54,7 @@ function addCommand(env: Environment): Command {
       const secret =
         secretFile === undefined ? randomBytes(SECRET_BYTES).toString("hex") : givenSecret(env, secretFile);
       await withSecrets(databaseUrlOf(env), (store) => add(store, { name, secret, box: new SecretBox(masterKey) }));
+      for (const warning of secretWarnings(name, secret)) complain(`Warning: ${warning}\n`);
       complain(`Added ${name}. A service that runs accepts it within 2 seconds.\n`);
       if (secretFile !== undefined) return;
       complain("This is the only time it is shown:\n");
@@ -86,33 +89,30 @@ async function add({ secrets }: AccessStore, { name, secret, box }: NewSecret): 
   }
 }
 
-const HEADINGS = ["NAME", "FROM", "SINCE", "ENDS", "LAST VERIFIED", "MAY IT BE RETIRED?"];
+const HEADINGS = ["NAME", "FROM", "SINCE", "ENDS", "LAST VERIFIED"];
+const QUESTION = "MAY IT BE RETIRED?";
 
 function listCommand(env: Environment, exit: (code: number) => void): Command {
   return new Command("list")
     .description("Show every secret by name, when it was used last, and whether it may be retired.")
     .addHelpText("after", HELP)
     .action(async () => {
-      const all = await withSecrets(existingDatabaseUrlOf(env), ({ secrets }) =>
-        allSecrets(secretSettingsOf(env), secrets),
+      const { secrets, processes } = await withSecrets(existingDatabaseUrlOf(env), (access) =>
+        allSecrets(secretSettingsOf(env), access.secrets),
       );
-      if (all.length === 0) complain("There are no secrets, so every webhook is refused.\n");
-      else say(tableOf([HEADINGS, ...all.map((one) => rowOf(one, all))]));
-      if (all.some(({ known }) => known === "unreadable")) exit(EXIT_USAGE);
+      if (secrets.length === 0) complain("There are no secrets, so every webhook is refused.\n");
+      else if (processes === 0) complain(`${NO_PROCESS}\n`);
+      const headings = [...HEADINGS, ...(processes > 0 ? ["ACCEPTED BY"] : []), QUESTION];
+      if (secrets.length > 0) say(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
+      if (secrets.some(({ mayRetire }) => mayRetire.startsWith("unknown"))) exit(EXIT_USAGE);
     });
 }
 
-function rowOf({ name, from, since, ends, known }: ListedSecret, all: readonly ListedSecret[]): readonly string[] {
-  const nowMs = systemClock.now();
-  const others = all.flatMap((one) => (typeof one.known === "object" ? [one.known] : []));
-  const verified = typeof known === "object" ? minute(known.lastVerifiedMs, "never") : "unknown";
-  return [name, from, minute(since, "-"), minute(ends, "-"), verified, answer()];
-
-  function answer(): string {
-    if (known === "ended") return "ended: it is refused";
-    if (known === "unreadable") return "unknown: MASTER_KEY is not set, or not the one it is encrypted under";
-    return mayRetire(known, others, nowMs);
-  }
+function rowOf(secret: ListedSecret, processes: number): readonly string[] {
+  const { name, from, since, ends, known } = secret;
+  const verified = known === undefined ? "unknown" : minute(known.lastVerifiedMs, "never");
+  const accepted = processes > 0 ? [`${secret.processes} of ${processes}`] : [];
+  return [name, from, minute(since, "-"), minute(ends, "-"), verified, ...accepted, secret.mayRetire];
 }
 
 interface RetireOptions {
@@ -125,18 +125,14 @@ function retireCommand(env: Environment): Command {
     .description("Refuse a secret of the database, from now or from later on.")
     .argument("<name>", "what it is called")
     .option("--in <duration>", "how long it is still accepted, such as 24h", duration, 0)
-    .option("--force", "also the last one that is left: every webhook is refused then", false)
+    .option("--force", "also one that list answers no or not yet for: webhooks with it are refused then", false)
     .addHelpText("after", HELP)
     .action(async (name: string, { in: inMs, force }: RetireOptions) => {
       if (name === CURRENT || name.startsWith(PREVIOUS)) throw new CliError(FROM_ENVIRONMENT, EXIT_USAGE);
       await withSecrets(existingDatabaseUrlOf(env), async ({ secrets }) => {
         const nowMs = systemClock.now();
         const untilMs = nowMs + inMs;
-        const ends = endsOf(secretSettingsOf(env), await secrets.list());
-        if (!force && ends.some((one) => one.name === name) && !leavesAnother(name, untilMs, ends))
-          throw new CliError(
-            `No other secret would be left, in the database or in this environment, and every webhook would be refused. Add another first, or say --force.`,
-          );
+        if (!force) await requireRetirable(name, untilMs, { settings: secretSettingsOf(env), store: secrets });
         const retiresAt = new Date(untilMs).toISOString();
         const entry = entryOf("secret.retired", name, nowMs, { retires_at: retiresAt });
         if (!(await secrets.retire(name, retiresAt, entry)))
@@ -148,6 +144,30 @@ function retireCommand(env: Environment): Command {
     });
 }
 
+interface Judging {
+  readonly settings: SecretSettings;
+  readonly store: SecretStore;
+}
+
+/** Rejects unless `list` says that the secret may be retired. */
+async function requireRetirable(name: string, untilMs: number, { settings, store }: Judging): Promise<void> {
+  const { secrets, processes } = await allSecrets(settings, store);
+  const found = secrets.find((one) => one.from === "database" && one.name === name);
+  if (found === undefined) return;
+  if (processes === 0) {
+    if (!leavesAnother(name, untilMs, endsOf(settings, await store.list()))) throw new CliError(`${LAST_ONE} ${FORCE}`);
+    complain(`${NO_PROCESS}\n`);
+  }
+  if (/^(no|not yet):/.test(found.mayRetire))
+    throw new CliError(`${name} is not retired. May it be? ${found.mayRetire}.\n${FORCE}`);
+}
+
+const LAST_ONE =
+  "No other secret would be left, in the database or in this environment, and every webhook would be refused.";
+const FORCE =
+  "Add another first and have the sender use it, or say --force: webhooks with this secret are refused then.";
+const NO_PROCESS =
+  "No running service has reported to this database within the last minute, so this is judged by the environment of this command.";
 const FROM_ENVIRONMENT =
   "That secret comes from the environment: take it out of WEBHOOK_SECRET or WEBHOOK_SECRET_PREVIOUS, and start the service again.";
 

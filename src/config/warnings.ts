@@ -14,19 +14,20 @@ type Secrets = Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "master
 export function configWarnings(config: Secrets): readonly string[] {
   const { webhookSecret, webhookSecretsPrevious, masterKey, adminApiKey } = config;
   return [
-    ...warningsOf("WEBHOOK_SECRET", webhookSecret),
+    ...secretWarnings("WEBHOOK_SECRET", webhookSecret),
     ...webhookSecretsPrevious.flatMap(({ secret, untilMs }, at) => [
-      ...warningsOf(`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS`, secret),
+      ...secretWarnings(`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS`, secret),
       ...(untilMs === undefined && secret.includes("@")
         ? [`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS has an @ and no end, so all of it is the secret.`]
         : []),
     ]),
-    ...warningsOf("MASTER_KEY", masterKey),
-    ...warningsOf("ADMIN_API_KEY", adminApiKey),
+    ...secretWarnings("MASTER_KEY", masterKey),
+    ...secretWarnings("ADMIN_API_KEY", adminApiKey),
   ];
 }
 
-function warningsOf(name: string, secret: string | undefined): readonly string[] {
+/** What is probably not meant of one secret, under its name. */
+export function secretWarnings(name: string, secret: string | undefined): readonly string[] {
   if (secret === undefined) return [];
   return [edgeWarning(name, secret), weaknessWarning(name, secret)].filter((warning) => warning !== undefined);
 }

@@ -43,6 +43,27 @@ export function mayRetire(secret: KnownSecret, all: readonly KnownSecret[], nowM
   return `not yet: ${used}, and senders try again for up to ${QUIET_DAYS} days, until ${end}Z`;
 }
 
+/** A running process that accepts a secret, under its own name for it, and what else it accepts. */
+export interface ProcessView {
+  readonly process: string;
+  readonly secret: KnownSecret;
+  readonly others: readonly KnownSecret[];
+}
+
+/** The worst answer first: retiring a secret must be right for each process that accepts it. */
+const WORST_FIRST = ["no: there is no other", "no: every other", "no:", "not yet:", "ended:", "yes:"];
+
+/** Whether a secret may be retired that these processes accept, as {@link mayRetire} says it. Names a process when they differ. */
+export function mayRetireEverywhere(views: readonly ProcessView[], nowMs: number): string {
+  if (views.length === 0) return "yes: no running process accepts it";
+  const answers = views.map(({ process, secret, others }) => ({ process, text: mayRetire(secret, others, nowMs) }));
+  const rank = ({ text }: { readonly text: string }) => WORST_FIRST.findIndex((word) => text.startsWith(word));
+  const [worst] = answers.toSorted((a, b) => rank(a) - rank(b));
+  if (worst === undefined) return "no";
+  const differ = answers.some(({ text }) => rank({ text }) !== rank(worst));
+  return differ ? `${worst.text} (in the process ${worst.process})` : worst.text;
+}
+
 /** Whether another secret than the one of that name is still accepted at the moment it ends. */
 export function leavesAnother(name: string, atMs: number, all: readonly Ending[]): boolean {
   return all.some((other) => other.name !== name && endOf(other) > atMs);

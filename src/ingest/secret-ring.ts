@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Clock, within } from "../domain/clock.ts";
 import { ConfigError } from "../domain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { SecretBox } from "../providers/sealed-secret.ts";
-import { type SigningSecret, SigningSecrets } from "../providers/signature.ts";
+import { isBlank, type SigningSecret, SigningSecrets } from "../providers/signature.ts";
 import type { KeptSecret, SecretStore } from "../store/access.ts";
 import { isLive, masterKeyProblem, openKept, withoutRepeats } from "./live-secrets.ts";
 import { SecretUses, type Use } from "./secret-uses.ts";
@@ -10,6 +11,8 @@ import { SecretUses, type Use } from "./secret-uses.ts";
 const RELOAD_EVERY_MS = 2_000;
 /** Uses are brought together with the database every tenth second. */
 const RELOADS_PER_EXCHANGE = 5;
+/** Two records may fail before a process counts as ended, after ACCEPTED_SECONDS. */
+const RECORD_EVERY_MS = 18_000;
 /** At the end of the process; what was not written down by then is lost. */
 const LAST_EXCHANGE_MS_MAX = 2_000;
 /** Names that are gone are still counted for the scrapes to come. */
@@ -22,6 +25,8 @@ export interface SecretRingOptions {
   readonly box: SecretBox | undefined;
   readonly store: SecretStore;
   readonly clock: Clock;
+  /** What the record of this process is called, and no other's. */
+  readonly process: string;
   /** Undefined where another process tells the same. */
   readonly log: Pick<Log, "info" | "warn" | "error"> | undefined;
 }
@@ -53,6 +58,9 @@ export class SecretRing {
   readonly #stopping = new AbortController();
   readonly #complaints = new Set<string>();
   #live: readonly SigningSecret[] = [];
+  /** With the repeats that {@link withoutRepeats} takes out. */
+  #named: readonly SigningSecret[] = [];
+  #recorded = { text: "", atMs: Number.NEGATIVE_INFINITY };
   #wasConfigured = true;
   #running: Promise<void> = Promise.resolve();
 
@@ -99,12 +107,21 @@ export class SecretRing {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
-    if (this.#uses.hasUnsaved()) await within(this.#options.clock, LAST_EXCHANGE_MS_MAX, this.#exchange());
+    await within(this.#options.clock, LAST_EXCHANGE_MS_MAX, this.#end());
+  }
+
+  async #end(): Promise<void> {
+    if (this.#uses.hasUnsaved()) await this.#uses.exchange().catch(() => undefined);
+    if (this.#recorded.text === "") return;
+    // Otherwise it ends by itself.
+    await this.#options.store.dropAccepted(this.#options.process).catch(() => undefined);
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    for (let reloads = 0; ; reloads++) {
+    // Commands that judge whether a secret may be retired must know of this process from its start.
+    await this.#exchange();
+    for (let reloads = 1; ; reloads++) {
       await this.#options.clock.sleep(RELOAD_EVERY_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
       const changed = await this.#reload();
@@ -114,7 +131,7 @@ export class SecretRing {
 
   /** Whether there are other secrets now. What is known stays when the database does not answer. */
   async #reload(): Promise<boolean> {
-    const before = this.#live;
+    const before = { live: this.#live, named: this.#named };
     try {
       const { opened, unreadable } = await this.#load();
       for (const secret of unreadable) this.#complainOnce(secret);
@@ -124,7 +141,8 @@ export class SecretRing {
       this.#warnOnce("the webhook secrets of the database cannot be looked up; those that are known go on", error);
     }
     this.#tellWhetherConfigured();
-    return this.#tellChanges(before);
+    if (!isDeepStrictEqual(before.live, this.#live)) this.#tellChange();
+    return !isDeepStrictEqual(before.named, this.#named);
   }
 
   async #load() {
@@ -133,7 +151,8 @@ export class SecretRing {
   }
 
   #replace(opened: readonly SigningSecret[]): void {
-    const live = withoutRepeats([...this.#options.fixed, ...opened]);
+    this.#named = [...this.#options.fixed, ...opened].filter(({ secret }) => !isBlank(secret));
+    const live = withoutRepeats(this.#named);
     this.signing.replace(live);
     this.#live = live;
     const uses = this.#uses.follow(live.map(({ secret }) => secret));
@@ -152,16 +171,31 @@ export class SecretRing {
   async #exchange(): Promise<void> {
     try {
       await this.#uses.exchange();
+      await this.#record();
     } catch {
       // It is tried again, and what the database's being away means is told by everything else.
     }
   }
 
-  #tellChanges(before: readonly SigningSecret[]): boolean {
-    if (JSON.stringify(before) === JSON.stringify(this.#live)) return false;
+  /** Tells the other processes and the commands which secrets this process accepts. */
+  async #record(): Promise<void> {
+    const { store, process, clock } = this.#options;
+    const nowMs = clock.now();
+    const secrets = this.#named
+      .filter((secret) => isLive(secret, nowMs))
+      .map(({ name, secret, untilMs }) => {
+        const endsAt = untilMs === undefined ? null : new Date(untilMs).toISOString();
+        return { name, fingerprint: this.#uses.fingerprintOf(secret) ?? "", endsAt };
+      });
+    const text = JSON.stringify(secrets);
+    if (text === this.#recorded.text && clock.monotonic() - this.#recorded.atMs < RECORD_EVERY_MS) return;
+    await store.noteAccepted({ process, secrets, nowMs });
+    this.#recorded = { text, atMs: clock.monotonic() };
+  }
+
+  #tellChange(): void {
     const accepted = this.#live.map(({ name }) => name);
     this.#options.log?.info({ msg: "webhook secrets changed", accepted });
-    return true;
   }
 
   #tellWhetherConfigured(): void {

@@ -44,6 +44,11 @@ export class SecretUses {
     return [...this.#uses.values()].some(isUnsaved);
   }
 
+  /** The fingerprint of a secret that was followed at the last exchange; undefined when there was none since. */
+  fingerprintOf(secret: string): string | undefined {
+    return this.#uses.get(secret)?.fingerprint;
+  }
+
   /** Writes down what is new here, and takes over what is newer there. Slow for a secret it meets for the first time. */
   async exchange(): Promise<void> {
     this.#databaseId ??= await this.#store.databaseId();

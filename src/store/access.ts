@@ -92,6 +92,25 @@ export interface SecretUse {
   readonly lastVerifiedAt: string | null;
 }
 
+/** A secret that a running process accepts, from its environment or from the database. */
+export interface AcceptedSecret {
+  /** What that process calls it. */
+  readonly name: string;
+  readonly fingerprint: string;
+  /** From then on it is refused; null when no end is known. */
+  readonly endsAt: string | null;
+}
+
+/** A process that serves this database, and all secrets that it accepts. */
+export interface AcceptingProcess {
+  /** `HOSTNAME:PID:…`, of this process alone. */
+  readonly process: string;
+  readonly secrets: readonly AcceptedSecret[];
+}
+
+/** A process that has not reported for this long has ended, or cannot reach the database. */
+export const ACCEPTED_SECONDS = 60;
+
 /** Webhook secrets beside those of the environment. Changes are audited in the same transaction, and remove what has ended by then (`entry.at`). */
 export interface SecretStore {
   /** In the order in which they were added. */
@@ -104,6 +123,12 @@ export interface SecretStore {
   uses(fingerprints: readonly string[]): Promise<readonly SecretUse[]>;
   /** Adds to what is known: the earliest that one was seen, the latest that it verified a message. */
   noteUses(uses: readonly SecretUse[]): Promise<void>;
+  /** Records what a process accepts, for the next {@link ACCEPTED_SECONDS}, and drops the records of processes that have ended. */
+  noteAccepted(report: AcceptingProcess & { readonly nowMs: number }): Promise<void>;
+  /** Drops the record of a process that ends. */
+  dropAccepted(process: string): Promise<void>;
+  /** What the running processes accept, as they recorded it. */
+  accepting(nowMs: number): Promise<readonly AcceptingProcess[]>;
   /** Tells this database from every other, for ever. */
   databaseId(): Promise<string>;
 }

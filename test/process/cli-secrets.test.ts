@@ -16,7 +16,13 @@ test("add makes a secret, shows it once and alone, and both changes are in the a
   equal(added.stderr.includes(added.stdout.trim()), false);
   equal((await run(["secrets", "add", "main"], options)).code, 1);
   equal((await run(["secrets", "add", "next"], options)).code, 0);
-  equal((await run(["secrets", "retire", "main", "--in", "24h"], options)).code, 0);
+  const refused = await run(["secrets", "retire", "main", "--in", "24h"], options);
+  equal(refused.code, 1);
+  match(
+    refused.stderr,
+    /main is not retired. May it be\? no: no other secret has verified a message since\.\n.*--force/,
+  );
+  equal((await run(["secrets", "retire", "main", "--in", "24h", "--force"], options)).code, 0);
   const access = await openAccess(`sqlite:///${folder.file("app.db")}`);
   const audit = await access.audit.newest({ limit: 10 });
   await access.close();
@@ -58,7 +64,10 @@ test("the last secret is only retired by force, and those of the environment cou
     WEBHOOK_SECRET_PREVIOUS: `an-old-secret-of-ours@${new Date(Date.now() + 60_000).toISOString()}`,
   };
   equal((await run(["secrets", "retire", "only", "--in", "1h"], { cwd: folder.path, env: ending })).code, 1);
-  equal((await run(["secrets", "retire", "only"], { cwd: folder.path, env: ending })).code, 0);
+  const ends = await run(["secrets", "retire", "only"], { cwd: folder.path, env: ending });
+  match(ends.stderr, /No running service has reported .* judged by the environment of this command\./);
+  match(ends.stderr, /only is not retired\. May it be\? no: every other secret has an end\./);
+  equal((await run(["secrets", "retire", "only", "--force"], { cwd: folder.path, env: ending })).code, 0);
   equal((await run(["secrets", "retire", "only"], options)).code, 1);
   equal((await run(["secrets", "add", "only"], options)).code, 0);
   equal((await run(["secrets", "retire", "only", "--force"], options)).code, 0);

@@ -92,6 +92,25 @@ export function exerciseSecrets(check: Check): void {
     deepEqual(await secrets.uses([]), []);
   });
 
+  check("what running processes accept is known until they end or have not reported for a minute", async (store) => {
+    const { secrets } = store.access;
+    const nowMs = Date.now();
+    const first = { name: "current", fingerprint: "a", endsAt: null };
+    const second = { name: "previous_1", fingerprint: "b", endsAt: at(9) };
+    deepEqual(await secrets.accepting(nowMs), []);
+    await secrets.noteAccepted({ process: "host:1:x", secrets: [first, second], nowMs });
+    await secrets.noteAccepted({ process: "host:2:y", secrets: [], nowMs });
+    await secrets.noteAccepted({ process: "host:1:x", secrets: [second], nowMs });
+    const both = [
+      { process: "host:1:x", secrets: [second] },
+      { process: "host:2:y", secrets: [] },
+    ];
+    deepEqual(await secrets.accepting(nowMs), both);
+    await secrets.dropAccepted("host:2:y");
+    await secrets.dropAccepted("host:3:z");
+    deepEqual(await secrets.accepting(nowMs), both.slice(0, 1));
+  });
+
   check("a database knows itself again by its id", async (store, reopen) => {
     const id = await store.access.secrets.databaseId();
     equal(id.length >= 32, true);

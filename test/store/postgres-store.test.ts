@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, notEqual, ok, rejects } from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { Abandoned, ConfigError, Overloaded, StoreRefused, TooBroad } from "../../src/domain/errors.ts";
 import { migratePostgres } from "../../src/store/postgres/administration.ts";
@@ -71,7 +72,10 @@ test("a database has one identity for all who open it, and another has another",
 
 test("without migrating, a database that is not up to date is refused and left as it is", { skip }, async () => {
   await using database = await fresh();
-  await rejects(PostgresStore.open(database.url, { ...OPTIONS, migrate: false }), /needs 3: run lyftr migrate first/);
+  await rejects(
+    PostgresStore.open(database.url, { ...OPTIONS, migrate: false }),
+    /needs [0-9]+: run lyftr migrate first/,
+  );
   deepEqual(await sql(database.url, "SELECT to_regclass('messages') AS t"), [{ t: null }]);
   await migratePostgres(database.url, ADMINISTRATION);
   await withStore(database.url, async (store) => deepEqual(store.upgrades, []), { migrate: false });
@@ -105,7 +109,7 @@ test("a migrator that dies half way holds nobody up: the next one does it", { sk
   await until("wait_event_type = 'Lock'");
   await sql(database.url, "SELECT pg_terminate_backend($1)", [dyingPid]);
   const store = await next;
-  const migrations = ["0001_messages.sql", "0002_access_and_retention.sql", "0003_alerts.sql"];
+  const migrations = readdirSync(new URL("../../src/store/postgres/migrations/", import.meta.url)).sort();
   deepEqual(
     store.upgrades,
     migrations.map((name) => `applied ${name}`),

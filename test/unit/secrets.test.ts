@@ -1,14 +1,14 @@
 import { deepEqual, equal, match, notEqual, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError, StoreUnavailable } from "../../src/domain/errors.ts";
-import { type KnownSecret, leavesAnother, mayRetire } from "../../src/domain/retirement.ts";
+import { type KnownSecret, leavesAnother, mayRetire, mayRetireEverywhere } from "../../src/domain/retirement.ts";
 import { environmentSecrets, withoutRepeats } from "../../src/ingest/live-secrets.ts";
 import { SecretRing } from "../../src/ingest/secret-ring.ts";
 import { SecretUses } from "../../src/ingest/secret-uses.ts";
 import { fingerprintOf } from "../../src/providers/fingerprint.ts";
 import { SecretBox } from "../../src/providers/sealed-secret.ts";
 import { sign } from "../../src/providers/signature.ts";
-import type { KeptSecret, SecretStore, SecretUse } from "../../src/store/access.ts";
+import type { AcceptedSecret, AcceptingProcess, KeptSecret, SecretStore, SecretUse } from "../../src/store/access.ts";
 
 const MASTER_KEY = "a master key of thirty-two characters";
 const NOW = Date.parse("2026-11-25T12:00:00Z");
@@ -91,6 +91,43 @@ test("a secret may be retired a week after its last use, when another has been u
   for (const [secret, others, said] of verdicts) match(mayRetire(secret, [secret, ...others], NOW), said);
 });
 
+test("a secret may be retired only when it may be for each process that accepts it, and the one against it is named", () => {
+  const old = known("old", { lastVerifiedMs: NOW - 8 * DAY });
+  const view = (process: string, others: readonly KnownSecret[]) => ({ process, secret: old, others });
+  const answers: [Parameters<typeof mayRetireEverywhere>[0], RegExp][] = [
+    [[], /^yes: no running process accepts it$/],
+    [[view("1 on a", [usedNow])], /^yes: another secret .* 7 days\)$/],
+    [[view("1 on a", [usedNow]), view("2 on b", [usedNow])], /^yes: another secret .* 7 days\)$/],
+    [[view("1 on a", [usedNow]), view("2 on b", [])], /^no: there is no other.* \(in the process 2 on b\)$/],
+    [[view("1 on a", []), view("2 on b", [usedNow])], /^no: there is no other.* \(in the process 1 on a\)$/],
+    [[view("1 on a", [known("new")]), view("2 on b", [])], /^no: there is no other.* \(in the process 2 on b\)$/],
+    [[view("1 on a", [{ ...usedNow, endMs: NOW + DAY }])], /^no: every other secret has an end$/],
+  ];
+  for (const [views, said] of answers) match(mayRetireEverywhere(views, NOW), said);
+});
+
+test("a process records all it accepts at its start and at each change, in between every 18 seconds, and drops it", async () => {
+  const store = new FakeStore();
+  store.kept = [kept("b", "same"), kept("c", "other", new Date(NOW + 9_000).toISOString())];
+  const { ring, look, clock } = await ringOn(store, ["same", [{ secret: " ", untilMs: undefined }]]);
+  const names = () => store.accepted.get("host:1:a")?.map(({ name, endsAt }) => `${name} ${endsAt}`);
+  await until(() => store.accepted.size === 1);
+  deepEqual(names(), ["current null", "b null", "c 2026-11-25T12:00:09.000Z"]);
+  const [current, b, c] = store.accepted.get("host:1:a") ?? [];
+  equal(current?.fingerprint, b?.fingerprint);
+  notEqual(current?.fingerprint, c?.fingerprint);
+  store.kept = store.kept.slice(1);
+  await look();
+  await until(() => names()?.length === 2);
+  store.accepted.clear();
+  clock.pass(18_000);
+  for (let looks = 0; looks < 5; looks++) await look();
+  await until(() => store.accepted.size === 1);
+  deepEqual(names(), ["current null"]);
+  await ring.stop();
+  equal(store.accepted.size, 0);
+});
+
 test("another secret is left only when it is accepted beyond that moment", () => {
   const all = [known("a"), known("b", { endMs: NOW })];
   deepEqual(
@@ -100,7 +137,7 @@ test("another secret is left only when it is accepted beyond that moment", () =>
 });
 
 /** A store that remembers, or is away. */
-class FakeStore implements Pick<SecretStore, "list" | "uses" | "noteUses" | "databaseId"> {
+class FakeStore implements Omit<SecretStore, "add" | "retire" | "accepting"> {
   kept: readonly KeptSecret[] = [];
   away = false;
   lists = 0;
@@ -116,6 +153,14 @@ class FakeStore implements Pick<SecretStore, "list" | "uses" | "noteUses" | "dat
   }
   async noteUses(uses: readonly SecretUse[]) {
     for (const use of uses) this.rows.set(use.fingerprint, use);
+  }
+  readonly accepted = new Map<string, readonly AcceptedSecret[]>();
+  async noteAccepted({ process, secrets }: AcceptingProcess) {
+    if (this.away) throw new StoreUnavailable("away");
+    this.accepted.set(process, secrets);
+  }
+  async dropAccepted(process: string) {
+    this.accepted.delete(process);
   }
   async databaseId() {
     return "id";
@@ -158,7 +203,7 @@ async function ringOn(store: FakeStore, fixed: Parameters<typeof environmentSecr
   const said: string[] = [];
   const say = (line: object) => void said.push((line as { msg: string }).msg);
   const ring = await SecretRing.start({
-    ...{ fixed: environmentSecrets(...fixed), box: new SecretBox(MASTER_KEY), clock },
+    ...{ fixed: environmentSecrets(...fixed), box: new SecretBox(MASTER_KEY), clock, process: "host:1:a" },
     store: store as unknown as SecretStore,
     log: { info: say, warn: say, error: say } as never,
   });

@@ -1,11 +1,17 @@
 import type { Config } from "../../config.ts";
 import { systemClock } from "../../domain/clock.ts";
-import type { Ending, KnownSecret } from "../../domain/retirement.ts";
-import { endOf, environmentSecrets, isLive, openKept } from "../../ingest/live-secrets.ts";
+import {
+  type Ending,
+  type KnownSecret,
+  mayRetire,
+  mayRetireEverywhere,
+  type ProcessView,
+} from "../../domain/retirement.ts";
+import { CURRENT, endOf, environmentSecrets, isLive, openKept, PREVIOUS } from "../../ingest/live-secrets.ts";
 import { fingerprintOf } from "../../providers/fingerprint.ts";
 import { SecretBox } from "../../providers/sealed-secret.ts";
 import type { SigningSecret } from "../../providers/signature.ts";
-import type { KeptSecret, SecretStore } from "../../store/access.ts";
+import type { AcceptingProcess, KeptSecret, SecretStore } from "../../store/access.ts";
 
 export type SecretSettings = Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey">;
 
@@ -15,66 +21,179 @@ export interface ListedSecret {
   readonly from: string;
   readonly since: number | undefined;
   readonly ends: number | undefined;
-  readonly known: KnownSecret | "ended" | "unreadable";
+  /** Undefined when it is not known which secret it is. */
+  readonly known: KnownSecret | undefined;
+  /** How many of the running processes accept it. */
+  readonly processes: number;
+  /** A sentence that begins with `yes`, `no`, `not yet`, `ended` or `unknown`. */
+  readonly mayRetire: string;
 }
 
-/** The secrets of this environment and of the database, with what is remembered of their use. */
-export async function allSecrets(settings: SecretSettings, store: SecretStore): Promise<readonly ListedSecret[]> {
+export interface SecretList {
+  readonly secrets: readonly ListedSecret[];
+  /** The processes that run, as far as the database knows. Without any, this command's environment is what is judged by. */
+  readonly processes: number;
+}
+
+/** The secrets of the running processes, of this environment and of the database, with what is remembered of their use. */
+export async function allSecrets(settings: SecretSettings, store: SecretStore): Promise<SecretList> {
   const nowMs = systemClock.now();
   const kept = await store.list();
+  const running = (await store.accepting(nowMs)).map((one) => withoutEnded(one, nowMs));
   const box = settings.masterKey === undefined ? undefined : new SecretBox(settings.masterKey);
   const { opened } = openKept(kept, { box, nowMs });
-  const known = await knownOf([...fromEnvironment(settings), ...opened], kept, store);
-  const ofEnvironment = fromEnvironment(settings).map(({ name }) => {
-    const one = known.get(name) as KnownSecret;
-    const from =
-      settings.webhookSecret !== undefined && name === "current" ? "WEBHOOK_SECRET" : "WEBHOOK_SECRET_PREVIOUS";
-    return { name, from, since: one.sinceMs, ends: one.endMs, known: one };
-  });
-  const ofDatabase = kept.map((one) => {
-    const ends = endOf(one);
-    const otherwise = isLive({ untilMs: ends }, nowMs) ? ("unreadable" as const) : ("ended" as const);
-    const since = Date.parse(one.createdAt);
-    return { name: one.name, from: "database", since, ends, known: known.get(one.name) ?? otherwise };
-  });
-  return [...ofEnvironment, ...ofDatabase];
+  const own = await fingerprinted(fromEnvironment(settings), store);
+  const inDatabase = await fingerprinted(opened, store);
+  const foreign = notIn(own, running);
+  const catalogue = new Catalogue(kept, await usesOf([...own, ...inDatabase, ...entriesOf(running)], store));
+  const listing = new Listing({ catalogue, running, nowMs, here: [...own, ...inDatabase] });
+  const secrets = [
+    ...own.map((one) => listing.ofEnvironment(one, sourceOf(one.name))),
+    ...foreign.map((one) => listing.ofEnvironment(one, `${sourceOf(one.name)} of the service`)),
+    ...kept.map((one) => listing.ofDatabase(one)),
+  ];
+  return { secrets, processes: running.length };
 }
 
-/** When each secret ends, whether it can be opened or not. */
+/** When each secret of this environment and of the database ends, whether it can be opened or not. */
 export function endsOf(settings: SecretSettings, kept: readonly KeptSecret[]): readonly Ending[] {
   const ofEnvironment = fromEnvironment(settings).map(({ name, untilMs }) => ({ name, endMs: untilMs }));
   return [...ofEnvironment, ...kept.map((one) => ({ name: one.name, endMs: endOf(one) }))];
+}
+
+/** A secret by its fingerprint. */
+interface Print {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly endMs: number | undefined;
+}
+
+interface RunningProcess {
+  readonly process: string;
+  readonly secrets: readonly Print[];
+}
+
+/** What is remembered of secrets, by fingerprint. */
+class Catalogue {
+  readonly #kept: readonly KeptSecret[];
+  readonly #uses: Awaited<ReturnType<typeof usesOf>>;
+
+  constructor(kept: readonly KeptSecret[], uses: Awaited<ReturnType<typeof usesOf>>) {
+    this.#kept = kept;
+    this.#uses = uses;
+  }
+
+  knownOf({ name, fingerprint, endMs }: Print): KnownSecret {
+    const use = this.#uses.get(fingerprint);
+    const since = this.#kept.find((one) => one.name === name)?.createdAt ?? use?.seenAt;
+    return { name, fingerprint, endMs, sinceMs: msOf(since), lastVerifiedMs: msOf(use?.lastVerifiedAt) };
+  }
+}
+
+interface ListingOptions {
+  readonly catalogue: Catalogue;
+  readonly running: readonly RunningProcess[];
+  readonly nowMs: number;
+  /** What a service with this command's environment would accept. */
+  readonly here: readonly Print[];
+}
+
+/** Makes the lines of the list. */
+class Listing {
+  readonly #options: ListingOptions;
+
+  constructor(options: ListingOptions) {
+    this.#options = options;
+  }
+
+  ofEnvironment(print: Print, from: string): ListedSecret {
+    const known = this.#options.catalogue.knownOf(print);
+    const views = this.#viewsOf((one) => isOfEnvironment(one.name) && one.fingerprint === print.fingerprint);
+    const line = { name: print.name, from, since: known.sinceMs, ends: known.endMs, known };
+    return { ...line, processes: views.length, mayRetire: this.#answer(known, views) };
+  }
+
+  ofDatabase(kept: KeptSecret): ListedSecret {
+    const { running, here, catalogue, nowMs } = this.#options;
+    const { name } = kept;
+    const views = this.#viewsOf((one) => one.name === name);
+    // A process that accepts it knows its fingerprint, with another master key here or with none.
+    const accepted = running.flatMap(({ secrets }) => secrets).find((one) => one.name === name);
+    const print = here.find((one) => one.name === name) ?? accepted;
+    const ends = endOf(kept);
+    const known = print === undefined ? undefined : catalogue.knownOf({ ...print, endMs: ends });
+    const answer = isLive({ untilMs: ends }, nowMs) ? this.#answer(known, views) : "ended: it is refused";
+    const line = { name, from: "database", since: Date.parse(kept.createdAt), ends, known };
+    return { ...line, processes: views.length, mayRetire: answer };
+  }
+
+  #answer(known: KnownSecret | undefined, views: readonly ProcessView[]): string {
+    const { running, here, catalogue, nowMs } = this.#options;
+    if (running.length > 0) return mayRetireEverywhere(views, nowMs);
+    if (known === undefined) return "unknown: MASTER_KEY is not set, or not the one it is encrypted under";
+    const all = here.map((print) => catalogue.knownOf(print));
+    return mayRetire(known, all, nowMs);
+  }
+
+  /** The processes that accept a secret, and what else each of them accepts. */
+  #viewsOf(isIt: (print: Print) => boolean): readonly ProcessView[] {
+    const { running, catalogue } = this.#options;
+    return running.flatMap(({ process, secrets }) => {
+      const found = secrets.find(isIt);
+      if (found === undefined) return [];
+      const others = secrets.filter((one) => !isIt(one)).map((one) => catalogue.knownOf(one));
+      return [{ process, secret: catalogue.knownOf(found), others }];
+    });
+  }
 }
 
 function fromEnvironment(settings: SecretSettings): readonly SigningSecret[] {
   return environmentSecrets(settings.webhookSecret, settings.webhookSecretsPrevious);
 }
 
-async function knownOf(
-  secrets: readonly SigningSecret[],
-  kept: readonly KeptSecret[],
-  store: SecretStore,
-): Promise<ReadonlyMap<string, KnownSecret>> {
-  const databaseId = await store.databaseId();
-  const fingerprints: string[] = [];
-  // One after the other: each takes 32 MiB for a moment.
-  for (const { secret } of secrets) fingerprints.push(await fingerprintOf(secret, databaseId));
-  const uses = new Map((await store.uses(fingerprints)).map((use) => [use.fingerprint, use]));
-  return new Map(
-    secrets.map(({ name, untilMs }, at) => {
-      const fingerprint = fingerprints[at] ?? "";
-      const use = uses.get(fingerprint);
-      const since = kept.find((one) => one.name === name)?.createdAt ?? use?.seenAt;
-      const known = {
-        name,
-        fingerprint,
-        endMs: untilMs,
-        sinceMs: msOf(since),
-        lastVerifiedMs: msOf(use?.lastVerifiedAt),
-      };
-      return [name, known];
-    }),
+function isOfEnvironment(name: string): boolean {
+  return name === CURRENT || name.startsWith(PREVIOUS);
+}
+
+function sourceOf(name: string): string {
+  return name === CURRENT ? "WEBHOOK_SECRET" : "WEBHOOK_SECRET_PREVIOUS";
+}
+
+function entriesOf(running: readonly RunningProcess[]): readonly Print[] {
+  return running.flatMap(({ secrets }) => secrets);
+}
+
+/** The secrets that processes have from an environment which is not this one, each once. */
+function notIn(own: readonly Print[], running: readonly RunningProcess[]): readonly Print[] {
+  const ownPrints = own.map(({ fingerprint }) => fingerprint);
+  const others = entriesOf(running).filter(
+    ({ name, fingerprint }) => isOfEnvironment(name) && !ownPrints.includes(fingerprint),
   );
+  return [...new Map(others.map((print) => [print.fingerprint, print])).values()];
+}
+
+/** `HOST:PID:…` is of use to a program; people look for a host and a process. */
+function withoutEnded({ process, secrets }: AcceptingProcess, nowMs: number): RunningProcess {
+  const [, host = process, pid = ""] = /^(.*):([0-9]+):[^:]*$/.exec(process) ?? [];
+  const prints = secrets.map(({ name, fingerprint, endsAt }) => ({ name, fingerprint, endMs: msOf(endsAt) }));
+  return {
+    process: pid === "" ? host : `${pid} on ${host}`,
+    secrets: prints.filter(({ endMs }) => isLive({ untilMs: endMs }, nowMs)),
+  };
+}
+
+async function fingerprinted(secrets: readonly SigningSecret[], store: SecretStore): Promise<readonly Print[]> {
+  const databaseId = await store.databaseId();
+  const prints: Print[] = [];
+  // One after the other: each takes 32 MiB for a moment.
+  for (const { name, secret, untilMs } of secrets)
+    prints.push({ name, fingerprint: await fingerprintOf(secret, databaseId), endMs: untilMs });
+  return prints;
+}
+
+async function usesOf(prints: readonly Print[], store: SecretStore) {
+  const uses = await store.uses([...new Set(prints.map(({ fingerprint }) => fingerprint))]);
+  return new Map(uses.map((use) => [use.fingerprint, use]));
 }
 
 function msOf(timestamp: string | null | undefined): number | undefined {

@@ -1,4 +1,12 @@
-import { type AuditEntry, KEPT_SECRETS_MAX, type KeptSecret, type SecretStore, type SecretUse } from "../../access.ts";
+import {
+  ACCEPTED_SECONDS,
+  type AcceptingProcess,
+  type AuditEntry,
+  KEPT_SECRETS_MAX,
+  type KeptSecret,
+  type SecretStore,
+  type SecretUse,
+} from "../../access.ts";
 import type { Database, Transaction } from "../database.ts";
 import { numberOf } from "../reads/snapshot.ts";
 import { addToAudit } from "./audit.ts";
@@ -10,6 +18,11 @@ export function secretsIn(database: Database): SecretStore {
     retire: (name, retiresAt, entry) => database.transaction((tx) => retireSecret(tx, { name, retiresAt, entry })),
     uses: (fingerprints) => secretUses(database, fingerprints),
     noteUses: (uses) => database.transaction((tx) => noteUses(tx, uses)),
+    noteAccepted: (report) => database.transaction((tx) => noteAccepted(tx, report)),
+    dropAccepted: async (process) => {
+      await database.all("DELETE FROM accepted_secrets WHERE process = $1", [process]);
+    },
+    accepting: () => acceptingProcesses(database),
     databaseId: () => databaseId(database),
   };
 }
@@ -70,6 +83,28 @@ async function noteUses(tx: Transaction, uses: readonly SecretUse[]): Promise<vo
       [fingerprint, seenAt, lastVerifiedAt],
     );
   }
+}
+
+/** By the clock of the database, which is one for all processes. */
+async function noteAccepted(tx: Transaction, { process, secrets }: AcceptingProcess): Promise<void> {
+  // A row that another process is removing is left to it, so that two never wait for each other.
+  await tx.run(
+    `DELETE FROM accepted_secrets WHERE process IN
+       (SELECT process FROM accepted_secrets WHERE expires_at < now() AND process <> $1 FOR UPDATE SKIP LOCKED)`,
+    [process],
+  );
+  await tx.run(
+    `INSERT INTO accepted_secrets (process, secrets, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))
+     ON CONFLICT (process) DO UPDATE SET secrets = excluded.secrets, expires_at = excluded.expires_at`,
+    [process, JSON.stringify(secrets), ACCEPTED_SECONDS],
+  );
+}
+
+async function acceptingProcesses(database: Database): Promise<readonly AcceptingProcess[]> {
+  const rows = await database.all<{ process: string; secrets: string }>(
+    "SELECT process, secrets FROM accepted_secrets WHERE expires_at >= now() ORDER BY process",
+  );
+  return rows.map(({ process, secrets }) => ({ process, secrets: JSON.parse(secrets) }));
 }
 
 async function databaseId(database: Database): Promise<string> {

@@ -2,7 +2,17 @@ import type { Statements } from "../statements.ts";
 import { exchangeAlerts } from "./alerts.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
 import { addKey, allKeys, keysVersion, revokeKeys, rotateKey, touchKeys } from "./keys.ts";
-import { addSecret, databaseId, listSecrets, noteSecretUses, retireSecret, secretUses } from "./secrets.ts";
+import {
+  acceptingProcesses,
+  addSecret,
+  databaseId,
+  dropAccepted,
+  listSecrets,
+  noteAccepted,
+  noteSecretUses,
+  retireSecret,
+  secretUses,
+} from "./secrets.ts";
 
 /** What can be asked of the tables beside the messages; each is one transaction of the connection it is asked on. */
 export const ACCESS_OPERATIONS = {
@@ -19,6 +29,9 @@ export const ACCESS_OPERATIONS = {
   retireSecret,
   secretUses,
   noteSecretUses,
+  noteAccepted,
+  dropAccepted,
+  acceptingProcesses,
   databaseId,
   exchangeAlerts,
 } satisfies Readonly<Record<string, (statements: Statements, argument: never) => unknown>>;

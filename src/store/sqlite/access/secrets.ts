@@ -1,4 +1,11 @@
-import { type AuditEntry, KEPT_SECRETS_MAX, type KeptSecret, type SecretUse } from "../../access.ts";
+import {
+  ACCEPTED_SECONDS,
+  type AcceptingProcess,
+  type AuditEntry,
+  KEPT_SECRETS_MAX,
+  type KeptSecret,
+  type SecretUse,
+} from "../../access.ts";
 import { transaction } from "../connection.ts";
 import type { Statements } from "../statements.ts";
 import { addToAudit } from "./audit.ts";
@@ -64,6 +71,33 @@ export function noteSecretUses(statements: Statements, uses: readonly SecretUse[
   });
 }
 
+export function noteAccepted(
+  statements: Statements,
+  { process, secrets, nowMs }: AcceptingProcess & { readonly nowMs: number },
+): void {
+  transaction(statements.db, "BEGIN IMMEDIATE", () => {
+    statements.run("DELETE FROM accepted_secrets WHERE expires_at < ?", [textOf(nowMs)]);
+    statements.run(
+      `INSERT INTO accepted_secrets (process, secrets, expires_at) VALUES (?, ?, ?)
+       ON CONFLICT (process) DO UPDATE SET secrets = excluded.secrets, expires_at = excluded.expires_at`,
+      [process, JSON.stringify(secrets), textOf(nowMs + ACCEPTED_SECONDS * 1_000)],
+    );
+  });
+}
+
+export function dropAccepted(statements: Statements, process: string): void {
+  statements.run("DELETE FROM accepted_secrets WHERE process = ?", [process]);
+}
+
+export function acceptingProcesses(statements: Statements, nowMs: number): readonly AcceptingProcess[] {
+  return statements
+    .all<{ process: string; secrets: string }>(
+      "SELECT process, secrets FROM accepted_secrets WHERE expires_at >= ? ORDER BY process",
+      [textOf(nowMs)],
+    )
+    .map(({ process, secrets }) => ({ process, secrets: JSON.parse(secrets) }));
+}
+
 export function databaseId(statements: Statements): string {
   return String(statements.get<{ id: string }>("SELECT id FROM lyftr_database")?.id);
 }
@@ -71,4 +105,8 @@ export function databaseId(statements: Statements): string {
 /** Nothing is kept of a secret that nobody may use any more, sealed as it may be. */
 function removeEnded(statements: Statements, now: string): void {
   statements.run("DELETE FROM webhook_secrets WHERE retires_at <= ?", [now]);
+}
+
+function textOf(ms: number): string {
+  return new Date(ms).toISOString();
 }

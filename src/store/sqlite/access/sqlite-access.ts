@@ -29,6 +29,9 @@ export function accessBy(ask: Ask): AccessStore {
       retire: (name, retiresAt, entry) => ask("retireSecret", { name, retiresAt, entry }),
       uses: (fingerprints) => ask("secretUses", fingerprints),
       noteUses: (uses) => ask("noteSecretUses", uses),
+      noteAccepted: (report) => ask("noteAccepted", report),
+      dropAccepted: (process) => ask("dropAccepted", process),
+      accepting: (nowMs) => ask("acceptingProcesses", nowMs),
       databaseId: () => ask("databaseId"),
     },
   };
