@@ -29,5 +29,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["node", "/app/bin/lyftr.js", "healthcheck"]
 # No shell in between: SIGTERM reaches the service, which then answers what it has accepted and ends.
 # The young generation of the heap is bounded as in `npm start`; see docs/adr/0010.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "/app/bin/lyftr.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--disable-sigusr1", "/app/bin/lyftr.js"]
 CMD ["serve"]

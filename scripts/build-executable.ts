@@ -12,7 +12,7 @@ const FILE_DEFAULT = "executable/lyftr";
 /** What is run, read or shown; and the licences, whose texts go where the code goes. */
 const NEEDED = /(\.(js|cjs|mjs|json|sql|html|css|png|svg)|^licen[cs]e.*)$/i;
 /** Bounds the memory as `npm start` and the image do; see docs/adr/0010. */
-const NODE_FLAGS = ["--max-semi-space-size=8", "--experimental-vfs"];
+const NODE_FLAGS = ["--max-semi-space-size=8", "--disable-sigusr1", "--experimental-vfs"];
 
 const checkout = fileURLToPath(new URL("..", import.meta.url));
 const script = (name: string) => fileURLToPath(new URL(`executable/${name}`, import.meta.url));

@@ -74,7 +74,7 @@ async function demo(env: Environment, messages: number): Promise<number> {
   const app = await startApp(config, sink);
   if (interrupted.aborted) return app.close().then(() => 0);
   const stopped = new AbortController();
-  const ended = untilEnded(app).finally(() => stopped.abort());
+  const ended = untilEnded(app, config.drainMs).finally(() => stopped.abort());
   const speed = await fill(app, { secret, messages: overHttp, nowMs, signal: stopped.signal });
   if (speed !== undefined) {
     report.push(speed);

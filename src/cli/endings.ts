@@ -1,12 +1,22 @@
 import type { App } from "../app.ts";
+import { endHard } from "../domain/end-hard.ts";
 import type { Log } from "../observe/log.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
 
-const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const;
+const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+/** Beyond the drain time, for what a process does when its last answer is out: it commits and closes the database. */
+export const CLOSING_MS_MAX = 850;
+/** Time for the last line to reach the log. */
+const LAST_LINE_MS = 30;
 
 /** Resolves with the exit code when the service has closed, or must end without closing. */
-export async function untilEnded(app: App): Promise<number> {
-  const closed = closedBySignal({ log: app.log, close: () => app.close().then(() => 0) });
+export async function untilEnded(app: App, drainMs: number): Promise<number> {
+  ignoreInspectorSignal(app.log);
+  const closed = closedBySignal({
+    log: app.log,
+    close: () => app.close().then(() => 0),
+    closeMsMax: drainMs + CLOSING_MS_MAX,
+  });
   return Promise.race([untilBroken(app), untilFault(app.log), closed]);
 }
 
@@ -34,24 +44,42 @@ export interface Closable {
   readonly log: Log;
   /** Resolves with the exit code when all is closed. */
   readonly close: () => Promise<number>;
+  /** The time that closing may take; then the process ends in any case. */
+  readonly closeMsMax: number;
   /** The process ends now, whatever is still under way. */
-  readonly abandon?: () => void;
+  readonly abandon?: (() => void) | undefined;
 }
 
-/** Closes at the first SIGTERM or SIGINT. Resolves with the exit code. */
-export function closedBySignal({ log, close, abandon }: Closable): Promise<number> {
+/** Closes at the first SIGTERM, SIGINT or SIGHUP. Resolves with the exit code. */
+export function closedBySignal({ log, close, closeMsMax, abandon }: Closable): Promise<number> {
   return new Promise((resolve) => {
-    let signals = 0;
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    let count = 0;
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => {
         // Whoever asks twice does not want to wait.
-        if (++signals > 1) {
+        if (++count > 1) {
           abandon?.();
           process.exit(128 + SIGNAL_NUMBERS[signal]);
         }
         log.info({ msg: "shutting down", signal });
+        endAfter(closeMsMax, { log, abandon });
         close().then(resolve, () => resolve(EXIT_FAILED));
       });
     }
   });
+}
+
+/** Ends the process after that time if it is still there, with a line on the log. */
+function endAfter(ms: number, { log, abandon }: Pick<Closable, "log" | "abandon">): void {
+  const end = () => {
+    log.error({ msg: "the shutdown takes too long, the process ends now. What was answered 200 is stored", ms });
+    abandon?.();
+    setTimeout(endHard, LAST_LINE_MS);
+  };
+  setTimeout(end, ms).unref();
+}
+
+/** Node would start its inspector at SIGUSR1, for everybody on this machine who can reach it. */
+export function ignoreInspectorSignal(log: Log): void {
+  process.on("SIGUSR1", () => log.warn({ msg: "SIGUSR1 is ignored: the service has no debugger" }));
 }

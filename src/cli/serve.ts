@@ -34,7 +34,7 @@ async function serve(config: Config, stdout: Stdout): Promise<number> {
   }
   if (config.workers > 1) tellWhyAlone(config, stdout);
   const { startApp } = await import("../app.ts");
-  return untilEnded(await startApp(config, stdout));
+  return untilEnded(await startApp(config, stdout), config.drainMs);
 }
 
 function tellWhyAlone(config: Config, stdout: Stdout): void {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { type Clock, within } from "../domain/clock.ts";
 import type { IngestOptions } from "../ingest/ingest.ts";
@@ -156,9 +157,9 @@ export class Server {
    */
   async close(ms: number): Promise<void> {
     const deadline = this.#clock.monotonic() + ms;
-    const drained = this.#access.drain();
+    const quiet = this.#untilQuiet();
     this.#door.releaseAll();
-    await within(this.#clock, Math.min(ms, READINESS_HEARD_MS), drained);
+    await within(this.#clock, Math.min(ms, READINESS_HEARD_MS), quiet);
     const closed = this.#http.close().then(() => undefined);
     await within(this.#clock, deadline - this.#clock.monotonic(), closed);
     this.#access.breakOff();
@@ -166,6 +167,16 @@ export class Server {
     await closed;
     this.#closing.abort();
     await this.#watching;
+  }
+
+  /** Resolves when no request is under way, and no connection waits to be accepted, which closing the port would reset. */
+  async #untilQuiet(): Promise<void> {
+    for (let opened = -1; opened !== this.#connections.opened; ) {
+      opened = this.#connections.opened;
+      await this.#access.drain();
+      await nextTurn();
+      await nextTurn();
+    }
   }
 
   async #addRoutes(options: ServerOptions): Promise<void> {

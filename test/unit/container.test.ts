@@ -51,7 +51,10 @@ test("the image runs without root, with its data in a volume, and gets signals i
   match(runtimeStage, /^USER [1-9][0-9]*:[1-9][0-9]*$/m);
   match(runtimeStage, /^RUN mkdir \/data && chown node:node \/data$/m);
   match(runtimeStage, /^VOLUME \/data$/m);
-  match(runtimeStage, /^ENTRYPOINT \["node", "--max-semi-space-size=8", "\/app\/bin\/lyftr\.js"\]$/m);
+  match(
+    runtimeStage,
+    /^ENTRYPOINT \["node", "--max-semi-space-size=8", "--disable-sigusr1", "\/app\/bin\/lyftr\.js"\]$/m,
+  );
   match(runtimeStage, /^CMD \["serve"\]$/m);
   match(runtimeStage, /^HEALTHCHECK --interval=30s .*CMD \[.*"healthcheck"\]$/m);
 });

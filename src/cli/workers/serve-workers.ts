@@ -2,7 +2,7 @@ import type { Config } from "../../config.ts";
 import { systemClock } from "../../domain/clock.ts";
 import { createLog, type LogLevel } from "../../observe/log.ts";
 import type { Stdout } from "../../observe/stdout.ts";
-import { closedBySignal, untilFault } from "../endings.ts";
+import { CLOSING_MS_MAX, closedBySignal, ignoreInspectorSignal, untilFault } from "../endings.ts";
 import { Supervisor } from "./supervisor.ts";
 
 /** Serves with several processes until a signal ends them. Resolves with the exit code; rejects when they cannot start. */
@@ -17,7 +17,13 @@ export async function serveWorkers(config: Config, stdout: Stdout): Promise<numb
     return exitCode;
   };
   // Before there is a worker: whoever sees one may already send a signal.
-  const signalled = closedBySignal({ log, close, abandon: () => supervisor.kill() });
+  ignoreInspectorSignal(log);
+  const signalled = closedBySignal({
+    log,
+    close,
+    closeMsMax: config.drainMs + CLOSING_MS_MAX,
+    abandon: () => supervisor.kill(),
+  });
   running = supervisor.run();
   // Should this process fail, the workers notice that it is gone, and end.
   return Promise.race([signalled, untilFault(log), running.then(() => signalled)]);

@@ -10,8 +10,8 @@ import { BackOff } from "./back-off.ts";
 import { TeamMetrics } from "./team-metrics.ts";
 import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
 
-/** Beyond the drain time: for what a worker does when its last answer is out. */
-const LETTING_GO_MS_MAX = 5_000;
+/** Beyond the drain time, for what a worker does when its last answer is out. It ends by itself a little earlier. */
+const CLOSING_MS_MAX = 700;
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -131,7 +131,7 @@ export class Supervisor {
   async #end(worker: WorkerProcess): Promise<void> {
     const { clock, config, log } = this.#options;
     worker.close();
-    const end = await within(clock, config.drainMs + LETTING_GO_MS_MAX, worker.ended);
+    const end = await within(clock, config.drainMs + CLOSING_MS_MAX, worker.ended);
     if (end !== undefined) return;
     log.error({ msg: "worker does not end, killing it", worker: worker.number, pid: worker.pid });
     worker.kill();

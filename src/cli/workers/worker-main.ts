@@ -1,17 +1,20 @@
 import { type App, startApp } from "../../app.ts";
 import { type Clock, systemClock, within } from "../../domain/clock.ts";
+import { endHard } from "../../domain/end-hard.ts";
 import { Stdout } from "../../observe/stdout.ts";
 import { untilBroken, untilFault } from "../endings.ts";
 import { explain } from "../failures.ts";
 import { type ServeOrder, SupervisorLink } from "./supervisor-link.ts";
 
 const COUNTS_EVERY_MS = 1_000;
-const LISTENING_MS_MAX = 1_000;
-/** Beyond the drain time. The supervisor kills who takes longer; without a supervisor the worker has to see to it itself. */
-const LETTING_GO_MS_MAX = 5_000;
+const LISTENING_MS_MAX = 500;
+/** Beyond the drain time. The supervisor kills a worker that takes longer; without a supervisor it ends by itself. */
+const CLOSING_MS_MAX = 600;
 
 // Ctrl-C and some supervisors signal the whole group. Workers end together, when theirs says so.
-for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => undefined);
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
+// Node would start its inspector.
+process.on("SIGUSR1", () => undefined);
 
 const clock = systemClock;
 const link = new SupervisorLink(clock);
@@ -57,7 +60,7 @@ async function run(app: App, drainMs: number): Promise<number> {
 
 async function closed(app: App, drainMs: number): Promise<number> {
   await link.close;
-  setTimeout(() => process.exit(1), drainMs + LETTING_GO_MS_MAX).unref();
+  setTimeout(endHard, drainMs + CLOSING_MS_MAX).unref();
   return app.close().then(
     () => 0,
     () => 1,

@@ -1,10 +1,7 @@
-import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { endHard } from "../../domain/end-hard.ts";
 import { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import { meaningOf } from "./connection.ts";
-
-/** A program that does nothing and exits with 1. */
-const FALSE = "/bin/false";
 
 let isBroken = false;
 
@@ -34,12 +31,4 @@ export function failureOf(error: unknown): Error {
   const failure = meaningOf(error);
   if (failure instanceof StoreBroken && !(failure instanceof StoreDamaged)) neverCloseAgain();
   return failure;
-}
-
-function endHard(): void {
-  // Another program takes the place of this one, so that the exit code is 1 and nothing of this process runs any more.
-  if (existsSync(FALSE)) process.execve?.(FALSE, ["false"], {});
-  process.kill(process.pid, "SIGKILL");
-  // The kernel keeps the first process of a container from killing itself; this one ends it.
-  process.abort();
 }
