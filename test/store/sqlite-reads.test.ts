@@ -14,6 +14,7 @@ const RUNS = Number(process.env.PROPERTY_RUNS ?? 60);
 
 const WAYS: readonly [string, number, PlanBounds][] = [
   ["small blocks and the search index", 4, { ...PLAN_BOUNDS, fewRows: 0 }],
+  ["pieces of phrases", 4, { ...PLAN_BOUNDS, fewRows: 0, phraseMax: 4, phraseGramsMax: 0 }],
   ["small blocks and no search index", 4, PLAN_BOUNDS],
   ["pages that are given before they are full", 4, { ...PLAN_BOUNDS, walkedRowsMax: 7 }],
   ["large blocks and the search index", 16_384, { ...PLAN_BOUNDS, fewRows: 0 }],

@@ -2,10 +2,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Deleter } from "../../src/store/sqlite/forgetting/deleter.ts";
 import { fold } from "../../src/store/sqlite/read-index/fold.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
+import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
+import { findSenders } from "../../src/store/sqlite/reads/senders.ts";
 import { message, query } from "../store/exercise.ts";
 import { SqliteParts } from "./sqlite-parts.ts";
 
-// The code of a thread with little memory that indexes and deletes many messages of the longest kind.
+// The code of a thread with little memory that indexes, reads and deletes many messages of the longest kind.
 
 export interface LongMessages {
   readonly path: string;
@@ -18,6 +20,7 @@ export interface LongMessages {
 /** The longest id there may be, in bytes. */
 const ID_BYTES_MAX = 1_024;
 const ROWS_PER_BATCH = 250;
+const WALK = { ...PLAN_BOUNDS, fewRows: 1_000_000 };
 
 const { path, letters, codePoints, rows } = workerData as LongMessages;
 using parts = new SqliteParts(path);
@@ -30,7 +33,15 @@ for (let stored = 0; stored < rows; stored += ROWS_PER_BATCH) {
     ),
   );
 }
+const far = { q: letters, limit: "1", offset: String(rows - 1) };
+const unindexed = parts.read((snapshot) => find(snapshot, query(far)));
+const unfiltered = parts.read((snapshot) => find(snapshot, query({ limit: "1", offset: String(rows - 1) })));
+const plain = parts.read((snapshot) => find(snapshot, query(far), { ...PLAN_BOUNDS, tailRowsMax: 10 }));
+const senders = parts.read((snapshot) => findSenders(snapshot, { limit: 10, offset: 0 }));
 while (fold(parts.index, rows).backlog > 0);
+const searched = parts.read((snapshot) => find(snapshot, query({ q: letters, limit: "1" })));
+// So short that it is a walk along all texts.
+const walked = parts.read((snapshot) => find(snapshot, query({ q: [...letters][0] ?? "", source: "native" }), WALK));
 const deleter = new Deleter(parts.index, () => performance.now());
 let deleted = 0;
 for (let place: string | undefined; ; ) {
@@ -40,4 +51,8 @@ for (let place: string | undefined; ; ) {
   if (place === undefined) break;
 }
 const left = parts.read((snapshot) => find(snapshot, query({ q: letters, limit: "1" })));
-parentPort?.postMessage([deleted, left.total]);
+parentPort?.postMessage([
+  [unindexed, unfiltered, plain, searched, walked].map(({ total, messages }) => [total, messages.length > 0]),
+  senders.senders.map(({ count }) => count),
+  [deleted, left.total],
+]);

@@ -1,7 +1,6 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { foldCase } from "../../domain/case-fold.ts";
 import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
 import type { Statements } from "./statements.ts";
 
@@ -57,19 +56,10 @@ export function openWithoutCheckpoints(path: string): DatabaseSync {
   return db;
 }
 
-/** A connection that only reads; writers never make it wait. `check` throws when nobody waits for what is being read any more. */
-export function openReader(path: string, check: () => void = () => undefined): DatabaseSync {
+/** A connection that only reads; writers never make it wait. */
+export function openReader(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
   db.exec(`PRAGMA cache_size = -${READER_CACHE_KIB}`);
-  // LIKE and lower() of SQLite know the case of ASCII only, and % and _ would need escapes.
-  db.function("contains_folded", { deterministic: true }, (text, needle) =>
-    foldCase(String(text)).includes(String(needle)) ? 1 : 0,
-  );
-  // For statements that look at many rows: it is called for each.
-  db.function("still_wanted", () => {
-    check();
-    return 1;
-  });
   return db;
 }
 

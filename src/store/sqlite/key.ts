@@ -30,6 +30,9 @@ export const DESCENDING = "instant DESC, message_id DESC, source DESC";
 /** The condition of a range; its values are {@link rangeValues}. */
 export const IN_RANGE = `${KEY} >= (?, ?, ?) AND ${KEY} < (?, ?, ?)`;
 
+/** The condition to be one of some messages; its value is a JSON array of their seq. */
+export const IN_SEQS = "seq IN (SELECT value FROM json_each(?))";
+
 export const START: Bound = ["", "", ""];
 /** SQLite sorts every blob behind every text. */
 export const END: Bound = [new Uint8Array(0), "", ""];

@@ -23,7 +23,7 @@ serveLine(({ path, stop }: ReaderData) => {
   const check = () => {
     if (Atomics.load(stopped, 0) !== 0) throw new Abandoned("nobody waits for it any more");
   };
-  const db = openReader(path, check);
+  const db = openReader(path);
   attachReadIndex(db, path);
   const statements = new Statements(db);
   return {

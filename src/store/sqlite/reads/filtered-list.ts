@@ -1,22 +1,23 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
 import { type Bound, type Entry, isEverything, KEY, type Key, type Range } from "../key.ts";
 import type { Query } from "../lists.ts";
-import { conditionsOf } from "./conditions.ts";
+import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
 import type { CountedList } from "./counted-list.ts";
 import type { FoldedList, Slice } from "./folded-list.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { countMatching, findMatching } from "./walk.ts";
 
 const ORDERS = {
   ascending: "list.instant, list.messageId, list.source",
   descending: "list.instant DESC, list.messageId DESC, list.source DESC",
 };
-const COLUMNS = "list.seq, lyftr_messages.instant, lyftr_messages.message_id AS messageId, lyftr_messages.source";
 
 /** The messages of a counted list that also fulfil conditions: looked through block by block, as far as no count tells what is in them. */
 export class FilteredList implements FoldedList {
   readonly #snapshot: Snapshot;
   readonly #base: CountedList;
   readonly #conditions: Query;
+  readonly #has: TextTest | undefined;
   /** How many of a block fulfil the conditions, by where it begins. */
   readonly #known: Map<string, number> | undefined;
   readonly #counted = new Map<string, number>();
@@ -26,6 +27,7 @@ export class FilteredList implements FoldedList {
     this.#snapshot = snapshot;
     this.#base = base;
     this.#conditions = conditionsOf(filter);
+    this.#has = textTestOf(filter);
     if (filter.from === undefined && filter.q === undefined) this.#known = receivedPerBlock(snapshot, filter);
   }
 
@@ -51,9 +53,11 @@ export class FilteredList implements FoldedList {
         skip -= known;
         continue;
       }
-      const rows = this.#rows(block, reverse, skip + limit - found.length);
-      found.push(...rows.slice(skip));
-      skip = Math.max(0, skip - rows.length);
+      const order = reverse ? ORDERS.descending : ORDERS.ascending;
+      const matching = { from: this.#matching(block), has: this.#has, order };
+      const { entries, skipped } = findMatching(this.#snapshot, matching, { skip, limit: limit - found.length });
+      found.push(...entries);
+      skip -= skipped;
     }
     return found;
   }
@@ -72,21 +76,9 @@ export class FilteredList implements FoldedList {
   }
 
   #countRows(block: Range & { readonly messages: number | undefined }): number {
-    this.#snapshot.check();
-    const { sql, values } = this.#matching(block);
-    const count = this.#snapshot.statements.number(`SELECT count(*) ${sql}`, values);
+    const count = countMatching(this.#snapshot, { from: this.#matching(block), has: this.#has });
     if (block.messages !== undefined) this.#counted.set(JSON.stringify(block.lo), count);
     return count;
-  }
-
-  #rows(range: Range, reverse: boolean, limit: number): readonly Entry[] {
-    this.#snapshot.check();
-    const { sql, values } = this.#matching(range);
-    const order = reverse ? ORDERS.descending : ORDERS.ascending;
-    return this.#snapshot.statements.all<Entry>(`SELECT ${COLUMNS} ${sql} ORDER BY ${order} LIMIT ?`, [
-      ...values,
-      limit,
-    ]);
   }
 
   #matching(range: Range): Query {

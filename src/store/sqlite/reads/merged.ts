@@ -19,7 +19,22 @@ export function mergedEntries(folded: FoldedList, tail: Tail, range: Range, slic
   if (passed > 0 && first === undefined) return [];
   const rest = first === undefined ? range : from(range, first, reverse);
   const skipped = offset - passed - (first === undefined ? 0 : tail.count(upTo(range, first, reverse)));
-  return firstEntries(folded, tail, rest, { reverse, limit: skipped + limit }).slice(skipped);
+  return entriesBehind(folded, tail, rest, { reverse, offset: skipped, limit });
+}
+
+/** Keys may be long, so that the entries to be skipped are never in memory together. */
+const SKIPPED_AT_ONCE = 1_000;
+
+function entriesBehind(folded: FoldedList, tail: Tail, range: Range, slice: Slice): readonly Entry[] {
+  const { reverse, limit } = slice;
+  let [rest, skip] = [range, slice.offset];
+  while (skip > SKIPPED_AT_ONCE) {
+    const last = firstEntries(folded, tail, rest, { reverse, limit: SKIPPED_AT_ONCE }).at(-1);
+    if (last === undefined) return [];
+    rest = reverse ? { lo: rest.lo, hi: boundAt(last) } : { lo: boundBehind(last), hi: rest.hi };
+    skip -= SKIPPED_AT_ONCE;
+  }
+  return firstEntries(folded, tail, rest, { reverse, limit: skip + limit }).slice(skip);
 }
 
 function firstEntries(
@@ -42,7 +57,8 @@ function from(range: Range, entry: Entry, reverse: boolean): Range {
   return reverse ? { lo: range.lo, hi: boundBehind(entry) } : { lo: boundAt(entry), hi: range.hi };
 }
 
-function merge(a: readonly Entry[], b: readonly Entry[], reverse: boolean): readonly Entry[] {
+/** Two parts of a list in one order. */
+export function merge(a: readonly Entry[], b: readonly Entry[], reverse: boolean): readonly Entry[] {
   if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
   const merged: Entry[] = [];
   let at = 0;

@@ -1,9 +1,26 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { ASCENDING, DESCENDING, type Entry, IN_RANGE, isEverything, type Range, rangeValues } from "../key.ts";
+import {
+  ASCENDING,
+  DESCENDING,
+  ENTRY,
+  type Entry,
+  IN_RANGE,
+  IN_SEQS,
+  isEverything,
+  type Range,
+  rangeValues,
+} from "../key.ts";
 import type { Query } from "../lists.ts";
-import { conditionsOf } from "./conditions.ts";
+import { conditionsOf, type TextTest } from "./conditions.ts";
 import type { FoldedList, Slice } from "./folded-list.ts";
+import { merge } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { walk } from "./walk.ts";
+
+/** Keys that are in memory together while matches are sorted; they may be long. */
+const KEYS_KEPT_MAX = 2_000;
+/** The read can be stopped between two statements. */
+const SEQS_PER_STATEMENT = 20_000;
 
 /** The messages whose text fits an expression of the search index. */
 export class SearchList implements FoldedList {
@@ -11,17 +28,32 @@ export class SearchList implements FoldedList {
   readonly #expression: string;
   readonly #conditions: Query;
   readonly #filtered: boolean;
+  readonly #has: TextTest | undefined;
   #matches: number | undefined;
+  #found: { readonly range: Range; readonly seqs: readonly number[] } | undefined;
 
-  constructor(snapshot: Snapshot, expression: string, { q: _found, ...filter }: MessageFilter) {
+  /** `has` is what the expression leaves to be tested: it may fit more texts than those that are searched for. */
+  constructor(
+    snapshot: Snapshot,
+    expression: string,
+    { filter, has }: { readonly filter: MessageFilter; readonly has: TextTest | undefined },
+  ) {
+    const { q: _found, ...others } = filter;
     this.#snapshot = snapshot;
     this.#expression = expression;
-    this.#filtered = filter.from !== undefined || filter.to !== undefined || filter.source !== undefined;
-    this.#conditions = conditionsOf(filter);
+    this.#filtered = others.from !== undefined || others.to !== undefined || others.source !== undefined;
+    this.#conditions = conditionsOf(others);
+    this.#has = has;
   }
 
-  /** How many texts fit it, whatever the other filters and the range: ten million matches are counted in half a second. */
+  /** Whether the expression alone tells which texts match. */
+  get exact(): boolean {
+    return this.#has === undefined;
+  }
+
+  /** How many texts fit the expression, whatever the other filters and the range: ten million are counted in half a second. */
   matches(): number {
+    this.#snapshot.check();
     this.#matches ??= this.#snapshot.statements.number("SELECT count(*) FROM search WHERE search MATCH ?", [
       this.#expression,
     ]);
@@ -29,26 +61,53 @@ export class SearchList implements FoldedList {
   }
 
   count(range: Range): number {
-    if (isEverything(range) && !this.#filtered) return this.matches();
-    const { sql, values } = this.#matching(range);
-    return this.#snapshot.statements.number(`SELECT count(*) ${sql}`, values);
+    return this.#isAll(range) ? this.matches() : this.#seqsIn(range).length;
   }
 
   entries(range: Range, { reverse, offset, limit }: Slice): readonly Entry[] {
-    const { sql, values } = this.#matching(range);
-    return this.#snapshot.statements.all<Entry>(
-      `SELECT lyftr_messages.seq, instant, message_id AS messageId, source ${sql}
-       ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ? OFFSET ?`,
-      [...values, limit, offset],
-    );
+    const seqs = this.#seqsIn(range);
+    const sql = `SELECT ${ENTRY} FROM lyftr_messages WHERE ${IN_SEQS}
+      ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ? OFFSET ?`;
+    const { statements, check } = this.#snapshot;
+    if (offset >= seqs.length) return [];
+    if (offset + limit > KEYS_KEPT_MAX) return statements.all<Entry>(sql, [JSON.stringify(seqs), limit, offset]);
+    let first: readonly Entry[] = [];
+    for (let at = 0; at < seqs.length; at += SEQS_PER_STATEMENT) {
+      check();
+      const some = JSON.stringify(seqs.slice(at, at + SEQS_PER_STATEMENT));
+      const entries = statements.all<Entry>(sql, [some, offset + limit, 0]);
+      first = merge(first, entries, reverse).slice(0, offset + limit);
+    }
+    return first.slice(offset);
   }
 
-  /** The rows of the matches. It does not go through them in steps: the index begins anew with each, however far the step is. */
+  /** The total and the page of a list ask for the same range one after the other. */
+  #seqsIn(range: Range): readonly number[] {
+    if (this.#found?.range !== range) {
+      const seqs: number[] = [];
+      for (const [seq, text] of walk<[number, string]>(this.#snapshot, this.#matching(range))) {
+        if (this.#has === undefined || this.#has(text)) seqs.push(seq);
+      }
+      this.#found = { range, seqs };
+    }
+    return this.#found.seqs;
+  }
+
   #matching(range: Range): Query {
+    const { sql, values } = this.#conditions;
+    if (this.#isAll(range)) {
+      return { sql: "SELECT rowid, NULL FROM search WHERE search MATCH ?", values: [this.#expression] };
+    }
     return {
-      sql: `FROM search CROSS JOIN lyftr_messages ON lyftr_messages.seq = search.rowid
-            WHERE search MATCH ? AND still_wanted() AND ${IN_RANGE} AND ${this.#conditions.sql}`,
-      values: [this.#expression, ...rangeValues(range), ...this.#conditions.values],
+      sql: `SELECT search.rowid, ${this.exact ? "NULL" : "lyftr_messages.text"}
+            FROM search CROSS JOIN lyftr_messages ON lyftr_messages.seq = search.rowid
+            WHERE search MATCH ? AND ${IN_RANGE} AND ${sql}`,
+      values: [this.#expression, ...rangeValues(range), ...values],
     };
+  }
+
+  /** Whether the search index alone can tell. */
+  #isAll(range: Range): boolean {
+    return this.exact && !this.#filtered && isEverything(range);
   }
 }

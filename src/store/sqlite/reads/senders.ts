@@ -3,6 +3,7 @@ import { compareKeys, END, type Entry, START } from "../key.ts";
 import { CountedList } from "./counted-list.ts";
 import { messageAt } from "./find.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { walk } from "./walk.ts";
 
 /** Senders in the order of their numbers, each with what it has in the rollups and in the tail. */
 export function findSenders(snapshot: Snapshot, { limit, offset, after = "" }: SenderQuery): SenderPage {
@@ -17,26 +18,44 @@ export function findSenders(snapshot: Snapshot, { limit, offset, after = "" }: S
   );
   const numbers = rows.slice(0, limit).map(({ msisdn }) => msisdn);
   const late = tailOfSenders(snapshot, numbers);
-  const senders = numbers.map((from) => senderOf(snapshot, from, late.get(from) ?? []));
+  const senders = numbers.map((from) => senderOf(snapshot, from, late.get(from)));
   return { senders, total, more: rows.length > limit };
 }
 
-type Late = readonly (Entry & { readonly from: string })[];
-
-function tailOfSenders({ statements, foldedSeq }: Snapshot, numbers: readonly string[]): Map<string, Late> {
-  const rows = statements.all<Late[number]>(
-    `SELECT seq, instant, message_id AS messageId, source, from_msisdn AS "from" FROM lyftr_messages NOT INDEXED
-     WHERE seq > ? AND from_msisdn IN (SELECT value FROM json_each(?))`,
-    [foldedSeq, JSON.stringify(numbers)],
-  );
-  return Map.groupBy(rows, ({ from }) => from);
+/** What a sender has in the tail: how many, and the two at the ends of their list. */
+interface Late {
+  count: number;
+  first: Entry;
+  last: Entry;
 }
 
-function senderOf(snapshot: Snapshot, from: string, late: Late): Sender {
+function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): ReadonlyMap<string, Late> {
+  const late = new Map<string, Late>();
+  const rows = walk<[number, string, string, string, string]>(snapshot, {
+    sql: `SELECT seq, instant, message_id, source, from_msisdn FROM lyftr_messages NOT INDEXED
+          WHERE seq > ? AND from_msisdn IN (SELECT value FROM json_each(?))`,
+    values: [snapshot.foldedSeq, JSON.stringify(numbers)],
+  });
+  for (const [seq, instant, messageId, source, from] of rows) {
+    const entry = { seq, instant, messageId, source };
+    const known = late.get(from);
+    if (known === undefined) {
+      late.set(from, { count: 1, first: entry, last: entry });
+      continue;
+    }
+    known.count++;
+    if (compareKeys(entry, known.first) < 0) known.first = entry;
+    if (compareKeys(entry, known.last) > 0) known.last = entry;
+  }
+  return late;
+}
+
+function senderOf(snapshot: Snapshot, from: string, late: Late | undefined): Sender {
   const list = new CountedList(snapshot, from);
   const everything = { lo: START, hi: END };
   const ends = [false, true].flatMap((reverse) => list.entries(everything, { reverse, offset: 0, limit: 1 }));
-  const entries = [...ends, ...late].sort(compareKeys);
+  const entries = [...ends, ...(late === undefined ? [] : [late.first, late.last])].sort(compareKeys);
   const tsOf = (entry: Entry | undefined) => (entry === undefined ? "" : messageAt(snapshot.statements, entry.seq).ts);
-  return { from, count: list.total() + late.length, firstTs: tsOf(entries[0]), lastTs: tsOf(entries.at(-1)) };
+  const count = list.total() + (late?.count ?? 0);
+  return { from, count, firstTs: tsOf(entries[0]), lastTs: tsOf(entries.at(-1)) };
 }

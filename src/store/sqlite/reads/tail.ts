@@ -1,16 +1,9 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import {
-  ASCENDING,
-  compareKeyToBound,
-  DESCENDING,
-  ENTRY,
-  type Entry,
-  IN_RANGE,
-  type Range,
-  rangeValues,
-} from "../key.ts";
-import { conditionsOf } from "./conditions.ts";
+import { ASCENDING, DESCENDING, ENTRY, type Entry, IN_RANGE, IN_SEQS, type Range, rangeValues } from "../key.ts";
+import type { Query } from "../lists.ts";
+import { conditionsOf, textTestOf } from "./conditions.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { walk } from "./walk.ts";
 
 /** The messages of a filter that are not in the read index yet. */
 export interface Tail {
@@ -24,13 +17,16 @@ export const NO_TAIL: Tail = { count: () => 0, entries: () => [] };
 export function tailOf(snapshot: Snapshot, filter: MessageFilter, range: Range): Tail {
   const { sql, values } = conditionsOf(filter);
   // Where a filter leaves few, they are found once; where it leaves all, they are counted, and only those of the page are looked at.
-  if (values.length === 0) return new WholeTail(snapshot);
-  return new FilteredTail(
-    snapshot.statements.all<Entry>(
-      `SELECT ${ENTRY} FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE} AND ${sql} ORDER BY ${ASCENDING}`,
-      [snapshot.foldedSeq, ...rangeValues(range), ...values],
-    ),
-  );
+  if (sql === "1") return new WholeTail(snapshot);
+  const has = textTestOf(filter);
+  const rows = walk<[number, string]>(snapshot, {
+    sql: `SELECT seq, ${has === undefined ? "NULL" : "text"} FROM lyftr_messages NOT INDEXED
+          WHERE seq > ? AND ${IN_RANGE} AND ${sql}`,
+    values: [snapshot.foldedSeq, ...rangeValues(range), ...values],
+  });
+  const seqs: number[] = [];
+  for (const [seq, text] of rows) if (has === undefined || has(text)) seqs.push(seq);
+  return new FilteredTail(snapshot, seqs);
 }
 
 class WholeTail implements Tail {
@@ -58,24 +54,30 @@ class WholeTail implements Tail {
   }
 }
 
+/** Their numbers are in memory, not their keys, which may be long. */
 class FilteredTail implements Tail {
-  readonly #entries: readonly Entry[];
+  readonly #snapshot: Snapshot;
+  readonly #seqs: string;
 
-  /** Ascending. */
-  constructor(entries: readonly Entry[]) {
-    this.#entries = entries;
+  constructor(snapshot: Snapshot, seqs: readonly number[]) {
+    this.#snapshot = snapshot;
+    this.#seqs = JSON.stringify(seqs);
   }
 
   count(range: Range): number {
-    return this.#within(range).length;
+    const { sql, values } = this.#within(range);
+    return this.#snapshot.statements.number(`SELECT count(*) ${sql}`, values);
   }
 
   entries(range: Range, { reverse, limit }: { readonly reverse: boolean; readonly limit: number }): readonly Entry[] {
-    const entries = this.#within(range);
-    return reverse ? entries.slice(-limit).toReversed() : entries.slice(0, limit);
+    const { sql, values } = this.#within(range);
+    return this.#snapshot.statements.all<Entry>(
+      `SELECT ${ENTRY} ${sql} ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ?`,
+      [...values, limit],
+    );
   }
 
-  #within({ lo, hi }: Range): readonly Entry[] {
-    return this.#entries.filter((entry) => compareKeyToBound(entry, lo) >= 0 && compareKeyToBound(entry, hi) < 0);
+  #within(range: Range): Query {
+    return { sql: `FROM lyftr_messages WHERE ${IN_SEQS} AND ${IN_RANGE}`, values: [this.#seqs, ...rangeValues(range)] };
   }
 }

@@ -19,14 +19,14 @@ export function timeline(snapshot: Snapshot, query: TimelineQuery): readonly Tim
   const list = new CountedList(snapshot, query.from ?? "");
   if (query.from === undefined) {
     add(wholeSpans(snapshot, query, characters));
-    for (const cut of cutSpans(query, characters, range)) add(counted(snapshot, list.query(cut), characters));
+    for (const cut of cutSpans(query, characters, range)) add(counted(snapshot, list.query(cut), query));
   } else {
     for (const block of list.blocks(range)) {
       snapshot.check();
-      add(counted(snapshot, list.query(block), characters));
+      add(counted(snapshot, list.query(block), query));
     }
   }
-  add(counted(snapshot, tail(snapshot, query, range), characters));
+  add(counted(snapshot, tail(snapshot, query, range), query));
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([start, count]) => ({ start, count }));
 }
 
@@ -55,11 +55,17 @@ function cutSpans({ since, until }: TimelineQuery, characters: number, range: Ra
   );
 }
 
-function counted({ statements }: Snapshot, { sql, values }: Query, characters: number): readonly TimelineBucket[] {
+/** One span more than there may be shows that there are too many. */
+function counted(
+  { statements }: Snapshot,
+  { sql, values }: Query,
+  { bucket, bucketsMax }: TimelineQuery,
+): readonly TimelineBucket[] {
+  const characters = BUCKETS[bucket];
   return statements.all<TimelineBucket>(
     `SELECT substr(instant, 1, ${characters}) AS start, count(*) AS count FROM (${sql})
-     WHERE instant GLOB '${shapeOf(characters)}*' GROUP BY start`,
-    values,
+     WHERE instant GLOB '${shapeOf(characters)}*' GROUP BY start LIMIT ?`,
+    [...values, bucketsMax + 1],
   );
 }
 

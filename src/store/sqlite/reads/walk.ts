@@ -1,0 +1,70 @@
+import type { Entry } from "../key.ts";
+import type { Query } from "../lists.ts";
+import type { TextTest } from "./conditions.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** Rows from one look to the next whether the answer is still wanted: a millisecond, with the longest texts ten. */
+const ROWS_PER_CHECK = 256;
+
+/** The rows of a statement, one in memory at a time; stopped when nobody waits for the answer any more. */
+export function* walk<T extends readonly unknown[]>(snapshot: Snapshot, { sql, values }: Query): Generator<T> {
+  let rows = 0;
+  for (const row of snapshot.statements.iterate<T>(sql, values)) {
+    if (rows++ % ROWS_PER_CHECK === 0) snapshot.check();
+    yield row;
+  }
+}
+
+/** The rows of a filter within a stretch of a list. */
+export interface Matching {
+  /** FROM and WHERE; the rows themselves are called `lyftr_messages`. */
+  readonly from: Query;
+  /** What is asked of their texts besides. */
+  readonly has: TextTest | undefined;
+  readonly order: string;
+}
+
+export function countMatching(snapshot: Snapshot, { from, has }: Omit<Matching, "order">): number {
+  snapshot.check();
+  const { sql, values } = from;
+  if (has === undefined) return snapshot.statements.number(`SELECT count(*) ${sql}`, values);
+  let count = 0;
+  for (const [text] of walk<[string]>(snapshot, { sql: `SELECT lyftr_messages.text ${sql}`, values })) {
+    if (has(text)) count++;
+  }
+  return count;
+}
+
+interface Passed {
+  readonly entries: readonly Entry[];
+  /** How many matches of those that were to be skipped lie in the stretch. */
+  readonly skipped: number;
+}
+
+const COLUMNS = "lyftr_messages.seq, lyftr_messages.instant, lyftr_messages.message_id, lyftr_messages.source";
+
+/** At most `limit` matches of a stretch in its order, behind the first `skip`. */
+export function findMatching(
+  snapshot: Snapshot,
+  { from, has, order }: Matching,
+  { skip, limit }: { readonly skip: number; readonly limit: number },
+): Passed {
+  const { sql, values } = from;
+  const entries: Entry[] = [];
+  let skipped = 0;
+  const text = has === undefined ? "NULL" : "lyftr_messages.text";
+  const rows = walk<[number, string, string, string, string]>(snapshot, {
+    sql: `SELECT ${COLUMNS}, ${text} ${sql} ORDER BY ${order}`,
+    values,
+  });
+  for (const [seq, instant, messageId, source, candidate] of rows) {
+    if (has !== undefined && !has(candidate)) continue;
+    if (skipped < skip) {
+      skipped++;
+      continue;
+    }
+    entries.push({ seq, instant, messageId, source });
+    if (entries.length === limit) break;
+  }
+  return { entries, skipped };
+}
