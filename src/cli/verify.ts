@@ -10,11 +10,13 @@ import { databaseUrlOf } from "./settings.ts";
 import { say } from "./terminal.ts";
 
 const HELP = `
-Totals, statistics, lists of senders and deep pages come from counts that are kept beside the messages (with SQLite, and for the search,
-in a file of their own that ends in -index). This counts all of it again from the messages, in one snapshot; the service may be
-running. It takes about half a minute for a million messages.
+Totals, statistics, lists of senders and deep pages come from counts that are kept beside the messages
+(with SQLite, and for the search, in a file of their own that ends in -index). This counts all of it
+again from the messages, in one snapshot; the service may be running. With SQLite it first reads both
+files from end to end and looks at each row. It takes about a minute for a million messages, and
+changes nothing.
 
-Ends with 0 when nothing differs, with 1 when something does.
+Ends with 0 when all is well, and with 1 when something is damaged or differs.
 
 Examples:
   $ lyftr verify
@@ -39,8 +41,10 @@ interface Counts {
   /** Undefined where it is done otherwise. */
   readonly recount: (() => Promise<void>) | undefined;
   readonly unit: ProgressBarOptions["unit"];
-  /** How they are made anew. */
+  /** How they are made again. */
   readonly remedy: string;
+  /** What to do when the messages themselves are damaged. */
+  readonly repair: string;
 }
 
 async function countsOf(databaseUrl: string): Promise<Counts> {
@@ -52,16 +56,19 @@ async function countsOf(databaseUrl: string): Promise<Counts> {
       recount: () => recount(databaseUrl),
       unit: "blocks",
       remedy: "Run lyftr verify --recount: the service makes them anew while it runs.",
+      repair: "The database itself is damaged. Restore a backup of the server, and look at its disk and its log.",
     };
   }
   const path = sqlitePath(databaseUrl) ?? "";
   if (!existsSync(path)) throw new CliError(`There is no database to verify: ${path} (DATABASE_URL) does not exist.`);
-  const { verifyReadIndex } = await import("../store/sqlite/read-index/verify.ts");
+  const { verifySqlite } = await import("../store/sqlite/verify.ts");
   return {
-    verify: (options) => verifyReadIndex(path, options),
+    verify: (options) => verifySqlite(path, options),
     recount: undefined,
     unit: "messages",
-    remedy: `Stop the service, delete ${path}-index, and start it again: it is made anew.`,
+    remedy: `Stop the service, delete ${path}-index, and start it again: it is made again from the messages.`,
+    repair: `The database itself is damaged. Stop the service and keep a copy of ${path} and ${path}-wal. Then restore the newest backup
+that lyftr verify finds sound, or mend the file: docs/operations.md, "A damaged database", says how.`,
   };
 }
 
@@ -74,13 +81,26 @@ async function startAnew({ recount, remedy }: Counts): Promise<number> {
 
 async function verify(counts: Counts): Promise<number> {
   const signal = interruption();
-  const bar = startProgressBar({ label: "verifying", total: 0, unit: counts.unit });
+  let bar = startProgressBar({ label: "verifying", total: 0, unit: counts.unit });
   try {
-    const { messages, backlog, differences } = await counts.verify({
+    const {
+      messages,
+      backlog,
+      differences,
+      damages = [],
+    } = await counts.verify({
       progress: (done, total) => bar.update(done, total),
       signal,
+      phase: (label) => {
+        bar.stop();
+        bar = startProgressBar({ label, total: 0, unit: counts.unit });
+      },
     });
     bar.stop();
+    if (damages.length > 0) {
+      say(`${damages.map((line) => `damaged: ${line}\n`).join("")}${counts.repair}\n`);
+      return EXIT_FAILED;
+    }
     say(`counted ${messages} messages again; ${backlog} wait to be indexed\n`);
     say(differences.length === 0 ? "nothing differs\n" : differences.map((line) => `differs: ${line}\n`).join(""));
     if (differences.length > 0) say(`${counts.remedy}\n`);

@@ -9,10 +9,14 @@ export interface Verdict {
   readonly backlog: number;
   /** What the counts say otherwise than the messages, a sentence each; at most {@link DIFFERENCES_MAX}. */
   readonly differences: readonly string[];
+  /** What is wrong with the messages or whatever else is stored, a sentence each; then nothing is counted again. */
+  readonly damages?: readonly string[];
 }
 
 export interface VerifyOptions {
   /** Told how much has been looked at, and of how much. */
   readonly progress: (done: number, total: number) => void;
   readonly signal: AbortSignal;
+  /** Told what is done now. */
+  readonly phase?: (label: string) => void;
 }

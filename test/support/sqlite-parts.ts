@@ -6,7 +6,6 @@ import { openReader, openWriter, transaction } from "../../src/store/sqlite/conn
 import { inserting } from "../../src/store/sqlite/insert.ts";
 import { packRows } from "../../src/store/sqlite/packed-rows.ts";
 import { attachReadIndex, openReadIndex } from "../../src/store/sqlite/read-index/connection.ts";
-import { searchable } from "../../src/store/sqlite/read-index/searchable.ts";
 import { inSnapshot, type Snapshot } from "../../src/store/sqlite/reads/snapshot.ts";
 import { Statements } from "../../src/store/sqlite/statements.ts";
 import { upgrade } from "../../src/store/sqlite/upgrade.ts";
@@ -31,7 +30,6 @@ export class SqliteParts implements Disposable {
     upgrade(this.#writer, () => undefined);
     this.#insert = inserting(new Statements(this.#writer));
     this.index = openReadIndex(path);
-    this.index.db.function("searchable", (text) => searchable(String(text)));
     const db = openReader(path);
     attachReadIndex(db, path);
     this.#reader = new Statements(db);

@@ -11,7 +11,8 @@ export interface Deletion extends Unfolding {
 }
 
 /** The columns of an {@link Indexed}. */
-export const INDEXED = `seq, source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", instant, text`;
+export const INDEXED = `seq, source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", instant, ts,
+  created_at AS createdAt, text`;
 
 /**
  * Deletes messages that were read before, with all that the read index has of them, in one transaction on a connection to both. Resolves

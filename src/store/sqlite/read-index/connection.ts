@@ -4,6 +4,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { StoreDamaged } from "../../../domain/errors.ts";
 import { CACHE_KIB, meaningOf, openWithoutCheckpoints, transaction } from "../connection.ts";
 import { Statements } from "../statements.ts";
+import { contentSum } from "./content-sum.ts";
+import { searchable } from "./searchable.ts";
 
 const SCHEMA = readFileSync(new URL("./schema.sql", import.meta.url), "utf8");
 /** Another schema has another number, so an index of another version is made anew. */
@@ -51,6 +53,7 @@ function open(path: string): Statements {
   db.exec(`PRAGMA read_index.auto_vacuum = INCREMENTAL; PRAGMA secure_delete = FAST; PRAGMA main.synchronous = FULL;
     PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
     PRAGMA read_index.cache_size = -${CACHE_KIB}`);
+  addFunctions(db);
   const statements = new Statements(db);
   if (!fits(statements)) {
     transaction(db, "BEGIN", () => {
@@ -61,6 +64,14 @@ function open(path: string): Statements {
     });
   }
   return statements;
+}
+
+/** What folding asks of each message. */
+function addFunctions(db: DatabaseSync): void {
+  db.function("searchable", { deterministic: true }, (text) => searchable(String(text)));
+  db.function("content_sum", { deterministic: true }, (ts, createdAt, text) =>
+    contentSum({ ts: String(ts), createdAt: String(createdAt), text: text === null ? null : String(text) }),
+  );
 }
 
 function fits(statements: Statements): boolean {
@@ -93,5 +104,5 @@ export function makeAnew(db: DatabaseSync): void {
     .all();
   for (const { name } of tables) db.exec(`DROP TABLE read_index."${name}"`);
   db.exec(SCHEMA);
-  db.exec("INSERT INTO fold_state SELECT 1, 0, 0, 0, id, NULL, generation FROM lyftr_database, main.deletions");
+  db.exec("INSERT INTO fold_state SELECT 1, 0, 0, 0, 0, id, NULL, generation FROM lyftr_database, main.deletions");
 }

@@ -5,6 +5,7 @@ import { beginningOf, IN_SEQ_RANGE as IN_STEP, partsOf, type SeqRange as Step } 
 import type { Statements } from "../statements.ts";
 import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
 import { makeAnew } from "./connection.ts";
+import { CONTENT, CONTENT_SUM_MASK } from "./content-sum.ts";
 
 export interface Folded {
   /** How many messages this step took in. */
@@ -61,6 +62,11 @@ function foldTexts(statements: Statements, step: Step): void {
     statements.run(
       `INSERT INTO search (rowid, text) SELECT seq, searchable(text) FROM lyftr_messages
        WHERE ${IN_STEP} AND text IS NOT NULL`,
+      part,
+    );
+    statements.run(
+      `UPDATE fold_state SET content_sum = ${CONTENT_SUM_MASK} & (content_sum
+         + (SELECT coalesce(sum(content_sum(${CONTENT})), 0) FROM lyftr_messages WHERE ${IN_STEP}))`,
       part,
     );
   }

@@ -6,14 +6,12 @@ import { dropTombstones, giveBackSpace, scrub } from "../forgetting/space.ts";
 import { serveLine } from "../worker-line.ts";
 import { openReadIndex, removeReadIndex } from "./connection.ts";
 import { backlogOf, fold } from "./fold.ts";
-import { searchable } from "./searchable.ts";
 
 type ErasureStep = Parameters<RetentionStore["erase"]>[0];
 
 // The code of the thread that keeps the read index. It locks the index only, so no write of a message ever waits for it.
 serveLine(({ path }: { path: string }) => {
   const statements = openReadIndex(path);
-  statements.db.function("searchable", { deterministic: true }, (text) => searchable(String(text)));
   const deleter = new Deleter(statements, () => performance.now());
   return {
     opened: () => backlogOf(statements),

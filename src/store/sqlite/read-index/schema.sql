@@ -9,6 +9,7 @@ CREATE TABLE read_index.fold_state (
   seq          INTEGER NOT NULL,
   messages     INTEGER NOT NULL,
   senders      INTEGER NOT NULL,
+  content_sum  INTEGER NOT NULL, -- of the messages up to `seq`: content-sum.ts
   database_id  TEXT NOT NULL,
   message_id   TEXT,            -- of the last message up to `seq` that there is
   deletions    INTEGER NOT NULL -- the generation of `deletions` beside the messages that this index has followed

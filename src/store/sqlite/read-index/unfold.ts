@@ -2,13 +2,13 @@ import { BUCKETS } from "../../store.ts";
 import { compareKeys, type Entry, KEY } from "../key.ts";
 import type { Statements } from "../statements.ts";
 import { BLOCK_ROWS_MAX, takeFromBlocks } from "./blocks.ts";
+import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
 import { searchable } from "./searchable.ts";
 
 /** A folded message, as far as the index has something of it. */
-export interface Indexed extends Entry {
+export interface Indexed extends Entry, Content {
   readonly from: string;
   readonly to: string;
-  readonly text: string | null;
 }
 
 export interface Unfolding {
@@ -29,7 +29,12 @@ export function unfold(statements: Statements, rows: readonly Indexed[], unfoldi
   const senders = [...Map.groupBy(sorted, ({ from }) => from)];
   const gone = senders.filter(([from, entries]) => takeFromSender(statements, { from, entries, ...unfolding })).length;
   takeFromSpans(statements, sorted);
-  statements.run("UPDATE fold_state SET messages = messages - ?, senders = senders - ?", [rows.length, gone]);
+  const sum = sorted.reduce((total, row) => total + contentSum(row), 0);
+  statements.run(
+    `UPDATE fold_state SET messages = messages - ?, senders = senders - ?,
+       content_sum = ${CONTENT_SUM_MASK} & (content_sum - ?)`,
+    [rows.length, gone, sum],
+  );
 }
 
 function takeFromSearch(statements: Statements, rows: readonly Indexed[], thorough: boolean): void {

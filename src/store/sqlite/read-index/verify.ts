@@ -8,6 +8,7 @@ import { boundAt, END, IN_RANGE, type Key, type Range } from "../key.ts";
 import { entriesOf } from "../lists.ts";
 import { Statements } from "../statements.ts";
 import { attachReadIndex, readIndexPath } from "./connection.ts";
+import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
 import { hasFollowed, shapeOf } from "./fold.ts";
 import { differingPostings, ExpectedPostings, indexedPostings } from "./search-postings.ts";
 
@@ -36,10 +37,13 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
 }
 
 async function verify(statements: Statements, { progress, signal }: VerifyOptions): Promise<Verdict> {
-  const state = statements.get<State>("SELECT seq, messages, senders FROM fold_state") as State;
+  const state = statements.get<State>(
+    "SELECT seq, messages, senders, content_sum AS contentSum FROM fold_state",
+  ) as State;
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   const differences: string[] = [];
   const expected = new ExpectedPostings();
+  let contents = 0;
   for (const check of [checkTotals, checkSenders, checkListsOfBlocks, checkBlocks, checkReceivers, checkSpans]) {
     differences.push(...first(check(statements, state)));
     await pause(signal);
@@ -47,10 +51,18 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
   for (let after = 0; after < state.seq; after += SEQS_PER_STEP) {
     const upTo = Math.min(state.seq, after + SEQS_PER_STEP);
     differences.push(...checkRows(statements, after, upTo));
-    for (const { seq, text } of textsOf(statements, after, upTo)) expected.add(seq, text);
+    for (const { seq, ...content } of contentsOf(statements, after, upTo)) {
+      contents = (contents + contentSum(content)) % (CONTENT_SUM_MASK + 1);
+      if (content.text !== null) expected.add(seq, content.text);
+    }
     progress(upTo, state.seq);
     await pause(signal);
   }
+  if (contents !== state.contentSum)
+    differences.push(
+      "the checksum of ts, text and created_at of all messages is another one than when they were indexed: " +
+        "a message has changed in the file, unless more differs. Compare with a backup before the index is made again",
+    );
   const indexed = await indexedPostings(statements, () => pause(signal));
   differences.push(...differingPostings(indexed, expected));
   const backlog = statements.number("SELECT count(*) FROM lyftr_messages WHERE seq > ? AND seq <= ?", [
@@ -77,6 +89,7 @@ interface State {
   readonly seq: number;
   readonly messages: number;
   readonly senders: number;
+  readonly contentSum: number;
 }
 
 async function pause(signal: AbortSignal): Promise<void> {
@@ -217,8 +230,13 @@ function* checkRows(statements: Statements, after: number, upTo: number): Genera
     yield `${missing} of the messages ${after + 1} to ${upTo} are missing from the lists of their senders`;
 }
 
-function* textsOf(statements: Statements, after: number, upTo: number): Generator<{ seq: number; text: string }> {
-  const sql = "SELECT seq, text FROM lyftr_messages WHERE seq > ? AND seq <= ? AND text IS NOT NULL";
-  for (const { seq, text } of statements.db.prepare(sql).iterate(after, upTo))
-    yield { seq: Number(seq), text: String(text) };
+function* contentsOf(
+  statements: Statements,
+  after: number,
+  upTo: number,
+): Generator<Content & { readonly seq: number }> {
+  const sql = "SELECT seq, ts, created_at AS createdAt, text FROM lyftr_messages WHERE seq > ? AND seq <= ?";
+  for (const { seq, ts, createdAt, text } of statements.db.prepare(sql).iterate(after, upTo)) {
+    yield { seq: Number(seq), ts: String(ts), createdAt: String(createdAt), text: text === null ? null : String(text) };
+  }
 }

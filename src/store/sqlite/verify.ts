@@ -1,0 +1,66 @@
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { StoreBroken } from "../../domain/errors.ts";
+import type { Verdict, VerifyOptions } from "../verdict.ts";
+import { openReader } from "./connection.ts";
+import { examine } from "./integrity/examine.ts";
+import { damagesOfStored } from "./integrity/stored.ts";
+import { readIndexPath } from "./read-index/connection.ts";
+import { verifyReadIndex } from "./read-index/verify.ts";
+import { Statements } from "./statements.ts";
+import { requireCurrentSchema } from "./upgrade.ts";
+
+/**
+ * Looks for every damage of the database at `path` and of the read index beside it, while others write: both files
+ * from end to end, what is stored by its rules, and all counts. Rejects as the store does, and with the signal's reason.
+ */
+export async function verifySqlite(path: string, options: VerifyOptions): Promise<Verdict> {
+  const { phase = () => undefined, signal } = options;
+  phase(`reading ${basename(path)}`);
+  const damages = await damagesOfFile(path, signal);
+  if (damages.length > 0) return { messages: 0, backlog: 0, differences: [], damages };
+  phase("looking at each row");
+  const stored = await verifyStored(path, options);
+  if (stored.damages.length > 0) return { ...stored, backlog: 0, differences: [] };
+  const index = readIndexPath(path);
+  // A backup has none. It is made when the service starts.
+  if (!existsSync(index)) return { messages: stored.messages, backlog: stored.messages, differences: [] };
+  phase(`reading ${basename(index)}`);
+  const broken = await damagesOfFile(index, signal);
+  if (broken.length > 0) return { messages: 0, backlog: stored.messages, differences: broken };
+  phase("counting again");
+  return verifyReadIndex(path, options);
+}
+
+async function damagesOfFile(path: string, signal: AbortSignal): Promise<readonly string[]> {
+  const findings = await examine(path, signal);
+  if (findings.kind === "sound") return [];
+  if (findings.kind === "damaged") return findings.problems.map((problem) => `${basename(path)}: ${problem}`);
+  throw new StoreBroken(
+    `${path} cannot be read. The disk reports an I/O error, so it is not known whether the file is damaged (${findings.problem}). ` +
+      "Look at the system's log (dmesg) and at the disk, copy the file to another disk, and verify the copy.",
+  );
+}
+
+interface Stored {
+  readonly messages: number;
+  readonly damages: readonly string[];
+}
+
+async function verifyStored(path: string, { progress, signal }: VerifyOptions): Promise<Stored> {
+  const db = openReader(path);
+  try {
+    requireCurrentSchema(db);
+    const statements = new Statements(db);
+    db.exec("BEGIN");
+    const damages = await damagesOfStored(statements, async (done, total) => {
+      progress(done, total);
+      await turn();
+      signal.throwIfAborted();
+    });
+    return { damages, messages: damages.length > 0 ? 0 : statements.number("SELECT count(*) FROM lyftr_messages") };
+  } finally {
+    db.close();
+  }
+}
