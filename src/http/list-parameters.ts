@@ -23,7 +23,7 @@ export const ListParameters = {
   q: Type.Optional(
     Type.String({
       maxLength: SEARCH_CODE_POINTS_MAX,
-      description: `A literal part of the text, without regard to case, of at most ${SEARCH_CODE_POINTS_MAX} code points.`,
+      description: `A literal part of the text, without regard to case and compared in NFC, of at most ${SEARCH_CODE_POINTS_MAX} code points.`,
     }),
   ),
   order: Type.Optional(

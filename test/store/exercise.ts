@@ -185,6 +185,32 @@ export function exerciseStore(name: string, fixture: () => Promise<StoreFixture>
     for (const [q, found] of Object.entries(expected)) deepEqual(await ids(store, { q }), found, q);
   });
 
+  check("q finds every spelling of a letter with marks, and none of the letter alone", async (store) => {
+    const texts = [
+      "café au lait",
+      "CAFE\u0301",
+      "cafe",
+      "Tiếng Việt",
+      "tie\u0302\u0301ng vie\u0323\u0302t",
+      "한글",
+      "\u1112\u1161\u11ab\u1100\u1173\u11af",
+    ];
+    await store.insertMessages(texts.map((text, index) => message(String(index), { text })));
+    const expected: Record<string, string[]> = {
+      café: ["0", "1"],
+      "cafe\u0301": ["0", "1"],
+      "FE\u0301": ["0", "1"],
+      é: ["0", "1"],
+      cafe: ["2"],
+      "\u0301": [],
+      VIỆT: ["3", "4"],
+      "vie\u0302\u0323t": ["3", "4"],
+      한: ["5", "6"],
+      "\u1112\u1161\u11ab\u1100\u1173\u11af": ["5", "6"],
+    };
+    for (const [q, found] of Object.entries(expected)) deepEqual(await ids(store, { q }), found, q);
+  });
+
   check("total counts every row of the filter, before limit and offset", async (store) => {
     await store.insertMessages(
       Array.from({ length: 7 }, (_, index) => message(`m${index}`, { from: index < 3 ? "+1" : "+5" })),

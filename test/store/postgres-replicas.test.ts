@@ -43,7 +43,7 @@ test("while three stores write the same ids and count them, every snapshot count
     for (; writing; snapshots++) {
       const [told, counted] = await inSnapshot(
         database,
-        { searchIndex: "none", msMax: 30_000, long: true },
+        { searchIndex: "none", oldFormsIndexed: true, msMax: 30_000, long: true },
         async (snapshot) => {
           const { total, senders } = await stats(snapshot);
           const listed = await new CountedList(snapshot, { kind: "all", name: "" }).count({});

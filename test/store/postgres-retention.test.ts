@@ -95,7 +95,7 @@ for (const blockRowsMax of [4, 4_096]) {
     await using opening = await opened();
     const { url, database, retention } = opening;
     const read = <T>(work: (snapshot: Snapshot) => Promise<T>) =>
-      inSnapshot(database, { searchIndex: "all letters", msMax: 5_000, long: true }, work);
+      inSnapshot(database, { searchIndex: "all letters", oldFormsIndexed: true, msMax: 5_000, long: true }, work);
     const reads: Reads = {
       findMessages: (query) => read((snapshot) => find(snapshot, query, { ...FIND_BOUNDS, offsetWalkedMax: 0 })),
       stats: () => read(stats),
@@ -329,7 +329,7 @@ test("while stores write, count and delete, every snapshot counts exactly what i
   const reader = async () => {
     let snapshots = 0;
     for (; busy && process.env.TEST_STORE !== "citus"; snapshots++) {
-      const options = { searchIndex: "none", msMax: 30_000, long: true } as const;
+      const options = { searchIndex: "none", oldFormsIndexed: true, msMax: 30_000, long: true } as const;
       const [told, counted] = await inSnapshot(database, options, async (snapshot) => {
         const { total, senders } = await stats(snapshot);
         const counting = "SELECT count(*) AS total, count(DISTINCT from_msisdn) AS senders FROM messages";

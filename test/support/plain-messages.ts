@@ -83,7 +83,7 @@ function fits(row: NewMessage, { from, to, source, since, until, q }: MessageQue
 }
 
 function folded(text: string): string {
-  return text.toLowerCase().toUpperCase();
+  return text.normalize("NFC").toLowerCase().toUpperCase().normalize("NFC");
 }
 
 function byPosition(a: NewMessage, b: NewMessage): number {

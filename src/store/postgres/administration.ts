@@ -2,6 +2,7 @@ import { ConfigError } from "../../domain/errors.ts";
 import { distribute } from "./citus.ts";
 import { Database } from "./database.ts";
 import { migrate, requirePartitions } from "./migrations.ts";
+import { buildOldFormsIndex } from "./search-form.ts";
 import { examine } from "./server.ts";
 import { buildSearchIndex, NO_SEARCH_INDEX } from "./trigrams.ts";
 
@@ -26,6 +27,7 @@ export async function migratePostgres(url: string, options: AdministrationOption
     if (partitions !== undefined) await requirePartitions(database, partitions);
     const distributed = citus ? await distribute(database) : [];
     const search = await buildSearchIndex(database);
+    const oldForms = await buildOldFormsIndex(database);
     return [
       ...warnings.map((warning) => `warning: ${warning}`),
       ...applied.map((name) => `applied ${name}`),
@@ -33,6 +35,7 @@ export async function migratePostgres(url: string, options: AdministrationOption
       ...(search === "built"
         ? ["built the index of the search; a running service uses it from its next start on"]
         : []),
+      ...(oldForms ? ["built the index of texts that an older version stored in another form than NFC"] : []),
       ...(search === "cannot" ? [`warning: ${NO_SEARCH_INDEX}`] : []),
     ];
   } finally {

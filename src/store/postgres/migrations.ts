@@ -2,6 +2,7 @@ import { StoreRefused } from "../../domain/errors.ts";
 import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
 import type { Database, Transaction } from "./database.ts";
 import { numberOf } from "./reads/snapshot.ts";
+import { makeOldFormsIndex } from "./search-form.ts";
 import { makeSearchIndex } from "./trigrams.ts";
 
 const MIGRATE_MS_MAX = 30 * 60 * 1_000;
@@ -83,6 +84,7 @@ async function apply(
       );
     }
     await makeSearchIndex(tx);
+    await makeOldFormsIndex(tx);
   }
   await tx.run("INSERT INTO lyftr_migrations (version, name) VALUES ($1, $2)", [version, name]);
 }

@@ -31,6 +31,7 @@ import { findSenders } from "./reads/senders.ts";
 import { inSnapshot, type Snapshot } from "./reads/snapshot.ts";
 import { stats } from "./reads/stats.ts";
 import { timeline } from "./reads/timeline.ts";
+import { SearchForm } from "./search-form.ts";
 import type { SearchIndex } from "./searchable.ts";
 import { examine, type ServerFacts } from "./server.ts";
 import { watermarks } from "./streams.ts";
@@ -77,6 +78,7 @@ export class PostgresStore implements Store {
   readonly #quick: ReadQueue;
   readonly #long: ReadQueue;
   readonly #searchIndex: SearchIndex;
+  readonly #searchForm: SearchForm;
   #sizeBytes = 0;
 
   /** Connects, looks the server over, and brings the schema up to date. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
@@ -88,7 +90,18 @@ export class PostgresStore implements Store {
       if (!options.migrate) await requireCurrentSchema(database);
       const searchIndex = await searchIndexOf(database);
       const backlog = await database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));
-      return new PostgresStore(database, url, { ...options, facts, upgrades, searchIndex, backlog });
+      const holder = options.random().toString(36).slice(2);
+      const mayBuild = options.migrate && !facts.citus;
+      const searchForm = await SearchForm.open(database, { url, holder, mayBuild });
+      return new PostgresStore(database, url, {
+        ...options,
+        facts,
+        upgrades,
+        searchIndex,
+        backlog,
+        holder,
+        searchForm,
+      });
     } catch (error) {
       await database.close();
       throw error;
@@ -102,9 +115,11 @@ export class PostgresStore implements Store {
     this.warnings = [...facts.warnings, ...SEARCH_WARNINGS[searchIndex]];
     this.identity = facts.identity;
     this.#searchIndex = searchIndex;
-    this.#holder = random().toString(36).slice(2);
+    this.#holder = parts.holder;
+    this.#searchForm = parts.searchForm;
     this.#writing = writing;
     this.#counting = new Database(url, { connectionsMax: 1, settings: BY_INDEX });
+    this.#searchForm.start(this.#counting);
     this.retention = new PostgresRetention(this.#counting, url);
     this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings });
     this.access = accessTo(this.#reading);
@@ -175,7 +190,7 @@ export class PostgresStore implements Store {
 
   async close(): Promise<void> {
     const counted = this.#folding.stop().then(() => this.#giveLeaseBack());
-    await Promise.all([counted, this.#writer.close()]);
+    await Promise.all([counted, this.#writer.close(), this.#searchForm.stop()]);
     await Promise.all([this.#writing.close(), this.#counting.close(), this.#reading.close()]);
   }
 
@@ -186,6 +201,7 @@ export class PostgresStore implements Store {
     const isLong = long || this.backlogRows() > TAIL_ROWS_QUICK;
     const options = {
       ...{ searchIndex: this.#searchIndex, signal, long: isLong },
+      oldFormsIndexed: this.#searchForm.indexed(),
       msMax: isLong ? LONG_MS_MAX : CALL_MS_MAX,
     };
     const queue = isLong ? this.#long : this.#quick;
@@ -205,4 +221,7 @@ interface Parts extends PostgresOptions {
   readonly upgrades: readonly string[];
   readonly searchIndex: SearchIndex;
   readonly backlog: number;
+  /** Tells this process from the others. */
+  readonly holder: string;
+  readonly searchForm: SearchForm;
 }

@@ -3,6 +3,16 @@ import { foldCase } from "../../domain/case-fold.ts";
 /** What texts are searched in: see {@link foldedUnlessAscii}. The index of the search is on this very expression. */
 export const SEARCHED = `coalesce(folded, upper(text COLLATE "C"))`;
 
+/** That a text stands there in another form than NFC: an older version stored it. See search-form.ts. */
+export const IS_NOT_NFC = `${SEARCHED} IS NOT NFC NORMALIZED`;
+
+/** That a text contains a part, by the pattern of it. `oldForms`: whether there may be texts in another form, which are converted then. */
+export function containsPattern(pattern: string, oldForms: boolean): string {
+  if (!oldForms) return `${SEARCHED} LIKE ${pattern}`;
+  const converted = `${IS_NOT_NFC} AND normalize(${SEARCHED}, NFC) LIKE ${pattern}`;
+  return `(${SEARCHED} LIKE ${pattern} AND ${SEARCHED} IS NFC NORMALIZED OR ${converted})`;
+}
+
 /** The text without regard to case, or null when the server makes the same of it by itself, which saves storing most texts twice. */
 export function foldedUnlessAscii(text: string | null): string | null {
   if (text === null) return null;

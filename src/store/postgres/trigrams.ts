@@ -1,4 +1,5 @@
 import type { Database, Transaction } from "./database.ts";
+import { buildIndex, isBuilt } from "./indexes.ts";
 import { SEARCHED, type SearchIndex } from "./searchable.ts";
 
 const INDEX = "messages_search";
@@ -21,10 +22,7 @@ export const NO_SEARCH_INDEX =
 
 /** Whether the index of the search is there and may be used, and for what. */
 export async function searchIndexOf(database: Database): Promise<SearchIndex> {
-  const [row] = await database.all<{ valid: boolean }>(
-    `SELECT bool_and(indisvalid) AS valid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass('${INDEX}')`,
-  );
-  if (row?.valid !== true) return "none";
+  if (!(await isBuilt(database, { name: INDEX, definition: DEFINITION }))) return "none";
   // What is a letter, the extension asks the locale of the database.
   const [known] = await database.all<{ letters: boolean }>("SELECT cardinality(show_trgm('äöü')) > 0 AS letters");
   return known?.letters ? "all letters" : "ascii";
@@ -50,18 +48,7 @@ export async function buildSearchIndex(database: Database): Promise<"was there" 
   if ((await searchIndexOf(database)) !== "none") return "was there";
   await database.all(EXTENSION).catch(() => undefined);
   if (!(await hasTrigrams(database))) return "cannot";
-  const alone = (statement: string) => database.alone(statement, BUILD_MS_MAX);
-  const partitions = await partitionsOf(database);
-  // What an interrupted build left behind is of no use. Of a partitioned index the parts go with the whole.
-  await alone(`DROP INDEX ${partitions.length === 0 ? "CONCURRENTLY " : ""}IF EXISTS ${INDEX}`);
-  if (partitions.length === 0) await alone(`CREATE INDEX CONCURRENTLY ${INDEX} ON messages ${DEFINITION}`);
-  else await alone(`CREATE INDEX ${INDEX} ON ONLY messages ${DEFINITION}`);
-  for (const partition of partitions) {
-    const part = `${partition}_search`;
-    await alone(`DROP INDEX CONCURRENTLY IF EXISTS ${part}`);
-    await alone(`CREATE INDEX CONCURRENTLY ${part} ON ${partition} ${DEFINITION}`);
-    await alone(`ALTER INDEX ${INDEX} ATTACH PARTITION ${part}`);
-  }
+  await buildIndex(database, { name: INDEX, definition: DEFINITION }, BUILD_MS_MAX);
   return "built";
 }
 
@@ -70,13 +57,6 @@ export async function emptyPendingList(database: Database): Promise<void> {
   const parts = `SELECT inhrelid AS part FROM pg_catalog.pg_inherits WHERE inhparent = to_regclass('${INDEX}')`;
   const all = `SELECT to_regclass('${INDEX}')::oid AS part WHERE NOT EXISTS (${parts}) UNION ALL ${parts}`;
   await database.all(`SELECT gin_clean_pending_list(part::regclass) FROM (${all}) AS lists`).catch(() => undefined);
-}
-
-async function partitionsOf(database: Database): Promise<readonly string[]> {
-  const rows = await database.all<{ name: string }>(
-    `SELECT inhrelid::regclass::text AS name FROM pg_catalog.pg_inherits WHERE inhparent = 'messages'::regclass ORDER BY 1`,
-  );
-  return rows.map(({ name }) => name);
 }
 
 async function hasTrigrams(asked: Pick<Transaction, "all">): Promise<boolean> {

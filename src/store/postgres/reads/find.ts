@@ -8,7 +8,7 @@ import type { Database } from "../database.ts";
 import { DESCENDING, KEY, KEY_FIELDS, type Key, keyBehind, overlap } from "../key.ts";
 import { MESSAGE } from "../messages.ts";
 import { BY_ANY_INDEX, BY_SEARCH_INDEX, BY_TABLE } from "../planner.ts";
-import { isIndexable, isStorable } from "../searchable.ts";
+import { IS_NOT_NFC, isIndexable, isStorable } from "../searchable.ts";
 import { every, inList, inRange, Values } from "../sql.ts";
 import { inTail } from "../streams.ts";
 import { CountedList } from "./counted-list.ts";
@@ -76,13 +76,19 @@ async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBound
   // Nothing in the database can be equal to what cannot be in it.
   const { from = "", to = "", source = "", q = "" } = filter;
   if (![from, to, source, q].every(isStorable)) return { rows: [], total: exact ? 0 : null };
-  const question = questionOf(query);
+  const question = questionOf(query, q !== "" && (await hasOldForms(snapshot)));
   if (!question.narrowed) return plainRows(snapshot, question, exact, bounds);
   if (q !== "" && isIndexable(q, snapshot.searchIndex)) {
     const few = exact || (await hasFewMatches(snapshot, question, bounds));
     if (few) return searchedRows(snapshot, question, exact);
   }
   return walkedRows(snapshot, question, { exact, stepwise: !exact && offset === 0, bounds });
+}
+
+/** Whether there are texts in another form than that of the search: asked of an index that is empty once they are converted. */
+async function hasOldForms({ tx, oldFormsIndexed }: Snapshot): Promise<boolean> {
+  if (!oldFormsIndexed) return false;
+  return (await tx.all(`SELECT 1 FROM messages WHERE ${IS_NOT_NFC} LIMIT 1`)).length > 0;
 }
 
 function positionOf({ instant, messageId, source }: Key): Place["position"] {

@@ -1,7 +1,7 @@
 import type { MessageFilter, Place } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
 import { ALL, type Key, keyAt, keyBehind, type List, overlap, type Range } from "../key.ts";
-import { patternOf, SEARCHED } from "../searchable.ts";
+import { containsPattern, patternOf } from "../searchable.ts";
 import { inList, type Values } from "../sql.ts";
 import type { Slice } from "./counted-list.ts";
 
@@ -16,9 +16,12 @@ export interface Question {
   readonly slice: Slice;
   /** Whether there is more to be held against a row than the list and its range. */
   readonly narrowed: boolean;
+  /** Whether there are texts in another form than that of the search. */
+  readonly oldForms: boolean;
 }
 
-export function questionOf({ filter, order, offset, limit, place }: MessageQuery): Question {
+export function questionOf(query: MessageQuery, oldForms: boolean): Question {
+  const { filter, order, offset, limit, place } = query;
   const { from, to, source, since, until, q } = filter;
   const range = {
     lo: since === undefined ? undefined : keyAt(since),
@@ -29,7 +32,8 @@ export function questionOf({ filter, order, offset, limit, place }: MessageQuery
   const list: List =
     from !== undefined ? { kind: "from", name: from } : to !== undefined ? { kind: "to", name: to } : ALL;
   const narrowed = (from !== undefined && to !== undefined) || source !== undefined || q !== undefined;
-  return { list, filter, range, rest: overlap(range, side), slice: { reverse, offset, limit: limit + 1 }, narrowed };
+  const slice = { reverse, offset, limit: limit + 1 };
+  return { list, filter, range, rest: overlap(range, side), slice, narrowed, oldForms };
 }
 
 /** The key of a cursor. What is in it need not come from here, but NUL would be refused. */
@@ -43,7 +47,7 @@ function keyOf({ position }: Place): Key {
 }
 
 /** What is asked of a row besides its place in the order. */
-export function conditions({ list, filter, narrowed }: Question, values: Values): readonly string[] {
+export function conditions({ list, filter, narrowed, oldForms }: Question, values: Values): readonly string[] {
   const { from, to, source, q } = filter;
   const equal = (column: string, value: string | undefined) =>
     value === undefined ? [] : [`${column} = ${values.add(value)}`];
@@ -53,7 +57,7 @@ export function conditions({ list, filter, narrowed }: Question, values: Values)
     ...equal("to_msisdn", to),
     ...equal("source", source),
     // The last, because it costs most.
-    ...(q === undefined ? [] : [`${SEARCHED} LIKE ${values.add(patternOf(q))}`]),
+    ...(q === undefined ? [] : [containsPattern(values.add(patternOf(q)), oldForms)]),
   ];
 }
 

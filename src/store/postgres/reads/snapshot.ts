@@ -10,10 +10,13 @@ export interface Snapshot {
   /** How far the counts go; what is behind them is the tail. */
   readonly marks: readonly Watermark[];
   readonly searchIndex: SearchIndex;
+  /** Whether an index knows the texts in another form than that of the search. */
+  readonly oldFormsIndexed: boolean;
 }
 
 export interface SnapshotOptions {
   readonly searchIndex: SearchIndex;
+  readonly oldFormsIndexed: boolean;
   readonly msMax: number;
   /** Whether it is the question's own fault when it takes longer. */
   readonly long: boolean;
@@ -26,12 +29,15 @@ export interface SnapshotOptions {
  */
 export async function inSnapshot<T>(
   database: Database,
-  { searchIndex, msMax, long, signal }: SnapshotOptions,
+  { searchIndex, oldFormsIndexed, msMax, long, signal }: SnapshotOptions,
   work: (snapshot: Snapshot) => Promise<T>,
 ): Promise<T> {
   try {
-    return await database.transaction(async (tx) => work({ tx, marks: await watermarks(tx), searchIndex }), {
-      ...{ mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY", msMax, signal },
+    const inside = async (tx: Transaction) => work({ tx, marks: await watermarks(tx), searchIndex, oldFormsIndexed });
+    return await database.transaction(inside, {
+      mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY",
+      msMax,
+      signal,
     });
   } catch (error) {
     if (long && tookTooLong(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);

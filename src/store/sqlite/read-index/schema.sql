@@ -1,5 +1,5 @@
 -- What reads need beside the rows, in a file of its own: all of it can be made again from the messages, and a change of this file
--- makes it again. (So, count up when fold.ts or searchable.ts make something else of the messages: form 3.) Nothing here is written when a message is stored. It is folded in behind, some thousand rows in one
+-- makes it again. (So, count up when fold.ts or searchable.ts make something else of the messages: form 4.) Nothing here is written when a message is stored. It is folded in behind, some thousand rows in one
 -- transaction (fold.ts), and every read completes it with the rows that are not folded yet.
 
 -- How far: the messages up to `seq` are in all of the below. The other columns tell whether this index belongs to the messages
@@ -64,7 +64,7 @@ CREATE TABLE read_index.spans (
   PRIMARY KEY (characters, start)
 ) WITHOUT ROWID;
 
--- From three letters in a row, of the text without regard to case, to the messages that have them. A phrase of such is a
+-- From three letters in a row, of the text without regard to case and in NFC, to the messages that have them. A phrase of such is a
 -- substring. The text itself is kept with the message only.
 CREATE VIRTUAL TABLE read_index.search USING fts5 (text, content = '', columnsize = 0, tokenize = 'trigram case_sensitive 1');
 INSERT INTO search (search, rank) VALUES ('hashsize', 4194304);
