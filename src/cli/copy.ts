@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { type Environment, readConfig } from "../config.ts";
+import { oneLine } from "../domain/json.ts";
 import { BEGINNING, type CopyEnd } from "../store/copying.ts";
 import { openCopyEnd, openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
@@ -71,7 +72,8 @@ async function run({ source, target, store, signal, verify }: Run): Promise<numb
   const copier = new Copier({
     ...{ source, target, store, signal },
     progress: (messages) => bar.update(messages),
-    refused: ({ messageId }, reason) => bar.note(`not copied: ${JSON.stringify(messageId.slice(0, 128))}: ${reason}`),
+    refused: ({ messageId }, reason) =>
+      bar.note(`not copied: ${oneLine(JSON.stringify(messageId.slice(0, 128)))}: ${reason}`),
   });
   const place = await copier.copy(saved ?? BEGINNING).finally(() => bar.stop());
   say(inWords(copier.tally));

@@ -16,6 +16,14 @@ export function parseJson(body: Buffer): ParsedJson {
   }
 }
 
+/** DEL, the C1 controls, and the line ends of Unicode: JSON may hold them as they are, but readers of lines break at some of them. */
+const BREAKS_LINES = /[\x7f-\x9f\u2028\u2029]/g;
+
+/** Escapes what a reader of lines might take for the end of one. The text must be JSON, where such characters stand in strings only. */
+export function oneLine(json: string): string {
+  return json.replace(BREAKS_LINES, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 function invalidJson(position: number, error: string): Issue {
   return { type: "json_invalid", loc: ["body", position], msg: "JSON decode error", ctx: { error } };
 }

@@ -1,3 +1,4 @@
+import { oneLine } from "../domain/json.ts";
 import type { StoredMessage } from "../store/store.ts";
 import { messageBody } from "./message-body.ts";
 
@@ -12,15 +13,18 @@ export interface ExportFormat {
 
 const CSV_COLUMNS = ["message_id", "from", "to", "ts", "text", "created_at"] as const;
 const CSV_MUST_BE_QUOTED = /[",\r\n]/;
-/** A spreadsheet takes a cell that begins so for a formula, and senders choose what is in their messages. */
-const FORMULA = /^[=+\-@\t\r]/;
+/**
+ * A spreadsheet takes a cell that begins so for a formula, and senders choose what is in their messages. The apostrophe is here too, so that
+ * a cell that was guarded can be told from one that was written so: of every cell that begins with one, the first is the guard.
+ */
+const GUARDED = /^['=+\-@\t\r\n]/;
 
 export const EXPORT_FORMATS: Readonly<Record<"ndjson" | "csv", ExportFormat>> = {
   ndjson: {
     contentType: "application/x-ndjson",
     fileName: "messages.ndjson",
     head: "",
-    line: (message) => `${JSON.stringify(messageBody(message))}\n`,
+    line: (message) => `${oneLine(JSON.stringify(messageBody(message)))}\n`,
   },
   csv: {
     contentType: "text/csv; charset=utf-8",
@@ -40,6 +44,6 @@ function csvLine(cells: readonly (string | null)[]): string {
 /** RFC 4180. No text is an empty cell, an empty text a quoted one. */
 function csvCell(value: string | null): string {
   if (value === null) return "";
-  const harmless = FORMULA.test(value) ? `'${value}` : value;
+  const harmless = GUARDED.test(value) ? `'${value}` : value;
   return harmless === "" || CSV_MUST_BE_QUOTED.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

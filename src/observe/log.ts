@@ -1,4 +1,5 @@
 import { type Level, type Logger, pino } from "pino";
+import { oneLine } from "../domain/json.ts";
 
 /** The names of levels in the log and in LOG_LEVEL, as Python's logging spells them. */
 export const LOG_LEVELS = { DEBUG: "debug", INFO: "info", WARNING: "warn", ERROR: "error", CRITICAL: "fatal" } as const;
@@ -25,6 +26,7 @@ export interface LogOptions {
 
 /** A logger that writes one JSON object a line: `level`, `ts`, then the fields given. Lines are assembled by value, so nothing has to be redacted. */
 export function createLog(options: LogOptions): Log {
+  const { destination } = options;
   return pino(
     {
       level: LOG_LEVELS[options.level],
@@ -32,6 +34,6 @@ export function createLog(options: LogOptions): Log {
       formatters: { level: (label) => ({ level: UPPER[label as Level] }) },
       timestamp: () => `,"ts":"${new Date(options.now()).toISOString()}"`,
     },
-    options.destination,
+    { write: (line: string) => destination.write(oneLine(line)) },
   );
 }

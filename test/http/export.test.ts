@@ -22,6 +22,9 @@ const TEXTS = [
   " spaces ",
   "👍🏽 ÜBER\u2028\u0001",
   "'already",
+  "''twice",
+  "'=1+1",
+  "\u007f\u0080\u0085\u009f\u2028\u2029 line\u0085ends",
   "\ufeffbom",
 ];
 const FORMULAS = [
@@ -31,6 +34,7 @@ const FORMULAS = [
   "@SUM(A1)",
   "\tx",
   "\rx",
+  "\nx",
   "=cmd|' /C calc'!A0",
   '=HYPERLINK("http://x","y")',
   "-",
@@ -107,7 +111,8 @@ function parseCsv(text: string): readonly (readonly string[])[] {
   return rows;
 }
 
-const harmless = (value: string | null) => (value !== null && /^[=+\-@\t\r]/.test(value) ? `'${value}` : (value ?? ""));
+const harmless = (value: string | null) =>
+  value !== null && /^['=+\-@\t\r\n]/.test(value) ? `'${value}` : (value ?? "");
 
 test("an export is every message of the list, a line each, in its order", async () => {
   deepEqual(await lines(), await wholeList(""));
@@ -170,12 +175,29 @@ test("CSV has a header and a row for each message, and every cell comes back thr
 
 test("no cell of CSV begins like a formula", async () => {
   const rows = parseCsv(await (await exported("?format=csv")).text());
-  for (const cell of rows.flat()) ok(!/^[=+\-@\t\r]/.test(cell), cell);
+  for (const cell of rows.flat()) ok(!/^[=+\-@\t\r\n]/.test(cell), cell);
   for (const formula of FORMULAS)
     ok(
       rows.some((row) => row[4] === `'${formula}`),
       formula,
     );
+});
+
+test("what was sent comes back from CSV by taking one apostrophe away, also where it began with one", async () => {
+  const rows = parseCsv(await (await exported("?format=csv&from=5")).text());
+  deepEqual(
+    rows.slice(1).map((row) => row[4]?.replace(/^'/, "")),
+    (await lines("?from=5")).map(({ text }) => text ?? ""),
+  );
+});
+
+test("every reader of lines sees one record a line in an export", async () => {
+  const text = await (await exported("?from=5")).text();
+  const sent = [...TEXTS, ...FORMULAS];
+  // All that Python's splitlines() and Unicode take for the end of a line, and the C1 controls.
+  const records = text.split(/[\n\v\f\r\x7f-\x9f\u2028\u2029]/).slice(0, -1);
+  equal(records.length, sent.length);
+  deepEqual(new Set(records.map((record) => JSON.parse(record).text)), new Set(sent));
 });
 
 test("no text is an empty cell and an empty text a quoted one", async () => {

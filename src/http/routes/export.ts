@@ -123,7 +123,8 @@ const SCHEMA = {
         default: "ndjson",
         description:
           "`ndjson` is a message a line, as in the list. `csv` has the columns message_id, from, to, ts, text and created_at; " +
-          "a cell that begins with =, +, -, @, a tab or a carriage return has an apostrophe before it, lest a spreadsheet take it for a formula, phone numbers among them.",
+          "a cell that begins with =, +, -, @, ', a tab, a carriage return or a line feed has an apostrophe before it, lest a spreadsheet take it for a formula, phone numbers among them. " +
+          "Take one apostrophe away from every cell that begins with one to get what was sent.",
       }),
     ),
   }),
@@ -134,7 +135,11 @@ const SCHEMA = {
         "content-disposition": Type.String({ description: "Names the file: messages.ndjson or messages.csv." }),
       },
       content: {
-        "application/x-ndjson": { schema: Type.String({ description: "A JSON object a line." }) },
+        "application/x-ndjson": {
+          schema: Type.String({
+            description: "A JSON object a line. U+007F to U+009F, U+2028 and U+2029 are escaped.",
+          }),
+        },
         "text/csv": { schema: Type.String({ description: "RFC 4180, UTF-8. A text that is null is an empty cell." }) },
       },
     },
