@@ -3,13 +3,15 @@
 .SILENT:
 
 LYFTR = PATH="$(CURDIR)/node_modules/.bin:$$PATH" node bin/lyftr.js
+# Ctrl-C ends the service in order, and make with its exit code. Where there is no perl, make ends with its own.
+FOREGROUND = $$(command -v perl >/dev/null && echo scripts/foreground.pl)
 
 run: node_modules/.installed ## serve on the embedded database; makes a secret if none is set
 	$(LYFTR) init
-	exec npm start --silent
+	exec $(FOREGROUND) npm start --silent
 
 demo: node_modules/.installed ## serve on a throw-away database with a few thousand messages in it
-	exec env PATH="$(CURDIR)/node_modules/.bin:$$PATH" node bin/lyftr.js demo
+	exec $(FOREGROUND) env PATH="$(CURDIR)/node_modules/.bin:$$PATH" node bin/lyftr.js demo
 
 up: ## build the image and start it with compose
 	docker compose up --build --detach --wait

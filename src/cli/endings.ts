@@ -1,7 +1,9 @@
 import type { App } from "../app.ts";
+import { systemClock } from "../domain/clock.ts";
 import { endHard } from "../domain/end-hard.ts";
 import type { Log } from "../observe/log.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
+import { SignalCounter } from "./repeated-signal.ts";
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /** Beyond the drain time, for what a process does when its last answer is out: it commits and closes the database. */
@@ -53,11 +55,13 @@ export interface Closable {
 /** Closes at the first SIGTERM, SIGINT or SIGHUP. Resolves with the exit code. */
 export function closedBySignal({ log, close, closeMsMax, abandon }: Closable): Promise<number> {
   return new Promise((resolve) => {
-    let count = 0;
+    const signals = new SignalCounter(() => systemClock.monotonic());
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => {
-        // Whoever asks twice does not want to wait.
-        if (++count > 1) {
+        const meaning = signals.next();
+        if (meaning === "same") return;
+        // A person who asks twice does not want to wait.
+        if (meaning === "again") {
           abandon?.();
           process.exit(128 + SIGNAL_NUMBERS[signal]);
         }

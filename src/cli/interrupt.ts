@@ -1,10 +1,18 @@
-/** Aborts at the first Ctrl-C or SIGTERM, so that the command can end in order; a second one ends the process as usual. */
+import { SAME_SIGNAL_MS } from "./repeated-signal.ts";
+
+/**
+ * Aborts at the first Ctrl-C or SIGTERM, so that the command can end in order. From {@link SAME_SIGNAL_MS} later on, another signal
+ * ends the process as usual.
+ */
 export function interruption(): AbortSignal {
   const interrupted = new AbortController();
   const interrupt = () => {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    if (interrupted.signal.aborted) return;
     interrupted.abort();
+    setTimeout(() => {
+      process.off("SIGINT", interrupt);
+      process.off("SIGTERM", interrupt);
+    }, SAME_SIGNAL_MS).unref();
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);

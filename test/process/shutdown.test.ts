@@ -6,7 +6,9 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { SAME_SIGNAL_MS } from "../../src/cli/repeated-signal.ts";
 import { sign } from "../../src/providers/signature.ts";
 import { logLines, runLyftr, serve } from "../support/process.ts";
 import { body, getJson, post, SECRET } from "../support/service.ts";
@@ -60,12 +62,17 @@ test("a request that never ends does not hold up the shutdown beyond the drain t
   held.socket.destroy();
 });
 
-test("a second signal ends at once", async () => {
+test("a signal that is repeated within half a second is the same signal, a later one ends at once", async () => {
   await using lyftr = await serve({ cwd: folder(), env: { DRAIN_TIMEOUT_MS: "60000" } });
   const held = await halfSent(lyftr.url, body());
   equal((await fetch(`${lyftr.url}/health/live`)).status, 200);
   lyftr.child.kill("SIGTERM");
   await lyftr.line(({ msg }) => msg === "shutting down");
+  const firstMs = performance.now();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) lyftr.child.kill(signal);
+  equal((await fetch(`${lyftr.url}/health/live`)).status, 200);
+  await setTimeout(firstMs + SAME_SIGNAL_MS - performance.now());
+  equal(lyftr.child.exitCode, null);
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 143);
   held.socket.destroy();

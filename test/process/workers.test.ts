@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { SAME_SIGNAL_MS } from "../../src/cli/repeated-signal.ts";
 import { sign } from "../../src/providers/signature.ts";
 import { series } from "../support/client.ts";
 import { CLEAN, faultsIn, Ledger } from "../support/ledger.ts";
@@ -344,6 +345,7 @@ test("a second signal ends supervisor and workers at once", { skip }, async () =
   const workers = workersOf(lyftr);
   lyftr.child.kill("SIGTERM");
   await lyftr.line(({ msg }) => msg === "shutting down");
+  await sleep(SAME_SIGNAL_MS);
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 143);
   await until("no worker is left", () => !workers.some(runs), 2_000);
