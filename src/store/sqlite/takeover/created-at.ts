@@ -2,8 +2,16 @@ import type { DatabaseSync } from "node:sqlite";
 import { parseReceivedAt } from "../../../domain/received-at.ts";
 
 const ROWS_PER_STEP = 1_000;
-/** What Lyftr itself writes. Anything else is looked at. */
-const USUAL = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]*Z";
+const SECOND = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]";
+const THREE_DIGITS = "[0-9][0-9][0-9]";
+
+/** The pattern of a moment to the second, for GLOB. */
+export const WHOLE_SECOND = `${SECOND}Z`;
+
+/** Whether a created_at is spelt as Lyftr or Python spells it. Only what is not has to be looked at. */
+export function isUsual(column: string): string {
+  return `(${column} GLOB '${SECOND}.${THREE_DIGITS}Z' OR ${column} GLOB '${SECOND}.${THREE_DIGITS}${THREE_DIGITS}Z')`;
+}
 
 /** The time at which a message counts as received when its created_at cannot be read: retention then keeps it longest. */
 export function timeNow(db: DatabaseSync): string {
@@ -19,7 +27,7 @@ export function respellCreatedAt(db: DatabaseSync): readonly string[] {
   const now = timeNow(db);
   const read = db.prepare(
     `SELECT seq, created_at AS createdAt FROM lyftr_messages
-     WHERE seq > ? AND created_at NOT GLOB '${USUAL}' ORDER BY seq LIMIT ${ROWS_PER_STEP}`,
+     WHERE seq > ? AND NOT ${isUsual("created_at")} ORDER BY seq LIMIT ${ROWS_PER_STEP}`,
   );
   const write = db.prepare("UPDATE lyftr_messages SET created_at = ? WHERE seq = ?");
   let respelt = 0;

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { StoreRefused } from "../../../domain/errors.ts";
 import { parseReceivedAt } from "../../../domain/received-at.ts";
 import { instantOf } from "../../../domain/timestamp.ts";
-import { timeNow } from "./created-at.ts";
+import { isUsual, timeNow, WHOLE_SECOND } from "./created-at.ts";
 import { KEPT_NAME, type OldTable, quoted } from "./old-table.ts";
 
 /** SQLite keeps what it gave to a function until the statement ends, so that a step must be small. */
@@ -71,7 +71,24 @@ function rowsOf(db: DatabaseSync, { rowid }: OldTable): Rows {
   return { name: COPY_NAME, rowid: "rowid" };
 }
 
-function copyRows(db: DatabaseSync, { name, rowid }: Rows, report: (progress: string) => void): number {
+/** The usual spellings do without a call of a function, which costs more than all else that is done with a row. */
+function copyOf({ name, rowid }: Rows): string {
+  const text = (column: string) => `CAST(${column} AS TEXT)`;
+  return `
+    INSERT INTO lyftr_messages (source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at)
+    SELECT 'native', ${text("message_id")}, ${text("from_msisdn")}, ${text("to_msisdn")}, ${text("ts")},
+      CASE WHEN ts GLOB '${WHOLE_SECOND}' THEN substr(${text("ts")}, 1, 19)
+        WHEN length(ts) > ${MOMENT_CHARACTERS_MAX} THEN ${text("ts")}
+        ELSE instant_of(${text("ts")}) END,
+      ${text("text")},
+      CASE WHEN ${isUsual("created_at")} THEN ${text("created_at")}
+        WHEN length(created_at) > ${MOMENT_CHARACTERS_MAX} THEN received_at(NULL)
+        ELSE received_at(${text("created_at")}) END
+    FROM ${quoted(name)} WHERE ${rowid} BETWEEN ? AND ? ORDER BY ${rowid}`;
+}
+
+function copyRows(db: DatabaseSync, rows: Rows, report: (progress: string) => void): number {
+  const { name, rowid } = rows;
   const table = quoted(name);
   const total = Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
   // Numbers of rows have 64 bits, and gaps of any size.
@@ -85,15 +102,7 @@ function copyRows(db: DatabaseSync, { name, rowid }: Rows, report: (progress: st
   const lastOf = bigint(
     `SELECT max(n) AS n FROM (SELECT ${rowid} AS n FROM ${table} WHERE ${rowid} >= ? ORDER BY ${rowid} LIMIT ${ROWS_PER_STEP})`,
   );
-  const moment = (column: string, otherwise: string) =>
-    `CASE WHEN length(${column}) > ${MOMENT_CHARACTERS_MAX} THEN ${otherwise} ELSE CAST(${column} AS TEXT) END`;
-  const copy = db.prepare(
-    `INSERT INTO lyftr_messages (source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at)
-     SELECT 'native', CAST(message_id AS TEXT), CAST(from_msisdn AS TEXT), CAST(to_msisdn AS TEXT), CAST(ts AS TEXT),
-       CASE WHEN length(ts) > ${MOMENT_CHARACTERS_MAX} THEN CAST(ts AS TEXT) ELSE instant_of(CAST(ts AS TEXT)) END,
-       CAST(text AS TEXT), received_at(${moment("created_at", "NULL")})
-     FROM ${table} WHERE ${rowid} BETWEEN ? AND ? ORDER BY ${rowid}`,
-  );
+  const copy = db.prepare(copyOf(rows));
   let copied = 0;
   for (let first = firstOf(); first !== null; ) {
     const last = lastOf(first) ?? first;
