@@ -12,6 +12,8 @@ export interface Answering {
 export interface Question {
   readonly parts: readonly unknown[];
   readonly read: (signal: AbortSignal) => Promise<unknown>;
+  /** Adds headers that depend on the text, whether it was read now or kept. */
+  readonly headers?: (text: string) => void;
 }
 
 /** Answers a question with JSON, whether it is read for this client or was for others; a client that has just this answer gets 304. */
@@ -19,12 +21,13 @@ export async function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
   { answers }: Answering,
-  { parts, read }: Question,
+  { parts, read, headers }: Question,
 ): Promise<FastifyReply> {
   const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
   const { text, tag } = await answers.ask(parts, asText, () => clientGone(reply));
   // It may be kept by the client alone, and given again only after it has asked here.
   reply.header("etag", `"${tag}"`).header("cache-control", "private, no-cache");
+  headers?.(text);
   if (hasTag(request.headers["if-none-match"], tag)) return reply.code(304).send();
   return sendJsonText(reply, text);
 }

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { pathOf } from "./route-table.ts";
 
 /** What a page may read of an answer besides its body; without being named here it sees the type and the length only. */
-const EXPOSED = "ETag, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id";
+const EXPOSED = "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id";
 const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, Traceparent, Tracestate, X-Request-Id";
 /** How long a browser need not ask again whether it may. */
 const PREFLIGHT_SECONDS = "600";

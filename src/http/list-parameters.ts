@@ -37,6 +37,11 @@ export const ListParameters = {
 
 /** Which part of a list. */
 export const PageParameters = {
-  limit: Type.Optional(Type.Integer({ default: LIMIT_DEFAULT, description: `1 to ${LIMIT_MAX}.` })),
+  limit: Type.Optional(
+    Type.Integer({
+      default: LIMIT_DEFAULT,
+      description: `1 to ${LIMIT_MAX}; others are clamped, and the answer has the effective one.`,
+    }),
+  ),
   offset: Type.Optional(Type.Integer({ default: 0, description: "How many to pass over. Ignored with a cursor." })),
 };

@@ -33,7 +33,7 @@ test("a page of a listed origin may read what it may read, errors too, and sees 
       {
         "access-control-allow-origin": LISTED,
         "access-control-expose-headers":
-          "ETag, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id",
+          "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id",
         vary: "Origin",
       },
       path,

@@ -4,19 +4,22 @@ import { AUDIT_LIMIT_MAX, parseAuditQuery, placeOf } from "../../domain/audit-qu
 import type { Parameters } from "../../domain/parameters.ts";
 import type { Store } from "../../store/store.ts";
 import { sendJson } from "../json.ts";
+import { LinkHeader, linkNext } from "../next-page.ts";
 import { sendInvalidQuery } from "../problem.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** `GET /audit`: what was done with keys, secrets and people's data, and by whom. */
 export function auditRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "access"> }): void {
   server.get("/audit", { schema: SCHEMA, config: { access: "admin" } }, async (request, reply) => {
-    const parsed = parseAuditQuery(request.query as Parameters);
+    const parameters = request.query as Parameters;
+    const parsed = parseAuditQuery(parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
     const { limit, before } = parsed.query;
     const entries = await store.access.audit.newest({ limit: limit + 1, before });
     const data = entries.slice(0, limit);
     const last = data.at(-1);
     const next = entries.length > limit && last !== undefined ? placeOf(last) : null;
+    if (next !== null) linkNext(reply, { path: "/audit", parameters, names: [], limit, from: ["before", next] });
     return sendJson(reply.header("cache-control", "no-store"), { data, next_before: next });
   });
 }
@@ -27,7 +30,7 @@ const SCHEMA = {
   description: "The newest entries first. Nothing in it is ever changed.",
   tags: ["administration"],
   querystring: Type.Object({
-    limit: Type.Optional(Type.Integer({ default: 50, description: `1 to ${AUDIT_LIMIT_MAX}.` })),
+    limit: Type.Optional(Type.Integer({ default: 50, description: `1 to ${AUDIT_LIMIT_MAX}; others are clamped.` })),
     before: Type.Optional(
       Type.String({
         description: "Older than this moment, a timestamp or a date; or `next_before` of the page before.",
@@ -49,7 +52,7 @@ const SCHEMA = {
         ),
         next_before: Type.Union([Type.String(), Type.Null()], { description: "Null when nothing is older." }),
       },
-      { description: "One page." },
+      { description: "One page.", headers: LinkHeader },
     ),
     ...problemResponses(422, 500, 503),
   },

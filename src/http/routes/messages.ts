@@ -7,8 +7,12 @@ import type { MessagePage, Store } from "../../store/store.ts";
 import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
 import { ListParameters, PageParameters } from "../list-parameters.ts";
 import { MessageBodySchema, messageBody } from "../message-body.ts";
+import { LinkHeader, linkNext, nextCursorIn } from "../next-page.ts";
 import { sendInvalidQuery } from "../problem.ts";
 import { problemResponses } from "../schemas.ts";
+
+/** What makes a list, besides its place. */
+const LINKED = [...Object.keys(ListParameters), "count"];
 
 /** `GET /messages`: a page of stored messages, filtered, with the exact number of all that match. */
 export function messagesRoute(
@@ -16,11 +20,18 @@ export function messagesRoute(
   options: Answering & { readonly store: Pick<Store, "findMessages"> },
 ): void {
   server.get("/messages", { schema: SCHEMA }, async (request, reply) => {
-    const parsed = parseMessageQuery(request.query as Parameters);
+    const parameters = request.query as Parameters;
+    const parsed = parseMessageQuery(parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
     const { query } = parsed;
     const read = async (signal: AbortSignal) => pageBody(query, await options.store.findMessages(query, { signal }));
-    return sendAnswer(request, reply, options, { parts: ["messages", query], read });
+    const headers = (text: string) => {
+      const cursor = nextCursorIn(text);
+      if (cursor === undefined) return;
+      const { limit } = query;
+      linkNext(reply, { path: "/messages", parameters, names: LINKED, limit, from: ["cursor", cursor] });
+    };
+    return sendAnswer(request, reply, options, { parts: ["messages", query], read, headers });
   });
 }
 
@@ -75,7 +86,7 @@ const SCHEMA = {
           description: "Leads to the page before this one. Null on the first page.",
         }),
       },
-      { description: "One page." },
+      { description: "One page.", headers: LinkHeader },
     ),
     ...NotModifiedResponse,
     ...problemResponses(400, 422, 429, 500, 503),

@@ -6,6 +6,7 @@ import { parseSenderQuery } from "../../domain/sender-query.ts";
 import type { Sender, SenderPage, SenderQuery, Store } from "../../store/store.ts";
 import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
 import { PageParameters } from "../list-parameters.ts";
+import { LinkHeader, linkNext, nextCursorIn } from "../next-page.ts";
 import { sendInvalidQuery } from "../problem.ts";
 import { problemResponses } from "../schemas.ts";
 
@@ -15,11 +16,17 @@ export function sendersRoute(
   options: Answering & { readonly store: Pick<Store, "findSenders"> },
 ): void {
   server.get("/senders", { schema: SCHEMA }, async (request, reply) => {
-    const parsed = parseSenderQuery(request.query as Parameters);
+    const parameters = request.query as Parameters;
+    const parsed = parseSenderQuery(parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
     const { query } = parsed;
     const read = async () => pageBody(query, await options.store.findSenders(query));
-    return sendAnswer(request, reply, options, { parts: ["senders", query], read });
+    const headers = (text: string) => {
+      const cursor = nextCursorIn(text);
+      if (cursor === undefined) return;
+      linkNext(reply, { path: "/senders", parameters, names: [], limit: query.limit, from: ["cursor", cursor] });
+    };
+    return sendAnswer(request, reply, options, { parts: ["senders", query], read, headers });
   });
 }
 
@@ -62,7 +69,7 @@ const SCHEMA = {
         offset: Type.Integer(),
         next_cursor: Type.Union([Type.String(), Type.Null()], { description: "Null on the last page." }),
       },
-      { description: "One page." },
+      { description: "One page.", headers: LinkHeader },
     ),
     ...NotModifiedResponse,
     ...problemResponses(400, 422, 429, 500, 503),

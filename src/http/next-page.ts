@@ -1,0 +1,44 @@
+import type { FastifyReply } from "fastify";
+import Type from "typebox";
+import type { Parameters } from "../domain/parameters.ts";
+
+/** Longer ones, of very long filters, are left out: clients have limits for headers, and the cursor is in the body. */
+const LINK_CHARACTERS_MAX = 4_096;
+/** Two cursors of the longest ids, escaped. */
+const CURSORS_CHARACTERS_MAX = 32_768;
+/** Where the text of a page ends. Nothing that a sender wrote stands behind its cursors. */
+const NEXT_CURSOR = /"next_cursor":"([A-Za-z0-9_-]+)"(?:,"prev_cursor":(?:null|"[A-Za-z0-9_-]+"))?\}$/;
+
+/** Which page comes next: the path of the list, and the parameters that make it. */
+export interface NextPage {
+  readonly path: string;
+  /** As the client sent them: the filters and the order. An empty one is left out. */
+  readonly parameters: Parameters;
+  readonly names: readonly string[];
+  /** The effective one. */
+  readonly limit: number;
+  /** The parameter by which the list goes on, and its value. */
+  readonly from: readonly [name: string, value: string];
+}
+
+/** Says where the next page is: RFC 8288, as a reference relative to the host. */
+export function linkNext(reply: FastifyReply, { path, parameters, names, limit, from }: NextPage): void {
+  const query = new URLSearchParams({ limit: String(limit) });
+  for (const name of names) if (parameters[name]) query.set(name, parameters[name]);
+  query.set(...from);
+  const link = `<${path}?${query}>; rel="next"`;
+  if (link.length <= LINK_CHARACTERS_MAX) reply.header("link", link);
+}
+
+/** The `next_cursor` in the text of a page, which may have been kept; undefined on the last page. */
+export function nextCursorIn(text: string): string | undefined {
+  return NEXT_CURSOR.exec(text.slice(-CURSORS_CHARACTERS_MAX))?.[1];
+}
+
+/** The header in /openapi.json. */
+export const LinkHeader = {
+  link: Type.String({
+    description:
+      'Where the next page is: `</messages?limit=100&cursor=…>; rel="next"` (RFC 8288). Absent on the last page.',
+  }),
+};
