@@ -5,13 +5,19 @@ import { type Access, CLIENT_CLOSED_REQUEST, requestId } from "./access.ts";
 import type { Cors } from "./cors.ts";
 import { isClear } from "./framing.ts";
 import type { Overload } from "./overload.ts";
+import { ProbePace } from "./probe-pace.ts";
 import { bodyOfProblem } from "./problem.ts";
 import { retryAfter } from "./retry-after.ts";
 import { pathOf } from "./route-table.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 
-/** Whoever watches the service has to see it when it has too much to do. */
-const ALWAYS_LET_IN = new Set(["/health/live", "/health/ready", "/healthz", "/livez", "/readyz", "/metrics"]);
+/**
+ * What watches the service has to see it when it has too much to do: health checks and scrapes are let in then too, so many with each
+ * look. 1,600 health checks and 400 scrapes a second take a tenth of the time.
+ */
+const HEALTH_CHECKS = new Set(["/health/live", "/health/ready", "/healthz", "/livez", "/readyz"]);
+const HEALTH_CHECKS_PER_LOOK_MAX = 32;
+const SCRAPES_PER_LOOK_MAX = 8;
 const SHED_WEBHOOK = { dup: false, result: "unavailable" };
 const OVERLOADED = { status: 503, detail: "overloaded" };
 /** Refused at once between two looks: some 30 µs each, so a tenth of the time at most. */
@@ -49,19 +55,40 @@ interface Refused {
 export class Door {
   readonly #options: DoorOptions;
   readonly #held: Refused[] = [];
+  readonly #healthChecks = new ProbePace(HEALTH_CHECKS_PER_LOOK_MAX);
+  readonly #scrapes = new ProbePace(SCRAPES_PER_LOOK_MAX);
   #refusedAtOnce = 0;
 
   constructor(options: DoorOptions) {
     this.#options = options;
   }
 
-  /** Whether the request is refused; then nobody else may answer it. */
-  refuses(request: IncomingMessage, response: ServerResponse): boolean {
-    const reason = this.#options.overload.refuses();
-    if (reason === undefined) return false;
+  /** Handles a request, now or in its turn, or refuses it. */
+  admit(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
     const path = pathOf(request.url ?? "");
+    const pace = this.#paceOf(path);
+    const reason = pace === undefined ? this.#options.overload.refuses() : "probes";
     // What is ambiguous must be seen as that, or its rest would be taken for the next request.
-    if (ALWAYS_LET_IN.has(path) || !isClear(request)) return false;
+    if (reason === undefined || !isClear(request)) {
+      handle();
+    } else if (pace === undefined) {
+      this.#refuse(request, response, path, reason);
+    } else {
+      const sinceMs = this.#options.clock.monotonic();
+      const inTurn = () => {
+        if (isGone(request, response)) this.#answer({ request, response, path, reason, sinceMs });
+        else handle();
+      };
+      if (!pace.take(inTurn)) this.#refuse(request, response, path, reason);
+    }
+  }
+
+  #paceOf(path: string): ProbePace | undefined {
+    if (path === "/metrics") return this.#scrapes;
+    return HEALTH_CHECKS.has(path) ? this.#healthChecks : undefined;
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, path: string, reason: ShedReason): void {
     const { access, clock } = this.#options;
     const refused = { request, response, path, reason, sinceMs: clock.monotonic() };
     if (this.#refusedAtOnce < REFUSED_AT_ONCE_MAX || this.#held.length >= HELD_MAX || access.draining()) {
@@ -72,7 +99,6 @@ export class Door {
       request.resume();
       this.#held.push(refused);
     }
-    return true;
   }
 
   /** Refuses a request because too many are under way on its connection, which is closed behind the answer. */
@@ -84,6 +110,8 @@ export class Door {
 
   /** Answers the oldest of those that are held: so many as may leave at once, and whoever has waited long enough. To be called every few milliseconds. */
   release(countMax: number = REFUSED_AT_ONCE_MAX): void {
+    this.#healthChecks.look();
+    this.#scrapes.look();
     const dueMs = this.#options.clock.monotonic() - HELD_MS_MAX;
     let count = 0;
     while (count < this.#held.length && (count < countMax || (this.#held[count]?.sinceMs ?? 0) <= dueMs)) count++;
@@ -93,6 +121,8 @@ export class Door {
 
   /** Answers all that are held. */
   releaseAll(): void {
+    this.#healthChecks.releaseAll();
+    this.#scrapes.releaseAll();
     this.release(HELD_MAX);
   }
 
@@ -100,7 +130,7 @@ export class Door {
     const { access, clock, metrics, newId } = this.#options;
     const isWebhook = path === "/webhook" && request.method === "POST";
     const id = requestId(request.headers["x-request-id"], newId);
-    const gone = response.destroyed || request.socket.destroyed;
+    const gone = isGone(request, response);
     if (!gone) this.#write(request, response, path, id);
     metrics.requestsShed.inc({ reason });
     if (isWebhook) metrics.webhookRequests.inc({ result: "unavailable" });
@@ -131,4 +161,8 @@ export class Door {
     const length = Number(headers["content-length"] ?? 0);
     return headers["transfer-encoding"] === undefined && length <= this.#options.bodyBytesMax;
   }
+}
+
+function isGone(request: IncomingMessage, response: ServerResponse): boolean {
+  return response.destroyed || request.socket.destroyed;
 }

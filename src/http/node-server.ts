@@ -10,8 +10,8 @@ const KEEP_ALIVE_MS = 72_000;
 
 export interface NodeServerOptions {
   readonly handle: RequestListener;
-  /** Answers a request that shall not reach the handler, and says whether it did. */
-  readonly refuses: (...of: Parameters<RequestListener>) => boolean;
+  /** Lets a request go on with `handle`, now or in its turn, or refuses it. */
+  readonly admit: (request: IncomingMessage, response: ServerResponse, handle: () => void) => void;
   /** Refuses a request because too many are under way on its connection. */
   readonly refusePipelined: (...of: Parameters<RequestListener>) => void;
   readonly refuseConnect: (socket: Socket) => void;
@@ -21,7 +21,7 @@ export interface NodeServerOptions {
 
 /** Node's server with limits, in front of whatever answers. */
 export function nodeServer(options: NodeServerOptions): Server {
-  const { handle, refuses, refusePipelined, refuseConnect, connections, bodyBytesMax } = options;
+  const { handle, admit, refusePipelined, refuseConnect, connections, bodyBytesMax } = options;
   const server = createServer({
     headersTimeout: HEADERS_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
@@ -35,16 +35,14 @@ export function nodeServer(options: NodeServerOptions): Server {
   // A client may close its half of the connection once it has sent its request; it still gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   connections.watch(server);
-  const admit = (request: IncomingMessage, response: ServerResponse, admitted: () => void) =>
+  const take = (request: IncomingMessage, response: ServerResponse, handleIt: () => void) =>
     connections.admit(request, response, {
-      handle: () => {
-        if (!refuses(request, response)) admitted();
-      },
+      handle: () => admit(request, response, handleIt),
       refuse: () => refusePipelined(request, response),
     });
-  server.on("request", (request, response) => admit(request, response, () => handle(request, response)));
+  server.on("request", (request, response) => take(request, response, () => handle(request, response)));
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    admit(request, response, () => {
+    take(request, response, () => {
       // Do not ask for a body that will be refused.
       if (!(Number(request.headers["content-length"]) > bodyBytesMax)) response.writeContinue();
       handle(request, response);

@@ -126,7 +126,7 @@ export class Server {
       serverFactory: (handle) =>
         nodeServer({
           handle,
-          refuses: (request, response) => this.#door.refuses(request, response),
+          admit: (request, response, go) => this.#door.admit(request, response, go),
           refusePipelined: (request, response) => this.#door.refusePipelined(request, response),
           refuseConnect: (socket) => refuseConnect(refusing, socket),
           connections: this.#connections,
@@ -207,7 +207,7 @@ export class Server {
     keysRoutes(http, options);
     auditRoute(http, options);
     healthRoutes(http, { ...options, draining: () => this.#access.draining() });
-    metricsRoute(http, options);
+    metricsRoute(http, { ...options, monotonic: () => options.clock.monotonic() });
   }
 
   /**

@@ -18,7 +18,7 @@ export type WebhookResult = (typeof WEBHOOK_RESULTS)[number];
 /** Every limit that answers 429. */
 const LIMITS = ["sender", "ip", "key", "failed_signature", "failed_key"] as const;
 export type Limit = (typeof LIMITS)[number];
-const SHED_REASONS = ["queue_age", "event_loop", "bytes", "pipelined"] as const;
+const SHED_REASONS = ["queue_age", "event_loop", "bytes", "pipelined", "probes"] as const;
 export type ShedReason = (typeof SHED_REASONS)[number];
 const API_KEY_RESULTS = ["ok", "unauthorized", "forbidden"] as const;
 const CACHE_RESULTS = ["hit", "shared_hit", "joined", "miss"] as const;

@@ -1,6 +1,8 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { Agent, METHODS, request } from "node:http";
 import { test } from "node:test";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { bareServer } from "../support/bare-server.ts";
 import { labelsOf, scrape, series, storedTotal } from "../support/client.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
 
@@ -333,4 +335,23 @@ test("how much of the disk is free is told of a file, and of no server", async (
   } else {
     deepEqual([free, size], [undefined, undefined]);
   }
+});
+
+test("a flood of scrapes renders once a second, and all of them and the webhooks beside them are answered", async () => {
+  let renders = 0;
+  const metrics = createMetrics({ version: "0", node: "0" });
+  const startMs = performance.now();
+  await using server = await bareServer({
+    metrics: {
+      ...metrics,
+      render: async () => {
+        renders++;
+        return metrics.render();
+      },
+    },
+  });
+  const asks = Array.from({ length: 400 }, async () => (await fetch(`${server.url}/metrics`)).status);
+  deepEqual(new Set(await Promise.all(asks)), new Set([200]));
+  const seconds = (performance.now() - startMs) / 1_000;
+  ok(renders <= 4 + Math.ceil(seconds), `${renders} renders in ${seconds} s`);
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../../src/domain/clock.ts";
 import { Access, type ShedRequest } from "../../src/http/access.ts";
@@ -13,6 +13,7 @@ function closedDoor() {
   const clock = { ...systemClock, monotonic: () => state.nowMs };
   const answered: number[] = [];
   const logged: ShedRequest[] = [];
+  const handled: number[] = [];
   const metrics = createMetrics({ version: "0", node: "0" });
   const log = createLog({ level: "INFO", destination: { write: () => undefined }, now: () => 0 });
   const access = new Access({ clock, log, metrics, newId: () => "new" });
@@ -23,15 +24,15 @@ function closedDoor() {
     ...{ access, clock, metrics, cors: new Cors({ corsOrigins: [], methodsOf: () => [] }) },
     ...{ newId: () => "new", random: () => 0, bodyBytesMax: 1_000 },
   });
-  const ask = (id: number, { gone = false } = {}) => {
+  const ask = (id: number, { gone = false, url = "/stats" } = {}) => {
     const request = {
-      ...{ url: "/stats", method: "GET", headers: {}, rawHeaders: ["Host", "x"], httpVersion: "1.1" },
+      ...{ url, method: "GET", headers: {}, rawHeaders: ["Host", "x"], httpVersion: "1.1" },
       ...{ socket: { destroyed: gone }, resume: () => undefined },
     };
     const response = { destroyed: false, writeHead: () => undefined, end: () => answered.push(id) };
-    ok(door.refuses(request as never, response as never));
+    door.admit(request as never, response as never, () => handled.push(id));
   };
-  return { state, door, answered, logged, ask };
+  return { state, door, answered, logged, handled, ask };
 }
 
 test("64 refusals leave at once, then as many with each look, the oldest first", () => {
@@ -93,4 +94,36 @@ test("who has gone away while it was held is told as that, once", () => {
     logged.map(({ status }) => status),
     [...Array(64).fill(503), 499],
   );
+});
+
+test("health checks and scrapes are let in by the look, a flood of one kind does not delay the other", () => {
+  const { door, answered, handled, ask } = closedDoor();
+  for (let id = 0; id < 100; id++) ask(id, { url: "/metrics" });
+  equal(handled.length, 8);
+  ask(1_000, { url: "/health/live" });
+  equal(handled.at(-1), 1_000);
+  door.release();
+  deepEqual([handled.length, handled.at(-1)], [17, 15]);
+  // Not before those that wait.
+  ask(1_001, { url: "/metrics" });
+  equal(handled.length, 17);
+  for (let look = 0; look < 11; look++) door.release();
+  deepEqual([handled.length, handled.at(-1), answered.length], [102, 1_001, 0]);
+});
+
+test("of a flood of health checks some wait, the others are refused like anything else", () => {
+  const { door, answered, handled, logged, ask } = closedDoor();
+  for (let id = 0; id < 3_000; id++) ask(id, { url: "/health/ready" });
+  deepEqual([handled.length, answered.length], [32, 64]);
+  door.releaseAll();
+  deepEqual([handled.length, answered.length], [2_032, 968]);
+  deepEqual(new Set(logged.map(({ shed }) => shed)), new Set(["probes"]));
+});
+
+test("a health check whose client went away while it waited is not handled, and has its log line", () => {
+  const { door, handled, logged, ask } = closedDoor();
+  for (let id = 0; id < 32; id++) ask(id, { url: "/livez" });
+  ask(32, { url: "/livez", gone: true });
+  door.release();
+  deepEqual([handled.length, logged.map(({ status }) => status)], [32, [499]]);
 });

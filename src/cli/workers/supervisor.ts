@@ -2,6 +2,7 @@ import type { Config } from "../../config.ts";
 import { type Clock, within } from "../../domain/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import { createMetrics } from "../../observe/metrics.ts";
+import { SharedRender } from "../../observe/shared-render.ts";
 import type { Stdout } from "../../observe/stdout.ts";
 import { NO_SPANS } from "../../observe/trace.ts";
 import { VERSION } from "../../observe/version.ts";
@@ -25,6 +26,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #team = new Map<number, WorkerProcess>();
   readonly #metrics: TeamMetrics;
+  /** Each worker asks for the sum once a second at most; this bounds what all of them cost. */
+  readonly #shared: SharedRender;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>[] = [];
   #port: number;
@@ -48,6 +51,10 @@ export class Supervisor {
       workers: () => ({ configured: options.config.workers, alive: this.#alive(), restarts: this.#restarts }),
     });
     this.#metrics = new TeamMetrics({ clock: options.clock, own, workers: () => [...this.#team.values()] });
+    this.#shared = new SharedRender({
+      render: () => this.#metrics.render(),
+      monotonic: () => options.clock.monotonic(),
+    });
   }
 
   /** Resolves with the exit code when all have ended after {@link close}. Rejects, with all of them ended, when one cannot start at all. */
@@ -95,7 +102,7 @@ export class Supervisor {
       worker,
       config: { ...config, port: this.#port },
       log: (lines) => stdout.write(lines),
-      renderAll: () => this.#metrics.render(),
+      renderAll: async () => (await this.#shared.get()).toString(),
     });
     this.#team.set(worker, started);
     started.ended.then(({ code }) => {

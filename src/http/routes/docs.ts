@@ -1,8 +1,8 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { SECURITY_SCHEME } from "../auth.ts";
-import { sendJson } from "../json.ts";
+import { sendJsonText } from "../json.ts";
 
 // The library's own policy upgrades to https, which breaks the page on a plain http host, and forbids the styles its page sets.
 const CONTENT_SECURITY_POLICY =
@@ -10,6 +10,12 @@ const CONTENT_SECURITY_POLICY =
 
 /** `GET /openapi.json` and the interactive `/docs`, which needs nothing from the internet. Registered before the routes it describes. */
 export async function docsRoutes(server: FastifyInstance, { version }: { readonly version: string }): Promise<void> {
+  let text: string | undefined;
+  // The document does not change once the service has started, so it is written once.
+  const json = () => {
+    text ??= JSON.stringify(server.swagger());
+    return text;
+  };
   await server.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -35,13 +41,15 @@ export async function docsRoutes(server: FastifyInstance, { version }: { readonl
     theme: { title: "Lyftr API" },
     uiConfig: { layout: "BaseLayout" },
     staticCSP: CONTENT_SECURITY_POLICY,
-    uiHooks: { onRequest: redirectIndex },
+    uiHooks: {
+      onRequest: (request, reply, done) => {
+        const { url } = request.routeOptions;
+        // The page's other address. The plugin would redirect it to itself when a slash ends it.
+        if (url === "/docs/static/index.html") reply.redirect("/docs/");
+        else if (url === "/docs/json") sendJsonText(reply, json(), "application/json; charset=utf-8");
+        else done();
+      },
+    },
   });
-  server.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) => sendJson(reply, server.swagger()));
-}
-
-/** The page's other address. The plugin would redirect it to itself when a slash ends it. */
-function redirectIndex(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  if (request.routeOptions.url === "/docs/static/index.html") reply.redirect("/docs/");
-  else done();
+  server.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) => sendJsonText(reply, json()));
 }

@@ -1,0 +1,45 @@
+/** Requests of one kind that wait for their turn. */
+const WAITING_MAX = 2_000;
+
+/**
+ * Lets requests through at a bounded rate, in their order: so many at once and with each look at the event loop. Health checks and
+ * scrapes are answered under overload too, so a flood of them must not be what the service is busy with.
+ */
+export class ProbePace {
+  readonly #perLookMax: number;
+  readonly #waiting: (() => void)[] = [];
+  #left: number;
+
+  constructor(perLookMax: number) {
+    this.#perLookMax = perLookMax;
+    this.#left = perLookMax;
+  }
+
+  /** Whether the probe is handled, now or in its turn. False when too many wait. */
+  take(handle: () => void): boolean {
+    if (this.#left > 0) {
+      this.#left--;
+      handle();
+      return true;
+    }
+    if (this.#waiting.length >= WAITING_MAX) return false;
+    this.#waiting.push(handle);
+    return true;
+  }
+
+  /** Handles the next ones. */
+  look(): void {
+    this.#left = this.#perLookMax - this.#handleNext(this.#perLookMax);
+  }
+
+  /** Handles all that wait. */
+  releaseAll(): void {
+    this.#handleNext(WAITING_MAX);
+  }
+
+  #handleNext(countMax: number): number {
+    const next = this.#waiting.splice(0, countMax);
+    for (const handle of next) handle();
+    return next.length;
+  }
+}

@@ -1,0 +1,56 @@
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { SharedRender } from "../../src/observe/shared-render.ts";
+
+/** Counts its renders; each ends when it is told to. */
+function counted() {
+  const state = { nowMs: 0, renders: 0, fails: false };
+  const ends: (() => void)[] = [];
+  const shared = new SharedRender({
+    monotonic: () => state.nowMs,
+    render: async () => {
+      const text = String(++state.renders);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      if (state.fails) throw new Error("no");
+      return text;
+    },
+  });
+  const end = async () => {
+    for (const resolve of ends.splice(0)) resolve();
+  };
+  const get = async () => {
+    const text = shared.get().then(String);
+    await end();
+    return text;
+  };
+  return { state, shared, end, get };
+}
+
+test("all who ask during a render share it", async () => {
+  const { state, shared, end } = counted();
+  const asked = Array.from({ length: 1_000 }, () => shared.get());
+  await end();
+  deepEqual(new Set((await Promise.all(asked)).map(String)), new Set(["1"]));
+  equal(state.renders, 1);
+});
+
+test("after a few renders at once the latest is given again until a second has gone by, whatever is asked", async () => {
+  const { state, get } = counted();
+  for (let at = 0; at < 100; at++) await get();
+  equal(state.renders, 4);
+  for (let second = 1; second <= 10; second++) {
+    state.nowMs = second * 1_000;
+    for (let at = 0; at < 100; at++) await get();
+    equal(state.renders, 4 + second);
+  }
+  state.nowMs = 60_000;
+  equal(await get(), "15");
+});
+
+test("a render that fails is not kept, and the next one is tried", async () => {
+  const { state, get } = counted();
+  state.fails = true;
+  await rejects(get());
+  state.fails = false;
+  equal(await get(), "2");
+});
