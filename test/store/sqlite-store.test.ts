@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { StoreBroken, StoreRefused, StoreUnavailable } from "../../src/domain/errors.ts";
@@ -140,6 +140,20 @@ test("a passing I/O error is unavailability, any other one is the end, and so is
   for (const passing of [5, 13, 4_874, 6_410]) equal(meaning(passing), "StoreUnavailable", String(passing));
   for (const fatal of [10, 778, 1_034]) equal(meaning(fatal), "StoreBroken", String(fatal));
   for (const damage of [11, 26]) equal(meaning(damage), "StoreDamaged", String(damage));
+});
+
+test("an I/O error without a reason is unavailability on a full disk only, and a failed fsync is the end there too", () => {
+  using file = temporary();
+  const meaning = (errcode: number, path: string) =>
+    meaningOf(Object.assign(new Error("disk I/O error"), { errcode }), path).name;
+  // No file can be made in /proc, and it has no room. The full-text search turns every error of its files into a plain 10.
+  for (const write of [10, 778, 1_546, 14]) equal(meaning(write, "/proc/app.db"), "StoreUnavailable", String(write));
+  for (const other of [266, 1_034, 1_290]) equal(meaning(other, "/proc/app.db"), "StoreBroken", String(other));
+  for (const fatal of [10, 778, 1_034]) equal(meaning(fatal, file.path), "StoreBroken", String(fatal));
+  deepEqual(
+    readdirSync(dirname(file.path)).filter((name) => name.includes("probe")),
+    [],
+  );
 });
 
 test("a read index that turns out to be damaged ends the process's use of it, and the next start makes it anew", async () => {

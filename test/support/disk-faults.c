@@ -4,7 +4,8 @@
 // DISK_FAIL_SYNC=K       The K-th fsync of DISK_FILE fails with EIO, and what it should have written is lost: the system takes these pages for
 //                        written, as Linux does, so that no later fsync writes them unless they are changed again.
 // DISK_SYNC_MS=N         Every fsync takes N milliseconds longer.
-// DISK_FULL=PATH         While PATH exists, files whose names contain DISK_FULL_NAME cannot grow. PATH holds the number of the error.
+// DISK_FULL=PATH         While PATH exists, files cannot grow. PATH holds the number of the error.
+// DISK_FULL_NAME         Only files with this in their names, and those that the service tries to write to see whether the disk is full.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -59,7 +60,8 @@ static int error_of_growth(int fd, off64_t end) {
   char path[4096], text[16] = "";
   struct stat64 found;
   if (full == NULL || access(full, F_OK) != 0) return 0;
-  if (!path_of(fd, path, sizeof path) || (name != NULL && strstr(path, name) == NULL)) return 0;
+  if (!path_of(fd, path, sizeof path)) return 0;
+  if (name != NULL && strstr(path, name) == NULL && strstr(path, "-probe-") == NULL) return 0;
   if (fstat64(fd, &found) != 0 || !S_ISREG(found.st_mode) || end <= found.st_size) return 0;
   int file = open(full, O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;

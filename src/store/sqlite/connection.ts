@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+import { isDiskFull } from "./disk-full.ts";
 import type { Statements } from "./statements.ts";
 
 /** How long a statement waits for another process's lock before the caller is told 503. */
@@ -31,8 +32,10 @@ export function makeFiles(...paths: readonly [string, ...string[]]): void {
 export function openWriter(path: string): DatabaseSync {
   refuseOldSqlite();
   const db = openWithoutCheckpoints(path);
-  // A new file can give space back. Of what is deleted nothing is left behind in a page that is written anyhow.
-  db.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = FAST;
+  // A new file can give space back. The statement writes, and a file that exists may lie on a full disk.
+  if (pragma(db, "page_count") === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  // Of what is deleted nothing is left behind in a page that is written anyhow.
+  db.exec(`PRAGMA secure_delete = FAST;
     PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}`);
   const journal = pragma(db, "journal_mode");
   const synchronous = pragma(db, "synchronous");
@@ -143,12 +146,27 @@ export function isReadError(error: unknown): boolean {
   return READ_IOERRS.includes((error as { errcode?: unknown }).errcode);
 }
 
-/** What a failure of SQLite means to callers; see the interface of the store. */
-export function meaningOf(error: unknown): Error {
+/** A failed fsync has lost data, whatever made it fail. */
+const FSYNC_IOERRS: readonly number[] = [1_034, 1_290];
+
+/** Whether a failure may be that of a full disk, which SQLite and its full-text search report in several ways. */
+function mayBeFull(code: number): boolean {
+  if (READ_IOERRS.includes(code) || FSYNC_IOERRS.includes(code)) return false;
+  return [IOERR, FULL, CANTOPEN].includes(code & PRIMARY_CODE);
+}
+
+/**
+ * What a failure of SQLite means to callers; see the interface of the store. `path` is that of the database: with it a disk that
+ * is full can be told from one that fails.
+ */
+export function meaningOf(error: unknown, path?: string): Error {
   const failure = error instanceof Error ? error : new Error(String(error));
   const code = (failure as { errcode?: unknown }).errcode;
   if (typeof code !== "number") return failure;
   const options = { cause: failure };
+  if (path !== undefined && mayBeFull(code) && isDiskFull(path)) {
+    return new StoreUnavailable(`the disk is full, or its files may not grow (SQLite: ${failure.message})`, options);
+  }
   if (PASSING_IOERRS.includes(code)) return new StoreUnavailable(`SQLite: ${failure.message}`, options);
   switch (code & PRIMARY_CODE) {
     case BUSY:

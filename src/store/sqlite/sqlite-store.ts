@@ -22,6 +22,7 @@ import type {
 import type { AccessOperation } from "./access/operations.ts";
 import { accessBy, alertsBy } from "./access/sqlite-access.ts";
 import { makeFiles } from "./connection.ts";
+import { isDiskFull } from "./disk-full.ts";
 import { retentionBy } from "./forgetting/sqlite-retention.ts";
 import { packRows } from "./packed-rows.ts";
 import { readIndexPath, removeReadIndex } from "./read-index/connection.ts";
@@ -48,7 +49,7 @@ export interface SqliteOptions {
 export class SqliteStore implements Store {
   readonly broken: Promise<StoreBroken>;
   readonly upgrades: readonly string[];
-  readonly warnings: readonly string[] = [];
+  readonly warnings: readonly string[];
   readonly identity = undefined;
   readonly access: AccessStore;
   readonly retention: RetentionStore;
@@ -89,6 +90,7 @@ export class SqliteStore implements Store {
     this.#folder = folder;
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
+    this.warnings = isDiskFull(path) ? [DISK_FULL] : [];
     this.retention = retentionBy(folder);
     const ask = <T>(operation: AccessOperation, argument?: unknown) =>
       writer.call<T>("access", { operation, argument });
@@ -191,6 +193,9 @@ export class SqliteStore implements Store {
     await this.#writer.close();
   }
 }
+
+const DISK_FULL =
+  "The disk is full, or its files may not grow. Reads are answered, webhooks get 503 until there is room. Make room; a restart is not needed";
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;

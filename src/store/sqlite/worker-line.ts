@@ -132,14 +132,17 @@ type Operations = Readonly<Record<string, (argument: never) => unknown>>;
  * The other end: answers calls with the operation of the same name. `open` runs before the first; its failure is that call's answer.
  * Once the database is broken nothing is asked of it any more: after a failed fsync the next one may succeed and mean nothing.
  */
-export function serveLine<Data>(open: (data: Data, report: (progress: string) => void) => Operations): void {
+export function serveLine<Data extends { readonly path: string }>(
+  open: (data: Data, report: (progress: string) => void) => Operations,
+): void {
   if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
   const port = parentPort;
+  const data = workerData as Data;
   const report = (progress: string) => port.postMessage({ progress } satisfies Answer);
   let operations: Operations | undefined;
   let broken: Error | undefined;
   const meaningOfFailure = (error: unknown) => {
-    const meaning = meaningOf(error);
+    const meaning = meaningOf(error, data.path);
     if (meaning instanceof StoreBroken && broken === undefined) {
       broken = meaning;
       operations?.broken?.(error as never);
@@ -162,7 +165,7 @@ export function serveLine<Data>(open: (data: Data, report: (progress: string) =>
       if (broken !== undefined) throw broken;
       // Nothing was opened, so there is nothing to close: do not open it for that.
       if (operation === "close" && operations === undefined) operations = { close: () => undefined };
-      operations ??= open(workerData as Data, report);
+      operations ??= open(data, report);
       port.postMessage({ id, result: operations[operation]?.(argument as never) } satisfies Answer);
     } catch (error) {
       const { name, message } = meaningOfFailure(error);

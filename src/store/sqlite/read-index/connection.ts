@@ -48,13 +48,15 @@ function open(path: string): Statements {
     for (const suffix of LOGS) rmSync(readIndexPath(path) + suffix, { force: true });
   const db = openWithoutCheckpoints(path);
   attachReadIndex(db, path);
+  const statements = new Statements(db);
+  // It writes, and an index that exists may lie on a full disk.
+  if (statements.number("PRAGMA read_index.page_count") === 0) db.exec("PRAGMA read_index.auto_vacuum = INCREMENTAL");
   // A power cut may take the newest transactions of the index away, never a part of one: they are folded again.
   // Of what is deleted nothing is left behind in a page that is written anyhow.
-  db.exec(`PRAGMA read_index.auto_vacuum = INCREMENTAL; PRAGMA secure_delete = FAST; PRAGMA main.synchronous = FULL;
+  db.exec(`PRAGMA secure_delete = FAST; PRAGMA main.synchronous = FULL;
     PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
     PRAGMA read_index.cache_size = -${CACHE_KIB}`);
   addFunctions(db);
-  const statements = new Statements(db);
   if (!fits(statements)) {
     transaction(db, "BEGIN", () => {
       const version = statements.number("PRAGMA read_index.user_version");
