@@ -8,6 +8,7 @@ import { tracingOf } from "./app/tracing.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
 import { ConfigError, type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
+import { listensOn } from "./http/local-url.ts";
 import { rateLimits } from "./http/rate-limit.ts";
 import { Readiness } from "./http/readiness.ts";
 import { Server } from "./http/server.ts";
@@ -31,10 +32,21 @@ import { RedisAnswers } from "./shared-state/redis-answers.ts";
 import { openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
 
+/** What the log says of a service that listens. */
+export interface Reach {
+  /** Where it is reached from its own machine. */
+  readonly url: string;
+  readonly host: string;
+  /** Which addresses it listens on, in words. */
+  readonly listens_on: string;
+  readonly reading: "open" | "API keys";
+}
+
 /** The running service. */
 export interface App {
   /** Where it listens, for example `http://127.0.0.1:8000`. */
   readonly url: string;
+  readonly reach: Reach;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Resolves when the database must not be used any more: the process has to end. */
@@ -102,7 +114,10 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   opened.defer(() => keys.close());
   if (config.readAuth === "required" && !keys.anyLive()) throw new ConfigError([NO_KEY]);
   const readIsOpen = () => config.readAuth === "open" || (config.readAuth === "auto" && !keys.everWas());
-  if (readIsOpen() && tells) log.warn({ msg: READING_IS_OPEN[config.readAuth === "open" ? "open" : "auto"] });
+  if (readIsOpen() && tells) {
+    const msg = READING_IS_OPEN[config.readAuth === "open" ? "open" : "auto"];
+    log.warn({ msg, listens_on: listensOn(config.host) });
+  }
   for (const warning of tells ? configWarnings(config) : []) log.warn({ msg: "a setting needs attention", warning });
   const provider = new NativeProvider(secrets.signing);
   const received = new Map([[provider.source, 0]]);
@@ -146,7 +161,13 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const alerts = await startAlerts(config, { ...{ store, clock, log, metrics, readiness, committer, received }, part });
   opened.defer(() => alerts?.stop());
   const resources = opened.move();
-  if (!part) log.info({ msg: "listening", url: server.url, version: VERSION });
+  const reach: Reach = {
+    url: server.url,
+    host,
+    listens_on: listensOn(host),
+    reading: readIsOpen() ? "open" : "API keys",
+  };
+  if (!part) log.info({ msg: "listening", ...reach, version: VERSION });
   const closing = new AbortController();
   const caughtUp = logCatchingUp({ store, clock, log, signal: closing.signal });
 
@@ -161,6 +182,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   };
   return {
     url: server.url,
+    reach,
     log,
     metrics,
     broken: store.broken,

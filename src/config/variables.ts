@@ -241,7 +241,12 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     parse: flag,
   },
   logLevel: { name: "LOG_LEVEL", fallback: "INFO", help: `${LOG_LEVELS.join(", ")}.`, parse: logLevel },
-  host: { name: "HOST", fallback: "0.0.0.0", help: "The address to listen on.", parse: host },
+  host: {
+    name: "HOST",
+    fallback: "0.0.0.0",
+    help: "The address to listen on; 127.0.0.1 is this machine only.",
+    parse: host,
+  },
   port: {
     name: "PORT",
     fallback: "8000",

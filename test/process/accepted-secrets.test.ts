@@ -1,4 +1,4 @@
-import { equal, match } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -134,7 +134,8 @@ test("each worker reports what it accepts", { skip: unlessPostgres() }, async ()
   equal((await secrets("add", "summer")).code, 0);
   const env = { DATABASE_URL: database.url, MASTER_KEY, WEBHOOK_SECRET: "", HOST: "127.0.0.1", PORT: "0" };
   await using lyftr = runLyftr(["serve", "--workers", "2"], { cwd: folder.path, env });
-  await lyftr.line(({ msg }) => msg === "listening");
+  const { listens_on, reading, workers } = await lyftr.line(({ msg }) => msg === "listening");
+  deepEqual([listens_on, reading, workers], ["127.0.0.1, from this machine only", "open", 2]);
   await listed(/^summer .* 2 of 2 +no: there is no other/m);
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);

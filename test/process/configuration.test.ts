@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { run, temporaryFolder } from "../support/cli.ts";
 import { logLines, runLyftr, serve } from "../support/process.ts";
@@ -58,4 +58,29 @@ test("the start and check-config warn of secrets that can be guessed or have a b
   equal(checked.code, 0);
   equal(checked.stderr, warnings.map((warning) => `Warning: ${warning}\n`).join(""));
   ok(!`${lyftr.stdout()}${checked.stdout}${checked.stderr}`.includes(RANDOM));
+});
+
+test("the line of the start says which addresses the service listens on, and whether reading is open", async () => {
+  using folder = temporaryFolder();
+  const key = { ADMIN_API_KEY: RANDOM };
+  for (const [env, host, listens, reading] of [
+    [{ HOST: "" }, "0.0.0.0", "every IPv4 address of this machine", "open"],
+    [{ HOST: "127.0.0.1", ...key }, "127.0.0.1", "127.0.0.1, from this machine only", "API keys"],
+    [{ HOST: "localhost" }, "localhost", "localhost, from this machine only", "open"],
+    [{ HOST: "::1", READ_AUTH: "required", ...key }, "::1", "::1, from this machine only", "API keys"],
+  ] as const) {
+    await using lyftr = await serve({ cwd: folder.path, env });
+    const line = await lyftr.line(({ msg }) => msg === "listening");
+    deepEqual([line.host, line.listens_on, line.reading], [host, listens, reading]);
+    const warning = logLines(lyftr.stdout()).find(({ msg }) => String(msg).includes("may read"));
+    equal(warning?.listens_on, reading === "open" ? listens : undefined);
+  }
+});
+
+test("the quick start in the README makes the service reachable from its own machine only", () => {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const starts = readme.match(/^.*(lyftr serve|make run|npm start)(?! *--workers).*$/gm) ?? [];
+  const commands = starts.filter((line) => /^(HOST|npx|npm|make|lyftr)/.test(line));
+  equal(commands.length, 3);
+  for (const command of commands) match(command, /\bHOST=127\.0\.0\.1 /);
 });

@@ -1,3 +1,4 @@
+import type { Reach } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import type { Samples } from "../../observe/metrics.ts";
 import type { Complaint } from "../failures.ts";
@@ -14,7 +15,7 @@ export type Order =
 
 /** What a worker tells the supervisor. */
 export type Report =
-  | { readonly kind: "listening"; readonly url: string }
+  | { readonly kind: "listening"; readonly reach: Reach }
   /** It could not start, and ends. */
   | { readonly kind: "failed"; readonly complaint: Complaint }
   | { readonly kind: "sampled"; readonly id: number; readonly samples: Samples }

@@ -1,3 +1,4 @@
+import type { Reach } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import { type Clock, within } from "../../domain/clock.ts";
 import type { Log } from "../../observe/log.ts";
@@ -31,7 +32,7 @@ export class Supervisor {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>[] = [];
   #port: number;
-  #url: string | undefined;
+  #reach: Reach | undefined;
   #restarts = 0;
   #tornLines = 0;
   #exitCode = 0;
@@ -65,7 +66,7 @@ export class Supervisor {
       await this.#begin(1);
       await Promise.all(Array.from({ length: config.workers - 1 }, (_, at) => this.#begin(at + 2)));
       if (!this.#closing.signal.aborted)
-        log.info({ msg: "listening", url: this.#url, version: VERSION, workers: config.workers });
+        log.info({ msg: "listening", ...this.#reach, version: VERSION, workers: config.workers });
     } catch (error) {
       await this.close();
       throw error;
@@ -85,15 +86,14 @@ export class Supervisor {
     for (const one of this.#team.values()) one.kill();
   }
 
-  /** Resolves with the URL, or undefined when it is closed before it listens. */
-  async #begin(worker: number): Promise<string | undefined> {
-    if (this.#closing.signal.aborted) return undefined;
+  /** Resolves when it listens, or is closed before it does. */
+  async #begin(worker: number): Promise<void> {
+    if (this.#closing.signal.aborted) return;
     const first = this.#start(worker);
-    const url = await first.listening;
-    if (url === undefined && !this.#closing.signal.aborted) throw cannotStart(await first.ended);
-    this.#url ??= url;
+    const reach = await first.listening;
+    if (reach === undefined && !this.#closing.signal.aborted) throw cannotStart(await first.ended);
+    this.#reach ??= reach;
     this.#running.push(this.#keepUp(worker, first));
-    return url;
   }
 
   #start(worker: number): WorkerProcess {
@@ -147,7 +147,7 @@ export class Supervisor {
 
   /** While one holds it, a free port is shared by asking for "a free port". When none does, only its number gets it back. */
   #takenPort(): number {
-    return this.#port === 0 && this.#url !== undefined ? Number(new URL(this.#url).port) : this.#port;
+    return this.#port === 0 && this.#reach !== undefined ? Number(new URL(this.#reach.url).port) : this.#port;
   }
 
   #alive(): number {

@@ -48,7 +48,7 @@ async function run(app: App, drainMs: number): Promise<number> {
     );
   const count = async () => link.tell({ kind: "counted", counts: await app.metrics.counts() });
   link.answerWith(sample);
-  await link.tell({ kind: "listening", url: app.url });
+  await link.tell({ kind: "listening", reach: app.reach });
   const counting = new AbortController();
   const counted = every(COUNTS_EVERY_MS, { clock, signal: counting.signal, work: count });
   const exitCode = await Promise.race([untilBroken(app), untilFault(app.log), closed(app, drainMs)]);

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Reach } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import type { Samples } from "../../observe/metrics.ts";
 import type { Complaint } from "../failures.ts";
@@ -31,8 +32,8 @@ export interface WorkerEnd {
 
 /** One worker, from its start to its end, as its supervisor sees it. */
 export class WorkerProcess {
-  /** Resolves with its URL, or undefined when it ended before it listened. */
-  readonly listening: Promise<string | undefined>;
+  /** Resolves with how it is reached, or undefined when it ended before it listened. */
+  readonly listening: Promise<Reach | undefined>;
   /** Resolves when it is gone and everything it wrote has been read. */
   readonly ended: Promise<WorkerEnd>;
   /** The newest counts it is known to have reached. */
@@ -68,7 +69,7 @@ export class WorkerProcess {
         resolve({ code, signal, complaint: this.#complaint });
       });
     });
-    const listens = new Promise<string>((resolve) => {
+    const listens = new Promise<Reach>((resolve) => {
       process.on("message", (report: Report) => this.#hear(report, resolve));
     });
     this.listening = Promise.race([listens, this.ended.then(() => undefined)]);
@@ -109,11 +110,11 @@ export class WorkerProcess {
     this.#worker.process.kill("SIGKILL");
   }
 
-  #hear(report: Report, listens: (url: string) => void): void {
+  #hear(report: Report, listens: (reach: Reach) => void): void {
     switch (report.kind) {
       case "listening":
         this.#listens = true;
-        listens(report.url);
+        listens(report.reach);
         return;
       case "failed":
         this.#complaint = report.complaint;
