@@ -4,6 +4,7 @@ import { pid } from "node:process";
 import { startAlerts } from "./app/alerting.ts";
 import { logCatchingUp } from "./app/catching-up.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
+import { logReadThreadEnd } from "./app/read-threads.ts";
 import { tracingOf } from "./app/tracing.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
@@ -83,6 +84,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ migrate: config.migrate, connectionsMax: config.databaseConnections },
     ...{ allowWeakDurability: config.allowWeakDurability, random: Math.random },
     progress: (progress) => log.info({ msg: "upgrading the database", progress }),
+    readThreadEnded: (end) => logReadThreadEnd(log, end),
   });
   opened.defer(() => store.close());
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
@@ -133,6 +135,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     received: () => received,
     backlogRows: () => store.backlogRows(),
     queuedReads: () => store.queuedReads(),
+    readThreadRestarts: () => store.readThreadRestarts(),
     logLinesDropped: () => sink.dropped(),
     traceSpans: () => tracing?.spanCounts() ?? NO_SPANS,
     signatureKeys: secrets.figures,

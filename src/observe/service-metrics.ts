@@ -14,6 +14,7 @@ export interface MetricSources {
   readonly disk: () => Promise<DiskSpace | undefined>;
   readonly backlogRows: () => number;
   readonly queuedReads: () => number;
+  readonly readThreadRestarts: () => number;
   readonly logLinesDropped: () => number;
   readonly traceSpans: () => SpanCounts;
   /** Messages answered 200 by source, stored now or before. */
@@ -111,6 +112,11 @@ export function observeService(registry: Registry, sources: MetricSources): void
   gauge("database_disk_size_bytes", "Bytes of the disk where the database is.", disk("sizeBytes"), "min");
   gauge("read_index_backlog_rows", "Stored messages that are not in the read index yet.", sources.backlogRows, "max");
   gauge("read_queue_requests", "Reads that wait for a database thread.", sources.queuedReads);
+  counter(
+    "read_thread_restarts_total",
+    "Reading threads that were started again, because they ended or did not stop in time.",
+    sources.readThreadRestarts,
+  );
   gauge("read_auth_open", "1 while everybody may read, because no API key is asked for.", sources.readAuthOpen, "max");
   gauge(
     "shared_state_up",

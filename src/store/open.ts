@@ -2,7 +2,7 @@ import { StoreRefused } from "../domain/errors.ts";
 import type { AccessStore } from "./access.ts";
 import type { CopyEnd } from "./copying.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
-import type { Store } from "./store.ts";
+import type { ReadThreadEnd, Store } from "./store.ts";
 
 /** How many connections one process has to PostgreSQL unless it is told otherwise. */
 export const CONNECTIONS_DEFAULT = 8;
@@ -12,6 +12,8 @@ export interface OpenOptions {
   readonly progress?: (text: string) => void;
   /** False: a database whose schema is not up to date is refused instead of upgraded. */
   readonly migrate?: boolean;
+  /** SQLite only: told of each end of a reading thread that was not asked for. */
+  readonly readThreadEnded?: (end: ReadThreadEnd) => void;
   /** PostgreSQL only: the connections of this process, 4 or more. */
   readonly connectionsMax?: number;
   /** PostgreSQL only: a server whose commits may not survive a crash is used all the same. */
@@ -33,7 +35,8 @@ export function isPostgres(databaseUrl: string): boolean {
 
 /** Opens the store a `DATABASE_URL` names. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
 export async function openStore(databaseUrl: string, options: OpenOptions = {}): Promise<Store> {
-  const { progress, migrate = true, connectionsMax = CONNECTIONS_DEFAULT } = options;
+  const { migrate = true, connectionsMax = CONNECTIONS_DEFAULT } = options;
+  const { progress = () => {}, readThreadEnded = () => {} } = options;
   const { allowWeakDurability = false, random = Math.random } = options;
   if (isPostgres(databaseUrl)) {
     // Whoever stays with SQLite need not load the driver.
@@ -42,7 +45,7 @@ export async function openStore(databaseUrl: string, options: OpenOptions = {}):
   }
   const path = sqlitePath(databaseUrl);
   if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
-  return SqliteStore.open(path, { migrate, ...(progress === undefined ? {} : { progress }) });
+  return SqliteStore.open(path, { migrate, progress, readThreadEnded });
 }
 
 /** Opens the database of Lyftr's that a URL names as one end of a copy. Rejects as {@link openStore} does, and makes or upgrades nothing. */

@@ -89,6 +89,13 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The end of a thread that reads, which another one replaces. */
+export interface ReadThreadEnd {
+  readonly reason: string;
+  /** Whether it is not the first within a minute. */
+  readonly again: boolean;
+}
+
 /**
  * Where messages are kept. Every method is one transaction.
  *
@@ -129,6 +136,8 @@ export interface Store {
   backlogRows(): number;
   /** Reads that wait for a thread. */
   queuedReads(): number;
+  /** How often a reading thread was started again, because it had ended or did not stop in time. */
+  readThreadRestarts(): number;
   /** Resolves when the database and its schema really answer. */
   ping(): Promise<void>;
   /** Bytes on disk, write-ahead log included. */

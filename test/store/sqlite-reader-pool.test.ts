@@ -1,12 +1,12 @@
-import { equal, match, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { Abandoned, Overloaded, TooBroad } from "../../src/domain/errors.ts";
+import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../src/domain/errors.ts";
 import { BLOCK_ROWS_MAX } from "../../src/store/sqlite/read-index/blocks.ts";
 import { fold } from "../../src/store/sqlite/read-index/fold.ts";
 import { ReaderPool } from "../../src/store/sqlite/reader-pool.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
-import type { MessagePage } from "../../src/store/store.ts";
+import type { MessagePage, ReadThreadEnd } from "../../src/store/store.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message, query } from "./exercise.ts";
 
@@ -102,4 +102,58 @@ test("what would have to look at too many messages is refused at once, and told 
   equal(ask({ q: "a", count: "none" }).messages.length, 50);
   equal(ask({ q: "a", from: "+2" }).total, 0);
   equal(ask({ to: "+1" }).total, 2_500);
+});
+
+const DYING = "../../../test/support/dying-reader";
+
+for (const [how, operation] of [
+  ["runs out of memory", "fill"],
+  ["exits", "exit"],
+] as const) {
+  test(`a reading thread that ${how} fails its read, is told of, and is started again`, async () => {
+    using file = temporaryDatabase();
+    const ends: ReadThreadEnd[] = [];
+    const options = { threads: 2, queueMax: 8, name: DYING, threadEnded: (end: ReadThreadEnd) => void ends.push(end) };
+    const pool = new ReaderPool(file.path, options);
+    let isBroken = false;
+    pool.broken.then(() => {
+      isBroken = true;
+    });
+    await rejects(
+      pool.call(operation, undefined, { heavy: true }),
+      (error: Error) => error instanceof StoreUnavailable,
+    );
+    equal(await pool.call("answer"), "answer");
+    equal(await pool.call("answer", undefined, { heavy: true }), "answer");
+    await rejects(pool.call(operation), StoreUnavailable);
+    // One of these is by the thread that was started again.
+    deepEqual(await Promise.all([pool.call("answer"), pool.call("answer")]), ["answer", "answer"]);
+    deepEqual([ends.map(({ again }) => again), pool.restarts(), isBroken], [[false, true], 2, false]);
+    await pool.close();
+  });
+}
+
+test("a long read that does not stop in time gives up its thread, and the next one does not wait for it", async () => {
+  using file = temporaryDatabase();
+  const pool = new ReaderPool(file.path, { threads: 2, queueMax: 8, heavyMsMax: 100, name: DYING });
+  const fromMs = performance.now();
+  const slow = pool.call("hold", 6_000, { heavy: true });
+  const next = pool.call("answer", undefined, { heavy: true });
+  await rejects(slow, TooBroad);
+  equal(await next, "answer");
+  ok(performance.now() - fromMs < 5_000, "it waited for the one that did not stop");
+  equal(pool.restarts(), 1);
+  await pool.close();
+  ok(performance.now() - fromMs < 6_000, "closing waited for the statement");
+});
+
+test("a read that waits too long for its turn is refused, and leaves the queue", async () => {
+  using file = temporaryDatabase();
+  const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8, waitMsMax: 100, name: DYING });
+  const first = pool.call("hold", 500);
+  await rejects(pool.call("answer"), (error: Error) => error instanceof Overloaded && /too long/.test(error.message));
+  equal(pool.queued(), 0);
+  await first;
+  equal(await pool.call("answer"), "answer");
+  await pool.close();
 });

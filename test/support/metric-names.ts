@@ -13,6 +13,7 @@ export async function metricNames(): Promise<readonly string[]> {
     received: () => new Map(),
     backlogRows: () => 0,
     queuedReads: () => 0,
+    readThreadRestarts: () => 0,
     logLinesDropped: () => 0,
     signatureKeys: () => [],
     traceSpans: () => ({ sent: 0, failed: 0, dropped: 0 }),

@@ -18,6 +18,7 @@ function newMetrics(figure: number): Metrics {
     received: () => new Map(),
     backlogRows: () => figure,
     queuedReads: () => figure,
+    readThreadRestarts: () => figure,
     logLinesDropped: () => figure,
     signatureKeys: () => [],
     traceSpans: () => ({ sent: 0, failed: 0, dropped: 0 }),

@@ -44,6 +44,7 @@ export class Supervisor {
     const none = () => 0;
     own.observe({
       ...{ queueRows: none, queueBytes: none, databaseBytes: async () => 0, backlogRows: none, queuedReads: none },
+      readThreadRestarts: none,
       ...{ ready: async () => true, queueAgeMs: none, disk: async () => undefined, received: () => new Map() },
       ...{ readAuthOpen: none, sharedStateUp: () => 1 },
       logLinesDropped: () => options.stdout.dropped() + this.#tornLines,

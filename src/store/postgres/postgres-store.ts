@@ -170,6 +170,11 @@ export class PostgresStore implements Store {
     return this.#quick.waiting() + this.#long.waiting();
   }
 
+  /** There are none. */
+  readThreadRestarts(): number {
+    return 0;
+  }
+
   async ping(): Promise<void> {
     await this.#reading.all("SELECT 1 FROM messages, lyftr_migrations LIMIT 1");
   }

@@ -12,6 +12,7 @@ import type {
   MessagePage,
   MessageStats,
   ReadOptions,
+  ReadThreadEnd,
   SenderPage,
   SenderQuery,
   Store,
@@ -43,6 +44,8 @@ export interface SqliteOptions {
   readonly progress?: (text: string) => void;
   /** False: a database whose schema is not up to date is refused instead of upgraded. */
   readonly migrate?: boolean;
+  /** Told of each end of a reading thread that was not asked for. */
+  readonly readThreadEnded?: (end: ReadThreadEnd) => void;
 }
 
 /** Messages in one SQLite file, and a read index beside it: one thread writes, one folds, a few read, and none of them is the event loop's. */
@@ -63,7 +66,7 @@ export class SqliteStore implements Store {
 
   /** Opens the file at `path`, makes it and its folder when missing, and brings its schema up to date. Rejects with `StoreRefused` when it must not be used. */
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
-    const { progress = () => {}, migrate = true } = options;
+    const { progress = () => {}, migrate = true, readThreadEnded = () => {} } = options;
     makeFiles(path, readIndexPath(path));
     const opened: { close(): Promise<void> }[] = [];
     const opening = <T extends { close(): Promise<void> }>(part: T) => {
@@ -71,11 +74,13 @@ export class SqliteStore implements Store {
       return part;
     };
     try {
-      const writer = opening(new WorkerLine("writer", { path, migrate }, progress));
+      const writer = opening(new WorkerLine("writer", { path, migrate }, { progress }));
       const upgraded = await writer.call<Upgrade>("opened");
       const folder = opening(new WorkerLine("read-index/folder", { path }));
       const backlog = await folder.call<number>("opened");
-      const readers = opening(new ReaderPool(path, { threads: READER_THREADS, queueMax: READ_QUEUE_MAX }));
+      const readers = opening(
+        new ReaderPool(path, { threads: READER_THREADS, queueMax: READ_QUEUE_MAX, threadEnded: readThreadEnded }),
+      );
       await readers.callAnyway("ping");
       return new SqliteStore({ path, writer, folder, readers, upgraded, backlog });
     } catch (error) {
@@ -96,7 +101,7 @@ export class SqliteStore implements Store {
       writer.call<T>("access", { operation, argument });
     this.access = accessBy(ask);
     this.alerts = alertsBy(ask);
-    this.broken = Promise.race([writer, folder, ...readers.lines].map((line) => line.broken));
+    this.broken = Promise.race([writer, folder, readers].map((part) => part.broken));
     this.broken.then((error) => {
       // Whichever file it is: the index can be made again, and the next start would only meet the same.
       if (error instanceof StoreDamaged) removeReadIndex(path);
@@ -155,6 +160,10 @@ export class SqliteStore implements Store {
 
   queuedReads(): number {
     return this.#readers.queued();
+  }
+
+  readThreadRestarts(): number {
+    return this.#readers.restarts();
   }
 
   ping(): Promise<void> {

@@ -36,20 +36,29 @@ interface Waiting {
 // A thread holds one batch or one page, so its garbage needs little room; an unbounded heap would only grow late.
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
+export interface WorkerLineOptions {
+  /** Told what the thread reports. */
+  readonly progress?: (text: string) => void;
+  /** Whether another thread can take its place: then its end is no end of the database. */
+  readonly replaceable?: boolean;
+}
+
 /** The line to one worker thread that has a database connection: calls in, answers out, in order. */
 export class WorkerLine {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
   #closed: Promise<void> | undefined;
-  #dead: StoreBroken | undefined;
-  /** Resolves when the thread died or said that its database is broken. */
-  readonly broken: Promise<StoreBroken>;
+  #dead: StoreUnavailable | undefined;
+  readonly #broken = Promise.withResolvers<StoreBroken>();
+  readonly #ended = Promise.withResolvers<string>();
+  /** Resolves when the thread said that its database is broken, or ended and cannot be replaced. */
+  readonly broken: Promise<StoreBroken> = this.#broken.promise;
+  /** Resolves with the reason when the thread has ended. */
+  readonly ended: Promise<string> = this.#ended.promise;
 
-  /** `name` is the file below this one's folder that calls {@link serveLine}; `progress` is told what it reports. */
-  constructor(name: string, data: unknown, progress: (text: string) => void = () => {}) {
-    const { promise, resolve } = Promise.withResolvers<StoreBroken>();
-    this.broken = promise;
+  /** `name` is the file below this one's folder that calls {@link serveLine}. */
+  constructor(name: string, data: unknown, { progress = () => {}, replaceable = false }: WorkerLineOptions = {}) {
     // The source runs as .ts, the published package as .js.
     this.#worker = new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
       workerData: data,
@@ -63,14 +72,13 @@ export class WorkerLine {
       const error = revive(answer.failure);
       if (error instanceof StoreBroken) {
         if (!(error instanceof StoreDamaged)) neverCloseAgain();
-        resolve(error);
+        this.#broken.resolve(error);
       }
       waiting?.reject(error);
     });
-    this.#worker.on("error", (error: Error) =>
-      this.#die(new StoreBroken(`a database thread failed: ${error.message}`), resolve),
-    );
-    this.#worker.on("exit", () => this.#die(new StoreBroken("a database thread ended"), resolve));
+    const die = (reason: string) => this.#die(reason, replaceable ? StoreUnavailable : StoreBroken);
+    this.#worker.on("error", (error: Error) => die(`a database thread failed: ${error.message}`));
+    this.#worker.on("exit", () => die("a database thread ended"));
   }
 
   call<T>(operation: string, argument?: unknown): Promise<T> {
@@ -106,10 +114,11 @@ export class WorkerLine {
     });
   }
 
-  #die(error: StoreBroken, resolve: (error: StoreBroken) => void): void {
-    this.#dead = error;
-    if (this.#closed === undefined) resolve(error);
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
+  #die(reason: string, Failure: typeof StoreBroken | typeof StoreUnavailable): void {
+    this.#dead ??= new Failure(reason);
+    if (this.#closed === undefined && this.#dead instanceof StoreBroken) this.#broken.resolve(this.#dead);
+    this.#ended.resolve(reason);
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#dead);
     this.#waiting.clear();
   }
 }

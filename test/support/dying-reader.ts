@@ -1,0 +1,21 @@
+import type { ReaderData } from "../../src/store/sqlite/reader.ts";
+import { serveLine } from "../../src/store/sqlite/worker-line.ts";
+
+// The code of a reading thread that does to itself what a request might.
+
+serveLine(({ stop }: ReaderData) => {
+  const stopped = new Int32Array(stop);
+  return {
+    answer: () => "answer",
+    /** Exhausts its heap. */
+    fill: () => {
+      const kept: string[][] = [];
+      for (;;) kept.push(Array.from({ length: 10_000 }, (_, n) => `${n} ${kept.length}`));
+    },
+    exit: () => process.exit(1),
+    /** Goes on for so many milliseconds, as one statement of SQLite does, whether it is told to stop or not. */
+    hold: (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
+    wasStopped: () => Atomics.load(stopped, 0),
+    close: () => undefined,
+  };
+});
