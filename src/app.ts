@@ -222,7 +222,7 @@ const READING_IS_OPEN = {
   open: "everybody who reaches the port may read, because READ_AUTH is open",
 };
 const NO_KEY =
-  "READ_AUTH is required, and there is no API key that is valid: make one with lyftr keys create --name NAME --scope admin, or set ADMIN_API_KEY";
+  "READ_AUTH is required, and there is no API key that is valid: make one with lyftr keys create --name NAME --scope admin (on a new database run lyftr migrate first), or set ADMIN_API_KEY";
 
 function startKeys(
   { adminApiKey: adminKey }: Config,

@@ -27,7 +27,7 @@ export function auditCommand(env: Environment): Command {
     )
     .addHelpText("after", HELP)
     .action(async ({ limit }: { readonly limit: number }) => {
-      const access = await openAccess(existingDatabaseUrlOf(env));
+      const access = await openAccess(existingDatabaseUrlOf(env), "read");
       try {
         const entries = await access.audit.newest({ limit });
         if (entries.length === 0) complain("Nothing was done yet.\n");

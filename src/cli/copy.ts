@@ -43,12 +43,12 @@ export function copyCommand(env: Environment, exit: (code: number) => void): Com
 async function copy(env: Environment, { from, to, verify }: CopyFlags): Promise<number> {
   const [fromUrl, toUrl] = [urlOf("--from", from), urlOf("--to", to)];
   const signal = interruption();
-  const source = await named("--from", openCopyEnd(fromUrl));
+  const source = await named("--from", openCopyEnd(fromUrl, "read"));
   const opened: { close(): Promise<void> }[] = [source];
   try {
     const store = await named("--to", openStore(toUrl, storeOptionsOf(env)));
     opened.unshift(store);
-    const target = await named("--to", openCopyEnd(toUrl));
+    const target = await named("--to", openCopyEnd(toUrl, "write"));
     opened.unshift(target);
     if (source.id === target.id) throw new CliError("--from and --to are the same database.", EXIT_USAGE);
     return await run({ source, target, store, signal, verify });

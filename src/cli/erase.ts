@@ -4,11 +4,11 @@ import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { msisdn } from "../domain/parameters.ts";
 import { Eraser } from "../retention/eraser.ts";
-import { openStore } from "../store/open.ts";
+import { openAccess, openStore } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { startProgressBar } from "./progress-bar.ts";
-import { databaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
+import { existingDatabaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
 
 const HELP = `
@@ -29,8 +29,10 @@ export function eraseCommand(env: Environment, exit: (code: number) => void): Co
     .addHelpText("after", HELP)
     .action(async (argument: string, { yes = false }: { readonly yes?: boolean }) => {
       const number = msisdn(argument);
-      if (number === undefined) throw new CliError("The number is empty.", EXIT_USAGE);
-      const databaseUrl = databaseUrlOf(env);
+      if (number === undefined || argument.trim() === "") throw new CliError("The number is empty.", EXIT_USAGE);
+      const databaseUrl = existingDatabaseUrlOf(env);
+      // Before it asks: there must be something to delete from.
+      await (await openAccess(databaseUrl, "read")).close();
       if (!yes) requireTerminal();
       if (!yes && !(await confirmed(`Delete every message from ${number} and to it, for ever?`))) {
         complain("Nothing was deleted.\n");
@@ -43,7 +45,7 @@ export function eraseCommand(env: Environment, exit: (code: number) => void): Co
 
 async function erase(env: Environment, databaseUrl: string, number: string): Promise<void> {
   const { tombstoneDays } = retentionOf(env);
-  const store = await openStore(databaseUrl, storeOptionsOf(env));
+  const store = await openStore(databaseUrl, { ...storeOptionsOf(env), mode: "write" });
   const bar = startProgressBar({ label: "erasing", total: undefined, unit: "messages" });
   try {
     const { retention, access } = store;

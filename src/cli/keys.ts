@@ -17,7 +17,7 @@ import type { AccessStore } from "../store/access.ts";
 import { KEYS_MAX } from "../store/key-rules.ts";
 import { openAccess } from "../store/open.ts";
 import { CliError } from "./cli-error.ts";
-import { databaseUrlOf, existingDatabaseUrlOf } from "./settings.ts";
+import { existingDatabaseUrlOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
 import { complain, say } from "./terminal.ts";
 
@@ -41,7 +41,7 @@ export function keysCommand(env: Environment): Command {
   return new Command("keys")
     .description("Create, list, rotate and revoke API keys, in the database of DATABASE_URL.")
     .addHelpText("after", HELP)
-    .addCommand(createCommand(() => databaseUrlOf(env)))
+    .addCommand(createCommand(existing))
     .addCommand(listCommand(existing))
     .addCommand(rotateCommand(existing))
     .addCommand(revokeCommand(existing));
@@ -59,7 +59,9 @@ function createCommand(url: () => string): Command {
     )
     .addHelpText("after", HELP)
     .action(async ({ name, scope, expires }: { name: string; scope: Scope; expires?: number }) => {
-      const creation = await withKeys(url(), ({ issuer }) => issuer.create({ name, scope, lifeMs: expires }, ACTOR));
+      const creation = await withKeys("write", url(), ({ issuer }) =>
+        issuer.create({ name, scope, lifeMs: expires }, ACTOR),
+      );
       switch (creation.kind) {
         case "created":
           return show(creation, `Made the ${scope} key "${name}".`);
@@ -76,7 +78,7 @@ function listCommand(url: () => string): Command {
     .description("Show every key that ever was, without what could be used.")
     .addHelpText("after", HELP)
     .action(async () => {
-      const keys = await withKeys(url(), ({ access }) => access.keys.all());
+      const keys = await withKeys("read", url(), ({ access }) => access.keys.all());
       if (keys.length === 0) complain("There are no keys.\n");
       else say(tableOf([HEADINGS, ...keys.map(rowOf)]));
     });
@@ -94,7 +96,7 @@ function rotateCommand(url: () => string): Command {
     )
     .addHelpText("after", HELP)
     .action(async (name: string, { overlap }: { readonly overlap: number }) => {
-      const rotation = await withKeys(url(), async ({ access, issuer }) => {
+      const rotation = await withKeys("write", url(), async ({ access, issuer }) => {
         const live = (await access.keys.all()).filter((key) => key.name === name && isLive(key, now()));
         return live[0] === undefined ? { kind: "over" as const } : issuer.rotate(live[0].id, overlap, ACTOR);
       });
@@ -120,7 +122,7 @@ function revokeCommand(url: () => string): Command {
     .argument("<name|id>", "what it is called, or its id")
     .addHelpText("after", HELP)
     .action(async (given: string) => {
-      const revoked = await withKeys(url(), async ({ issuer }) => {
+      const revoked = await withKeys("write", url(), async ({ issuer }) => {
         return (await issuer.revoke({ id: given }, ACTOR)) ?? (await issuer.revoke({ name: given }, ACTOR));
       });
       if (revoked === undefined) throw new CliError(`No key is called ${given}, nor is it an id. See lyftr keys list.`);
@@ -134,8 +136,8 @@ interface Keys {
   readonly issuer: KeyIssuer;
 }
 
-async function withKeys<T>(url: string, work: (keys: Keys) => Promise<T>): Promise<T> {
-  const access = await openAccess(url);
+async function withKeys<T>(mode: "read" | "write", url: string, work: (keys: Keys) => Promise<T>): Promise<T> {
+  const access = await openAccess(url, mode);
   try {
     const issuer = new KeyIssuer({ store: access.keys, now: systemClock.now, newId: randomUUID, randomBytes });
     return await work({ access, issuer });

@@ -4,14 +4,15 @@ import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { clockInWords, lookOf, suspectClock } from "../retention/guard.ts";
 import { countOld, cutoffOf, type SweepOptions, type SweepReport, sweep } from "../retention/sweep.ts";
-import { openStore } from "../store/open.ts";
+import { openRetentionPreview, openStore } from "../store/open.ts";
+import type { RetentionLook } from "../store/retention.ts";
 import type { Store } from "../store/store.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
-import { databaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
+import { existingDatabaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
 
 const DAYS_MAX = 36_500;
@@ -52,75 +53,99 @@ export function retentionCommand(env: Environment, exit: (code: number) => void)
       if (kept === undefined) {
         throw new CliError("RETENTION_DAYS is off: set it, or say how many days with --days.", EXIT_USAGE);
       }
-      if (!dryRun && !yes) requireTerminal();
-      const store = await openStore(databaseUrlOf(env), storeOptionsOf(env));
-      try {
-        exit(await run(store, { days: kept, tombstoneDays, dryRun, yes }));
-      } finally {
-        await store.close();
+      const databaseUrl = existingDatabaseUrlOf(env);
+      if ((dryRun || !yes) && !(await preview(databaseUrl, { days: kept, dryRun }))) {
+        complain("Nothing was deleted.\n");
+        exit(EXIT_FAILED);
+        return;
       }
+      if (!dryRun) exit(await deleteOld(env, databaseUrl, { days: kept, tombstoneDays, yes }));
     });
 }
 
-interface Run {
+/** Shows what would be deleted and changes nothing. Without a dry run it asks; resolves with whether that is wanted. */
+async function preview(
+  databaseUrl: string,
+  { days, dryRun }: { readonly days: number; readonly dryRun: boolean },
+): Promise<boolean> {
+  const store = await openRetentionPreview(databaseUrl);
+  if (!dryRun) requireTerminal();
+  const signal = interruption();
+  const bar = startProgressBar({ label: "counting", total: undefined, unit: "messages" });
+  let counted = 0;
+  const found = (messages: number) => {
+    counted += messages;
+    bar.update(counted);
+  };
+  try {
+    noteClock(await store.lastLook());
+    const before = await store.total();
+    const receivedBefore = cutoffOf({ clock: systemClock, days }) ?? "";
+    const old = await countOld({ store, clock: systemClock, signal, found }, receivedBefore);
+    bar.stop();
+    if (signal.aborted) return false;
+    (dryRun ? say : complain)(`received before  ${receivedBefore}\nwould delete     ${old} of ${before} messages\n`);
+    return dryRun || (await confirmed("Delete them for ever?", signal));
+  } finally {
+    bar.stop();
+    await store.close();
+  }
+}
+
+function noteClock(last: RetentionLook | undefined): void {
+  const suspect = suspectClock(systemClock, last);
+  if (suspect !== undefined) complain(`note: ${clockInWords(suspect)}\n`);
+}
+
+interface Deletion {
   readonly days: number;
   readonly tombstoneDays: number;
-  readonly dryRun: boolean;
+  /** Nothing was shown and asked before. */
   readonly yes: boolean;
 }
 
-async function run(store: Store, { dryRun, yes, days, tombstoneDays }: Run): Promise<number> {
+async function deleteOld(env: Environment, databaseUrl: string, deletion: Deletion): Promise<number> {
+  const store = await openStore(databaseUrl, { ...storeOptionsOf(env), mode: "write" });
+  try {
+    return await run(store, deletion);
+  } finally {
+    await store.close();
+  }
+}
+
+async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promise<number> {
   const signal = interruption();
   const { total: before } = await store.stats();
   const last = await store.retention.lastLook();
-  const suspect = suspectClock(systemClock, last);
-  if (suspect !== undefined) complain(`note: ${clockInWords(suspect)}\n`);
+  if (yes) noteClock(last);
+  const bar = startProgressBar({ label: "deleting", total: undefined, unit: "messages" });
+  let done = 0;
   const options: SweepOptions = {
     store: store.retention,
     clock: systemClock,
     days,
     tombstoneDays,
-    dryRun,
     everywhere: true,
     signal,
-    deleted: () => undefined,
+    deleted: (messages) => {
+      done += messages;
+      bar.update(done);
+    },
   };
-  if (!dryRun && !yes && !(await agreedTo(options, before))) {
-    complain("Nothing was deleted.\n");
-    return EXIT_FAILED;
-  }
-  const bar = startProgressBar({ label: dryRun ? "counting" : "deleting", total: undefined, unit: "messages" });
-  let done = 0;
   try {
-    const report = await sweep({
-      ...options,
-      deleted: (messages) => {
-        done += messages;
-        bar.update(done);
-      },
-    });
+    const report = await sweep(options);
     bar.stop();
-    if (!dryRun && report.messages > 0) await tellAudit(store, report);
+    if (report.messages > 0) await tellAudit(store, report);
     // The service goes on from here.
-    if (!dryRun && !signal.aborted) await store.retention.noteLook(lookOf(options, { everywhere: true, last }));
-    say(inWords(report, { before, dryRun }));
+    if (!signal.aborted) await store.retention.noteLook(lookOf(options, { everywhere: true, last }));
+    say(inWords(report, before));
     if (signal.aborted) complain("Interrupted. Run the same command again to go on.\n");
     return signal.aborted ? EXIT_FAILED : 0;
   } catch (error) {
     bar.stop();
-    if (done > 0 && !dryRun) complain(`${done} messages were deleted before it failed.\n`);
+    if (done > 0) complain(`${done} messages were deleted before it failed.\n`);
     throw error;
   }
-}
-
-/** Shows what would be deleted and asks. */
-async function agreedTo(options: SweepOptions, before: number): Promise<boolean> {
-  const receivedBefore = cutoffOf(options) ?? "";
-  const bar = startProgressBar({ label: "counting", total: undefined, unit: "messages" });
-  const old = await countOld(options, receivedBefore).finally(() => bar.stop());
-  if (options.signal.aborted) return false;
-  complain(`received before  ${receivedBefore}\nwould delete     ${old} of ${before} messages\n`);
-  return confirmed("Delete them for ever?", options.signal);
 }
 
 async function tellAudit(store: Store, { messages, receivedBefore = "" }: SweepReport): Promise<void> {
@@ -129,15 +154,11 @@ async function tellAudit(store: Store, { messages, receivedBefore = "" }: SweepR
   await store.access.audit.add({ at, id: randomUUID(), actor: "cli", action: "retention.ran", subject: "", details });
 }
 
-function inWords(
-  report: SweepReport,
-  { before, dryRun }: { readonly before: number; readonly dryRun: boolean },
-): string {
+function inWords(report: SweepReport, before: number): string {
   const { receivedBefore = "", messages, tombstones, bytesGivenBack, seconds } = report;
-  const cutoff = `received before  ${receivedBefore}\n`;
-  if (dryRun) return `${cutoff}would delete     ${messages} of ${before} messages\n`;
   return (
-    `${cutoff}deleted          ${messages} of ${before} messages\n` +
+    `received before  ${receivedBefore}\n` +
+    `deleted          ${messages} of ${before} messages\n` +
     `tombstones       ${tombstones} had come to their end\n` +
     `space            ${bytesGivenBack} bytes given back\n` +
     `took             ${seconds.toFixed(1)} s\n`

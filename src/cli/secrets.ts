@@ -10,7 +10,7 @@ import { type AccessStore, type AuditEntry, KEPT_SECRETS_MAX, type SecretStore }
 import { openAccess } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { allSecrets, endsOf, type ListedSecret, type SecretSettings } from "./secrets/listed-secrets.ts";
-import { databaseUrlOf, existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
+import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
 import { complain, say } from "./terminal.ts";
 
@@ -53,7 +53,9 @@ function addCommand(env: Environment): Command {
       if (masterKey === undefined) throw new CliError(NO_MASTER_KEY, EXIT_USAGE);
       const secret =
         secretFile === undefined ? randomBytes(SECRET_BYTES).toString("hex") : givenSecret(env, secretFile);
-      await withSecrets(databaseUrlOf(env), (store) => add(store, { name, secret, box: new SecretBox(masterKey) }));
+      await withSecrets("write", existingDatabaseUrlOf(env), (store) =>
+        add(store, { name, secret, box: new SecretBox(masterKey) }),
+      );
       for (const warning of secretWarnings(name, secret)) complain(`Warning: ${warning}\n`);
       complain(`Added ${name}. A service that runs accepts it within 2 seconds.\n`);
       if (secretFile !== undefined) return;
@@ -97,7 +99,7 @@ function listCommand(env: Environment, exit: (code: number) => void): Command {
     .description("Show every secret by name, when it was used last, and whether it may be retired.")
     .addHelpText("after", HELP)
     .action(async () => {
-      const { secrets, processes } = await withSecrets(existingDatabaseUrlOf(env), (access) =>
+      const { secrets, processes } = await withSecrets("read", existingDatabaseUrlOf(env), (access) =>
         allSecrets(secretSettingsOf(env), access.secrets),
       );
       if (secrets.length === 0) complain("There are no secrets, so every webhook is refused.\n");
@@ -129,7 +131,7 @@ function retireCommand(env: Environment): Command {
     .addHelpText("after", HELP)
     .action(async (name: string, { in: inMs, force }: RetireOptions) => {
       if (name === CURRENT || name.startsWith(PREVIOUS)) throw new CliError(FROM_ENVIRONMENT, EXIT_USAGE);
-      await withSecrets(existingDatabaseUrlOf(env), async ({ secrets }) => {
+      await withSecrets("write", existingDatabaseUrlOf(env), async ({ secrets }) => {
         const nowMs = systemClock.now();
         const untilMs = nowMs + inMs;
         if (!force) await requireRetirable(name, untilMs, { settings: secretSettingsOf(env), store: secrets });
@@ -171,8 +173,12 @@ const NO_PROCESS =
 const FROM_ENVIRONMENT =
   "That secret comes from the environment: take it out of WEBHOOK_SECRET or WEBHOOK_SECRET_PREVIOUS, and start the service again.";
 
-async function withSecrets<T>(url: string, work: (access: AccessStore) => Promise<T>): Promise<T> {
-  const access = await openAccess(url);
+async function withSecrets<T>(
+  mode: "read" | "write",
+  url: string,
+  work: (access: AccessStore) => Promise<T>,
+): Promise<T> {
+  const access = await openAccess(url, mode);
   try {
     return await work(access);
   } finally {

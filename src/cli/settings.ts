@@ -26,7 +26,10 @@ export function existingDatabaseUrlOf(env: Environment): string {
   const url = databaseUrlOf(env);
   const path = sqlitePath(url);
   if (path !== undefined && !existsSync(path))
-    throw new CliError(`There is no database: ${path} (DATABASE_URL) does not exist.`);
+    throw new CliError(
+      `There is no database: ${path} (DATABASE_URL) does not exist.\n` +
+        "lyftr migrate creates it, and so does a start of the service.",
+    );
   return url;
 }
 

@@ -15,18 +15,15 @@ export interface SweepOptions {
   readonly tombstoneDays: number;
   /** Ends it behind the step under way. */
   readonly signal: AbortSignal;
-  /** Only counts what would be deleted. */
-  readonly dryRun?: boolean;
   /** False looks only where the oldest messages are as a rule; every message is looked at otherwise. */
   readonly everywhere?: boolean;
-  /** Called after each step that deleted something, or would. */
+  /** Called after each step that deleted something. */
   readonly deleted: (messages: number) => void;
 }
 
 export interface SweepReport {
   /** Messages received before this moment were too old; undefined when none are. */
   readonly receivedBefore: string | undefined;
-  /** In a dry run, what would be deleted. */
   readonly messages: number;
   /** Tombstones that had come to their end. */
   readonly tombstones: number;
@@ -36,17 +33,17 @@ export interface SweepReport {
 
 /** Deletes what is too old, in small steps with pauses between them. Rejects as the store does; what was deleted until then stays so. */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
-  const { store, clock, dryRun = false } = options;
+  const { store, clock } = options;
   const startMs = clock.monotonic();
   const now = new Date(clock.now()).toISOString();
   const receivedBefore = cutoffOf(options);
-  const messages = receivedBefore === undefined ? 0 : await expire(options, receivedBefore);
+  const messages = receivedBefore === undefined ? 0 : await expire({ ...options, dryRun: false }, receivedBefore);
   const paced = (step: () => Promise<number>) => untilNothing(options, step);
   return {
     receivedBefore,
     messages,
-    tombstones: dryRun ? 0 : await paced(() => store.dropTombstones({ now, rowsMax: ROWS_PER_STEP_MAX })),
-    bytesGivenBack: dryRun ? 0 : await paced(() => store.giveBackSpace()),
+    tombstones: await paced(() => store.dropTombstones({ now, rowsMax: ROWS_PER_STEP_MAX })),
+    bytesGivenBack: await paced(() => store.giveBackSpace()),
     seconds: (clock.monotonic() - startMs) / 1_000,
   };
 }
@@ -56,9 +53,16 @@ export function cutoffOf({ clock, days }: Pick<SweepOptions, "clock" | "days">):
   return days === undefined ? undefined : new Date(clock.now() - days * DAY_MS).toISOString();
 }
 
+export interface CountOptions extends Pick<SweepOptions, "clock" | "everywhere" | "signal"> {
+  readonly store: Pick<RetentionStore, "expire">;
+  /** Called after each step that found something. */
+  readonly found?: (messages: number) => void;
+}
+
 /** How many messages were received before a moment, as far as a sweep with the same options looks. */
-export function countOld(options: SweepOptions, receivedBefore: string): Promise<number> {
-  return expire({ ...options, dryRun: true, deleted: () => undefined }, receivedBefore);
+export function countOld(options: CountOptions, receivedBefore: string): Promise<number> {
+  const { found = () => undefined } = options;
+  return expire({ ...options, dryRun: true, tombstoneDays: 0, deleted: found }, receivedBefore);
 }
 
 /** Until when a message deleted now is still known. */
@@ -66,8 +70,12 @@ export function tombstonesUntil(clock: Clock, tombstoneDays: number): string {
   return new Date(clock.now() + tombstoneDays * DAY_MS).toISOString();
 }
 
-async function expire(options: SweepOptions, receivedBefore: string): Promise<number> {
-  const { store, clock, tombstoneDays, dryRun = false } = options;
+interface Expiry extends CountOptions, Pick<SweepOptions, "tombstoneDays" | "deleted"> {
+  readonly dryRun: boolean;
+}
+
+async function expire(options: Expiry, receivedBefore: string): Promise<number> {
+  const { store, clock, tombstoneDays, dryRun } = options;
   const everywhere = options.everywhere ?? true;
   const step = { receivedBefore, rowsMax: ROWS_PER_STEP_MAX, dryRun, everywhere };
   let place: string | undefined;

@@ -33,7 +33,8 @@ export function pendingMigrations(all: readonly Migration[], version: number): r
 /** For a start that must not change the schema: refuses whatever is not what this version knows. */
 export function refusePending(all: readonly Migration[], version: number): void {
   if (pendingMigrations(all, version).length === 0) return;
+  const has = version === 0 ? "no tables of Lyftr" : `schema ${version}`;
   throw new StoreRefused(
-    `the database has schema ${version}, this version of lyftr needs ${all.length}: run lyftr migrate first, or start without --no-migrate`,
+    `the database has ${has}, this version of lyftr needs schema ${all.length}: run lyftr migrate first, or start without --no-migrate`,
   );
 }

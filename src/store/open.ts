@@ -1,6 +1,8 @@
 import { StoreRefused } from "../domain/errors.ts";
 import type { AccessStore } from "./access.ts";
 import type { CopyEnd } from "./copying.ts";
+import type { OpenMode } from "./open-mode.ts";
+import type { RetentionPreview } from "./retention.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 import type { ReadThreadEnd, Store } from "./store.ts";
 
@@ -10,7 +12,9 @@ export const CONNECTIONS_DEFAULT = 8;
 export interface OpenOptions {
   /** Told how a long upgrade goes. */
   readonly progress?: (text: string) => void;
-  /** False: a database whose schema is not up to date is refused instead of upgraded. */
+  /** What may be done with the database; default: `create`. */
+  readonly mode?: Exclude<OpenMode, "read">;
+  /** False: a database whose schema is not up to date is refused instead of created or upgraded. */
   readonly migrate?: boolean;
   /** SQLite only: told of each end of a reading thread that was not asked for. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
@@ -35,32 +39,49 @@ export function isPostgres(databaseUrl: string): boolean {
 
 /** Opens the store a `DATABASE_URL` names. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
 export async function openStore(databaseUrl: string, options: OpenOptions = {}): Promise<Store> {
-  const { migrate = true, connectionsMax = CONNECTIONS_DEFAULT } = options;
+  const { mode = "create", migrate = true, connectionsMax = CONNECTIONS_DEFAULT } = options;
   const { progress = () => {}, readThreadEnded = () => {} } = options;
   const { allowWeakDurability = false, random = Math.random } = options;
   if (isPostgres(databaseUrl)) {
     // Whoever stays with SQLite need not load the driver.
     const { PostgresStore } = await import("./postgres/postgres-store.ts");
-    return PostgresStore.open(databaseUrl, { migrate, connectionsMax, allowWeakDurability, random });
+    return PostgresStore.open(databaseUrl, { mode, migrate, connectionsMax, allowWeakDurability, random });
   }
-  const path = sqlitePath(databaseUrl);
-  if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
-  return SqliteStore.open(path, { migrate, progress, readThreadEnded });
+  const path = requiredSqlitePath(databaseUrl);
+  return SqliteStore.open(path, { mode, migrate, progress, readThreadEnded });
 }
 
-/** Opens the database of Lyftr's that a URL names as one end of a copy. Rejects as {@link openStore} does, and makes or upgrades nothing. */
-export async function openCopyEnd(databaseUrl: string): Promise<CopyEnd> {
-  if (isPostgres(databaseUrl)) return (await import("./postgres/copy-end.ts")).PostgresCopyEnd.open(databaseUrl);
-  const path = sqlitePath(databaseUrl);
-  if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
-  return (await import("./sqlite/copy-end.ts")).SqliteCopyEnd.open(path);
+/** What a command asks of a database, instead of the whole store. */
+type CommandMode = Exclude<OpenMode, "create">;
+
+/** Opens a database as one end of a copy, `read` or `write`. Rejects as {@link openStore} does. */
+export async function openCopyEnd(databaseUrl: string, mode: CommandMode): Promise<CopyEnd> {
+  if (isPostgres(databaseUrl)) return (await import("./postgres/copy-end.ts")).PostgresCopyEnd.open(databaseUrl, mode);
+  const path = requiredSqlitePath(databaseUrl);
+  return (await import("./sqlite/copy-end.ts")).SqliteCopyEnd.open(path, mode);
 }
 
-/** Opens the keys, secrets and audit of a database for a command; makes or upgrades the database as {@link openStore} does, and rejects as it does. */
-export async function openAccess(databaseUrl: string): Promise<AccessStore & { close(): Promise<void> }> {
+/** Opens the keys, secrets and audit of a database for a command. Rejects as {@link openStore} does. */
+export async function openAccess(
+  databaseUrl: string,
+  mode: CommandMode,
+): Promise<AccessStore & { close(): Promise<void> }> {
   if (isPostgres(databaseUrl))
-    return (await import("./postgres/access/postgres-access.ts")).openPostgresAccess(databaseUrl);
+    return (await import("./postgres/access/postgres-access.ts")).openPostgresAccess(databaseUrl, mode);
+  const path = requiredSqlitePath(databaseUrl);
+  return (await import("./sqlite/access/sqlite-access.ts")).openSqliteAccess(path, mode);
+}
+
+/** Opens a database to count what retention would delete. It changes nothing. Rejects as {@link openStore} does. */
+export async function openRetentionPreview(databaseUrl: string): Promise<RetentionPreview> {
+  if (isPostgres(databaseUrl))
+    return (await import("./postgres/forgetting/preview.ts")).openPostgresRetentionPreview(databaseUrl);
+  const path = requiredSqlitePath(databaseUrl);
+  return (await import("./sqlite/forgetting/preview.ts")).openSqliteRetentionPreview(path);
+}
+
+function requiredSqlitePath(databaseUrl: string): string {
   const path = sqlitePath(databaseUrl);
   if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
-  return (await import("./sqlite/access/sqlite-access.ts")).openSqliteAccess(path);
+  return path;
 }

@@ -44,6 +44,13 @@ export interface DeletedStep {
   readonly place: string | undefined;
 }
 
+/** Tells what {@link RetentionStore.expire} would delete (`dryRun`). Whatever would change something is rejected. */
+export interface RetentionPreview extends Pick<RetentionStore, "expire" | "lastLook"> {
+  /** How many messages there are. */
+  total(): Promise<number>;
+  close(): Promise<void>;
+}
+
 /**
  * Forgetting on purpose. A message that is deleted is gone from lists, counts, statistics and the search in the same moment, for every
  * reader, and its id stays known as a tombstone: inserting it again is a duplicate. Rejections are those of the store.

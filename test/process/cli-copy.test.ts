@@ -154,5 +154,5 @@ test("copies between what is no database, or the same one, are refused with one 
     match(stderr, expected);
     equal(hasStackTrace(stderr), false);
   }
-  equal(valueIn(folder.file("own.db"), "SELECT count(*) FROM messages"), 1);
+  equal(valueIn(folder.file("own.db"), "SELECT count(*) FROM lyftr_messages"), 1);
 });

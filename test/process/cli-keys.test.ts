@@ -21,9 +21,10 @@ function lyftrIn(folder: ReturnType<typeof temporaryFolder>) {
   return { lyftr, create };
 }
 
-test("a key is written alone to standard output, in a database that need not be there yet", async () => {
+test("a key is written alone to standard output", async () => {
   using folder = temporaryFolder();
   const { lyftr } = lyftrIn(folder);
+  await lyftr("migrate");
   const { code, stdout, stderr } = await lyftr(
     "keys",
     "create",
@@ -50,6 +51,7 @@ test("a key is written alone to standard output, in a database that need not be 
 test("keys are rotated and revoked by name, and every change is in the audit", async () => {
   using folder = temporaryFolder();
   const { lyftr, create } = lyftrIn(folder);
+  await lyftr("migrate");
   const first = await create("reports", "--scope", "read");
   const rotated = await lyftr("keys", "rotate", "reports", "--overlap", "2h");
   ok(isKey(rotated.stdout.trim()) && rotated.stdout.trim() !== first);
@@ -86,12 +88,17 @@ test("keys are rotated and revoked by name, and every change is in the audit", a
 test("what there is not is not made up, nor made", async () => {
   using folder = temporaryFolder();
   const { lyftr, create } = lyftrIn(folder);
-  for (const args of [["keys", "list"], ["keys", "rotate", "a"], ["keys", "revoke", "a"], ["audit"]]) {
+  const creation = ["keys", "create", "--name", "a", "--scope", "read"];
+  for (const args of [creation, ["keys", "list"], ["keys", "rotate", "a"], ["keys", "revoke", "a"], ["audit"]]) {
     const { code, stdout, stderr } = await lyftr(...args);
     deepEqual([code, stdout], [1, ""], args.join(" "));
-    match(stderr, /There is no database: \.\/data\/app\.db \(DATABASE_URL\) does not exist/);
+    match(
+      stderr,
+      /There is no database: \.\/data\/app\.db \(DATABASE_URL\) does not exist\.\nlyftr migrate creates it/,
+    );
   }
   deepEqual(readdirSync(folder.path), []);
+  await lyftr("migrate");
   await create("a", "--scope", "read");
   const unknown = await lyftr("keys", "revoke", "b");
   equal(unknown.code, 1);
@@ -110,6 +117,7 @@ test("READ_AUTH=required refuses a start without a live key, and says how to mak
     ok(!hasStackTrace(stderr));
   };
   await refused();
+  await lyftr("migrate");
   await create("brief", "--scope", "read", "--expires", "1ms");
   await create("gone", "--scope", "read");
   await lyftr("keys", "revoke", "gone");

@@ -11,6 +11,7 @@ const env = { DATABASE_URL: "sqlite:///./app.db", MASTER_KEY };
 test("add makes a secret, shows it once and alone, and both changes are in the audit without it", async () => {
   using folder = temporaryFolder();
   const options = { cwd: folder.path, env };
+  equal((await run(["migrate"], options)).code, 0);
   const added = await run(["secrets", "add", "main"], options);
   match(added.stdout, /^[0-9a-f]{64}\n$/);
   equal(added.stderr.includes(added.stdout.trim()), false);
@@ -23,7 +24,7 @@ test("add makes a secret, shows it once and alone, and both changes are in the a
     /main is not retired. May it be\? no: no other secret has verified a message since\.\n.*--force/,
   );
   equal((await run(["secrets", "retire", "main", "--in", "24h", "--force"], options)).code, 0);
-  const access = await openAccess(`sqlite:///${folder.file("app.db")}`);
+  const access = await openAccess(`sqlite:///${folder.file("app.db")}`, "read");
   const audit = await access.audit.newest({ limit: 10 });
   await access.close();
   deepEqual(
@@ -41,6 +42,7 @@ test("a secret can come from a file, and the list knows that it is that of the e
   using folder = temporaryFolder();
   writeFileSync(folder.file("secret"), "shared with a partner\n");
   const options = { cwd: folder.path, env: { ...env, WEBHOOK_SECRET: "shared with a partner" } };
+  equal((await run(["migrate"], options)).code, 0);
   const added = await run(["secrets", "add", "partner", "--secret-file", "secret"], options);
   deepEqual([added.code, added.stdout], [0, ""]);
   const { stdout } = await run(["secrets", "list"], options);
@@ -52,6 +54,7 @@ test("a secret can come from a file, and the list knows that it is that of the e
 test("the last secret is only retired by force, and those of the environment count", async () => {
   using folder = temporaryFolder();
   const options = { cwd: folder.path, env };
+  equal((await run(["migrate"], options)).code, 0);
   equal((await run(["secrets", "add", "only"], options)).code, 0);
   for (const more of [[], ["--in", "1h"]]) {
     const refused = await run(["secrets", "retire", "only", ...more], options);
@@ -101,6 +104,7 @@ test("what cannot be done is said in a line, with the exit code of its kind, and
 
 test("without its master key a secret is listed as such, with exit 2", async () => {
   using folder = temporaryFolder();
+  equal((await run(["migrate"], { cwd: folder.path, env })).code, 0);
   equal((await run(["secrets", "add", "main"], { cwd: folder.path, env })).code, 0);
   const { code, stdout } = await run(["secrets", "list"], {
     cwd: folder.path,

@@ -93,6 +93,7 @@ test("a service with the rights of docs/operations.md makes keys, and cannot cha
   await using database = await freshDatabase({ kind: "postgres" });
   using folder = temporaryFolder();
   const owner = { cwd: folder.path, env: { DATABASE_URL: database.url } };
+  equal((await run(["migrate"], owner)).code, 0);
   equal((await run(["keys", "create", "--name", "a", "--scope", "read"], owner)).code, 0);
   const role = `lyftr_${randomBytes(8).toString("hex")}`;
   await sql(database.url, `CREATE ROLE ${role} LOGIN PASSWORD 'x'`);

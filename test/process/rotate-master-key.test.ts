@@ -31,6 +31,7 @@ test("MASTER_KEY is changed in the steps of docs/operations.md, and no webhook i
     equal(await service.ended, 0);
   };
   const previous = { WEBHOOK_SECRET_PREVIOUS: SECRET };
+  await lyftr({}, "migrate");
   await lyftr({ MASTER_KEY: OLD }, "secrets", "add", "autumn", "--secret-file", "autumn");
   await serving({ MASTER_KEY: OLD });
 

@@ -80,6 +80,7 @@ test(`of ${REQUESTS} webhooks across a rotation under load none is refused, and 
   using folder = temporaryFolder();
   const env = { DATABASE_URL: "sqlite:///./app.db", MASTER_KEY, WEBHOOK_SECRET: "" };
   const options = { cwd: folder.path, env };
+  equal((await run(["migrate"], options)).code, 0);
   const summer = (await run(["secrets", "add", "summer"], options)).stdout.trim();
   match(summer, /^[0-9a-f]{64}$/);
   await using lyftr = await serve(options);
@@ -112,6 +113,7 @@ test("two replicas on PostgreSQL across a rotation under load: none refused, and
   await using database = await freshDatabase();
   const env = { DATABASE_URL: database.url, MASTER_KEY, WEBHOOK_SECRET: "" };
   const options = { cwd: folder.path, env };
+  equal((await run(["migrate"], options)).code, 0);
   const summer = (await run(["secrets", "add", "summer"], options)).stdout.trim();
   await using first = await serve(options);
   await using second = await serve(options);
@@ -136,6 +138,7 @@ test("a secret of the database that the master key does not open stops the start
   const env = { DATABASE_URL: "sqlite:///./app.db", WEBHOOK_SECRET: "testsecret" };
   const options = (more: Readonly<Record<string, string>>) => ({ cwd: folder.path, env: { ...env, ...more } });
   const other = options({ MASTER_KEY: "another master key, which is long too" });
+  equal((await run(["migrate"], options({}))).code, 0);
   equal((await run(["secrets", "add", "partner"], options({ MASTER_KEY }))).code, 0);
   for (const [wrong, said] of [
     [options({}), /MASTER_KEY is not set, and webhook secrets .*: partner\..*lyftr secrets retire NAME/],

@@ -38,11 +38,11 @@ async function expectBoundedParts(end: CopyEnd): Promise<void> {
 test("a copy reads long messages of SQLite in parts of a few MiB", async () => {
   using file = temporaryDatabase();
   await fill(`sqlite:///${file.path}`);
-  await expectBoundedParts(await SqliteCopyEnd.open(file.path));
+  await expectBoundedParts(await SqliteCopyEnd.open(file.path, "read"));
 });
 
 test("a copy reads long messages of PostgreSQL in parts of a few MiB", { skip: unlessPostgres() }, async () => {
   await using database = await freshDatabase({ kind: "postgres" });
   await fill(database.url);
-  await expectBoundedParts(await PostgresCopyEnd.open(database.url));
+  await expectBoundedParts(await PostgresCopyEnd.open(database.url, "read"));
 });

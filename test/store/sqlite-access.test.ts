@@ -37,7 +37,7 @@ test("so many keys are the most, none is added beyond, and looking for changes a
     WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${KEYS_MAX})
     SELECT 'id' || i, 'k' || i, 'read', hex(randomblob(32)), 'lyftr_abcd', '2025-01-01T00:00:00.000Z', '2025-01-02T00:00:00.000Z' FROM n`);
   db.close();
-  const access = await openAccess(url);
+  const access = await openAccess(url, "write");
   const by = { at: new Date().toISOString(), id: randomUUID(), actor: "test" };
   const next = { id: "next", hash: "x", hint: "lyftr_abcd", retiresAt: by.at };
   deepEqual(await access.keys.add({ ...one.key, id: "more", name: "more", hash: "y" }, by), { kind: "full" });

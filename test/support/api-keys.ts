@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Scope } from "../../src/domain/api-key.ts";
 import { type IssuedKey, KeyIssuer } from "../../src/keys/key-issuer.ts";
-import { openAccess } from "../../src/store/open.ts";
+import { openAccess, openStore } from "../../src/store/open.ts";
 
 export interface MadeKey {
   readonly name?: string;
@@ -11,6 +11,12 @@ export interface MadeKey {
   readonly atMs?: number;
 }
 
+/** What a command writes to, in a database that is created when it is missing. */
+export async function createdAccess(databaseUrl: string): ReturnType<typeof openAccess> {
+  await (await openStore(databaseUrl)).close();
+  return openAccess(databaseUrl, "write");
+}
+
 /** Makes keys in a database as somebody besides the service, at any time. */
 export class KeyMaker implements AsyncDisposable {
   readonly #access: Awaited<ReturnType<typeof openAccess>>;
@@ -18,7 +24,7 @@ export class KeyMaker implements AsyncDisposable {
   #atMs: number | undefined;
 
   static async of(databaseUrl: string): Promise<KeyMaker> {
-    return new KeyMaker(await openAccess(databaseUrl));
+    return new KeyMaker(await createdAccess(databaseUrl));
   }
 
   private constructor(access: Awaited<ReturnType<typeof openAccess>>) {

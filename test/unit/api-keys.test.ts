@@ -9,7 +9,7 @@ import { ApiKeys } from "../../src/keys/api-keys.ts";
 import { type IssuedKey, KeyIssuer } from "../../src/keys/key-issuer.ts";
 import { createLog } from "../../src/observe/log.ts";
 import type { KeyStore } from "../../src/store/access.ts";
-import { openAccess } from "../../src/store/open.ts";
+import { createdAccess } from "../support/api-keys.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { HandClock } from "../support/hand-clock.ts";
 
@@ -32,7 +32,7 @@ class Bench implements AsyncDisposable {
 
   static async start(prepare: (other: KeyIssuer) => Promise<unknown> = async () => undefined): Promise<Bench> {
     const folder = temporaryFolder();
-    const access = await openAccess(`sqlite:///${folder.file("app.db")}`);
+    const access = await createdAccess(`sqlite:///${folder.file("app.db")}`);
     const bench = new Bench(access.keys, async () => {
       await access.close();
       folder[Symbol.dispose]();

@@ -22,7 +22,7 @@ export async function migratePostgres(url: string, options: AdministrationOption
   }
   const database = new Database(url, { connectionsMax: 1 });
   try {
-    const { warnings } = await examine(database, allowWeakDurability);
+    const { warnings } = await examine(database, { allowWeakDurability, mode: "create" });
     const applied = await migrate(database, { partitions });
     if (partitions !== undefined) await requirePartitions(database, partitions);
     const distributed = citus ? await distribute(database) : [];

@@ -1,11 +1,11 @@
 import { StoreRefused } from "../../domain/errors.ts";
 import { COPY_BYTES_MAX, type CopyEnd, type CopyPart, type CopyPlace } from "../copying.ts";
+import type { OpenMode } from "../open-mode.ts";
 import type { StoredMessage } from "../store.ts";
 import { Database } from "./database.ts";
 import { MESSAGE } from "./messages.ts";
-import { requireCurrentSchema } from "./migrations.ts";
+import { requireOurs } from "./migrations.ts";
 import { isStorable } from "./searchable.ts";
-import { examine } from "./server.ts";
 
 /** A copy may wait for a server that is busy; nobody else waits for it. */
 const COPY_MS_MAX = 60_000;
@@ -19,12 +19,10 @@ export class PostgresCopyEnd implements CopyEnd {
   #streams: readonly number[] = [];
 
   /** Rejects with `ConfigError` or `StoreRefused` when there is no database of Lyftr's. */
-  static async open(url: string): Promise<PostgresCopyEnd> {
-    const database = new Database(url, { connectionsMax: 2 });
+  static async open(url: string, mode: Exclude<OpenMode, "create">): Promise<PostgresCopyEnd> {
+    const database = new Database(url, { connectionsMax: 2, readOnly: mode === "read" });
     try {
-      // How it keeps what it has is not this command's business.
-      await examine(database, true);
-      await requireCurrentSchema(database);
+      await requireOurs(database, mode);
       const [row] = await database.all<{ id: string }>("SELECT id FROM lyftr_database");
       if (row === undefined) throw new StoreRefused("its table lyftr_database is empty");
       return new PostgresCopyEnd(database, row.id);

@@ -1,6 +1,8 @@
 import { Pool, type PoolClient, type QueryConfig, types } from "pg";
 import { StoreUnavailable } from "../../domain/errors.ts";
+import { allOrFirst } from "./all-or-first.ts";
 import { meaningOf } from "./failures.ts";
+import { withLibpqTls } from "./libpq-tls.ts";
 
 /** How long a connection may take to be made, or to become free. */
 const CONNECT_MS_MAX = 2_000;
@@ -42,6 +44,8 @@ export interface DatabaseOptions {
   readonly connectionsMax: number;
   /** Settings of every transaction, as in SET. Behind a pooler, which hands connections round, they are set in each anew. */
   readonly settings?: readonly string[];
+  /** The server refuses whatever would change something. */
+  readonly readOnly?: boolean;
 }
 
 export interface Statement {
@@ -62,11 +66,15 @@ export class Database {
   readonly #pool: Pool;
   /** Connections that no pooler hands round: what is set and prepared there stays. */
   readonly #own = new WeakSet<PoolClient>();
+  /** Set once for each connection that no pooler hands round. */
+  readonly #sessionSettings: readonly string[];
+  /** Set in each transaction of other connections. */
   readonly #settings: readonly string[];
 
   /** `url` is a `postgres://` or `postgresql://` URL. Connections are made when they are needed. */
-  constructor(url: string, { connectionsMax, settings = [] }: DatabaseOptions) {
-    this.#settings = settings;
+  constructor(url: string, { connectionsMax, settings = [], readOnly = false }: DatabaseOptions) {
+    this.#sessionSettings = [...settings, ...(readOnly ? ["default_transaction_read_only = on"] : [])];
+    this.#settings = [...settings, ...(readOnly ? ["transaction_read_only = on"] : [])];
     this.#pool = new Pool({
       connectionString: withLibpqTls(url),
       max: connectionsMax,
@@ -122,7 +130,9 @@ export class Database {
     const tx = new Statements(client, deadlineMs);
     try {
       const plain = this.#own.has(client) && msMax <= CALL_MS_MAX;
-      const rows = plain ? await tx.all<T>(sql, values, name) : await enclosed<T>(tx, msMax, sql, values);
+      const rows = plain
+        ? await tx.all<T>(sql, values, name)
+        : await enclosed<T>(tx, { msMax, settings: this.#own.has(client) ? [] : this.#settings }, sql, values);
       client.release();
       return rows;
     } catch (error) {
@@ -185,7 +195,7 @@ export class Database {
     const statements = new Statements(client, performance.now() + CONNECT_MS_MAX);
     const [row] = await statements.all<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     if (row?.pid !== (client as unknown as { processID: number | null }).processID) return;
-    const settings = [`statement_timeout = ${CALL_MS_MAX - SERVER_MS_LESS}`, IDLE_LIMIT, ...this.#settings];
+    const settings = [`statement_timeout = ${CALL_MS_MAX - SERVER_MS_LESS}`, IDLE_LIMIT, ...this.#sessionSettings];
     await statements.all(settings.map((setting) => `SET ${setting}`).join("; "));
     this.#own.add(client);
   }
@@ -214,11 +224,14 @@ function beginning(
 /** A statement with a time limit of its own. Should it fail, COMMIT rolls back. */
 async function enclosed<T>(
   tx: Transaction,
-  msMax: number,
+  { msMax, settings }: { readonly msMax: number; readonly settings: readonly string[] },
   sql: string,
   values: readonly Value[],
 ): Promise<readonly T[]> {
-  const done = allOrFirst([tx.all(beginning({ msMax }, [])), allOrFirst([tx.all<T>(sql, values), tx.all("COMMIT")])]);
+  const done = allOrFirst([
+    tx.all(beginning({ msMax }, settings)),
+    allOrFirst([tx.all<T>(sql, values), tx.all("COMMIT")]),
+  ]);
   const [, [rows]] = await done;
   return rows;
 }
@@ -274,22 +287,6 @@ interface Stream {
   uncork(): void;
 }
 
-/** The results of all, or the first failure in the order of the list: those behind it are only its consequence. */
-async function allOrFirst<const T extends readonly Promise<unknown>[]>(
-  promises: T,
-): Promise<{ -readonly [At in keyof T]: Awaited<T[At]> }> {
-  await Promise.allSettled(promises);
-  // Of those that have failed by now, the first in the list is told of.
-  return Promise.all(promises);
-}
-
 function streamOf(client: PoolClient): Stream {
   return (client as unknown as { connection: { stream: Stream } }).connection.stream;
-}
-
-/** The driver would read `sslmode=require` as `verify-full`; people mean what it means to psql. */
-function withLibpqTls(url: string): string {
-  const parsed = new URL(url);
-  if (parsed.searchParams.has("sslmode")) parsed.searchParams.set("uselibpqcompat", "true");
-  return parsed.href;
 }

@@ -1,8 +1,10 @@
 import { StoreRefused } from "../../domain/errors.ts";
 import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
+import type { OpenMode } from "../open-mode.ts";
 import type { Database, Transaction } from "./database.ts";
 import { numberOf } from "./reads/snapshot.ts";
 import { makeOldFormsIndex } from "./search-form.ts";
+import { examine } from "./server.ts";
 import { makeSearchIndex } from "./trigrams.ts";
 
 const MIGRATE_MS_MAX = 30 * 60 * 1_000;
@@ -27,6 +29,8 @@ const LOCK_VERSION = 0;
 export async function migrate(database: Database, { partitions }: MigrateOptions = {}): Promise<readonly string[]> {
   const all = known();
   if (pendingMigrations(all, await schemaVersion(database)).length === 0) return [];
+  // Before anything is created: a database that is refused stays as it is.
+  if ((await schemaVersion(database)) === 0) await database.transaction(refuseForeign);
   await makeTable(database);
   return database.transaction(
     async (tx) => {
@@ -42,6 +46,13 @@ export async function migrate(database: Database, { partitions }: MigrateOptions
 /** Rejects with `StoreRefused` unless the schema is the one this version knows. */
 export async function requireCurrentSchema(database: Database): Promise<void> {
   refusePending(known(), await schemaVersion(database));
+}
+
+/** For a command: rejects with `ConfigError` or `StoreRefused` unless it is a database of Lyftr, up to date. */
+export async function requireOurs(database: Database, mode: Exclude<OpenMode, "create">): Promise<void> {
+  // How the server keeps what it has is decided by the service, not by a command.
+  await examine(database, { allowWeakDurability: true, mode });
+  await requireCurrentSchema(database);
 }
 
 function known(): readonly Migration[] {
@@ -73,9 +84,7 @@ async function apply(
   { version, name, sql }: Migration,
   partitions: number | undefined,
 ): Promise<void> {
-  if (version === 1 && (await tableExists(tx, "messages"))) {
-    throw new StoreRefused('it has a table "messages" that is not ours: name another database in DATABASE_URL');
-  }
+  if (version === 1) await refuseForeign(tx);
   await tx.run(sql.replace(PARTITIONED, partitions === undefined ? "" : "PARTITION BY HASH (message_id)"));
   if (version === 1) {
     for (let part = 0; part < (partitions ?? 0); part++) {
@@ -87,6 +96,11 @@ async function apply(
     await makeOldFormsIndex(tx);
   }
   await tx.run("INSERT INTO lyftr_migrations (version, name) VALUES ($1, $2)", [version, name]);
+}
+
+async function refuseForeign(tx: Transaction): Promise<void> {
+  if (!(await tableExists(tx, "messages"))) return;
+  throw new StoreRefused('it has a table "messages" that is not ours: name another database in DATABASE_URL');
 }
 
 async function tableExists(tx: Transaction, name: string): Promise<boolean> {

@@ -3,6 +3,7 @@ import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AccessStore } from "../access.ts";
 import type { AlertStore } from "../alerts.ts";
+import type { OpenMode } from "../open-mode.ts";
 import type { RetentionStore } from "../retention.ts";
 import type {
   InsertOutcome,
@@ -52,7 +53,9 @@ const SEARCH_WARNINGS = { none: [NO_SEARCH_INDEX], ascii: [ASCII_SEARCH_INDEX], 
 export interface PostgresOptions {
   /** Connections of this process, 4 or more. */
   readonly connectionsMax: number;
-  /** Whether the schema may be made or brought up to date. */
+  /** Default: `create`. */
+  readonly mode?: Exclude<OpenMode, "read">;
+  /** False: a schema that is not up to date is refused instead of created or upgraded. */
   readonly migrate: boolean;
   readonly allowWeakDurability: boolean;
   /** 0 to 1. */
@@ -85,9 +88,11 @@ export class PostgresStore implements Store {
   static async open(url: string, options: PostgresOptions): Promise<PostgresStore> {
     const database = new Database(url, { connectionsMax: 1, settings: BY_INDEX });
     try {
-      const facts = await examine(database, options.allowWeakDurability);
-      const upgrades = options.migrate ? await migrate(database) : [];
-      if (!options.migrate) await requireCurrentSchema(database);
+      const { mode = "create", allowWeakDurability } = options;
+      const facts = await examine(database, { allowWeakDurability, mode });
+      const mayMigrate = mode === "create" && options.migrate;
+      const upgrades = mayMigrate ? await migrate(database) : [];
+      if (!mayMigrate) await requireCurrentSchema(database);
       const searchIndex = await searchIndexOf(database);
       const backlog = await database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));
       const holder = options.random().toString(36).slice(2);

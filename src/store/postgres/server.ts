@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConfigError } from "../../domain/errors.ts";
+import { ConfigError, StoreRefused } from "../../domain/errors.ts";
+import type { OpenMode } from "../open-mode.ts";
 import type { Database, Transaction } from "./database.ts";
 import { BY_INDEX } from "./planner.ts";
 
@@ -7,6 +8,7 @@ import { BY_INDEX } from "./planner.ts";
 const VERSION_MIN = 14;
 const STARTING_UP = "57P03";
 const TOO_MANY_CONNECTIONS = "53300";
+const NO_SUCH_DATABASE = "3D000";
 /** How long a server that is just starting, or has no connection left, is waited for. */
 const START_MS_MAX = 10_000;
 const START_RETRY_MS = 250;
@@ -35,9 +37,12 @@ interface Settings {
 }
 
 /** Looks the server over before anything is stored there. Rejects with `ConfigError` when messages would not be safe, or it cannot be used. */
-export async function examine(database: Database, allowWeakDurability: boolean): Promise<ServerFacts> {
-  const settings = await firstAnswer(database);
-  refuseUnfit(settings);
+export async function examine(
+  database: Database,
+  { allowWeakDurability, mode }: { readonly allowWeakDurability: boolean; readonly mode: OpenMode },
+): Promise<ServerFacts> {
+  const settings = await firstAnswer(database, mode);
+  refuseUnfit(settings, mode);
   const weak = [...weaknesses("", settings), ...(settings.citus ? await weakWorkers(database) : [])];
   if (weak.length > 0 && !allowWeakDurability) {
     const reason = "a message that was acknowledged could be lost. Set it, or ALLOW_WEAK_DURABILITY=1 to take the risk";
@@ -59,7 +64,7 @@ const SETTINGS = `
     current_setting('client_connection_check_interval', true) AS "checkInterval",
     EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus') AS citus`;
 
-async function firstAnswer(database: Database): Promise<Settings> {
+async function firstAnswer(database: Database, mode: OpenMode): Promise<Settings> {
   const deadlineMs = performance.now() + START_MS_MAX;
   for (;;) {
     try {
@@ -68,13 +73,16 @@ async function firstAnswer(database: Database): Promise<Settings> {
     } catch (error) {
       const cause = (error instanceof Error ? error.cause : undefined) as NodeJS.ErrnoException | undefined;
       const passing = [STARTING_UP, TOO_MANY_CONNECTIONS].includes(cause?.code ?? "");
+      // For a command that creates nothing this is a missing database, as a missing file is.
+      if (cause?.code === NO_SUCH_DATABASE && mode !== "create")
+        throw new StoreRefused(`${cause.message}: check DATABASE_URL`);
       if (!passing || performance.now() > deadlineMs) throw new ConfigError([whyUnreachable(cause ?? error)]);
       await sleep(START_RETRY_MS);
     }
   }
 }
 
-function refuseUnfit({ version, encoding, readOnly }: Settings): void {
+function refuseUnfit({ version, encoding, readOnly }: Settings, mode: OpenMode): void {
   const major = Number.parseInt(version, 10);
   if (major < VERSION_MIN) {
     throw new ConfigError([`DATABASE_URL names a server of version ${version}; ${VERSION_MIN} or newer is needed`]);
@@ -83,7 +91,7 @@ function refuseUnfit({ version, encoding, readOnly }: Settings): void {
     const how = "createdb --encoding UTF8 --template template0 NAME";
     throw new ConfigError([`DATABASE_URL names a database in ${encoding}; it must be in UTF8: ${how}`]);
   }
-  if (readOnly === "on") {
+  if (readOnly === "on" && mode !== "read") {
     const reason = "it is a standby, or default_transaction_read_only is on";
     throw new ConfigError([`DATABASE_URL names a server that only reads: ${reason}`]);
   }
@@ -152,7 +160,7 @@ function whyUnreachable(error: unknown): string {
     case "28P01":
     case "28000":
       return `DATABASE_URL has a user or password that the server refuses: ${message}`;
-    case "3D000":
+    case NO_SUCH_DATABASE:
       return `DATABASE_URL names a database that is not there: ${message}. Make it with createdb`;
     case "ENOENT":
       return `DATABASE_URL names a file that is not there: ${message}`;

@@ -2,7 +2,8 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
 import { StoreRefused } from "../../domain/errors.ts";
-import { meaningOf, openReader } from "./connection.ts";
+import { meaningOf } from "./connection.ts";
+import { readUnchanged } from "./read-unchanged.ts";
 
 /** 8 MiB of the usual 4 KiB pages: long enough steps to be fast, short enough to show that it moves. */
 const PAGES_PER_STEP = 2_048;
@@ -38,9 +39,9 @@ export async function backUp(path: string, target: string, { progress }: BackupO
 }
 
 async function copy(path: string, partial: string, progress: BackupOptions["progress"]): Promise<void> {
-  const db = openReader(path);
-  try {
+  await readUnchanged(path, async (db) => {
     // What people wrote is for the owner's eyes only, here as in the database.
+    rmSync(partial, { force: true });
     closeSync(openSync(partial, "wx", 0o600));
     // SQLite starts a copy again whenever another process has written between two steps, under a busy service for ever. A read
     // transaction of the source's own pins the state that is copied.
@@ -50,9 +51,7 @@ async function copy(path: string, partial: string, progress: BackupOptions["prog
       rate: PAGES_PER_STEP,
       progress: ({ totalPages, remainingPages }) => progress(totalPages - remainingPages, totalPages),
     });
-  } finally {
-    db.close();
-  }
+  });
 }
 
 /** Reads the copy from end to end, and leaves it as one file that needs no others beside it. */

@@ -6,6 +6,7 @@ import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AccessStore } from "../access.ts";
 import type { AlertStore } from "../alerts.ts";
+import type { OpenMode } from "../open-mode.ts";
 import type { RetentionStore } from "../retention.ts";
 import type {
   InsertOutcome,
@@ -23,6 +24,7 @@ import type {
 import type { AccessOperation } from "./access/operations.ts";
 import { accessBy, alertsBy } from "./access/sqlite-access.ts";
 import { makeFiles } from "./connection.ts";
+import { requireCreatable, requireOurs } from "./contents.ts";
 import { isDiskFull } from "./disk-full.ts";
 import { retentionBy } from "./forgetting/sqlite-retention.ts";
 import { packRows } from "./packed-rows.ts";
@@ -42,7 +44,9 @@ const CUT_EVERY_MS = 2_000;
 export interface SqliteOptions {
   /** Told how a long upgrade goes. */
   readonly progress?: (text: string) => void;
-  /** False: a database whose schema is not up to date is refused instead of upgraded. */
+  /** Default: `create`. */
+  readonly mode?: Exclude<OpenMode, "read">;
+  /** False: a database whose schema is not up to date is refused instead of created or upgraded. */
   readonly migrate?: boolean;
   /** Told of each end of a reading thread that was not asked for. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
@@ -64,9 +68,11 @@ export class SqliteStore implements Store {
   readonly #readers: ReaderPool;
   #cutNotBeforeMs = 0;
 
-  /** Opens the file at `path`, makes it and its folder when missing, and brings its schema up to date. Rejects with `StoreRefused` when it must not be used. */
+  /** Opens the file at `path` as `mode` says. Rejects with `StoreRefused` when it must not be used, and has changed nothing then. */
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
-    const { progress = () => {}, migrate = true, readThreadEnded = () => {} } = options;
+    const { progress = () => {}, mode = "create", readThreadEnded = () => {} } = options;
+    const migrate = mode === "create" && (options.migrate ?? true);
+    await (mode === "create" ? requireCreatable(path, migrate) : requireOurs(path));
     makeFiles(path, readIndexPath(path));
     const opened: { close(): Promise<void> }[] = [];
     const opening = <T extends { close(): Promise<void> }>(part: T) => {

@@ -27,7 +27,7 @@ const ONE_SPELLING_SINCE = 6;
  * The lock of the transaction keeps two starting processes apart; a database that is up to date is not locked at all.
  */
 export function upgrade(db: DatabaseSync, report: (progress: string) => void): Upgrade {
-  const migrations = known();
+  const migrations = knownMigrations();
   if (pendingMigrations(migrations, schemaVersion(db)).length === 0) return { applied: [], notes: [] };
   try {
     return transaction(db, "BEGIN IMMEDIATE", () => upgradeLocked(db, migrations, report));
@@ -72,16 +72,24 @@ function refuseUnfit(db: DatabaseSync, migrations: readonly Migration[], version
   return old;
 }
 
-/** Rejects a database that {@link upgrade} would change. */
-export function requireCurrentSchema(db: DatabaseSync): void {
-  refusePending(known(), schemaVersion(db));
+/** Rejects what {@link upgrade} would reject, and changes nothing. */
+export function requireUpgradable(db: DatabaseSync): void {
+  const migrations = knownMigrations();
+  const version = schemaVersion(db);
+  if (pendingMigrations(migrations, version).length > 0) refuseUnfit(db, migrations, version);
 }
 
-function known(): readonly Migration[] {
+/** Rejects the schema of a database that {@link upgrade} would change. */
+export function requireCurrentSchema(version: number): void {
+  refusePending(knownMigrations(), version);
+}
+
+function knownMigrations(): readonly Migration[] {
   return readMigrations(new URL("./migrations/", import.meta.url));
 }
 
-function schemaVersion(db: DatabaseSync): number {
+/** 0 for a database without the tables of Lyftr. */
+export function schemaVersion(db: DatabaseSync): number {
   if (!tableExists(db, "lyftr_migrations")) return 0;
   return Number(db.prepare("SELECT coalesce(max(version), 0) AS version FROM lyftr_migrations").get()?.version);
 }

@@ -3,13 +3,13 @@ import { basename } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { StoreBroken } from "../../domain/errors.ts";
 import type { Verdict, VerifyOptions } from "../verdict.ts";
-import { openReader } from "./connection.ts";
+import { requireOurs } from "./contents.ts";
 import { examine } from "./integrity/examine.ts";
 import { damagesOfStored } from "./integrity/stored.ts";
 import { readIndexPath } from "./read-index/connection.ts";
 import { verifyReadIndex } from "./read-index/verify.ts";
+import { readUnchanged } from "./read-unchanged.ts";
 import { Statements } from "./statements.ts";
-import { requireCurrentSchema } from "./upgrade.ts";
 
 /**
  * Looks for every damage of the database at `path` and of the read index beside it, while others write: both files
@@ -49,9 +49,8 @@ interface Stored {
 }
 
 async function verifyStored(path: string, { progress, signal }: VerifyOptions): Promise<Stored> {
-  const db = openReader(path);
-  try {
-    requireCurrentSchema(db);
+  await requireOurs(path);
+  return readUnchanged(path, async (db) => {
     const statements = new Statements(db);
     db.exec("BEGIN");
     const damages = await damagesOfStored(statements, async (done, total) => {
@@ -60,7 +59,5 @@ async function verifyStored(path: string, { progress, signal }: VerifyOptions): 
       signal.throwIfAborted();
     });
     return { damages, messages: damages.length > 0 ? 0 : statements.number("SELECT count(*) FROM lyftr_messages") };
-  } finally {
-    db.close();
-  }
+  });
 }

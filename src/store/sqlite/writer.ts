@@ -3,13 +3,13 @@ import { checkpoint, cutLog, openWriter, transaction } from "./connection.ts";
 import { inserting } from "./insert.ts";
 import type { PackedRows } from "./packed-rows.ts";
 import { Statements } from "./statements.ts";
-import { requireCurrentSchema, upgrade } from "./upgrade.ts";
+import { requireCurrentSchema, schemaVersion, upgrade } from "./upgrade.ts";
 import { serveLine } from "./worker-line.ts";
 
 // The code of the one thread that writes: an fsync, a lock or a checkpoint stops it, and nothing else.
 serveLine(({ path, migrate }: { path: string; migrate: boolean }, report) => {
   const db = openWriter(path);
-  if (!migrate) requireCurrentSchema(db);
+  if (!migrate) requireCurrentSchema(schemaVersion(db));
   const opened = upgrade(db, report);
   const statements = new Statements(db);
   const insert = inserting(statements);

@@ -1,7 +1,7 @@
 import type { AccessStore } from "../../access.ts";
+import type { OpenMode } from "../../open-mode.ts";
 import { Database } from "../database.ts";
-import { migrate } from "../migrations.ts";
-import { examine } from "../server.ts";
+import { requireOurs } from "../migrations.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
 import { keysIn } from "./keys.ts";
 import { secretsIn } from "./secrets.ts";
@@ -19,12 +19,13 @@ export function accessTo(database: Database): AccessStore {
 }
 
 /** The same for a command. Rejects with `ConfigError` or `StoreRefused` when the database must not be used. */
-export async function openPostgresAccess(url: string): Promise<AccessStore & { close(): Promise<void> }> {
-  const database = new Database(url, { connectionsMax: 1 });
+export async function openPostgresAccess(
+  url: string,
+  mode: Exclude<OpenMode, "create">,
+): Promise<AccessStore & { close(): Promise<void> }> {
+  const database = new Database(url, { connectionsMax: 1, readOnly: mode === "read" });
   try {
-    // How it keeps what it has is not this command's business.
-    await examine(database, true);
-    await migrate(database);
+    await requireOurs(database, mode);
     return { ...accessTo(database), close: () => database.close() };
   } catch (error) {
     await database.close();

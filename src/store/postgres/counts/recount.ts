@@ -1,5 +1,5 @@
 import { Database, type Transaction } from "../database.ts";
-import { requireCurrentSchema } from "../migrations.ts";
+import { requireOurs } from "../migrations.ts";
 
 const RECOUNT_MS_MAX = 10 * 60 * 1_000;
 
@@ -10,7 +10,7 @@ const RECOUNT_MS_MAX = 10 * 60 * 1_000;
 export async function recount(url: string): Promise<void> {
   const database = new Database(url, { connectionsMax: 1 });
   try {
-    await requireCurrentSchema(database);
+    await requireOurs(database, "write");
     await database.transaction(reset, { msMax: RECOUNT_MS_MAX });
   } finally {
     await database.close();

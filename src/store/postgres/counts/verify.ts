@@ -2,10 +2,9 @@ import { BUCKETS } from "../../store.ts";
 import { DIFFERENCES_MAX, type Verdict, type VerifyOptions } from "../../verdict.ts";
 import { Database, type Transaction } from "../database.ts";
 import { KEY, KEY_FIELDS, type Key, type List } from "../key.ts";
-import { requireCurrentSchema } from "../migrations.ts";
+import { requireOurs } from "../migrations.ts";
 import { numberOf } from "../reads/snapshot.ts";
 import { hasBucket } from "../reads/timeline.ts";
-import { examine } from "../server.ts";
 import { Values } from "../sql.ts";
 import { inTail, type Watermark, watermarks } from "../streams.ts";
 import { countFolded } from "./blocks.ts";
@@ -19,10 +18,9 @@ const VERIFY_MS_MAX = 6 * 60 * 60 * 1_000;
  * the signal's reason.
  */
 export async function verifyCounts(url: string, options: VerifyOptions): Promise<Verdict> {
-  const database = new Database(url, { connectionsMax: 1 });
+  const database = new Database(url, { connectionsMax: 1, readOnly: true });
   try {
-    await examine(database, true);
-    await requireCurrentSchema(database);
+    await requireOurs(database, "read");
     return await database.transaction((tx) => verify(tx, options), {
       ...{ mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY", msMax: VERIFY_MS_MAX },
       signal: options.signal,

@@ -1,9 +1,11 @@
 import type { AccessStore } from "../../access.ts";
 import type { AlertStore } from "../../alerts.ts";
-import { makeFiles, openWriter } from "../connection.ts";
+import type { OpenMode } from "../../open-mode.ts";
+import { openWriter } from "../connection.ts";
+import { requireOurs } from "../contents.ts";
 import { closeUnlessBroken, failureOf } from "../hard-end.ts";
+import { readUnchanged } from "../read-unchanged.ts";
 import { Statements } from "../statements.ts";
-import { upgrade } from "../upgrade.ts";
 import { type AccessOperation, carryOut } from "./operations.ts";
 
 type Ask = <T>(operation: AccessOperation, argument?: unknown) => Promise<T>;
@@ -42,19 +44,26 @@ export function alertsBy(ask: Ask): AlertStore {
   return { exchange: (report) => ask("exchangeAlerts", report), stepDown: async () => undefined };
 }
 
-/** The same for a command: on a connection of its own, whose calls block. The service may be running. */
-export async function openSqliteAccess(path: string): Promise<AccessStore & { close(): Promise<void> }> {
+/** The same for a command: on connections of its own, whose calls block. The service may be running. */
+export async function openSqliteAccess(
+  path: string,
+  mode: Exclude<OpenMode, "create">,
+): Promise<AccessStore & { close(): Promise<void> }> {
+  await requireOurs(path);
+  return mode === "read" ? readAccess(path) : writeAccess(path);
+}
+
+/** Each call has a connection of its own: see {@link readUnchanged}. */
+function readAccess(path: string): AccessStore & { close(): Promise<void> } {
+  const ask: Ask = (operation, argument) =>
+    readUnchanged(path, (db) => carryOut(new Statements(db), { operation, argument }) as never);
+  return { ...accessBy(ask), close: async () => undefined };
+}
+
+function writeAccess(path: string): AccessStore & { close(): Promise<void> } {
   try {
-    makeFiles(path);
     const db = openWriter(path);
     const statements = new Statements(db);
-    try {
-      upgrade(db, () => undefined);
-    } catch (error) {
-      const failure = failureOf(error);
-      closeUnlessBroken(db);
-      throw failure;
-    }
     const ask: Ask = async (operation, argument) => {
       try {
         return carryOut(statements, { operation, argument }) as never;

@@ -1,4 +1,5 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { connect, wayTo } from "../read-unchanged.ts";
 
 /** Whoever mends a file needs no more of them. */
 const PROBLEMS_MAX = 20;
@@ -14,16 +15,27 @@ export type Findings =
 
 /** Reads the SQLite file at `path` from end to end, with everything that SQLite can hold against each other. It changes nothing. */
 export function examineFile(path: string): Findings {
+  for (;;) {
+    const { isStillRight, findings } = examineOnce(path);
+    // A service that started or ended meanwhile has written where this was reading.
+    if (isStillRight()) return findings;
+  }
+}
+
+function examineOnce(path: string): { readonly isStillRight: () => boolean; readonly findings: Findings } {
+  const way = wayTo(path);
   let db: DatabaseSync | undefined;
+  const examined = (findings: Findings) => ({ isStillRight: way.isStillRight, findings });
   try {
-    db = new DatabaseSync(path, { readOnly: true });
+    db = connect([way]);
     const rows = db.prepare(`PRAGMA integrity_check(${PROBLEMS_MAX})`).all();
-    return findingsOf(rows.map((row) => String(Object.values(row)[0])));
+    return examined(findingsOf(rows.map((row) => String(Object.values(row)[0]))));
   } catch (error) {
     const { errcode, message } = error as { errcode?: unknown; message: string };
     if (typeof errcode !== "number") throw error;
-    if ((errcode & PRIMARY_CODE) === IOERR) return { kind: "unreadable", problem: `${message} (code ${errcode})` };
-    return { kind: "damaged", problems: [`SQLite cannot read it: ${message} (code ${errcode})`] };
+    if ((errcode & PRIMARY_CODE) === IOERR)
+      return examined({ kind: "unreadable", problem: `${message} (code ${errcode})` });
+    return examined({ kind: "damaged", problems: [`SQLite cannot read it: ${message} (code ${errcode})`] });
   } finally {
     db?.close();
   }

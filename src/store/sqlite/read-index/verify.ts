@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { StoreRefused } from "../../../domain/errors.ts";
 import { BUCKETS } from "../../store.ts";
 import { DIFFERENCES_MAX, type Verdict, type VerifyOptions } from "../../verdict.ts";
-import { meaningOf, openReader } from "../connection.ts";
 import { boundAt, END, IN_RANGE, type Key, type Range } from "../key.ts";
 import { entriesOf } from "../lists.ts";
+import { readUnchanged } from "../read-unchanged.ts";
 import { Statements } from "../statements.ts";
-import { attachReadIndex, readIndexPath } from "./connection.ts";
+import { readIndexPath } from "./connection.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
 import { hasFollowed, shapeOf } from "./fold.ts";
 import { differingPostings, ExpectedPostings, indexedPostings } from "./search-postings.ts";
@@ -23,17 +24,12 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
   if (!existsSync(readIndexPath(path))) {
     throw new StoreRefused(`there is no ${readIndexPath(path)}: it is made when the service starts`);
   }
-  const db = openReader(path);
-  try {
-    attachReadIndex(db, path);
+  const verifyOn = async (db: DatabaseSync) => {
     const statements = new Statements(db);
     await beginBetweenDeletions(statements, options.signal);
-    return await verify(statements, options);
-  } catch (error) {
-    throw meaningOf(error);
-  } finally {
-    db.close();
-  }
+    return verify(statements, options);
+  };
+  return readUnchanged(path, verifyOn, readIndexPath(path));
 }
 
 async function verify(statements: Statements, { progress, signal }: VerifyOptions): Promise<Verdict> {

@@ -1,0 +1,143 @@
+import { statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { StoreDamaged, StoreRefused } from "../../domain/errors.ts";
+import { BUSY_TIMEOUT_MS, meaningOf } from "./connection.ts";
+import { RecoveryNeeded, readUnchanged } from "./read-unchanged.ts";
+import { findOldTable } from "./takeover/old-table.ts";
+import { requireCurrentSchema, requireUpgradable, schemaVersion } from "./upgrade.ts";
+
+/** What a file is. `python` is a database of the older service, which an upgrade takes over. */
+export type Contents =
+  | { readonly kind: "missing" | "empty" | "python" | "not_sqlite" }
+  | { readonly kind: "ours"; readonly version: number }
+  | {
+      readonly kind: "foreign";
+      readonly tables: readonly string[];
+      /** Why what is called `messages` there cannot be taken over, if there is such a thing. */
+      readonly reason?: string;
+    };
+
+const TABLES_NAMED_MAX = 5;
+const PRIMARY_CODE = 0xff;
+const NOTADB = 26;
+
+/** Looks at a file and changes nothing. Rejects as the store does when it cannot be read. */
+export async function contentsOf(path: string): Promise<Contents> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return { kind: "missing" };
+  if (!stat.isFile()) throw new StoreRefused(`${path} is no file`);
+  try {
+    return await readUnchanged(path, contentsIn);
+  } catch (error) {
+    if (error instanceof StoreDamaged && isNotSqlite(error)) return { kind: "not_sqlite" };
+    throw error;
+  }
+}
+
+function isNotSqlite({ cause }: StoreDamaged): boolean {
+  const code = (cause as { readonly errcode?: unknown } | undefined)?.errcode;
+  return typeof code === "number" && (code & PRIMARY_CODE) === NOTADB;
+}
+
+/**
+ * Rejects with `StoreRefused` unless the file is a database of Lyftr with the current schema.
+ * It changes nothing.
+ */
+export async function requireOurs(path: string): Promise<void> {
+  const contents = await contentsOf(path);
+  if (contents.kind === "ours") return requireCurrentSchema(contents.version);
+  throw new StoreRefused(`${path} ${whatItIs(contents)}`);
+}
+
+/**
+ * Rejects with `StoreRefused` unless a start may create the file, upgrade it or take it over.
+ * With `migrate` false the schema must be the current one. A refusal changes nothing, with one exception:
+ * what a killed program left half done is recovered by SQLite first, because nothing can be read before.
+ */
+export async function requireCreatable(path: string, migrate: boolean): Promise<void> {
+  const contents = await contentsForStart(path);
+  switch (contents.kind) {
+    case "ours":
+    case "python":
+      if (!migrate) requireCurrentSchema(contents.kind === "ours" ? contents.version : 0);
+      await readUnchanged(path, requireUpgradable).catch(unlessRecoveryIsNeeded);
+      return;
+    case "missing":
+    case "empty":
+      if (!migrate) requireCurrentSchema(0);
+      return;
+    case "not_sqlite":
+    case "foreign":
+      throw new StoreRefused(`${path} ${whatItIs(contents)}`);
+  }
+}
+
+async function contentsForStart(path: string): Promise<Contents> {
+  try {
+    return await contentsOf(path);
+  } catch (error) {
+    if (!(error instanceof RecoveryNeeded)) throw error;
+    return contentsByRecovery(path);
+  }
+}
+
+/** Then the start finds it out once SQLite has recovered the file. */
+function unlessRecoveryIsNeeded(error: unknown): void {
+  if (!(error instanceof RecoveryNeeded)) throw error;
+}
+
+function contentsByRecovery(path: string): Contents {
+  try {
+    const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      return contentsIn(db);
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    throw meaningOf(error);
+  }
+}
+
+/** What is in a database, as its tables tell. */
+export function contentsIn(db: DatabaseSync): Contents {
+  const version = schemaVersion(db);
+  if (version > 0) return { kind: "ours", version };
+  const tables = db
+    .prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name")
+    .all()
+    .map(({ name }) => String(name))
+    .filter((name) => !name.startsWith("sqlite_"));
+  if (tables.length === 0) return { kind: "empty" };
+  try {
+    return findOldTable(db) === undefined ? { kind: "foreign", tables } : { kind: "python" };
+  } catch (error) {
+    if (!(error instanceof StoreRefused)) throw error;
+    return { kind: "foreign", tables, reason: error.message };
+  }
+}
+
+function whatItIs(contents: Exclude<Contents, { readonly kind: "ours" }>): string {
+  switch (contents.kind) {
+    case "missing":
+      return "does not exist: lyftr migrate creates it, and so does a start of the service";
+    case "empty":
+      return "is empty: lyftr migrate creates the tables, and so does a start of the service";
+    case "python":
+      return (
+        "is a database of the older service: stop that service, then run lyftr migrate, " +
+        "which takes its messages over"
+      );
+    case "not_sqlite":
+      return "is not a SQLite database: name another file in DATABASE_URL";
+    case "foreign":
+      return contents.reason === undefined
+        ? `belongs to another program (${named(contents.tables)}): name another file in DATABASE_URL`
+        : `cannot be used: ${contents.reason}`;
+  }
+}
+
+function named(tables: readonly string[]): string {
+  const shown = tables.slice(0, TABLES_NAMED_MAX).join(", ");
+  return `it has ${tables.length === 1 ? "the table" : "the tables"} ${shown}${tables.length > TABLES_NAMED_MAX ? ", …" : ""}`;
+}

@@ -1,0 +1,18 @@
+import type { RetentionPreview } from "../../retention.ts";
+import { requireOurs } from "../contents.ts";
+import { readUnchanged } from "../read-unchanged.ts";
+import { Statements } from "../statements.ts";
+import { Deleter } from "./deleter.ts";
+import { lastLook } from "./last-look.ts";
+
+/** For a command; the service may be running. Rejects with `StoreRefused` unless the file is ours. */
+export async function openSqliteRetentionPreview(path: string): Promise<RetentionPreview> {
+  await requireOurs(path);
+  return {
+    total: () => readUnchanged(path, (db) => new Statements(db).number("SELECT count(*) FROM lyftr_messages")),
+    expire: (step) =>
+      readUnchanged(path, (db) => new Deleter(new Statements(db), () => performance.now()).expire(step)),
+    lastLook: () => readUnchanged(path, (db) => lastLook(new Statements(db))),
+    close: async () => undefined,
+  };
+}

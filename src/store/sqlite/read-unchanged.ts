@@ -1,0 +1,148 @@
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
+import { meaningOf, openReader } from "./connection.ts";
+
+/** A service that starts or stops during a read makes it begin again. */
+const TRIES_MAX = 5;
+/** The WAL is in use, and a connection that must not write to its shared memory found no place in it. */
+const READONLY_CANTINIT = 1_288;
+/** A rollback journal would have to be played back first. */
+const READONLY_ROLLBACK = 776;
+/** Of the file's header: https://sqlite.org/fileformat2.html#the_database_header. */
+const HEADER_BYTES = 100;
+const READ_VERSION_AT = 19;
+const WAL_VERSION = 2;
+
+/** The file cannot be read before SQLite has changed it. */
+export class RecoveryNeeded extends StoreRefused {}
+
+/** A read-only connection, as a URI for SQLite. */
+export interface Way {
+  readonly path: string;
+  readonly uri: string;
+  /** Instead of `uri` while a service has the file open. */
+  readonly inUseUri: string;
+  /** False when the file was changed in a way that this connection cannot have noticed. */
+  readonly isStillRight: () => boolean;
+}
+
+/**
+ * Runs `work` on a connection that changes nothing: not the database, not its journal mode, and no file
+ * beside it. SQLite's own read-only connections create or rewrite `-wal` and `-shm`. A service may run on
+ * the database, may start and may stop; `work` is then run again where that is needed.
+ * `index` is attached as `read_index`. Rejects with what `meaningOf` makes of a failure of SQLite.
+ */
+export async function readUnchanged<T>(
+  path: string,
+  work: (db: DatabaseSync) => T | Promise<T>,
+  index?: string,
+): Promise<T> {
+  for (let tries = 1; tries <= TRIES_MAX; tries++) {
+    const ways = (index === undefined ? [path] : [path, index]).map(wayTo);
+    const ended = await attempt(ways, work);
+    if (!ways.every(({ isStillRight }) => isStillRight())) continue;
+    if ("failure" in ended) throw meaningOf(ended.failure);
+    return ended.result;
+  }
+  throw new StoreUnavailable(`${path} is opened and closed again and again by other programs`);
+}
+
+async function attempt<T>(
+  ways: readonly Way[],
+  work: (db: DatabaseSync) => T | Promise<T>,
+): Promise<{ readonly result: T } | { readonly failure: unknown }> {
+  let db: DatabaseSync | undefined;
+  try {
+    db = connect(ways);
+    return { result: await work(db) };
+  } catch (failure) {
+    return { failure };
+  } finally {
+    db?.close();
+  }
+}
+
+/** A connection along the ways of a database and its read index, if that is wanted. */
+export function connect(ways: readonly Way[]): DatabaseSync {
+  try {
+    return open(ways.map(({ uri }) => uri));
+  } catch (error) {
+    switch ((error as { errcode?: unknown }).errcode) {
+      case READONLY_CANTINIT:
+        return open(ways.map(({ inUseUri }) => inUseUri));
+      case READONLY_ROLLBACK:
+        throw new RecoveryNeeded(
+          `the -journal file beside ${ways[0]?.path} says that a program was stopped in the middle of a change: ` +
+            "start the service once, which takes that back",
+        );
+      default:
+        throw error;
+    }
+  }
+}
+
+function open([main = "", index]: readonly string[]): DatabaseSync {
+  const db = openReader(main);
+  try {
+    db.prepare("SELECT count(*) FROM main.sqlite_schema").get();
+    if (index === undefined) return db;
+    db.prepare("ATTACH ? AS read_index").run(index);
+    db.prepare("SELECT count(*) FROM read_index.sqlite_schema").get();
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** How the file is read now without changing it. Throws {@link RecoveryNeeded} where that cannot be. */
+export function wayTo(path: string): Way {
+  const url = pathToFileURL(resolve(path));
+  const uri = (parameters: string) => `${url.href}?mode=ro${parameters}`;
+  const [wal, shm] = [`${path}-wal`, `${path}-shm`];
+  // A service has it open, or one was killed. SQLite then reads the WAL by a copy of its index in memory.
+  if (existsSync(wal) && existsSync(shm)) {
+    return { path, uri: uri("&readonly_shm=1"), inUseUri: uri(""), isStillRight: () => true };
+  }
+  if (sizeOf(wal) > 0) {
+    throw new RecoveryNeeded(
+      `${wal} holds changes that are not in ${path} yet, and ${shm} is missing: ` +
+        "start the service once, which brings them together",
+    );
+  }
+  if (!existsSync(wal) && (sizeOf(path) === 0 || !isWal(path))) {
+    return { path, uri: uri(""), inUseUri: uri(""), isStillRight: () => true };
+  }
+  const before = stateOf(path);
+  return {
+    path,
+    // It takes no locks, so that another program may write in the middle of a read: that is looked for afterwards.
+    uri: uri("&immutable=1"),
+    inUseUri: uri("&immutable=1"),
+    isStillRight: () => !existsSync(shm) && sizeOf(wal) === 0 && stateOf(path) === before,
+  };
+}
+
+/** Whether the header says that the file is used with a WAL. */
+function isWal(path: string): boolean {
+  const file = openSync(path, "r");
+  try {
+    const header = Buffer.alloc(HEADER_BYTES);
+    readSync(file, header, 0, HEADER_BYTES, 0);
+    return header[READ_VERSION_AT] === WAL_VERSION;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function stateOf(path: string): string {
+  const { ino, size, mtimeNs } = statSync(path, { bigint: true });
+  return `${ino} ${size} ${mtimeNs}`;
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
