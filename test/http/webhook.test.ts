@@ -381,25 +381,31 @@ test("a client that closes its half of the connection after the request still ge
   match(answer, /^HTTP\/1\.1 200 OK\r\n/);
 });
 
-test("bodies under way are held below 64 MiB: past that the next is a 503 with Retry-After, until one is gone", async () => {
-  await using own = await startService();
-  const head = `POST /webhook HTTP/1.1\r\nhost: x\r\ncontent-length: ${BODY_BYTES_MAX}\r\n\r\n`;
-  const holders = Array.from({ length: 256 }, () => connect(own.port, "127.0.0.1"));
+test("long bodies of one address come to 16 MiB: short ones and those of other addresses are taken, until there is room", async () => {
+  await using own = await startService({ TRUST_PROXY: "loopback" });
+  const forwarded = (address: string) => ({ "x-forwarded-for": address });
+  const head = `POST /webhook HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\ncontent-length: ${BODY_BYTES_MAX}\r\n\r\n`;
+  const holders = Array.from({ length: 440 }, () => connect(own.port, "127.0.0.1"));
   for (const holder of holders) holder.on("error", () => undefined).write(head + "x".repeat(BODY_BYTES_MAX - 1));
-  // What is left of the room is less than this.
-  const payload = body({ text: "x".repeat(3_000) });
-  const status = async () => (await post(own.url, payload)).status;
-  const deadline = AbortSignal.timeout(8_000);
+  const long = bodyOfBytes(BODY_BYTES_MAX, "long");
+  const status = async (address: string) => (await post(own.url, long, forwarded(address))).status;
+  const deadline = AbortSignal.timeout(20_000);
   // A connection's headers may take a moment to be seen.
-  while ((await status()) !== 503) deadline.throwIfAborted();
-  const refused = await post(own.url, payload);
+  while ((await status("192.0.2.1")) !== 503) deadline.throwIfAborted();
+  for (let at = 0; at < 50; at++) {
+    const short = body({ message_id: `short-${at}`, text: "x".repeat(3_000) });
+    equal((await post(own.url, short, forwarded("192.0.2.1"))).status, 200);
+    equal((await post(own.url, short, forwarded("192.0.2.2"))).status, 200);
+  }
+  equal(await status("192.0.2.2"), 200);
+  const refused = await post(own.url, long, forwarded("192.0.2.1"));
   deepEqual([refused.status, await refused.json()], [503, { detail: "too many requests are under way" }]);
   match(refused.headers.get("retry-after") ?? "", /^[0-9]+$/);
   equal((await fetch(`${own.url}/health/live`)).status, 200);
   const shed = /^requests_shed_total\{reason="bytes"\} ([0-9]+)$/m.exec(await scrape(own))?.[1];
   ok(Number(shed) > 0, `${shed}`);
   for (const holder of holders) holder.destroy();
-  while ((await status()) !== 200) deadline.throwIfAborted();
+  while ((await status("192.0.2.1")) !== 200) deadline.throwIfAborted();
 });
 
 test("clients that announce long bodies, or bodies without a length, and send nothing keep nobody out", async () => {
