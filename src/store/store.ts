@@ -128,10 +128,10 @@ export interface Store {
   findMessages(query: MessageQuery, options?: ReadOptions): Promise<MessagePage>;
   /** The message of an id; of several sources the first by bytes, unless one is named. */
   findMessage(messageId: string, source?: string): Promise<StoredMessage | undefined>;
-  stats(): Promise<MessageStats>;
+  stats(options?: ReadOptions): Promise<MessageStats>;
   /** Messages per span of time, in order, empty spans left out, as are messages whose timestamp is none. */
   timeline(query: TimelineQuery, options?: ReadOptions): Promise<readonly TimelineBucket[]>;
-  findSenders(query: SenderQuery): Promise<SenderPage>;
+  findSenders(query: SenderQuery, options?: ReadOptions): Promise<SenderPage>;
   /** Messages that are stored but not yet in the rollups and the search index; every read looks through them. */
   backlogRows(): number;
   /** Reads that wait for a thread. */

@@ -316,3 +316,15 @@ test("reads past the bounds of their queue are refused, and leave it when nobody
   );
   equal(await reads.run(async () => "free again"), "free again");
 });
+
+test("a read that waits too long in the queue is refused, and leaves it", async () => {
+  const reads = new ReadQueue({ runningMax: 1, waitingMax: 2, waitMsMax: 50 });
+  const first = Promise.withResolvers<string>();
+  const running = reads.run(() => first.promise);
+  const late = reads.run(async () => "never");
+  await rejects(late, (error: Error) => error instanceof Overloaded && /too long/.test(error.message));
+  equal(reads.waiting(), 0);
+  first.resolve("first");
+  equal(await running, "first");
+  equal(await reads.run(async () => "free again"), "free again");
+});

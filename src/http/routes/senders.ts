@@ -20,7 +20,7 @@ export function sendersRoute(
     const parsed = parseSenderQuery(parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
     const { query } = parsed;
-    const read = async () => pageBody(query, await options.store.findSenders(query));
+    const read = async (signal: AbortSignal) => pageBody(query, await options.store.findSenders(query, { signal }));
     const headers = (text: string) => {
       const cursor = nextCursorIn(text);
       if (cursor === undefined) return;

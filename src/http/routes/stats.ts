@@ -9,7 +9,7 @@ export function statsRoute(
   server: FastifyInstance,
   options: Answering & { readonly store: Pick<Store, "stats"> },
 ): void {
-  const read = async () => statsBody(await options.store.stats());
+  const read = async (signal: AbortSignal) => statsBody(await options.store.stats({ signal }));
   server.get("/stats", { schema: SCHEMA }, (request, reply) =>
     sendAnswer(request, reply, options, { parts: ["stats"], read }),
   );

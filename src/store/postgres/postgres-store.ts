@@ -155,16 +155,16 @@ export class PostgresStore implements Store {
     return this.#quick.run(() => findOne(this.#reading, messageId, source));
   }
 
-  stats(): Promise<MessageStats> {
-    return this.#read(stats, { long: false });
+  stats({ signal }: ReadOptions = {}): Promise<MessageStats> {
+    return this.#read(stats, { long: false, signal });
   }
 
   timeline(query: TimelineQuery, { signal }: ReadOptions = {}): Promise<readonly TimelineBucket[]> {
     return this.#read((snapshot) => timeline(snapshot, query), { long: true, signal });
   }
 
-  findSenders(query: SenderQuery): Promise<SenderPage> {
-    return this.#read((snapshot) => findSenders(snapshot, query), { long: false });
+  findSenders(query: SenderQuery, { signal }: ReadOptions = {}): Promise<SenderPage> {
+    return this.#read((snapshot) => findSenders(snapshot, query), { long: false, signal });
   }
 
   backlogRows(): number {

@@ -4,13 +4,24 @@ interface Waiting {
   readonly start: () => void;
 }
 
-/** So many at once, and so many that wait: the rest is refused. */
+/** How long a read waits for its turn. */
+const WAIT_MS_MAX = 5_000;
+
+export interface ReadQueueOptions {
+  readonly runningMax: number;
+  readonly waitingMax: number;
+  readonly waitMsMax?: number;
+}
+
+/** So many at once, and so many that wait, for so long: the rest is refused. */
 export class ReadQueue {
   readonly #waitingMax: number;
+  readonly #waitMsMax: number;
   readonly #waiting: Waiting[] = [];
   #free: number;
 
-  constructor({ runningMax, waitingMax }: { readonly runningMax: number; readonly waitingMax: number }) {
+  constructor({ runningMax, waitingMax, waitMsMax = WAIT_MS_MAX }: ReadQueueOptions) {
+    this.#waitMsMax = waitMsMax;
     this.#free = runningMax;
     this.#waitingMax = waitingMax;
   }
@@ -19,7 +30,7 @@ export class ReadQueue {
     return this.#waiting.length;
   }
 
-  /** Runs `work` when it is its turn. Rejects with `Overloaded` when too many wait, and with `Abandoned` when the signal is aborted before. */
+  /** Runs `work` when it is its turn. Rejects with `Overloaded` when too many wait or its turn does not come in time, and with `Abandoned` when the signal is aborted before. */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) throw abandoned();
     if (this.#free > 0) this.#free--;
@@ -38,19 +49,26 @@ export class ReadQueue {
   #turn(signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiting.length >= this.#waitingMax) throw new Overloaded("too many reads are waiting");
     return new Promise((resolve, reject) => {
-      const leave = () => {
+      const leave = (error: Error) => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        reject(abandoned());
+        letGo();
+        reject(error);
+      };
+      const gone = () => leave(abandoned());
+      const timer = setTimeout(() => leave(new Overloaded("a read waited too long for its turn")), this.#waitMsMax);
+      const letGo = () => {
+        clearTimeout(timer);
+        // One signal may serve many reads, one after the other: what hangs on it goes with each.
+        signal?.removeEventListener("abort", gone);
       };
       const waiting = {
         start: () => {
-          // One signal may serve many reads, one after the other: what hangs on it goes with each.
-          signal?.removeEventListener("abort", leave);
+          letGo();
           resolve();
         },
       };
       this.#waiting.push(waiting);
-      signal?.addEventListener("abort", leave, { once: true });
+      signal?.addEventListener("abort", gone, { once: true });
     });
   }
 }

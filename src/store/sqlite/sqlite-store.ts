@@ -131,16 +131,16 @@ export class SqliteStore implements Store {
     return this.#read("findOne", { messageId, source });
   }
 
-  stats(): Promise<MessageStats> {
-    return this.#read("stats", undefined, { heavy: this.#behind() });
+  stats({ signal }: ReadOptions = {}): Promise<MessageStats> {
+    return this.#read("stats", undefined, { heavy: this.#behind(), signal });
   }
 
   timeline(query: TimelineQuery, { signal }: ReadOptions = {}): Promise<readonly TimelineBucket[]> {
     return this.#read("timeline", query, { heavy: true, signal });
   }
 
-  findSenders(query: SenderQuery): Promise<SenderPage> {
-    return this.#read("findSenders", query, { heavy: this.#behind() });
+  findSenders(query: SenderQuery, { signal }: ReadOptions = {}): Promise<SenderPage> {
+    return this.#read("findSenders", query, { heavy: this.#behind(), signal });
   }
 
   async #read<T>(operation: string, argument?: unknown, how?: ReadCall): Promise<T> {
