@@ -6,9 +6,22 @@ import type { FastifyRequest } from "fastify";
  * is no address leaves the peer's.
  */
 export function clientNetwork(request: FastifyRequest): string {
-  const { ip, socket } = request;
-  const { remoteAddress = "" } = socket;
-  return networkOf(ip === remoteAddress || isIP(ip) !== 0 ? ip : remoteAddress);
+  const { remoteAddress = "" } = request.socket;
+  return networkOf(addressOf(request.ip) ?? remoteAddress);
+}
+
+const PORT = "(?::[0-9]{1,5})?";
+/** `203.0.113.7:1234`, `[2001:db8::1]:1234` and both without a port, in quotes or not. */
+const FORWARDED = new RegExp(`^"?(?:\\[([^\\]]+)\\]${PORT}|([^\\]]+?))"?$`);
+
+/**
+ * The address in an entry of X-Forwarded-For, or undefined when there is none. Some proxies write the
+ * port of the connection behind it, which is another one for each connection of a client.
+ */
+export function addressOf(entry: string): string | undefined {
+  const [, bracketed, plain = ""] = FORWARDED.exec(entry.trim()) ?? [];
+  if (bracketed !== undefined) return isIP(bracketed) === 6 ? bracketed : undefined;
+  return [plain, plain.replace(/:[0-9]{1,5}$/, "")].find((address) => isIP(address) !== 0);
 }
 
 /** The names of networks that TRUST_PROXY knows, as proxy-addr defines them. */
@@ -18,7 +31,7 @@ const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
   uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
 };
 
-/** Tells whether an address is in one of the networks of `TRUST_PROXY`. */
+/** Tells whether an address, or an entry of X-Forwarded-For, is in one of the networks of `TRUST_PROXY`. */
 export function inNetworks(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const network of networks.flatMap((name) => NAMED_NETWORKS[name] ?? [name])) {
@@ -27,9 +40,9 @@ export function inNetworks(networks: readonly string[]): (address: string) => bo
     if (bits === undefined) list.addAddress(address, version);
     else list.addSubnet(address, Number(bits), version);
   }
-  return (address) => {
-    const version = isIP(address);
-    return version !== 0 && list.check(address, version === 6 ? "ipv6" : "ipv4");
+  return (entry) => {
+    const address = addressOf(entry);
+    return address !== undefined && list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
   };
 }
 

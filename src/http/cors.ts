@@ -6,6 +6,8 @@ const EXPOSED = "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Tracepare
 const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, Traceparent, Tracestate, X-Request-Id";
 /** How long a browser need not ask again whether it may. */
 const PREFLIGHT_SECONDS = "600";
+/** What pages may do: read. A key that does more belongs into no page. */
+const METHODS_OF_PAGES = ["GET", "HEAD"];
 /** Is posted to by machines, which no browser keeps from it: pages have no business there. */
 const NOT_FOR_PAGES = "/webhook";
 
@@ -18,7 +20,7 @@ export interface CorsOptions {
 
 /**
  * Lets the pages of listed origins read answers, and ask before they do. It opens nothing: whoever needs a key needs it here too.
- * A preflight carries none, so it is answered here, before keys are asked for; it tells the methods of a path, which a 405 does as well.
+ * A preflight carries none, so it is answered here, before keys are asked for; it tells the methods with which a page may read, which are no secret.
  */
 export class Cors {
   readonly #origins: ReadonlySet<string>;
@@ -33,7 +35,7 @@ export class Cors {
   readonly hook = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     const path = pathOf(request);
     reply.headers(this.headersFor(path, request.headers.origin));
-    const methods = this.#asksBefore(request) && path !== NOT_FOR_PAGES ? this.#methodsOf(path) : [];
+    const methods = this.#asksBefore(request) && path !== NOT_FOR_PAGES ? this.#methodsForPages(path) : [];
     if (methods.length === 0) done();
     else reply.code(204).headers(allowing(methods)).send();
   };
@@ -43,6 +45,11 @@ export class Cors {
     if (this.#origins.size === 0 || path === NOT_FOR_PAGES) return {};
     if (origin === undefined || !this.#origins.has(origin)) return { vary: "Origin" };
     return { vary: "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED };
+  }
+
+  /** None where there is nothing to read: then a preflight is answered as any other OPTIONS. */
+  #methodsForPages(path: string): readonly string[] {
+    return this.#methodsOf(path).filter((method) => METHODS_OF_PAGES.includes(method));
   }
 
   /** Whether it is a preflight of a page that may read. */

@@ -107,9 +107,10 @@ export class Server {
     this.#cors = new Cors({ ...options, methodsOf: (path) => this.#access.methodsOf(path) });
     this.#overload = new Overload(options.committer);
     this.#door = new Door({ ...options, overload: this.#overload, access: this.#access, cors: this.#cors });
+    const isProxy = inNetworks(options.trustProxy);
     this.#connections = new Connections({
       connectionsMax: options.connectionsMax,
-      isProxy: inNetworks(options.trustProxy),
+      isProxy,
       metrics: options.metrics,
       log: options.log,
       monotonic: () => options.clock.monotonic(),
@@ -119,7 +120,7 @@ export class Server {
       logger: false,
       bodyLimit: options.bodyBytesMax,
       requestIdHeader: false,
-      trustProxy: options.trustProxy.length > 0 && [...options.trustProxy],
+      trustProxy: options.trustProxy.length > 0 && isProxy,
       genReqId: (request) => requestId(request.headers["x-request-id"], options.newId),
       // During shutdown, a request on an open connection is still served; its answer closes the connection.
       return503OnClosing: false,

@@ -90,6 +90,16 @@ test("a preflight of a listed origin is answered on every route but /webhook, wi
     await (await ask(path, "DELETE")).text();
   }
   equal((await listMessages(service)).total, 1);
+  // A page may read, and nothing else.
+  for (const { methods, template } of [
+    { template: "/keys", methods: "GET, HEAD" },
+    { template: "/audit", methods: "GET, HEAD" },
+  ])
+    equal((await ask(template, "GET")).headers.get("access-control-allow-methods"), methods, template);
+  for (const path of ["/keys/1", "/keys/1/rotate", "/senders/+1", "/senders/%2B1/"]) {
+    const answer = await ask(path, "DELETE");
+    deepEqual([answer.status, answer.headers.get("access-control-allow-methods")], [405, null], path);
+  }
   deepEqual([(await ask("/webhook", "POST")).status, corsOf(await ask("/webhook", "POST"))], [405, {}]);
   equal((await ask("/nowhere", "GET")).status, 404);
   // Without the header that makes it one, OPTIONS is no preflight.

@@ -224,16 +224,19 @@ test("behind a trusted proxy every client has its own limit, and what the client
   equal(await sameBucket("::ffff:203.0.113.7", "203.0.113.7"), true);
 });
 
+test("a port behind an address in X-Forwarded-For belongs to the connection, not to the client", async () => {
+  equal(await sameBucket("203.0.113.7:1234", "203.0.113.7:4321"), true);
+  equal(await sameBucket("203.0.113.7:1234", "203.0.113.8:1234"), false);
+  equal(await sameBucket("203.0.113.7:1234", "203.0.113.7"), true);
+  equal(await sameBucket('"[2001:db8::1]:1234"', "2001:db8::1"), true);
+  equal(await sameBucket("[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1"), false);
+  // Trusted proxies that write ports are passed over too.
+  equal(await sameBucket("203.0.113.7:1, 127.0.0.2:2", "203.0.113.8:1, 127.0.0.3:3"), false);
+  equal(await sameBucket("203.0.113.7:1, 127.0.0.2:2", "203.0.113.7:9, 127.0.0.3:3"), true);
+});
+
 test("what is no address in X-Forwarded-For is the proxy's own", async () => {
-  for (const garbage of [
-    "unknown",
-    "_hidden",
-    "203.0.113.7:1234",
-    "[2001:db8::1]",
-    "1",
-    "999.1.1.1",
-    "a".repeat(8_000),
-  ])
+  for (const garbage of ["unknown", "_hidden", "203.0.113.7:port", "[2001:db8::1", "1", "999.1.1.1", "a".repeat(8_000)])
     equal(await sameBucket(garbage, "127.0.0.1"), true, garbage);
   equal(await sameBucket(",,, ,", ""), true);
 });

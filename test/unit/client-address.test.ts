@@ -1,7 +1,7 @@
 import { equal } from "node:assert/strict";
 import { test } from "node:test";
 import { array, assert, boolean, integer, property } from "fast-check";
-import { inNetworks, networkOf } from "../../src/http/client-address.ts";
+import { addressOf, inNetworks, networkOf } from "../../src/http/client-address.ts";
 
 test("an IPv4 address is itself, also when it is written as IPv6", () => {
   for (const address of ["203.0.113.7", "::ffff:203.0.113.7", "::FFFF:203.0.113.7", "::ffff:cb00:7107"])
@@ -61,4 +61,29 @@ test("an address is in the networks of TRUST_PROXY, by their names, as addresses
     equal(listed(address), true, address);
   for (const address of ["203.0.113.8", "198.51.101.1", "2001:db9::1"]) equal(listed(address), false, address);
   equal(inNetworks([])("127.0.0.1"), false);
+});
+
+test("an entry of X-Forwarded-For may have a port behind its address, brackets and quotes around it", () => {
+  for (const entry of ["203.0.113.7", "203.0.113.7:1", "203.0.113.7:65535", '"203.0.113.7:443"', " 203.0.113.7:80 "])
+    equal(addressOf(entry), "203.0.113.7", entry);
+  for (const entry of ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", '"[2001:db8::1]:443"'])
+    equal(addressOf(entry), "2001:db8::1", entry);
+  equal(addressOf("2001:db8:0:0:0:0:0:1:443"), "2001:db8:0:0:0:0:0:1");
+  equal(addressOf("[::1]:5678"), "::1");
+  equal(addressOf("::ffff:203.0.113.7:80"), "::ffff:203.0.113.7");
+  for (const entry of [
+    "",
+    ":80",
+    "unknown",
+    "_hidden",
+    "203.0.113.7:port",
+    "203.0.113.7:123456",
+    "[203.0.113.7]:80",
+    "[::1",
+    "1.2.3:4",
+  ])
+    equal(addressOf(entry), undefined, entry);
+  const trusted = inNetworks(["10.0.0.0/8", "fd00::/8"]);
+  for (const entry of ["10.1.2.3:4711", "[fd00::1]:4711"]) equal(trusted(entry), true, entry);
+  equal(trusted("203.0.113.7:4711"), false);
 });
