@@ -3,6 +3,7 @@ import type { Variable } from "./config/variable.ts";
 import { type Config, VARIABLES } from "./config/variables.ts";
 import { ConfigError } from "./domain/errors.ts";
 import { type Rate, rateInWords } from "./domain/rate.ts";
+import { withoutSecrets } from "./domain/shown-url.ts";
 
 export { withDotEnv } from "./config/dot-env.ts";
 export type { Environment } from "./config/given.ts";
@@ -32,9 +33,7 @@ export function redacted(config: Config): Readonly<Record<string, string>> {
   const show = (variable: Variable<unknown>, value: unknown) => {
     if (variable.secret)
       return value === undefined || (value as { length?: number }).length === 0 ? "(not set)" : "(set)";
-    return inWords(value)
-      .replace(/:\/\/([^:/@]*):.+@/, "://$1:***@")
-      .replace(/([?&]password=)[^&]*/i, "$1***");
+    return withoutSecrets(inWords(value));
   };
   return Object.fromEntries(
     Object.entries(VARIABLES).map(([key, variable]) => [variable.name, show(variable, config[key as keyof Config])]),

@@ -18,14 +18,18 @@ by number and checksum.
 
 To move a service: copy, stop the service, copy again (that takes what came in meanwhile), start it with the new DATABASE_URL.
 
+Everybody on a machine can read the command lines there. A URL with a password belongs into the environment instead (COPY_FROM, COPY_TO),
+or into a file that it names (COPY_FROM_FILE, COPY_TO_FILE). PGPASSWORD and ~/.pgpass are understood too.
+
 Examples:
   $ lyftr copy --from sqlite:////data/app.db --to postgres://lyftr@db/lyftr
+  $ COPY_TO_FILE=/run/secrets/new-database lyftr copy --from sqlite:////data/app.db
   $ lyftr copy --from postgres://lyftr@db/lyftr --to sqlite:///./app.db --no-verify
 `;
 
 interface CopyFlags {
-  readonly from: string;
-  readonly to: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly verify: boolean;
 }
 
@@ -33,15 +37,16 @@ interface CopyFlags {
 export function copyCommand(env: Environment, exit: (code: number) => void): Command {
   return new Command("copy")
     .description("Copy all messages from one database to another, of the same kind or not.")
-    .requiredOption("--from <url>", "the database that is read")
-    .requiredOption("--to <url>", "the database that they are put into; it is made or upgraded")
+    .option("--from <url>", "the database that is read (instead of COPY_FROM)")
+    .option("--to <url>", "the database that they are put into (instead of COPY_TO); it is made or upgraded")
     .option("--no-verify", "do not compare both at the end")
     .addHelpText("after", HELP)
     .action(async (flags: CopyFlags) => exit(await copy(env, flags)));
 }
 
 async function copy(env: Environment, { from, to, verify }: CopyFlags): Promise<number> {
-  const [fromUrl, toUrl] = [urlOf("--from", from), urlOf("--to", to)];
+  const fromUrl = urlOf(env, { flag: "--from", variable: "COPY_FROM", given: from });
+  const toUrl = urlOf(env, { flag: "--to", variable: "COPY_TO", given: to });
   const signal = interruption();
   const source = await named("--from", openCopyEnd(fromUrl, "read"));
   const opened: { close(): Promise<void> }[] = [source];
@@ -107,12 +112,27 @@ function verdictInWords({ source, target }: CopyVerdict): string {
   return `source     ${source.messages} messages, checksum ${source}\ntarget     ${target.messages} of them, checksum ${target}\n`;
 }
 
-/** Reads a URL as DATABASE_URL is read, and says which of the two is wrong. */
-function urlOf(flag: string, url: string): string {
+interface GivenUrl {
+  readonly flag: string;
+  readonly variable: string;
+  /** By the flag. */
+  readonly given: string | undefined;
+}
+
+/** Reads a URL as DATABASE_URL is read, from the command line, the environment or a file. */
+function urlOf(env: Environment, { flag, variable, given }: GivenUrl): string {
+  const [direct, file] = given === undefined ? [env[variable], env[`${variable}_FILE`]] : [given, undefined];
+  if (!direct?.trim() && !file?.trim()) {
+    throw new CliError(
+      `${flag} is missing: name the database with ${flag}, or in the environment with ${variable} or ${variable}_FILE.`,
+      EXIT_USAGE,
+    );
+  }
   try {
-    return readConfig({ DATABASE_URL: url }).databaseUrl;
+    return readConfig({ DATABASE_URL: direct, DATABASE_URL_FILE: file }).databaseUrl;
   } catch (error) {
-    throw new CliError(`${flag}: ${saying(error)}`, EXIT_USAGE);
+    const where = given === undefined ? variable : flag;
+    throw new CliError(`${where}: ${saying(error).replaceAll("DATABASE_URL", variable)}`, EXIT_USAGE);
   }
 }
 

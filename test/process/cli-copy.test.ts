@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { openStore } from "../../src/store/open.ts";
@@ -133,6 +134,37 @@ test("messages that PostgreSQL cannot hold are named and left out, and conflicts
   equal(hasStackTrace(stderr), false);
   const [odd] = await sql(database.url, "SELECT ts FROM messages WHERE message_id = 'odd'");
   equal(odd?.ts, "yesterday");
+});
+
+test("the URLs of a copy, and with them passwords, come from the environment or from files as well", {
+  skip,
+}, async () => {
+  using folder = temporaryFolder();
+  await using database = await freshDatabase();
+  const own = `sqlite:///${folder.file("own.db")}`;
+  await withStore(own, (store) => store.insertMessages(rows(3)));
+  const url = new URL(database.url);
+  url.password ||= "hunter2";
+  writeFileSync(folder.file("to"), `${url.href}\n`, { mode: 0o600 });
+  const copied = await run(["copy"], { cwd: folder.path, env: { COPY_FROM: own, COPY_TO_FILE: folder.file("to") } });
+  deepEqual([copied.code, /^copied {5}3\n/.test(copied.stdout)], [0, true], copied.stderr);
+  equal((copied.stdout + copied.stderr).includes(url.password), false);
+  const wrong: [Record<string, string>, string[], RegExp][] = [
+    [
+      {},
+      ["--to", own],
+      /^--from is missing: name the database with --from, or in the environment with COPY_FROM or COPY_FROM_FILE/,
+    ],
+    [{ COPY_FROM: own, COPY_FROM_FILE: folder.file("to") }, ["--to", own], /^COPY_FROM: .*COPY_FROM_FILE/],
+    [{ COPY_FROM_FILE: folder.file("nothing") }, ["--to", own], /^COPY_FROM: .*COPY_FROM_FILE=.*nothing/],
+    [{ COPY_FROM: "postgres://lyftr:hunter2@db" }, ["--to", own], /^COPY_FROM: it must look like/],
+  ];
+  for (const [env, args, said] of wrong) {
+    const { code, stderr } = await run(["copy", ...args], { cwd: folder.path, env });
+    equal(code, 2, stderr);
+    match(stderr, said);
+    equal(stderr.includes("hunter2"), false);
+  }
 });
 
 test("copies between what is no database, or the same one, are refused with one line", { skip }, async () => {

@@ -1,0 +1,26 @@
+const HIDDEN = "***";
+/** `password`, `sslpassword`, `PWD`, `access_token`, `api-key`, `client_secret` … */
+const SECRET_PARAMETER = /pass|pwd|secret|token|(api|access|routing|auth)[-_]?key|^sig(nature)?$|credential/i;
+
+/**
+ * A URL, or a text with a URL in it, for people's eyes: without the password of its user and without
+ * the values of parameters that hold secrets, however their names are escaped.
+ */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(/:\/\/([^:/@?#]*):.*@/s, `://$1:${HIDDEN}@`)
+    .replace(/([?&#;])([^=&#;]+)=([^&#;]*)/g, (whole, mark: string, name: string) =>
+      SECRET_PARAMETER.test(unescaped(name)) ? `${mark}${name}=${HIDDEN}` : whole,
+    );
+}
+
+/** As often as it can be unescaped: some programs escape twice. */
+function unescaped(name: string): string {
+  try {
+    const plain = decodeURIComponent(name.replaceAll("+", " ")).trim();
+    return plain === name ? plain : unescaped(plain);
+  } catch {
+    // A broken escape hides the name, so the letters that can be read have to do.
+    return name.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  }
+}
