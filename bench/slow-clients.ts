@@ -32,7 +32,10 @@ const CHECKED_EVERY_MS = 500;
 
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
-await using target = await startLyftr(sqliteUrl(join(folder.path, "app.db")));
+await using target = await startLyftr(sqliteUrl(join(folder.path, "app.db")), {
+  // All of them come from one address, as they do from a proxy.
+  env: { MAX_CONNECTIONS: "10000", TRUST_PROXY: "loopback" },
+});
 const { url, pid } = target;
 
 await honest("warm", flags.warmupSeconds);

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { pid } from "node:process";
 import { startAlerts } from "./app/alerting.ts";
 import { logCatchingUp } from "./app/catching-up.ts";
+import { connectionLimit } from "./app/connection-limit.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
 import { logReadThreadEnd } from "./app/read-threads.ts";
 import { tracingOf } from "./app/tracing.ts";
@@ -157,7 +158,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
     ...{ store, keys, clock, log, tracing, provider, committer, answers, eraser: retention.eraser },
     random: Math.random,
-    connectionsMax: CONNECTIONS_MAX,
+    connectionsMax: connectionLimit(config.connectionsMax, tells ? log : undefined),
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
   });
@@ -259,8 +260,6 @@ function retentionOf(
   return { sweeper: new Sweeper({ ...options, days }), eraser: new Eraser(options) };
 }
 
-/** Some 15 kB of memory each, those with a request under way some 60 kB. */
-const CONNECTIONS_MAX = 10_000;
 /** A database that hangs shall not hold up the other figures of a scrape, which are wanted most then. */
 const FIGURE_MS_MAX = 500;
 

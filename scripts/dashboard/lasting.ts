@@ -87,11 +87,18 @@ export const LASTING: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Open files", unit: "percentunit", width: 6, see: "metrics", max: 1 },
+    ...{ title: "Open files and connections", unit: "percentunit", width: 6, see: "metrics", max: 1 },
     about:
       "Open files and connections of the limit of the process. Above 80 %: raise the limit (ulimit -n), or look at the connections.",
     queries: [
-      { expr: `max by (instance) (${of("process_open_fds")} / ${of("process_max_fds")})`, legend: "{{instance}}" },
+      {
+        expr: `max by (instance) (${of("process_open_fds")} / ${of("process_max_fds")})`,
+        legend: "files {{instance}}",
+      },
+      {
+        expr: `max by (instance) (${of("connections_open")} / ${of("connections_max")})`,
+        legend: "connections {{instance}}",
+      },
     ],
     thresholds: [[0.8, "red"]],
   },

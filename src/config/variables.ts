@@ -72,6 +72,8 @@ export interface Config extends TracingConfig {
   readonly host: string;
   readonly port: number;
   readonly bodyBytesMax: number;
+  /** Connections of clients to one process. */
+  readonly connectionsMax: number;
   readonly drainMs: number;
   /** Processes that share the port. */
   readonly workers: number;
@@ -258,6 +260,12 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     fallback: "262144",
     help: "The largest webhook accepted, in bytes.",
     parse: integer(1, 16 * 1024 * 1024),
+  },
+  connectionsMax: {
+    name: "MAX_CONNECTIONS",
+    fallback: "5000",
+    help: "The most connections of clients to one process; each may take 37 kB of memory.",
+    parse: integer(16, 100_000),
   },
   drainMs: {
     name: "DRAIN_TIMEOUT_MS",

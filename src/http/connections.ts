@@ -16,7 +16,7 @@ export interface ConnectionsOptions {
   readonly connectionsMax: number;
   /** Whether an address is a proxy's, behind which there are many clients. */
   readonly isProxy: (address: string) => boolean;
-  readonly metrics: Pick<Metrics, "connectionsOpen" | "connectionsRefused">;
+  readonly metrics: Pick<Metrics, "connectionsOpen" | "connectionsMax" | "connectionsRefused">;
   readonly log: Pick<Log, "warn">;
   readonly monotonic: () => number;
 }
@@ -46,7 +46,9 @@ export class Connections {
 
   /** Keeps track of the connections of a server from now on. */
   watch(server: Server): void {
-    server.maxConnections = this.#options.connectionsMax;
+    const { connectionsMax, metrics } = this.#options;
+    server.maxConnections = connectionsMax;
+    metrics.connectionsMax.set(connectionsMax);
     server.on("drop", () => this.#countRefused());
     server.on("connection", (socket) => this.#add(socket));
     // Node's own would destroy them, which a client that is just sending sees as a reset.

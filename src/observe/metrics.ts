@@ -106,6 +106,11 @@ export function createMetrics(build: { version: string; node: string }) {
   });
   for (const reason of SHED_REASONS) requestsShed.inc({ reason }, 0);
   const connectionsOpen = new Gauge({ name: "connections_open", help: "Connections of clients.", registers });
+  const connectionsMax = new Gauge({
+    name: "connections_max",
+    help: "The most connections of clients: MAX_CONNECTIONS, or fewer if there are not enough open files for them.",
+    registers,
+  });
   const connectionsRefused = new Counter({
     name: "connections_refused_total",
     help: "Connections closed because there were too many.",
@@ -173,6 +178,7 @@ export function createMetrics(build: { version: string; node: string }) {
     rateLimited,
     requestsShed,
     connectionsOpen,
+    connectionsMax,
     connectionsRefused,
     apiKeyChecks,
     cacheRequests,

@@ -54,6 +54,7 @@ test("nothing set gives the defaults of the contract", () => {
     host: "0.0.0.0",
     port: 8000,
     bodyBytesMax: 262_144,
+    connectionsMax: 5_000,
     drainMs: 10_000,
     workers: 1,
     ...Object.fromEntries(Object.entries(TRACING_VARIABLES).map(([key, { fallback }]) => [key, fallback])),

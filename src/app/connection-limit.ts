@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync } from "node:fs";
+import type { Log } from "../observe/log.ts";
+
+/** Files that the service opens beside those it has at the start and its clients' connections. */
+const FILES_RESERVED = 32;
+/** With fewer a service is of no use; then files may run out. */
+const CONNECTIONS_MIN = 8;
+
+/** The files that this process may open, and has open. */
+export interface OpenFiles {
+  readonly filesMax: number;
+  readonly open: number;
+}
+
+/**
+ * The connections that the service takes at most: as many as are wanted, if there are files for them. Without a file left the kernel
+ * accepts and closes connections unseen, so fewer are taken instead, and those beyond are counted and logged.
+ */
+export function connectionLimit(wanted: number, log: Pick<Log, "warn"> | undefined, files = openFiles()): number {
+  if (files === undefined) return wanted;
+  const possible = files.filesMax - files.open - FILES_RESERVED;
+  if (possible >= wanted) return wanted;
+  const connections = Math.max(CONNECTIONS_MIN, possible);
+  log?.warn({
+    msg: `the limit of open files allows ${connections} connections instead of ${wanted}: more are closed. Raise it (ulimit -n, LimitNOFILE of systemd) or lower MAX_CONNECTIONS`,
+    open_files_max: files.filesMax,
+    open_files_needed: files.open + FILES_RESERVED + wanted,
+    connections_max: connections,
+  });
+  return connections;
+}
+
+/** Undefined where the system does not say. Node has raised the soft limit to the hard one at its start. */
+function openFiles(): OpenFiles | undefined {
+  try {
+    const limit = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+    const filesMax = limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
+    return Number.isNaN(filesMax) ? undefined : { filesMax, open: readdirSync("/proc/self/fd").length };
+  } catch {
+    return undefined;
+  }
+}
