@@ -67,7 +67,7 @@ export class Door {
   admit(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
     const path = pathOf(request.url ?? "");
     const pace = this.#paceOf(path);
-    const reason = pace === undefined ? this.#options.overload.refuses() : "probes";
+    const reason = pace === undefined ? this.#options.overload.refuses(isMessage(request, path)) : "probes";
     // What is ambiguous must be seen as that, or its rest would be taken for the next request.
     if (reason === undefined || !isClear(request)) {
       handle();
@@ -128,7 +128,7 @@ export class Door {
 
   #answer({ request, response, path, reason, sinceMs }: Refused): void {
     const { access, clock, metrics, newId } = this.#options;
-    const isWebhook = path === "/webhook" && request.method === "POST";
+    const isWebhook = isMessage(request, path);
     const id = requestId(request.headers["x-request-id"], newId);
     const gone = isGone(request, response);
     if (!gone) this.#write(request, response, path, id);
@@ -165,4 +165,8 @@ export class Door {
 
 function isGone(request: IncomingMessage, response: ServerResponse): boolean {
   return response.destroyed || request.socket.destroyed;
+}
+
+function isMessage({ method }: IncomingMessage, path: string): boolean {
+  return path === "/webhook" && method === "POST";
 }

@@ -24,18 +24,48 @@ const MORE_AT_ONCE = 1.33;
 /** The messages that wait to be committed. */
 export type Queue = Pick<GroupCommit, "queueDelayMs" | "queueRows">;
 
-/**
- * Decides which requests are refused because the service has more to do than it can. When the event loop, or the queue of messages, has been
- * late for longer than a burst takes, only a share of the requests is let in: the share that keeps the delay at its target. All others are
- * refused, which costs little, so that those let in are answered in time, and as many of them as without an overload.
- */
-export class Overload {
-  readonly #queue: Queue;
+/** The share of requests that is let in, so that a delay stays at its target. */
+class Share {
   #share = 1;
-  #reason: ShedReason = "event_loop";
   #lateSinceMs: number | undefined;
   /** Grows by the share with each request; the next is let in when it comes to a whole. */
   #credit = 0;
+
+  isWhole(): boolean {
+    return this.#share === 1;
+  }
+
+  /** `late` is the delay in units of its target, over a window that ends now. */
+  decide(late: number, nowMs: number, windowMs: number): void {
+    if (late <= 1) {
+      this.#lateSinceMs = undefined;
+      this.#share = Math.min(1, this.#share * MORE_AT_ONCE);
+      return;
+    }
+    this.#lateSinceMs ??= nowMs - windowMs;
+    if (this.#share === 1 && nowMs - this.#lateSinceMs < BURST_MS) return;
+    this.#share = Math.max(SHARE_MIN, this.#share * Math.max(LEFT_AT_ONCE_MIN, 1 / late));
+  }
+
+  /** Whether the next request is let in. */
+  letsIn(): boolean {
+    this.#credit += this.#share;
+    if (this.#credit < 1) return false;
+    this.#credit -= 1;
+    return true;
+  }
+}
+
+/**
+ * Decides which requests are refused because the service has more to do than it can. When the event loop, or the queue of messages, has been
+ * late for longer than a burst takes, only a share of the requests is let in: the share that keeps the delay at its target. All others are
+ * refused, which costs little, so that those let in are answered in time, and as many of them as without an overload. A late queue refuses
+ * messages only: a read does not wait in it, and a slow disk does not slow it down.
+ */
+export class Overload {
+  readonly #queue: Queue;
+  readonly #loopShare = new Share();
+  readonly #queueShare = new Share();
   #letInSinceLook = 0;
   #looks = 0;
   /** How long ago the first of them began. */
@@ -56,41 +86,23 @@ export class Overload {
     this.#windowMs += LOOKED_AT_EVERY_MS + loopDelayMs;
     const isLong = this.#looks >= LOOKS_MIN && this.#windowMs >= DECISION_MS_MAX;
     if (this.#looks < LOOKS_PER_DECISION && !isLong) return;
-    this.#decide(nowMs, this.#leastLoopMs / LOOP_DELAY_TARGET_MS, this.#leastQueueMs / QUEUE_DELAY_TARGET_MS);
+    this.#loopShare.decide(this.#leastLoopMs / LOOP_DELAY_TARGET_MS, nowMs, this.#windowMs);
+    this.#queueShare.decide(this.#leastQueueMs / QUEUE_DELAY_TARGET_MS, nowMs, this.#windowMs);
     this.#looks = 0;
     this.#windowMs = 0;
     this.#leastLoopMs = Number.POSITIVE_INFINITY;
     this.#leastQueueMs = Number.POSITIVE_INFINITY;
   }
 
-  #decide(nowMs: number, loop: number, queue: number): void {
-    const late = Math.max(loop, queue);
-    if (late <= 1) {
-      this.#lateSinceMs = undefined;
-      this.#share = Math.min(1, this.#share * MORE_AT_ONCE);
-      return;
+  /** Why the next request is refused, or undefined when it is let in. `isMessage`: it would wait in the queue of messages. */
+  refuses(isMessage = true): ShedReason | undefined {
+    if (isMessage && !this.#queueShare.isWhole() && this.#queue.queueRows() >= QUEUE_ROWS_MIN) {
+      if (!this.#queueShare.letsIn()) return "queue_age";
     }
-    this.#lateSinceMs ??= nowMs - this.#windowMs;
-    if (this.#share === 1 && nowMs - this.#lateSinceMs < BURST_MS) return;
-    this.#reason = loop > queue ? "event_loop" : "queue_age";
-    this.#share = Math.max(SHARE_MIN, this.#share * Math.max(LEFT_AT_ONCE_MIN, 1 / late));
-  }
-
-  /** Why the next request is refused, or undefined when it is let in. */
-  refuses(): ShedReason | undefined {
-    if (this.#share === 1) return undefined;
-    if (this.#isWorthIt()) {
-      this.#credit += this.#share;
-      if (this.#credit < 1) return this.#reason;
-      this.#credit -= 1;
-    }
+    if (this.#loopShare.isWhole()) return undefined;
+    if (this.#letInSinceLook >= LET_IN_PER_LOOK_MIN && !this.#loopShare.letsIn()) return "event_loop";
     this.#letInSinceLook++;
     return undefined;
-  }
-
-  #isWorthIt(): boolean {
-    if (this.#reason === "queue_age") return this.#queue.queueRows() >= QUEUE_ROWS_MIN;
-    return this.#letInSinceLook >= LET_IN_PER_LOOK_MIN;
   }
 
   /** Looks at the event loop until the signal comes, and tells `looked` each time. Cheap: a timer that is late by as much as the loop is. */

@@ -65,6 +65,19 @@ test("a loop that stays late, and a queue that stays, refuse a share, each under
   deepEqual(queue.refused().reasons, ["queue_age"]);
 });
 
+test("a late queue refuses messages only, a late loop reads too", () => {
+  const queue = watched();
+  queue.pass(5_000, 0, 1_000);
+  equal(queue.refused().share > 0.9, true);
+  equal(
+    Array.from({ length: MANY }, () => queue.overload.refuses(false)).every((reason) => reason === undefined),
+    true,
+  );
+  const loop = watched();
+  loop.pass(5_000, 100, 1_000);
+  equal(Array.from({ length: MANY }, () => loop.overload.refuses(false)).includes("event_loop"), true);
+});
+
 test("the longer and the later, the more is refused, but never everything", () => {
   const { pass, refused } = watched();
   pass(1_000, 36);
