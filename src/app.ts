@@ -4,6 +4,7 @@ import { pid } from "node:process";
 import { startAlerts } from "./app/alerting.ts";
 import { logCatchingUp } from "./app/catching-up.ts";
 import { connectionLimit } from "./app/connection-limit.ts";
+import { DatabaseWatch } from "./app/database-watch.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
 import { logReadThreadEnd } from "./app/read-threads.ts";
 import { tracingOf } from "./app/tracing.ts";
@@ -108,9 +109,6 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ ttlMs, writes, clock, count: (result) => metrics.cacheRequests.inc({ result }) },
     shared: sharedAnswers(store, shared, ttlMs),
   });
-  const committer = new GroupCommit({
-    ...{ store: ttlMs === 0 ? store : noting(writes, store), clock, metrics, tracing },
-  });
   const secrets = await startSecrets(config, { store, clock, log: tells ? log : undefined });
   opened.defer(() => secrets.stop());
   const keys = await startKeys(config, { store, clock, log });
@@ -125,6 +123,12 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const provider = new NativeProvider(secrets.signing);
   const received = new Map([[provider.source, 0]]);
   const readiness = new Readiness({ store, clock, secretConfigured: secrets.configured });
+  const watch = tells ? new DatabaseWatch({ clock, log, problem: () => readiness.databaseProblem() }) : undefined;
+  opened.defer(async () => watch?.stop());
+  const written = ttlMs === 0 ? store : noting(writes, store);
+  const committer = new GroupCommit({
+    ...{ store: watch?.watching(written) ?? written, clock, metrics, tracing },
+  });
   metrics.observe({
     queueRows: () => committer.queueRows(),
     queueBytes: () => committer.queueBytes(),
@@ -158,6 +162,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
     ...{ store, keys, clock, log, tracing, provider, committer, answers, eraser: retention.eraser },
     random: Math.random,
+    logHealth: config.logHealth,
     connectionsMax: connectionLimit(config.connectionsMax, tells ? log : undefined),
     ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
@@ -206,8 +211,9 @@ async function sharedState(
   return Redis.open({
     ...{ url, clock, random: Math.random },
     failed: () => metrics.sharedStateFailures.inc(),
-    wentAway: (reason) => log.warn({ msg: "Redis is not to be had: each process goes on by itself", reason }),
-    cameBack: () => log.info({ msg: "Redis is back" }),
+    wentAway: (reason) =>
+      log.warn({ msg: "Redis is not to be had: each process goes on by itself", dependency: "redis", reason }),
+    cameBack: (outageMs) => log.info({ msg: "Redis is back", dependency: "redis", outage_ms: outageMs }),
   });
 }
 

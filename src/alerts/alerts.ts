@@ -1,4 +1,5 @@
 import { type Clock, within } from "../domain/clock.ts";
+import { failureInWords } from "../domain/failure-words.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { AlertNotice, AlertState, AlertStore, AlertVote } from "../store/alerts.ts";
@@ -114,9 +115,7 @@ export class Alerts {
         // A database that hangs holds a look up for seconds, and nobody waits for those of a service that ends.
         await Promise.race([this.#look(), this.#stopped.promise]);
       } catch (error) {
-        // An engine's own words may quote a row.
-        const { name } = error instanceof Error ? error : new Error();
-        this.#options.log.error({ msg: "looking for alerts failed", error: name });
+        this.#options.log.error({ msg: "looking for alerts failed", error: failureInWords(error) });
       }
       await this.#pause();
     }

@@ -1,3 +1,5 @@
+import { codeInWords } from "../domain/failure-words.ts";
+
 /** What became of one request. */
 export type PostResult =
   | { readonly kind: "taken"; readonly status: number; readonly words: string }
@@ -17,6 +19,8 @@ const ANSWER_BYTES_MAX = 4_096;
 const WORDS_CHARACTERS_MAX = 200;
 const RETRY_AFTER_MS_MAX = 300_000;
 const PASSING_REFUSALS: readonly number[] = [408, 425, 429];
+/** What fetch() calls it. */
+const TIMEOUT = "TimeoutError";
 /** Nothing was sent. */
 const NOT_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
@@ -42,10 +46,11 @@ export async function postJson(url: string, body: object, { signal, secrets }: P
     if (response.ok) return { kind: "taken", status, words };
     if (status < 500 && !PASSING_REFUSALS.includes(status)) return { kind: "refused", status, words };
     const retryAfterMs = Math.min(RETRY_AFTER_MS_MAX, secondsOf(response.headers.get("retry-after")) * 1_000);
-    return { kind: "failed", reason: `it answered ${status}`, retryAfterMs, perhapsTaken: status >= 500 };
+    return { kind: "failed", reason: `It answered ${status}.`, retryAfterMs, perhapsTaken: status >= 500 };
   } catch (error) {
-    const reason = codeOf(error);
-    return { kind: "failed", reason, retryAfterMs: 0, perhapsTaken: !NOT_CONNECTED.test(reason) };
+    const code = codeOf(error);
+    const reason = code === TIMEOUT ? `It did not answer within ${ANSWER_MS_MAX / 1_000} s.` : codeInWords(code);
+    return { kind: "failed", reason, retryAfterMs: 0, perhapsTaken: !NOT_CONNECTED.test(code) };
   }
 }
 
@@ -80,7 +85,7 @@ function secondsOf(header: string | null): number {
 /** fetch() wraps what happened, and a name with several addresses fails with a list. Messages may name the URL; codes never do. */
 function codeOf(error: unknown): string {
   const { cause, code, errors, name } = error as Readonly<Record<string, unknown>>;
-  if (name === "TimeoutError") return `no answer within ${ANSWER_MS_MAX / 1_000} s`;
+  if (name === TIMEOUT) return TIMEOUT;
   if (cause instanceof Error) return codeOf(cause);
   const [first] = Array.isArray(errors) ? errors : [];
   if (first instanceof Error) return codeOf(first);

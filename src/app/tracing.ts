@@ -19,7 +19,7 @@ export interface TracingParts {
   readonly version: string;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly log: Pick<Log, "warn">;
+  readonly log: Pick<Log, "info" | "warn">;
   /** The number of this process among several. */
   readonly worker: number | undefined;
 }

@@ -69,6 +69,8 @@ export interface Config extends TracingConfig {
   readonly migrate: boolean;
   readonly allowWeakDurability: boolean;
   readonly logLevel: string;
+  /** Whether healthy answers to probes are logged. */
+  readonly logHealth: boolean;
   readonly host: string;
   readonly port: number;
   readonly bodyBytesMax: number;
@@ -243,6 +245,12 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
     parse: flag,
   },
   logLevel: { name: "LOG_LEVEL", fallback: "INFO", help: `${LOG_LEVELS.join(", ")}.`, parse: logLevel },
+  logHealth: {
+    name: "LOG_HEALTH",
+    fallback: "1",
+    help: "0: probes that find the service healthy are left out of the log.",
+    parse: flag,
+  },
   host: {
     name: "HOST",
     fallback: "0.0.0.0",

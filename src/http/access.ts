@@ -22,6 +22,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Sends what may take any time to be taken, and sees to it itself that it is. */
     streams?: true;
+    /** Asked every few seconds by machines; see {@link AccessOptions.logHealth}. */
+    probe?: true;
     /** Adds to metrics and the log line of a route when its answer is out. */
     finished?: (request: FastifyRequest, status: number) => Readonly<Record<string, unknown>>;
   }
@@ -40,6 +42,8 @@ export interface AccessOptions {
   readonly metrics: Pick<Metrics, "httpRequests" | "requestLatency">;
   readonly newId: () => string;
   readonly tracing?: Pick<Tracing, "begin"> | undefined;
+  /** False leaves healthy answers to probes out of the log. */
+  readonly logHealth?: boolean;
 }
 
 /** A request that is refused because there are too many. */
@@ -175,7 +179,8 @@ export class Access {
       ...request.logged,
       ...config.finished?.(request, status),
     };
-    this.#write(status, line);
+    const isLeftOut = config.probe && status < 400 && this.#options.logHealth === false;
+    if (!isLeftOut) this.#write(status, line);
     trace?.end({ atMs: endedMs, attributes: () => attributesOf(request, line), failed: status >= 500 });
   }
 

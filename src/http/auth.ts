@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from "fastify";
 import { covers } from "../domain/api-key.ts";
-import { type ApiKeys, actorOf, type KeyHolder } from "../keys/api-keys.ts";
+import { type ApiKeys, actorOf, type KeyHolder, type KeyRefusal } from "../keys/api-keys.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { sendProblem } from "./problem.ts";
 import { type LimitingOptions, limitKey, refuseFailure } from "./rate-limit.ts";
@@ -28,7 +28,7 @@ const BEARER = /^bearer +([^ ]+)$/i;
 const READ_AUTH_OPEN = { "x-read-auth": "open" };
 
 export interface AuthOptions extends LimitingOptions {
-  readonly keys: Pick<ApiKeys, "holderOf">;
+  readonly keys: Pick<ApiKeys, "holderOf" | "refusalOf">;
   /** Whether everybody may read now. */
   readonly readIsOpen: () => boolean;
   /** Whether the metrics are for holders of keys only. */
@@ -79,12 +79,21 @@ export class Auth {
   #refuse(request: FastifyRequest, reply: FastifyReply, verdict: "unauthorized" | "forbidden"): void {
     switch (verdict) {
       case "unauthorized":
+        request.logged = { ...request.logged, reason: this.#reasonOf(request) };
         if (refuseFailure(request, reply, "failed_key", this.#options)) return;
         sendProblem(request, reply, { status: 401, detail: verdict, headers: { "www-authenticate": "Bearer" } });
         return;
       case "forbidden":
+        request.logged = { ...request.logged, reason: "scope" };
         sendProblem(request, reply, { status: 403, detail: verdict });
     }
+  }
+
+  /** Why a key is not accepted, for the log alone. */
+  #reasonOf(request: FastifyRequest): "no_header" | KeyRefusal {
+    if (request.raw.headers.authorization === undefined) return "no_header";
+    const key = keyIn(request);
+    return key === undefined ? "malformed" : this.#options.keys.refusalOf(key);
   }
 }
 

@@ -55,7 +55,7 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   /** Whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
   readonly limits: RateLimits;
-  readonly readiness: Pick<Readiness, "problem">;
+  readonly readiness: Pick<Readiness, "problem" | "reason">;
   readonly store: Store;
   readonly keys: AuthOptions["keys"] & KeysRouteOptions["keys"];
   readonly eraser: Pick<Eraser, "erase">;
@@ -68,6 +68,8 @@ export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOption
   readonly version: string;
   readonly committer: IngestOptions["committer"] & Queue;
   readonly answerMsMax?: number;
+  /** False leaves healthy answers to probes out of the log. */
+  readonly logHealth?: boolean;
   /** The most connections at a time. */
   readonly connectionsMax: number;
   /** Origins of pages that may read. */

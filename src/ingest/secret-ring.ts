@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, within } from "../domain/clock.ts";
 import { ConfigError } from "../domain/errors.ts";
+import { failureInWords } from "../domain/failure-words.ts";
 import type { Log } from "../observe/log.ts";
 import type { SecretBox } from "../providers/sealed-secret.ts";
 import { isBlank, type SigningSecret, SigningSecrets } from "../providers/signature.ts";
@@ -213,7 +214,7 @@ export class SecretRing {
   }
 
   #warnOnce(msg: string, error: unknown): void {
-    if (this.#isNews("")) this.#options.log?.warn({ msg, error: error instanceof Error ? error.name : "unknown" });
+    if (this.#isNews("")) this.#options.log?.warn({ msg, error: failureInWords(error) });
   }
 
   #isNews(complaint: string): boolean {

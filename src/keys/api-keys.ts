@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { ADMIN_KEY_NAME, type ApiKey, endOf, hashOfKey, isKey, isLive, type Scope } from "../domain/api-key.ts";
 import { type Clock, within } from "../domain/clock.ts";
+import { failureInWords } from "../domain/failure-words.ts";
 import type { Log } from "../observe/log.ts";
 import type { KeyStore } from "../store/access.ts";
 import type { Creation, KeyIssuer, NewKey, Rotation } from "./key-issuer.ts";
@@ -33,6 +34,9 @@ export interface KeyHolder {
   readonly scope: Scope;
 }
 
+/** Why a text is no key that is accepted now. */
+export type KeyRefusal = "malformed" | "unknown" | "revoked" | "retired" | "expired";
+
 /** How a holder is called in the audit. */
 export function actorOf({ id, name }: KeyHolder): string {
   return id === ADMIN_KEY_NAME ? ADMIN_KEY_NAME : `key:${name}`;
@@ -56,6 +60,8 @@ export class ApiKeys {
   readonly #uses = new Map<string, number>();
   #keys = new Map<string, ApiKey>();
   #byHash = new Map<string, Known>();
+  /** By hash, those that are refused too. */
+  #everyKey: ReadonlyMap<string, ApiKey> = new Map();
   #running: Promise<void> = Promise.resolve();
   #everWas: boolean;
   #version: string | undefined;
@@ -103,6 +109,16 @@ export class ApiKeys {
     if (known === undefined || known.endMs <= nowMs) return undefined;
     this.#uses.set(known.holder.id, nowMs);
     return known.holder;
+  }
+
+  /** Why {@link holderOf} knows no holder, for the log. Who asks is not told. */
+  refusalOf(text: string): KeyRefusal {
+    if (!isKey(text)) return "malformed";
+    const key = this.#everyKey.get(hashOfKey(text));
+    if (key === undefined) return "unknown";
+    if (key.revokedAt !== null) return "revoked";
+    // Of two ends the one that came first.
+    return key.retiresAt !== null && endOf(key) === key.retiresAt ? "retired" : "expired";
   }
 
   /** Every key that ever was, with its last use as far as it is known here. */
@@ -186,7 +202,7 @@ export class ApiKeys {
     }
     this.#failures += 1;
     if (this.#failures !== FAILURES_WORTH_TELLING) return;
-    const error = outcome?.message ?? "the database does not answer";
+    const error = outcome === undefined ? "The database does not answer." : failureInWords(outcome);
     log.warn({ msg: "API keys cannot be read: those known last are accepted, revocations are not seen", error });
   }
 
@@ -201,6 +217,7 @@ export class ApiKeys {
   /** Of two with one id the last counts. */
   #take(keys: readonly ApiKey[]): void {
     this.#keys = new Map(keys.map((key) => [key.id, key]));
+    this.#everyKey = new Map(keys.map((key) => [key.hash, key]));
     this.#everWas ||= keys.length > 0;
     const accepted = [...this.#keys.values()].filter(({ revokedAt }) => revokedAt === null);
     this.#byHash = new Map(accepted.map((key) => [key.hash, knownOf(key)]));

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { createClient as CreateClient } from "@redis/client";
 import { type Clock, within } from "../domain/clock.ts";
+import { codeInWords } from "../domain/failure-words.ts";
 
 /** Nobody waits longer for Redis than this: what it would have said is then done without. */
 const CALL_MS_MAX = 50;
@@ -49,9 +50,10 @@ export interface RedisOptions {
   readonly callMsMax?: number;
   /** Called for every call that failed or took too long. */
   readonly failed: () => void;
-  /** Redis is left alone from now on. The reason is a word or two, without anything that was sent. */
+  /** Redis is left alone from now on. The reason is a sentence, without anything that was sent. */
   readonly wentAway: (reason: string) => void;
-  readonly cameBack: () => void;
+  /** Told how long it was away. */
+  readonly cameBack: (outageMs: number) => void;
 }
 
 type Client = Pick<ReturnType<typeof CreateClient>, "connect" | "sendCommand" | "destroy" | "on">;
@@ -81,6 +83,7 @@ export class Redis implements SharedState {
   /** Attempts to come back since the last call that went well. */
   #attempts = 0;
   #comingBack: Promise<void> = Promise.resolve();
+  #awaySinceMs = 0;
 
   /** Resolves when Redis answers, or soon when it does not: then it is tried again and again. */
   static async open(options: RedisOptions): Promise<Redis> {
@@ -196,7 +199,8 @@ export class Redis implements SharedState {
   }
 
   #away(reason: string): void {
-    this.#options.wentAway(reason);
+    this.#awaySinceMs = this.#options.clock.monotonic();
+    this.#options.wentAway(codeInWords(reason));
     this.#comingBack = this.#comeBack();
   }
 
@@ -207,7 +211,8 @@ export class Redis implements SharedState {
       const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** this.#attempts);
       this.#attempts += 1;
       await clock.sleep(Math.round(delayMs * (0.8 + 0.4 * random())), signal).catch(() => undefined);
-      if (!signal.aborted && (await this.#connect()) === undefined) cameBack();
+      if (!signal.aborted && (await this.#connect()) === undefined)
+        cameBack(Math.round(clock.monotonic() - this.#awaySinceMs));
     }
   }
 

@@ -11,7 +11,8 @@ const READY = rawRequest("GET /health/ready HTTP/1.1", ["Host: x"]);
 /** A readiness that answers when it is told to. */
 function heldReadiness() {
   const waiting: (() => void)[] = [];
-  const readiness: Pick<Readiness, "problem"> = {
+  const readiness: Pick<Readiness, "problem" | "reason"> = {
+    reason: async () => null,
     problem: () => new Promise((resolve) => waiting.push(() => resolve(null))),
   };
   const release = () => {

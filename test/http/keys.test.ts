@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { hashOfKey, KEY_PATTERN } from "../../src/domain/api-key.ts";
+import { hashOfKey, KEY_BYTES, KEY_PATTERN, keyOf } from "../../src/domain/api-key.ts";
 import { bearer } from "../support/api-keys.ts";
 import { issuesOf, json, seen } from "../support/client.ts";
 import { getJson, type Service, startService } from "../support/service.ts";
@@ -318,4 +318,27 @@ test("the document tells which routes ask for a key, and which do not", async ()
   ok(!guarded("post", "/webhook"));
   const { responses } = document.paths["/keys/{id}/rotate"].post;
   for (const one of ["201", "401", "403", "404", "409", "422"]) ok(responses[one] !== undefined, one);
+});
+
+test("the log says why a key is refused, and the answer does not", async () => {
+  const { id, key } = await made({ name: "log-gone", scope: "read" });
+  const { key: reader } = await made({ name: "log-reader", scope: "read" });
+  equal(await status(ask(`/keys/${id}`, { method: "DELETE" })), 204);
+  const refusals: readonly (readonly [Record<string, string>, string])[] = [
+    [{}, "no_header"],
+    [{ authorization: "Basic abc" }, "malformed"],
+    [{ authorization: `Bearer ${key.slice(1)}` }, "malformed"],
+    [bearer(keyOf(new Uint8Array(KEY_BYTES))), "unknown"],
+    [bearer(key), "revoked"],
+  ];
+  for (const [at, [headers, reason]] of refusals.entries()) {
+    const requestId = `refused-${at}`;
+    const answer = fetch(`${service.url}/stats`, { headers: { ...headers, "x-request-id": requestId } });
+    deepEqual(await seen(answer), json(401, { detail: "unauthorized" }));
+    const line = await service.line(({ request_id }) => request_id === requestId);
+    deepEqual([line.status, line.reason], [401, reason]);
+    ok(!JSON.stringify(line).includes(key.slice(10)));
+  }
+  equal(await status(ask("/audit", { key: reader })), 403);
+  equal((await service.line(({ status: found }) => found === 403)).reason, "scope");
 });

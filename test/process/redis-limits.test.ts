@@ -79,7 +79,10 @@ test("when Redis goes, limits go on at once from where they were, and when it co
   equal(away.level, "WARNING");
   equal(await sharedStateUp(service), 0);
   await redis.start();
-  await service.line(({ msg }) => msg === "Redis is back");
+  const back = await service.line(({ msg }) => msg === "Redis is back");
+  deepEqual([away.dependency, back.dependency, back.level], ["redis", "redis", "INFO"]);
+  match(String(away.reason), /^[A-Z].*\.$/);
+  ok(Number(back.outage_ms) > 0 && Number(back.outage_ms) < 60_000, String(back.outage_ms));
   equal(await sharedStateUp(service), 1);
   // Redis has forgotten everything; the process remembers who was past the limit.
   deepEqual(await statuses(3, read), refusals(3));
@@ -93,13 +96,13 @@ test("a start without Redis, and one with a wrong password, serve with limits of
   wrong.password = "wrongpassword";
   const nowhere = "redis://127.0.0.1:1";
   for (const [url, reason] of [
-    [wrong.href, "WRONGPASS"],
-    [nowhere, "ECONNREFUSED"],
+    [wrong.href, "It refuses the user or the password (WRONGPASS)."],
+    [nowhere, "Nothing listens at its address (ECONNREFUSED)."],
   ] as const) {
     await using service = await startService({ REDIS_URL: url, RATE_LIMIT_PER_SENDER: "1/1h,burst=3" });
     const answers = await statuses(5, (n) => post(service.url, body({ message_id: `m-${n}` })));
     deepEqual(answers, [...passes(3), ...refusals(2)]);
-    const line = await service.line(({ level }) => level === "WARNING");
+    const line = await service.line(({ dependency }) => dependency === "redis");
     equal(line.reason, reason);
     doesNotMatch(JSON.stringify(service.lines), /wrongpassword/);
     const samples = series(await scrape(service));

@@ -25,7 +25,7 @@ export async function bareServer(options: Partial<ServerOptions>): Promise<BareS
       host: "127.0.0.1",
       port: 0,
       bodyBytesMax: 1,
-      readiness: { problem: async () => null },
+      readiness: { problem: async () => null, reason: async () => null },
       version: "0",
       newId: () => "new",
     },

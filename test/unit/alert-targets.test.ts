@@ -70,7 +70,7 @@ test("PagerDuty's answers are told apart: taken, refused for good, to be tried a
     [500, true],
   ] as const) {
     fake.answer(status);
-    const reason = `it answered ${status}`;
+    const reason = `It answered ${status}.`;
     deepEqual(await target.tell(message(), NOBODY), { kind: "failed", reason, retryAfterMs: 0, perhapsTaken });
   }
 });
@@ -125,7 +125,12 @@ test("an endless body is read to four kilobytes, and garbage and a broken connec
   const gone = await badServer(() => undefined);
   await gone[Symbol.asyncDispose]();
   const refused = await postJson(gone.url, {}, { signal: NOBODY, secrets: [] });
-  deepEqual(refused, { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, perhapsTaken: false });
+  deepEqual(refused, {
+    kind: "failed",
+    reason: "Nothing listens at its address (ECONNREFUSED).",
+    retryAfterMs: 0,
+    perhapsTaken: false,
+  });
 });
 
 test("who never answers is given up after ten seconds, or at once when nobody waits any more", async (t: TestContext) => {
@@ -133,7 +138,7 @@ test("who never answers is given up after ten seconds, or at once when nobody wa
     posted(() => undefined),
     posted(() => undefined, AbortSignal.timeout(200)),
   ]);
-  deepEqual(result, { kind: "failed", reason: "no answer within 10 s", retryAfterMs: 0, perhapsTaken: true });
+  deepEqual(result, { kind: "failed", reason: "It did not answer within 10 s.", retryAfterMs: 0, perhapsTaken: true });
   ok(ms >= 9_900 && ms < 15_000, `${ms}`);
   ok(aborted.ms < 5_000, `${aborted.ms}`);
   t.diagnostic(`${Math.round(ms)} ms`);

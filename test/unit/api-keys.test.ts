@@ -88,6 +88,31 @@ class Bench implements AsyncDisposable {
   }
 }
 
+test("why a text is no key that is accepted is known, for the log", async () => {
+  await using bench = await Bench.start();
+  const [revoked, expired, retired, live] = [
+    await bench.make("revoked"),
+    await bench.make("expired", 5_000),
+    await bench.make("retired"),
+    await bench.make("live"),
+  ];
+  await bench.other.revoke({ name: "revoked" }, "test");
+  await bench.other.rotate(retired.key.id, 5_000, "test");
+  await bench.clock.advance(10_000);
+  for (const [key, reason] of [
+    [revoked, "revoked"],
+    [expired, "expired"],
+    [retired, "retired"],
+  ] as const) {
+    equal(bench.accepts(key), false);
+    equal(bench.keys.refusalOf(key.text), reason);
+  }
+  ok(bench.accepts(live));
+  equal(bench.keys.refusalOf(keyOf(randomBytes(32))), "unknown");
+  for (const text of ["", "lyftr_", live.text.slice(0, -1), `${live.text}x`])
+    equal(bench.keys.refusalOf(text), "malformed");
+});
+
 test("a million guesses are refused, and none of them is remembered", { timeout: 120_000 }, async () => {
   await using bench = await Bench.start(async (other) => {
     for (let name = 0; name < 100; name++) await other.create({ name: `k${name}`, scope: "admin" }, "test");

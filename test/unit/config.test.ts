@@ -51,6 +51,7 @@ test("nothing set gives the defaults of the contract", () => {
     migrate: true,
     allowWeakDurability: false,
     logLevel: "INFO",
+    logHealth: true,
     host: "0.0.0.0",
     port: 8000,
     bodyBytesMax: 262_144,

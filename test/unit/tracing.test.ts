@@ -120,7 +120,7 @@ test("past its bound spans are dropped and counted, and a collector that takes n
 async function tracingTo(receiver: OtlpReceiver, env: Readonly<Record<string, string>> = {}): Promise<Tracing> {
   const { complaints, ...options } = optionsOf({ OTEL_BSP_MAX_QUEUE_SIZE: "65536", ...env });
   deepEqual(complaints, []);
-  const log = { warn: () => undefined } as never;
+  const log = { info: () => undefined, warn: () => undefined } as never;
   const otlp = { ...options.otlp, url: `${receiver.url}/v1/traces` };
   return startTracing({ ...options, otlp, version: "0.0.0", clock: systemClock, random: Math.random, log });
 }

@@ -37,5 +37,5 @@ export interface TracingOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly log: Pick<Log, "warn">;
+  readonly log: Pick<Log, "info" | "warn">;
 }

@@ -3,6 +3,7 @@ import { gzip } from "node:zlib";
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../../domain/clock.ts";
+import { codeInWords } from "../../domain/failure-words.ts";
 import type { OtlpOptions } from "./options.ts";
 
 const SERIALIZERS = { protobuf: ProtobufTraceSerializer, json: JsonTraceSerializer };
@@ -59,7 +60,7 @@ export class OtlpSender {
         await clock.sleep(againMs, signal);
       }
     } catch (error) {
-      return lost(this.#closing.signal.aborted ? "closing" : reasonOf(error));
+      return lost(this.#closing.signal.aborted ? "The service is closing." : reasonOf(error));
     }
   }
 
@@ -96,7 +97,7 @@ export class OtlpSender {
     }
     if (response.ok) return { untaken: await this.#rejectedBy(response) };
     await response.body?.cancel();
-    const untaken = { spans, reason: `HTTP ${response.status}` };
+    const untaken = { spans, reason: `The collector answered ${response.status}.` };
     if (!TRY_AGAIN.has(response.status)) return { untaken };
     return { untaken, againMs: retryAfterMs(response) ?? jitteredMs };
   }
@@ -107,7 +108,7 @@ export class OtlpSender {
       const answer = await boundedBody(response);
       const { partialSuccess } = SERIALIZERS[this.#options.encoding].deserializeResponse(answer);
       const spans = Number(partialSuccess?.rejectedSpans ?? 0);
-      return spans > 0 ? { spans, reason: "rejected by the collector" } : undefined;
+      return spans > 0 ? { spans, reason: "The collector rejected them." } : undefined;
     } catch {
       // Whatever else is in the body: its status said that they are taken.
       return undefined;
@@ -132,11 +133,11 @@ function retryAfterMs({ headers }: Response): number | undefined {
   return /^[0-9]{1,6}$/.test(text) ? Number(text) * 1_000 : undefined;
 }
 
-/** A word for the log: what fetch() says itself may have the URL in it. */
+/** A sentence for the log: what fetch() says itself may have the URL in it. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown";
-  if (error.name === "TimeoutError") return "timeout";
+  if (!(error instanceof Error)) return "It failed for an unknown reason.";
+  if (error.name === "TimeoutError") return codeInWords("timeout");
   const { cause } = error;
   const code = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.name) : undefined;
-  return code ?? (error instanceof TypeError ? error.name : error.message);
+  return codeInWords(code ?? (error instanceof TypeError ? error.name : error.message));
 }

@@ -12,7 +12,7 @@ const LAST_SENDING_MS_MAX = 2_000;
 export interface SpanQueueOptions extends SpanQueueLimits {
   readonly sender: Pick<OtlpSender, "send" | "close">;
   readonly clock: Clock;
-  readonly log: Pick<Log, "warn">;
+  readonly log: Pick<Log, "info" | "warn">;
 }
 
 /** Where ended spans wait to be sent, some at a time and one request after the other. Past its bound they are dropped and counted. */
@@ -24,6 +24,8 @@ export class SpanQueue implements SpanProcessor {
   #enough = () => {};
   #running: Promise<void> | undefined;
   #warnedMs = Number.NEGATIVE_INFINITY;
+  /** When the first spans were not taken, until some are again. */
+  #awaySinceMs: number | undefined;
   /** Not told of yet. */
   #lost = 0;
 
@@ -102,8 +104,18 @@ export class SpanQueue implements SpanProcessor {
       this.#counts.failed += failed;
       this.#counts.sent += spans.length - failed;
       this.#lost += failed;
+      if (failed === 0) this.#tellBack();
+      else this.#awaySinceMs ??= this.#options.clock.monotonic();
       if (this.#lost > 0) this.#warn(untaken?.reason ?? "more spans than can be sent");
     }
+  }
+
+  #tellBack(): void {
+    const { clock, log } = this.#options;
+    if (this.#awaySinceMs === undefined) return;
+    const outageMs = Math.round(clock.monotonic() - this.#awaySinceMs);
+    this.#awaySinceMs = undefined;
+    log.info({ msg: "the collector takes traces again", dependency: "collector", outage_ms: outageMs });
   }
 
   #warn(reason: string): void {

@@ -1,0 +1,97 @@
+import type { Clock } from "../domain/clock.ts";
+import { StoreUnavailable } from "../domain/errors.ts";
+import { failureInWords } from "../domain/failure-words.ts";
+import type { Log } from "../observe/log.ts";
+import type { Store } from "../store/store.ts";
+
+const LOOK_EVERY_MS = 2_000;
+
+export interface DatabaseWatchOptions {
+  readonly clock: Clock;
+  readonly log: Pick<Log, "info" | "error">;
+  /** What is wrong with the database, as a sentence; null when it answers. */
+  readonly problem: () => Promise<string | null>;
+}
+
+interface Outage {
+  readonly sinceMs: number;
+  /** Whether the database answers and only takes no messages: then only a message that is stored ends the outage. */
+  writesOnly: boolean;
+}
+
+/** Says on the log when the database goes away and when it is back, one line each. */
+export class DatabaseWatch {
+  readonly #options: DatabaseWatchOptions;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #outage: Outage | undefined;
+  #looking: Promise<void> = Promise.resolve();
+
+  constructor(options: DatabaseWatchOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** The same store, whose writes are watched. */
+  watching(store: Pick<Store, "insertMessages">): Pick<Store, "insertMessages"> {
+    return {
+      insertMessages: async (rows) => {
+        try {
+          const outcomes = await store.insertMessages(rows);
+          if (this.#outage?.writesOnly) this.#end();
+          return outcomes;
+        } catch (error) {
+          if (error instanceof StoreUnavailable && this.#outage === undefined) this.#lookAfter(error);
+          throw error;
+        }
+      },
+    };
+  }
+
+  /** Resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    await this.#looking;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, problem } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const reason = await problem();
+      if (signal.aborted) return;
+      if (reason !== null) this.#begin(reason, false);
+      else if (this.#outage?.writesOnly === false) this.#end();
+      await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  /** A write failed: either the database is away, or it answers and takes no messages. */
+  #lookAfter(error: StoreUnavailable): void {
+    const looked = this.#options.problem().then((reason) => {
+      if (!this.#stopping.signal.aborted) this.#begin(reason ?? failureInWords(error), reason === null);
+    });
+    this.#looking = Promise.all([this.#looking, looked]).then(() => undefined);
+  }
+
+  #begin(reason: string, writesOnly: boolean): void {
+    const { clock, log } = this.#options;
+    if (this.#outage !== undefined) {
+      this.#outage.writesOnly &&= writesOnly;
+      return;
+    }
+    this.#outage = { sinceMs: clock.monotonic(), writesOnly };
+    const what = writesOnly ? "takes no messages" : "is unavailable";
+    const msg = `the database ${what}: webhooks are answered 503 and sent again by their senders until it is back`;
+    log.error({ msg, dependency: "database", reason });
+  }
+
+  #end(): void {
+    const { clock, log } = this.#options;
+    if (this.#outage === undefined) return;
+    const outageMs = Math.round(clock.monotonic() - this.#outage.sinceMs);
+    this.#outage = undefined;
+    log.info({ msg: "the database is back", dependency: "database", outage_ms: outageMs });
+  }
+}

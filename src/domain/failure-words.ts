@@ -1,0 +1,54 @@
+import { ConfigError, Overloaded, StoreRefused, StoreUnavailable } from "./errors.ts";
+
+/** What the codes of failed connections and of Redis mean. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "Nothing listens at its address",
+  ECONNRESET: "It broke the connection off",
+  EPIPE: "It broke the connection off",
+  ENOTFOUND: "The name of its host is not known",
+  EAI_AGAIN: "The name of its host cannot be looked up now",
+  EHOSTUNREACH: "There is no way to its host",
+  ENETUNREACH: "There is no way to its network",
+  ETIMEDOUT: "It did not answer in time",
+  UND_ERR_CONNECT_TIMEOUT: "It did not answer in time",
+  UND_ERR_SOCKET: "It broke the connection off",
+  HTTPParserError: "It does not speak HTTP",
+  TimeoutError: "It did not answer in time",
+  SocketClosedUnexpectedlyError: "It broke the connection off",
+  timeout: "It did not answer in time",
+  CERT_HAS_EXPIRED: "Its certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "Its certificate is not signed by a known authority",
+  SELF_SIGNED_CERT_IN_CHAIN: "Its certificate is not signed by a known authority",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "Its certificate is not signed by a known authority",
+  ERR_TLS_CERT_ALTNAME_INVALID: "Its certificate is for another host",
+  WRONGPASS: "It refuses the user or the password",
+  NOAUTH: "It asks for a password, and none is set",
+  NOPERM: "The user has not the rights that are needed",
+  OOM: "Its memory is full",
+  READONLY: "It is a replica that takes no writes",
+  MISCONF: "It cannot write to its disk",
+  LOADING: "It has just started and is still reading its data",
+  MASTERDOWN: "It is a replica without its primary",
+};
+
+/** A code as a sentence that keeps the code for whoever looks it up. */
+export function codeInWords(code: string): string {
+  const meaning = MEANINGS[code];
+  return meaning === undefined ? `It failed with ${code}.` : `${meaning} (${code}).`;
+}
+
+const TELLING = [StoreUnavailable, Overloaded, StoreRefused, ConfigError];
+
+/** Why something failed, as a sentence. Messages of errors that nobody expected are not repeated: they may quote a row. */
+export function failureInWords(error: unknown): string {
+  if (!(error instanceof Error)) return "It failed for an unknown reason.";
+  if (!TELLING.some((Known) => error instanceof Known)) return `An unexpected error came up (${error.name}).`;
+  const code = codeOf(error.cause);
+  if (code !== undefined && MEANINGS[code] !== undefined) return `The database is unavailable. ${codeInWords(code)}`;
+  return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}${/[.!?]$/.test(error.message) ? "" : "."}`;
+}
+
+function codeOf(cause: unknown): string | undefined {
+  const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
