@@ -1,5 +1,3 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
 import { isDiskFull } from "./disk-full.ts";
@@ -18,12 +16,6 @@ const CHECKPOINT_PAGES_MIN = 500;
 const opened: DatabaseSync[] = [];
 /** Before this version two connections could corrupt a WAL at its reset. */
 const VERSION_MIN = [3, 51, 3];
-
-/** Makes missing files and their folder. What people wrote to a business is for its owner's eyes only; SQLite gives its log the mode of the file. */
-export function makeFiles(...paths: readonly [string, ...string[]]): void {
-  mkdirSync(dirname(paths[0]), { recursive: true });
-  for (const path of paths) closeSync(openSync(path, "a", 0o600));
-}
 
 /**
  * A connection that may write. WAL and `synchronous=FULL` are set on every open and read back: some builds of SQLite quietly make FULL
@@ -59,10 +51,10 @@ export function openWithoutCheckpoints(path: string): DatabaseSync {
   return db;
 }
 
-/** A connection that only reads; writers never make it wait. */
-export function openReader(path: string): DatabaseSync {
+/** A connection that only reads; writers never make it wait. `first` is SQL for before it looks at the file. */
+export function openReader(path: string, first = ""): DatabaseSync {
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-  db.exec(`PRAGMA cache_size = -${READER_CACHE_KIB}`);
+  db.exec(`${first}; PRAGMA cache_size = -${READER_CACHE_KIB}`);
   return db;
 }
 

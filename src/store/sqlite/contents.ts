@@ -2,6 +2,8 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { StoreDamaged, StoreRefused } from "../../domain/errors.ts";
 import { BUSY_TIMEOUT_MS, meaningOf } from "./connection.ts";
+import { readHeader } from "./file-header.ts";
+import { refuseLeftBehind } from "./left-behind.ts";
 import { RecoveryNeeded, readUnchanged } from "./read-unchanged.ts";
 import { findOldTable } from "./takeover/old-table.ts";
 import { requireCurrentSchema, requireUpgradable, schemaVersion } from "./upgrade.ts";
@@ -23,9 +25,12 @@ const NOTADB = 26;
 
 /** Looks at a file and changes nothing. Rejects as the store does when it cannot be read. */
 export async function contentsOf(path: string): Promise<Contents> {
+  refuseLeftBehind(path);
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return { kind: "missing" };
-  if (!stat.isFile()) throw new StoreRefused(`${path} is no file`);
+  if (!stat.isFile()) throw new StoreRefused(`${path} is not a file: name a file in DATABASE_URL`);
+  // SQLite would take a few bytes for the beginning of a database of its own.
+  if (stat.size > 0 && readHeader(path) === undefined) return { kind: "not_sqlite" };
   try {
     return await readUnchanged(path, contentsIn);
   } catch (error) {

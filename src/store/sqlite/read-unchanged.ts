@@ -1,9 +1,10 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
 import { meaningOf, openReader } from "./connection.ts";
+import { readHeader } from "./file-header.ts";
 
 /** A service that starts or stops during a read makes it begin again. */
 const TRIES_MAX = 5;
@@ -11,11 +12,6 @@ const TRIES_MAX = 5;
 const READONLY_CANTINIT = 1_288;
 /** A rollback journal would have to be played back first. */
 const READONLY_ROLLBACK = 776;
-/** Of the file's header: https://sqlite.org/fileformat2.html#the_database_header. */
-const HEADER_BYTES = 100;
-const READ_VERSION_AT = 19;
-const WAL_VERSION = 2;
-
 /** The file cannot be read before SQLite has changed it. */
 export class RecoveryNeeded extends StoreRefused {}
 
@@ -25,6 +21,8 @@ export interface Way {
   readonly uri: string;
   /** Instead of `uri` while a service has the file open. */
   readonly inUseUri: string;
+  /** Locks and shared memory are not used: nothing else has the file open. */
+  readonly isAlone?: boolean;
   /** False when the file was changed in a way that this connection cannot have noticed. */
   readonly isStillRight: () => boolean;
 }
@@ -68,7 +66,10 @@ async function attempt<T>(
 /** A connection along the ways of a database and its read index, if that is wanted. */
 export function connect(ways: readonly Way[]): DatabaseSync {
   try {
-    return open(ways.map(({ uri }) => uri));
+    return open(
+      ways.map(({ uri }) => uri),
+      ways[0]?.isAlone,
+    );
   } catch (error) {
     switch ((error as { errcode?: unknown }).errcode) {
       case READONLY_CANTINIT:
@@ -84,8 +85,9 @@ export function connect(ways: readonly Way[]): DatabaseSync {
   }
 }
 
-function open([main = "", index]: readonly string[]): DatabaseSync {
-  const db = openReader(main);
+function open([main = "", index]: readonly string[], isAlone = false): DatabaseSync {
+  // In this mode SQLite keeps the index of a WAL in memory, and makes no -shm.
+  const db = openReader(main, isAlone ? "PRAGMA main.locking_mode = EXCLUSIVE" : "");
   try {
     db.prepare("SELECT count(*) FROM main.sqlite_schema").get();
     if (index === undefined) return db;
@@ -99,21 +101,22 @@ function open([main = "", index]: readonly string[]): DatabaseSync {
 }
 
 /** How the file is read now without changing it. Throws {@link RecoveryNeeded} where that cannot be. */
-export function wayTo(path: string): Way {
+export function wayTo(link: string, at = 0): Way {
+  // SQLite puts its files beside the real one.
+  const path = existsSync(link) ? realpathSync(link) : link;
   const url = pathToFileURL(resolve(path));
   const uri = (parameters: string) => `${url.href}?mode=ro${parameters}`;
   const [wal, shm] = [`${path}-wal`, `${path}-shm`];
   // A service has it open, or one was killed. SQLite then reads the WAL by a copy of its index in memory.
-  if (existsSync(wal) && existsSync(shm)) {
+  if (existsSync(wal) && existsSync(shm) && sizeOf(path) > 0) {
     return { path, uri: uri("&readonly_shm=1"), inUseUri: uri(""), isStillRight: () => true };
   }
-  if (sizeOf(wal) > 0) {
-    throw new RecoveryNeeded(
-      `${wal} holds changes that are not in ${path} yet, and ${shm} is missing: ` +
-        "start the service once, which brings them together",
-    );
+  if (sizeOf(wal) > 0 && sizeOf(path) > 0) {
+    if (at > 0) throw new RecoveryNeeded(`${shm} is missing beside ${wal}: start the service once, which makes it`);
+    const alone = uri("&vfs=unix-none");
+    return { path, uri: alone, inUseUri: alone, isAlone: true, isStillRight: () => !existsSync(shm) };
   }
-  if (!existsSync(wal) && (sizeOf(path) === 0 || !isWal(path))) {
+  if (!existsSync(wal) && (sizeOf(path) === 0 || readHeader(path)?.isWal !== true)) {
     return { path, uri: uri(""), inUseUri: uri(""), isStillRight: () => true };
   }
   const before = stateOf(path);
@@ -124,18 +127,6 @@ export function wayTo(path: string): Way {
     inUseUri: uri("&immutable=1"),
     isStillRight: () => !existsSync(shm) && sizeOf(wal) === 0 && stateOf(path) === before,
   };
-}
-
-/** Whether the header says that the file is used with a WAL. */
-function isWal(path: string): boolean {
-  const file = openSync(path, "r");
-  try {
-    const header = Buffer.alloc(HEADER_BYTES);
-    readSync(file, header, 0, HEADER_BYTES, 0);
-    return header[READ_VERSION_AT] === WAL_VERSION;
-  } finally {
-    closeSync(file);
-  }
 }
 
 function stateOf(path: string): string {

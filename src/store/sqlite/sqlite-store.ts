@@ -23,10 +23,11 @@ import type {
 } from "../store.ts";
 import type { AccessOperation } from "./access/operations.ts";
 import { accessBy, alertsBy } from "./access/sqlite-access.ts";
-import { makeFiles } from "./connection.ts";
 import { requireCreatable, requireOurs } from "./contents.ts";
 import { isDiskFull } from "./disk-full.ts";
+import { requireWritable } from "./file-access.ts";
 import { retentionBy } from "./forgetting/sqlite-retention.ts";
+import { makeFiles } from "./made-files.ts";
 import { packRows } from "./packed-rows.ts";
 import { readIndexPath, removeReadIndex } from "./read-index/connection.ts";
 import { Folding } from "./read-index/folding.ts";
@@ -72,8 +73,8 @@ export class SqliteStore implements Store {
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
     const { progress = () => {}, mode = "create", readThreadEnded = () => {} } = options;
     const migrate = mode === "create" && (options.migrate ?? true);
+    requireWritable(path);
     await (mode === "create" ? requireCreatable(path, migrate) : requireOurs(path));
-    makeFiles(path, readIndexPath(path));
     const opened: { close(): Promise<void> }[] = [];
     const opening = <T extends { close(): Promise<void> }>(part: T) => {
       opened.unshift(part);
@@ -82,6 +83,7 @@ export class SqliteStore implements Store {
     try {
       const writer = opening(new WorkerLine("writer", { path, migrate }, { progress }));
       const upgraded = await writer.call<Upgrade>("opened");
+      makeFiles(readIndexPath(path));
       const folder = opening(new WorkerLine("read-index/folder", { path }));
       const backlog = await folder.call<number>("opened");
       const readers = opening(

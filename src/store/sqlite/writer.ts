@@ -1,20 +1,18 @@
 import { type AccessCall, carryOut } from "./access/operations.ts";
-import { checkpoint, cutLog, openWriter, transaction } from "./connection.ts";
+import { checkpoint, cutLog, transaction } from "./connection.ts";
 import { inserting } from "./insert.ts";
+import { openUpgraded } from "./open-upgraded.ts";
 import type { PackedRows } from "./packed-rows.ts";
 import { Statements } from "./statements.ts";
-import { requireCurrentSchema, schemaVersion, upgrade } from "./upgrade.ts";
 import { serveLine } from "./worker-line.ts";
 
 // The code of the one thread that writes: an fsync, a lock or a checkpoint stops it, and nothing else.
 serveLine(({ path, migrate }: { path: string; migrate: boolean }, report) => {
-  const db = openWriter(path);
-  if (!migrate) requireCurrentSchema(schemaVersion(db));
-  const opened = upgrade(db, report);
+  const { db, upgraded } = openUpgraded(path, { migrate, report });
   const statements = new Statements(db);
   const insert = inserting(statements);
   return {
-    opened: () => opened,
+    opened: () => upgraded,
     insert: (rows: PackedRows) => transaction(db, "BEGIN IMMEDIATE", () => insert(rows)),
     access: (call: AccessCall) => carryOut(statements, call),
     cutLog: () => cutLog(db, "main"),

@@ -1,0 +1,82 @@
+import { realpathSync, statSync } from "node:fs";
+import { StoreRefused } from "../../domain/errors.ts";
+import { readHeader } from "./file-header.ts";
+import { type CommittedWal, readWal } from "./wal-file.ts";
+
+/** The page that holds this byte is never written: SQLite locks it instead. */
+const PENDING_BYTE = 0x40000000;
+const LOOKS_MAX = 5;
+const SUFFIXES = ["-wal", "-journal", "-index", "-index-wal"];
+
+/**
+ * Rejects a database file whose companions show that it is not the one they were written for: a file
+ * that is missing or empty while they hold data, or a backup beside the write-ahead log of what was
+ * there before. SQLite would delete such a log in the first case and mix both in the second.
+ */
+export function refuseLeftBehind(path: string): void {
+  const real = realPath(path);
+  const size = sizeOf(real);
+  if (size === 0) refuseMissing(path, real);
+  else refuseForeignWal(path, real);
+}
+
+function refuseMissing(path: string, real: string): void {
+  const files = SUFFIXES.flatMap((suffix) => (suffix.startsWith("-index") ? path : real) + suffix).filter(
+    (file) => sizeOf(file) > 0,
+  );
+  if (files.length === 0) return;
+  const what = statSync(real, { throwIfNoEntry: false }) === undefined ? "is missing" : "is empty";
+  throw new StoreRefused(
+    `${path} ${what}, but ${files.join(" and ")} ${files.length === 1 ? "holds" : "hold"} data of a database that was there. ` +
+      "A start would make an empty database and destroy that data. Put the database file back where it was; " +
+      `if you restore a backup, or want to start empty, move ${files.length === 1 ? "this file" : "these files"} away first`,
+  );
+}
+
+function refuseForeignWal(path: string, real: string): void {
+  const wal = `${real}-wal`;
+  for (let look = 1; look <= LOOKS_MAX; look++) {
+    const before = `${stateOf(real)} ${stateOf(wal)}`;
+    const committed = readWal(wal);
+    const reason = committed === undefined ? undefined : mismatch(real, committed);
+    if (reason === undefined) return;
+    // A service that is running writes to both files, and what was read of them may not fit together.
+    if (`${stateOf(real)} ${stateOf(wal)}` !== before) continue;
+    throw new StoreRefused(
+      `${wal} is not the write-ahead log of ${path}: ${reason}. SQLite would mix both and ruin the database. ` +
+        `If ${path} was restored from a backup, move ${wal} and ${real}-shm away, then start again; ` +
+        "if not, put the database file back that was there",
+    );
+  }
+}
+
+function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWal): string | undefined {
+  const header = readHeader(path);
+  if (header === undefined) return undefined;
+  // Written before the first entry of a log, and taken back when the log has been deleted.
+  if (!header.isWal) return "the database file was last used without one";
+  if (header.pageBytes !== pageBytes) return "its pages have another size";
+  const pendingPage = PENDING_BYTE / pageBytes + 1;
+  for (let page = Math.floor(sizeOf(path) / pageBytes) + 1; page <= databasePages; page++) {
+    if (!pages.has(page) && page !== pendingPage) return "pages are missing that neither of both has";
+  }
+  return undefined;
+}
+
+/** SQLite puts its files beside the real one; the read index is beside the name it was given. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function stateOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? "" : `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+}

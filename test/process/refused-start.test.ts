@@ -1,0 +1,263 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
+import { runLyftr, serve } from "../support/process.ts";
+import { body, getJson, post } from "../support/service.ts";
+import { snapshotOf } from "../support/sqlite-states.ts";
+
+type Folder = ReturnType<typeof temporaryFolder>;
+
+const LOOSE_TABLE = "CREATE TABLE messages (message_id, from_msisdn, to_msisdn, ts, text, created_at)";
+const ROW = "('m1', '+1', '+2', '2025-01-15T10:00:00Z', 'Hello', '2025-01-15T10:00:00Z')";
+const TWICE = `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}, ${ROW}`;
+
+function database(path: string, sql: string): void {
+  const db = new DatabaseSync(path);
+  db.exec(sql);
+  db.close();
+}
+
+/** Leaves what a program that is killed in WAL mode leaves: rows in the log that are not in the file. */
+function killedInWalMode(path: string, sql: string): void {
+  const program = `
+    const { DatabaseSync } = require("node:sqlite");
+    const db = new DatabaseSync(process.argv[1]);
+    db.exec("PRAGMA journal_mode = WAL");
+    db.exec(process.argv[2]);
+    process.kill(process.pid, "SIGKILL");`;
+  equal(spawnSync(process.execPath, ["-e", program, path, sql]).signal, "SIGKILL");
+}
+
+/** Starts it, sees it refused with a sentence, and the folder as it was. */
+async function isRefused(
+  folder: Folder,
+  says: RegExp,
+  { args = ["serve"], path = folder.file("app.db") }: { args?: readonly string[]; path?: string } = {},
+): Promise<void> {
+  const before = snapshotOf(folder.path);
+  const env = { DATABASE_URL: `sqlite:///${path}`, WEBHOOK_SECRET: "testsecret", HOST: "127.0.0.1", PORT: "0" };
+  const { code, stderr } = await run(args, { cwd: "/", env });
+  deepEqual([code, hasStackTrace(stderr)], [1, false], stderr);
+  match(stderr, says);
+  deepEqual(snapshotOf(folder.path), before);
+}
+
+const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: RegExp; args?: readonly string[] }>> = {
+  "a text file": {
+    make: ({ file }) => writeFileSync(file("app.db"), "hello\n".repeat(100)),
+    says: /app\.db is not a SQLite database/,
+  },
+  "a short text file": {
+    make: ({ file }) => writeFileSync(file("app.db"), "x"),
+    says: /app\.db is not a SQLite database/,
+  },
+  "a folder": { make: ({ file }) => mkdirSync(file("app.db")), says: /app\.db is no(t a)? file/ },
+  "a named pipe": { make: ({ file }) => execFileSync("mkfifo", [file("app.db")]), says: /app\.db is no(t a)? file/ },
+  "a database of another program": {
+    make: ({ file }) => database(file("app.db"), "CREATE TABLE messages (id, subject)"),
+    says: /"messages"/,
+  },
+  "a database of another program without messages": {
+    make: ({ file }) => database(file("app.db"), "CREATE TABLE places (url)"),
+    says: /places/,
+  },
+  "a database of another program in WAL mode": {
+    make: ({ file }) => database(file("app.db"), "PRAGMA journal_mode = WAL; CREATE TABLE places (url)"),
+    says: /places/,
+  },
+  "a database of another program that was killed": {
+    make: ({ file }) => killedInWalMode(file("app.db"), "CREATE TABLE messages (id, subject)"),
+    says: /"messages"/,
+  },
+  "such a database without its -shm": {
+    make: ({ file }) => {
+      killedInWalMode(file("app.db"), "CREATE TABLE messages (id, subject)");
+      rmSync(file("app.db-shm"));
+    },
+    says: /"messages"/,
+  },
+  "ids that are there twice": { make: ({ file }) => database(file("app.db"), TWICE), says: /more than once/ },
+  "ids that are there twice, in WAL mode": {
+    make: ({ file }) => database(file("app.db"), `PRAGMA journal_mode = WAL; ${TWICE}`),
+    says: /more than once/,
+  },
+  "ids that are there twice, in the log of a killed service": {
+    make: ({ file }) => killedInWalMode(file("app.db"), TWICE),
+    says: /more than once/,
+  },
+  "a newer schema": {
+    make: ({ file }) =>
+      database(
+        file("app.db"),
+        "CREATE TABLE lyftr_migrations (version INTEGER PRIMARY KEY, name TEXT); INSERT INTO lyftr_migrations VALUES (999, 'x')",
+      ),
+    says: /schema 999/,
+  },
+  "no database, when none may be made": {
+    make: () => undefined,
+    says: /lyftr migrate/,
+    args: ["serve", "--no-migrate"],
+  },
+  "an empty file, when none may be made": {
+    make: ({ file }) => writeFileSync(file("app.db"), ""),
+    says: /lyftr migrate/,
+    args: ["serve", "--no-migrate"],
+  },
+  "an older service's database, when none may be made": {
+    make: ({ file }) => database(file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`),
+    says: /lyftr migrate/,
+    args: ["serve", "--no-migrate"],
+  },
+  "a missing file beside its log": {
+    make: ({ file }) => {
+      killedInWalMode(file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
+      rmSync(file("app.db"));
+    },
+    says: /app\.db is missing, but .*app\.db-wal holds data .* Put the database file back/,
+  },
+  "an empty file beside its log": {
+    make: ({ file }) => {
+      killedInWalMode(file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
+      truncateSync(file("app.db"));
+    },
+    says: /app\.db is empty, but .*app\.db-wal holds data/,
+  },
+  "a missing file beside a read index": {
+    make: ({ file }) => writeFileSync(file("app.db-index"), "something"),
+    says: /app\.db is missing, but .*app\.db-index holds data/,
+  },
+  "a link to a missing file beside its log": {
+    make: ({ file }) => {
+      mkdirSync(file("disk"));
+      killedInWalMode(file("disk/real.db"), LOOSE_TABLE);
+      truncateSync(file("disk/real.db"));
+      symlinkSync(file("disk/real.db"), file("app.db"));
+    },
+    says: /real\.db-wal holds data/,
+  },
+  "another database's log": {
+    make: ({ file }) => {
+      killedInWalMode(file("other.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
+      database(file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
+      renameSync(file("other.db-wal"), file("app.db-wal"));
+    },
+    says: /app\.db-wal is not the write-ahead log of .*app\.db: the database file was last used without one.* move /,
+  },
+  "a folder that is a file": {
+    make: ({ file }) => writeFileSync(file("data"), ""),
+    says: /data is a file, and a folder is needed there/,
+  },
+};
+
+for (const [what, { make, says, args = ["serve"] }] of Object.entries(REFUSED)) {
+  test(`a start on ${what} is refused with a sentence and changes nothing`, async () => {
+    using folder = temporaryFolder();
+    make(folder);
+    await isRefused(folder, says, {
+      args,
+      path: folder.file(what === "a folder that is a file" ? "data/app.db" : "app.db"),
+    });
+  });
+}
+
+test("a backup that is restored over a left-over write-ahead log is refused, and starts when the log is moved away", async () => {
+  using folder = temporaryFolder();
+  const path = folder.file("app.db");
+  const env = { DATABASE_URL: `sqlite:///${path}` };
+  {
+    await using lyftr = await serve({ cwd: folder.path, env });
+    equal((await post(lyftr.url, body({ message_id: "backed up" }))).status, 200);
+    equal((await run(["backup", folder.file("backup.db")], { cwd: folder.path, env })).code, 0);
+    equal((await post(lyftr.url, body({ message_id: "later" }))).status, 200);
+    lyftr.child.kill("SIGKILL");
+    await lyftr.ended;
+  }
+  copyFileSync(folder.file("backup.db"), path);
+  await isRefused(folder, /app\.db-wal is not the write-ahead log of .* move .*app\.db-wal and .*app\.db-shm away/);
+  mkdirSync(folder.file("away"));
+  for (const name of readdirSync(folder.path)) {
+    if (name.startsWith("app.db-")) renameSync(folder.file(name), folder.file(`away/${name}`));
+  }
+  await using lyftr = await serve({ cwd: folder.path, env });
+  equal((await getJson(`${lyftr.url}/stats`)).total_messages, 1);
+});
+
+test("a copy of a whole folder, restored over the log of a service that has grown since, is refused", async () => {
+  using folder = temporaryFolder();
+  const path = folder.file("app.db");
+  const rows =
+    "WITH n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) INSERT INTO t SELECT 'x' || n FROM n";
+  killedInWalMode(path, "CREATE TABLE t (a)");
+  database(path, "SELECT 1");
+  copyFileSync(path, folder.file("copy.db"));
+  killedInWalMode(path, `${rows}; PRAGMA wal_checkpoint(TRUNCATE); ${rows}`);
+  copyFileSync(folder.file("copy.db"), path);
+  await isRefused(folder, /app\.db-wal is not the write-ahead log of .*pages are missing that neither of both has/);
+});
+
+test("what a killed service left is started on: its log is its own, with its -shm and without", async () => {
+  for (const withShm of [true, false]) {
+    using folder = temporaryFolder();
+    const path = folder.file("app.db");
+    killedInWalMode(path, `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
+    if (!withShm) rmSync(`${path}-shm`);
+    equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);
+    equal(valueIn(path, "SELECT count(*) FROM messages"), 1);
+  }
+});
+
+test("files or a folder that may not be written are named, with their owner and what to do", async () => {
+  const asRoot = process.getuid?.() === 0;
+  const command: [string, ...string[]] = asRoot
+    ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, "bin/lyftr.js"]
+    : [process.execPath, "bin/lyftr.js"];
+  const cases = {
+    "the file": {
+      locked: ["app.db"],
+      says: /app\.db may not be read and written by the user that Lyftr runs as \(uid \d+\): /,
+    },
+    "its log": { locked: ["app.db-wal"], says: /app\.db-wal may not be read and written/ },
+    "the read index": { locked: ["app.db-index"], says: /app\.db-index may not be read and written/ },
+    "the folder": { locked: ["."], says: /may not be read and written by the user that Lyftr runs as/ },
+  };
+  for (const [what, { locked, says }] of Object.entries(cases)) {
+    using folder = temporaryFolder();
+    killedInWalMode(folder.file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
+    writeFileSync(folder.file("app.db-index"), "");
+    const all = [".", ...readdirSync(folder.path)];
+    for (const name of all) {
+      const isLocked = locked.includes(name);
+      if (asRoot && !isLocked) chownSync(folder.file(name), 65_534, 65_534);
+      if (!asRoot && isLocked) chmodSync(folder.file(name), name === "." ? 0o500 : 0o400);
+      else chmodSync(folder.file(name), name === "." ? 0o755 : 0o644);
+    }
+    const before = snapshotOf(folder.path);
+    await using lyftr = runLyftr(["serve"], {
+      cwd: process.cwd(),
+      command,
+      env: { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, WEBHOOK_SECRET: "testsecret", PORT: "0" },
+    });
+    equal(await lyftr.ended, 1, what);
+    match(lyftr.stderr(), says);
+    match(
+      lyftr.stderr(),
+      asRoot ? /it belongs to uid 0\. Give it to that user: chown 65534:65534 / : /Allow it: chmod u\+rwX/,
+    );
+    deepEqual(snapshotOf(folder.path), before);
+    chmodSync(folder.path, 0o700);
+  }
+});
