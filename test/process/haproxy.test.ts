@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { request } from "node:https";
@@ -7,11 +7,13 @@ import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { macOf } from "../support/client.ts";
+import { HIDDEN_PATHS, PATHS_WITH_NUMBERS, ROUTES_LOGGED } from "../support/proxied-paths.ts";
 import { freePort, ServerFolder } from "../support/server-folder.ts";
 import { body, startService } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
 const START_MS_MAX = 10_000;
+const skip = unlessTool("haproxy") || unlessTool("openssl");
 const SHIPPED = readFileSync(new URL("../../deploy/haproxy.cfg", import.meta.url), "utf8");
 
 /** HAProxy with deploy/haproxy.cfg in front of a service, its TLS uncommented, without Docker's name server. */
@@ -24,6 +26,8 @@ async function startHaproxy(servicePort: number) {
   const settings = SHIPPED.replace(/^resolvers docker\n(?: .*\n)+/m, "")
     .replace(" resolvers docker init-addr none", "")
     .replace(/^ +server replica-[0-9] .*\n/gm, "")
+    // Every request is logged, not only those that failed.
+    .replace("  option dontlog-normal\n", "")
     .replace("  bind :8000\n", "")
     .replace("  # bind :443 ssl crt /usr/local/etc/haproxy/lyftr.pem", `  bind 127.0.0.1:${port} ssl crt ${pem}`)
     .replace("  # http-response", "  http-response")
@@ -32,7 +36,9 @@ async function startHaproxy(servicePort: number) {
   const ca = readFileSync(pem);
   const ask = async (path: string, headers: Readonly<Record<string, string>> = {}, payload?: string) => {
     const options = { method: payload === undefined ? "GET" : "POST", headers, ca, agent: false };
-    const sent = request(`https://127.0.0.1:${port}${path}`, { ...options, localAddress: "127.0.0.2" });
+    // A URL would be put into its usual spelling on the way.
+    const target = { host: "127.0.0.1", port, path, localAddress: "127.0.0.2" };
+    const sent = request({ ...options, ...target });
     sent.end(payload);
     const [answer] = await once(sent, "response");
     return { status: answer.statusCode as number, headers: answer.headers, body: await text(answer) };
@@ -47,11 +53,45 @@ async function startHaproxy(servicePort: number) {
     ok(child.exitCode === null && performance.now() < deadline, `HAProxy does not start:\n${folder.log()}`);
     await setTimeout(20);
   }
-  return { ask, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+  return { ask, log: () => folder.log(), [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
+test("HAProxy hides the figures however their path is spelt, and lets everything else through", { skip }, async () => {
+  await using service = await startService({ TRUST_PROXY: "127.0.0.1/32" });
+  await using haproxy = await startHaproxy(service.port);
+  const asked = service.lines.filter(({ path }) => !String(path).startsWith("/health")).length;
+  for (const path of HIDDEN_PATHS) {
+    const answer = await haproxy.ask(path);
+    ok([400, 404].includes(answer.status), `${path} ${answer.status}`);
+    ok(!answer.body.includes("# TYPE"), path);
+  }
+  equal(service.lines.filter(({ path }) => !String(path).startsWith("/health")).length, asked, "the service was asked");
+  for (const path of ["/stats", "/messages/", "/docs/", "/senders?q=metrics", "/messages?q=/metrics"])
+    equal((await haproxy.ask(path)).status, 200, path);
+  // An id that looks like the path is an id.
+  match((await haproxy.ask("/messages/metrics")).body, /^{"/);
+});
+
+test("no line of HAProxy's log holds a path or a query string in which a number can stand", { skip }, async () => {
+  await using service = await startService({ TRUST_PROXY: "127.0.0.1/32" });
+  await using haproxy = await startHaproxy(service.port);
+  for (const path of PATHS_WITH_NUMBERS) await haproxy.ask(path);
+  const logged = () =>
+    haproxy
+      .log()
+      .match(/ GET \S+$/gm)
+      ?.map((end) => end.slice(5)) ?? [];
+  const deadline = performance.now() + START_MS_MAX;
+  while (logged().filter((route) => !route.startsWith("/health")).length < PATHS_WITH_NUMBERS.length) {
+    ok(performance.now() < deadline, haproxy.log());
+    await setTimeout(20);
+  }
+  doesNotMatch(haproxy.log(), /9198|98765|%3[0-9]/);
+  for (const route of logged()) ok(ROUTES_LOGGED.includes(route), route);
+});
+
 test("behind HAProxy with TLS a signature is good, a client's address is its own, and the figures are not for everybody", {
-  skip: unlessTool("haproxy") || unlessTool("openssl"),
+  skip,
 }, async () => {
   await using service = await startService({ TRUST_PROXY: "127.0.0.1/32", RATE_LIMIT_PER_IP: "3/1h" });
   await using haproxy = await startHaproxy(service.port);
@@ -59,7 +99,6 @@ test("behind HAProxy with TLS a signature is good, a client's address is its own
   const stored = await haproxy.ask("/webhook/", { "x-signature": macOf(payload) }, payload);
   deepEqual([stored.status, stored.body], [200, '{"status":"ok"}']);
   equal(stored.headers["strict-transport-security"], "max-age=31536000");
-  for (const path of ["/metrics", "/metrics/"]) equal((await haproxy.ask(path)).status, 404, path);
   const seen: number[] = [];
   for (const spoofed of ["10.1.1.1", "10.1.1.2", "127.0.0.1"])
     seen.push((await haproxy.ask("/stats", { "x-forwarded-for": spoofed })).status);

@@ -15,6 +15,8 @@ export interface Nginx extends AsyncDisposable {
   readonly plainPort: number;
   /** Its access log so far. */
   log(): string;
+  /** Its error log so far. */
+  errors(): string;
   /** What it complained of so far. */
   complaints(): string;
 }
@@ -28,12 +30,15 @@ export async function startNginx(servicePorts: readonly number[]): Promise<Nginx
     const files = ["-keyout", key, "-out", certificate];
     await folder.run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...subject, ...files]);
     setDefaultCACertificates([...getCACertificates("default"), readFileSync(certificate, "utf8")]);
-    const site = replaced(readFileSync(SHIPPED, "utf8"), [
+    const logs = { access: join(folder.path, "access.log"), errors: join(folder.path, "errors.log") };
+    const shipped = readFileSync(SHIPPED, "utf8")
+      .replaceAll("/var/log/nginx/lyftr.log", logs.access)
+      .replaceAll("/var/log/nginx/lyftr-error.log", logs.errors);
+    const site = replaced(shipped, [
       ["listen 80;", `listen 127.0.0.1:${plainPort};`],
       ["listen 443 ssl;", `listen 127.0.0.1:${port} ssl;`],
       ["/etc/nginx/lyftr.crt", certificate],
       ["/etc/nginx/lyftr.key", key],
-      ["/var/log/nginx/lyftr.log", join(folder.path, "access.log")],
       [
         "  server 127.0.0.1:8000 max_fails=0;",
         servicePorts.map((to) => `  server 127.0.0.1:${to} max_fails=0;`).join("\n"),
@@ -62,9 +67,18 @@ ${temporary.map((name) => `  ${name}_temp_path ${join(folder.path, `${name}_temp
       ok(child.exitCode === null && performance.now() < deadline, `nginx does not start:\n${folder.log()}`);
       await setTimeout(20);
     }
-    const log = () => readFileSync(join(folder.path, "access.log"), "utf8");
+    const log = () => readFileSync(logs.access, "utf8");
+    const errors = () => readFileSync(logs.errors, "utf8");
     const complaints = () => folder.log();
-    return { url, port, plainPort, log, complaints, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+    return {
+      url,
+      port,
+      plainPort,
+      log,
+      errors,
+      complaints,
+      [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+    };
   } catch (error) {
     await folder[Symbol.asyncDispose]();
     throw error;
