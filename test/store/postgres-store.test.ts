@@ -74,17 +74,41 @@ test("without migrating, a database that is not up to date is refused and left a
   await using database = await fresh();
   await rejects(
     PostgresStore.open(database.url, { ...OPTIONS, migrate: false }),
-    /needs [0-9]+: run lyftr migrate first/,
+    /needs schema [0-9]+: run lyftr migrate first/,
   );
   deepEqual(await sql(database.url, "SELECT to_regclass('messages') AS t"), [{ t: null }]);
   await migratePostgres(database.url, ADMINISTRATION);
   await withStore(database.url, async (store) => deepEqual(store.upgrades, []), { migrate: false });
 });
 
-test("a table of somebody else's is not touched", { skip }, async () => {
+const RELATIONS = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
+const FOREIGN = {
+  "CREATE TABLE messages (id integer)": /a table "messages" that is not ours/,
+  "CREATE TABLE audit (id integer)": /a table "audit" that is not ours/,
+  "CREATE TABLE other (id integer); CREATE INDEX totals_by_messages ON other (id)":
+    /an index "totals_by_messages" that is not ours/,
+  "CREATE TABLE lyftr_migrations (version integer, name text); INSERT INTO lyftr_migrations VALUES (999, 'x')":
+    /schema 999/,
+};
+
+for (const [statement, says] of Object.entries(FOREIGN)) {
+  test(`a database that is refused stays as it is (${statement})`, { skip }, async () => {
+    await using database = await fresh();
+    await sql(database.url, statement);
+    const before = await sql(database.url, RELATIONS);
+    await rejects(
+      PostgresStore.open(database.url, OPTIONS),
+      (error: Error) => error instanceof StoreRefused && says.test(error.message),
+    );
+    deepEqual(await sql(database.url, RELATIONS), before);
+  });
+}
+
+test("tables of another program that are in nobody's way are left alone", { skip }, async () => {
   await using database = await fresh();
-  await sql(database.url, "CREATE TABLE messages (id integer)");
-  await rejects(PostgresStore.open(database.url, OPTIONS), /a table "messages" that is not ours/);
+  await sql(database.url, "CREATE TABLE orders (id integer)");
+  await withStore(database.url, async (store) => equal(store.upgrades.length > 0, true));
+  deepEqual(await sql(database.url, "SELECT to_regclass('orders')::text AS t"), [{ t: "orders" }]);
 });
 
 test("a migrator that dies half way holds nobody up: the next one does it", { skip }, async () => {

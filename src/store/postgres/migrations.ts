@@ -28,9 +28,11 @@ const LOCK_VERSION = 0;
  */
 export async function migrate(database: Database, { partitions }: MigrateOptions = {}): Promise<readonly string[]> {
   const all = known();
-  if (pendingMigrations(all, await schemaVersion(database)).length === 0) return [];
+  const version = await schemaVersion(database);
+  const pending = pendingMigrations(all, version);
+  if (pending.length === 0) return [];
   // Before anything is created: a database that is refused stays as it is.
-  if ((await schemaVersion(database)) === 0) await database.transaction(refuseForeign);
+  await refuseTakenNames(database, version, pending);
   await makeTable(database);
   return database.transaction(
     async (tx) => {
@@ -96,6 +98,22 @@ async function apply(
     await makeOldFormsIndex(tx);
   }
   await tx.run("INSERT INTO lyftr_migrations (version, name) VALUES ($1, $2)", [version, name]);
+}
+
+const CREATED = /^CREATE (?:UNIQUE )?(?:TABLE|INDEX) (?:IF NOT EXISTS )?([a-z_]+)/gm;
+
+/** Rejects a database in which another program has something with a name that pending migrations are going to use. */
+async function refuseTakenNames(database: Database, version: number, pending: readonly Migration[]): Promise<void> {
+  const names = pending.flatMap(({ sql }) => [...sql.matchAll(CREATED)].map(([, name = ""]) => name));
+  const [taken] = await database.all<{ name: string; isIndex: boolean }>(
+    `SELECT relname AS name, relkind IN ('i', 'I') AS "isIndex" FROM pg_catalog.pg_class
+     WHERE relnamespace = current_schema()::regnamespace AND relname = ANY ($1) ORDER BY relname <> 'messages', relname`,
+    [names],
+  );
+  // Another process may have migrated between the two questions.
+  if (taken === undefined || (await schemaVersion(database)) !== version) return;
+  const what = `${taken.isIndex ? "an index" : "a table"} "${taken.name}" that is not ours`;
+  throw new StoreRefused(`it has ${what}, and Lyftr needs that name: name another database in DATABASE_URL`);
 }
 
 async function refuseForeign(tx: Transaction): Promise<void> {
