@@ -62,10 +62,11 @@ test("readiness reaches the schema: without its table the service is alive and, 
   await using service = await startService();
   deepEqual(await seen(fetch(`${service.url}/health/ready`)), READY);
   await using other = await otherUserOf(service.databaseUrl);
-  await other.exec("ALTER TABLE messages RENAME TO gone");
+  const table = service.databaseUrl.startsWith("sqlite") ? "lyftr_messages" : "messages";
+  await other.exec(`ALTER TABLE ${table} RENAME TO gone`);
   deepEqual(await readinessOtherThan(200, service), json(503, { detail: "database not ready" }));
   deepEqual(await seen(fetch(`${service.url}/health/live`)), ALIVE);
-  await other.exec("ALTER TABLE gone RENAME TO messages");
+  await other.exec(`ALTER TABLE gone RENAME TO ${table}`);
   deepEqual(await readinessOtherThan(503, service), READY);
 });
 

@@ -19,8 +19,9 @@ interface Place {
   readonly url: string;
 }
 
-/** What a shell has that was set up for another service, or long ago. */
-function shell({ cwd, url }: Place) {
+/** What a shell has that was set up for another service, or long ago. The database is there. */
+async function shell({ cwd, url }: Place) {
+  equal((await run(["migrate"], { cwd, env: { DATABASE_URL: url } })).code, 0);
   const env = { DATABASE_URL: url, MASTER_KEY, WEBHOOK_SECRET: SHELL_SECRET };
   const secrets = (...args: string[]) => run(["secrets", ...args], { cwd, env });
   /** Resolves with the list once it fits. */
@@ -44,7 +45,7 @@ async function statusWith(url: string, secret: string): Promise<number> {
 test("the last secret that a running service accepts is not retired because the shell has another", async () => {
   using folder = temporaryFolder();
   const place = { cwd: folder.path, url: `sqlite:///${folder.file("app.db")}` };
-  const { secrets, listed } = shell(place);
+  const { secrets, listed } = await shell(place);
   const only = (await secrets("add", "only")).stdout.trim();
   const nobody = await secrets("list");
   match(nobody.stderr, /No running service has reported .* judged by the environment of this command/);
@@ -70,7 +71,7 @@ test("the last secret that a running service accepts is not retired because the 
 test("what list says of a secret is what retire does, and the secrets of the service's environment are listed", async () => {
   using folder = temporaryFolder();
   const place = { cwd: folder.path, url: `sqlite:///${folder.file("app.db")}` };
-  const { secrets, listed } = shell(place);
+  const { secrets, listed } = await shell(place);
   await using lyftr = await serve({
     cwd: folder.path,
     env: { DATABASE_URL: place.url, MASTER_KEY, WEBHOOK_SECRET: SERVICE_SECRET },
@@ -105,7 +106,7 @@ test("of two replicas with different environments, one that would accept nothing
 }, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
-  const { secrets, listed } = shell({ cwd: folder.path, url: database.url });
+  const { secrets, listed } = await shell({ cwd: folder.path, url: database.url });
   const summer = (await secrets("add", "summer")).stdout.trim();
   const env = { DATABASE_URL: database.url, MASTER_KEY };
   await using first = await serve({ cwd: folder.path, env: { ...env, WEBHOOK_SECRET: SERVICE_SECRET } });
@@ -130,7 +131,7 @@ test("of two replicas with different environments, one that would accept nothing
 test("each worker reports what it accepts", { skip: unlessPostgres() }, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
-  const { secrets, listed } = shell({ cwd: folder.path, url: database.url });
+  const { secrets, listed } = await shell({ cwd: folder.path, url: database.url });
   equal((await secrets("add", "summer")).code, 0);
   const env = { DATABASE_URL: database.url, MASTER_KEY, WEBHOOK_SECRET: "", HOST: "127.0.0.1", PORT: "0" };
   await using lyftr = runLyftr(["serve", "--workers", "2"], { cwd: folder.path, env });
