@@ -4,6 +4,7 @@ import { pid } from "node:process";
 import { startAlerts } from "./app/alerting.ts";
 import { logCatchingUp } from "./app/catching-up.ts";
 import { connectionLimit } from "./app/connection-limit.ts";
+import { damageTold } from "./app/damage.ts";
 import { DatabaseWatch } from "./app/database-watch.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
 import { logReadThreadEnd } from "./app/read-threads.ts";
@@ -87,6 +88,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ allowWeakDurability: config.allowWeakDurability, random: Math.random },
     progress: (progress) => log.info({ msg: "upgrading the database", progress }),
     readThreadEnded: (end) => logReadThreadEnd(log, end),
+    damaged: damageTold({ log, metrics }),
   });
   opened.defer(() => store.close());
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });

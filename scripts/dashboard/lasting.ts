@@ -46,6 +46,25 @@ export const LASTING: readonly Panel[] = [
     words: { 0: { text: "never", color: "text" } },
   },
   {
+    ...{ type: "stat", title: "Database damaged", unit: "short", width: 6, see: "a-damaged-database" },
+    about:
+      "1 when a process has found its database damaged on the disk. Its CRITICAL line names the file; lyftr verify says where.",
+    queries: [{ expr: `max(${of("database_damaged")})`, legend: "damaged", instant: true }],
+    thresholds: [
+      [-1, "green"],
+      [1, "red"],
+    ],
+  },
+  {
+    ...{ type: "stat", title: "Read indexes made again", unit: "short", width: 6, see: "a-damaged-database" },
+    about: "Because they were damaged, since the processes started. Nothing is lost; look at the disk.",
+    queries: [{ expr: `sum(${of("read_index_rebuilds_total")})`, legend: "made again", instant: true }],
+    thresholds: [
+      [-1, "green"],
+      [1, "orange"],
+    ],
+  },
+  {
     ...{ type: "stat", title: "Deleting refused", unit: "short", width: 6, see: "retention" },
     about:
       "1 while a process refuses to delete old messages, by reason: clock or nearly_all. Its log says why, and how to confirm it.",

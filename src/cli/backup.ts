@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { Environment } from "../config.ts";
 import { sqlitePath } from "../store/open.ts";
 import { backUp } from "../store/sqlite/backup.ts";
+import { requireKnown } from "../store/sqlite/contents.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 import { interruption } from "./interrupt.ts";
@@ -32,6 +33,8 @@ export function backupCommand(env: Environment): Command {
     .action(async (file: string, { force = false }: { readonly force?: boolean }) => {
       const source = sourceOf(databaseUrlOf(env));
       const target = targetOf(file, source, force);
+      // A copy of something else would pass for a backup.
+      await requireKnown(source);
       await copy(source, target);
       say(`${file}: ${(statSync(target).size / MIB).toFixed(1)} MiB, checked\n`);
     });

@@ -1,6 +1,7 @@
 import { UnfitFile } from "../config/text-file.ts";
-import { ConfigError, StoreRefused, StoreUnavailable } from "../domain/errors.ts";
+import { ConfigError, StoreDamaged, StoreRefused, StoreUnavailable } from "../domain/errors.ts";
 import type { Issue } from "../domain/issue.ts";
+import { REPAIR } from "../store/damage.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 
 /** What the person at the terminal is told, and the exit code. */
@@ -23,6 +24,7 @@ export function explain(error: unknown): Complaint {
 function inWords(error: NodeJS.ErrnoException & { port?: number }): string {
   const { code, path, port, message } = error;
   if (error instanceof StoreRefused) return `The database cannot be used: ${message}`;
+  if (error instanceof StoreDamaged) return `The database is damaged: ${message}. ${REPAIR}.`;
   if (error instanceof StoreUnavailable) return `The database did not do it: ${message}`;
   if (code === "EADDRINUSE") return `Port ${port} is taken. Stop what listens there, or choose another: PORT=8001`;
   if (code === "EACCES" && port !== undefined) {

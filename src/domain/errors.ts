@@ -18,7 +18,7 @@ export class Abandoned extends Error {
   override readonly name = "Abandoned";
 }
 
-/** The database can no longer be trusted (I/O error, corruption, dead writer). The process has to end: a failed fsync may not be retried. */
+/** The database can no longer be trusted (I/O error, dead writer). The process has to end: a failed fsync may not be retried. */
 export class StoreBroken extends StoreUnavailable {
   override readonly name: string = "StoreBroken";
 }
@@ -28,8 +28,8 @@ export class ReadIndexBehind extends StoreUnavailable {
   override readonly name = "ReadIndexBehind";
 }
 
-/** What is in the file is no sound database. */
-export class StoreDamaged extends StoreBroken {
+/** What was read is damaged on the disk. Other parts of the database may answer all the same. */
+export class StoreDamaged extends StoreUnavailable {
   override readonly name = "StoreDamaged";
 }
 

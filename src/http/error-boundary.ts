@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../domain/errors.ts";
+import { Abandoned, Overloaded, StoreDamaged, StoreUnavailable, TooBroad } from "../domain/errors.ts";
 import { type Problem, sendProblem } from "./problem.ts";
 
 const CLOSE = { connection: "close" };
@@ -26,8 +26,7 @@ export function answerFailure(
 export function problemOf(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Overloaded || error instanceof StoreUnavailable) {
     request.logged = { ...request.logged, error: error.message };
-    const detail = error instanceof Overloaded ? error.message : "database unavailable";
-    return { status: 503, detail };
+    return { status: 503, detail: detailOf(error) };
   }
   if (error instanceof TooBroad) {
     const issues = [{ type: "too_broad", loc: ["query"], msg: error.message }];
@@ -40,6 +39,12 @@ export function problemOf(error: FastifyError, request: FastifyRequest): Problem
   // Not its message: an engine may quote the row in it.
   request.logged = { ...request.logged, error: error.name, frames: framesOf(error) };
   return { status: 500, detail: "internal server error" };
+}
+
+function detailOf(error: Error): string {
+  if (error instanceof Overloaded) return error.message;
+  if (error instanceof StoreDamaged) return "a part of the database is damaged, and its operator is told in the log";
+  return "database unavailable";
 }
 
 function framesOf(error: Error): readonly string[] {

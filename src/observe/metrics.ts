@@ -156,6 +156,17 @@ export function createMetrics(build: { version: string; node: string }) {
     registers,
   });
   for (const reason of REFUSAL_REASONS) retentionRefused.set({ reason }, 0);
+  const databaseDamaged = new Gauge({
+    name: "database_damaged",
+    help: "1 when this process has found the database damaged on the disk, until it ends.",
+    aggregator: "max",
+    registers,
+  });
+  const readIndexRebuilds = new Counter({
+    name: "read_index_rebuilds_total",
+    help: "Read indexes that were damaged, discarded and made again from the messages.",
+    registers,
+  });
   const { alertsFiring, alertNotifications } = alertMetrics(registers);
   new Gauge({
     name: "lyftr_build_info",
@@ -186,6 +197,8 @@ export function createMetrics(build: { version: string; node: string }) {
     messagesDeleted,
     retentionRun,
     retentionRefused,
+    databaseDamaged,
+    readIndexRebuilds,
     alertsFiring,
     alertNotifications,
     contentType: registry.contentType,

@@ -1,6 +1,7 @@
 import { StoreRefused } from "../domain/errors.ts";
 import type { AccessStore } from "./access.ts";
 import type { CopyEnd } from "./copying.ts";
+import type { Damage } from "./damage.ts";
 import type { OpenMode } from "./open-mode.ts";
 import type { RetentionPreview } from "./retention.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
@@ -10,6 +11,8 @@ import type { ReadThreadEnd, Store } from "./store.ts";
 export const CONNECTIONS_DEFAULT = 8;
 
 export interface OpenOptions {
+  /** Told what turns out to be damaged on the disk, once each. */
+  readonly damaged?: (damage: Damage) => void;
   /** Told how a long upgrade goes. */
   readonly progress?: (text: string) => void;
   /** What may be done with the database; default: `create`. */
@@ -40,15 +43,15 @@ export function isPostgres(databaseUrl: string): boolean {
 /** Opens the store a `DATABASE_URL` names. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
 export async function openStore(databaseUrl: string, options: OpenOptions = {}): Promise<Store> {
   const { mode = "create", migrate = true, connectionsMax = CONNECTIONS_DEFAULT } = options;
-  const { progress = () => {}, readThreadEnded = () => {} } = options;
+  const { progress = () => {}, readThreadEnded = () => {}, damaged } = options;
   const { allowWeakDurability = false, random = Math.random } = options;
   if (isPostgres(databaseUrl)) {
     // Whoever stays with SQLite need not load the driver.
     const { PostgresStore } = await import("./postgres/postgres-store.ts");
-    return PostgresStore.open(databaseUrl, { mode, migrate, connectionsMax, allowWeakDurability, random });
+    return PostgresStore.open(databaseUrl, { mode, migrate, connectionsMax, allowWeakDurability, random, damaged });
   }
   const path = requiredSqlitePath(databaseUrl);
-  return SqliteStore.open(path, { mode, migrate, progress, readThreadEnded });
+  return SqliteStore.open(path, { mode, migrate, progress, readThreadEnded, damaged });
 }
 
 /** What a command asks of a database, instead of the whole store. */

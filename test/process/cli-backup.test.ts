@@ -1,9 +1,10 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
 import { serve } from "../support/process.ts";
 import { body, post } from "../support/service.ts";
+import { NOT_OURS } from "../support/sqlite-states.ts";
 
 const env = { DATABASE_URL: "sqlite:///./app.db" };
 /** Enough pages for several steps of the copy, between which the service writes. */
@@ -107,10 +108,27 @@ test("a backup that fails says why, and leaves nothing behind", async () => {
   match(absent.stderr, /There is no database to back up: \.\/app\.db/);
   writeFileSync(folder.file("app.db"), "this is no database at all, and never was one".repeat(100));
   const junk = await run(["backup", "b.db"], { cwd: folder.path, env });
-  match(junk.stderr, /The backup failed, and .*b\.db was not touched: SQLite: file is not a database/);
+  match(junk.stderr, /app\.db is not a SQLite database/);
   ok(!hasStackTrace(junk.stderr), junk.stderr);
   deepEqual([absent.code, junk.code], [1, 1]);
   deepEqual(readdirSync(folder.path), ["app.db"]);
+});
+
+test("what is no database of this version or an older one is no backup and does not pass verify", async () => {
+  for (const [what, [make, said]] of Object.entries(NOT_OURS)) {
+    using folder = temporaryFolder();
+    await make(folder.file("app.db"));
+    // The older service's database and that of an older version are worth a backup before an upgrade.
+    const worth = what.includes("older");
+    const copied = await run(["backup", "b.db"], { cwd: folder.path, env });
+    equal(copied.code, worth ? 0 : 1, `${what}: ${copied.stderr}`);
+    if (!worth) match(copied.stderr, said, what);
+    equal(existsSync(folder.file("b.db")), worth, what);
+    const verified = await run(["verify"], { cwd: folder.path, env });
+    deepEqual([verified.code, verified.stdout], [1, ""], what);
+    match(verified.stderr, said, what);
+    ok(!hasStackTrace(copied.stderr + verified.stderr), what);
+  }
 });
 
 test("a database that is damaged is not passed off as a backup", async () => {

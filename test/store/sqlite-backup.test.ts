@@ -2,7 +2,7 @@ import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { StoreBroken, StoreUnavailable } from "../../src/domain/errors.ts";
+import { StoreDamaged, StoreUnavailable } from "../../src/domain/errors.ts";
 import { backUp } from "../../src/store/sqlite/backup.ts";
 import { temporaryFolder, valueIn } from "../support/cli.ts";
 
@@ -56,7 +56,7 @@ test("a backup that fails rejects as the store does, and keeps the file that was
   writeFileSync(folder.file("b.db"), "the backup of yesterday");
   writeFileSync(folder.file("junk.db"), "this is no database at all".repeat(100));
   const progress = () => undefined;
-  await rejects(backUp(folder.file("junk.db"), folder.file("b.db"), { progress }), StoreBroken);
+  await rejects(backUp(folder.file("junk.db"), folder.file("b.db"), { progress }), StoreDamaged);
   await rejects(backUp(folder.file("absent.db"), folder.file("b.db"), { progress }), StoreUnavailable);
   deepEqual(readdirSync(folder.path).sort(), ["b.db", "junk.db"]);
 });

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { StoreBroken, StoreRefused, StoreUnavailable } from "../../src/domain/errors.ts";
+import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../src/domain/errors.ts";
+import type { Damage } from "../../src/store/damage.ts";
 import { meaningOf, openWriter } from "../../src/store/sqlite/connection.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { WorkerLine } from "../../src/store/sqlite/worker-line.ts";
@@ -62,20 +63,22 @@ test("a lock held by another process makes writes unavailable after two seconds,
   await store.close();
 });
 
-test("a file that is no database is refused as broken when it is opened", async () => {
+test("a file that is no database is refused with what to do when it is opened", async () => {
   using file = temporary();
   writeFileSync(file.path, "this is no database, but long enough to look like one".repeat(100));
-  await rejects(SqliteStore.open(file.path), StoreBroken);
+  await rejects(SqliteStore.open(file.path), (error: Error) => {
+    match(error.message, /app\.db is not a SQLite database, or its first page is damaged: .* restore a backup/);
+    return error instanceof StoreRefused;
+  });
 });
 
-test("a thread whose database is broken refuses every further call, and closes all the same", async () => {
+test("a thread whose database is damaged says so, opens it when it is sound again, and closes", async () => {
   using file = temporary();
   writeFileSync(file.path, "this is no database, but long enough to look like one".repeat(100));
-  const line = new WorkerLine("writer", { path: file.path });
-  await rejects(line.call("opened"), StoreBroken);
+  const line = new WorkerLine("writer", { path: file.path, migrate: true });
+  await rejects(line.call("opened"), StoreDamaged);
   rmSync(file.path);
-  await rejects(line.call("opened"), StoreBroken);
-  equal((await line.broken).name, "StoreDamaged");
+  await line.call("opened");
   await line.close();
 });
 
@@ -156,7 +159,7 @@ test("an I/O error without a reason is unavailability on a full disk only, and a
   );
 });
 
-test("a read index that turns out to be damaged ends the process's use of it, and the next start makes it anew", async () => {
+test("a read index that turns out to be damaged is discarded and made again, while the store stays open", async () => {
   using file = temporary();
   const rows = (name: string) => Array.from({ length: 3_000 }, (_, n) => message(`${name}${n}`, { from: `+${n}` }));
   const first = await SqliteStore.open(file.path);
@@ -168,13 +171,13 @@ test("a read index that turns out to be damaged ends the process's use of it, an
   // Everything but the schema and the few rows that are looked at when it is opened.
   bytes.fill(0xff, 40 * 4_096);
   writeFileSync(index, bytes);
-  const damaged = await SqliteStore.open(file.path);
-  await damaged.insertMessages(rows("b"));
-  equal((await damaged.broken).name, "StoreDamaged");
-  await damaged.close();
-  const mended = await SqliteStore.open(file.path);
-  equal((await mended.stats()).total, 6_000);
-  while (mended.backlogRows() > 0) await new Promise(setImmediate);
-  deepEqual([(await mended.stats()).total, (await mended.stats()).senders], [6_000, 3_000]);
-  await mended.close();
+  const told = Promise.withResolvers<Damage>();
+  const store = await SqliteStore.open(file.path, { damaged: told.resolve });
+  await store.insertMessages(rows("b"));
+  const { kind, file: named } = await told.promise;
+  deepEqual([kind, named], ["read_index", index]);
+  equal((await store.stats()).total, 6_000);
+  while (store.backlogRows() > 0) await new Promise(setImmediate);
+  deepEqual([(await store.stats()).total, (await store.stats()).senders], [6_000, 3_000]);
+  await store.close();
 });

@@ -1,5 +1,5 @@
 import { Pool, type PoolClient, type QueryConfig, types } from "pg";
-import { StoreUnavailable } from "../../domain/errors.ts";
+import { StoreDamaged, StoreUnavailable } from "../../domain/errors.ts";
 import { allOrFirst } from "./all-or-first.ts";
 import { meaningOf } from "./failures.ts";
 import { withLibpqTls } from "./libpq-tls.ts";
@@ -10,10 +10,7 @@ const CONNECT_MS_MAX = 2_000;
 export const CALL_MS_MAX = 8_000;
 /** The server is told to give up before we stop listening, so that it does not go on with what nobody waits for. */
 const SERVER_MS_LESS = 500;
-/**
- * Whoever is stopped, or cut off by a dead network, in the middle of a transaction would hold its locks for hours: the server ends it.
- * Longer than any pause between two statements of ours.
- */
+/** A client that is stopped or cut off in a transaction would hold its locks for hours. Longer than any pause between two statements. */
 const IDLE_MS_IN_TRANSACTION = 15_000;
 /** A firewall forgets quiet connections; one that was never used again costs the server memory. */
 const IDLE_MS_MAX = 60_000;
@@ -46,6 +43,8 @@ export interface DatabaseOptions {
   readonly settings?: readonly string[];
   /** The server refuses whatever would change something. */
   readonly readOnly?: boolean;
+  /** Told each time the server reports damaged data. */
+  readonly damaged?: ((error: StoreDamaged) => void) | undefined;
 }
 
 export interface Statement {
@@ -70,9 +69,11 @@ export class Database {
   readonly #sessionSettings: readonly string[];
   /** Set in each transaction of other connections. */
   readonly #settings: readonly string[];
+  readonly #damaged: DatabaseOptions["damaged"];
 
   /** `url` is a `postgres://` or `postgresql://` URL. Connections are made when they are needed. */
-  constructor(url: string, { connectionsMax, settings = [], readOnly = false }: DatabaseOptions) {
+  constructor(url: string, { connectionsMax, settings = [], readOnly = false, damaged }: DatabaseOptions) {
+    this.#damaged = damaged;
     this.#sessionSettings = [...settings, ...(readOnly ? ["default_transaction_read_only = on"] : [])];
     this.#settings = [...settings, ...(readOnly ? ["transaction_read_only = on"] : [])];
     this.#pool = new Pool({
@@ -113,10 +114,16 @@ export class Database {
       // What the connection is in the middle of is not worth finding out: it is closed, which rolls back.
       streamOf(client).destroy();
       client.release(true);
-      throw meaningOf(error);
+      throw this.#failure(error);
     } finally {
       signal?.removeEventListener("abort", giveUp);
     }
+  }
+
+  #failure(error: unknown): Error {
+    const failure = meaningOf(error);
+    if (failure instanceof StoreDamaged) this.#damaged?.(failure);
+    return failure;
   }
 
   /** One statement in a transaction of its own, sent in one go. Resolves when it is committed. */
@@ -138,7 +145,7 @@ export class Database {
     } catch (error) {
       streamOf(client).destroy();
       client.release(true);
-      throw meaningOf(error);
+      throw this.#failure(error);
     }
   }
 
@@ -159,7 +166,7 @@ export class Database {
     } catch (error) {
       streamOf(client).destroy();
       client.release(true);
-      throw meaningOf(error);
+      throw this.#failure(error);
     }
   }
 
@@ -172,7 +179,7 @@ export class Database {
       if (this.#own.has(client)) await statements.all(`SET statement_timeout = ${msMax}`);
       await statements.all(sql);
     } catch (error) {
-      throw meaningOf(error);
+      throw this.#failure(error);
     } finally {
       // Its limit is nobody else's.
       streamOf(client).destroy();
@@ -205,7 +212,7 @@ export class Database {
     try {
       return await this.#pool.connect();
     } catch (error) {
-      throw meaningOf(error);
+      throw this.#failure(error);
     }
   }
 }

@@ -1,4 +1,12 @@
-import { Abandoned, ConfigError, Overloaded, StoreRefused, StoreUnavailable, TooBroad } from "../../domain/errors.ts";
+import {
+  Abandoned,
+  ConfigError,
+  Overloaded,
+  StoreDamaged,
+  StoreRefused,
+  StoreUnavailable,
+  TooBroad,
+} from "../../domain/errors.ts";
 
 interface ServerError extends Error {
   /** SQLSTATE, or the code of a failed system call. */
@@ -10,6 +18,8 @@ interface ServerError extends Error {
  * 25006 is a server that only reads, 55P03 and 57014 are waits that took too long, 28 is a password that changes right now.
  */
 const PASSING = /^(08|28|40|53|57|58|25006|25P0|55P03|3D000|XX000)/;
+/** A page of a table, or of an index, is not what was written. */
+const DAMAGED = ["XX001", "XX002"];
 const DEADLOCK = "40P01";
 const SERIALIZATION = "40001";
 const QUERY_CANCELED = "57014";
@@ -49,6 +59,7 @@ export function meaningOf(error: unknown): Error {
   const failure = error instanceof Error ? error : new Error(String(error));
   if (OUR_OWN.some((Known) => failure instanceof Known)) return failure;
   const code = codeOf(failure);
+  if (DAMAGED.includes(code)) return new StoreDamaged(`PostgreSQL: ${failure.message} (${code})`, { cause: failure });
   // Five characters of capitals and digits are the server's own; a bad row is told as it is, so that its neighbours can be stored.
   if (/^[0-9A-Z]{5}$/.test(code) && !PASSING.test(code)) return failure;
   // Neither the row nor the values are repeated: an engine quotes them in its details, never in what it calls its message here.

@@ -1,8 +1,9 @@
-import type { StoreBroken } from "../../domain/errors.ts";
+import type { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AccessStore } from "../access.ts";
 import type { AlertStore } from "../alerts.ts";
+import type { Damage } from "../damage.ts";
 import type { OpenMode } from "../open-mode.ts";
 import type { RetentionStore } from "../retention.ts";
 import type {
@@ -60,6 +61,16 @@ export interface PostgresOptions {
   readonly allowWeakDurability: boolean;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Told when the server reports damaged data, once. */
+  readonly damaged?: ((damage: Damage) => void) | undefined;
+}
+
+function tellingOnce(tell: PostgresOptions["damaged"]): (error: StoreDamaged) => void {
+  let told = false;
+  return ({ message }) => {
+    if (!told) tell?.({ kind: "database", file: "the database of the PostgreSQL server", problem: message });
+    told = true;
+  };
 }
 
 /** Messages in a PostgreSQL database that any number of processes share. */
@@ -86,7 +97,8 @@ export class PostgresStore implements Store {
 
   /** Connects, looks the server over, and brings the schema up to date. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
   static async open(url: string, options: PostgresOptions): Promise<PostgresStore> {
-    const database = new Database(url, { connectionsMax: 1, settings: BY_INDEX });
+    const damaged = tellingOnce(options.damaged);
+    const database = new Database(url, { connectionsMax: 1, settings: BY_INDEX, damaged });
     try {
       const { mode = "create", allowWeakDurability } = options;
       const facts = await examine(database, { allowWeakDurability, mode });
@@ -100,6 +112,7 @@ export class PostgresStore implements Store {
       const searchForm = await SearchForm.open(database, { url, holder, mayBuild });
       return new PostgresStore(database, url, {
         ...options,
+        noticed: damaged,
         facts,
         upgrades,
         searchIndex,
@@ -123,10 +136,11 @@ export class PostgresStore implements Store {
     this.#holder = parts.holder;
     this.#searchForm = parts.searchForm;
     this.#writing = writing;
-    this.#counting = new Database(url, { connectionsMax: 1, settings: BY_INDEX });
+    const damaged = parts.noticed;
+    this.#counting = new Database(url, { connectionsMax: 1, settings: BY_INDEX, damaged });
     this.#searchForm.start(this.#counting);
     this.retention = new PostgresRetention(this.#counting, url);
-    this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings });
+    this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings, damaged });
     this.access = accessTo(this.#reading);
     this.alerts = alertsIn(this.#reading);
     this.#writer = new Writer(writing, { random });
@@ -227,6 +241,8 @@ export class PostgresStore implements Store {
 }
 
 interface Parts extends PostgresOptions {
+  /** Told each time the server reports damaged data. */
+  readonly noticed: (error: StoreDamaged) => void;
   readonly facts: ServerFacts;
   readonly upgrades: readonly string[];
   readonly searchIndex: SearchIndex;

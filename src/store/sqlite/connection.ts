@@ -153,7 +153,10 @@ function mayBeFull(code: number): boolean {
  */
 export function meaningOf(error: unknown, path?: string): Error {
   const failure = error instanceof Error ? error : new Error(String(error));
-  const code = (failure as { errcode?: unknown }).errcode;
+  const { errcode: code, code: name } = failure as { errcode?: unknown; code?: unknown };
+  // No number that is stored is so large that it is no safe one.
+  if (name === "ERR_OUT_OF_RANGE")
+    return new StoreDamaged("SQLite: a stored number is out of range", { cause: failure });
   if (typeof code !== "number") return failure;
   const options = { cause: failure };
   if (path !== undefined && mayBeFull(code) && isDiskFull(path)) {

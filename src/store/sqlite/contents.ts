@@ -6,7 +6,7 @@ import { readHeader } from "./file-header.ts";
 import { refuseLeftBehind } from "./left-behind.ts";
 import { RecoveryNeeded, readUnchanged } from "./read-unchanged.ts";
 import { findOldTable } from "./takeover/old-table.ts";
-import { requireCurrentSchema, requireUpgradable, schemaVersion } from "./upgrade.ts";
+import { refuseNewerSchema, requireCurrentSchema, requireUpgradable, schemaVersion } from "./upgrade.ts";
 
 /** What a file is. `python` is a database of the older service, which an upgrade takes over. */
 export type Contents =
@@ -52,6 +52,29 @@ export async function requireOurs(path: string): Promise<void> {
   const contents = await contentsOf(path);
   if (contents.kind === "ours") return requireCurrentSchema(contents.version);
   throw new StoreRefused(`${path} ${whatItIs(contents)}`);
+}
+
+/**
+ * Rejects with `StoreRefused` unless the file is a database of Lyftr of this version or an older one, or one of
+ * the older service, which a backup may be made of. It changes nothing.
+ */
+export async function requireKnown(path: string): Promise<void> {
+  const contents = await contentsOf(path);
+  if (contents.kind === "ours") refuseNewerSchema(contents.version);
+  else if (contents.kind !== "python") throw new StoreRefused(`${path} ${whatItIs(contents)}`);
+}
+
+/** As {@link requireOurs}, for a look at a file that may be damaged: what the damage hides is not held against it. */
+export async function requireOursUnlessDamaged(path: string): Promise<void> {
+  try {
+    const contents = await contentsOf(path);
+    // Without its migrations it looks like one of another program.
+    if (contents.kind === "foreign" && contents.tables.includes("lyftr_messages")) return;
+    if (contents.kind === "ours") requireCurrentSchema(contents.version);
+    else throw new StoreRefused(`${path} ${whatItIs(contents)}`);
+  } catch (error) {
+    if (!(error instanceof StoreDamaged)) throw error;
+  }
 }
 
 /**
@@ -134,7 +157,7 @@ function whatItIs(contents: Exclude<Contents, { readonly kind: "ours" }>): strin
         "which takes its messages over"
       );
     case "not_sqlite":
-      return "is not a SQLite database: name another file in DATABASE_URL";
+      return "is not a SQLite database, or its first page is damaged: name another file in DATABASE_URL, or restore a backup";
     case "foreign":
       return contents.reason === undefined
         ? `belongs to another program (${named(contents.tables)}): name another file in DATABASE_URL`

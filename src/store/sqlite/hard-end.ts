@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { endHard } from "../../domain/end-hard.ts";
-import { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
+import { StoreBroken } from "../../domain/errors.ts";
 import { meaningOf } from "./connection.ts";
 
 let isBroken = false;
@@ -29,6 +29,6 @@ export function closeUnlessBroken(db: DatabaseSync): void {
 /** What a failure of a connection of the main thread means, as {@link meaningOf}. */
 export function failureOf(error: unknown): Error {
   const failure = meaningOf(error);
-  if (failure instanceof StoreBroken && !(failure instanceof StoreDamaged)) neverCloseAgain();
+  if (failure instanceof StoreBroken) neverCloseAgain();
   return failure;
 }

@@ -105,6 +105,11 @@ export class ReaderPool {
     return this.#enqueue(this.#quick, operation, undefined, undefined);
   }
 
+  /** Has each thread open its files again, behind what it reads now. */
+  async reopen(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.reopen()));
+  }
+
   /** Resolves when the threads have ended. A statement that cannot be stopped is waited for two seconds: its caller is gone by then. */
   async close(): Promise<void> {
     const ends = [...this.#threads.map((thread) => thread.close()), ...this.#givenUp];

@@ -23,10 +23,18 @@ serveLine(({ path, stop }: ReaderData) => {
   const check = () => {
     if (Atomics.load(stopped, 0) !== 0) throw new Abandoned("nobody waits for it any more");
   };
-  const db = openReader(path);
-  attachReadIndex(db, path);
-  const statements = new Statements(db);
+  const open = () => {
+    const db = openReader(path);
+    attachReadIndex(db, path);
+    return new Statements(db);
+  };
+  let statements = open();
   return {
+    // Another file lies where the read index was.
+    reopen: () => {
+      statements.db.close();
+      statements = open();
+    },
     find: (query: MessageQuery) => inSnapshot(statements, check, (snapshot) => find(snapshot, query)),
     findOne: (id: { messageId: string; source?: string }) => findOne(statements, id),
     stats: () => inSnapshot(statements, check, stats),
@@ -36,6 +44,6 @@ serveLine(({ path, stop }: ReaderData) => {
       statements.get("SELECT 1 FROM lyftr_messages LIMIT 1");
       statements.get("SELECT seq FROM fold_state");
     },
-    close: () => db.close(),
+    close: () => statements.db.close(),
   };
 });

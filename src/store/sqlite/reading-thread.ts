@@ -90,6 +90,11 @@ export class ReadingThread {
     }
   }
 
+  /** Has the thread open its files again, behind what it reads now. One that is started again does so anyway. */
+  async reopen(): Promise<void> {
+    await this.#thread?.line.call("reopen").catch(() => undefined);
+  }
+
   /** Resolves when the thread has ended. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,11 +1,12 @@
 import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { ReadIndexBehind, type StoreBroken, StoreDamaged } from "../../domain/errors.ts";
+import { ReadIndexBehind, type StoreBroken, StoreDamaged, StoreRefused } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AccessStore } from "../access.ts";
 import type { AlertStore } from "../alerts.ts";
+import { type Damage, REPAIR } from "../damage.ts";
 import type { OpenMode } from "../open-mode.ts";
 import type { RetentionStore } from "../retention.ts";
 import type {
@@ -27,9 +28,11 @@ import { requireCreatable, requireOurs } from "./contents.ts";
 import { isDiskFull } from "./disk-full.ts";
 import { requireWritable } from "./file-access.ts";
 import { retentionBy } from "./forgetting/sqlite-retention.ts";
+import { DamageWatch } from "./integrity/damage-watch.ts";
 import { makeFiles } from "./made-files.ts";
 import { packRows } from "./packed-rows.ts";
-import { readIndexPath, removeReadIndex } from "./read-index/connection.ts";
+import { readIndexPath } from "./read-index/connection.ts";
+import type { OpenedIndex } from "./read-index/folder.ts";
 import { Folding } from "./read-index/folding.ts";
 import { type ReadCall, ReaderPool } from "./reader-pool.ts";
 import { PLAN_BOUNDS } from "./reads/plan.ts";
@@ -51,6 +54,8 @@ export interface SqliteOptions {
   readonly migrate?: boolean;
   /** Told of each end of a reading thread that was not asked for. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
+  /** Told what turns out to be damaged, once each. */
+  readonly damaged?: ((damage: Damage) => void) | undefined;
 }
 
 /** Messages in one SQLite file, and a read index beside it: one thread writes, one folds, a few read, and none of them is the event loop's. */
@@ -67,11 +72,13 @@ export class SqliteStore implements Store {
   readonly #folder: WorkerLine;
   readonly #folding: Folding;
   readonly #readers: ReaderPool;
+  readonly #damage: DamageWatch;
   #cutNotBeforeMs = 0;
 
   /** Opens the file at `path` as `mode` says. Rejects with `StoreRefused` when it must not be used, and has changed nothing then. */
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
     const { progress = () => {}, mode = "create", readThreadEnded = () => {} } = options;
+    const { damaged = () => {} } = options;
     const migrate = mode === "create" && (options.migrate ?? true);
     requireWritable(path);
     await (mode === "create" ? requireCreatable(path, migrate) : requireOurs(path));
@@ -85,40 +92,41 @@ export class SqliteStore implements Store {
       const upgraded = await writer.call<Upgrade>("opened");
       makeFiles(readIndexPath(path));
       const folder = opening(new WorkerLine("read-index/folder", { path }));
-      const backlog = await folder.call<number>("opened");
+      const { backlog, discarded } = await folder.call<OpenedIndex>("opened");
+      if (discarded !== undefined) damaged({ kind: "read_index", file: readIndexPath(path), problem: discarded });
       const readers = opening(
         new ReaderPool(path, { threads: READER_THREADS, queueMax: READ_QUEUE_MAX, threadEnded: readThreadEnded }),
       );
       await readers.callAnyway("ping");
-      return new SqliteStore({ path, writer, folder, readers, upgraded, backlog });
+      return new SqliteStore({ path, writer, folder, readers, upgraded, backlog, damaged });
     } catch (error) {
       for (const part of opened) await part.close();
-      throw error;
+      throw error instanceof StoreDamaged ? new StoreRefused(`${path} is damaged: ${error.message}. ${REPAIR}`) : error;
     }
   }
 
-  private constructor({ path, writer, folder, readers, upgraded, backlog }: Parts) {
+  private constructor({ path, writer, folder, readers, upgraded, backlog, damaged }: Parts) {
     this.#path = path;
     this.#writer = writer;
     this.#folder = folder;
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
     this.warnings = isDiskFull(path) ? [DISK_FULL] : [];
-    this.retention = retentionBy(folder);
+    this.#damage = new DamageWatch({ path, told: damaged, remakeIndex: () => this.#remakeIndex() });
+    this.retention = retentionBy({ call: (operation, argument) => this.#watched(folder.call(operation, argument)) });
     const ask = <T>(operation: AccessOperation, argument?: unknown) =>
-      writer.call<T>("access", { operation, argument });
+      this.#watched(writer.call<T>("access", { operation, argument }));
     this.access = accessBy(ask);
     this.alerts = alertsBy(ask);
     this.broken = Promise.race([writer, folder, readers].map((part) => part.broken));
-    this.broken.then((error) => {
-      // Whichever file it is: the index can be made again, and the next start would only meet the same.
-      if (error instanceof StoreDamaged) removeReadIndex(path);
+    this.#folding = new Folding(folder, backlog, {
+      between: () => this.#cutLogs(),
+      failed: (error) => void this.#damage.meaningOfRead(error),
     });
-    this.#folding = new Folding(folder, backlog, () => this.#cutLogs());
   }
 
   async insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
-    const outcomes = await this.#writer.call<readonly InsertOutcome[]>("insert", packRows(rows));
+    const outcomes = await this.#watched(this.#writer.call<readonly InsertOutcome[]>("insert", packRows(rows)));
     this.#folding.stored(outcomes.length);
     return outcomes;
   }
@@ -149,12 +157,28 @@ export class SqliteStore implements Store {
     try {
       return await this.#readers.call<T>(operation, argument, how);
     } catch (error) {
-      if (!(error instanceof ReadIndexBehind)) throw error;
+      if (!(error instanceof ReadIndexBehind)) throw await this.#damage.meaningOfRead(error);
       // Another process deleted, and ended before the index had followed. Whoever folds next makes the index anew.
       await this.#folder.call("fold", 1);
       this.#folding.stored(1);
       return this.#readers.call<T>(operation, argument, how);
     }
+  }
+
+  /** A failure of anything but a read may be of what was asked, such as a bad row. */
+  async #watched<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      this.#damage.noticed(error);
+      throw error;
+    }
+  }
+
+  async #remakeIndex(): Promise<void> {
+    const backlog = await this.#folder.call<number>("remake");
+    await this.#readers.reopen();
+    this.#folding.stored(backlog);
   }
 
   /** Whether so much is not in the read index yet that every read takes long. */
@@ -225,6 +249,7 @@ interface Parts {
   readonly readers: ReaderPool;
   readonly upgraded: Upgrade;
   readonly backlog: number;
+  readonly damaged: (damage: Damage) => void;
 }
 
 function inWords({ applied, notes }: Upgrade): readonly string[] {

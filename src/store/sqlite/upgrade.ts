@@ -84,6 +84,11 @@ export function requireCurrentSchema(version: number): void {
   refusePending(knownMigrations(), version);
 }
 
+/** Rejects the schema of a newer version. */
+export function refuseNewerSchema(version: number): void {
+  pendingMigrations(knownMigrations(), version);
+}
+
 function knownMigrations(): readonly Migration[] {
   return readMigrations(new URL("./migrations/", import.meta.url));
 }

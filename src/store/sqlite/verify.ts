@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { StoreBroken } from "../../domain/errors.ts";
 import type { Verdict, VerifyOptions } from "../verdict.ts";
-import { requireOurs } from "./contents.ts";
+import { requireOursUnlessDamaged } from "./contents.ts";
 import { examine } from "./integrity/examine.ts";
 import { damagesOfStored } from "./integrity/stored.ts";
 import { readIndexPath } from "./read-index/connection.ts";
@@ -17,6 +17,7 @@ import { Statements } from "./statements.ts";
  */
 export async function verifySqlite(path: string, options: VerifyOptions): Promise<Verdict> {
   const { phase = () => undefined, signal } = options;
+  await requireOursUnlessDamaged(path);
   phase(`reading ${basename(path)}`);
   const damages = await damagesOfFile(path, signal);
   if (damages.length > 0) return { messages: 0, backlog: 0, differences: [], damages };
@@ -48,8 +49,7 @@ interface Stored {
   readonly damages: readonly string[];
 }
 
-async function verifyStored(path: string, { progress, signal }: VerifyOptions): Promise<Stored> {
-  await requireOurs(path);
+function verifyStored(path: string, { progress, signal }: VerifyOptions): Promise<Stored> {
   return readUnchanged(path, async (db) => {
     const statements = new Statements(db);
     db.exec("BEGIN");

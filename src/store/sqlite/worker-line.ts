@@ -71,7 +71,7 @@ export class WorkerLine {
       if ("result" in answer) return waiting?.resolve(answer.result as never);
       const error = revive(answer.failure);
       if (error instanceof StoreBroken) {
-        if (!(error instanceof StoreDamaged)) neverCloseAgain();
+        neverCloseAgain();
         this.#broken.resolve(error);
       }
       waiting?.reject(error);

@@ -4,7 +4,7 @@ import type { WorkerLine } from "../worker-line.ts";
 const TOMBSTONES_PER_STEP_MAX = 1_000;
 
 /** Forgetting, by the thread that keeps the read index: whatever is deleted goes out of that as well. */
-export function retentionBy(folder: WorkerLine): RetentionStore {
+export function retentionBy(folder: Pick<WorkerLine, "call">): RetentionStore {
   return {
     expire: (step) => folder.call("expire", step),
     erase: (step) => folder.call("erase", step),

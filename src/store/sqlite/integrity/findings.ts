@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
-import { connect, wayTo } from "../read-unchanged.ts";
+import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
+import { readUnchanged } from "../read-unchanged.ts";
 
 /** Whoever mends a file needs no more of them. */
 const PROBLEMS_MAX = 20;
@@ -14,30 +15,15 @@ export type Findings =
   | { readonly kind: "unreadable"; readonly problem: string };
 
 /** Reads the SQLite file at `path` from end to end, with everything that SQLite can hold against each other. It changes nothing. */
-export function examineFile(path: string): Findings {
-  for (;;) {
-    const { isStillRight, findings } = examineOnce(path);
-    // A service that started or ended meanwhile has written where this was reading.
-    if (isStillRight()) return findings;
-  }
-}
-
-function examineOnce(path: string): { readonly isStillRight: () => boolean; readonly findings: Findings } {
-  const way = wayTo(path);
-  let db: DatabaseSync | undefined;
-  const examined = (findings: Findings) => ({ isStillRight: way.isStillRight, findings });
+export async function examineFile(path: string): Promise<Findings> {
   try {
-    db = connect([way]);
-    const rows = db.prepare(`PRAGMA integrity_check(${PROBLEMS_MAX})`).all();
-    return examined(findingsOf(rows.map((row) => String(Object.values(row)[0]))));
+    const check = (db: DatabaseSync) => db.prepare(`PRAGMA integrity_check(${PROBLEMS_MAX})`).all();
+    const rows = await readUnchanged(path, check);
+    return findingsOf(rows.map((row) => String(Object.values(row)[0])));
   } catch (error) {
-    const { errcode, message } = error as { errcode?: unknown; message: string };
-    if (typeof errcode !== "number") throw error;
-    if ((errcode & PRIMARY_CODE) === IOERR)
-      return examined({ kind: "unreadable", problem: `${message} (code ${errcode})` });
-    return examined({ kind: "damaged", problems: [`SQLite cannot read it: ${message} (code ${errcode})`] });
-  } finally {
-    db?.close();
+    if (error instanceof StoreDamaged) return { kind: "damaged", problems: [error.message] };
+    if (error instanceof StoreBroken) return { kind: "unreadable", problem: error.message };
+    throw error;
   }
 }
 

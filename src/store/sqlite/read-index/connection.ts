@@ -25,13 +25,16 @@ export function attachReadIndex(db: DatabaseSync, path: string): void {
  * A connection that folds messages into the read index at their side. An index that is damaged, of another version or of other
  * messages is emptied: the messages are what counts, and all of it can be made again.
  */
-export function openReadIndex(path: string): Statements {
+export function openReadIndex(path: string, discarded: (problem: string) => void = () => undefined): Statements {
   try {
     return open(path);
   } catch (error) {
-    if (!(meaningOf(error) instanceof StoreDamaged)) throw error;
+    const meaning = meaningOf(error);
+    if (!(meaning instanceof StoreDamaged)) throw error;
     removeReadIndex(path);
-    return open(path);
+    const statements = open(path);
+    discarded(meaning.message);
+    return statements;
   }
 }
 

@@ -9,12 +9,29 @@ import { backlogOf, fold } from "./fold.ts";
 
 type ErasureStep = Parameters<RetentionStore["erase"]>[0];
 
+export interface OpenedIndex {
+  readonly backlog: number;
+  /** What was wrong with the index that was found, which is made again now. */
+  readonly discarded: string | undefined;
+}
+
 // The code of the thread that keeps the read index. It locks the index only, so no write of a message ever waits for it.
 serveLine(({ path }: { path: string }) => {
-  const statements = openReadIndex(path);
-  const deleter = new Deleter(statements, () => performance.now());
+  let discarded: string | undefined;
+  const open = () => openReadIndex(path, (problem) => (discarded = problem));
+  let statements = open();
+  let deleter = new Deleter(statements, () => performance.now());
   return {
-    opened: () => backlogOf(statements),
+    opened: (): OpenedIndex => ({ backlog: backlogOf(statements), discarded }),
+    remake: () => {
+      // The file that readers still have open goes on without a name.
+      removeReadIndex(path);
+      const damaged = statements;
+      statements = open();
+      damaged.db.close();
+      deleter = new Deleter(statements, () => performance.now());
+      return backlogOf(statements);
+    },
     fold: (rowsMax: number) => fold(statements, rowsMax),
     expire: (step: ExpiryStep) => deleter.expire(step),
     erase: (step: ErasureStep) => deleter.erase(step),

@@ -11,20 +11,27 @@ const QUIET_MS = 500;
 const ROWS_PER_STEP_MAX = 20_000;
 const RETRY_MS = 1_000;
 
+export interface FoldingEvents {
+  readonly between: () => Promise<void>;
+  readonly failed: (error: unknown) => void;
+}
+
 /** Keeps the read index close behind the messages: one step after the other while there is enough, then when it has been quiet. */
 export class Folding {
   readonly #line: WorkerLine;
   readonly #between: () => Promise<void>;
+  readonly #failed: (error: unknown) => void;
   readonly #stopping = new AbortController();
   #backlog: number;
   #running: Promise<void> | undefined;
   #wake = () => {};
 
-  /** `between` is awaited after each step, when folding reads nothing. */
-  constructor(line: WorkerLine, backlog: number, between: () => Promise<void>) {
+  /** `between` is awaited after each step, when folding reads nothing. `failed` is told why a step failed; it is tried again. */
+  constructor(line: WorkerLine, backlog: number, { between, failed }: FoldingEvents) {
     this.#line = line;
     this.#backlog = backlog;
     this.#between = between;
+    this.#failed = failed;
     this.#running = this.#run();
   }
 
@@ -63,6 +70,7 @@ export class Folding {
       this.#backlog = backlog + this.#backlog - before;
       await this.#between();
     } catch (error) {
+      this.#failed(error);
       if (error instanceof StoreBroken) this.#stopping.abort();
       // Not woken by what comes in: under load there is always something.
       else await sleep(RETRY_MS, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);

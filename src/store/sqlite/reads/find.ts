@@ -1,3 +1,4 @@
+import { StoreDamaged } from "../../../domain/errors.ts";
 import type { MessageId } from "../../../domain/message.ts";
 import type { Place } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
@@ -75,7 +76,16 @@ function positionOf({ instant, messageId, source }: Key): Place["position"] {
 
 export function messageAt(statements: Statements, seq: number): StoredMessage {
   const row = statements.get<StoredMessage>(`SELECT ${MESSAGE} FROM lyftr_messages WHERE seq = ?`, [seq]);
-  if (row === undefined) throw new Error("the read index names a message that is not there");
+  if (row === undefined) throw new StoreDamaged("an index names a message that is not there");
+  return checked(row);
+}
+
+/** SQLite gives back whatever is in the file: a damaged byte can make a text a number, bytes, or nothing. */
+function checked(row: StoredMessage): StoredMessage {
+  for (const [name, value] of Object.entries(row)) {
+    if (typeof value !== "string" && !(name === "text" && value === null))
+      throw new StoreDamaged("a stored message has a value of the wrong kind");
+  }
   return row;
 }
 
@@ -85,8 +95,9 @@ export function findOne(
   { messageId, source }: { messageId: string; source?: string },
 ): StoredMessage | undefined {
   const [condition, values] = source === undefined ? ["", []] : ["AND source = ?", [source]];
-  return statements.get<StoredMessage>(
+  const row = statements.get<StoredMessage>(
     `SELECT ${MESSAGE} FROM lyftr_messages WHERE message_id = ? ${condition} ORDER BY source LIMIT 1`,
     [messageId, ...values],
   );
+  return row && checked(row);
 }

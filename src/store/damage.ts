@@ -1,0 +1,14 @@
+/** Something that is damaged on the disk. */
+export interface Damage {
+  /** A read index is made again from the messages; a database has to be repaired. */
+  readonly kind: "database" | "read_index";
+  /** The file, or what else names it. */
+  readonly file: string;
+  /** What was found, without content of messages. */
+  readonly problem: string;
+}
+
+/** What to do about a damaged database. */
+export const REPAIR =
+  "Find the damage with lyftr verify. Then stop the service, keep a copy of the files, and restore the newest sound backup, " +
+  'or mend the file: docs/operations.md, "A damaged database"';

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  Abandoned,
+  Overloaded,
+  StoreDamaged,
+  StoreRefused,
+  StoreUnavailable,
+  TooBroad,
+} from "../../../domain/errors.ts";
+import type { Damage } from "../../damage.ts";
+import { readIndexPath } from "../read-index/connection.ts";
+import { examine } from "./examine.ts";
+
+/** How long a read that failed waits for the examination before its client is answered. */
+const ANSWER_MS_MAX = 2_000;
+/** Reading both files costs disk and processor; between two times lies at least this. */
+const EXAMINE_EVERY_MS = 60_000;
+
+/** Failures whose meaning is known. Any other one may be what damage has led to. */
+const KNOWN = [StoreUnavailable, Overloaded, TooBroad, Abandoned, StoreRefused];
+
+export interface DamageWatchOptions {
+  readonly path: string;
+  readonly told: (damage: Damage) => void;
+  /** Discards the read index and begins another one. */
+  readonly remakeIndex: () => Promise<void>;
+}
+
+/**
+ * Finds out which file is damaged when a call has met damage, and what can be done: a read index is discarded and
+ * made again, a damaged database is told of, once.
+ */
+export class DamageWatch {
+  readonly #options: DamageWatchOptions;
+  #running: Promise<boolean> | undefined;
+  #examinedMs = Number.NEGATIVE_INFINITY;
+  #databaseIsDamaged = false;
+
+  constructor(options: DamageWatchOptions) {
+    this.#options = options;
+  }
+
+  /** To be told of every failure of a call. */
+  noticed(error: unknown): void {
+    if (error instanceof StoreDamaged) void this.#examine(true);
+  }
+
+  /** What the client of a read that failed is answered. An unknown failure is looked into first. */
+  async meaningOfRead(error: unknown): Promise<unknown> {
+    this.noticed(error);
+    if (KNOWN.some((Known) => error instanceof Known)) return error;
+    const late = new AbortController();
+    const waited = sleep(ANSWER_MS_MAX, false, { signal: late.signal }).catch(() => false);
+    const found = await Promise.race([this.#examine(false), waited]);
+    late.abort();
+    return found ? new StoreDamaged(error instanceof Error ? error.message : String(error)) : error;
+  }
+
+  /** Resolves with whether something is damaged. `met`: a call has met damage, so there is some, whatever can be found. */
+  #examine(met: boolean): Promise<boolean> {
+    if (this.#databaseIsDamaged) return Promise.resolve(true);
+    if (this.#running === undefined && performance.now() - this.#examinedMs < EXAMINE_EVERY_MS)
+      return Promise.resolve(met);
+    this.#running ??= this.#look(met)
+      // The files cannot be examined or the index cannot be made now: the next failure tries again.
+      .catch(() => met)
+      .finally(() => {
+        this.#running = undefined;
+        this.#examinedMs = performance.now();
+      });
+    return this.#running;
+  }
+
+  async #look(met: boolean): Promise<boolean> {
+    const { path } = this.#options;
+    const indexPath = readIndexPath(path);
+    const index = await examine(indexPath);
+    if (index.kind === "damaged") await this.#discardIndex(index.problems[0] ?? "");
+    const database = await examine(path);
+    if (database.kind === "damaged") {
+      this.#databaseIsDamaged = true;
+      this.#options.told({ kind: "database", file: path, problem: database.problems[0] ?? "" });
+      return true;
+    }
+    if (index.kind === "damaged") return true;
+    // Pages that are sound each can still contradict each other, as an index of other messages does.
+    const unclear = met && index.kind === "sound" && database.kind === "sound";
+    if (unclear) await this.#discardIndex("a read met damage that reading the whole file does not show");
+    return met;
+  }
+
+  async #discardIndex(problem: string): Promise<void> {
+    await this.#options.remakeIndex();
+    this.#options.told({ kind: "read_index", file: readIndexPath(this.#options.path), problem });
+  }
+}
