@@ -1,6 +1,6 @@
 # The image of Lyftr: the compiled service, its runtime dependencies and nothing else.
 
-FROM node:26-slim AS build
+FROM node:26.10.0-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 # The development dependency `node` brings a runtime by its install script; the image has one already.
@@ -11,7 +11,7 @@ COPY client client
 COPY src src
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM node:26-slim
+FROM node:26.10.0-slim
 WORKDIR /app
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules

@@ -1,6 +1,6 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readConfig, VARIABLES } from "../../src/config.ts";
@@ -28,6 +28,10 @@ function ignored(path: string): boolean {
       line.startsWith("*") ? path.endsWith(line.slice(1)) : path === line || path.startsWith(`${line}/`),
     );
 }
+
+/** `name:1.2.3`, or `name:1.2` of those that count so, or a digest. */
+const EXACT =
+  /@sha256:[0-9a-f]{64}$|^(?:postgres|debian):[0-9]+\.[0-9]+(?:-slim)?$|^[a-z/]+:v?[0-9]+\.[0-9]+\.[0-9]+(?:-slim)?$/;
 
 test("everything the image copies is in the checkout and not ignored", () => {
   const sources = [...copied(buildStage), ...copied(runtimeStage)];
@@ -108,7 +112,7 @@ test("plain `docker compose up` is one service on SQLite still; Redis is asked f
 
 test("the Redis beside the one service keeps nothing, is bounded, reached by nobody else, and may do little", () => {
   const { redis = {}, "webhook-api": api = {} } = alone;
-  match(redis.image ?? "", /^redis:[0-9]+\.[0-9]+$/);
+  match(redis.image ?? "", EXACT);
   deepEqual(redis.command, [
     ...[
       "redis-server",
@@ -144,10 +148,26 @@ test("every service of the compose files restarts, tells its health, and may do 
   }
 });
 
+test("every image of another project has a digest or an exact version", () => {
+  const yaml = readdirSync(new URL("deploy/", root), { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.ya?ml$/.test(name))
+    .map((name) => `deploy/${name}`);
+  const named = ["compose.yaml", "compose.replicas.yaml", "Dockerfile", ...yaml].flatMap((file) =>
+    [...readFileSync(new URL(file, root), "utf8").matchAll(/^\s*(?:- )?(?:image:|FROM) +"?([^\s"]+)/gm)]
+      .map(([, image = ""]) => ({ file, image }))
+      .filter(({ image }) => !/^lyftr(-pgbouncer)?(:[0-9.]+)?$/.test(image)),
+  );
+  ok(named.length >= 8, `${named.length}`);
+  for (const { file, image } of named) match(image, EXACT, file);
+  const { node } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")).devDependencies;
+  const bases = named.filter(({ file }) => file === "Dockerfile").map(({ image }) => image);
+  deepEqual([...new Set(bases)], [`node:${node}-slim`], "the Node.js that the tests run on");
+});
+
 test("images of others are pinned, and nothing is published but the load balancer, and to this machine what observes", () => {
-  for (const name of ["haproxy", "postgres"]) match(serviceOf(name).image ?? "", /^[a-z]+:[0-9][0-9.]*$/, name);
+  for (const name of ["haproxy", "postgres"]) match(serviceOf(name).image ?? "", EXACT, name);
   const { build } = serviceOf("pgbouncer");
-  match(typeof build === "object" ? build.dockerfile_inline : "", /^FROM debian:[0-9]+-slim$/m);
+  match(typeof build === "object" ? build.dockerfile_inline : "", /^FROM debian:[0-9]+\.[0-9]+-slim$/m);
   for (const name of OBSERVERS) match(serviceOf(name).image ?? "", /^[a-z]+\/[a-z]+:v?[0-9]+\.[0-9]+\.[0-9]+$/, name);
   deepEqual(
     Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`)),
@@ -217,10 +237,10 @@ test("the load balancer asks each replica whether it is ready, tries again only 
   ok(seconds(serviceOf("haproxy").stop_grace_period) > seconds(drain));
 });
 
-test("the load balancer logs no query string, in which there may be phone numbers and texts", () => {
+test("the load balancer logs routes, not paths or query strings, in which there may be phone numbers and texts", () => {
   const format = /^ {2}log-format "(.+)"$/m.exec(haproxyFile)?.[1] ?? "";
-  match(format, /%HPO/);
-  doesNotMatch(format, /%(r|\{.*\}r|HU|HQ|hr|hs)\b/);
+  match(format, /%HM %\[var\(txn\.route\)\]/);
+  doesNotMatch(format, /%(r|\{.*\}r|HP|HPO|HU|HQ|hr|hs)\b/);
   doesNotMatch(haproxyFile, /^ *option (httplog|httpslog|tcplog)/m);
 });
 
