@@ -4,10 +4,14 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { StoreRefused } from "../../src/domain/errors.ts";
 import type { NewMessage } from "../../src/domain/message.ts";
+import { openWriter, transaction } from "../../src/store/sqlite/connection.ts";
+import { inserting } from "../../src/store/sqlite/insert.ts";
+import { packRows } from "../../src/store/sqlite/packed-rows.ts";
 import { readIndexPath } from "../../src/store/sqlite/read-index/connection.ts";
 import { fold } from "../../src/store/sqlite/read-index/fold.ts";
 import { verifyReadIndex } from "../../src/store/sqlite/read-index/verify.ts";
 import { stats } from "../../src/store/sqlite/reads/stats.ts";
+import { Statements } from "../../src/store/sqlite/statements.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message } from "./exercise.ts";
 
@@ -150,6 +154,30 @@ test("an index of other messages, because an older copy was put in their place, 
   ok(!existsSync(`${file.path}-wal`));
   using parts = new SqliteParts(file.path);
   equal(parts.read(stats).total, 100);
+  fold(parts.index, 1_000, BLOCK_ROWS);
+  deepEqual((await verify(file.path)).differences, []);
+});
+
+test("an index that is ahead of its database is made again, though the same message is the last one again", async () => {
+  using file = temporaryDatabase();
+  folded(file.path, 100);
+  const copy = `${file.path}.copy`;
+  copyFileSync(file.path, copy);
+  const more = someMessages(50, "later");
+  {
+    using parts = new SqliteParts(file.path);
+    parts.insert(more);
+    fold(parts.index, 1_000, BLOCK_ROWS);
+  }
+  copyFileSync(copy, file.path);
+  // Senders send again what the older file lacks, in another order but for the last one, to a writer that knows no index.
+  const writer = openWriter(file.path);
+  const again = [...more.slice(0, -1).toReversed(), ...more.slice(-1)];
+  const rows = again.map((row) => ({ ...row, createdAt: "2025-02-01T00:00:00.000Z" }));
+  transaction(writer, "BEGIN IMMEDIATE", () => inserting(new Statements(writer))(packRows(rows)));
+  writer.close();
+  using parts = new SqliteParts(file.path);
+  equal(parts.read(stats).total, 150);
   fold(parts.index, 1_000, BLOCK_ROWS);
   deepEqual((await verify(file.path)).differences, []);
 });

@@ -59,7 +59,7 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   if (!hasFollowed(statements)) makeAnew(statements.db);
   statements.run("UPDATE deletions SET generation = generation + 1, seq_floor = max(seq_floor, ?)", [lastSeq]);
   statements.run(
-    `UPDATE fold_state SET deletions = (SELECT generation FROM main.deletions), message_id = (${LAST_FOLDED})`,
+    `UPDATE fold_state SET deletions = (SELECT generation FROM main.deletions), last_message = (${LAST_FOLDED})`,
   );
   return rows.length;
 }

@@ -84,14 +84,14 @@ function fits(statements: Statements): boolean {
   return (
     statements.get(
       `SELECT 1 FROM fold_state JOIN lyftr_database ON id = database_id JOIN main.deletions ON generation = fold_state.deletions
-       WHERE seq = 0 OR fold_state.message_id IS (${LAST_FOLDED})`,
+       WHERE seq = 0 OR last_message IS (${LAST_FOLDED})`,
     ) !== undefined
   );
 }
 
-/** The id of the last message that is in the index. */
-export const LAST_FOLDED =
-  "SELECT m.message_id FROM lyftr_messages m WHERE m.seq <= fold_state.seq ORDER BY m.seq DESC LIMIT 1";
+/** What tells the last message that is in the index from every other, also from the same one when it was sent again. */
+export const LAST_FOLDED = `SELECT m.seq || ' ' || m.created_at || ' ' || m.source || ' ' || m.message_id
+  FROM lyftr_messages m WHERE m.seq <= fold_state.seq ORDER BY m.seq DESC LIMIT 1`;
 
 /** Takes the write lock of the index, before anything is read. */
 function lock(db: DatabaseSync): void {

@@ -4,7 +4,7 @@ import { ASCENDING, type Entry } from "../key.ts";
 import { beginningOf, IN_SEQ_RANGE as IN_STEP, partsOf, type SeqRange as Step } from "../seq-range.ts";
 import type { Statements } from "../statements.ts";
 import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
-import { makeAnew } from "./connection.ts";
+import { LAST_FOLDED, makeAnew } from "./connection.ts";
 import { CONTENT, CONTENT_SUM_MASK } from "./content-sum.ts";
 
 export interface Folded {
@@ -48,11 +48,8 @@ export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLO
     foldSenders(statements, step, blockRowsMax);
     foldSpans(statements, step);
     foldTexts(statements, step);
-    statements.run(
-      `UPDATE fold_state SET seq = ?, messages = messages + ?,
-         message_id = (SELECT m.message_id FROM lyftr_messages m WHERE m.seq <= ? ORDER BY m.seq DESC LIMIT 1)`,
-      [upTo, rows, upTo],
-    );
+    statements.run("UPDATE fold_state SET seq = ?, messages = messages + ?", [upTo, rows]);
+    statements.run(`UPDATE fold_state SET last_message = (${LAST_FOLDED})`);
     return { rows, backlog: newest - upTo };
   });
 }

@@ -11,7 +11,7 @@ CREATE TABLE read_index.fold_state (
   senders      INTEGER NOT NULL,
   content_sum  INTEGER NOT NULL, -- of the messages up to `seq`: content-sum.ts
   database_id  TEXT NOT NULL,
-  message_id   TEXT,            -- of the last message up to `seq` that there is
+  last_message TEXT,             -- the last one up to `seq` that there is: connection.ts
   deletions    INTEGER NOT NULL -- the generation of `deletions` beside the messages that this index has followed
 );
 
