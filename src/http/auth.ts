@@ -28,7 +28,7 @@ const BEARER = /^bearer +([^ ]+)$/i;
 const READ_AUTH_OPEN = { "x-read-auth": "open" };
 
 export interface AuthOptions extends LimitingOptions {
-  readonly keys: Pick<ApiKeys, "holderOf" | "refusalOf">;
+  readonly keys: Pick<ApiKeys, "holderOf" | "refusalOf" | "accepts">;
   /** Whether everybody may read now. */
   readonly readIsOpen: () => boolean;
   /** Whether the metrics are for holders of keys only. */
@@ -61,6 +61,11 @@ export class Auth {
       route.onRequest = [guard, ...[route.onRequest ?? []].flat()];
       document(route, access);
     });
+  }
+
+  /** Whether a client that was let in to read may still read: its key may have ended, or reading may have been closed. */
+  mayRead({ apiKey }: FastifyRequest): boolean {
+    return this.#options.readIsOpen() || (apiKey !== undefined && this.#options.keys.accepts(apiKey));
   }
 
   #check(request: FastifyRequest, reply: FastifyReply, access: RouteAccess): Verdict {

@@ -210,12 +210,18 @@ export class Server {
     });
     const retry = () => retryAfter(options.random);
     http.setErrorHandler<FastifyError>((error, request, reply) => answerFailure(error, request, reply, retry));
-    new Auth(options).install(http);
+    const auth = new Auth(options);
+    auth.install(http);
     await docsRoutes(http, options);
     webhookRoute(http, options);
     messagesRoute(http, options);
     messageRoute(http, options);
-    exportRoute(http, { ...options, brokenOff: (reply, status) => this.#access.brokenOff(reply.raw, status) });
+    exportRoute(http, {
+      store: options.store,
+      clock: options.clock,
+      mayRead: (request) => auth.mayRead(request),
+      brokenOff: (reply, status) => this.#access.brokenOff(reply.raw, status),
+    });
     statsRoute(http, options);
     timelineRoute(http, options);
     sendersRoute(http, options);

@@ -121,6 +121,13 @@ export class ApiKeys {
     return key.retiresAt !== null && endOf(key) === key.retiresAt ? "retired" : "expired";
   }
 
+  /** Whether a key that was accepted before still is. */
+  accepts({ id }: KeyHolder): boolean {
+    if (id === ADMIN_KEY_NAME) return this.#adminHash !== undefined;
+    const key = this.#keys.get(id);
+    return key !== undefined && isLive(key, new Date(this.#options.clock.now()).toISOString());
+  }
+
   /** Every key that ever was, with its last use as far as it is known here. */
   async all(): Promise<readonly ApiKey[]> {
     const keys = await this.#options.store.all();

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fastify } from "fastify";
+import { systemClock } from "../../src/domain/clock.ts";
 import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../src/domain/errors.ts";
 import type { Place } from "../../src/domain/message-filter.ts";
 import type { MessageQuery } from "../../src/domain/message-query.ts";
@@ -212,7 +213,10 @@ test("the signal of an answer that was sent is never aborted", async () => {
 
 test("no more than sixteen exports are under way, and a place is free again when one has ended", async () => {
   await using wire = await startWith((_page, { signal }) => forever(signal));
-  const connections = await Promise.all(Array.from({ length: 16 }, () => RawConnection.open(wire.port)));
+  // Four clients, each with its share.
+  const connections = await Promise.all(
+    Array.from({ length: 16 }, (_, at) => RawConnection.open(wire.port, { localAddress: `127.0.0.${2 + (at % 4)}` })),
+  );
   for (const connection of connections) await connection.write(get("/messages/export", "held"));
   while (wire.reads() < 16) await delay(5);
   const refused = await fetch(`${wire.url}/messages/export`);
@@ -229,7 +233,13 @@ test("no more than sixteen exports are under way, and a place is free again when
 test("a client that takes nothing for long loses its connection", async () => {
   const http = fastify();
   const store = { findMessages: async () => heavy() };
-  exportRoute(http, { store, brokenOff: () => undefined, stalledMsMax: 200 });
+  exportRoute(http, {
+    store,
+    clock: systemClock,
+    mayRead: () => true,
+    brokenOff: () => undefined,
+    behindMsMax: 200,
+  });
   const url = await http.listen({ host: "127.0.0.1", port: 0 });
   await using connection = await RawConnection.open(Number(new URL(url).port), { reading: false });
   await connection.write(get("/messages/export", "stalled"));

@@ -62,6 +62,20 @@ export class RawConnection {
     this.#socket.resume();
   }
 
+  /** Leaves what comes from now on in the kernel. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** The first bytes of an answer, of which nothing more is read then. */
+  async begun(): Promise<string> {
+    const progress = once(this.#socket, "progress", { signal: AbortSignal.timeout(WAIT_MS_MAX) });
+    this.#socket.resume();
+    await progress;
+    this.#socket.pause();
+    return this.received();
+  }
+
   /** Reads what has come so far up to so many bytes, and no more. */
   take(bytes: number): void {
     this.#socket.read(bytes);

@@ -1,57 +1,119 @@
 import { Readable } from "node:stream";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
-import { Overloaded } from "../../domain/errors.ts";
+import type { Clock } from "../../domain/clock.ts";
+import { Abandoned } from "../../domain/errors.ts";
 import type { Issue } from "../../domain/issue.ts";
 import type { MessageList, Place } from "../../domain/message-filter.ts";
 import { parseMessageList } from "../../domain/message-query.ts";
 import { oneOf, type Parameters } from "../../domain/parameters.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
+import { CLIENT_CLOSED_REQUEST } from "../access.ts";
 import { clientGone } from "../client-gone.ts";
 import { problemOf } from "../error-boundary.ts";
 import { EXPORT_FORMATS, type ExportFormat } from "../export-formats.ts";
+import { ExportSlots } from "../export-slots.ts";
 import { ListParameters } from "../list-parameters.ts";
 import { sendInvalidQuery } from "../problem.ts";
+import { ReaderPace } from "../reader-pace.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** Read at a time, and with the page before it all of an export that is in memory. */
 const MESSAGES_PER_PAGE = 250;
-const EXPORTS_UNDER_WAY_MAX = 16;
-/** A client that takes nothing for so long would hold its place forever. */
-const STALLED_MS_MAX = 60_000;
+/** Written at a time: how fast a client reads is seen by such steps. */
+const CHUNK_CHARACTERS = 32_768;
+/** 64 kbit/s. A client that takes less would hold its slot for ever. */
+const BYTES_PER_SECOND_MIN = 8_192;
+const BEHIND_MS_MAX = 60_000;
+/** A key that is revoked anywhere is known here within 5 s. */
+const KEY_CHECKED_EVERY_MS = 1_000;
 
 export interface ExportRouteOptions {
   readonly store: Pick<Store, "findMessages">;
+  readonly clock: Pick<Clock, "monotonic">;
+  /** Whether the client may read now: its key may have ended since it asked. */
+  readonly mayRead: (request: FastifyRequest) => boolean;
   /** Told when an answer that has begun cannot be finished. */
   readonly brokenOff: (reply: FastifyReply, status: number) => void;
-  readonly stalledMsMax?: number;
+  readonly behindMsMax?: number;
+  readonly keyCheckedEveryMs?: number;
 }
 
 /** `GET /messages/export`: every message of a list as a file, however many there are. */
 export function exportRoute(server: FastifyInstance, options: ExportRouteOptions): void {
-  const { store, stalledMsMax = STALLED_MS_MAX } = options;
-  let underWay = 0;
+  const { store } = options;
+  const slots = new ExportSlots();
   server.get("/messages/export", { schema: SCHEMA, config: { streams: true } }, async (request, reply) => {
     const parsed = parseExport(request.query as Parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
-    if (underWay >= EXPORTS_UNDER_WAY_MAX) throw new Overloaded("too many exports are under way");
-    underWay++;
-    reply.raw.once("close", () => underWay--);
+    requireClient(reply);
+    reply.raw.once("close", slots.take(request));
     const { list, format } = parsed;
     const read = pageReader(store, list, clientGone(reply));
     // Before the headers: what is refused or fails at once gets a status of its own.
     const first = await read();
+    requireClient(reply);
     reply.headers({
       "content-type": format.contentType,
       "content-disposition": `attachment; filename="${format.fileName}"`,
     });
     if (request.method === "HEAD") return reply.send(Readable.from([]));
-    // Asked for the next page, the client has taken most of the one before; a byte now and then does not count.
-    const stalled = setTimeout(() => reply.raw.destroy(), stalledMsMax);
-    reply.raw.once("close", () => clearTimeout(stalled));
-    const text = textOf(first, (place) => read(place).finally(() => stalled.refresh()), format);
+    const cut = (status: number, error: string) => cutOff(request, reply, options, { status, error });
+    watchKey(request, reply, options, cut);
+    const text = paced(textOf(first, read, format), reply, options, cut);
     return reply.send(Readable.from(breaking(text, request, reply, options), { objectMode: false }));
   });
+}
+
+/** What is given back when the connection closes would never be, if it has closed already. */
+function requireClient(reply: FastifyReply): void {
+  if (reply.raw.closed) throw new Abandoned("the client has gone away");
+}
+
+type Cut = (status: number, error: string) => void;
+
+/** Ends an answer so that it does not look finished: to a client of HTTP/1.0 the end of the connection is the end of the answer, unless it is a reset. */
+function cutOff(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { brokenOff }: ExportRouteOptions,
+  { status, error }: { readonly status: number; readonly error: string },
+): void {
+  request.logged = { ...request.logged, error };
+  brokenOff(reply, status);
+  reply.raw.socket?.resetAndDestroy();
+}
+
+/** Cuts the answer when its client may not read any more. */
+function watchKey(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { mayRead, keyCheckedEveryMs = KEY_CHECKED_EVERY_MS }: ExportRouteOptions,
+  cut: Cut,
+): void {
+  const timer = setInterval(() => {
+    if (!mayRead(request)) cut(401, "the API key was revoked, or has expired, during the export");
+  }, keyCheckedEveryMs);
+  reply.raw.once("close", () => clearInterval(timer));
+}
+
+/** Cuts the answer when its client takes it too slowly, up to the last byte. */
+async function* paced(
+  text: AsyncGenerator<string>,
+  reply: FastifyReply,
+  { clock, behindMsMax = BEHIND_MS_MAX }: ExportRouteOptions,
+  cut: Cut,
+): AsyncGenerator<string> {
+  const tooSlow = () => cut(CLIENT_CLOSED_REQUEST, "the client took the export too slowly");
+  const pace = new ReaderPace({ clock, behindMsMax, bytesPerSecondMin: BYTES_PER_SECOND_MIN, tooSlow });
+  reply.raw.once("close", () => pace.stop());
+  for await (const chunk of text) {
+    pace.offered();
+    yield chunk;
+    pace.taken(Buffer.byteLength(chunk));
+  }
+  // What is left in the buffers of this process has to be taken too.
+  pace.offered();
 }
 
 type PageReader = (place?: Place) => Promise<MessagePage>;
@@ -72,9 +134,20 @@ function pageReader(store: ExportRouteOptions["store"], list: MessageList, signa
 async function* textOf(page: MessagePage, read: PageReader, { head, line }: ExportFormat): AsyncGenerator<string> {
   if (head !== "") yield head;
   for (let current = page; ; current = await read(current.next)) {
-    if (current.messages.length > 0) yield current.messages.map(line).join("");
+    yield* chunksOf(current.messages.map(line));
     if (current.next === null) return;
   }
+}
+
+function* chunksOf(lines: readonly string[]): Generator<string> {
+  let chunk = "";
+  for (const line of lines) {
+    chunk += line;
+    if (chunk.length < CHUNK_CHARACTERS) continue;
+    yield chunk;
+    chunk = "";
+  }
+  if (chunk !== "") yield chunk;
 }
 
 /** Makes sure that an answer which cannot be finished does not look finished. */
@@ -113,7 +186,9 @@ const SCHEMA = {
   summary: "Export messages",
   description:
     "Every message of the list, in its order, as a file that is sent while it is read. What arrives meanwhile may be in it. " +
-    "An answer that breaks off, its connection closed without the last chunk, is not the whole.",
+    "An answer that breaks off, its connection reset or closed without the last chunk, is not the whole. It is broken off when the API key is revoked " +
+    "or expires, and when the client takes less than 8 KiB a second and is a minute behind that. At most 16 exports are under way, of one key, or of one " +
+    "address without a key, 4 when others need them; more are refused with 503.",
   tags: ["messages"],
   querystring: Type.Object({
     ...ListParameters,

@@ -1,0 +1,41 @@
+import type { FastifyRequest } from "fastify";
+import { Overloaded } from "../domain/errors.ts";
+import { clientNetwork } from "./client-address.ts";
+
+const EXPORTS_MAX = 16;
+/** What one API key, or one address without a key, may have in any case. */
+const SHARE_EXPORTS = 4;
+/** As long as fewer are under way, one may have more than its share. */
+const FREE_FOR_ALL_EXPORTS = 8;
+
+/** How many exports are under way, and whose. Those who hold many slots may not keep the others out. */
+export class ExportSlots {
+  readonly #held = new Map<string, number>();
+  #underWay = 0;
+
+  /** Takes a slot for a request and returns how to give it back. Throws `Overloaded` when there is none for it. */
+  take(request: FastifyRequest): () => void {
+    const holder = holderOf(request);
+    const own = this.#held.get(holder) ?? 0;
+    if (this.#underWay >= EXPORTS_MAX) throw new Overloaded("too many exports are under way");
+    if (own >= SHARE_EXPORTS && this.#underWay >= FREE_FOR_ALL_EXPORTS) {
+      const whose = request.apiKey === undefined ? "address" : "API key";
+      throw new Overloaded(`too many exports of this ${whose} are under way`);
+    }
+    this.#held.set(holder, own + 1);
+    this.#underWay++;
+    return () => this.#giveBack(holder);
+  }
+
+  #giveBack(holder: string): void {
+    const left = (this.#held.get(holder) ?? 0) - 1;
+    if (left > 0) this.#held.set(holder, left);
+    else this.#held.delete(holder);
+    this.#underWay--;
+  }
+}
+
+/** Clients behind one proxy are told apart by their keys. */
+function holderOf(request: FastifyRequest): string {
+  return request.apiKey === undefined ? `address ${clientNetwork(request)}` : `key ${request.apiKey.id}`;
+}
