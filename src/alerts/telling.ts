@@ -145,11 +145,12 @@ export class Telling {
     }
   }
 
-  #taken({ event }: Series, nowMs: number): void {
-    const { log, told } = this.#options;
+  #taken({ event, attempts, endMs }: Series, nowMs: number): void {
+    const { log, told, now } = this.#options;
+    const outageMs = Math.round(now().monotonicMs - (endMs - GIVE_UP_MS));
     // In doubt it is sent to be on the safe side, and as a rule there is nothing to end.
     const level = event === "resolve" && !this.#firing ? "debug" : "info";
-    log[level]({ msg: "alert told", ...this.#names(), event });
+    log[level]({ msg: "alert told", ...this.#names(), event, ...(attempts > 0 && { outage_ms: outageMs }) });
     this.#count("sent");
     this.#firing = event === "trigger";
     // Of two notices the newer counts, also when both are of one millisecond.

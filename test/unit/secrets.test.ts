@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, notEqual, rejects } from "node:assert/strict";
 import { test } from "node:test";
+import { allSecrets } from "../../src/cli/secrets/listed-secrets.ts";
 import { ConfigError, StoreUnavailable } from "../../src/domain/errors.ts";
 import { type KnownSecret, leavesAnother, mayRetire, mayRetireEverywhere } from "../../src/domain/retirement.ts";
 import { environmentSecrets, withoutRepeats } from "../../src/ingest/live-secrets.ts";
@@ -13,6 +14,7 @@ import type { AcceptedSecret, AcceptingProcess, KeptSecret, SecretStore, SecretU
 const MASTER_KEY = "a master key of thirty-two characters";
 const NOW = Date.parse("2026-11-25T12:00:00Z");
 const MINUTE = 60_000;
+const NO_SETTINGS = { webhookSecret: undefined, webhookSecretsPrevious: [], masterKey: undefined };
 const DAY = 86_400_000;
 
 test("what is sealed opens with the same master key under the same name, and not otherwise", () => {
@@ -126,6 +128,36 @@ test("a process records all it accepts at its start and at each change, in betwe
   deepEqual(names(), ["current null"]);
   await ring.stop();
   equal(store.accepted.size, 0);
+});
+
+test("a secret that was retired a moment ago is no other secret, though processes have not yet recorded its end", async () => {
+  const now = Date.now();
+  const store = new FakeStore();
+  const database = [kept("a", "a"), kept("b", "b")];
+  const fingerprint = async (secret: string) => fingerprintOf(secret, "id");
+  const recorded = [
+    { name: "a", fingerprint: await fingerprint("a"), endsAt: null },
+    { name: "b", fingerprint: await fingerprint("b"), endsAt: null },
+  ];
+  const running = { ...store, accepting: async () => [{ process: "host:1:x", secrets: recorded }] };
+  const ago = (ms: number) => new Date(now - ms).toISOString();
+  const uses = recorded.map((one, at) => {
+    return { fingerprint: one.fingerprint, seenAt: ago(90 * DAY), lastVerifiedAt: ago((9 - at) * DAY) };
+  });
+  const answers = async (list: readonly KeptSecret[]) => {
+    const methods = { list: async () => list, uses: async () => uses, databaseId: async () => "id" };
+    const { secrets, processes } = await allSecrets(NO_SETTINGS, { ...running, ...methods } as never);
+    equal(processes, 1);
+    return secrets.map(({ name, mayRetire }) => `${name} ${mayRetire}`.slice(0, 24));
+  };
+  deepEqual(
+    await answers(database),
+    ["a yes: another secret ha", "b no: it verified a mess"].map((text) => text),
+  );
+  for (const others of [[], [kept("a", "a", ago(0))], [kept("a", "a", new Date(now + DAY).toISOString())]]) {
+    const [b] = (await answers([...others, kept("b", "b")])).slice(-1);
+    match(b ?? "", /^b no: (there is no other|every other secret)/);
+  }
 });
 
 test("another secret is left only when it is accepted beyond that moment", () => {

@@ -39,7 +39,7 @@ export interface SecretList {
 export async function allSecrets(settings: SecretSettings, store: SecretStore): Promise<SecretList> {
   const nowMs = systemClock.now();
   const kept = await store.list();
-  const running = (await store.accepting(nowMs)).map((one) => withoutEnded(one, nowMs));
+  const running = (await store.accepting(nowMs)).map((one) => withoutEnded(one, { kept, nowMs }));
   const box = settings.masterKey === undefined ? undefined : new SecretBox(settings.masterKey);
   const { opened } = openKept(kept, { box, nowMs });
   const own = await fingerprinted(fromEnvironment(settings), store);
@@ -172,14 +172,23 @@ function notIn(own: readonly Print[], running: readonly RunningProcess[]): reado
   return [...new Map(others.map((print) => [print.fingerprint, print])).values()];
 }
 
+/** What a process accepts now. A record is some seconds old: what was retired since is known from the database. */
+function withoutEnded(
+  { process, secrets }: AcceptingProcess,
+  { kept, nowMs }: { readonly kept: readonly KeptSecret[]; readonly nowMs: number },
+): RunningProcess {
+  const prints = secrets.flatMap(({ name, fingerprint, endsAt }) => {
+    if (isOfEnvironment(name)) return [{ name, fingerprint, endMs: msOf(endsAt) }];
+    const stillKept = kept.find((one) => one.name === name);
+    return stillKept === undefined ? [] : [{ name, fingerprint, endMs: endOf(stillKept) }];
+  });
+  return { process: processName(process), secrets: prints.filter(({ endMs }) => isLive({ untilMs: endMs }, nowMs)) };
+}
+
 /** `HOST:PID:…` is of use to a program; people look for a host and a process. */
-function withoutEnded({ process, secrets }: AcceptingProcess, nowMs: number): RunningProcess {
-  const [, host = process, pid = ""] = /^(.*):([0-9]+):[^:]*$/.exec(process) ?? [];
-  const prints = secrets.map(({ name, fingerprint, endsAt }) => ({ name, fingerprint, endMs: msOf(endsAt) }));
-  return {
-    process: pid === "" ? host : `${pid} on ${host}`,
-    secrets: prints.filter(({ endMs }) => isLive({ untilMs: endMs }, nowMs)),
-  };
+function processName(process: string): string {
+  const [, host, pid] = /^(.*):([0-9]+):[^:]*$/.exec(process) ?? [];
+  return host === undefined ? process : `${pid} on ${host}`;
 }
 
 async function fingerprinted(secrets: readonly SigningSecret[], store: SecretStore): Promise<readonly Print[]> {
