@@ -1,11 +1,13 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
   copyFileSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -207,6 +209,32 @@ test("a copy of a whole folder, restored over the log of a service that has grow
   killedInWalMode(path, `${rows}; PRAGMA wal_checkpoint(TRUNCATE); ${rows}`);
   copyFileSync(folder.file("copy.db"), path);
   await isRefused(folder, /app\.db-wal is not the write-ahead log of .*pages are missing that neither of both has/);
+});
+
+test("a start while an older service is in the middle of a write is refused, says who may hold the file, and works afterwards", async () => {
+  for (const begin of ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"]) {
+    using folder = temporaryFolder();
+    const path = folder.file("app.db");
+    database(path, LOOSE_TABLE);
+    // In a process of its own: whoever reads a file and closes it lets go of all locks of the process on it.
+    const program = `
+      const { DatabaseSync } = require("node:sqlite");
+      const db = new DatabaseSync(process.argv[1]);
+      db.exec(process.argv[2]);
+      console.log("locked");
+      process.stdin.once("end", () => db.exec("COMMIT")).resume();`;
+    const older = spawn(process.execPath, ["-e", program, path, `${begin}; INSERT INTO messages VALUES ${ROW}`]);
+    await once(older.stdout, "data");
+    // Beside the database lies its rollback journal, which is not looked at here.
+    const before = readFileSync(path);
+    const { code, stderr } = await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
+    deepEqual([code, readFileSync(path).equals(before)], [1, true], stderr);
+    match(stderr, /database is locked\. Another program holds it: end that program \(an older service/);
+    older.stdin.end();
+    await once(older, "close");
+    equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);
+    equal(valueIn(path, "SELECT count(*) FROM messages"), 1);
+  }
 });
 
 test("what a killed service left is started on: its log is its own, with its -shm and without", async () => {

@@ -119,6 +119,8 @@ export function transaction<T>(db: DatabaseSync, begin: "BEGIN" | "BEGIN IMMEDIA
   }
 }
 
+const HELD =
+  "Another program holds it: end that program (an older service, a sqlite3 shell, an import), or wait until it is done";
 const PRIMARY_CODE = 0xff;
 const BUSY = 5;
 const LOCKED = 6;
@@ -166,6 +168,7 @@ export function meaningOf(error: unknown, path?: string): Error {
   switch (code & PRIMARY_CODE) {
     case BUSY:
     case LOCKED:
+      return new StoreUnavailable(`SQLite: ${failure.message}. ${HELD}`, options);
     case READONLY:
     case FULL:
     case CANTOPEN:

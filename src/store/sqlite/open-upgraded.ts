@@ -29,12 +29,11 @@ export function openUpgraded(
     if (!migrate) requireCurrentSchema(schemaVersion(db));
     return { db, upgraded: upgrade(db, report) };
   } catch (error) {
-    const failure = meaningOf(error);
     // After a failed write or fsync nothing more may be written, and closing writes.
-    if (failure instanceof StoreBroken) throw failure;
+    if (meaningOf(error) instanceof StoreBroken) throw error;
     if (db !== undefined) closeAsBefore(db, before?.isWal ?? true);
     undo();
-    throw failure;
+    throw error;
   }
 }
 
