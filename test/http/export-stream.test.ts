@@ -111,7 +111,7 @@ test("a page may be short or empty and go on all the same", async () => {
   const asked: (Place | undefined)[] = [];
   await using wire = await startWith((page, _options, query) => {
     asked.push(query.place);
-    deepEqual([query.limit, query.offset, query.count, query.order], [250, 0, "none", "desc"]);
+    deepEqual([query.limit, query.offset, query.count, query.order], [128, 0, "none", "desc"]);
     return page === 7 ? pageOf(2, null) : pageOf(page % 3 === 0 ? 3 : 0, NEXT);
   });
   const text = await (await fetch(`${wire.url}/messages/export?order=desc`)).text();

@@ -18,8 +18,8 @@ import { sendInvalidQuery } from "../problem.ts";
 import { ReaderPace } from "../reader-pace.ts";
 import { problemResponses } from "../schemas.ts";
 
-/** Read at a time, and with the page before it all of an export that is in memory. */
-const MESSAGES_PER_PAGE = 250;
+/** Read at a time, and with the page before it all of an export that is in memory: 2 MiB when all are the longest there may be. */
+const MESSAGES_PER_PAGE = 128;
 /** Written at a time: how fast a client reads is seen by such steps. */
 const CHUNK_CHARACTERS = 32_768;
 /** 64 kbit/s. A client that takes less would hold its slot for ever. */
