@@ -1,14 +1,51 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // dist/ is what the package publishes and what `npm start` serves: Node strips types in a checkout but refuses to below
 // node_modules, and each database thread that strips them holds some 15 MB more.
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
-rmSync("dist", { recursive: true, force: true });
+// Built beside it and renamed at the end: a build that fails or is stopped leaves the last whole one.
+const PARTIAL = "dist.partial-";
+const OLD = "dist.old-";
+const partial = `${PARTIAL}${process.pid}`;
+const old = `${OLD}${process.pid}`;
+
+for (const name of readdirSync(".")) if (isLeftOver(name)) rmSync(name, { recursive: true, force: true });
+process.once("exit", () => rmSync(partial, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
+
 // The client is for older runtimes than the service: its configuration knows no more of the language than those do.
-for (const project of ["tsconfig.build.json", "tsconfig.client.json"])
-  execFileSync("node_modules/.bin/tsc", ["-p", project], { stdio: "inherit" });
+compile("tsconfig.build.json", partial);
+compile("tsconfig.client.json", join(partial, "client"));
 const sql = ["store/sqlite/migrations", "store/sqlite/read-index/schema.sql", "store/postgres/migrations"];
-for (const path of sql) cpSync(`src/${path}`, `dist/${path}`, { recursive: true });
+for (const path of sql) cpSync(`src/${path}`, join(partial, path), { recursive: true });
+replace();
+
+function compile(project: string, folder: string): void {
+  execFileSync("node_modules/.bin/tsc", ["-p", project, "--outDir", folder], { stdio: "inherit" });
+}
+
+function replace(): void {
+  try {
+    renameSync("dist", old);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  renameSync(partial, "dist");
+  rmSync(old, { recursive: true, force: true });
+}
+
+/** What a build that was killed has left; not what one that runs now is making. */
+function isLeftOver(name: string): boolean {
+  const prefix = [PARTIAL, OLD].find((each) => name.startsWith(each));
+  if (prefix === undefined) return false;
+  try {
+    process.kill(Number(name.slice(prefix.length)), 0);
+    return false;
+  } catch {
+    return true;
+  }
+}

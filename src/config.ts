@@ -31,18 +31,25 @@ function readVariable(variable: Variable<unknown>, env: Environment, problems: s
 /** The configuration for people's eyes: secrets are only said to be set, and URLs lose their passwords. */
 export function redacted(config: Config): Readonly<Record<string, string>> {
   const show = (variable: Variable<unknown>, value: unknown) => {
-    if (variable.secret)
-      return value === undefined || (value as { length?: number }).length === 0 ? "(not set)" : "(set)";
-    return withoutSecrets(inWords(value));
+    if (value === undefined || (value as { length?: number }).length === 0) return unsetInWords(variable);
+    return variable.secret ? "(set)" : withoutSecrets(inWords(value));
   };
   return Object.fromEntries(
     Object.entries(VARIABLES).map(([key, variable]) => [variable.name, show(variable, config[key as keyof Config])]),
   );
 }
 
+/** `off` is said where that is what can be set. */
+function unsetInWords(variable: Variable<unknown>): string {
+  try {
+    return variable.parse("off") === undefined ? "off" : "(not set)";
+  } catch {
+    return "(not set)";
+  }
+}
+
 function inWords(value: unknown): string {
   if (typeof value === "boolean") return value ? "1" : "0";
-  if (value === undefined) return "off";
   if (typeof value === "object" && value !== null && "perMs" in value) return rateInWords(value as Rate);
   return String(value);
 }

@@ -63,7 +63,7 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
         ),
       );
     }
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(helpMeant(program, args), { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
@@ -71,6 +71,29 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     complain(text);
     return exitCode;
   }
+}
+
+/**
+ * `help NAME …` and `NAME … --help` as the words of the command that is meant. Without this an unknown
+ * command is answered with the help of all, and exit code 0.
+ */
+function helpMeant(program: Command, args: readonly string[]): readonly string[] {
+  let command = program;
+  const words: string[] = [];
+  let asked = false;
+  for (const arg of args) {
+    if (command.commands.length === 0 || arg.startsWith("-")) break;
+    if (arg === "help") {
+      asked = true;
+      continue;
+    }
+    words.push(arg);
+    const next = command.commands.find((one) => one.name() === arg);
+    // Parsed alone, it is complained about.
+    if (next === undefined) return words;
+    command = next;
+  }
+  return asked ? [...words, "--help"] : args;
 }
 
 /** The command and those below it complain, and end, as the program does. */

@@ -65,10 +65,35 @@ const CONNECTION_PROBLEMS: Readonly<Record<string, (url: URL) => string>> = {
   ENETUNREACH: ({ origin }) => `${origin} cannot be reached`,
 };
 
+const CERTIFICATE_PROBLEMS: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "is signed by itself",
+  SELF_SIGNED_CERT_IN_CHAIN: "is signed by an authority that this machine does not know",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "is signed by an authority that this machine does not know, or comes without its chain",
+  UNABLE_TO_GET_ISSUER_CERT: "is signed by an authority that this machine does not know",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "is signed by an authority that this machine does not know",
+  CERT_HAS_EXPIRED: "has expired",
+  CERT_NOT_YET_VALID: "is not valid yet, by the clock of this machine",
+  CERT_REVOKED: "was revoked",
+  ERR_TLS_CERT_ALTNAME_INVALID: "is for another name",
+};
+/** Codes of OpenSSL for what else can be wrong with one. */
+const CERTIFICATE_CODE = /CERT|^CRL_|_SIGNATURE|_CA$|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME_MISMATCH/;
+
 /** Why a request got no answer. */
 export function connectionProblem(error: unknown, url: URL): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return CONNECTION_PROBLEMS[code ?? ""]?.(url) ?? message;
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  if (isCertificateProblem(error)) {
+    const what = CERTIFICATE_PROBLEMS[code];
+    return `the certificate of ${url.origin} ${what ?? "is not accepted"} (${what === undefined ? message : code})`;
+  }
+  return CONNECTION_PROBLEMS[code]?.(url) ?? message;
+}
+
+/** Whether a server was reached, and is not trusted. */
+export function isCertificateProblem(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === "string" && (Object.hasOwn(CERTIFICATE_PROBLEMS, code) || CERTIFICATE_CODE.test(code));
 }
 
 /** One problem of a message in a few words. Nothing of the message itself is repeated. */

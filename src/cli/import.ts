@@ -7,7 +7,7 @@ import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fingerprint, ImportProgress, type ImportState, NOTHING_IMPORTED } from "./importing/import-progress.ts";
 import { Importer } from "./importing/importer.ts";
-import { type InputFile, kindOf, openInput } from "./importing/input.ts";
+import { type InputFile, kindOf, openInput, standardInput } from "./importing/input.ts";
 import { LineNotes } from "./importing/line-notes.ts";
 import { readNdjson } from "./importing/ndjson.ts";
 import { interruption } from "./interrupt.ts";
@@ -17,34 +17,45 @@ import { complain, say } from "./terminal.ts";
 
 const HELP = `
 The service may be running. Messages that are there already are left as they are. An import that was interrupted goes on where
-it stopped when it is started again; FILE.lyftr-import keeps the place until then. It ends with 1 when a line was no message.
+it stopped when it is started again; FILE.lyftr-import keeps the place until then. Standard input (-) is read from its beginning again:
+what is stored already is a duplicate. It ends with 1 when a line was no message.
 
-Example:
+Examples:
   $ lyftr import messages.ndjson
+  $ zcat messages.ndjson.gz | lyftr import -
 A line of the file: {"message_id":"m1","from":"+919876543210","to":"+14155550100","ts":"2025-01-15T10:00:00Z","text":"Hello"}
 A timestamp in "created_at" is kept as the time the message was received.
 `;
+
+const STANDARD_INPUT = "-";
+const INTERRUPTED = "Interrupted. Run the same command again to go on from here.\n";
+const INTERRUPTED_INPUT = "Interrupted. Run the same command again: what is stored already is a duplicate.\n";
 
 /** `lyftr import`: fills the database from a file, without the way over HTTP and without signatures. */
 export function importCommand(env: Environment, exit: (code: number) => void): Command {
   return new Command("import")
     .description("Put the messages of a file into the database of DATABASE_URL.")
-    .argument("<file>", "JSON, one message a line")
+    .argument("<file>", "JSON, one message a line; - for standard input")
     .addHelpText("after", HELP)
     .action(async (path: string) => {
       const databaseUrl = databaseUrlOf(env);
+      const storeOptions = storeOptionsOf(env);
+      if (path === STANDARD_INPUT) {
+        exit(await importFile({ input: standardInput(), progress: undefined, databaseUrl, storeOptions }));
+        return;
+      }
       const { isFile, isDirectory } = await kindOf(path);
       if (!isFile && !isDirectory) {
         const reason = "only in one can an interrupted import find its place again";
         throw new CliError(
-          `${path} is no regular file, and ${reason}. For a pipe there is: lyftr send --file -`,
+          `${path} is no regular file, and ${reason}. For a pipe there is: lyftr import -`,
           EXIT_USAGE,
         );
       }
       const input = await openInput(path);
       try {
         const progress = new ImportProgress(path, await fingerprint(input, databaseUrl));
-        exit(await importFile({ input, progress, databaseUrl, storeOptions: storeOptionsOf(env) }));
+        exit(await importFile({ input, progress, databaseUrl, storeOptions }));
       } finally {
         await input.close();
       }
@@ -53,7 +64,8 @@ export function importCommand(env: Environment, exit: (code: number) => void): C
 
 interface Import {
   readonly input: InputFile;
-  readonly progress: ImportProgress;
+  /** Undefined where an interrupted import cannot find its place again. */
+  readonly progress: ImportProgress | undefined;
   readonly databaseUrl: string;
   readonly storeOptions: OpenOptions;
 }
@@ -68,7 +80,7 @@ async function importFile({ input, progress, databaseUrl, storeOptions }: Import
     ...{ store, clock: systemClock, state },
     invalid: (line, problem) => notes.add(line, problem),
     committed: (reached) => {
-      const problem = progress.save(reached);
+      const problem = progress?.save(reached);
       if (problem !== undefined) bar.note(problem);
       bar.update(reached.offset);
     },
@@ -77,8 +89,8 @@ async function importFile({ input, progress, databaseUrl, storeOptions }: Import
     const reached = await importer.run(readNdjson(input.chunks(signal, state.offset), state), signal);
     bar.stop();
     say(summary(reached));
-    if (signal.aborted) complain("Interrupted. Run the same command again to go on from here.\n");
-    else progress.remove();
+    if (signal.aborted) complain(progress === undefined ? INTERRUPTED_INPUT : INTERRUPTED);
+    else progress?.remove();
     return reached.invalid === 0 && !signal.aborted ? 0 : EXIT_FAILED;
   } catch (error) {
     bar.stop();
@@ -90,8 +102,8 @@ async function importFile({ input, progress, databaseUrl, storeOptions }: Import
 }
 
 /** Where an interrupted import stopped, if this is the same file and the same database as then. */
-async function placeToStart(store: Store, progress: ImportProgress): Promise<ImportState> {
-  const state = progress.read();
+async function placeToStart(store: Store, progress: ImportProgress | undefined): Promise<ImportState> {
+  const state = progress?.read();
   if (state === undefined || state.offset === 0) return NOTHING_IMPORTED;
   // Somebody may have thrown the half-filled database away to begin again: going on would leave the first half out.
   if (state.last !== null && !(await knows(store, state.last))) {

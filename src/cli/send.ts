@@ -113,8 +113,13 @@ function remarks({
   const found: string[] = [];
   if (tally.refusedWith(UNAUTHORIZED) > 0)
     found.push("401 means that the secret here is not the secret of the service.");
-  if (tally.unreachable > 0) found.push(`Is the service running (lyftr serve), and is ${url} its address (--url)?`);
-  if (!reached) found.push("Stopped early, because nobody answers: the rest was not sent.");
+  if (tally.untrusted > 0)
+    found.push(
+      "The certificate is not accepted. Is that the server you mean? For an authority of your own: NODE_EXTRA_CA_CERTS=/path/to/ca.pem",
+    );
+  if (tally.unreachable > tally.untrusted)
+    found.push(`Is the service running (lyftr serve), and is ${url} its address (--url)?`);
+  if (!reached) found.push("Stopped early, because nothing arrives: the rest was not sent.");
   if (interrupted) found.push("Interrupted: the rest was not sent.");
   if (!reached || interrupted) found.push("Sending everything again is harmless, the ids make it so.");
   return found;

@@ -28,6 +28,13 @@ const SECRET = { WEBHOOK_SECRET: "testsecret" };
 const WRONG: readonly (readonly [readonly string[], RegExp, Readonly<Record<string, string>>?])[] = [
   [[], /Usage: lyftr/],
   [["sned"], /Did you mean send\?/],
+  [["nope", "--help"], /unknown command 'nope'/],
+  [["help", "nope"], /unknown command 'nope'/],
+  [["help", "nope", "--help"], /unknown command 'nope'/],
+  [["help", "sned"], /unknown command 'sned'\n\(Did you mean send\?\)/],
+  [["help", "keys", "nope"], /unknown command 'nope'/],
+  [["keys", "help", "nope"], /unknown command 'nope'/],
+  [["keys", "nope", "-h"], /unknown command 'nope'/],
   [["serve", "--port", "1"], /unknown option/],
   [["init", "secret"], /too many arguments/],
   [["demo", "--messages", "0"], /whole number from 1/],
@@ -100,9 +107,26 @@ test("every command explains itself with --help and shows an example", { concurr
   await Promise.all(cases);
 });
 
+test("help of a command is the same with the word before and the flag behind", async () => {
+  using folder = temporaryFolder();
+  const said = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(args, { cwd: folder.path });
+    equal(code, 0, stderr);
+    return stdout;
+  };
+  equal(await said("help"), await said("--help"));
+  equal(await said("help", "keys", "list"), await said("keys", "list", "--help"));
+  equal(await said("keys", "help", "list"), await said("keys", "list", "-h"));
+  match(await said("help", "erase"), /Usage: lyftr erase/);
+});
+
 test("a reader of the output that goes away is no failure", async () => {
   using folder = temporaryFolder();
-  const child = spawn(process.execPath, [BIN, "check-config"], { cwd: folder.path, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [BIN, "check-config"], {
+    cwd: folder.path,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: process.env.PATH, WEBHOOK_SECRET: "5a1f0c93e7b24d68" },
+  });
   child.stdout.destroy();
   const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
   equal(stderr, "");

@@ -1,5 +1,5 @@
-import { equal, match, ok } from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { generateMessages } from "../../src/cli/sending/message-generator.ts";
@@ -87,7 +87,8 @@ test("an interrupted import ends in order, and begins again when its file or its
   interrupted.child.kill("SIGINT");
   equal(await interrupted.ended, 1);
   match(interrupted.stderr(), /Interrupted\. Run the same command again/);
-  for (const suffix of ["", "-wal", "-shm"]) rmSync(folder.file(`app.db${suffix}`), { force: true });
+  for (const file of ["app.db", "app.db-index"])
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(folder.file(file + suffix), { force: true });
   const intoAnother = await run(["import", "in.ndjson"], { cwd: folder.path, env });
   match(intoAnother.stderr, /starting from the beginning/);
   match(intoAnother.stdout, new RegExp(`^imported   ${LINES}\n`));
@@ -117,7 +118,7 @@ test("a file that is no database stops an import with a sentence, and stays as i
   writeFileSync(folder.file("app.db"), junk);
   const { code, stderr } = await run(["import", "in.ndjson"], { cwd: folder.path, env });
   equal(code, 1);
-  match(stderr, /file is not a database/);
+  match(stderr, /is not a SQLite database/);
   ok(!hasStackTrace(stderr), stderr);
   equal(readFileSync(folder.file("app.db"), "utf8"), junk);
 });
@@ -130,4 +131,19 @@ test("an import goes on when its place cannot be kept, and says so", async () =>
   match(stderr, /If this import is interrupted it will have to start from the beginning/);
   match(stdout, /^imported {3}10\n/);
   equal(code, 0);
+});
+
+test("an import reads standard input, leaves no file for its place, and can be repeated", async () => {
+  using folder = temporaryFolder();
+  const input = `${manyLines(500)}{"message_id":"half\n`;
+  const first = await run(["import", "-"], { cwd: folder.path, env, input });
+  equal(first.code, 1, "one line is no message");
+  match(first.stdout, /^imported {3}500\nduplicates 0\nconflicts {2}0\ninvalid {4}1\n$/);
+  const again = await run(["import", "-"], { cwd: folder.path, env, input: manyLines(500) });
+  deepEqual([again.code, /^imported {3}0\nduplicates 500\n/.test(again.stdout)], [0, true], again.stdout);
+  equal((await run(["import", "-"], { cwd: folder.path, env })).code, 0, "nothing at all");
+  deepEqual(
+    readdirSync(folder.path).filter((name) => !name.startsWith("app.db")),
+    [],
+  );
 });

@@ -1,11 +1,15 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { Authority } from "../support/certificate.ts";
 import { hasStackTrace, run, temporaryFolder } from "../support/cli.ts";
 import { listMessages, storedTotal } from "../support/client.ts";
 import { body, SECRET, startService } from "../support/service.ts";
+import { unlessTool } from "../support/tools.ts";
 
 const env = { WEBHOOK_SECRET: SECRET };
 const ONE = ["--from", "+919876543210", "--to", "+14155550100"];
@@ -150,4 +154,30 @@ test("a message that is answered 500 for ever counts as failed after five attemp
   match(refused.stdout, /refused {2}1 \(404: 1\)\n/);
   deepEqual([broken.bodies.length, absent.bodies.length], [5, 1]);
   deepEqual([failed.code, refused.code], [1, 1]);
+});
+
+test("a certificate that is not accepted is named as what it is", { skip: unlessTool("openssl") }, async () => {
+  using folder = temporaryFolder();
+  const authority = new Authority(folder.path);
+  writeFileSync(folder.file("trusted.pem"), authority.certificate);
+  const trusted = { NODE_EXTRA_CA_CERTS: folder.file("trusted.pem") };
+  for (const [certificate, more, said] of [
+    [authority.certify(), {}, /signed by an authority that this machine does not know/],
+    [authority.certify({ days: -1 }), trusted, /the certificate of https:\/\/127\.0\.0\.1:[0-9]+ has expired/],
+    [authority.certify({ name: "DNS:elsewhere.example" }), trusted, /is for another name/],
+  ] as const) {
+    const server = createTlsServer(certificate, (_request, response) => response.end("{}")).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const options = { cwd: folder.path, env: { ...env, ...more } };
+    const sent = await run(["send", ...ONE, "--url", url], options);
+    const asked = await run(["healthcheck", "--url", url], options);
+    server.close();
+    for (const { code, stderr } of [sent, asked]) {
+      equal(code, 1);
+      match(stderr, said);
+    }
+    match(sent.stderr, /The certificate is not accepted\. .*NODE_EXTRA_CA_CERTS=/);
+    equal(sent.stderr.includes("Is the service running"), false);
+  }
 });

@@ -84,3 +84,23 @@ test("the quick start in the README makes the service reachable from its own mac
   equal(commands.length, 3);
   for (const command of commands) match(command, /\bHOST=127\.0\.0\.1 /);
 });
+
+test("check-config warns when there is no secret, and says in one way what is not set", async () => {
+  using folder = temporaryFolder();
+  const checked = async (env: Record<string, string>) => {
+    const { code, stdout, stderr } = await run(["check-config"], { cwd: folder.path, env });
+    equal(code, 0, stderr);
+    return { stdout, stderr };
+  };
+  const bare = await checked({});
+  match(bare.stderr, /^Warning: WEBHOOK_SECRET is not set, so every webhook is refused\. Set it, or run lyftr init/m);
+  for (const name of ["WEBHOOK_SECRET", "MASTER_KEY", "REDIS_URL", "TRUST_PROXY", "CORS_ORIGINS", "ALERT_WEBHOOK_URL"])
+    match(bare.stdout, new RegExp(`^${name}=\\(not set\\)$`, "m"));
+  // What can be set to off is off.
+  match(bare.stdout, /^RETENTION_DAYS=off$/m);
+  for (const line of bare.stdout.trimEnd().split("\n")) match(line, /^[A-Z_0-9]+=.+$/);
+  const inDatabase = await checked({ MASTER_KEY: "7c0d41f2a95be8367c0d41f2a95be836" });
+  match(inDatabase.stderr, /WEBHOOK_SECRET is not set, .* unless the database has a secret \(lyftr secrets list\)/);
+  for (const env of [{ WEBHOOK_SECRET: "5a1f0c93e7b24d68" }, { WEBHOOK_SECRET_PREVIOUS: "5a1f0c93e7b24d68" }])
+    equal((await checked(env)).stderr.includes("is not set"), false);
+});

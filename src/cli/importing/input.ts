@@ -46,6 +46,17 @@ function chunksOf(handle: FileHandle, signal: AbortSignal, offset?: number): Asy
   return untilAborted(handle.createReadStream({ highWaterMark: CHUNK_BYTES, ...from }), signal);
 }
 
+/** Standard input. Nothing is known of it before it is read. */
+export function standardInput(): InputFile {
+  return {
+    bytes: undefined,
+    modifiedMs: 0,
+    head: async () => Buffer.alloc(0),
+    chunks: (signal) => untilAborted(process.stdin, signal),
+    close: async () => undefined,
+  };
+}
+
 /** What comes in until its end, or until the signal is aborted; a terminal or a pipe may never end. */
 export async function* untilAborted(
   stream: NodeJS.ReadableStream & { destroy(): void },

@@ -9,6 +9,7 @@ export class SendTally {
   #accepted = 0;
   #failed = 0;
   #unreachable = 0;
+  #untrusted = 0;
   /** Lines that are no message and were never sent. */
   #skipped = 0;
 
@@ -21,6 +22,7 @@ export class SendTally {
     else if (outcome.kind === "failed") {
       this.#failed++;
       if (outcome.unreachable) this.#unreachable++;
+      if (outcome.untrusted) this.#untrusted++;
     } else this.#refused.set(outcome.status, (this.#refused.get(outcome.status) ?? 0) + 1);
   }
 
@@ -39,6 +41,11 @@ export class SendTally {
   /** How many of the failed ones met nobody. */
   get unreachable(): number {
     return this.#unreachable;
+  }
+
+  /** How many of these met a server whose certificate is not accepted. */
+  get untrusted(): number {
+    return this.#untrusted;
   }
 
   refusedWith(status: number): number {

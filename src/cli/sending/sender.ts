@@ -1,6 +1,6 @@
 import type { Clock } from "../../domain/clock.ts";
 import { sign } from "../../providers/signature.ts";
-import { connectionProblem, issueInWords } from "../failures.ts";
+import { connectionProblem, isCertificateProblem, issueInWords } from "../failures.ts";
 import { type HttpAnswer, HttpClient } from "./http-client.ts";
 
 const ATTEMPTS_MAX = 5;
@@ -15,7 +15,13 @@ const TOO_MANY_REQUESTS = 429;
 export type SendOutcome =
   | { readonly kind: "accepted" }
   | { readonly kind: "refused"; readonly status: number; readonly problem: string }
-  | { readonly kind: "failed"; readonly problem: string; readonly unreachable: boolean };
+  | {
+      readonly kind: "failed";
+      readonly problem: string;
+      readonly unreachable: boolean;
+      /** It is there, and its certificate is not accepted. */
+      readonly untrusted?: boolean;
+    };
 
 export interface SenderOptions {
   /** The address of the service, with or without `/webhook`. */
@@ -68,7 +74,8 @@ export class Sender {
       answered(clock.monotonic() - startMs);
       return { outcome: outcomeOf(answer), retryAfterSeconds: answer.retryAfterSeconds };
     } catch (error) {
-      return { outcome: { kind: "failed", problem: connectionProblem(error, this.#url), unreachable: true } };
+      const problem = connectionProblem(error, this.#url);
+      return { outcome: { kind: "failed", problem, unreachable: true, untrusted: isCertificateProblem(error) } };
     }
   }
 
