@@ -1,6 +1,6 @@
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { type Damage, REPAIR } from "../store/damage.ts";
+import { type Damage, REPAIR, REPLACE_DISK } from "../store/damage.ts";
 
 interface Tellers {
   readonly log: Log;
@@ -16,6 +16,10 @@ export function damageTold({ log, metrics }: Tellers): (damage: Damage) => void 
       return;
     }
     metrics.databaseDamaged.set(1);
+    if (kind === "unreadable") {
+      log.fatal({ msg: "the disk cannot give a part of the database", file, problem, action: REPLACE_DISK });
+      return;
+    }
     log.fatal({
       msg: "the database is damaged: reads that meet the damage are answered 503",
       file,

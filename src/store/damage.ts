@@ -1,12 +1,16 @@
 /** Something that is damaged on the disk. */
 export interface Damage {
-  /** A read index is made again from the messages; a database has to be repaired. */
-  readonly kind: "database" | "read_index";
+  /** A read index is made again from the messages; a database has to be repaired; what is unreadable is the disk's. */
+  readonly kind: "database" | "read_index" | "unreadable";
   /** The file, or what else names it. */
   readonly file: string;
   /** What was found, without content of messages. */
   readonly problem: string;
 }
+
+/** What to do about a disk that does not give what is on it. */
+export const REPLACE_DISK =
+  "Look at the system's log (dmesg) and at the disk. Stop the service, copy the files to another disk, and run lyftr verify there";
 
 /** What to do about a damaged database. */
 export const REPAIR =

@@ -1,13 +1,16 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { fold } from "../../src/store/sqlite/read-index/fold.ts";
 import { message } from "../store/exercise.ts";
-import { hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
+import { BIN, hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
 import { logLines, serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
 import { SqliteParts } from "../support/sqlite-parts.ts";
+import { attachStrace } from "../support/strace.ts";
+import { unlessTool } from "../support/tools.ts";
 
 const env = { DATABASE_URL: "sqlite:///./app.db", CACHE_TTL_MS: "0" };
 const MESSAGES = 3_000;
@@ -139,6 +142,68 @@ for (const table of ["messages_by_sender", "search_data"]) {
     deepEqual([code, /nothing differs/.test(stdout)], [0, true], stdout);
   });
 }
+
+/** Has every read of a file by another program fail. */
+const failing = (path: string) => ["-P", path, "-e", "trace=pread64", "-e", "inject=pread64:error=EIO"];
+
+test("a disk that cannot give a part of the read index is no damage: it is told, and the index is kept", {
+  skip: unlessTool("strace"),
+}, async () => {
+  using folder = temporaryFolder();
+  filled(folder);
+  const index = folder.file("app.db-index");
+  const { ino } = statSync(index);
+  {
+    await using lyftr = await serve({ cwd: folder.path, env });
+    await using strace = await attachStrace(lyftr.child.pid ?? 0, failing(index));
+    const log = () => logLines(lyftr.stdout());
+    await until(async () => {
+      for (const question of QUESTIONS) {
+        const status = await fetch(lyftr.url + question).then(
+          (answer) => answer.status,
+          () => undefined,
+        );
+        ok([200, 503, undefined].includes(status), `${question}: ${status}`);
+      }
+      return log().some(({ level }) => level === "CRITICAL");
+    });
+    const told = JSON.stringify(log().find(({ level }) => level === "CRITICAL"));
+    match(told, /I\/O error|the disk cannot give a part of the database/);
+    equal(/malformed/.test(told), false, told);
+    await strace.detach();
+  }
+  equal(statSync(index).ino, ino);
+  const command = ["strace", "-f", "-q", "-o", "/dev/null", ...failing(index), process.execPath, BIN, "verify"];
+  const { status, stdout, stderr } = spawnSync(command[0] ?? "", command.slice(1), {
+    cwd: folder.path,
+    env: { PATH: process.env.PATH, ...env },
+    encoding: "utf8",
+    timeout: WAIT_MS_MAX,
+  });
+  deepEqual([status, stdout], [1, ""]);
+  match(stderr, /app\.db-index cannot be read\. The disk reports an I\/O error, .*dmesg/);
+  equal(statSync(index).ino, ino);
+});
+
+test("a start whose disk cannot give the read index is refused, and keeps the index", {
+  skip: unlessTool("strace"),
+}, async () => {
+  using folder = temporaryFolder();
+  filled(folder);
+  const index = folder.file("app.db-index");
+  const { ino } = statSync(index);
+  const command = ["-f", "-q", "-o", "/dev/null", ...failing(index), process.execPath, BIN, "serve"];
+  const { status, stdout, stderr } = spawnSync("strace", command, {
+    cwd: folder.path,
+    env: { PATH: process.env.PATH, ...env, PORT: "0" },
+    encoding: "utf8",
+    timeout: WAIT_MS_MAX,
+  });
+  notEqual(status, 0);
+  match(stdout + stderr, /I\/O error/);
+  equal(hasStackTrace(stderr), false);
+  equal(statSync(index).ino, ino);
+});
 
 test("a damaged header is refused at the start with what to do, and no stack", async () => {
   using folder = temporaryFolder();

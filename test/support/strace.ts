@@ -5,7 +5,7 @@ import { once } from "node:events";
 export async function attachStrace(
   pid: number,
   args: readonly string[],
-): Promise<{ readonly strace: ChildProcess; detach(): Promise<void> }> {
+): Promise<{ readonly strace: ChildProcess; detach(): Promise<void> } & AsyncDisposable> {
   const strace = spawn("strace", ["-f", "-p", String(pid), ...args], { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   strace.stderr?.setEncoding("utf8").on("data", (text: string) => (said += text));
@@ -14,11 +14,9 @@ export async function attachStrace(
     await Promise.race([once(strace.stderr as NodeJS.EventEmitter, "data"), ended]);
     if (strace.exitCode !== null) throw new Error(`strace cannot attach: ${said}`);
   }
-  return {
-    strace,
-    detach: async () => {
-      if (strace.exitCode === null && strace.signalCode === null) strace.kill("SIGTERM");
-      await ended;
-    },
+  const detach = async () => {
+    if (strace.exitCode === null && strace.signalCode === null) strace.kill("SIGTERM");
+    await ended;
   };
+  return { strace, detach, [Symbol.asyncDispose]: detach };
 }

@@ -133,7 +133,8 @@ const NOTADB = 26;
 /** The shared memory of the WAL could not grow, or there is no folder to sort in: a full or closed disk, not a bad one. */
 const PASSING_IOERRS: readonly number[] = [4_874, 6_410];
 
-const READ_IOERRS: readonly unknown[] = [266, 522];
+/** A read failed, was short, or got EIO, ERANGE or ENXIO. */
+const READ_IOERRS: readonly unknown[] = [266, 522, 8_458];
 
 /** Whether the disk could not give what is on it. It may have lost nothing of what was written. */
 export function isReadError(error: unknown): boolean {

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { StoreBroken } from "../../domain/errors.ts";
+import { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
+import { REPLACE_DISK } from "../damage.ts";
 import type { Verdict, VerifyOptions } from "../verdict.ts";
 import { requireOursUnlessDamaged } from "./contents.ts";
 import { examine } from "./integrity/examine.ts";
+import { readError } from "./integrity/readable.ts";
 import { damagesOfStored } from "./integrity/stored.ts";
 import { readIndexPath } from "./read-index/connection.ts";
 import { verifyReadIndex } from "./read-index/verify.ts";
@@ -16,6 +18,21 @@ import { Statements } from "./statements.ts";
  * from end to end, what is stored by its rules, and all counts. Rejects as the store does, and with the signal's reason.
  */
 export async function verifySqlite(path: string, options: VerifyOptions): Promise<Verdict> {
+  try {
+    return await verifyAll(path, options);
+  } catch (error) {
+    // SQLite calls an I/O error of a read damage.
+    if (error instanceof StoreDamaged) {
+      for (const file of [path, readIndexPath(path)]) {
+        const problem = readError(file);
+        if (problem !== undefined) throw unreadable(file, problem);
+      }
+    }
+    throw error;
+  }
+}
+
+async function verifyAll(path: string, options: VerifyOptions): Promise<Verdict> {
   const { phase = () => undefined, signal } = options;
   await requireOursUnlessDamaged(path);
   phase(`reading ${basename(path)}`);
@@ -38,9 +55,12 @@ async function damagesOfFile(path: string, signal: AbortSignal): Promise<readonl
   const findings = await examine(path, signal);
   if (findings.kind === "sound") return [];
   if (findings.kind === "damaged") return findings.problems.map((problem) => `${basename(path)}: ${problem}`);
-  throw new StoreBroken(
-    `${path} cannot be read. The disk reports an I/O error, so it is not known whether the file is damaged (${findings.problem}). ` +
-      "Look at the system's log (dmesg) and at the disk, copy the file to another disk, and verify the copy.",
+  throw unreadable(path, findings.problem);
+}
+
+function unreadable(path: string, problem: string): StoreBroken {
+  return new StoreBroken(
+    `${path} cannot be read. The disk reports an I/O error, so it is not known whether the file is damaged (${problem}). ${REPLACE_DISK}.`,
   );
 }
 

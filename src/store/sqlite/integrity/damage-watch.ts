@@ -34,7 +34,8 @@ export class DamageWatch {
   readonly #options: DamageWatchOptions;
   #running: Promise<boolean> | undefined;
   #examinedMs = Number.NEGATIVE_INFINITY;
-  #databaseIsDamaged = false;
+  /** Whether something is damaged that only an operator can mend. */
+  #told = false;
 
   constructor(options: DamageWatchOptions) {
     this.#options = options;
@@ -42,7 +43,7 @@ export class DamageWatch {
 
   /** To be told of every failure of a call. */
   noticed(error: unknown): void {
-    if (error instanceof StoreDamaged) void this.#examine(true);
+    if (error instanceof StoreDamaged) void this.#examine(error);
   }
 
   /** What the client of a read that failed is answered. An unknown failure is looked into first. */
@@ -51,19 +52,20 @@ export class DamageWatch {
     if (KNOWN.some((Known) => error instanceof Known)) return error;
     const late = new AbortController();
     const waited = sleep(ANSWER_MS_MAX, false, { signal: late.signal }).catch(() => false);
-    const found = await Promise.race([this.#examine(false), waited]);
+    const found = await Promise.race([this.#examine(undefined), waited]);
     late.abort();
     return found ? new StoreDamaged(error instanceof Error ? error.message : String(error)) : error;
   }
 
-  /** Resolves with whether something is damaged. `met`: a call has met damage, so there is some, whatever can be found. */
-  #examine(met: boolean): Promise<boolean> {
-    if (this.#databaseIsDamaged) return Promise.resolve(true);
+  /** Resolves with whether something is damaged. `met` is the damage that a call has met, if it has. */
+  #examine(met: StoreDamaged | undefined): Promise<boolean> {
+    if (this.#told) return Promise.resolve(true);
+    const isMet = met !== undefined;
     if (this.#running === undefined && performance.now() - this.#examinedMs < EXAMINE_EVERY_MS)
-      return Promise.resolve(met);
+      return Promise.resolve(isMet);
     this.#running ??= this.#look(met)
       // The files cannot be examined or the index cannot be made now: the next failure tries again.
-      .catch(() => met)
+      .catch(() => isMet)
       .finally(() => {
         this.#running = undefined;
         this.#examinedMs = performance.now();
@@ -71,22 +73,24 @@ export class DamageWatch {
     return this.#running;
   }
 
-  async #look(met: boolean): Promise<boolean> {
+  async #look(met: StoreDamaged | undefined): Promise<boolean> {
     const { path } = this.#options;
     const indexPath = readIndexPath(path);
     const index = await examine(indexPath);
     if (index.kind === "damaged") await this.#discardIndex(index.problems[0] ?? "");
+    if (index.kind === "unreadable") this.#tell({ kind: "unreadable", file: indexPath, problem: index.problem });
     const database = await examine(path);
-    if (database.kind === "damaged") {
-      this.#databaseIsDamaged = true;
-      this.#options.told({ kind: "database", file: path, problem: database.problems[0] ?? "" });
-      return true;
-    }
-    if (index.kind === "damaged") return true;
-    // Pages that are sound each can still contradict each other, as an index of other messages does.
-    const unclear = met && index.kind === "sound" && database.kind === "sound";
-    if (unclear) await this.#discardIndex("a read met damage that reading the whole file does not show");
-    return met;
+    if (database.kind === "damaged") this.#tell({ kind: "database", file: path, problem: database.problems[0] ?? "" });
+    if (database.kind === "unreadable") this.#tell({ kind: "unreadable", file: path, problem: database.problem });
+    if (this.#told || index.kind === "damaged") return true;
+    // Both are sound. What SQLite has met was a read that failed once; what a read has found to contradict itself is the index.
+    if (met !== undefined && !met.message.startsWith("SQLite:")) await this.#discardIndex(met.message);
+    return met !== undefined;
+  }
+
+  #tell(damage: Damage): void {
+    this.#told = true;
+    this.#options.told(damage);
   }
 
   async #discardIndex(problem: string): Promise<void> {

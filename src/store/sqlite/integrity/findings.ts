@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
 import { readUnchanged } from "../read-unchanged.ts";
+import { readError } from "./readable.ts";
 
 /** Whoever mends a file needs no more of them. */
 const PROBLEMS_MAX = 20;
@@ -16,10 +17,19 @@ export type Findings =
 
 /** Reads the SQLite file at `path` from end to end, with everything that SQLite can hold against each other. It changes nothing. */
 export async function examineFile(path: string): Promise<Findings> {
+  const findings = await look(path);
+  if (findings.kind !== "damaged") return findings;
+  const problem = readError(path);
+  if (problem !== undefined) return { kind: "unreadable", problem };
+  // What is really damaged is so a second time. A disk may have failed once.
+  return look(path);
+}
+
+async function look(path: string): Promise<Findings> {
   try {
     const check = (db: DatabaseSync) => db.prepare(`PRAGMA integrity_check(${PROBLEMS_MAX})`).all();
     const rows = await readUnchanged(path, check);
-    return findingsOf(rows.map((row) => String(Object.values(row)[0])));
+    return findingsOf(rows.flatMap((row) => String(Object.values(row)[0]).split("\n")));
   } catch (error) {
     if (error instanceof StoreDamaged) return { kind: "damaged", problems: [error.message] };
     if (error instanceof StoreBroken) return { kind: "unreadable", problem: error.message };
@@ -30,10 +40,10 @@ export async function examineFile(path: string): Promise<Findings> {
 /** What `PRAGMA integrity_check` says of a page that the disk does not give: 266, or another I/O error. */
 const PAGE_UNREADABLE = /error code=([0-9]+)/;
 
-function findingsOf(rows: readonly string[]): Findings {
-  if (rows.length === 1 && rows[0] === "ok") return { kind: "sound" };
-  const unreadable = rows.find((row) => (Number(PAGE_UNREADABLE.exec(row)?.[1] ?? 0) & PRIMARY_CODE) === IOERR);
+function findingsOf(lines: readonly string[]): Findings {
+  if (lines.length === 1 && lines[0] === "ok") return { kind: "sound" };
+  const problems = lines.filter((line) => !line.startsWith("*** in database")).slice(0, PROBLEMS_MAX);
+  const unreadable = problems.find((line) => (Number(PAGE_UNREADABLE.exec(line)?.[1] ?? 0) & PRIMARY_CODE) === IOERR);
   if (unreadable !== undefined) return { kind: "unreadable", problem: unreadable };
-  const lines = rows.flatMap((row) => row.split("\n")).filter((line) => !line.startsWith("*** in database"));
-  return { kind: "damaged", problems: lines.slice(0, PROBLEMS_MAX) };
+  return { kind: "damaged", problems };
 }

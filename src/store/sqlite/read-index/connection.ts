@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync, statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { StoreDamaged } from "../../../domain/errors.ts";
+import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
 import { CACHE_KIB, meaningOf, openWithoutCheckpoints, transaction } from "../connection.ts";
+import { readError } from "../integrity/readable.ts";
 import { Statements } from "../statements.ts";
 import { contentSum } from "./content-sum.ts";
 import { searchable } from "./searchable.ts";
@@ -27,14 +28,26 @@ export function attachReadIndex(db: DatabaseSync, path: string): void {
  */
 export function openReadIndex(path: string, discarded: (problem: string) => void = () => undefined): Statements {
   try {
-    return open(path);
+    return openAgainWhenDamaged(path);
   } catch (error) {
-    const meaning = meaningOf(error);
+    const meaning = meaningOf(error, path);
     if (!(meaning instanceof StoreDamaged)) throw error;
+    const unreadable = readError(readIndexPath(path)) ?? readError(path);
+    if (unreadable !== undefined) throw new StoreBroken(`the disk reports an I/O error: ${unreadable}`);
     removeReadIndex(path);
     const statements = open(path);
     discarded(meaning.message);
     return statements;
+  }
+}
+
+/** SQLite calls a read that the disk failed once damage too. What is really damaged is so a second time. */
+function openAgainWhenDamaged(path: string): Statements {
+  try {
+    return open(path);
+  } catch (error) {
+    if (!(meaningOf(error, path) instanceof StoreDamaged)) throw error;
+    return open(path);
   }
 }
 
