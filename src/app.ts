@@ -12,6 +12,7 @@ import { tracingOf } from "./app/tracing.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
 import { ConfigError, type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
+import { requireFreePort } from "./http/free-port.ts";
 import { listensOn } from "./http/local-url.ts";
 import { rateLimits } from "./http/rate-limit.ts";
 import { Readiness } from "./http/readiness.ts";
@@ -83,6 +84,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     ...{ version: VERSION, clock, random: Math.random, log, worker: part?.worker },
   });
   opened.defer(async () => tracing?.stop());
+  if (part === undefined) await requireFreePort(config.host, config.port);
   const store = await openStore(config.databaseUrl, {
     ...{ migrate: config.migrate, connectionsMax: config.databaseConnections },
     ...{ allowWeakDurability: config.allowWeakDurability, random: Math.random },

@@ -14,6 +14,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
@@ -209,6 +210,26 @@ test("a copy of a whole folder, restored over the log of a service that has grow
   killedInWalMode(path, `${rows}; PRAGMA wal_checkpoint(TRUNCATE); ${rows}`);
   copyFileSync(folder.file("copy.db"), path);
   await isRefused(folder, /app\.db-wal is not the write-ahead log of .*pages are missing that neither of both has/);
+});
+
+test("a start whose port is taken, by the older service for example, takes nothing over", async () => {
+  using folder = temporaryFolder();
+  const path = folder.file("app.db");
+  database(path, `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
+  const older = createServer().listen(0, "127.0.0.1");
+  await once(older, "listening");
+  const before = snapshotOf(folder.path);
+  const { port } = older.address() as AddressInfo;
+  const env = {
+    DATABASE_URL: `sqlite:///${path}`,
+    WEBHOOK_SECRET: "testsecret",
+    HOST: "127.0.0.1",
+    PORT: String(port),
+  };
+  const { code, stderr } = await run(["serve"], { cwd: "/", env });
+  older.close();
+  deepEqual([code, snapshotOf(folder.path)], [1, before], stderr);
+  match(stderr, new RegExp(`Port ${port} is taken`));
 });
 
 test("a start while an older service is in the middle of a write is refused, says who may hold the file, and works afterwards", async () => {
