@@ -124,6 +124,8 @@ test("an endpoint that is down is told later, with waits that grow to a minute",
   world.pagerduty.answer = () => TAKEN;
   await world.pass(60);
   deepEqual(of(world.pagerduty.told), ["350 trigger not_ready"]);
+  const late = one.lines.find(({ msg, target }) => msg === "alert told" && target === "pagerduty");
+  equal(late?.outage_ms, 310_000);
   equal(messages(one.lines).filter((msg) => msg === "alert could not be told, trying again").length >= 1, true);
   await one.alerts.stop();
 });
