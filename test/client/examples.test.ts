@@ -22,8 +22,6 @@ interface Example {
   readonly args: readonly string[];
   /** False when it is run, else why not. */
   readonly skip: string | false;
-  /** It ends at once when it is refused. */
-  readonly tellsRefusals: boolean;
 }
 
 /** Where these are not asked for, a machine without them says so. */
@@ -36,7 +34,6 @@ const EXAMPLES: readonly Example[] = [
     file: "send.mjs",
     args: [],
     skip: false,
-    tellsRefusals: true,
   },
   {
     language: "curl",
@@ -45,11 +42,10 @@ const EXAMPLES: readonly Example[] = [
     file: "send.sh",
     args: [],
     skip: unlessTool("curl"),
-    tellsRefusals: false,
   },
   {
     ...{ language: "python", fence: "python", program: "python3", file: "send.py", args: [] },
-    ...{ skip: unlessTool("python3"), tellsRefusals: true },
+    ...{ skip: unlessTool("python3") },
   },
   {
     language: "go",
@@ -58,7 +54,6 @@ const EXAMPLES: readonly Example[] = [
     file: "send.go",
     args: ["run"],
     skip: ifThere("go"),
-    tellsRefusals: true,
   },
   {
     language: "php",
@@ -67,7 +62,6 @@ const EXAMPLES: readonly Example[] = [
     file: "send.php",
     args: [],
     skip: ifThere("php"),
-    tellsRefusals: true,
   },
 ];
 
@@ -98,6 +92,25 @@ async function moodyProxy(url: string) {
   return { url: `http://127.0.0.1:${port}`, statuses, [Symbol.asyncDispose]: dispose };
 }
 
+/** A server that refuses every message, with a reason in the form of the service's. */
+async function strictServer() {
+  let requests = 0;
+  const detail = [{ type: "value_error", loc: ["body", "ts"], msg: "ts must be of yesterday" }];
+  const server = createServer((incoming, outgoing) => {
+    requests++;
+    incoming.resume().on("end", () => {
+      outgoing.writeHead(422, { "content-type": "application/json" }).end(JSON.stringify({ detail }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { readonly port: number };
+  const dispose = async () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}`, asked: () => requests, [Symbol.asyncDispose]: dispose };
+}
+
 const isLeftOut = ({ skip }: Example) => typeof skip === "string" && skip.startsWith("LEFT OUT");
 
 test("every language that this machine has no program of is told", (t) => {
@@ -105,7 +118,7 @@ test("every language that this machine has no program of is told", (t) => {
 });
 
 for (const example of EXAMPLES.filter((each) => !isLeftOut(each))) {
-  const { language, fence, program, file, args, skip, tellsRefusals } = example;
+  const { language, fence, program, file, args, skip } = example;
   const source = new RegExp(`^\`\`\`${fence}\\n(.*?)^\`\`\`$`, "ms").exec(document)?.[1] ?? "";
 
   const run = async (url: string, secret: string) => {
@@ -145,14 +158,19 @@ for (const example of EXAMPLES.filter((each) => !isLeftOut(each))) {
     );
   });
 
-  if (tellsRefusals)
-    test(`the example in ${language} stops when it is refused`, { skip }, async () => {
-      await using service = await startService();
-      const { code, stdout, stderr } = await run(service.url, "another");
-      notEqual(code, 0);
-      match(stdout + stderr, /401|unauthorized/);
-      equal(service.lines.filter(({ status }) => status === 401).length, 1);
-    });
+  test(`the example in ${language} stops when it is refused, and prints the reason`, { skip }, async () => {
+    await using service = await startService();
+    const { code, stdout, stderr } = await run(service.url, "another");
+    notEqual(code, 0);
+    match(stdout + stderr, /401|unauthorized/);
+    match(stdout + stderr, /invalid signature/);
+    equal(service.lines.filter(({ status }) => status === 401).length, 1);
+    await using strict = await strictServer();
+    const refused = await run(strict.url, SECRET);
+    notEqual(refused.code, 0);
+    match(refused.stdout + refused.stderr, /ts must be of yesterday/);
+    equal(strict.asked(), 1);
+  });
 }
 
 test("every language that the document promises has an example here", () => {
