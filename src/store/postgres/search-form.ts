@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Database, type Transaction } from "./database.ts";
+import { CALL_MS_MAX, Database, type Statement, type Transaction } from "./database.ts";
 import { buildIndex, isBuilt, type MessagesIndex } from "./indexes.ts";
 import { foldedUnlessAscii, IS_NOT_NFC } from "./searchable.ts";
 
@@ -14,6 +14,7 @@ const MIGRATE_MS_MAX = 6 * 60 * 60 * 1_000;
 /** So many are read in less than a second, which a start may take. */
 const BUILT_AT_START_ROWS_MAX = 100_000;
 const ROWS_PER_STEP = 500;
+const ROWS_PER_COMMIT = 50;
 /** An older process may store more of them for as long as it runs. */
 const LOOKS_AGAIN_MS = 60_000;
 
@@ -122,7 +123,7 @@ interface OldForm {
   readonly text: string;
 }
 
-/** Converts every row of the old form that there is now. Row by row, so that no row is held for long. */
+/** Converts every row of the old form that there is now. A few at a time, so that none is held for long. */
 export async function convertAll(database: Database, signal: AbortSignal): Promise<void> {
   for (let after = ""; !signal.aborted; ) {
     const rows = await database.all<OldForm>(
@@ -130,7 +131,9 @@ export async function convertAll(database: Database, signal: AbortSignal): Promi
        WHERE ${IS_NOT_NFC} AND message_id >= $1 ORDER BY message_id LIMIT ${ROWS_PER_STEP}`,
       [after],
     );
-    for (const row of rows) await convert(database, row);
+    for (let at = 0; at < rows.length && !signal.aborted; at += ROWS_PER_COMMIT) {
+      await database.together(rows.slice(at, at + ROWS_PER_COMMIT).map(conversion), CALL_MS_MAX);
+    }
     const last = rows.at(-1)?.messageId;
     // A server that knows more of Unicode than this process may leave one as it is.
     if (last === undefined || last === after) return;
@@ -138,12 +141,12 @@ export async function convertAll(database: Database, signal: AbortSignal): Promi
   }
 }
 
-async function convert(database: Database, { messageId, source, text }: OldForm): Promise<void> {
-  // What was deleted and sent again with another text meanwhile is in the new form already.
-  await database.all(
-    "UPDATE messages SET folded = $1 WHERE message_id = $2 AND source = $3 AND text = $4 AND folded IS DISTINCT FROM $1",
-    [foldedUnlessAscii(text), messageId, source, text],
-  );
+function conversion({ messageId, source, text }: OldForm): Statement {
+  return {
+    // What was deleted and sent again with another text meanwhile is in the new form already.
+    sql: "UPDATE messages SET folded = $1 WHERE message_id = $2 AND source = $3 AND text = $4 AND folded IS DISTINCT FROM $1",
+    values: [foldedUnlessAscii(text), messageId, source, text],
+  };
 }
 
 async function isSmall(database: Database): Promise<boolean> {
