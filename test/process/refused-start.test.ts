@@ -45,6 +45,17 @@ function killedInWalMode(path: string, sql: string): void {
   equal(spawnSync(process.execPath, ["-e", program, path, sql]).signal, "SIGKILL");
 }
 
+/** Leaves the rollback journal of a program that is killed in the middle of a transaction. */
+function killedInTransaction(path: string, before: string): void {
+  const program = `
+    const { DatabaseSync } = require("node:sqlite");
+    const db = new DatabaseSync(process.argv[1]);
+    db.exec(process.argv[2] + "; PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN; CREATE TABLE big (x)");
+    for (let row = 0; row < 200; row++) db.exec("INSERT INTO big VALUES (randomblob(4000))");
+    process.kill(process.pid, "SIGKILL");`;
+  equal(spawnSync(process.execPath, ["-e", program, path, before]).signal, "SIGKILL");
+}
+
 /** Starts it, sees it refused with a sentence, and the folder as it was. */
 async function isRefused(
   folder: Folder,
@@ -138,6 +149,13 @@ const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: R
       truncateSync(file("app.db"));
     },
     says: /app\.db is empty, but .*app\.db-wal holds data/,
+  },
+  "a missing file beside its rollback journal": {
+    make: ({ file }) => {
+      killedInTransaction(file("app.db"), LOOSE_TABLE);
+      rmSync(file("app.db"));
+    },
+    says: /app\.db is missing, but .*app\.db-journal holds data/,
   },
   "a missing file beside a read index": {
     make: ({ file }) => writeFileSync(file("app.db-index"), "something"),
@@ -256,6 +274,16 @@ test("a start while an older service is in the middle of a write is refused, say
     equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);
     equal(valueIn(path, "SELECT count(*) FROM messages"), 1);
   }
+});
+
+test("a database whose maker was killed before there was anything in it is started on", async () => {
+  using folder = temporaryFolder();
+  const path = folder.file("app.db");
+  // Its journal says that there was no page before.
+  killedInTransaction(path, "SELECT 1");
+  truncateSync(path);
+  equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);
+  equal(valueIn(path, "SELECT count(*) FROM messages"), 0);
 });
 
 test("what a killed service left is started on: its log is its own, with its -shm and without", async () => {

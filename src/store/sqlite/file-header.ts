@@ -15,14 +15,20 @@ export interface FileHeader {
 
 /** Reads the header of a file; undefined when the file is empty or no SQLite database. */
 export function readHeader(path: string): FileHeader | undefined {
+  const header = readStart(path, HEADER_BYTES);
+  if (header.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
+  const pageBytes = header.readUInt16BE(PAGE_BYTES_AT);
+  // The largest size does not fit the two bytes.
+  return { pageBytes: pageBytes === 1 ? 65_536 : pageBytes, isWal: header[WRITE_VERSION_AT] === WAL_VERSION };
+}
+
+/** The first bytes of a file; zeros where it is shorter. */
+export function readStart(path: string, bytes: number): Buffer {
   const file = openSync(path, "r");
   try {
-    const header = Buffer.alloc(HEADER_BYTES);
-    readSync(file, header, 0, HEADER_BYTES, 0);
-    if (header.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
-    const pageBytes = header.readUInt16BE(PAGE_BYTES_AT);
-    // The largest size does not fit the two bytes.
-    return { pageBytes: pageBytes === 1 ? 65_536 : pageBytes, isWal: header[WRITE_VERSION_AT] === WAL_VERSION };
+    const start = Buffer.alloc(bytes);
+    readSync(file, start, 0, bytes, 0);
+    return start;
   } finally {
     closeSync(file);
   }

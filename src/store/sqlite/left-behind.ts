@@ -1,10 +1,14 @@
 import { realpathSync, statSync } from "node:fs";
 import { StoreRefused } from "../../domain/errors.ts";
-import { readHeader } from "./file-header.ts";
+import { readHeader, readStart } from "./file-header.ts";
 import { type CommittedWal, readWal } from "./wal-file.ts";
 
 /** The page that holds this byte is never written: SQLite locks it instead. */
 const PENDING_BYTE = 0x40000000;
+/** Of a rollback journal's header: https://sqlite.org/fileformat2.html#the_rollback_journal. */
+const JOURNAL_HEADER_BYTES = 28;
+const JOURNAL_MAGIC = 0xd9d505f9;
+const DATABASE_PAGES_AT = 16;
 const LOOKS_MAX = 5;
 const SUFFIXES = ["-wal", "-journal", "-index", "-index-wal"];
 
@@ -21,8 +25,8 @@ export function refuseLeftBehind(path: string): void {
 }
 
 function refuseMissing(path: string, real: string): void {
-  const files = SUFFIXES.flatMap((suffix) => (suffix.startsWith("-index") ? path : real) + suffix).filter(
-    (file) => sizeOf(file) > 0,
+  const files = SUFFIXES.map((suffix) => (suffix.startsWith("-index") ? path : real) + suffix).filter((file) =>
+    file.endsWith("-journal") ? journalHoldsPages(file) : sizeOf(file) > 0,
   );
   if (files.length === 0) return;
   const what = statSync(real, { throwIfNoEntry: false }) === undefined ? "is missing" : "is empty";
@@ -61,6 +65,13 @@ function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWa
     if (!pages.has(page) && page !== pendingPage) return "pages are missing that neither of both has";
   }
   return undefined;
+}
+
+/** Whether a rollback journal has pages of a database. That of a database which was just being made has none. */
+function journalHoldsPages(path: string): boolean {
+  if (sizeOf(path) < JOURNAL_HEADER_BYTES) return false;
+  const header = readStart(path, JOURNAL_HEADER_BYTES);
+  return header.readUInt32BE(0) === JOURNAL_MAGIC && header.readUInt32BE(DATABASE_PAGES_AT) > 0;
 }
 
 /** SQLite puts its files beside the real one; the read index is beside the name it was given. */
