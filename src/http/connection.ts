@@ -20,11 +20,19 @@ export interface WaitingRequests {
   readonly countMax: number;
 }
 
-/** One TCP connection of a client: which of its requests are under way, and how it ends. */
-export class Connection {
+export interface ConnectionOptions {
   readonly socket: Socket;
   /** The address of the peer, as limits count it. */
   readonly network: string;
+  readonly openedMs: number;
+  readonly waitingOfAll: WaitingRequests;
+}
+
+/** One TCP connection of a client: which of its requests are under way, and how it ends. */
+export class Connection {
+  readonly socket: Socket;
+  readonly network: string;
+  readonly openedMs: number;
   readonly #waitingOfAll: WaitingRequests;
   /** Without an answer, in the order of their requests. */
   readonly #unanswered = new Map<ServerResponse, IncomingMessage>();
@@ -36,9 +44,10 @@ export class Connection {
   #broken: ServerResponse | undefined;
   #bytesReadWhenAnswered = 0;
 
-  constructor(socket: Socket, network: string, waitingOfAll: WaitingRequests) {
+  constructor({ socket, network, openedMs, waitingOfAll }: ConnectionOptions) {
     this.socket = socket;
     this.network = network;
+    this.openedMs = openedMs;
     this.#waitingOfAll = waitingOfAll;
   }
 
@@ -70,6 +79,11 @@ export class Connection {
   isBusy(): boolean {
     for (const request of this.#unanswered.values()) if (request.complete) return true;
     return false;
+  }
+
+  /** Whether the body of its only request has not come as a whole. */
+  isUploading(): boolean {
+    return this.#unanswered.size > 0 && !this.isBusy();
   }
 
   /** Whether nothing of a request has come that has no answer yet. */

@@ -21,11 +21,15 @@ export interface ConnectionsOptions {
   readonly monotonic: () => number;
 }
 
+/** An honest client sends its first request within this time. */
+const FIRST_REQUEST_MS_MAX = 1_000;
+
 /**
  * Every connection of the server, also those that Node has given away because of CONNECT.
  *
- * When there are too many, a new connection takes the place of the one that has waited longest without a whole request: first of those
- * that never sent one, then of those between two requests. So silent connections keep neither probes nor honest clients out.
+ * When there are too many, a new connection takes the place of one that has waited long without a whole request: of those that sent no
+ * headers, then of those whose body has not come, then of those between two requests. So silent and slow connections keep neither probes
+ * nor honest clients out.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
@@ -34,6 +38,8 @@ export class Connections {
   readonly #silent = new Set<Connection>();
   /** The others; the one whose last answer is longest ago comes first. */
   readonly #used = new Set<Connection>();
+  /** Those with a request whose body had not come yet, the oldest first. */
+  readonly #uploading = new Set<Connection>();
   readonly #countByNetwork = new Map<string, number>();
   readonly #waiting = { count: 0, countMax: WAITING_REQUESTS_MAX };
   #opened = 0;
@@ -72,6 +78,7 @@ export class Connections {
     if (connection === undefined) return;
     this.#silent.delete(connection);
     this.#used.add(connection);
+    if (hasBody(request)) this.#uploading.add(connection);
     connection.admit(request, response, admission, () => {
       // The last in the order again, unless it is gone.
       if (this.#used.delete(connection)) this.#used.add(connection);
@@ -91,7 +98,8 @@ export class Connections {
     const { connectionsMax, isProxy, metrics } = this.#options;
     const address = socket.remoteAddress ?? "";
     const network = networkOf(address);
-    const connection = new Connection(socket, network, this.#waiting);
+    const openedMs = this.#options.monotonic();
+    const connection = new Connection({ socket, network, openedMs, waitingOfAll: this.#waiting });
     this.#opened++;
     metrics.connectionsOpen.inc();
     const count = (this.#countByNetwork.get(network) ?? 0) + 1;
@@ -109,6 +117,7 @@ export class Connections {
     this.#bySocket.delete(connection.socket);
     this.#silent.delete(connection);
     this.#used.delete(connection);
+    this.#uploading.delete(connection);
     const count = (this.#countByNetwork.get(connection.network) ?? 1) - 1;
     if (count === 0) this.#countByNetwork.delete(connection.network);
     else this.#countByNetwork.set(connection.network, count);
@@ -124,8 +133,16 @@ export class Connections {
   }
 
   #firstWithoutRequest(fits: (connection: Connection) => boolean): Connection | undefined {
-    for (const connection of this.#silent) if (fits(connection)) return connection;
-    for (const connection of this.#used) if (fits(connection) && !connection.isBusy()) return connection;
+    const silent = firstOf(this.#silent, fits);
+    if (silent !== undefined && this.#options.monotonic() - silent.openedMs > FIRST_REQUEST_MS_MAX) return silent;
+    return this.#firstUploading(fits) ?? silent ?? firstOf(this.#used, (one) => fits(one) && !one.isBusy());
+  }
+
+  #firstUploading(fits: (connection: Connection) => boolean): Connection | undefined {
+    for (const connection of this.#uploading) {
+      if (!connection.isUploading()) this.#uploading.delete(connection);
+      else if (fits(connection)) return connection;
+    }
     return undefined;
   }
 
@@ -143,4 +160,13 @@ export class Connections {
     this.#refusedSinceLog = 0;
     this.#loggedMs = monotonic();
   }
+}
+
+function firstOf(connections: Iterable<Connection>, fits: (connection: Connection) => boolean): Connection | undefined {
+  for (const connection of connections) if (fits(connection)) return connection;
+  return undefined;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }

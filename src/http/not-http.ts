@@ -36,8 +36,6 @@ function refuse({ access, connections }: Refusing, socket: Socket, status: numbe
   // More of what has been refused already.
   if (connection === undefined || connection.isEnding) return;
   connection.endAfterAnswers((broken) => {
-    // Some answer of those before has closed the connection.
-    if (!socket.writable) return;
     // A request whose body turned out not to be HTTP has its own log line already.
     if (broken === undefined) access.refused(status);
     else access.brokenOff(broken, status);

@@ -63,6 +63,24 @@ test("a connection with a request under way is not closed for a new one, one bet
   for (const connection of busy) equal((await connection.answered(1))[0]?.status, 200);
 });
 
+test("clients that hold back their bodies keep neither probes nor honest clients out", async () => {
+  await using server = await bareServer({ connectionsMax: 40 });
+  await using opened = new AsyncDisposableStack();
+  const half = rawRequest("POST /webhook HTTP/1.1", ["Host: x", "Content-Length: 1"]);
+  const attack = async () => {
+    const connection = opened.use(await RawConnection.open(server.port));
+    await connection.write(half);
+  };
+  for (let at = 0; at < 60; at++) await attack();
+  for (let at = 0; at < 20; at++) {
+    await using probe = await RawConnection.open(server.port);
+    // Others come before it has sent anything, and they are the ones that give way.
+    await Promise.all([attack(), attack(), attack()]);
+    await probe.write(LIVE);
+    equal((await probe.answered(1))[0]?.status, 200);
+  }
+});
+
 test("one address has three quarters of the connections at most, with requests under way on all of them", async () => {
   const { readiness, waiting, release } = heldReadiness();
   await using server = await bareServer({ connectionsMax: 8, readiness });
