@@ -51,6 +51,7 @@ async function runDocumented(name: string, { env, cwd }: Pick<Place, "env" | "cw
 async function survives(t: TestContext, place: Place): Promise<void> {
   const ledger = new Ledger();
   const env = { DATABASE_URL: place.databaseUrl };
+  equal((await run(["migrate"], { cwd: place.cwd, env })).code, 0);
   const { stdout } = await run(["keys", "create", "--name", "reader", "--scope", "read"], { cwd: place.cwd, env });
   let before: readonly string[] = [];
   {
