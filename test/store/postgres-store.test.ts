@@ -1,7 +1,8 @@
 import { deepEqual, equal, match, notEqual, ok, rejects } from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import { Abandoned, ConfigError, Overloaded, StoreRefused, TooBroad } from "../../src/domain/errors.ts";
+import { Abandoned, ConfigError, Overloaded, StoreDamaged, StoreRefused, TooBroad } from "../../src/domain/errors.ts";
+import type { Damage } from "../../src/store/damage.ts";
 import { migratePostgres } from "../../src/store/postgres/administration.ts";
 import { type PostgresOptions, PostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { ReadQueue } from "../../src/store/postgres/read-queue.ts";
@@ -351,4 +352,28 @@ test("a read that waits too long in the queue is refused, and leaves it", async 
   first.resolve("first");
   equal(await running, "first");
   equal(await reads.run(async () => "free again"), "free again");
+});
+
+test("damage that the server reports is StoreDamaged, and told once", { skip }, async () => {
+  await using database = await fresh();
+  const told: Damage[] = [];
+  await withStore(
+    database.url,
+    async (store) => {
+      // The server says so of a page that it reads; here a function says it in its place.
+      await sql(
+        database.url,
+        `ALTER TABLE totals RENAME TO totals_kept;
+         CREATE FUNCTION damaged() RETURNS SETOF totals_kept LANGUAGE plpgsql AS $$ BEGIN
+           RAISE EXCEPTION 'invalid page in block 0 of relation base/5/16385' USING ERRCODE = 'XX001'; END $$;
+         CREATE VIEW totals AS SELECT * FROM damaged()`,
+      );
+      for (let asked = 0; asked < 2; asked++) await rejects(store.stats(), StoreDamaged);
+    },
+    { damaged: (damage) => void told.push(damage) },
+  );
+  deepEqual(
+    told.map(({ kind, problem }) => [kind, problem]),
+    [["database", "PostgreSQL: invalid page in block 0 of relation base/5/16385 (XX001)"]],
+  );
 });
