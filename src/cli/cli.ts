@@ -29,6 +29,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   healthcheck: async () => (await import("./healthcheck.ts")).healthcheckCommand,
 };
 
+export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
+
 const EXAMPLES = `
 Examples:
   $ lyftr demo                 look around, on a database that is thrown away

@@ -1,9 +1,10 @@
-import { equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { COMMAND_NAMES } from "../../src/cli/cli.ts";
 import { hasStackTrace, run, temporaryFolder } from "../support/cli.ts";
 
 const BIN = new URL("../../bin/lyftr.js", import.meta.url).pathname;
@@ -13,10 +14,15 @@ const COMMANDS = [
   "demo",
   "send",
   "import",
+  "copy",
   "backup",
   "keys",
+  "secrets",
   "alerts",
   "audit",
+  "verify",
+  "retention",
+  "erase",
   "migrate",
   "check-config",
   "version",
@@ -91,6 +97,15 @@ test("wrong arguments of any command end with 2 and a sentence that names them",
     }),
   );
   await Promise.all(cases);
+});
+
+test("the help of all names every command, and these tests know them all", async () => {
+  using folder = temporaryFolder();
+  const { stdout } = await run(["help"], { cwd: folder.path });
+  const [, list = ""] = stdout.split("Commands:\n");
+  const named = [...(list.split("\n\n")[0] ?? "").matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name);
+  deepEqual(named.filter((name) => name !== "help").sort(), [...COMMANDS].sort());
+  deepEqual([...COMMANDS].sort(), [...COMMAND_NAMES].sort());
 });
 
 test("every command explains itself with --help and shows an example", { concurrency: 4 }, async (t) => {

@@ -1,0 +1,98 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, test } from "node:test";
+import { COMMAND_NAMES } from "../../src/cli/cli.ts";
+import { VARIABLES } from "../../src/config.ts";
+import { MessageBody } from "../../src/domain/message.ts";
+import { routesDuring } from "../support/route-list.ts";
+import { startService } from "../support/service.ts";
+
+/** Other names of health checks, which OpenAPI need not repeat. */
+const ALIASES = ["GET /healthz", "GET /livez", "GET /readyz"];
+const DESCRIPTION = ["GET /docs", "GET /openapi.json"];
+
+const started: Awaited<ReturnType<typeof startService>>[] = [];
+const routes = await routesDuring(async () => {
+  started.push(await startService());
+});
+after(async () => {
+  for (const service of started) await service[Symbol.asyncDispose]();
+});
+
+/** What a client may ask for; HEAD goes with GET, and the files of the interactive page with that page. */
+const served = [
+  ...new Set(
+    routes
+      .filter(({ method, url }) => method !== "HEAD" && !url.startsWith("/docs/"))
+      .map(({ method, url }) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`),
+  ),
+].sort();
+
+const document = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+
+/** The rows of the table whose first heading is this, as cells. */
+function tableOf(text: string, heading: string): readonly (readonly string[])[] {
+  const lines = text.split("\n");
+  const start = lines.findIndex((line) => new RegExp(`^\\| ${heading} +\\|`).test(line));
+  ok(start >= 0, `there is no table of ${heading}`);
+  const end = lines.findIndex((line, at) => at > start && !line.startsWith("|"));
+  return lines.slice(start + 2, end).map((line) =>
+    line
+      .split("|")
+      .map((cell) => cell.trim())
+      .slice(1, -1),
+  );
+}
+
+const quoted = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => text);
+
+test("the README's table has every route, and no other", () => {
+  const named = tableOf(document("README.md"), "route").flatMap(([first]) =>
+    quoted(first).map((route) => (route.startsWith("/") ? `GET ${route}` : route)),
+  );
+  deepEqual(named.sort(), served);
+});
+
+test("the OpenAPI description has every route", async () => {
+  const { paths } = (await (await fetch(`${started[0]?.url}/openapi.json`)).json()) as {
+    readonly paths: Readonly<Record<string, object>>;
+  };
+  const described = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  deepEqual([...described, ...ALIASES, ...DESCRIPTION].sort(), served);
+});
+
+test("the README's table has every command, and no other", () => {
+  const named = tableOf(document("README.md"), "command").map(([first]) => quoted(first)[0]?.split(" ")[0]);
+  deepEqual([...new Set(named)].sort(), [...COMMAND_NAMES].sort());
+});
+
+test("the README's table has every environment variable with its default, and no other", () => {
+  const rows = tableOf(document("README.md"), "variable");
+  const variables = Object.values(VARIABLES);
+  deepEqual(rows.flatMap(([first]) => quoted(first)).sort(), variables.map(({ name }) => name).sort());
+  for (const [first = "", told, meaning = ""] of rows) {
+    const names = quoted(first);
+    ok(meaning.length > 10, first);
+    if (names.length > 1) continue;
+    const { fallback } = variables.find(({ name }) => name === names[0]) ?? {};
+    equal(told, fallback === undefined ? "none" : `\`${fallback}\``, first);
+  }
+});
+
+test("docs/sending.md has every field of a message, whether it is needed, and its bounds", () => {
+  const rows = new Map(
+    tableOf(document("docs/sending.md"), "field").map(
+      ([first = "", ...cells]) => [quoted(first)[0] ?? first, cells] as const,
+    ),
+  );
+  deepEqual([...rows.keys()].sort(), Object.keys(MessageBody.properties).sort());
+  for (const [name, [needed, rules = ""]] of rows) {
+    equal(needed, MessageBody.required.includes(name as never) ? "yes" : "no", name);
+    ok(rules.length > 20, name);
+    const described = JSON.stringify(Reflect.get(MessageBody.properties, name));
+    for (const [bound = ""] of described.matchAll(/\b(1024|4096)\b/g))
+      ok(rules.replaceAll(",", "").includes(bound), `${name}: ${bound}`);
+  }
+});
