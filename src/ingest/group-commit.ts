@@ -4,13 +4,14 @@ import type { NewMessage } from "../domain/message.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { RequestTrace, Tracing } from "../observe/trace.ts";
 import type { InsertOutcome, Store } from "../store/store.ts";
+import { CommitPace } from "./commit-pace.ts";
 
-/** What one transaction may hold: past a few hundred rows the fsync is shared well enough, and everybody in it waits for all. */
-const ROWS_PER_BATCH_MAX = 512;
-/** The same for long messages: of the usual ones, the rows are reached first. */
+/** What one transaction may hold of long messages: of the usual ones, its bound of rows is reached first. See {@link CommitPace}. */
 const BYTES_PER_BATCH_MAX = 4 * 1024 * 1024;
 /** So many rows need not wait for others. */
 const ROWS_AT_ONCE = 16;
+/** How often a batch that gathers looks whether it has enough. */
+const GATHER_STEP_MS = 2;
 const QUEUE_ROWS_MAX = 10_000;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** Longer than another process holds the lock on a good day. Who waits so long behind a batch waits for nothing. */
@@ -34,7 +35,9 @@ export interface GroupCommitOptions {
 }
 
 /**
- * Many concurrent inserts in, few transactions out. While one batch is being fsynced the next one gathers, so no timer is needed.
+ * Many concurrent inserts in, few transactions out. While one batch is being fsynced the next one gathers, so no timer is needed. On a
+ * slow disk senders that were answered get a moment to come back: otherwise they would wait for the batch behind the next, and each batch
+ * would hold half of them.
  * A caller is answered only after its row is durable.
  */
 export class GroupCommit {
@@ -42,7 +45,12 @@ export class GroupCommit {
   readonly #clock: Clock;
   readonly #metrics: GroupCommitOptions["metrics"];
   readonly #tracing: GroupCommitOptions["tracing"];
+  readonly #pace = new CommitPace();
   #queue: Waiting[] = [];
+  /** The messages to come: those that waited and those that were answered when the last batch was done. */
+  #expectedRows = 0;
+  /** Those of them that waited. */
+  #waitingRows = 0;
   #queueBytes = 0;
   /** How long the oldest of the newest batch had waited. */
   #waitedMs = 0;
@@ -106,24 +114,57 @@ export class GroupCommit {
   }
 
   async #run(): Promise<void> {
-    // One turn of the event loop, so that the requests which arrived together share the first batch; but not all of them, or
-    // the writer would wait while the last are parsed, and the event loop while they are stored.
-    await new Promise<void>((resolve) => {
-      this.#enough = resolve;
-      setImmediate(resolve);
-    });
+    await this.#gather();
     let answer = () => {};
     while (this.#queue.length > 0) {
-      const committed = this.#commit(this.#take(ROWS_PER_BATCH_MAX, BYTES_PER_BATCH_MAX));
+      const batch = this.#take(this.#pace.rowsMax, BYTES_PER_BATCH_MAX);
+      const committed = this.#commit(batch);
       // The batch before is answered while this one is on its way: neither thread waits for the other.
       answer();
       answer = await committed;
-      if (this.#queue.length === 0) {
+      const isSlow = this.#pace.slowMs > 0;
+      if (isSlow || this.#queue.length === 0) {
+        this.#waitingRows = this.#queue.length;
+        this.#expectedRows = batch.length + this.#waitingRows;
         answer();
         answer = () => {};
       }
+      if (isSlow && this.#queue.length > 0) await this.#gather();
     }
     this.#running = undefined;
+  }
+
+  /** Resolves when the next batch should begin. */
+  #gather(): Promise<void> {
+    if (this.#pace.slowMs > 0) return this.#gatherSlowly();
+    // One turn of the event loop, so that the requests which arrived together share the first batch; but not all of them, or
+    // the writer would wait while the last are parsed, and the event loop while they are stored.
+    return new Promise<void>((resolve) => {
+      this.#enough = resolve;
+      setImmediate(resolve);
+    });
+  }
+
+  /**
+   * Waits while senders come back from the batch that was answered. They come faster than messages do by themselves, so it ends when
+   * not even twice as many come as did during the commit.
+   */
+  async #gatherSlowly(): Promise<void> {
+    const { gatherMs, quietMs, slowMs } = this.#pace;
+    const enough = Math.min(this.#pace.rowsMax, this.#expectedRows);
+    const usualRows = (this.#waitingRows / slowMs) * quietMs;
+    const beginMs = this.#clock.monotonic();
+    let rows = this.#queue.length;
+    let lookMs = beginMs;
+    for (let nowMs = beginMs; nowMs - beginMs < gatherMs; nowMs = this.#clock.monotonic()) {
+      if (this.#stopped || this.#queue.length >= enough) return;
+      if (nowMs - lookMs >= quietMs) {
+        if (this.#queue.length - rows <= 2 * usualRows) return;
+        rows = this.#queue.length;
+        lookMs = nowMs;
+      }
+      await this.#clock.sleep(GATHER_STEP_MS);
+    }
   }
 
   #take(rowsMax: number, bytesMax: number): readonly Waiting[] {
@@ -137,7 +178,9 @@ export class GroupCommit {
     this.#queue = this.#queue.slice(rows);
     for (const waiting of batch) this.#queueBytes -= waiting.bytes;
     const [oldest] = batch;
-    if (oldest !== undefined) this.#waitedMs = this.#clock.monotonic() - oldest.sinceMs;
+    // To wait for the commit before is the disk's pace, not a queue that stays.
+    const paceMs = this.#pace.slowMs + this.#pace.gatherMs;
+    if (oldest !== undefined) this.#waitedMs = Math.max(0, this.#clock.monotonic() - oldest.sinceMs - paceMs);
     return batch;
   }
 
@@ -160,6 +203,7 @@ export class GroupCommit {
       const toMs = this.#clock.monotonic();
       this.#metrics.commitSeconds.observe((toMs - fromMs) / 1_000);
       this.#metrics.commitRows.observe(batch.length);
+      if (!failed) this.#pace.note(batch.length, toMs - fromMs);
       this.#tracing?.committed({ messages: batch, fromMs, toMs, failed });
     }
   }

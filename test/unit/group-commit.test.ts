@@ -1,8 +1,10 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "../../src/domain/clock.ts";
 import { Overloaded, StoreUnavailable } from "../../src/domain/errors.ts";
 import type { NewMessage } from "../../src/domain/message.ts";
+import { CommitPace } from "../../src/ingest/commit-pace.ts";
 import { GroupCommit } from "../../src/ingest/group-commit.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { InsertOutcome } from "../../src/store/store.ts";
@@ -217,4 +219,50 @@ test("the oldest message ages in the queue and in its batch, until it is answere
   gate.resolve();
   await Promise.all([first, second]);
   equal(group.oldestAgeMs(), 0);
+});
+
+/** So many senders that send the next message when the last is answered, for so many batches that take `commitMs`. */
+async function batchSizes(count: number, commitMs: number, batchesMax: number): Promise<readonly number[]> {
+  const { batches, add } = committer(async (ids) => {
+    await sleep(commitMs);
+    return ids.map(() => "created");
+  });
+  let sent = 0;
+  const sender = async () => {
+    while (batches.length < batchesMax) {
+      await add(`m${++sent}`);
+      // The way to the sender and back.
+      await sleep(1);
+    }
+  };
+  await Promise.all(Array.from({ length: count }, sender));
+  return batches.slice(0, batchesMax).map(({ length }) => length);
+}
+
+test("on a slow disk a batch waits for the senders that were answered, so that all share the next fsync", async () => {
+  const sizes = await batchSizes(64, 60, 12);
+  const later = sizes.slice(-5);
+  equal(later.filter((size) => size >= 60).length >= 4, true, `batches of ${sizes}`);
+});
+
+test("a disk is slow when each of four commits takes longer than its rows do", () => {
+  const pace = new CommitPace();
+  const seen = (commits: readonly (readonly [rows: number, ms: number])[]) => {
+    for (const [rows, ms] of commits) pace.note(rows, ms);
+    return [pace.slowMs, pace.rowsMax];
+  };
+  deepEqual(seen([]), [0, 512]);
+  deepEqual(seen([...Array(3).fill([10, 101])]), [0, 512]);
+  deepEqual(seen([[10, 101]]), [100, 2_000]);
+  deepEqual(seen([[10, 1_001]]), [100, 2_000]);
+  // One that was quick is enough to know better.
+  deepEqual(seen([[10, 3]]), [0, 512]);
+  // Rows take their time as well.
+  deepEqual(seen([...Array(4).fill([512, 70])]), [0, 512]);
+  deepEqual(seen([...Array(4).fill([10, 801])]), [800, 4_096]);
+});
+
+test("on a slow disk a batch holds more than 512 messages", async () => {
+  const sizes = await batchSizes(900, 150, 10);
+  equal(Math.max(...sizes) > 800, true, `batches of ${sizes}`);
 });

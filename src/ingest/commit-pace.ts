@@ -1,0 +1,44 @@
+/** The rows of a transaction take no more than this each, on a busy machine too. The rest is the fsync, a lock or the network. */
+const ROW_MS = 0.1;
+/** A commit that takes longer than its rows do by so much is slow; below it, batches need no more than what comes by itself. */
+const SLOW_MS = 25;
+/** All of so many must be slow: one alone may be a checkpoint or a pause of the machine. */
+const COMMITS = 4;
+/** The share of a slow commit that the next batch may wait for company. */
+const GATHER_SHARE = 0.8;
+const QUIET_SHARE = 0.1;
+const ROWS_MAX = 512;
+const ROWS_MAX_SLOW = 4_096;
+/** Rows that take as long as the fsync they share, at most. */
+const ROWS_PER_SLOW_MS = 20;
+
+/** How large batches should be and how long they should gather, as the disk is quick or slow. */
+export class CommitPace {
+  #waits: readonly number[] = [];
+
+  /** Takes note of a commit of so many rows. */
+  note(rows: number, ms: number): void {
+    this.#waits = [...this.#waits, ms - rows * ROW_MS].slice(-COMMITS);
+  }
+
+  /** What every commit takes whatever its rows, when that is long; 0 on a quick disk. */
+  get slowMs(): number {
+    const least = this.#waits.length < COMMITS ? 0 : Math.min(...this.#waits);
+    return least < SLOW_MS ? 0 : least;
+  }
+
+  /** What one transaction may hold: past a few hundred rows a quick fsync is shared well enough, and everything in it waits for all. */
+  get rowsMax(): number {
+    return Math.max(ROWS_MAX, Math.min(ROWS_MAX_SLOW, Math.round(this.slowMs * ROWS_PER_SLOW_MS)));
+  }
+
+  /** How long a batch may gather. */
+  get gatherMs(): number {
+    return this.slowMs * GATHER_SHARE;
+  }
+
+  /** How often a batch that gathers looks whether senders still come back. */
+  get quietMs(): number {
+    return this.slowMs * QUIET_SHARE;
+  }
+}
