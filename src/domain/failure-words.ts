@@ -34,6 +34,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 /** A code as a sentence that keeps the code for whoever looks it up. */
 export function codeInWords(code: string): string {
   const meaning = MEANINGS[code];
+  if (meaning === undefined && code.endsWith("Error")) return `An unexpected error came up (${code}).`;
   return meaning === undefined ? `It failed with ${code}.` : `${meaning} (${code}).`;
 }
 
