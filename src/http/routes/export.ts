@@ -47,7 +47,10 @@ export function exportRoute(server: FastifyInstance, options: ExportRouteOptions
     const parsed = parseExport(request.query as Parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
     requireClient(reply);
-    reply.raw.once("close", slots.take(request));
+    // One listener for all of it: past ten on an answer Node warns of a leak.
+    const untilClosed = new DisposableStack();
+    untilClosed.defer(slots.take(request));
+    reply.raw.once("close", () => untilClosed.dispose());
     const { list, format } = parsed;
     const read = pageReader(store, list, clientGone(reply));
     // Before the headers: what is refused or fails at once gets a status of its own.
@@ -59,8 +62,10 @@ export function exportRoute(server: FastifyInstance, options: ExportRouteOptions
     });
     if (request.method === "HEAD") return reply.send(Readable.from([]));
     const cut = (status: number, error: string) => cutOff(request, reply, options, { status, error });
-    watchKey(request, reply, options, cut);
-    const text = paced(textOf(first, read, format), reply, options, cut);
+    untilClosed.defer(watchKey(request, options, cut));
+    const pace = paceOf(options, cut);
+    untilClosed.defer(() => pace.stop());
+    const text = paced(textOf(first, read, format), pace);
     return reply.send(Readable.from(breaking(text, request, reply, options), { objectMode: false }));
   });
 }
@@ -84,29 +89,26 @@ function cutOff(
   reply.raw.socket?.resetAndDestroy();
 }
 
-/** Cuts the answer when its client may not read any more. */
+/** Cuts the answer when its client may not read any more. Returns how to end the watch. */
 function watchKey(
   request: FastifyRequest,
-  reply: FastifyReply,
   { mayRead, keyCheckedEveryMs = KEY_CHECKED_EVERY_MS }: ExportRouteOptions,
   cut: Cut,
-): void {
+): () => void {
   const timer = setInterval(() => {
     if (!mayRead(request)) cut(401, "the API key was revoked, or has expired, during the export");
   }, keyCheckedEveryMs);
-  reply.raw.once("close", () => clearInterval(timer));
+  return () => clearInterval(timer);
 }
 
-/** Cuts the answer when its client takes it too slowly, up to the last byte. */
-async function* paced(
-  text: AsyncGenerator<string>,
-  reply: FastifyReply,
-  { clock, behindMsMax = BEHIND_MS_MAX }: ExportRouteOptions,
-  cut: Cut,
-): AsyncGenerator<string> {
+/** Cuts the answer when its client takes it too slowly. */
+function paceOf({ clock, behindMsMax = BEHIND_MS_MAX }: ExportRouteOptions, cut: Cut): ReaderPace {
   const tooSlow = () => cut(CLIENT_CLOSED_REQUEST, "the client took the export too slowly");
-  const pace = new ReaderPace({ clock, behindMsMax, bytesPerSecondMin: BYTES_PER_SECOND_MIN, tooSlow });
-  reply.raw.once("close", () => pace.stop());
+  return new ReaderPace({ clock, behindMsMax, bytesPerSecondMin: BYTES_PER_SECOND_MIN, tooSlow });
+}
+
+/** Watches the pace of the client up to the last byte. */
+async function* paced(text: AsyncGenerator<string>, pace: ReaderPace): AsyncGenerator<string> {
   for await (const chunk of text) {
     pace.offered();
     yield chunk;
