@@ -7,7 +7,7 @@ import { SignalCounter } from "./repeated-signal.ts";
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /** Beyond the drain time, for what a process does when its last answer is out: it commits and closes the database. */
-export const CLOSING_MS_MAX = 850;
+export const CLOSING_MS_MAX = 700;
 /** Time for the last line to reach the log. */
 const LAST_LINE_MS = 30;
 

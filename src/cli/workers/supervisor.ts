@@ -13,7 +13,7 @@ import { TeamMetrics } from "./team-metrics.ts";
 import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
 
 /** Beyond the drain time, for what a worker does when its last answer is out. It ends by itself a little earlier. */
-const CLOSING_MS_MAX = 700;
+const CLOSING_MS_MAX = 600;
 
 export interface SupervisorOptions {
   readonly config: Config;

@@ -9,7 +9,7 @@ import { type ServeOrder, SupervisorLink } from "./supervisor-link.ts";
 const COUNTS_EVERY_MS = 1_000;
 const LISTENING_MS_MAX = 500;
 /** Beyond the drain time. The supervisor kills a worker that takes longer; without a supervisor it ends by itself. */
-const CLOSING_MS_MAX = 600;
+const CLOSING_MS_MAX = 500;
 
 // Ctrl-C and some supervisors signal the whole group. Workers end together, when theirs says so.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
