@@ -12,6 +12,9 @@ const TRIES_MAX = 5;
 const READONLY_CANTINIT = 1_288;
 /** A rollback journal would have to be played back first. */
 const READONLY_ROLLBACK = 776;
+/** A WAL of this size has no changes in it: https://sqlite.org/fileformat2.html#the_write_ahead_log. */
+const WAL_HEADER_BYTES = 32;
+
 /** The file cannot be read before SQLite has changed it. */
 export class RecoveryNeeded extends StoreRefused {}
 
@@ -107,6 +110,12 @@ export function wayTo(link: string, at = 0): Way {
   const url = pathToFileURL(resolve(path));
   const uri = (parameters: string) => `${url.href}?mode=ro${parameters}`;
   const [wal, shm] = [`${path}-wal`, `${path}-shm`];
+  // Its first fsync failed, so nothing followed. SQLite would wait for ten seconds and call it "locking protocol".
+  if (sizeOf(wal) === WAL_HEADER_BYTES) {
+    const before = stateOf(path);
+    const isStillRight = () => sizeOf(wal) === WAL_HEADER_BYTES && stateOf(path) === before;
+    return { path, uri: uri("&immutable=1"), inUseUri: uri("&immutable=1"), isStillRight };
+  }
   // A service has it open, or one was killed. SQLite then reads the WAL by a copy of its index in memory.
   if (existsSync(wal) && existsSync(shm) && sizeOf(path) > 0) {
     return { path, uri: uri("&readonly_shm=1"), inUseUri: uri(""), isStillRight: () => true };
