@@ -13,6 +13,7 @@ function closedDoor() {
   const clock = { ...systemClock, monotonic: () => state.nowMs };
   const answered: number[] = [];
   const logged: ShedRequest[] = [];
+  const heads: Readonly<Record<string, unknown>>[] = [];
   const handled: number[] = [];
   const metrics = createMetrics({ version: "0", node: "0" });
   const log = createLog({ level: "INFO", destination: { write: () => undefined }, now: () => 0 });
@@ -21,18 +22,19 @@ function closedDoor() {
   access.draining = () => state.draining;
   const door = new Door({
     overload: { refuses: () => "event_loop" },
-    ...{ access, clock, metrics, cors: new Cors({ corsOrigins: [], methodsOf: () => [] }) },
+    ...{ access, clock, metrics, cors: new Cors({ corsOrigins: ["https://dashboard.example"], methodsOf: () => [] }) },
     ...{ newId: () => "new", random: () => 0, bodyBytesMax: 1_000 },
   });
-  const ask = (id: number, { gone = false, url = "/stats" } = {}) => {
+  const ask = (id: number, { gone = false, url = "/stats", headers = {} } = {}) => {
     const request = {
-      ...{ url, method: "GET", headers: {}, rawHeaders: ["Host", "x"], httpVersion: "1.1" },
+      ...{ url, method: "GET", headers, rawHeaders: ["Host", "x"], httpVersion: "1.1" },
       ...{ socket: { destroyed: gone }, resume: () => undefined },
     };
-    const response = { destroyed: false, writeHead: () => undefined, end: () => answered.push(id) };
-    door.admit(request as never, response as never, () => handled.push(id));
+    const response = { destroyed: false, end: () => answered.push(id) };
+    const writeHead = (_status: number, head: Readonly<Record<string, unknown>>) => void heads.push(head);
+    door.admit(request as never, { ...response, writeHead } as never, () => handled.push(id));
   };
-  return { state, door, answered, logged, handled, ask };
+  return { state, door, answered, logged, heads, handled, ask };
 }
 
 test("64 refusals leave at once, then as many with each look, the oldest first", () => {
@@ -53,6 +55,16 @@ test("64 refusals leave at once, then as many with each look, the oldest first",
   door.release();
   ask(201);
   equal(answered.at(-1), 201);
+});
+
+test("a page of a listed origin may read that its read was refused", () => {
+  const { heads, ask } = closedDoor();
+  ask(0, { headers: { origin: "https://dashboard.example" } });
+  ask(1, { headers: { origin: "https://other.example" } });
+  deepEqual(
+    heads.map((head) => head["access-control-allow-origin"]),
+    ["https://dashboard.example", undefined],
+  );
 });
 
 test("nobody is held for longer than a second, however many there are", () => {
