@@ -91,6 +91,8 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     progress: (progress) => log.info({ msg: "upgrading the database", progress }),
     readThreadEnded: (end) => logReadThreadEnd(log, end),
     damaged: damageTold({ log, metrics }),
+    // A new database has no API key, and a start that is refused changes nothing.
+    newDatabaseError: needsKey(config) && config.adminApiKey === undefined ? new ConfigError([NO_KEY]) : undefined,
   });
   opened.defer(() => store.close());
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
@@ -117,7 +119,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   opened.defer(() => secrets.stop());
   const keys = await startKeys(config, { store, clock, log });
   opened.defer(() => keys.close());
-  if (config.readAuth === "required" && !keys.anyLive()) throw new ConfigError([NO_KEY]);
+  if (needsKey(config) && !keys.anyLive()) throw new ConfigError([NO_KEY]);
   const readIsOpen = () => config.readAuth === "open" || (config.readAuth === "auto" && !keys.everWas());
   if (readIsOpen() && tells) {
     const msg = READING_IS_OPEN[config.readAuth === "open" ? "open" : "auto"];
@@ -226,6 +228,10 @@ function ratesOf(config: Config): Parameters<typeof rateLimits>[0] {
     ...{ sender: config.rateLimitPerSender, ip: config.rateLimitPerIp, key: config.rateLimitPerKey },
     ...{ failed_signature: config.rateLimitFailedAuth, failed_key: config.rateLimitFailedAuth },
   };
+}
+
+function needsKey({ readAuth }: Config): boolean {
+  return readAuth === "required";
 }
 
 const READING_IS_OPEN = {

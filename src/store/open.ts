@@ -19,6 +19,8 @@ export interface OpenOptions {
   readonly mode?: Exclude<OpenMode, "read">;
   /** False: a database whose schema is not up to date is refused instead of created or upgraded. */
   readonly migrate?: boolean;
+  /** The error for a database without Lyftr's tables. Then nothing is created or taken over. */
+  readonly newDatabaseError?: Error | undefined;
   /** SQLite only: told of each end of a reading thread that was not asked for. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
   /** PostgreSQL only: the connections of this process, 4 or more. */
@@ -43,15 +45,23 @@ export function isPostgres(databaseUrl: string): boolean {
 /** Opens the store a `DATABASE_URL` names. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
 export async function openStore(databaseUrl: string, options: OpenOptions = {}): Promise<Store> {
   const { mode = "create", migrate = true, connectionsMax = CONNECTIONS_DEFAULT } = options;
-  const { progress = () => {}, readThreadEnded = () => {}, damaged } = options;
+  const { progress = () => {}, readThreadEnded = () => {}, damaged, newDatabaseError } = options;
   const { allowWeakDurability = false, random = Math.random } = options;
   if (isPostgres(databaseUrl)) {
     // Whoever stays with SQLite need not load the driver.
     const { PostgresStore } = await import("./postgres/postgres-store.ts");
-    return PostgresStore.open(databaseUrl, { mode, migrate, connectionsMax, allowWeakDurability, random, damaged });
+    return PostgresStore.open(databaseUrl, {
+      mode,
+      migrate,
+      connectionsMax,
+      allowWeakDurability,
+      random,
+      damaged,
+      newDatabaseError,
+    });
   }
   const path = requiredSqlitePath(databaseUrl);
-  return SqliteStore.open(path, { mode, migrate, progress, readThreadEnded, damaged });
+  return SqliteStore.open(path, { mode, migrate, progress, readThreadEnded, damaged, newDatabaseError });
 }
 
 /** What a command asks of a database, instead of the whole store. */

@@ -62,6 +62,8 @@ test("each of several workers refuses what is revoked, and none starts without a
   const refused = await run(["serve"], { cwd: folder.path, env: required });
   equal(refused.code, 2, refused.stdout);
   match(refused.stderr, /no API key that is valid/);
+  deepEqual(await sql(database.url, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"), []);
+  equal((await run(["migrate"], { cwd: folder.path, env })).code, 0);
   const lyftr = (...args: string[]) => run(["keys", ...args], { cwd: folder.path, env });
   const key = (await lyftr("create", "--name", "a", "--scope", "read")).stdout.trim();
   await using service = await serve({ cwd: folder.path, env: required });

@@ -195,6 +195,17 @@ for (const [what, { make, says, args = ["serve"] }] of Object.entries(REFUSED)) 
   });
 }
 
+test("a start that requires an API key on a database of the older service takes nothing over", async () => {
+  using folder = temporaryFolder();
+  database(folder.file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
+  const before = snapshotOf(folder.path);
+  const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, READ_AUTH: "required", PORT: "0" };
+  const { code, stderr } = await run(["serve"], { cwd: "/", env: { ...env, WEBHOOK_SECRET: "testsecret" } });
+  equal(code, 2, stderr);
+  match(stderr, /no API key that is valid/);
+  deepEqual(snapshotOf(folder.path), before);
+});
+
 test("a backup that is restored over a left-over write-ahead log is refused, and starts when the log is moved away", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");

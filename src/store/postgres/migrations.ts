@@ -17,6 +17,8 @@ const MADE_MEANWHILE = ["23505", "42710", "42P07"];
 export interface MigrateOptions {
   /** Into so many hash partitions `messages` is divided when it is made. */
   readonly partitions?: number | undefined;
+  /** The error for a database without Lyftr's tables. */
+  readonly newDatabaseError?: Error | undefined;
 }
 
 /** The row that whoever migrates locks. */
@@ -26,9 +28,13 @@ const LOCK_VERSION = 0;
  * Brings the schema up to date, in one transaction that holds the lock of a row: of several processes that start at once one migrates,
  * and the others find it done. The lock ends with the transaction, however its process ends. Returns what was applied.
  */
-export async function migrate(database: Database, { partitions }: MigrateOptions = {}): Promise<readonly string[]> {
+export async function migrate(
+  database: Database,
+  { partitions, newDatabaseError }: MigrateOptions = {},
+): Promise<readonly string[]> {
   const all = known();
   const version = await schemaVersion(database);
+  if (version === 0 && newDatabaseError !== undefined) throw newDatabaseError;
   const pending = pendingMigrations(all, version);
   if (pending.length === 0) return [];
   // Before anything is created: a database that is refused stays as it is.

@@ -59,6 +59,8 @@ export interface PostgresOptions {
   /** False: a schema that is not up to date is refused instead of created or upgraded. */
   readonly migrate: boolean;
   readonly allowWeakDurability: boolean;
+  /** The error for a database without Lyftr's tables. Then nothing is created. */
+  readonly newDatabaseError?: Error | undefined;
   /** 0 to 1. */
   readonly random: () => number;
   /** Told when the server reports damaged data, once. */
@@ -103,7 +105,7 @@ export class PostgresStore implements Store {
       const { mode = "create", allowWeakDurability } = options;
       const facts = await examine(database, { allowWeakDurability, mode });
       const mayMigrate = mode === "create" && options.migrate;
-      const upgrades = mayMigrate ? await migrate(database) : [];
+      const upgrades = mayMigrate ? await migrate(database, { newDatabaseError: options.newDatabaseError }) : [];
       if (!mayMigrate) await requireCurrentSchema(database);
       const searchIndex = await searchIndexOf(database);
       const backlog = await database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));

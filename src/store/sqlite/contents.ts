@@ -82,8 +82,13 @@ export async function requireOursUnlessDamaged(path: string): Promise<void> {
  * With `migrate` false the schema must be the current one. A refusal changes nothing, with one exception:
  * what a killed program left half done is recovered by SQLite first, because nothing can be read before.
  */
-export async function requireCreatable(path: string, migrate: boolean): Promise<void> {
+export async function requireCreatable(
+  path: string,
+  { migrate, newDatabaseError }: { readonly migrate: boolean; readonly newDatabaseError?: Error | undefined },
+): Promise<void> {
   const contents = await contentsForStart(path);
+  const isNew = ["missing", "empty", "python"].includes(contents.kind);
+  if (isNew && newDatabaseError !== undefined) throw newDatabaseError;
   switch (contents.kind) {
     case "ours":
     case "python":

@@ -52,6 +52,8 @@ export interface SqliteOptions {
   readonly mode?: Exclude<OpenMode, "read">;
   /** False: a database whose schema is not up to date is refused instead of created or upgraded. */
   readonly migrate?: boolean;
+  /** The error for a file without Lyftr's tables. Then nothing is created or taken over. */
+  readonly newDatabaseError?: Error | undefined;
   /** Told of each end of a reading thread that was not asked for. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
   /** Told what turns out to be damaged, once each. */
@@ -81,7 +83,9 @@ export class SqliteStore implements Store {
     const { damaged = () => {} } = options;
     const migrate = mode === "create" && (options.migrate ?? true);
     requireWritable(path);
-    await (mode === "create" ? requireCreatable(path, migrate) : requireOurs(path));
+    await (mode === "create"
+      ? requireCreatable(path, { migrate, newDatabaseError: options.newDatabaseError })
+      : requireOurs(path));
     const opened: { close(): Promise<void> }[] = [];
     const opening = <T extends { close(): Promise<void> }>(part: T) => {
       opened.unshift(part);
