@@ -17,9 +17,9 @@ export function notingDeletions(writes: OwnWrites, store: RetentionStore): Reten
     dropTombstones: (options) => store.dropTombstones(options),
     giveBackSpace: () => store.giveBackSpace(),
     scrub: () => store.scrub(),
-    lastLook: () => store.lastLook(),
-    noteLook: (look) => store.noteLook(look),
-    beginLooks: () => store.beginLooks(),
+    lastSweep: () => store.lastSweep(),
+    recordSweep: (sweep) => store.recordSweep(sweep),
+    seedLastSweep: () => store.seedLastSweep(),
     hasEndedTombstones: (now) => store.hasEndedTombstones(now),
     holdLease: (holder, seconds) => store.holdLease(holder, seconds),
   };

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { Command, Option } from "commander";
 import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
-import { clockInWords, lookOf, suspectClock } from "../retention/guard.ts";
+import { clockInWords, suspectClock, sweepRecord } from "../retention/guard.ts";
 import { countOld, cutoffOf, type SweepOptions, type SweepReport, sweep } from "../retention/sweep.ts";
 import { openRetentionPreview, openStore } from "../store/open.ts";
-import type { RetentionLook } from "../store/retention.ts";
+import type { RetentionSweep } from "../store/retention.ts";
 import type { Store } from "../store/store.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
@@ -23,8 +23,8 @@ The service may be running. The command says what it would delete and asks first
 The id of a deleted message is still a duplicate for TOMBSTONE_DAYS. If the command is interrupted,
 run it again.
 
-It also confirms a look that the service refuses (ERROR "deleting old messages refused"), because the
-clock is far from the newest message or nearly all messages would be deleted. From then on the service
+It also confirms a sweep that the service refuses (ERROR "deleting old messages refused"), because the
+clock is far from the last sweep or nearly all messages would be deleted. After that the service
 deletes by itself again.
 
 Examples:
@@ -78,7 +78,7 @@ async function preview(
     bar.update(counted);
   };
   try {
-    noteClock(await store.lastLook());
+    noteClock(await store.lastSweep());
     const before = await store.total();
     const receivedBefore = cutoffOf({ clock: systemClock, days }) ?? "";
     const old = await countOld({ store, clock: systemClock, signal, found }, receivedBefore);
@@ -92,7 +92,7 @@ async function preview(
   }
 }
 
-function noteClock(last: RetentionLook | undefined): void {
+function noteClock(last: RetentionSweep | undefined): void {
   const suspect = suspectClock(systemClock, last);
   if (suspect !== undefined) complain(`note: ${clockInWords(suspect)}\n`);
 }
@@ -116,7 +116,7 @@ async function deleteOld(env: Environment, databaseUrl: string, deletion: Deleti
 async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promise<number> {
   const signal = interruption();
   const { total: before } = await store.stats();
-  const last = await store.retention.lastLook();
+  const last = await store.retention.lastSweep();
   if (yes) noteClock(last);
   const bar = startProgressBar({ label: "deleting", total: undefined, unit: "messages" });
   let done = 0;
@@ -136,8 +136,8 @@ async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promis
     const report = await sweep(options);
     bar.stop();
     if (report.messages > 0) await tellAudit(store, report);
-    // The service goes on from here.
-    if (!signal.aborted) await store.retention.noteLook(lookOf(options, { everywhere: true, last }));
+    // The service compares its next sweep with this one.
+    if (!signal.aborted) await store.retention.recordSweep(sweepRecord(options, { everywhere: true, last }));
     say(inWords(report, before));
     if (signal.aborted) complain("Interrupted. Run the same command again to go on.\n");
     return signal.aborted ? EXIT_FAILED : 0;

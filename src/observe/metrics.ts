@@ -28,7 +28,7 @@ const ALERT_TARGETS = ["pagerduty", "webhook"] as const;
 export type AlertTarget = (typeof ALERT_TARGETS)[number];
 const ALERT_RESULTS = ["sent", "failed", "refused", "gave_up"] as const;
 export type AlertResult = (typeof ALERT_RESULTS)[number];
-/** Why a look for old messages was not carried out; see retention/guard.ts. */
+/** Why a retention sweep was refused; see retention/guard.ts. */
 const REFUSAL_REASONS = ["clock", "nearly_all"] as const;
 const DELETION_REASONS = ["expired", "erased"] as const;
 
@@ -150,7 +150,7 @@ export function createMetrics(build: { version: string; node: string }) {
   });
   const retentionRefused = new Gauge({
     name: "retention_refused",
-    help: "1 while this process refuses to delete old messages, by reason: its clock is far from the last look or the newest message, or nearly all messages would be deleted.",
+    help: "1 while this process refuses to delete old messages, by reason: its clock is far from the last sweep or the newest message, or nearly all messages would be deleted.",
     labelNames: ["reason"] as const,
     aggregator: "max",
     registers,

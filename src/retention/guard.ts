@@ -1,52 +1,52 @@
 import type { Clock } from "../domain/clock.ts";
-import type { RetentionLook } from "../store/retention.ts";
+import type { RetentionSweep } from "../store/retention.ts";
 import { countOld, cutoffOf, type SweepOptions } from "./sweep.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** A clock that differs by more from the last look is taken for a wrong one. */
+/** A clock that differs by more from the last sweep is taken for a wrong one. */
 const CLOCK_DAYS_MAX = 7;
-/** What has become old since the last look is deleted without a question, if that look is no older than this. */
+/** Messages that became old since the last sweep are deleted without a check, if that sweep is no older than this. */
 const STEADY_MS_MAX = DAY_MS;
-/** Of all messages; a look that would delete this share or more is taken for a mistake. */
+/** Of all messages. A sweep that would delete this share or more is taken for a mistake. */
 const NEARLY_ALL_SHARE = 0.9;
-/** How long a search where the oldest are as a rule has to do, after one that looked at every message. */
-const EVERYWHERE_EVERY_MS = DAY_MS;
+/** How long after a scan of every message the sweeps scan only the oldest ones of each stream. */
+const FULL_SCAN_EVERY_MS = DAY_MS;
 
-/** Why a look for old messages is not carried out. */
+/** Why a retention sweep is refused. */
 export interface Refusal {
   readonly reason: "clock" | "nearly_all";
   /** Whole sentences for the operator. */
   readonly text: string;
 }
 
-/** How the wall clock compares with the last look. */
+/** How the wall clock compares with the last sweep. */
 export interface ClockCheck {
-  readonly lookedAt: string;
+  readonly sweptAt: string;
   readonly now: string;
   readonly days: number;
 }
 
 /**
- * The clock against the last look that was carried out, or against the newest message before the first one.
- * Undefined when it is near enough, or when there is nothing to compare it with.
+ * Compares the clock with the last completed sweep or, before the first sweep, with the newest message.
+ * Returns undefined when the clock is close enough, or when there is nothing to compare it with.
  */
-export function suspectClock(clock: Clock, last: RetentionLook | undefined): ClockCheck | undefined {
+export function suspectClock(clock: Clock, last: RetentionSweep | undefined): ClockCheck | undefined {
   const aheadMs = clock.now() - Date.parse(last?.at ?? "");
   if (last === undefined || Number.isNaN(aheadMs) || Math.abs(aheadMs) <= CLOCK_DAYS_MAX * DAY_MS) return undefined;
-  return { lookedAt: last.at, now: new Date(clock.now()).toISOString(), days: Math.round(aheadMs / DAY_MS) };
+  return { sweptAt: last.at, now: new Date(clock.now()).toISOString(), days: Math.round(aheadMs / DAY_MS) };
 }
 
 /** A suspect clock, for the operator. */
-export function clockInWords({ lookedAt, now, days }: ClockCheck): string {
+export function clockInWords({ sweptAt, now, days }: ClockCheck): string {
   const away = days < 0 ? `${-days} days behind` : `${days} days ahead of`;
-  return `The clock of this machine says ${now}. That is ${away} ${lookedAt}, when old messages were last looked for or, before the first look, the newest message was received.`;
+  return `The clock of this machine says ${now}. That is ${away} ${sweptAt}, the time of the last retention sweep or, before the first sweep, of the newest message.`;
 }
 
 /** What is wrong with the clock, or undefined. Without retention nothing depends on it but tombstones that have ended. */
 export async function clockRefusal(
   { store, clock, days }: Pick<SweepOptions, "store" | "clock" | "days">,
-  last: RetentionLook | undefined,
+  last: RetentionSweep | undefined,
 ): Promise<Refusal | undefined> {
   const suspect = suspectClock(clock, last);
   if (suspect === undefined) return undefined;
@@ -55,21 +55,21 @@ export async function clockRefusal(
 }
 
 const CLOCK_REMEDY =
-  "Nothing was deleted. If the clock is wrong, set it: the next look goes on by itself. If it is right, confirm it with lyftr retention.";
+  "Nothing was deleted. If the clock is wrong, set it: the next sweep then runs by itself. If it is right, confirm it with lyftr retention.";
 
-/** Whether every message has to be looked at this time. */
-export function isDueEverywhere(clock: Clock, last: RetentionLook | undefined): boolean {
-  const sinceMs = clock.now() - Date.parse(last?.everywhereAt ?? "");
-  return !(Math.abs(sinceMs) < EVERYWHERE_EVERY_MS);
+/** Whether this sweep has to scan every message. */
+export function isFullScanDue(clock: Clock, last: RetentionSweep | undefined): boolean {
+  const sinceMs = clock.now() - Date.parse(last?.fullScanAt ?? "");
+  return !(Math.abs(sinceMs) < FULL_SCAN_EVERY_MS);
 }
 
 /**
- * A refusal when the look would delete nearly all messages. What became old since the last look does not
- * count, when that look was lately: a service that gets no messages for long empties itself day by day.
+ * Refuses a sweep that would delete nearly all messages. Messages that became old since a recent sweep do not
+ * count: a service that gets no messages for a long time empties itself day by day.
  */
 export async function shareRefusal(
   options: SweepOptions,
-  { last, messages }: { readonly last: RetentionLook | undefined; readonly messages: () => Promise<number> },
+  { last, messages }: { readonly last: RetentionSweep | undefined; readonly messages: () => Promise<number> },
 ): Promise<Refusal | undefined> {
   const receivedBefore = cutoffOf(options);
   if (receivedBefore === undefined) return undefined;
@@ -85,15 +85,15 @@ export async function shareRefusal(
   };
 }
 
-/** What is to be remembered of a look that was carried out. */
-export function lookOf(
+/** The record of a completed sweep. */
+export function sweepRecord(
   options: Pick<SweepOptions, "clock" | "days">,
-  { everywhere, last }: { readonly everywhere: boolean; readonly last: RetentionLook | undefined },
-): RetentionLook {
+  { everywhere, last }: { readonly everywhere: boolean; readonly last: RetentionSweep | undefined },
+): RetentionSweep {
   const at = new Date(options.clock.now()).toISOString();
   return {
     at,
     receivedBefore: cutoffOf(options) ?? null,
-    everywhereAt: everywhere ? at : (last?.everywhereAt ?? null),
+    fullScanAt: everywhere ? at : (last?.fullScanAt ?? null),
   };
 }

@@ -4,7 +4,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { AuditLog } from "../store/access.ts";
 import type { RetentionStore } from "../store/retention.ts";
-import { clockRefusal, isDueEverywhere, lookOf, type Refusal, shareRefusal } from "./guard.ts";
+import { clockRefusal, isFullScanDue, type Refusal, shareRefusal, sweepRecord } from "./guard.ts";
 import { type SweepOptions, sweep } from "./sweep.ts";
 
 /** Not while a service that was just started is wanted most. */
@@ -49,13 +49,13 @@ export class Sweeper {
   async #run(): Promise<void> {
     const { clock, log, firstMs = FIRST_MS } = this.#options;
     const { signal } = this.#stopping;
-    // Before messages come in that a wrong clock dates. When it fails, the first look does without it.
-    await this.#options.store.beginLooks().catch(() => undefined);
+    // Before a wrong clock dates new messages. If this fails, the first sweep runs without a record.
+    await this.#options.store.seedLastSweep().catch(() => undefined);
     for (let waitMs = firstMs; ; waitMs = EVERY_MS) {
       await clock.sleep(waitMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        await this.#look();
+        await this.#runOnce();
       } catch (error) {
         // An engine's own words may quote a row; the next hour tries again, and the metric tells that this one failed.
         log.error({ msg: "deleting old messages failed", error: failureInWords(error) });
@@ -63,16 +63,16 @@ export class Sweeper {
     }
   }
 
-  /** One look for old messages: it is refused, left to another process, or carried out. */
-  async #look(): Promise<void> {
+  /** One sweep: it is refused, left to another process, or carried out. */
+  async #runOnce(): Promise<void> {
     const { store, clock, days, tombstoneDays, metrics, total } = this.#options;
     const { signal } = this.#stopping;
-    const last = await store.lastLook();
+    const last = await store.lastSweep();
     // Before the lease is taken: a process whose clock is wrong leaves the work to the others.
     const wrongClock = await clockRefusal({ store, clock, days }, last);
     if (wrongClock !== undefined) return this.#refuse(wrongClock);
     if (!(await store.holdLease(this.#holder, LEASE_SECONDS))) return this.#accept();
-    const everywhere = isDueEverywhere(clock, last);
+    const everywhere = isFullScanDue(clock, last);
     const deleted = (messages: number) => metrics.messagesDeleted.inc({ reason: "expired" }, messages);
     const options: SweepOptions = { store, clock, days, tombstoneDays, signal, everywhere, deleted };
     const nearlyAll = await shareRefusal(options, { last, messages: total });
@@ -80,7 +80,7 @@ export class Sweeper {
     if (nearlyAll !== undefined) return this.#refuse(nearlyAll);
     this.#accept();
     await this.#sweep(options);
-    if (!signal.aborted) await store.noteLook(lookOf(options, { everywhere, last }));
+    if (!signal.aborted) await store.recordSweep(sweepRecord(options, { everywhere, last }));
   }
 
   #refuse({ reason, text }: Refusal): void {
@@ -105,7 +105,7 @@ export class Sweeper {
       await audit.add({ at, id: newId(), actor: "service", action: "retention.ran", subject: "", details });
     }
     metrics.retentionRun.set(clock.now() / 1_000);
-    // Without retention no message is looked for; tombstones of erased senders still come to their end.
+    // Without retention no message is scanned. Tombstones of erased senders still expire.
     if (options.days === undefined) {
       log[tombstones > 0 ? "info" : "debug"]({ msg: "tombstones dropped", tombstones_dropped: tombstones });
       return;

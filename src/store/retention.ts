@@ -19,14 +19,14 @@ export interface ExpiryStep extends DeletionStep {
   readonly everywhere?: boolean;
 }
 
-/** The last look for old messages that was carried out. Later looks are held against it. */
-export interface RetentionLook {
-  /** The wall clock of the process that looked. Before the first look: the newest `created_at`. */
+/** The last completed retention sweep. Later sweeps are compared with it. */
+export interface RetentionSweep {
+  /** The wall clock of the process that swept. Before the first sweep: the newest `created_at`. */
   readonly at: string;
   /** It deleted messages received before this moment; null when messages were kept for ever. */
   readonly receivedBefore: string | null;
-  /** When every message was looked at last; null when that never happened. */
-  readonly everywhereAt: string | null;
+  /** When every message was last scanned; null when that never happened. */
+  readonly fullScanAt: string | null;
 }
 
 /**
@@ -45,7 +45,7 @@ export interface DeletedStep {
 }
 
 /** Tells what {@link RetentionStore.expire} would delete (`dryRun`). Whatever would change something is rejected. */
-export interface RetentionPreview extends Pick<RetentionStore, "expire" | "lastLook"> {
+export interface RetentionPreview extends Pick<RetentionStore, "expire" | "lastSweep"> {
   /** How many messages there are. */
   total(): Promise<number>;
   close(): Promise<void>;
@@ -66,12 +66,12 @@ export interface RetentionStore {
   giveBackSpace(): Promise<number>;
   /** To be called after erasing: makes logs and free pages forget too. Resolves with what may still hold something, a sentence each. */
   scrub(): Promise<readonly string[]>;
-  /** The last look that was carried out; undefined when there was none, and nothing stands in for it. */
-  lastLook(): Promise<RetentionLook | undefined>;
-  /** Remembers a look that was carried out. */
-  noteLook(look: RetentionLook): Promise<void>;
-  /** Where no look is known yet: the newest `created_at` of the messages stored last stands in for one. */
-  beginLooks(): Promise<void>;
+  /** The last completed sweep. Undefined when there was none and no message stands in for it. */
+  lastSweep(): Promise<RetentionSweep | undefined>;
+  /** Records a completed sweep. */
+  recordSweep(sweep: RetentionSweep): Promise<void>;
+  /** If no sweep is recorded yet, records the newest `created_at` of the messages stored last in its place. */
+  seedLastSweep(): Promise<void>;
   /** Whether a tombstone has come to its end at `now`. */
   hasEndedTombstones(now: string): Promise<boolean>;
   /** Whether this process (`holder`) is the one that sweeps, for `seconds` from now. */

@@ -99,19 +99,19 @@ test("at a terminal retention shows what would go and asks: only yes deletes", {
   deepEqual([code, stored(folder)], [0, 200]);
 });
 
-test("a look that the service refuses is confirmed by the command, which notes the clock of this machine", async () => {
+test("a sweep that the service refuses is confirmed by the command, which records the clock of this machine", async () => {
   using folder = temporaryFolder();
   await filled(folder);
   const db = new DatabaseSync(folder.file("app.db"));
-  db.prepare("INSERT INTO retention_look VALUES (1, ?, NULL, NULL)").run(daysAgo(400));
+  db.prepare("INSERT INTO retention_sweep VALUES (1, ?, NULL, NULL)").run(daysAgo(400));
   db.close();
-  const looked = () => String(valueIn(folder.file("app.db"), "SELECT looked_at FROM retention_look"));
+  const sweptAt = () => String(valueIn(folder.file("app.db"), "SELECT swept_at FROM retention_sweep"));
   const dry = await run(["retention", "--days", "1", "--dry-run"], { cwd: folder.path, env });
   match(dry.stderr, /^note: The clock of this machine says \S+Z\. That is 400 days ahead of /);
-  equal(looked() < daysAgo(399), true);
+  equal(sweptAt() < daysAgo(399), true);
   const done = await run(["retention", "--days", "1", "--yes"], { cwd: folder.path, env });
   match(done.stdout, /^deleted {10}299 of 300 messages$/m);
-  equal(looked() > daysAgo(1), true);
+  equal(sweptAt() > daysAgo(1), true);
 });
 
 test("what does not parse, or is missing, is said with exit code 2, and nothing is deleted", async () => {

@@ -196,18 +196,18 @@ export function exerciseRetention(check: Check): void {
   });
 
   check(
-    "the last look is remembered; before the first one the newest message stands in for it",
+    "the last sweep is recorded; before the first one the newest message stands in for it",
     async (store, reopen) => {
       const { retention } = store;
-      await retention.beginLooks();
-      equal(await retention.lastLook(), undefined);
+      await retention.seedLastSweep();
+      equal(await retention.lastSweep(), undefined);
       await store.insertMessages(january(10));
-      await retention.beginLooks();
-      deepEqual({ ...(await retention.lastLook()) }, { at: day(10), receivedBefore: null, everywhereAt: null });
-      const look = { at: day(20), receivedBefore: day(3), everywhereAt: day(19) };
-      await retention.noteLook(look);
-      await retention.beginLooks();
-      deepEqual({ ...(await (await reopen()).retention.lastLook()) }, look);
+      await retention.seedLastSweep();
+      deepEqual({ ...(await retention.lastSweep()) }, { at: day(10), receivedBefore: null, fullScanAt: null });
+      const sweep = { at: day(20), receivedBefore: day(3), fullScanAt: day(19) };
+      await retention.recordSweep(sweep);
+      await retention.seedLastSweep();
+      deepEqual({ ...(await (await reopen()).retention.lastSweep()) }, sweep);
     },
   );
 

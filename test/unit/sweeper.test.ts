@@ -17,7 +17,7 @@ const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS).toISOStri
 interface How {
   readonly days?: number | undefined;
   readonly clock?: Clock;
-  /** Awaited when the sweeper has seen the newest message, before its first look. */
+  /** Awaited when the sweeper has seen the newest message, before its first sweep. */
   readonly meanwhile?: () => Promise<unknown>;
 }
 
@@ -35,9 +35,9 @@ async function swept(store: SqliteStore, retention: RetentionStore = store.reten
   const sweeper = new Sweeper({
     store: {
       ...retention,
-      beginLooks: () =>
+      seedLastSweep: () =>
         retention
-          .beginLooks()
+          .seedLastSweep()
           .then(meanwhile)
           .then(() => undefined),
     },
@@ -145,7 +145,7 @@ test("a clock 400 days ahead deletes nothing, though messages come in under it: 
     deepEqual([again.line.msg, again.line.messages, refused(again.text)], ["old messages deleted", 10, []]);
   }));
 
-test("a clock that jumped since the last look is refused in both directions, up to a week it is not", () =>
+test("a clock that jumped by more than a week since the last sweep is refused, in both directions", () =>
   withStore(async (store) => {
     await store.insertMessages(daily(300));
     equal((await swept(store, store.retention, { days: 290 })).line.messages, 10);
@@ -163,7 +163,7 @@ test("a clock that jumped since the last look is refused in both directions, up 
       );
   }));
 
-test("a look that would delete nearly all messages is refused, unless they have become old since the last look", () =>
+test("a sweep that would delete nearly all messages is refused, unless they became old since the last sweep", () =>
   withStore(async (store) => {
     await store.insertMessages(daily(100));
     const first = await swept(store, store.retention, { days: 10 });

@@ -34,10 +34,10 @@ interface Look {
  * they are young enough. What an import or a copy has stored is as old as it was elsewhere: once a day, and when it is asked for, every message is looked at.
  */
 export async function beginExpiry(database: Database, everywhere: boolean | undefined): Promise<ExpiryPlace> {
-  return { stream: 0, seq: 0, everywhere: everywhere ?? (await isDueEverywhere(database)) };
+  return { stream: 0, seq: 0, everywhere: everywhere ?? (await isFullScanDue(database)) };
 }
 
-async function isDueEverywhere(database: Database): Promise<boolean> {
+async function isFullScanDue(database: Database): Promise<boolean> {
   const due = await database.transaction((tx) =>
     tx.run(
       `UPDATE leases SET expires_at = now() + interval '${EVERYWHERE_EVERY}'

@@ -3,8 +3,8 @@ import {
   type DeletedStep,
   type DeletionStep,
   type ExpiryStep,
-  type RetentionLook,
   type RetentionStore,
+  type RetentionSweep,
 } from "../../retention.ts";
 import { Database } from "../database.ts";
 import { isStorable } from "../searchable.ts";
@@ -12,7 +12,7 @@ import type { Condition } from "../sql.ts";
 import { announceDeletions, deleteChosen } from "./deletion.ts";
 import { type ErasurePlace, findOf, hasAny } from "./erasure.ts";
 import { beginExpiry, type ExpiryPlace, findExpired } from "./expiry.ts";
-import { beginLooks, hasEndedTombstones, lastLook, noteLook } from "./last-look.ts";
+import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "./last-sweep.ts";
 
 /** Whoever counts waits so long: about a quarter of a second. */
 const ROWS_PER_STEP_MAX = 5_000;
@@ -103,16 +103,16 @@ export class PostgresRetention implements RetentionStore {
     }
   }
 
-  lastLook(): Promise<RetentionLook | undefined> {
-    return lastLook(this.#database);
+  lastSweep(): Promise<RetentionSweep | undefined> {
+    return lastSweep(this.#database);
   }
 
-  noteLook(look: RetentionLook): Promise<void> {
-    return noteLook(this.#database, look);
+  recordSweep(sweep: RetentionSweep): Promise<void> {
+    return recordSweep(this.#database, sweep);
   }
 
-  beginLooks(): Promise<void> {
-    return beginLooks(this.#database);
+  seedLastSweep(): Promise<void> {
+    return seedLastSweep(this.#database);
   }
 
   hasEndedTombstones(now: string): Promise<boolean> {

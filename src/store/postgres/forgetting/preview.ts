@@ -21,7 +21,7 @@ export async function openPostgresRetentionPreview(url: string): Promise<Retenti
   return {
     total: async () => (await inSnapshot(database, options, stats)).total,
     expire: (step) => retention.expire(step),
-    lastLook: () => retention.lastLook(),
+    lastSweep: () => retention.lastSweep(),
     close: () => database.close(),
   };
 }

@@ -13,7 +13,7 @@ const TEXT_CHARACTERS_PER_STEP_MAX = 2 * 1024 * 1024;
 const LOOK_MS_MAX = 50;
 const SEQS_PER_LOOK = 2_000;
 /** How long a search where the oldest are as a rule has to do, after one everywhere. */
-const EVERYWHERE_EVERY_MS = 24 * 60 * 60 * 1_000;
+const FULL_SCAN_EVERY_MS = 24 * 60 * 60 * 1_000;
 const TRIES_MAX = 5;
 
 /** Where a search is: behind this message. */
@@ -63,7 +63,7 @@ export class Deleter {
   expire(step: ExpiryStep): DeletedStep {
     return this.#step(step, {
       search: { where: "created_at < ?", values: [cutoffText(step.receivedBefore)] },
-      from: placeOf(step) ?? { seq: 0, everywhere: this.#isDueEverywhere(step) },
+      from: placeOf(step) ?? { seq: 0, everywhere: this.#isFullScanDue(step) },
       thorough: false,
     });
   }
@@ -77,11 +77,11 @@ export class Deleter {
     });
   }
 
-  #isDueEverywhere({ everywhere, dryRun = false }: ExpiryStep): boolean {
+  #isFullScanDue({ everywhere, dryRun = false }: ExpiryStep): boolean {
     if (everywhere !== undefined) return everywhere;
     // What is only counted is counted exactly.
     if (dryRun) return true;
-    if (this.#nowMs() - this.#searchedEverywhereMs < EVERYWHERE_EVERY_MS) return false;
+    if (this.#nowMs() - this.#searchedEverywhereMs < FULL_SCAN_EVERY_MS) return false;
     this.#searchedEverywhereMs = this.#nowMs();
     return true;
   }

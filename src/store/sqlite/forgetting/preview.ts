@@ -3,7 +3,7 @@ import { requireOurs } from "../contents.ts";
 import { readUnchanged } from "../read-unchanged.ts";
 import { Statements } from "../statements.ts";
 import { Deleter } from "./deleter.ts";
-import { lastLook } from "./last-look.ts";
+import { lastSweep } from "./last-sweep.ts";
 
 /** For a command; the service may be running. Rejects with `StoreRefused` unless the file is ours. */
 export async function openSqliteRetentionPreview(path: string): Promise<RetentionPreview> {
@@ -12,7 +12,7 @@ export async function openSqliteRetentionPreview(path: string): Promise<Retentio
     total: () => readUnchanged(path, (db) => new Statements(db).number("SELECT count(*) FROM lyftr_messages")),
     expire: (step) =>
       readUnchanged(path, (db) => new Deleter(new Statements(db), () => performance.now()).expire(step)),
-    lastLook: () => readUnchanged(path, (db) => lastLook(new Statements(db))),
+    lastSweep: () => readUnchanged(path, (db) => lastSweep(new Statements(db))),
     close: async () => undefined,
   };
 }

@@ -12,9 +12,9 @@ export function retentionBy(folder: Pick<WorkerLine, "call">): RetentionStore {
       folder.call("dropTombstones", { now, rowsMax: Math.min(rowsMax, TOMBSTONES_PER_STEP_MAX) }),
     giveBackSpace: () => folder.call("giveBackSpace"),
     scrub: () => folder.call("scrub"),
-    lastLook: () => folder.call("lastLook"),
-    noteLook: (look) => folder.call("noteLook", look),
-    beginLooks: () => folder.call("beginLooks"),
+    lastSweep: () => folder.call("lastSweep"),
+    recordSweep: (sweep) => folder.call("recordSweep", sweep),
+    seedLastSweep: () => folder.call("seedLastSweep"),
     hasEndedTombstones: (now) => folder.call("hasEndedTombstones", now),
     // One process serves a file.
     holdLease: async () => true,

@@ -1,7 +1,7 @@
-import type { ExpiryStep, RetentionLook, RetentionStore } from "../../retention.ts";
+import type { ExpiryStep, RetentionStore, RetentionSweep } from "../../retention.ts";
 import { checkpoint, cutLog, isReadError } from "../connection.ts";
 import { Deleter } from "../forgetting/deleter.ts";
-import { beginLooks, hasEndedTombstones, lastLook, noteLook } from "../forgetting/last-look.ts";
+import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "../forgetting/last-sweep.ts";
 import { dropTombstones, giveBackSpace, scrub } from "../forgetting/space.ts";
 import { serveLine } from "../worker-line.ts";
 import { openReadIndex, removeReadIndex } from "./connection.ts";
@@ -37,9 +37,9 @@ serveLine(({ path }: { path: string }) => {
     erase: (step: ErasureStep) => deleter.erase(step),
     dropTombstones: (options: { now: string; rowsMax: number }) => dropTombstones(statements, options),
     giveBackSpace: () => giveBackSpace(statements),
-    lastLook: () => lastLook(statements),
-    noteLook: (look: RetentionLook) => noteLook(statements, look),
-    beginLooks: () => beginLooks(statements),
+    lastSweep: () => lastSweep(statements),
+    recordSweep: (sweep: RetentionSweep) => recordSweep(statements, sweep),
+    seedLastSweep: () => seedLastSweep(statements),
     hasEndedTombstones: (now: string) => hasEndedTombstones(statements, now),
     scrub: () => scrub(statements),
     cutLog: () => cutLog(statements.db, "read_index"),

@@ -1,35 +1,35 @@
-import type { RetentionLook } from "../../retention.ts";
+import type { RetentionSweep } from "../../retention.ts";
 import type { Database } from "../database.ts";
 
-/** How many of the messages stored last in a stream are asked for their age, and in how many streams. */
+/** How many of the messages stored last in a stream are read for their age, and in how many streams. */
 const NEWEST_ROWS_MAX = 100;
 const STREAMS_MAX = 10_000;
 
-const COLUMNS = `looked_at AS "at", received_before AS "receivedBefore", everywhere_at AS "everywhereAt"`;
+const COLUMNS = `swept_at AS "at", received_before AS "receivedBefore", full_scan_at AS "fullScanAt"`;
 
-export async function lastLook(database: Database): Promise<RetentionLook | undefined> {
-  const [look] = await database.all<RetentionLook>(`SELECT ${COLUMNS} FROM retention_look`);
-  return look;
+export async function lastSweep(database: Database): Promise<RetentionSweep | undefined> {
+  const [sweep] = await database.all<RetentionSweep>(`SELECT ${COLUMNS} FROM retention_sweep`);
+  return sweep;
 }
 
-export async function noteLook(database: Database, look: RetentionLook): Promise<void> {
+export async function recordSweep(database: Database, sweep: RetentionSweep): Promise<void> {
   await database.all(
-    `INSERT INTO retention_look VALUES (1, $1, $2, $3) ON CONFLICT (one) DO UPDATE SET
-       looked_at = excluded.looked_at, received_before = excluded.received_before,
-       everywhere_at = excluded.everywhere_at`,
-    [look.at, look.receivedBefore, look.everywhereAt],
+    `INSERT INTO retention_sweep VALUES (1, $1, $2, $3) ON CONFLICT (one) DO UPDATE SET
+       swept_at = excluded.swept_at, received_before = excluded.received_before,
+       full_scan_at = excluded.full_scan_at`,
+    [sweep.at, sweep.receivedBefore, sweep.fullScanAt],
   );
 }
 
-export async function beginLooks(database: Database): Promise<void> {
-  if ((await lastLook(database)) !== undefined) return;
+export async function seedLastSweep(database: Database): Promise<void> {
+  if ((await lastSweep(database)) !== undefined) return;
   await database.all(
     `WITH RECURSIVE known AS (
        (SELECT stream FROM messages ORDER BY stream LIMIT 1)
        UNION ALL
        SELECT (SELECT stream FROM messages WHERE stream > known.stream ORDER BY stream LIMIT 1)
        FROM known WHERE known.stream IS NOT NULL)
-     INSERT INTO retention_look
+     INSERT INTO retention_sweep
      SELECT 1, max(newest.created_at), NULL, NULL
      FROM (SELECT stream FROM known WHERE stream IS NOT NULL LIMIT $1) AS chosen,
        LATERAL (SELECT created_at FROM messages WHERE messages.stream = chosen.stream

@@ -1,0 +1,8 @@
+-- The last completed retention sweep. A sweep by a wrong clock is recognised by comparing it with
+-- this row (retention/guard.ts).
+CREATE TABLE retention_sweep (
+  one              integer PRIMARY KEY CHECK (one = 1),
+  swept_at        text COLLATE "C" NOT NULL, -- by the wall clock; before the first sweep the newest created_at
+  received_before  text COLLATE "C",          -- messages received before this were deleted; null: kept for ever
+  full_scan_at    text COLLATE "C"           -- when every message was last scanned
+);
