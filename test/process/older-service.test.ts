@@ -67,6 +67,20 @@ async function refusesEveryWrite(older: OlderService): Promise<void> {
   match((await older.webhook("insert", "after")).outcome, /Lyftr stores messages in this database now/);
 }
 
+test("an older service that does not roll back what failed does not keep Lyftr from writing", { skip }, async () => {
+  using folder = temporaryFolder();
+  const path = folder.file("app.db");
+  await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
+  await using older = new OlderService(path, { journalMode: "wal", keepsConnections: true, rollsBack: false });
+  equal((await older.start()).status, 200);
+  for (const way of WAYS) {
+    const { status, outcome } = await older.webhook(way, "lost");
+    deepEqual([way, status, IS_READ_ONLY.test(outcome)], [way, 500, true], outcome);
+    equal((await post(lyftr.url, body({ message_id: `after ${way}` }))).status, 200, way);
+  }
+  equal((await getJson(`${lyftr.url}/stats`)).total_messages, WAYS.length);
+});
+
 test("an older service does not take a message of another source for one of its own", { skip }, async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");

@@ -27,14 +27,21 @@ export interface OlderAnswer {
   readonly outcome: string;
 }
 
+export interface OlderOptions {
+  readonly journalMode: string;
+  /** One connection for each way of writing, open from the start, instead of one for each request. */
+  readonly keepsConnections: boolean;
+  /** False: after a write that failed it keeps its connection as it is. Then it keeps connections, too. */
+  readonly rollsBack?: boolean;
+}
+
 /** A service as people wrote it in Python before Lyftr, without its HTTP: it answers what that would have answered. */
 export class OlderService {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
-  /** `keepsConnections`: one connection for each way of writing, open from the start, instead of one for each request. */
-  constructor(path: string, { journalMode, keepsConnections }: { journalMode: string; keepsConnections: boolean }) {
-    const args = [PROGRAM, path, journalMode, keepsConnections ? "keep" : "open"];
+  constructor(path: string, { journalMode, keepsConnections, rollsBack = true }: OlderOptions) {
+    const args = [PROGRAM, path, journalMode, rollsBack ? (keepsConnections ? "keep" : "open") : "forget"];
     this.#child = spawn("python3", args, { stdio: ["pipe", "pipe", "inherit"] });
     const lines: Interface = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     this.#answers = lines[Symbol.asyncIterator]();

@@ -2,7 +2,8 @@
 JSON, each line of standard output what the service would have answered. An IntegrityError is a duplicate, as there."""
 import json, sqlite3, sys
 
-path, journal_mode, keep = sys.argv[1], sys.argv[2], sys.argv[3] == "keep"
+path, journal_mode, keep = sys.argv[1], sys.argv[2], sys.argv[3] != "open"
+rolls_back = sys.argv[3] != "forget"
 TABLE = """CREATE TABLE IF NOT EXISTS messages (message_id TEXT PRIMARY KEY, from_msisdn TEXT NOT NULL,
   to_msisdn TEXT NOT NULL, ts TEXT NOT NULL, text TEXT, created_at TEXT NOT NULL)"""
 NAMED = "messages (message_id, from_msisdn, to_msisdn, ts, text, created_at)"
@@ -47,7 +48,8 @@ def webhook(request):
         db.rollback()
         return "duplicate"
     except Exception:
-        db.rollback()
+        if rolls_back:
+            db.rollback()
         raise
     finally:
         if not keep:
