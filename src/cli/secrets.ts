@@ -18,15 +18,17 @@ const NAME = /^(?!current|previous)[a-z0-9][a-z0-9_-]{0,31}$/;
 const SECRET_BYTES = 32;
 const SECRET_CHARACTERS_MAX = 4_096;
 const HELP = `
-Secrets in the database are accepted beside WEBHOOK_SECRET and WEBHOOK_SECRET_PREVIOUS, and are encrypted under MASTER_KEY, which add needs.
+Secrets in the database are accepted beside WEBHOOK_SECRET and
+WEBHOOK_SECRET_PREVIOUS, and are encrypted under MASTER_KEY, which add needs.
 The service may be running: it knows of a change within 2 seconds.
 
-To change the secret of a sender without refusing anything:
-  $ lyftr secrets add autumn           # write down what it shows, and give it to the sender
-  $ lyftr secrets list                 # until the old one may be retired: a week after its last use
-  $ lyftr secrets retire summer        # or take it out of WEBHOOK_SECRET and start again
+Change the secret of a sender without refusing a webhook. Examples:
+  $ lyftr secrets add autumn      # write down what it shows, give it to the sender
+  $ lyftr secrets list            # until the old one may be retired
+  $ lyftr secrets retire summer   # or take it out of WEBHOOK_SECRET and restart
 
-Whether a secret may be retired is judged by what the running processes accept, which they record in the database.
+The running processes record in the database which secrets they accept. list and
+retire judge by that whether a secret may be retired.
 `;
 const NO_MASTER_KEY =
   "MASTER_KEY is not set, and secrets are kept encrypted under it.\n" +

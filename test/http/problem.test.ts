@@ -84,7 +84,7 @@ test("an unknown path is 404, whatever its method and spelling", async () => {
     "/webhooks",
     "/web",
     "/messages/1/2",
-    "/messages/",
+    "/messages//",
     "/health",
     "/.env",
     "/messages%2F",
