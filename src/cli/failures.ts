@@ -30,7 +30,7 @@ function inWords(error: NodeJS.ErrnoException & { port?: number }): string {
   if (code === "EACCES" && port !== undefined) {
     return `Port ${port} may not be used by this user. Choose one above 1023: PORT=8000`;
   }
-  if (code === "EADDRNOTAVAIL") return `This machine has not the address of HOST: ${message}`;
+  if (code === "EADDRNOTAVAIL") return `HOST is not an address of this machine: ${message}`;
   return `lyftr failed: ${path === undefined ? message : fileProblem(error, path)}`;
 }
 

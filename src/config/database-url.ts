@@ -1,7 +1,8 @@
 import { homedir } from "node:os";
 import { CERTIFICATE_FILE_BYTES_MAX, fileReason, readTextFile } from "./text-file.ts";
 
-const FORM = "must look like sqlite:///./data/app.db, sqlite:////data/app.db or postgres://user@host/database";
+const FORMS = "sqlite:///./data/app.db, sqlite:////data/app.db or postgres://user@host/database";
+const FORM = `must look like ${FORMS}`;
 /** What Python's driver takes and what means nothing here. Other parameters would change which file is meant, or how. */
 const PYTHON_PARAMETERS = [
   "autocommit",
@@ -21,7 +22,9 @@ export function databaseUrl(text = ""): string {
   const [dialect = "", ...drivers] = scheme.toLowerCase().split("+");
   if (drivers.length <= 1 && ["postgres", "postgresql"].includes(dialect)) return postgresUrl(`${dialect}:${rest}`);
   if (drivers.length <= 1 && dialect === "sqlite") return sqliteUrl(rest);
-  if (["sqlite3", "file"].includes(dialect)) throw new Error(`${FORM}${suggestion(rest.replace(/^\/\/\/?/, ""))}`);
+  if (dialect === "sqlite3") throw new Error(`${FORM}${suggestion(rest.replace(/^\/\/\/?/, ""))}`);
+  // Its path begins behind the two slashes: file:///data/app.db is /data/app.db.
+  if (dialect === "file") throw new Error(`${FORM}${suggestion(rest.replace(/^\/\//, ""))}`);
   throw new Error(`${FORM}${scheme === "" || rest === "" ? suggestion(text) : ""}`);
 }
 
@@ -29,7 +32,7 @@ function sqliteUrl(rest: string): string {
   const [address = "", query] = rest.split(/\?(.*)/s);
   const path = /^\/\/\/(.+)$/s.exec(address)?.[1];
   if (path?.includes(":memory:") || /^\/{0,3}$/.test(address))
-    throw new Error(`must name a file: messages in memory would be lost${query ? "" : `; ${FORM.slice(5)}`}`);
+    throw new Error(`must name a file, because messages in memory would be lost, such as ${FORMS}`);
   if (path === undefined) throw new Error(`${FORM}${suggestion(address.replace(/^\/\//, ""))}`);
   const problem = pathProblem(path);
   if (problem !== undefined) throw new Error(`${problem}${suggestion(path)}`);
@@ -43,6 +46,8 @@ function sqliteUrl(rest: string): string {
 function pathProblem(path: string): string | undefined {
   if (/^(\.\/)?~/.test(path)) return "has a ~, which is not replaced here";
   if (/\$[A-Za-z_{(]/.test(path)) return "has a $, which is not replaced here: write the path out";
+  if (/%\(|%[A-Za-z_]+%|\{\{/.test(path)) return "has a placeholder, which is not replaced here: write the path out";
+  if (/^[A-Za-z]:/.test(path) && process.platform !== "win32") return "has a drive letter, which is Windows' only";
   if (path.includes("#")) return "has a # in its path, which is not understood";
   if (/^file:|:\/\//.test(path)) return "has a URL where its path should be";
   if (/%2f/i.test(path)) return "has %2F in its path, which is not replaced here: write /";
@@ -58,7 +63,7 @@ function suggestion(text: string): string {
     .replace(/^(\.\/)?~(?=\/|$)/, homedir())
     .replaceAll(/%2f/gi, "/")
     .replaceAll("\\", "/");
-  if (/[@=$:~]|^\/*$|(^|\/)\.{0,2}$/.test(written)) return "";
+  if (/[@=$:~%{]|^\/*$|(^|\/)\.{0,2}$/.test(written)) return "";
   return `; write sqlite:///${written.startsWith("/") || written.startsWith("./") ? "" : "./"}${written}`;
 }
 

@@ -47,6 +47,7 @@ function withoutWrapping(text: string): string {
   return (quoted ?? trimmed).trim();
 }
 
+/** Those that are not seen too, such as U+200B: pasted with a path, they would name another file. */
 function hasControlCharacter(text: string): boolean {
-  return /\p{Cc}/u.test(text);
+  return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text);
 }

@@ -42,7 +42,7 @@ export function logLevel(text = ""): string {
 export function host(text = ""): string {
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
   const isAddressWithPort = isIP(bare) === 0 && bare.includes(":");
-  if (/[\s/,]/.test(bare) || isAddressWithPort)
+  if (/[\s/,*]/.test(bare) || isAddressWithPort)
     throw new Error(`must be one address or name, such as 127.0.0.1, without a port, not "${text}"`);
   return bare;
 }

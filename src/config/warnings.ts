@@ -8,6 +8,9 @@ const GUESSED_FIRST =
   /password|passw0rd|secret|changeme|change-me|change_me|master|example|qwerty|letmein|default|replace|123456|abcdef/i;
 const ADVICE = "Make a random one: openssl rand -hex 32";
 
+/** White space, and characters that a page or a chat adds when a secret is copied, such as U+200B. */
+const UNSEEN = /[\s\p{Cc}\p{Cf}]/u;
+
 type Secrets = Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey" | "adminApiKey">;
 
 /** What is accepted and is probably not what was meant, in sentences. No secret is repeated. */
@@ -19,6 +22,9 @@ export function configWarnings(config: Secrets): readonly string[] {
       ...secretWarnings(`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS`, secret),
       ...(untilMs === undefined && secret.includes("@")
         ? [`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS has an @ and no end, so all of it is the secret.`]
+        : []),
+      ...(/[\r\n]/.test(secret)
+        ? [`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS has a line end in it; only commas begin another secret.`]
         : []),
     ]),
     ...secretWarnings("MASTER_KEY", masterKey),
@@ -33,16 +39,33 @@ export function secretWarnings(name: string, secret: string | undefined): readon
 }
 
 function edgeWarning(name: string, secret: string): string | undefined {
-  const [end, character] = /^[\s\ufeff]/.test(secret)
+  const [end, character = ""] = UNSEEN.test(secret[0] ?? "")
     ? ["begins", secret[0]]
-    : [/[\s\ufeff]$/.test(secret) ? "ends" : undefined, secret.at(-1)];
+    : [UNSEEN.test(secret.at(-1) ?? "") ? "ends" : undefined, secret.at(-1)];
   if (end !== undefined) {
-    const what = character === "\n" || character === "\r" ? "a line end" : "a blank";
-    return `${name} ${end} with ${what}, which is a part of it: signatures that are made without ${what} are refused. Set it without, unless the sender has it too.`;
+    const what = kindOf(character);
+    return `${name} ${end} with ${what}, which is a part of it: ${consequenceOf(name, what)}`;
   }
   if (/^["']|["']$/.test(secret))
-    return `${name} begins or ends with a quote, which is a part of it: signatures that are made without the quote are refused. Set it without, unless the sender has it too.`;
+    return `${name} begins or ends with a quote, which is a part of it: ${consequenceOf(name, "the quote")}`;
   return undefined;
+}
+
+function kindOf(character: string): string {
+  if (/[\r\n]/.test(character)) return "a line end";
+  return /[\s\ufeff]/.test(character) ? "a blank" : "an invisible character";
+}
+
+/** Senders sign with webhook secrets; the other secrets are for other programs. */
+function consequenceOf(name: string, what: string): string {
+  switch (name) {
+    case "MASTER_KEY":
+      return `secrets that were encrypted without ${what} cannot be read. Set it without, unless they were encrypted so.`;
+    case "ADMIN_API_KEY":
+      return `no HTTP client can send it so. Set it without.`;
+    default:
+      return `signatures that are made without ${what} are refused. Set it without, unless the sender has it too.`;
+  }
 }
 
 function weaknessWarning(name: string, secret: string): string | undefined {

@@ -1,6 +1,6 @@
 const HIDDEN = "***";
 /** `password`, `sslpassword`, `PWD`, `access_token`, `api-key`, `client_secret` … */
-const SECRET_PARAMETER = /pass|pwd|secret|token|(api|access|routing|auth)[-_]?key|^sig(nature)?$|credential/i;
+const SECRET_PARAMETER = /pass|pwd|^pw$|secret|token|(api|access|routing|auth)[-_]?key|^sig(nature)?$|credential/i;
 
 /**
  * A URL, or a text with a URL in it, for people's eyes: without the password of its user and without
@@ -8,10 +8,19 @@ const SECRET_PARAMETER = /pass|pwd|secret|token|(api|access|routing|auth)[-_]?ke
  */
 export function withoutSecrets(text: string): string {
   return text
-    .replace(/:\/\/([^:/@?#]*):.*@/s, `://$1:${HIDDEN}@`)
-    .replace(/([?&#;])([^=&#;]+)=([^&#;]*)/g, (whole, mark: string, name: string) =>
-      SECRET_PARAMETER.test(unescaped(name)) ? `${mark}${name}=${HIDDEN}` : whole,
+    .replace(/:\/\/([^:/@?#]*?)(:|%3a).*@/is, `://$1$2${HIDDEN}@`)
+    .replace(/(^|[?&#;])([^=?&#;]+)=([^&#;]*)/g, (whole, mark: string, name: string, value: string) =>
+      SECRET_PARAMETER.test(unescaped(name)) || hasSecretIn(value) ? `${mark}${name}=${HIDDEN}` : whole,
+    )
+    .replace(/([?&#;])([^=&#;]+)(?=$|[&#;])/g, (whole, mark: string, part: string) =>
+      hasSecretIn(part) ? `${mark}${HIDDEN}` : whole,
     );
+}
+
+/** Whether a part of a query is an escaped `password=…`, as `options=-c%20password%3D…` has it. */
+function hasSecretIn(part: string): boolean {
+  const [, ...assigned] = unescaped(part).split("=").reverse();
+  return assigned.some((name) => SECRET_PARAMETER.test(name));
 }
 
 /** As often as it can be unescaped: some programs escape twice. */

@@ -1,5 +1,9 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { ConfigError } from "../domain/errors.ts";
+
+const UNKNOWN_NAME = ["ENOTFOUND", "EAI_AGAIN"];
+const ADDRESSES = "127.0.0.1 is this machine only, 0.0.0.0 is every address of it";
 
 /**
  * Rejects with the error of listening when nothing can listen there. To be called before the database
@@ -7,11 +11,12 @@ import { createServer } from "node:net";
  * database over.
  */
 export async function requireFreePort(host: string, port: number): Promise<void> {
-  // Any free port will do.
-  if (port === 0) return;
   const probe = createServer((socket) => socket.destroy());
   probe.listen({ host, port });
-  await once(probe, "listening");
+  await once(probe, "listening").catch((error: NodeJS.ErrnoException) => {
+    if (!UNKNOWN_NAME.includes(error.code ?? "")) throw error;
+    throw new ConfigError([`HOST is "${host}", a name that is not known. ${ADDRESSES}`]);
+  });
   probe.close();
   await once(probe, "close");
 }

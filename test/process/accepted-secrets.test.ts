@@ -101,6 +101,25 @@ test("what list says of a secret is what retire does, and the secrets of the ser
   equal(await again.ended, 0);
 });
 
+test("a secret that is so new that no process accepts it yet may not be retired", async () => {
+  using folder = temporaryFolder();
+  const place = { cwd: folder.path, url: `sqlite:///${folder.file("app.db")}` };
+  const { secrets, listed } = await shell(place);
+  const env = { DATABASE_URL: place.url, MASTER_KEY, WEBHOOK_SECRET: SERVICE_SECRET };
+  await using lyftr = await serve({ cwd: folder.path, env });
+  await listed(/ 1 of 1 /);
+  // It cannot look at the database now.
+  lyftr.child.kill("SIGSTOP");
+  try {
+    await secrets("add", "fresh");
+    match((await secrets("list")).stdout, /^fresh +database .* 0 of 1 +not yet: it is new, and running processes/m);
+    equal((await secrets("retire", "fresh")).code, 1);
+  } finally {
+    lyftr.child.kill("SIGCONT");
+  }
+  await listed(/^fresh +database .* 1 of 1 +no:/m);
+});
+
 test("of two replicas with different environments, one that would accept nothing more keeps a secret from being retired", {
   skip: unlessPostgres(),
 }, async () => {

@@ -241,6 +241,21 @@ test("a copy of a whole folder, restored over the log of a service that has grow
   await isRefused(folder, /app\.db-wal is not the write-ahead log of .*pages are missing that neither of both has/);
 });
 
+test("a start whose HOST is no address of this machine makes no database and says so", async () => {
+  for (const [HOST, says] of [
+    ["203.0.113.9", /HOST is not an address of this machine/],
+    ["lyftr.invalid", /HOST is "lyftr\.invalid", a name that is not known\. .*0\.0\.0\.0 is every address/],
+    ["*", /HOST must be one address or name/],
+  ] as const) {
+    using folder = temporaryFolder();
+    const before = snapshotOf(folder.path);
+    const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, WEBHOOK_SECRET: "testsecret", HOST, PORT: "0" };
+    const { stderr } = await run(["serve"], { cwd: "/", env });
+    match(stderr, says);
+    deepEqual(snapshotOf(folder.path), before);
+  }
+});
+
 test("a start whose port is taken, by the older service for example, takes nothing over", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -15,6 +15,7 @@ import { CLEAN, faultsIn, Ledger } from "../support/ledger.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { type LyftrProcess, logLines, runLyftr, serve } from "../support/process.ts";
 import { body, getJson, post, SECRET } from "../support/service.ts";
+import { sql } from "../support/sql.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
 const WAIT_MS_MAX = 20_000;
@@ -115,6 +116,21 @@ async function halfSent(url: string, payload: string) {
   };
   return { socket, finish };
 }
+
+test("workers whose port is taken leave the database as it was", { skip }, async () => {
+  await using database = await freshDatabase();
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const port = String((other.address() as AddressInfo).port);
+  const env = { DATABASE_URL: database.url, WEBHOOK_SECRET: SECRET, HOST: "127.0.0.1", PORT: port, WORKERS: "2" };
+  const lyftr = runLyftr(["serve"], { cwd: folder(), env });
+  const code = await lyftr.ended;
+  other.close();
+  equal(code, 1);
+  match(lyftr.stderr(), /is taken/);
+  const tables = await sql(database.url, "SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'public'");
+  deepEqual(tables, [{ n: 0 }]);
+});
 
 test("two workers serve one port as one service: one line says so, and a message is there once", { skip }, async () => {
   await using database = await freshDatabase();

@@ -105,6 +105,8 @@ test("a secret keeps its bytes in all three places, and the start warns of blank
     [`${RANDOM}\t`, /^NAME ends with a blank, which is a part of it/],
     [`\ufeff${RANDOM}`, /^NAME begins with a blank, which is a part of it/],
     [`"${RANDOM}"`, /^NAME begins or ends with a quote, which is a part of it/],
+    [`${RANDOM}\u200b`, /^NAME ends with an invisible character, which is a part of it/],
+    [`\u2060${RANDOM}`, /^NAME begins with an invisible character, which is a part of it/],
   ];
   for (const [secret, warning] of ends)
     for (const name of ["WEBHOOK_SECRET", "MASTER_KEY"]) {
@@ -120,6 +122,13 @@ test("a secret keeps its bytes in all three places, and the start warns of blank
   equal(readConfig({ WEBHOOK_SECRET_FILE: file("two", `${RANDOM}\n\n`) }).webhookSecret, `${RANDOM}\n`);
   const quoted = file("quoted.env", `WEBHOOK_SECRET=" ${RANDOM} "\n`);
   equal(readConfig(withDotEnv({}, quoted)).webhookSecret, ` ${RANDOM} `);
+});
+
+test("the warnings of a master key and of a list with a line end between its secrets say what they mean", () => {
+  const [master = ""] = configWarnings(readConfig({ MASTER_KEY: ` ${RANDOM}` }));
+  match(master, /^MASTER_KEY begins with a blank, which is a part of it: secrets that were encrypted without a blank/);
+  const [previous = ""] = configWarnings(readConfig({ WEBHOOK_SECRET_PREVIOUS: `${RANDOM}\n${RANDOM}` }));
+  match(previous, /^entry 1 of WEBHOOK_SECRET_PREVIOUS has a line end in it; only commas begin another secret/);
 });
 
 test("short secrets and secrets of words or a pattern are warned of, random ones are not", () => {
@@ -236,6 +245,13 @@ const REFUSED: Readonly<Record<string, string>> = {
   "~/app.db": `write ${HOME}/app.db`,
   "file:/data/app.db": "write sqlite:////data/app.db",
   "file:app.db": "write sqlite:///./app.db",
+  "file:///data/app.db": "write sqlite:////data/app.db",
+  "sqlite:///%(here)s/app.db": "is not replaced here",
+  "sqlite:////%DATA%/app.db": "is not replaced here",
+  "sqlite:///{{ path }}/app.db": "is not replaced here",
+  "sqlite:///C:/data/app.db": "has a drive letter",
+  "sqlite:////data/app.db\u200b": "control character",
+  "sqlite:////data/app\u2060.db": "control character",
   "sqlite:app.db": "write sqlite:///./app.db",
   "sqlite:/data/app.db": "write sqlite:////data/app.db",
   "sqlite://data/app.db": "write sqlite:///./data/app.db",
@@ -274,7 +290,7 @@ test("any other spelling of a database is refused with the right one, and no pas
 test("an address to listen on is one address or name", () => {
   equal(readConfig({ HOST: "[::1]" }).host, "::1");
   equal(readConfig({ HOST: "localhost" }).host, "localhost");
-  for (const HOST of ["127.0.0.1:8000", "http://127.0.0.1", "127.0.0.1, ::1", "a b"])
+  for (const HOST of ["127.0.0.1:8000", "http://127.0.0.1", "127.0.0.1, ::1", "a b", "*"])
     match(problems({ HOST })[0] ?? "", /^HOST must be one address or name/, HOST);
 });
 

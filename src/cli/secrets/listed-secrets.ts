@@ -98,6 +98,10 @@ interface ListingOptions {
   readonly here: readonly Print[];
 }
 
+/** Processes report what they accept at least so often. */
+const REPORTED_MS_MAX = 60_000;
+const NEW = "not yet: it is new, and running processes accept it within seconds; see again in a minute";
+
 /** Makes the lines of the list. */
 class Listing {
   readonly #options: ListingOptions;
@@ -122,7 +126,9 @@ class Listing {
     const print = here.find((one) => one.name === name) ?? accepted;
     const ends = endOf(kept);
     const known = print === undefined ? undefined : catalogue.knownOf({ ...print, endMs: ends });
-    const answer = isLive({ untilMs: ends }, nowMs) ? this.#answer(known, views) : "ended: it is refused";
+    const isNew = running.length > 0 && views.length === 0 && nowMs - Date.parse(kept.createdAt) < REPORTED_MS_MAX;
+    const judged = isNew ? NEW : this.#answer(known, views);
+    const answer = isLive({ untilMs: ends }, nowMs) ? judged : "ended: it is refused";
     const line = { name, from: "database", since: Date.parse(kept.createdAt), ends, known };
     return { ...line, processes: views.length, mayRetire: answer };
   }

@@ -1,6 +1,7 @@
 import type { Reach } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import { type Clock, within } from "../../domain/clock.ts";
+import { requireFreePort } from "../../http/free-port.ts";
 import type { Log } from "../../observe/log.ts";
 import { createMetrics } from "../../observe/metrics.ts";
 import { SharedRender } from "../../observe/shared-render.ts";
@@ -63,6 +64,8 @@ export class Supervisor {
   async run(): Promise<number> {
     const { config, log } = this.#options;
     try {
+      // Before the first opens the database: a start that is refused changes nothing.
+      await requireFreePort(config.host, config.port);
       // The first goes alone: it upgrades the database, and what is wrong is said once.
       await this.#begin(1);
       await Promise.all(Array.from({ length: config.workers - 1 }, (_, at) => this.#begin(at + 2)));
