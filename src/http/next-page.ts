@@ -2,8 +2,11 @@ import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import type { Parameters } from "../domain/parameters.ts";
 
-/** Longer ones, of very long filters, are left out: clients have limits for headers, and the cursor is in the body. */
-const LINK_CHARACTERS_MAX = 4_096;
+/**
+ * Has room for the longest `q` in emoji and the longest id in words. Longer ones, of ids in control characters, are left out:
+ * with the other headers it must fit the 8 KiB that proxies allow, and the cursor is in the body.
+ */
+const LINK_CHARACTERS_MAX = 6_144;
 /** Two cursors of the longest ids, escaped. */
 const CURSORS_CHARACTERS_MAX = 32_768;
 /** Where the text of a page ends. Nothing that a sender wrote stands behind its cursors. */

@@ -107,8 +107,17 @@ test("an error, a last page and a link that would be too long have none", async 
     equal((await fetch(`${service.url}/messages?${query}`)).headers.get("link"), null, query);
   await using own = await startService();
   const text = "\u{1f600}".repeat(256);
-  for (const last of ["1", "2"]) await post(own.url, body({ message_id: `${"x".repeat(1_023)}${last}`, text }));
+  for (const last of ["1", "2"]) await post(own.url, body({ message_id: `${"\u0001".repeat(1_023)}${last}`, text }));
   const long = await fetch(`${own.url}/messages?limit=1&q=${encodeURIComponent(text)}`);
   ok(((await long.json()) as { next_cursor: string | null }).next_cursor !== null);
   equal(long.headers.get("link"), null);
+});
+
+test("the longest search leads through the longest ids by links", async () => {
+  await using own = await startService();
+  const text = "\u{1f600}".repeat(256);
+  for (const last of ["1", "2", "3"]) await post(own.url, body({ message_id: `${"x".repeat(1_023)}${last}`, text }));
+  const filters = "from=%2B919876543210&to=%2B14155550100&source=native&since=2025-01-15T00:00:00%2B05:30&order=desc";
+  const url = `${own.url}/messages?limit=1&${filters}&q=${encodeURIComponent(text)}`;
+  equal((await follow(url, "next_cursor")).length, 3);
 });

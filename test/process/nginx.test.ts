@@ -88,6 +88,17 @@ test("a body of the largest size passes, one more byte is refused by the service
   doesNotMatch(nginx.complaints(), /temporary file/);
 });
 
+test("the Link header of the longest search passes", { skip }, async () => {
+  await using service = await startService(BEHIND);
+  await using nginx = await startNginx([service.port]);
+  const emoji = "\u{1f600}".repeat(256);
+  for (const last of ["1", "2"])
+    await post(service.url, body({ message_id: `${"x".repeat(1_023)}${last}`, text: emoji }));
+  const page = await fetch(`${nginx.url}/messages?limit=1&q=${encodeURIComponent(emoji)}`);
+  equal(page.status, 200);
+  ok((page.headers.get("link") ?? "").length > 4_096);
+});
+
 test("nginx lets no more through than clients need", { skip }, async () => {
   await using service = await startService(BEHIND);
   await using nginx = await startNginx([service.port]);
