@@ -6,6 +6,8 @@ import { VARIABLES } from "./variables.ts";
 
 /** A value without quotes around it, up to a `#` with no blank before it. */
 const CUT_AT_HASH = /^[ \t]*(?:export[ \t]+)?([A-Z0-9_]+)[ \t]*=[ \t]*(?!["'`])[^#\n]*[^#\s]#/gm;
+/** `NAME: value` of YAML, `set NAME=value` and `$env:NAME=value`: Node's parser passes over them. */
+const OTHER_FORM = /^[ \t]*(?:(?:set[ \t]+|\$env:)([A-Z0-9_]+)[ \t]*=|([A-Z0-9_]+)[ \t]*:)/gim;
 
 /** The environment with what a `.env` file adds to it. What is set already stays. */
 export function withDotEnv(env: Environment, path = ".env"): Environment {
@@ -29,12 +31,21 @@ function textOf(path: string): string | undefined {
   }
 }
 
-/** Node's parser takes any `#` for the beginning of a comment, and would make another value of this one. */
+/**
+ * Node's parser takes any `#` for the beginning of a comment, and would make another value of this one. What
+ * has another form it leaves out without a word: the service would open the database of no DATABASE_URL.
+ */
 function requireWholeValues(text: string): void {
   const names = Object.values(VARIABLES).flatMap(({ name }) => [name, `${name}_FILE`]);
-  const cut = [...text.matchAll(CUT_AT_HASH)].map(([, name = ""]) => name).filter((name) => names.includes(name));
-  if (cut.length > 0)
-    throw new ConfigError(
-      cut.map((name) => `${name} in .env has a # in it, where a comment would begin: put quotes around the value`),
-    );
+  const found = (form: RegExp) => {
+    const all = [...text.matchAll(form)].map(([, name, other = ""]) => (name ?? other).toUpperCase());
+    return all.filter((name) => names.includes(name));
+  };
+  const problems = [
+    ...found(CUT_AT_HASH).map(
+      (name) => `${name} in .env has a # in it, where a comment would begin: put quotes around the value`,
+    ),
+    ...found(OTHER_FORM).map((name) => `${name} in .env is not written as ${name}=value`),
+  ];
+  if (problems.length > 0) throw new ConfigError(problems);
 }

@@ -44,7 +44,15 @@ export function host(text = ""): string {
   const isAddressWithPort = isIP(bare) === 0 && bare.includes(":");
   if (/[\s/,*]/.test(bare) || isAddressWithPort)
     throw new Error(`must be one address or name, such as 127.0.0.1, without a port, not "${text}"`);
-  return bare;
+  return canonicalAddress(bare);
+}
+
+/** The usual spelling of an address: `0` and `::0` are every address, `127.1` is this machine. */
+function canonicalAddress(address: string): string {
+  if (/^[0-9.]+$/.test(address)) return URL.parse(`http://${address}`)?.hostname ?? address;
+  const canonical = isIP(address) === 6 ? URL.parse(`http://[${address}]`)?.hostname : undefined;
+  if (canonical === "[::]" || canonical === "[::1]") return canonical.slice(1, -1);
+  return canonical === "[::ffff:0:0]" ? "0.0.0.0" : address;
 }
 
 export function workers(text = ""): number {

@@ -290,6 +290,10 @@ test("any other spelling of a database is refused with the right one, and no pas
 test("an address to listen on is one address or name", () => {
   equal(readConfig({ HOST: "[::1]" }).host, "::1");
   equal(readConfig({ HOST: "localhost" }).host, "localhost");
+  for (const HOST of ["0", "0.0", "0.0.0.0", "::ffff:0.0.0.0"]) equal(readConfig({ HOST }).host, "0.0.0.0", HOST);
+  for (const HOST of ["::0", "0:0:0:0:0:0:0:0", "[::]"]) equal(readConfig({ HOST }).host, "::", HOST);
+  for (const HOST of ["fe80::1%lo", "2001:db8::1", "256.0.0.1", "192.0.2.7"]) equal(readConfig({ HOST }).host, HOST);
+  equal(readConfig({ HOST: "127.1" }).host, "127.0.0.1");
   for (const HOST of ["127.0.0.1:8000", "http://127.0.0.1", "127.0.0.1, ::1", "a b", "*"])
     match(problems({ HOST })[0] ?? "", /^HOST must be one address or name/, HOST);
 });
@@ -335,4 +339,15 @@ test("a # inside a value of .env, where Node begins a comment, is refused instea
     match(problems({}, () => withDotEnv({}, file("hash.env", `PORT=1 # fine\n${line}\n`)))[0] ?? "", /has a # in it/);
   const fine = `# WEBHOOK_SECRET=a#b\nWEBHOOK_SECRET="ab#${RANDOM}" # quoted\nOTHER=a#b\nPORT=1 # comment\n`;
   equal(withDotEnv({}, file("fine.env", fine)).WEBHOOK_SECRET, `ab#${RANDOM}`);
+});
+
+test("a line of .env in the form of YAML or of Windows is refused instead of being passed over", () => {
+  for (const line of ["DATABASE_URL: sqlite:////d/app.db", "set DATABASE_URL=x", "$env:DATABASE_URL = 'x'"])
+    deepEqual(
+      problems({}, () => withDotEnv({}, file(".env", `PORT=1\n${line}\n`))),
+      ["DATABASE_URL in .env is not written as DATABASE_URL=value"],
+      line,
+    );
+  const other = "# DATABASE_URL: x\nNOTE=DATABASE_URL: x\nDATABASE_URL\nhost_name: x\nPORT=1\n";
+  equal(withDotEnv({}, file(".env", other)).PORT, "1");
 });
