@@ -26,6 +26,7 @@ type Folder = ReturnType<typeof temporaryFolder>;
 
 const LOOSE_TABLE = "CREATE TABLE messages (message_id, from_msisdn, to_msisdn, ts, text, created_at)";
 const ROW = "('m1', '+1', '+2', '2025-01-15T10:00:00Z', 'Hello', '2025-01-15T10:00:00Z')";
+const OTHER_ROW = ROW.replace("m1", "m2");
 const TWICE = `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}, ${ROW}`;
 
 function database(path: string, sql: string): void {
@@ -43,6 +44,14 @@ function killedInWalMode(path: string, sql: string): void {
     db.exec(process.argv[2]);
     process.kill(process.pid, "SIGKILL");`;
   equal(spawnSync(process.execPath, ["-e", program, path, sql]).signal, "SIGKILL");
+}
+
+/** Leaves the log of a killed service, with three transactions in it and bytes that are others now. */
+function logWithDamage(path: string, damage: (log: Buffer) => void): void {
+  killedInWalMode(path, `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}; INSERT INTO messages VALUES ${OTHER_ROW}`);
+  const log = readFileSync(`${path}-wal`);
+  damage(log);
+  writeFileSync(`${path}-wal`, log);
 }
 
 /** Leaves the rollback journal of a program that is killed in the middle of a transaction. */
@@ -169,6 +178,22 @@ const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: R
       symlinkSync(file("disk/real.db"), file("app.db"));
     },
     says: /real\.db-wal holds data/,
+  },
+  "a log with a damaged byte": {
+    make: ({ file }) => logWithDamage(file("app.db"), (log) => log.fill(0xff, 3_000, 3_001)),
+    says: /app\.db-wal is damaged at byte 32, and more was committed behind that.* Keep a copy .* wal_checkpoint/,
+  },
+  "a log with a damaged checksum": {
+    make: ({ file }) => logWithDamage(file("app.db"), (log) => log.fill(0xff, 32 + 16, 32 + 24)),
+    says: /app\.db-wal is damaged at byte 32, /,
+  },
+  "a log whose first pages are gone": {
+    make: ({ file }) => logWithDamage(file("app.db"), (log) => log.fill(0, 32, 8_192)),
+    says: /app\.db-wal is damaged at byte 32, /,
+  },
+  "a log with a damaged header": {
+    make: ({ file }) => logWithDamage(file("app.db"), (log) => log.fill(0xff, 20, 21)),
+    says: /app\.db-wal is damaged at byte 0, /,
   },
   "another database's log": {
     make: ({ file }) => {
@@ -321,6 +346,14 @@ test("what a killed service left is started on: its log is its own, with its -sh
     equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);
     equal(valueIn(path, "SELECT count(*) FROM messages"), 1);
   }
+});
+
+test("a log whose last transaction was not wholly written is started on, as after a power cut", async () => {
+  using folder = temporaryFolder();
+  const path = folder.file("app.db");
+  logWithDamage(path, (log) => log.fill(0, log.length - 100));
+  await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
+  equal((await getJson(`${lyftr.url}/stats`)).total_messages, 1);
 });
 
 test("files or a folder that may not be written are named, with their owner and what to do", async () => {

@@ -41,17 +41,26 @@ function refuseForeignWal(path: string, real: string): void {
   const wal = `${real}-wal`;
   for (let look = 1; look <= LOOKS_MAX; look++) {
     const before = `${stateOf(real)} ${stateOf(wal)}`;
-    const committed = readWal(wal);
+    const { committed, damagedAt } = readWal(wal);
     const reason = committed === undefined ? undefined : mismatch(real, committed);
-    if (reason === undefined) return;
+    if (reason === undefined && damagedAt === undefined) return;
     // A service that is running writes to both files, and what was read of them may not fit together.
     if (`${stateOf(real)} ${stateOf(wal)}` !== before) continue;
+    if (reason === undefined) throw new StoreRefused(damagedLog(path, wal, damagedAt));
     throw new StoreRefused(
       `${wal} is not the write-ahead log of ${path}: ${reason}. SQLite would mix both and ruin the database. ` +
         `If ${path} was restored from a backup, move ${wal} and ${real}-shm away, then start again; ` +
         "if not, put the database file back that was there",
     );
   }
+}
+
+function damagedLog(path: string, wal: string, damagedAt = 0): string {
+  return (
+    `${wal} is damaged at byte ${damagedAt}, and more was committed behind that. A start would lose it silently. ` +
+    `Keep a copy of ${path} and ${wal}. Then restore a sound backup, or go on without what is behind the damage: ` +
+    `sqlite3 ${path} 'PRAGMA wal_checkpoint(TRUNCATE)'`
+  );
 }
 
 function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWal): string | undefined {

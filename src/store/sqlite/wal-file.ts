@@ -17,42 +17,103 @@ export interface CommittedWal {
   readonly databasePages: number;
 }
 
-/** Reads a write-ahead log; undefined when there is none, or nothing in it that was committed. */
-export function readWal(path: string): CommittedWal | undefined {
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < HEADER_BYTES) return undefined;
+/** What is in a write-ahead log. */
+export interface WalContents {
+  /** Undefined when a recovery would take nothing from it. */
+  readonly committed: CommittedWal | undefined;
+  /** The place of damaged bytes behind which more was committed. A recovery would leave that out silently. */
+  readonly damagedAt: number | undefined;
+}
+
+/** Reads a write-ahead log. */
+export function readWal(path: string): WalContents {
+  const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (bytes < HEADER_BYTES) return { committed: undefined, damagedAt: undefined };
   const file = openSync(path, "r");
   try {
-    return committedIn(file);
+    return contentsOf(file, bytes);
   } finally {
     closeSync(file);
   }
 }
 
-function committedIn(file: number): CommittedWal | undefined {
+function contentsOf(file: number, bytes: number): WalContents {
   const header = Buffer.alloc(HEADER_BYTES);
   readSync(file, header, 0, HEADER_BYTES, 0);
   const magic = header.readUInt32BE(0);
-  if ((magic & ~BIG_ENDIAN_BIT) !== MAGIC) return undefined;
   const sum = new Checksum((magic & BIG_ENDIAN_BIT) === BIG_ENDIAN_BIT);
   sum.add(header.subarray(0, HEADER_BYTES - 8));
-  if (!sum.equals(header, HEADER_BYTES - 8)) return undefined;
+  if ((magic & ~BIG_ENDIAN_BIT) !== MAGIC || !sum.equals(header, HEADER_BYTES - 8)) {
+    // It is on the disk before anything follows it. Zeros are a file that grew and was not written.
+    const isDamaged = bytes > HEADER_BYTES && header.some((byte) => byte !== 0);
+    return { committed: undefined, damagedAt: isDamaged ? 0 : undefined };
+  }
   const pageBytes = header.readUInt32BE(8);
+  const frames = framesOf(file, pageBytes);
+  const { pages, databasePages, broken } = committedFrames(frames, header, sum);
+  return {
+    committed: databasePages === 0 ? undefined : { pageBytes, pages, databasePages },
+    damagedAt: broken !== undefined && goesOnBehind(broken, frames, header) ? broken.at : undefined,
+  };
+}
+
+/** The first frame that a recovery would not take. */
+interface BrokenFrame {
+  readonly at: number;
+  readonly isCommit: boolean;
+  /** The checksums on which the next frame is based, if it is of the same log. */
+  readonly bases: readonly Checksum[];
+}
+
+function committedFrames(
+  frames: Generator<Buffer>,
+  header: Buffer,
+  sum: Checksum,
+): Omit<CommittedWal, "pageBytes"> & { readonly broken: BrokenFrame | undefined } {
   const pages = new Set<number>();
   let uncommitted: number[] = [];
   let databasePages = 0;
-  for (const frame of framesOf(file, pageBytes)) {
-    if (!frame.subarray(8, 16).equals(header.subarray(16, 24))) break;
-    sum.add(frame.subarray(0, 8));
-    sum.add(frame.subarray(FRAME_HEADER_BYTES));
-    if (!sum.equals(frame, 16)) break;
+  let at = HEADER_BYTES;
+  for (let next = frames.next(); next.done !== true; next = frames.next()) {
+    const frame = next.value;
+    sum.addFrame(frame);
+    if (!hasSaltsOf(header, frame) || !sum.equals(frame, 16)) {
+      const bases = [sum, sum.storedIn(frame)];
+      return { pages, databasePages, broken: { at, isCommit: isCommit(frame), bases } };
+    }
+    at += frame.length;
     uncommitted.push(frame.readUInt32BE(0));
-    const size = frame.readUInt32BE(4);
-    if (size === 0) continue;
-    databasePages = size;
+    if (!isCommit(frame)) continue;
+    databasePages = frame.readUInt32BE(4);
     for (const page of uncommitted) pages.add(page);
     uncommitted = [];
   }
-  return databasePages === 0 ? undefined : { pageBytes, pages, databasePages };
+  return { pages, databasePages, broken: undefined };
+}
+
+/**
+ * Whether a transaction that was committed has a successor behind a broken frame. Each commit is on
+ * the disk before the next one begins, so that a power cut breaks the last one at most.
+ */
+function goesOnBehind(broken: BrokenFrame, frames: Generator<Buffer>, header: Buffer): boolean {
+  let { bases, isCommit: isBehindCommit } = broken;
+  for (const frame of frames) {
+    const isOfLog = hasSaltsOf(header, frame);
+    if (isOfLog && isBehindCommit && bases.some((base) => base.isContinuedBy(frame))) return true;
+    bases = bases.slice(0, 1).map((base) => base.storedIn(frame));
+    isBehindCommit = isCommit(frame);
+  }
+  return false;
+}
+
+/** Frames of an earlier round of the log have others. */
+function hasSaltsOf(header: Buffer, frame: Buffer): boolean {
+  return frame.subarray(8, 16).equals(header.subarray(16, 24));
+}
+
+/** The last frame of a transaction says how many pages the database has with it. */
+function isCommit(frame: Buffer): boolean {
+  return frame.readUInt32BE(4) !== 0;
 }
 
 function* framesOf(file: number, pageBytes: number): Generator<Buffer> {
@@ -68,18 +129,36 @@ function* framesOf(file: number, pageBytes: number): Generator<Buffer> {
 
 /** SQLite's running checksum of a write-ahead log. */
 class Checksum {
-  readonly #swap: boolean;
-  #a = 0;
-  #b = 0;
+  readonly #bigEndian: boolean;
+  #a: number;
+  #b: number;
 
-  constructor(bigEndian: boolean) {
-    this.#swap = bigEndian !== (endianness() === "BE");
+  constructor(bigEndian: boolean, a = 0, b = 0) {
+    this.#bigEndian = bigEndian;
+    this.#a = a;
+    this.#b = b;
+  }
+
+  /** As it was when a frame had been written, by what that frame says. */
+  storedIn(frame: Buffer): Checksum {
+    return new Checksum(this.#bigEndian, frame.readUInt32BE(16), frame.readUInt32BE(20));
+  }
+
+  isContinuedBy(frame: Buffer): boolean {
+    const continued = new Checksum(this.#bigEndian, this.#a, this.#b);
+    continued.addFrame(frame);
+    return continued.equals(frame, 16);
+  }
+
+  addFrame(frame: Buffer): void {
+    this.add(frame.subarray(0, 8));
+    this.add(frame.subarray(FRAME_HEADER_BYTES));
   }
 
   add(bytes: Buffer): void {
     // A copy, because a view of 32-bit words must begin at a multiple of four.
     const copy = Buffer.from(bytes);
-    if (this.#swap) copy.swap32();
+    if (this.#bigEndian !== (endianness() === "BE")) copy.swap32();
     const words = new Uint32Array(copy.buffer, copy.byteOffset, copy.length / 4);
     let [a, b] = [this.#a, this.#b];
     for (let at = 0; at < words.length; at += 2) {
