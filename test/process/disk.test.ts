@@ -9,6 +9,9 @@ import { body, getJson, post } from "../support/service.ts";
 import { attachStrace } from "../support/strace.ts";
 import { unlessTool } from "../support/tools.ts";
 
+/** The service writes by itself at its start, so the lock may be taken for a moment. */
+const LOCK_WAIT_MS_MAX = 5_000;
+
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-disk-"));
 
 test("the answer 200 is written after the fsync of its row has returned", { skip: unlessTool("strace") }, async () => {
@@ -95,7 +98,7 @@ test("while another process holds the lock, webhooks get 503 within a bounded ti
   const cwd = folder();
   await using lyftr = await serve({ cwd });
   equal((await post(lyftr.url, body({ message_id: "before" }))).status, 200);
-  const other = new DatabaseSync(join(cwd, "data", "app.db"));
+  const other = new DatabaseSync(join(cwd, "data", "app.db"), { timeout: LOCK_WAIT_MS_MAX });
   other.exec("BEGIN IMMEDIATE");
   const startMs = performance.now();
   const waiting = Array.from({ length: 20 }, (_, n) => post(lyftr.url, body({ message_id: `m${n}` })));
@@ -115,7 +118,7 @@ test("while another process holds the lock, webhooks get 503 within a bounded ti
 test("a lock that is let go in time is waited for, and nobody notices", async () => {
   const cwd = folder();
   await using lyftr = await serve({ cwd });
-  const other = new DatabaseSync(join(cwd, "data", "app.db"));
+  const other = new DatabaseSync(join(cwd, "data", "app.db"), { timeout: LOCK_WAIT_MS_MAX });
   other.exec("BEGIN IMMEDIATE");
   const waiting = post(lyftr.url, body());
   const released = AbortSignal.timeout(500);

@@ -15,7 +15,7 @@ test("a row the database refuses is a 500 that tells nothing, and its neighbours
   const cwd = folder();
   await using lyftr = await serve({ cwd });
   const db = new DatabaseSync(join(cwd, "data", "app.db"));
-  db.exec(`CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN new.message_id = 'poison'
+  db.exec(`CREATE TRIGGER refuse BEFORE INSERT ON lyftr_messages WHEN new.message_id = 'poison'
            BEGIN SELECT RAISE(ABORT, 'refused: +919876543210 said Hello'); END`);
   db.close();
   const ids = ["a", "b", "poison", "c", "d"];

@@ -57,7 +57,8 @@ test("a SQLite file that another process keeps locked is told of once, and its e
     env: { DATABASE_URL: `sqlite:///${folder.file("app.db")}` },
   });
   equal((await post(lyftr.url, body({ message_id: "before" }))).status, 200);
-  const other = new DatabaseSync(folder.file("app.db"));
+  // The service writes by itself at its start, so the lock may be taken for a moment.
+  const other = new DatabaseSync(folder.file("app.db"), { timeout: 5_000 });
   other.exec("BEGIN IMMEDIATE");
   for (let n = 0; n < 2; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }))).status, 503);
   const away = await lyftr.line(({ msg }) => String(msg).startsWith("the database takes no messages"));
