@@ -218,7 +218,7 @@ async function sharedState(
     ...{ url, clock, random: Math.random },
     failed: () => metrics.sharedStateFailures.inc(),
     wentAway: (reason) =>
-      log.warn({ msg: "Redis is not to be had: each process goes on by itself", dependency: "redis", reason }),
+      log.warn({ msg: "Redis is unavailable: each process continues on its own", dependency: "redis", reason }),
     cameBack: (outageMs) => log.info({ msg: "Redis is back", dependency: "redis", outage_ms: outageMs }),
   });
 }
@@ -239,7 +239,7 @@ const READING_IS_OPEN = {
   open: "everybody who reaches the port may read, because READ_AUTH is open",
 };
 const NO_KEY =
-  "READ_AUTH is required, and there is no API key that is valid: make one with lyftr keys create --name NAME --scope admin (on a new database run lyftr migrate first), or set ADMIN_API_KEY";
+  "READ_AUTH is required, and there is no valid API key: create one with lyftr keys create --name NAME --scope admin (on a new database run lyftr migrate first), or set ADMIN_API_KEY";
 
 function startKeys(
   { adminApiKey: adminKey }: Config,

@@ -95,7 +95,7 @@ export const CAUSES: readonly Panel[] = [
   {
     ...{ title: "Reads that wait, and connections", unit: "short", width: 8, see: "reads" },
     about:
-      "Reads past 256 quick or 64 long ones are answered 503: somebody asks expensive questions. Reading threads started again: one that " +
+      "Reads past 256 quick or 64 long ones are answered 503: a client sends expensive reads. Reading threads replaced: one that " +
       "ends fails its read. Connections near the limit: slow clients, or a proxy that opens too many.",
     queries: [
       { expr: `sum(${of("read_queue_requests")})`, legend: "reads that wait" },

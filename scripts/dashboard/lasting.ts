@@ -39,9 +39,9 @@ export const LASTING: readonly Panel[] = [
     noValue: "ask PostgreSQL",
   },
   {
-    ...{ type: "stat", title: "Last look for old messages", unit: "dateTimeFromNow", width: 6, see: "retention" },
+    ...{ type: "stat", title: "Last retention sweep", unit: "dateTimeFromNow", width: 6, see: "retention" },
     about:
-      "When a process last finished looking for messages that are too old. More than a day ago, or never with RETENTION_DAYS set: look at the log.",
+      "When a process last finished a retention sweep. More than a day ago, or never with RETENTION_DAYS set: look at the log.",
     queries: [{ expr: `max(${of("retention_last_run_timestamp_seconds")}) * 1000`, legend: "last", instant: true }],
     words: { 0: { text: "never", color: "text" } },
   },
@@ -56,9 +56,9 @@ export const LASTING: readonly Panel[] = [
     ],
   },
   {
-    ...{ type: "stat", title: "Read indexes made again", unit: "short", width: 6, see: "a-damaged-database" },
-    about: "Because they were damaged, since the processes started. Nothing is lost; look at the disk.",
-    queries: [{ expr: `sum(${of("read_index_rebuilds_total")})`, legend: "made again", instant: true }],
+    ...{ type: "stat", title: "Read indexes rebuilt", unit: "short", width: 6, see: "a-damaged-database" },
+    about: "Because they were damaged, since the processes started. Nothing is lost; check the disk.",
+    queries: [{ expr: `sum(${of("read_index_rebuilds_total")})`, legend: "rebuilt", instant: true }],
     thresholds: [
       [-1, "green"],
       [1, "orange"],

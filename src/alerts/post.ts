@@ -25,7 +25,7 @@ const TIMEOUT = "TimeoutError";
 const NOT_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
 export interface PostOptions {
-  /** Aborted when nobody waits for it any more. */
+  /** Aborted when the caller no longer waits for it. */
   readonly signal: AbortSignal;
   /** What may not be repeated, should the answer have it in it. */
   readonly secrets: readonly string[];

@@ -22,7 +22,7 @@ export function connectionLimit(wanted: number, log: Pick<Log, "warn"> | undefin
   if (possible >= wanted) return wanted;
   const connections = Math.max(CONNECTIONS_MIN, possible);
   log?.warn({
-    msg: `the limit of open files allows ${connections} connections instead of ${wanted}: more are closed. Raise it (ulimit -n, LimitNOFILE of systemd) or lower MAX_CONNECTIONS`,
+    msg: `the limit of open files allows ${connections} connections instead of ${wanted}: connections beyond that are closed. Raise the limit (ulimit -n, LimitNOFILE of systemd) or lower MAX_CONNECTIONS`,
     open_files_max: files.filesMax,
     open_files_needed: files.open + FILES_RESERVED + wanted,
     connections_max: connections,

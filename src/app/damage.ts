@@ -12,16 +12,16 @@ export function damageTold({ log, metrics }: Tellers): (damage: Damage) => void 
   return ({ kind, file, problem }) => {
     if (kind === "read_index") {
       metrics.readIndexRebuilds.inc();
-      log.error({ msg: "the read index was damaged and is made again from the messages", file, problem });
+      log.error({ msg: "the read index was damaged and is rebuilt from the messages", file, problem });
       return;
     }
     metrics.databaseDamaged.set(1);
     if (kind === "unreadable") {
-      log.fatal({ msg: "the disk cannot give a part of the database", file, problem, action: REPLACE_DISK });
+      log.fatal({ msg: "the disk cannot deliver a part of the database", file, problem, action: REPLACE_DISK });
       return;
     }
     log.fatal({
-      msg: "the database is damaged: reads that meet the damage are answered 503",
+      msg: "the database is damaged: reads of the damaged part get 503",
       file,
       problem,
       action: REPAIR,

@@ -83,7 +83,7 @@ export class DatabaseWatch {
     }
     this.#outage = { sinceMs: clock.monotonic(), writesOnly };
     const what = writesOnly ? "takes no messages" : "is unavailable";
-    const msg = `the database ${what}: webhooks are answered 503 and sent again by their senders until it is back`;
+    const msg = `the database ${what}: webhooks get 503 and their senders retry until it is back`;
     log.error({ msg, dependency: "database", reason });
   }
 

@@ -19,6 +19,6 @@ export function checkConfigCommand(env: Environment): Command {
 function noSecret({ masterKey }: Config): string {
   const refused = "WEBHOOK_SECRET is not set, so every webhook is refused";
   return masterKey === undefined
-    ? `${refused}. Set it, or run lyftr init, which makes one.`
+    ? `${refused}. Set it, or run lyftr init, which creates one.`
     : `${refused} unless the database has a secret (lyftr secrets list).`;
 }

@@ -4,7 +4,10 @@ import { CliError, EXIT_USAGE } from "./cli-error.ts";
 /** Refuses a command that has to ask where there is no terminal to ask at. */
 export function requireTerminal(): void {
   if (!process.stdin.isTTY)
-    throw new CliError("There is no terminal to ask at, so nothing was deleted: add --yes.", EXIT_USAGE);
+    throw new CliError(
+      "There is no terminal for the question, so nothing was deleted. To delete without a question, add --yes.",
+      EXIT_USAGE,
+    );
 }
 
 /** Asks a question at the terminal. Only "yes" is agreement; Ctrl-C and the end of input are not. */

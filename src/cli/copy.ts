@@ -38,7 +38,7 @@ export function copyCommand(env: Environment, exit: (code: number) => void): Com
   return new Command("copy")
     .description("Copy all messages from one database to another, of the same kind or not.")
     .option("--from <url>", "the database that is read (instead of COPY_FROM)")
-    .option("--to <url>", "the database that they are put into (instead of COPY_TO); it is made or upgraded")
+    .option("--to <url>", "the database that is written (instead of COPY_TO); it is created or upgraded")
     .option("--no-verify", "do not compare both at the end")
     .addHelpText("after", HELP)
     .action(async (flags: CopyFlags) => exit(await copy(env, flags)));

@@ -76,7 +76,7 @@ export function closedBySignal({ log, close, closeMsMax, abandon }: Closable): P
 /** Ends the process after that time if it is still there, with a line on the log. */
 function endAfter(ms: number, { log, abandon }: Pick<Closable, "log" | "abandon">): void {
   const end = () => {
-    log.error({ msg: "the shutdown takes too long, the process ends now. What was answered 200 is stored", ms });
+    log.error({ msg: "the shutdown takes too long: the process ends now. Every message that got a 200 is stored", ms });
     abandon?.();
     setTimeout(endHard, LAST_LINE_MS);
   };

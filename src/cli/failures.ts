@@ -66,10 +66,9 @@ const CONNECTION_PROBLEMS: Readonly<Record<string, (url: URL) => string>> = {
 };
 
 const CERTIFICATE_PROBLEMS: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: "is signed by itself",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "is self-signed",
   SELF_SIGNED_CERT_IN_CHAIN: "is signed by an authority that this machine does not know",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "is signed by an authority that this machine does not know, or comes without its chain",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "is signed by an authority that this machine does not know, or its chain is missing",
   UNABLE_TO_GET_ISSUER_CERT: "is signed by an authority that this machine does not know",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "is signed by an authority that this machine does not know",
   CERT_HAS_EXPIRED: "has expired",

@@ -163,15 +163,15 @@ async function requireRetirable(name: string, untilMs: number, { settings, store
     complain(`${NO_PROCESS}\n`);
   }
   if (/^(no|not yet):/.test(found.mayRetire))
-    throw new CliError(`${name} is not retired. May it be? ${found.mayRetire}.\n${FORCE}`);
+    throw new CliError(`${name} was not retired. The answer of lyftr secrets list: ${found.mayRetire}.\n${FORCE}`);
 }
 
 const LAST_ONE =
   "No other secret would be left, in the database or in this environment, and every webhook would be refused.";
 const FORCE =
-  "Add another first and have the sender use it, or say --force: webhooks with this secret are refused then.";
+  "Add another first and have the sender use it, or use --force: webhooks with this secret are refused then.";
 const NO_PROCESS =
-  "No running service has reported to this database within the last minute, so this is judged by the environment of this command.";
+  "No running service has reported to this database within the last minute, so the answer is based on the environment of this command.";
 const FROM_ENVIRONMENT =
   "That secret comes from the environment: take it out of WEBHOOK_SECRET or WEBHOOK_SECRET_PREVIOUS, and start the service again.";
 

@@ -115,7 +115,7 @@ function remarks({
     found.push("401 means that the secret here is not the secret of the service.");
   if (tally.untrusted > 0)
     found.push(
-      "The certificate is not accepted. Is that the server you mean? For an authority of your own: NODE_EXTRA_CA_CERTS=/path/to/ca.pem",
+      "The certificate is not accepted. Check the URL. For your own certificate authority set NODE_EXTRA_CA_CERTS=/path/to/ca.pem",
     );
   if (tally.unreachable > tally.untrusted)
     found.push(`Is the service running (lyftr serve), and is ${url} its address (--url)?`);

@@ -56,7 +56,7 @@ async function countsOf(databaseUrl: string): Promise<Counts> {
       recount: () => recount(databaseUrl),
       unit: "blocks",
       remedy: "Run lyftr verify --recount: the service makes them anew while it runs.",
-      repair: "The database itself is damaged. Restore a backup of the server, and look at its disk and its log.",
+      repair: "The database itself is damaged. Restore a backup of the server, and check its disk and its log.",
     };
   }
   const path = sqlitePath(databaseUrl) ?? "";
@@ -66,9 +66,9 @@ async function countsOf(databaseUrl: string): Promise<Counts> {
     verify: (options) => verifySqlite(path, options),
     recount: undefined,
     unit: "messages",
-    remedy: `Stop the service, delete ${path}-index, and start it again: it is made again from the messages.`,
+    remedy: `Stop the service, delete ${path}-index, and start it again: it is rebuilt from the messages.`,
     repair: `The database itself is damaged. Stop the service and keep a copy of ${path} and ${path}-wal. Then restore the newest backup
-that lyftr verify finds sound, or mend the file: docs/operations.md, "A damaged database", says how.`,
+that lyftr verify finds sound, or repair the file: docs/operations.md, "A damaged database", says how.`,
   };
 }
 

@@ -44,13 +44,13 @@ function sqliteUrl(rest: string): string {
 
 /** What would make a file of an unexpected name. */
 function pathProblem(path: string): string | undefined {
-  if (/^(\.\/)?~/.test(path)) return "has a ~, which is not replaced here";
-  if (/\$[A-Za-z_{(]/.test(path)) return "has a $, which is not replaced here: write the path out";
-  if (/%\(|%[A-Za-z_]+%|\{\{/.test(path)) return "has a placeholder, which is not replaced here: write the path out";
+  if (/^(\.\/)?~/.test(path)) return "has a ~, which is not expanded";
+  if (/\$[A-Za-z_{(]/.test(path)) return "has a $, which is not expanded: write the full path";
+  if (/%\(|%[A-Za-z_]+%|\{\{/.test(path)) return "has a placeholder, which is not expanded: write the full path";
   if (/^[A-Za-z]:/.test(path) && process.platform !== "win32") return "has a drive letter, which is Windows' only";
   if (path.includes("#")) return "has a # in its path, which is not understood";
   if (/^file:|:\/\//.test(path)) return "has a URL where its path should be";
-  if (/%2f/i.test(path)) return "has %2F in its path, which is not replaced here: write /";
+  if (/%2f/i.test(path)) return "has %2F in its path, which is not decoded: write /";
   if (path.includes("\\") && process.platform !== "win32") return "has a \\ in its path: write /";
   if (/(^|\/)\.{0,2}$/.test(path)) return "names a folder, not a file";
   return undefined;

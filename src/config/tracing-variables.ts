@@ -64,7 +64,7 @@ export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<
   otlpTracesCompression: setting("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "The same for traces."),
   otelServiceName: setting("OTEL_SERVICE_NAME", "service.name of the traces; lyftr without."),
   otelResourceAttributes: {
-    ...setting("OTEL_RESOURCE_ATTRIBUTES", "What else is told of the service: key=value,key=value."),
+    ...setting("OTEL_RESOURCE_ATTRIBUTES", "More attributes of the service: key=value,key=value."),
     list: true,
   },
   otelTracesSampler: setting(

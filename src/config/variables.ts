@@ -99,7 +99,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
   webhookSecretsPrevious: {
     name: "WEBHOOK_SECRET_PREVIOUS",
     fallback: undefined,
-    help: "Secrets that are still accepted, with commas between them; SECRET@2026-12-31T00:00:00Z ends then.",
+    help: "Secrets that are still accepted, separated by commas; SECRET@2026-12-31T00:00:00Z expires at that time.",
     secret: true,
     verbatim: true,
     parse: previousSecrets,
@@ -135,7 +135,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
   trustProxy: {
     name: "TRUST_PROXY",
     fallback: undefined,
-    help: "Proxies whose X-Forwarded-For is believed: addresses and networks, with commas between them.",
+    help: "Proxies whose X-Forwarded-For is trusted: addresses and networks, separated by commas.",
     list: true,
     parse: networks,
   },
@@ -216,7 +216,7 @@ export const VARIABLES: { readonly [K in keyof Config]: Variable<Config[K]> } = 
   corsOrigins: {
     name: "CORS_ORIGINS",
     fallback: undefined,
-    help: "Origins of pages that may read, with commas between them; none without.",
+    help: "Origins of pages that may read, separated by commas; none by default.",
     list: true,
     parse: origins,
   },

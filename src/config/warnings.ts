@@ -44,10 +44,10 @@ function edgeWarning(name: string, secret: string): string | undefined {
     : [UNSEEN.test(secret.at(-1) ?? "") ? "ends" : undefined, secret.at(-1)];
   if (end !== undefined) {
     const what = kindOf(character);
-    return `${name} ${end} with ${what}, which is a part of it: ${consequenceOf(name, what)}`;
+    return `${name} ${end} with ${what}, which is a part of the secret: ${consequenceOf(name, what)}`;
   }
   if (/^["']|["']$/.test(secret))
-    return `${name} begins or ends with a quote, which is a part of it: ${consequenceOf(name, "the quote")}`;
+    return `${name} begins or ends with a quote, which is a part of the secret: ${consequenceOf(name, "the quote")}`;
   return undefined;
 }
 

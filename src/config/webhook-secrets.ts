@@ -15,7 +15,7 @@ const TIME_WORDS =
   "now|today|tomorrow|tonight|yesterday|next|never|in|until|at|end|mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec";
 /** What somebody means as a time, in another form than the one that is understood. */
 const MEANT_AS_END = new RegExp(`@(?=[^@]*$)([0-9+-]|[^@]*\\s|$|(${TIME_WORDS})([^a-z]|day|month|week|year|$))`, "i");
-const NO_TIMESTAMP = "that is no timestamp such as 2026-12-31T00:00:00Z";
+const NO_TIMESTAMP = "that is not a timestamp such as 2026-12-31T00:00:00Z";
 
 /** Secrets with commas between them, each with an end if there shall be one: `old,older@2026-12-31T00:00:00Z`. */
 export function previousSecrets(text = ""): readonly PreviousSecret[] {

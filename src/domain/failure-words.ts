@@ -3,18 +3,18 @@ import { ConfigError, Overloaded, StoreRefused, StoreUnavailable } from "./error
 /** What the codes of failed connections and of Redis mean. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "Nothing listens at its address",
-  ECONNRESET: "It broke the connection off",
-  EPIPE: "It broke the connection off",
-  ENOTFOUND: "The name of its host is not known",
-  EAI_AGAIN: "The name of its host cannot be looked up now",
-  EHOSTUNREACH: "There is no way to its host",
-  ENETUNREACH: "There is no way to its network",
+  ECONNRESET: "It closed the connection",
+  EPIPE: "It closed the connection",
+  ENOTFOUND: "Its host name is unknown",
+  EAI_AGAIN: "Its host name cannot be resolved now",
+  EHOSTUNREACH: "There is no route to its host",
+  ENETUNREACH: "There is no route to its network",
   ETIMEDOUT: "It did not answer in time",
   UND_ERR_CONNECT_TIMEOUT: "It did not answer in time",
-  UND_ERR_SOCKET: "It broke the connection off",
+  UND_ERR_SOCKET: "It closed the connection",
   HTTPParserError: "It does not speak HTTP",
   TimeoutError: "It did not answer in time",
-  SocketClosedUnexpectedlyError: "It broke the connection off",
+  SocketClosedUnexpectedlyError: "It closed the connection",
   timeout: "It did not answer in time",
   CERT_HAS_EXPIRED: "Its certificate has expired",
   DEPTH_ZERO_SELF_SIGNED_CERT: "Its certificate is not signed by a known authority",
@@ -23,7 +23,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "Its certificate is for another host",
   WRONGPASS: "It refuses the user or the password",
   NOAUTH: "It asks for a password, and none is set",
-  NOPERM: "The user has not the rights that are needed",
+  NOPERM: "The user lacks the required rights",
   OOM: "Its memory is full",
   READONLY: "It is a replica that takes no writes",
   MISCONF: "It cannot write to its disk",
@@ -34,7 +34,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 /** A code as a sentence that keeps the code for whoever looks it up. */
 export function codeInWords(code: string): string {
   const meaning = MEANINGS[code];
-  if (meaning === undefined && code.endsWith("Error")) return `An unexpected error came up (${code}).`;
+  if (meaning === undefined && code.endsWith("Error")) return `An unexpected error occurred (${code}).`;
   return meaning === undefined ? `It failed with ${code}.` : `${meaning} (${code}).`;
 }
 
@@ -43,7 +43,7 @@ const TELLING = [StoreUnavailable, Overloaded, StoreRefused, ConfigError];
 /** Why something failed, as a sentence. Messages of errors that nobody expected are not repeated: they may quote a row. */
 export function failureInWords(error: unknown): string {
   if (!(error instanceof Error)) return "It failed for an unknown reason.";
-  if (!TELLING.some((Known) => error instanceof Known)) return `An unexpected error came up (${error.name}).`;
+  if (!TELLING.some((Known) => error instanceof Known)) return `An unexpected error occurred (${error.name}).`;
   const code = codeOf(error.cause);
   if (code !== undefined && MEANINGS[code] !== undefined) return `The database is unavailable. ${codeInWords(code)}`;
   return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}${/[.!?]$/.test(error.message) ? "" : "."}`;

@@ -152,7 +152,7 @@ export class Connections {
     this.#refusedSinceLog++;
     if (monotonic() - this.#loggedMs < LOGGED_EVERY_MS) return;
     log.warn({
-      msg: "too many connections: those that waited longest without a request are closed, or new ones. See connections_open, MAX_CONNECTIONS and the limit of open files",
+      msg: "too many connections: the ones that waited longest without a request, or new ones, are closed. Check connections_open, MAX_CONNECTIONS and the limit of open files",
       closed: this.#refusedSinceLog,
       connections: this.#bySocket.size,
       connections_max: connectionsMax,

@@ -43,7 +43,7 @@ export function problemOf(error: FastifyError, request: FastifyRequest): Problem
 
 function detailOf(error: Error): string {
   if (error instanceof Overloaded) return error.message;
-  if (error instanceof StoreDamaged) return "a part of the database is damaged, and its operator is told in the log";
+  if (error instanceof StoreDamaged) return "a part of the database is damaged: the log of the service has the details";
   return "database unavailable";
 }
 

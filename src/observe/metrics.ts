@@ -144,7 +144,7 @@ export function createMetrics(build: { version: string; node: string }) {
   for (const reason of DELETION_REASONS) messagesDeleted.inc({ reason }, 0);
   const retentionRun = new Gauge({
     name: "retention_last_run_timestamp_seconds",
-    help: "When this process last finished looking for messages that are too old; 0 when it never did.",
+    help: "When this process last finished a retention sweep; 0 when it never did.",
     aggregator: "max",
     registers,
   });
@@ -164,7 +164,7 @@ export function createMetrics(build: { version: string; node: string }) {
   });
   const readIndexRebuilds = new Counter({
     name: "read_index_rebuilds_total",
-    help: "Read indexes that were damaged, discarded and made again from the messages.",
+    help: "Read indexes that were damaged, discarded and rebuilt from the messages.",
     registers,
   });
   const { alertsFiring, alertNotifications } = alertMetrics(registers);

@@ -114,7 +114,7 @@ export function observeService(registry: Registry, sources: MetricSources): void
   gauge("read_queue_requests", "Reads that wait for a database thread.", sources.queuedReads);
   counter(
     "read_thread_restarts_total",
-    "Reading threads that were started again, because they ended or did not stop in time.",
+    "Reading threads that were replaced, because they ended or did not stop in time.",
     sources.readThreadRestarts,
   );
   gauge("read_auth_open", "1 while everybody may read, because no API key is asked for.", sources.readAuthOpen, "max");

@@ -81,7 +81,7 @@ export async function shareRefusal(
   if (unexpected === 0 || unexpected < total * NEARLY_ALL_SHARE) return undefined;
   return {
     reason: "nearly_all",
-    text: `${unexpected} of ${total} messages were received before ${receivedBefore} and would be deleted. That is nearly all of them, so nothing was deleted. Check RETENTION_DAYS and the clock of this machine. If it is meant, confirm it with lyftr retention.`,
+    text: `${unexpected} of ${total} messages were received before ${receivedBefore} and would be deleted. That is nearly all of them, so nothing was deleted. Check RETENTION_DAYS and the clock of this machine. If this is intended, confirm it with lyftr retention.`,
   };
 }
 

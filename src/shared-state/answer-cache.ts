@@ -7,7 +7,7 @@ import type { OwnWrites } from "./own-writes.ts";
 /** Questions that are being read. Past it each is read by itself, which the store bounds. */
 const QUESTIONS_UNDER_WAY_MAX = 1_000;
 
-/** Reads the text from the database. Its signal is aborted when nobody waits for it any more. */
+/** Reads the text from the database. Its signal is aborted when the caller no longer waits for it. */
 export type Reading = (signal: AbortSignal) => Promise<string>;
 
 /** Where an answer came from. */

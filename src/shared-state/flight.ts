@@ -39,7 +39,7 @@ export class Flight<T> {
       const leave = () => {
         this.#waiting--;
         if (this.#waiting === 0) this.#gone.abort();
-        reject(new Abandoned("nobody waits for it any more"));
+        reject(new Abandoned("the caller no longer waits for it"));
       };
       if (signal.aborted) return leave();
       signal.addEventListener("abort", leave, { once: true });

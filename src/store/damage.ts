@@ -10,9 +10,9 @@ export interface Damage {
 
 /** What to do about a disk that does not give what is on it. */
 export const REPLACE_DISK =
-  "Look at the system's log (dmesg) and at the disk. Stop the service, copy the files to another disk, and run lyftr verify there";
+  "Check the system log (dmesg) and the disk. Stop the service, copy the files to another disk, and run lyftr verify there";
 
 /** What to do about a damaged database. */
 export const REPAIR =
   "Find the damage with lyftr verify. Then stop the service, keep a copy of the files, and restore the newest sound backup, " +
-  'or mend the file: docs/operations.md, "A damaged database"';
+  'or repair the file: docs/operations.md, "A damaged database"';

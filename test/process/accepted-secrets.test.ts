@@ -48,7 +48,7 @@ test("the last secret that a running service accepts is not retired because the 
   const { secrets, listed } = await shell(place);
   const only = (await secrets("add", "only")).stdout.trim();
   const nobody = await secrets("list");
-  match(nobody.stderr, /No running service has reported .* judged by the environment of this command/);
+  match(nobody.stderr, /No running service has reported .* based on the environment of this command/);
   await using lyftr = await serve({
     cwd: folder.path,
     env: { DATABASE_URL: place.url, MASTER_KEY, WEBHOOK_SECRET: "" },
@@ -59,7 +59,10 @@ test("the last secret that a running service accepts is not retired because the 
   for (const more of [[], ["--in", "30d"]]) {
     const refused = await secrets("retire", "only", ...more);
     equal(refused.code, 1);
-    match(refused.stderr, /only is not retired\. May it be\? no: there is no other, and without one every webhook/);
+    match(
+      refused.stderr,
+      /only was not retired\. The answer of lyftr secrets list: no: there is no other, and without one every webhook/,
+    );
   }
   equal(await statusWith(lyftr.url, only), 200);
   equal((await secrets("retire", "only", "--force")).code, 0);
@@ -82,7 +85,10 @@ test("what list says of a secret is what retire does, and the secrets of the ser
   equal(await statusWith(lyftr.url, summer), 200);
   equal(await statusWith(lyftr.url, SERVICE_SECRET), 200);
   await listed(/^summer .* no: it verified a message/m);
-  match((await secrets("retire", "summer")).stderr, /May it be\? no: it verified a message .* ago\./);
+  match(
+    (await secrets("retire", "summer")).stderr,
+    /The answer of lyftr secrets list: no: it verified a message .* ago\./,
+  );
   // Eight days later, the sender has changed.
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);
@@ -134,7 +140,7 @@ test("of two replicas with different environments, one that would accept nothing
   equal(await statusWith(first.url, SERVICE_SECRET), 200);
   await listed(/^current +WEBHOOK_SECRET of the service .* 1 of 2 /m);
   await listed(/^summer .* 2 of 2 +no: there is no other.*$/m);
-  match((await secrets("retire", "summer")).stderr, /May it be\? no: there is no other/);
+  match((await secrets("retire", "summer")).stderr, /The answer of lyftr secrets list: no: there is no other/);
   equal(await statusWith(second.url, summer), 200);
   // A process that ends drops its record, and one that is killed is forgotten when its record expires.
   second.child.kill("SIGTERM");

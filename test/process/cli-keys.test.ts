@@ -113,7 +113,7 @@ test("READ_AUTH=required refuses a start without a live key, and says how to mak
   const refused = async () => {
     const { code, stderr, stdout } = await run(["serve"], { cwd: folder.path, env: required });
     equal(code, 2, stdout);
-    match(stderr, /no API key that is valid: make one with lyftr keys create/);
+    match(stderr, /no valid API key: create one with lyftr keys create/);
     ok(!hasStackTrace(stderr));
   };
   await refused();

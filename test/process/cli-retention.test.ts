@@ -128,9 +128,17 @@ test("what does not parse, or is missing, is said with exit code 2, and nothing 
     ],
     [["retention"], { RETENTION_DAYS: "10", TOMBSTONE_DAYS: "-1" }, /TOMBSTONE_DAYS must be a whole number/],
     [["erase"], {}, /missing required argument 'number'/],
-    [["erase", PERSON], {}, /There is no terminal to ask at, so nothing was deleted: add --yes/],
-    [["retention", "--days", "10"], {}, /There is no terminal to ask at, so nothing was deleted: add --yes/],
-    [["retention"], { RETENTION_DAYS: "10" }, /There is no terminal to ask at/],
+    [
+      ["erase", PERSON],
+      {},
+      /There is no terminal for the question, so nothing was deleted. To delete without a question, add --yes/,
+    ],
+    [
+      ["retention", "--days", "10"],
+      {},
+      /There is no terminal for the question, so nothing was deleted. To delete without a question, add --yes/,
+    ],
+    [["retention"], { RETENTION_DAYS: "10" }, /There is no terminal for the question/],
     [["erase", " ", "--yes"], {}, /The number is empty/],
   ] as const;
   for (const [args, more, complaint] of cases) {

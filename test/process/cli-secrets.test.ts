@@ -21,7 +21,7 @@ test("add makes a secret, shows it once and alone, and both changes are in the a
   equal(refused.code, 1);
   match(
     refused.stderr,
-    /main is not retired. May it be\? no: no other secret has verified a message since\.\n.*--force/,
+    /main was not retired\. The answer of lyftr secrets list: no: no other secret has verified a message since\.\n.*--force/,
   );
   equal((await run(["secrets", "retire", "main", "--in", "24h", "--force"], options)).code, 0);
   const access = await openAccess(`sqlite:///${folder.file("app.db")}`, "read");
@@ -68,8 +68,8 @@ test("the last secret is only retired by force, and those of the environment cou
   };
   equal((await run(["secrets", "retire", "only", "--in", "1h"], { cwd: folder.path, env: ending })).code, 1);
   const ends = await run(["secrets", "retire", "only"], { cwd: folder.path, env: ending });
-  match(ends.stderr, /No running service has reported .* judged by the environment of this command\./);
-  match(ends.stderr, /only is not retired\. May it be\? no: every other secret has an end\./);
+  match(ends.stderr, /No running service has reported .* based on the environment of this command\./);
+  match(ends.stderr, /only was not retired\. The answer of lyftr secrets list: no: every other secret has an end\./);
   equal((await run(["secrets", "retire", "only", "--force"], { cwd: folder.path, env: ending })).code, 0);
   equal((await run(["secrets", "retire", "only"], options)).code, 1);
   equal((await run(["secrets", "add", "only"], options)).code, 0);

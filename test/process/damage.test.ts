@@ -90,7 +90,7 @@ for (const [what, table] of [
         ok([200, 503].includes(answer.status), `${question}: ${answer.status} ${text}`);
         if (answer.status === 503) {
           refused.push(question);
-          equal(text, '{"detail":"a part of the database is damaged, and its operator is told in the log"}');
+          equal(text, '{"detail":"a part of the database is damaged: the log of the service has the details"}');
         }
       }
     }
@@ -100,7 +100,7 @@ for (const [what, table] of [
     equal(critical.length, 1);
     deepEqual(
       [critical[0]?.msg, critical[0]?.file],
-      ["the database is damaged: reads that meet the damage are answered 503", "./app.db"],
+      ["the database is damaged: reads of the damaged part get 503", "./app.db"],
     );
     match(String(critical[0]?.action), /lyftr verify.* keep a copy .* backup/);
     ok(!log().some(({ frames }) => frames !== undefined));
@@ -168,7 +168,7 @@ test("a disk that cannot give a part of the read index is no damage: it is told,
       return log().some(({ level }) => level === "CRITICAL");
     });
     const told = JSON.stringify(log().find(({ level }) => level === "CRITICAL"));
-    match(told, /I\/O error|the disk cannot give a part of the database/);
+    match(told, /I\/O error|the disk cannot deliver a part of the database/);
     equal(/malformed/.test(told), false, told);
     await strace.detach();
   }

@@ -45,7 +45,7 @@ test("when PostgreSQL goes away and comes back there is one line for each, with 
   ok(Number(back.outage_ms) > 0 && Number(back.outage_ms) < WAIT_MS_MAX, String(back.outage_ms));
   equal((await post(lyftr.url, body())).status, 200);
   deepEqual(outagesIn(lyftr), [
-    "ERROR the database is unavailable: webhooks are answered 503 and sent again by their senders until it is back",
+    "ERROR the database is unavailable: webhooks get 503 and their senders retry until it is back",
     "INFO the database is back",
   ]);
 });
@@ -72,7 +72,7 @@ test("a SQLite file that another process keeps locked is told of once, and its e
   const back = await lyftr.line(({ msg }) => msg === "the database is back");
   ok(Number(back.outage_ms) > 0, String(back.outage_ms));
   deepEqual(outagesIn(lyftr), [
-    "ERROR the database takes no messages: webhooks are answered 503 and sent again by their senders until it is back",
+    "ERROR the database takes no messages: webhooks get 503 and their senders retry until it is back",
     "INFO the database is back",
   ]);
 });

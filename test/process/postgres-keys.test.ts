@@ -61,7 +61,7 @@ test("each of several workers refuses what is revoked, and none starts without a
   const required = { ...env, WORKERS: "2", READ_AUTH: "required", WEBHOOK_SECRET: "testsecret", PORT: "0" };
   const refused = await run(["serve"], { cwd: folder.path, env: required });
   equal(refused.code, 2, refused.stdout);
-  match(refused.stderr, /no API key that is valid/);
+  match(refused.stderr, /no valid API key/);
   deepEqual(await sql(database.url, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"), []);
   equal((await run(["migrate"], { cwd: folder.path, env })).code, 0);
   const lyftr = (...args: string[]) => run(["keys", ...args], { cwd: folder.path, env });

@@ -75,7 +75,7 @@ test("when Redis goes, limits go on at once from where they were, and when it co
   deepEqual(await statuses(6, read), passes(6));
   await redis.kill();
   deepEqual(await statuses(10, read), [...passes(4), ...refusals(6)]);
-  const away = await service.line(({ msg }) => String(msg).startsWith("Redis is not to be had"));
+  const away = await service.line(({ msg }) => String(msg).startsWith("Redis is unavailable"));
   equal(away.level, "WARNING");
   equal(await sharedStateUp(service), 0);
   await redis.start();

@@ -58,7 +58,10 @@ async function rotate({ cwd, env, urls, summer, requests }: Rotation): Promise<{
   await until("all having switched", () => senders.stillWith(summer) === 0);
   const sentBefore = senders.sent;
   // It verified a message a moment ago, and the senders that sign with it are known to have changed.
-  match((await run(["secrets", "retire", "summer"], { cwd, env })).stderr, /May it be\? no: it verified a message/);
+  match(
+    (await run(["secrets", "retire", "summer"], { cwd, env })).stderr,
+    /The answer of lyftr secrets list: no: it verified a message/,
+  );
   equal((await run(["secrets", "retire", "summer", "--force"], { cwd, env })).code, 0);
   for (const url of urls) await until("the old secret's end", async () => (await withSecret(url, summer)) === 401);
   await until("load after the end", () => senders.sent > sentBefore + requests / 20);

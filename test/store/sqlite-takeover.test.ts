@@ -127,7 +127,7 @@ test("created_at has one spelling after a takeover, and what cannot be read has 
   const before = new Date().toISOString();
   const [taken, note] = await takeOver(path);
   equal(taken, "took over 7 messages of the Python service");
-  match(note ?? "", /^3 of these messages had no created_at that can be read: they count as received now, at 2/);
+  match(note ?? "", /^3 of these messages had no readable created_at: they count as received now, at 2/);
   const created = rowsOf(path, "SELECT created_at FROM lyftr_messages ORDER BY seq").flat().map(String);
   deepEqual(created.slice(0, 4), [
     "2025-01-15T10:00:00.000Z",
@@ -198,7 +198,7 @@ test("an old table with more than Lyftr knows is kept under another name, and th
       const before = rowsOf(path, "SELECT * FROM messages");
       const [taken, note = ""] = await takeOver(path);
       equal(taken, "took over 2 messages of the Python service");
-      equal(note.includes(`because it has what Lyftr does not know: ${unknown}`), true, note);
+      equal(note.includes(`because it has content that Lyftr does not know: ${unknown}`), true, note);
       match(note, /^kept the table of the Python service as messages_before_lyftr/);
       deepEqual(rowsOf(path, "SELECT * FROM messages_before_lyftr"), before);
       deepEqual(rowsOf(path, "SELECT message_id FROM messages ORDER BY 1").flat(), ["m1", "m2"]);
@@ -293,7 +293,7 @@ test("databases that earlier versions of Lyftr have taken over are upgraded: the
       );
       const notes = await takeOver(path);
       equal(notes[0], "wrote the created_at of 1 messages as UTC, so that retention compares them right");
-      match(notes[1] ?? "", /^1 messages had no created_at that can be read/);
+      match(notes[1] ?? "", /^1 messages had no readable created_at/);
       deepEqual(rowsOf(path, "SELECT message_id, created_at FROM messages WHERE message_id < 'c' ORDER BY 1"), [
         ["a", "2025-01-15T10:00:00.000Z"],
         ["b", "2025-01-15T10:00:00.123Z"],

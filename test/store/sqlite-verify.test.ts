@@ -101,15 +101,23 @@ for (const [what, sql, finding] of [
 }
 
 const STORED: readonly (readonly [what: string, sql: string, finding: RegExp])[] = [
-  ["a ts", "UPDATE lyftr_messages SET ts = '2025-01-15T10:00:08Z' WHERE seq = 8", /1 messages stand at another place/],
-  ["an instant", "UPDATE lyftr_messages SET instant = '2025-01-15T10:59:59' WHERE seq = 8", /at another place/],
+  [
+    "a ts",
+    "UPDATE lyftr_messages SET ts = '2025-01-15T10:00:08Z' WHERE seq = 8",
+    /1 messages have a place in lists that does not match/,
+  ],
+  [
+    "an instant",
+    "UPDATE lyftr_messages SET instant = '2025-01-15T10:59:59' WHERE seq = 8",
+    /that does not match their ts/,
+  ],
   ["the case of one letter", "UPDATE lyftr_messages SET text = 'text 7 of m7' WHERE seq = 8", /checksum/],
   [
     "a digit of created_at",
     "UPDATE lyftr_messages SET created_at = '2024-01-15T11:00:07.000Z' WHERE seq = 8",
     /checksum/,
   ],
-  ["a created_at", "UPDATE lyftr_messages SET created_at = 'x' WHERE seq = 8", /created_at that is no moment/],
+  ["a created_at", "UPDATE lyftr_messages SET created_at = 'x' WHERE seq = 8", /created_at that is not a timestamp/],
   [
     "a text that is bytes",
     "UPDATE lyftr_messages SET text = x'00ff' WHERE seq = 8",

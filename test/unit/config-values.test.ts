@@ -100,13 +100,13 @@ test("bytes of the environment that are not UTF-8 are refused instead of becomin
 
 test("a secret keeps its bytes in all three places, and the start warns of blanks and quotes at its ends", () => {
   const ends: readonly [string, RegExp][] = [
-    [`${RANDOM}\n`, /^NAME ends with a line end, which is a part of it/],
-    [` ${RANDOM}`, /^NAME begins with a blank, which is a part of it/],
-    [`${RANDOM}\t`, /^NAME ends with a blank, which is a part of it/],
-    [`\ufeff${RANDOM}`, /^NAME begins with a blank, which is a part of it/],
-    [`"${RANDOM}"`, /^NAME begins or ends with a quote, which is a part of it/],
-    [`${RANDOM}\u200b`, /^NAME ends with an invisible character, which is a part of it/],
-    [`\u2060${RANDOM}`, /^NAME begins with an invisible character, which is a part of it/],
+    [`${RANDOM}\n`, /^NAME ends with a line end, which is a part of the secret/],
+    [` ${RANDOM}`, /^NAME begins with a blank, which is a part of the secret/],
+    [`${RANDOM}\t`, /^NAME ends with a blank, which is a part of the secret/],
+    [`\ufeff${RANDOM}`, /^NAME begins with a blank, which is a part of the secret/],
+    [`"${RANDOM}"`, /^NAME begins or ends with a quote, which is a part of the secret/],
+    [`${RANDOM}\u200b`, /^NAME ends with an invisible character, which is a part of the secret/],
+    [`\u2060${RANDOM}`, /^NAME begins with an invisible character, which is a part of the secret/],
   ];
   for (const [secret, warning] of ends)
     for (const name of ["WEBHOOK_SECRET", "MASTER_KEY"]) {
@@ -126,7 +126,10 @@ test("a secret keeps its bytes in all three places, and the start warns of blank
 
 test("the warnings of a master key and of a list with a line end between its secrets say what they mean", () => {
   const [master = ""] = configWarnings(readConfig({ MASTER_KEY: ` ${RANDOM}` }));
-  match(master, /^MASTER_KEY begins with a blank, which is a part of it: secrets that were encrypted without a blank/);
+  match(
+    master,
+    /^MASTER_KEY begins with a blank, which is a part of the secret: secrets that were encrypted without a blank/,
+  );
   const [previous = ""] = configWarnings(readConfig({ WEBHOOK_SECRET_PREVIOUS: `${RANDOM}\n${RANDOM}` }));
   match(previous, /^entry 1 of WEBHOOK_SECRET_PREVIOUS has a line end in it; only commas begin another secret/);
 });
@@ -186,7 +189,7 @@ test("an end of a previous secret that is no timestamp is refused instead of bec
   ])
     match(
       problems({ WEBHOOK_SECRET_PREVIOUS: `${RANDOM}@${end}` })[0] ?? "",
-      /has an end in its entry 1 that is no timestamp such as 2026-12-31T00:00:00Z/,
+      /has an end in its entry 1 that is not a timestamp such as 2026-12-31T00:00:00Z/,
       end,
     );
   const odd = `p@ssword-that-is-odd-${RANDOM}`;
@@ -246,9 +249,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   "file:/data/app.db": "write sqlite:////data/app.db",
   "file:app.db": "write sqlite:///./app.db",
   "file:///data/app.db": "write sqlite:////data/app.db",
-  "sqlite:///%(here)s/app.db": "is not replaced here",
-  "sqlite:////%DATA%/app.db": "is not replaced here",
-  "sqlite:///{{ path }}/app.db": "is not replaced here",
+  "sqlite:///%(here)s/app.db": "is not expanded",
+  "sqlite:////%DATA%/app.db": "is not expanded",
+  "sqlite:///{{ path }}/app.db": "is not expanded",
   "sqlite:///C:/data/app.db": "has a drive letter",
   "sqlite:////data/app.db\u200b": "control character",
   "sqlite:////data/app\u2060.db": "control character",
@@ -263,8 +266,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   "sqlite:///file:app.db?uri=true": "write sqlite:///./app.db",
   "sqlite:///%2Fdata%2Fapp.db": "write sqlite:////data/app.db",
   "sqlite:///data\\app.db": "write sqlite:///./data/app.db",
-  "sqlite:///$HOME/app.db": "is not replaced here",
-  "sqlite:////${DATA}/app.db": "is not replaced here",
+  "sqlite:///$HOME/app.db": "is not expanded",
+  "sqlite:////${DATA}/app.db": "is not expanded",
   "sqlite:////data/": "names a folder",
   "sqlite:///..": "names a folder",
   "sqlite://": "in memory would be lost",

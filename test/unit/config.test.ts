@@ -238,7 +238,7 @@ test("previous secrets stand with commas between them, each with an end if there
   ]);
   const found = problems({ WEBHOOK_SECRET_PREVIOUS: "hunter1,hunter2@2026-02-30T00:00:00Z" });
   deepEqual(found, [
-    "WEBHOOK_SECRET_PREVIOUS has an end in its entry 2 that is no timestamp such as 2026-12-31T00:00:00Z",
+    "WEBHOOK_SECRET_PREVIOUS has an end in its entry 2 that is not a timestamp such as 2026-12-31T00:00:00Z",
   ]);
 });
 

@@ -136,7 +136,7 @@ class Listing {
   #answer(known: KnownSecret | undefined, views: readonly ProcessView[]): string {
     const { running, here, catalogue, nowMs } = this.#options;
     if (running.length > 0) return mayRetireEverywhere(views, nowMs);
-    if (known === undefined) return "unknown: MASTER_KEY is not set, or not the one it is encrypted under";
+    if (known === undefined) return "unknown: MASTER_KEY is not set, or not the key that it is encrypted with";
     const all = here.map((print) => catalogue.knownOf(print));
     return mayRetire(known, all, nowMs);
   }

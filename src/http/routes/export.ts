@@ -200,8 +200,8 @@ const SCHEMA = {
         default: "ndjson",
         description:
           "`ndjson` is a message a line, as in the list. `csv` has the columns message_id, from, to, ts, text and created_at; " +
-          "a cell that begins with =, +, -, @, ', a tab, a carriage return or a line feed has an apostrophe before it, lest a spreadsheet take it for a formula, phone numbers among them. " +
-          "Take one apostrophe away from every cell that begins with one to get what was sent.",
+          "a cell that begins with =, +, -, @, ', a tab, a carriage return or a line feed has an apostrophe before it, so that a spreadsheet does not take it for a formula; phone numbers are among these. " +
+          "To get the original text, remove one apostrophe from every cell that begins with one.",
       }),
     ),
   }),

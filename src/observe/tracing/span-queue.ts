@@ -115,7 +115,7 @@ export class SpanQueue implements SpanProcessor {
     if (this.#awaySinceMs === undefined) return;
     const outageMs = Math.round(clock.monotonic() - this.#awaySinceMs);
     this.#awaySinceMs = undefined;
-    log.info({ msg: "the collector takes traces again", dependency: "collector", outage_ms: outageMs });
+    log.info({ msg: "the trace collector is back", dependency: "collector", outage_ms: outageMs });
   }
 
   #warn(reason: string): void {

@@ -33,7 +33,7 @@ export interface TransactionOptions {
   /** Settings of this transaction alone, as in SET. */
   readonly settings?: readonly string[];
   readonly msMax?: number;
-  /** Aborted when nobody waits for it any more: the connection is given up, and the server stops. */
+  /** Aborted when the caller no longer waits for it: the connection is given up, and the server stops. */
   readonly signal?: AbortSignal | undefined;
 }
 

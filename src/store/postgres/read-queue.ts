@@ -74,5 +74,5 @@ export class ReadQueue {
 }
 
 function abandoned(): Abandoned {
-  return new Abandoned("nobody waits for it any more");
+  return new Abandoned("the caller no longer waits for it");
 }

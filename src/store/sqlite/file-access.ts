@@ -29,7 +29,7 @@ function statOf(path: string) {
   } catch (error) {
     // Above it there is a file where a folder should be.
     if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
-    throw new StoreRefused(`${path} cannot be looked at: ${String((error as Error).message)}`);
+    throw new StoreRefused(`${path} cannot be examined: ${String((error as Error).message)}`);
   }
 }
 

@@ -32,7 +32,7 @@ function refuseMissing(path: string, real: string): void {
   const what = statSync(real, { throwIfNoEntry: false }) === undefined ? "is missing" : "is empty";
   throw new StoreRefused(
     `${path} ${what}, but ${files.join(" and ")} ${files.length === 1 ? "holds" : "hold"} data of a database that was there. ` +
-      "A start would make an empty database and destroy that data. Put the database file back where it was; " +
+      "A start would create an empty database and destroy that data. Put the database file back where it was; " +
       `if you restore a backup, or want to start empty, move ${files.length === 1 ? "this file" : "these files"} away first`,
   );
 }
@@ -50,7 +50,7 @@ function refuseForeignWal(path: string, real: string): void {
     throw new StoreRefused(
       `${wal} is not the write-ahead log of ${path}: ${reason}. SQLite would mix both and ruin the database. ` +
         `If ${path} was restored from a backup, move ${wal} and ${real}-shm away, then start again; ` +
-        "if not, put the database file back that was there",
+        "if not, put the previous database file back",
     );
   }
 }
@@ -71,7 +71,7 @@ function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWa
   if (header.pageBytes !== pageBytes) return "its pages have another size";
   const pendingPage = PENDING_BYTE / pageBytes + 1;
   for (let page = Math.floor(sizeOf(path) / pageBytes) + 1; page <= databasePages; page++) {
-    if (!pages.has(page) && page !== pendingPage) return "pages are missing that neither of both has";
+    if (!pages.has(page) && page !== pendingPage) return "some pages are in neither of the two files";
   }
   return undefined;
 }

@@ -48,7 +48,7 @@ export async function readUnchanged<T>(
     if ("failure" in ended) throw meaningOf(ended.failure);
     return ended.result;
   }
-  throw new StoreUnavailable(`${path} is opened and closed again and again by other programs`);
+  throw new StoreUnavailable(`${path} is opened and closed repeatedly by other programs`);
 }
 
 async function attempt<T>(
@@ -80,7 +80,7 @@ export function connect(ways: readonly Way[]): DatabaseSync {
       case READONLY_ROLLBACK:
         throw new RecoveryNeeded(
           `the -journal file beside ${ways[0]?.path} says that a program was stopped in the middle of a change: ` +
-            "start the service once, which takes that back",
+            "start the service once, which rolls that change back",
         );
       default:
         throw error;
@@ -121,7 +121,7 @@ export function wayTo(link: string, at = 0): Way {
     return { path, uri: uri("&readonly_shm=1"), inUseUri: uri(""), isStillRight: () => true };
   }
   if (sizeOf(wal) > 0 && sizeOf(path) > 0) {
-    if (at > 0) throw new RecoveryNeeded(`${shm} is missing beside ${wal}: start the service once, which makes it`);
+    if (at > 0) throw new RecoveryNeeded(`${shm} is missing beside ${wal}: start the service once, which creates it`);
     const alone = uri("&vfs=unix-none");
     return { path, uri: alone, inUseUri: alone, isAlone: true, isStillRight: () => !existsSync(shm) };
   }

@@ -196,7 +196,7 @@ export class ReaderPool {
 }
 
 function abandoned(): Abandoned {
-  return new Abandoned("nobody waits for it any more");
+  return new Abandoned("the caller no longer waits for it");
 }
 
 function tooSlow(ms: number): TooBroad {

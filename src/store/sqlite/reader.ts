@@ -21,7 +21,7 @@ export interface ReaderData {
 serveLine(({ path, stop }: ReaderData) => {
   const stopped = new Int32Array(stop);
   const check = () => {
-    if (Atomics.load(stopped, 0) !== 0) throw new Abandoned("nobody waits for it any more");
+    if (Atomics.load(stopped, 0) !== 0) throw new Abandoned("the caller no longer waits for it");
   };
   const open = () => {
     const db = openReader(path);

@@ -38,7 +38,7 @@ async function verifyAll(path: string, options: VerifyOptions): Promise<Verdict>
   phase(`reading ${basename(path)}`);
   const damages = await damagesOfFile(path, signal);
   if (damages.length > 0) return { messages: 0, backlog: 0, differences: [], damages };
-  phase("looking at each row");
+  phase("checking each row");
   const stored = await verifyStored(path, options);
   if (stored.damages.length > 0) return { ...stored, backlog: 0, differences: [] };
   const index = readIndexPath(path);

@@ -91,7 +91,7 @@ const INDEX_KEPT =
   "The read index could not be written anew, because somebody held it or there was no room: unused parts of its pages may hold pieces; erase again, or stop the service and delete the file that ends in -index";
 const MESSAGES_KEPT =
   "The file of the messages was not written anew, because it is too large for that while messages come in, or somebody held it, or there was no room: unused parts of its pages may hold pieces of messages until they are used again; copy it with lyftr copy to a new one to be rid of them";
-const OLD_TABLE_KEPT = `The table ${KEPT_NAME} has what the older service stored before Lyftr took it over, this person's messages too: drop it when nothing of it is needed any more`;
+const OLD_TABLE_KEPT = `The table ${KEPT_NAME} has what the older service stored, including this person's messages: drop it when you no longer need it`;
 const ELSEWHERE = [
   "Backups, copies and exports that were made before still have it",
   "What the file system and the disk keep of overwritten blocks is beyond the database",

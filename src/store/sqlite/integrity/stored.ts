@@ -101,7 +101,7 @@ const ROW_RULES: readonly (readonly [table: string, rule: string])[] = [
 function rowDamages(statements: Statements): readonly string[] {
   return ROW_RULES.flatMap(([table, rule]) => {
     const wrong = statements.number(`SELECT count(*) FROM main.${table} WHERE NOT (${rule})`);
-    return wrong === 0 ? [] : [`${table}: ${wrong} rows hold something that nothing writes there`];
+    return wrong === 0 ? [] : [`${table}: ${wrong} rows hold a value that Lyftr never writes`];
   });
 }
 
@@ -139,8 +139,8 @@ async function messageDamages(statements: Statements, pause: Pause): Promise<rea
     await pause(after, newest);
   }
   return [
-    ...(wrong.instants === 0 ? [] : [`${wrong.instants} messages stand at another place in lists than their ts says`]),
-    ...(wrong.moments === 0 ? [] : [`${wrong.moments} messages have a created_at that is no moment`]),
+    ...(wrong.instants === 0 ? [] : [`${wrong.instants} messages have a place in lists that does not match their ts`]),
+    ...(wrong.moments === 0 ? [] : [`${wrong.moments} messages have a created_at that is not a timestamp`]),
   ];
 }
 

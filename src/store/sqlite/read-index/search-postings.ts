@@ -95,7 +95,7 @@ export function* differingPostings(indexed: Postings, expected: Postings): Gener
   if (indexed.postings !== expected.postings)
     yield `the search index has ${indexed.postings} entries, the messages have ${expected.postings}`;
   else if (indexed.grams !== expected.grams)
-    yield "the search index has other letters than the messages, in as many entries";
+    yield "the search index and the messages have as many entries, but different letters";
   else if (indexed.places !== expected.places)
-    yield "the search index names other messages for some letters than those that have them, or other places in them";
+    yield "the search index names a wrong message, or a wrong position in it, for some letters";
 }

@@ -56,8 +56,8 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
   }
   if (contents !== state.contentSum)
     differences.push(
-      "the checksum of ts, text and created_at of all messages is another one than when they were indexed: " +
-        "a message has changed in the file, unless more differs. Compare with a backup before the index is made again",
+      "the checksum of ts, text and created_at of all messages has changed since they were indexed: " +
+        "a message has changed in the file, unless more differs. Compare with a backup before the index is rebuilt",
     );
   const indexed = await indexedPostings(statements, () => pause(signal));
   differences.push(...differingPostings(indexed, expected));

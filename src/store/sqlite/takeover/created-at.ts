@@ -46,6 +46,6 @@ export function respellCreatedAt(db: DatabaseSync): readonly string[] {
       : [`wrote the created_at of ${respelt} messages as UTC, so that retention compares them right`]),
     ...(unreadable === 0
       ? []
-      : [`${unreadable} messages had no created_at that can be read: they count as received now, at ${now}`]),
+      : [`${unreadable} messages had no readable created_at: they count as received now, at ${now}`]),
   ];
 }

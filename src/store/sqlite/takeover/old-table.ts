@@ -60,7 +60,7 @@ export function refuseBrokenViews(db: DatabaseSync, { name, unknown }: OldTable)
     } catch (error) {
       throw new StoreRefused(
         `its table "${name}" is to be renamed to ${KEPT_NAME}, and SQLite refuses that while its view ${broken} is ` +
-          `broken (${String((error as Error).message)}). Mend that view or drop it (DROP VIEW ${broken}), then start again`,
+          `broken (${String((error as Error).message)}). Repair that view or drop it (DROP VIEW ${broken}), then start again`,
         { cause: error },
       );
     }

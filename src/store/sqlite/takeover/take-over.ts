@@ -24,7 +24,7 @@ export function setOldTableAside(db: DatabaseSync, { name, unknown, indexes }: O
   } catch (error) {
     throw new StoreRefused(
       `its table "${name}" of the older service cannot be renamed to ${KEPT_NAME}: ${String((error as Error).message)}. ` +
-        "Mend or drop what this names, then start again",
+        "Repair or drop what this names, then start again",
       { cause: error },
     );
   }
@@ -118,15 +118,15 @@ function copyRows(db: DatabaseSync, rows: Rows, report: (progress: string) => vo
 
 function standInNote(rows: number, standIn: string): string {
   return (
-    `${rows} of these messages had no created_at that can be read: they count as received now, at ${standIn}, ` +
+    `${rows} of these messages had no readable created_at: they count as received now, at ${standIn}, ` +
     "so that retention keeps them longest"
   );
 }
 
 function keptNote({ unknown }: OldTable): string {
   return (
-    `kept the table of the Python service as ${KEPT_NAME}, because it has what Lyftr does not know: ${unknown.join(", ")}. ` +
-    "Retention and lyftr erase do not reach it. When nothing of it is needed any more: " +
+    `kept the table of the Python service as ${KEPT_NAME}, because it has content that Lyftr does not know: ${unknown.join(", ")}. ` +
+    "Retention and lyftr erase do not reach it. To drop it when you no longer need it: " +
     `stop Lyftr, then sqlite3 FILE 'DROP TABLE ${KEPT_NAME}'`
   );
 }
