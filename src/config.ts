@@ -19,11 +19,15 @@ export function readConfig(env: Environment): Config {
 }
 
 function readVariable(variable: Variable<unknown>, env: Environment, problems: string[]): unknown {
+  const { name } = variable;
+  let text: string | undefined;
   try {
-    const text = givenText(variable, env);
+    text = givenText(variable, env);
     return variable.parse(text === undefined || (text === "" && !variable.verbatim) ? variable.fallback : text);
   } catch (problem) {
-    problems.push(`${variable.name} ${problem instanceof Error ? problem.message : problem}`);
+    const sentence = problem instanceof Error ? problem.message : String(problem);
+    // A file that was named by mistake may hold a secret.
+    problems.push(`${name} ${env[`${name}_FILE`] ? sentence.replaceAll(`"${text}"`, "what the file has") : sentence}`);
     return undefined;
   }
 }

@@ -63,6 +63,8 @@ function suggestion(text: string): string {
     .replace(/^(\.\/)?~(?=\/|$)/, homedir())
     .replaceAll(/%2f/gi, "/")
     .replaceAll("\\", "/");
+  // A word alone is `null`, or a secret that was meant for another variable.
+  if (!/[./]/.test(written)) return "";
   if (/[@=$:~%{]|^\/*$|(^|\/)\.{0,2}$/.test(written)) return "";
   return `; write sqlite:///${written.startsWith("/") || written.startsWith("./") ? "" : "./"}${written}`;
 }

@@ -354,3 +354,17 @@ test("a line of .env in the form of YAML or of Windows is refused instead of bei
   const other = "# DATABASE_URL: x\nNOTE=DATABASE_URL: x\nDATABASE_URL\nhost_name: x\nPORT=1\n";
   equal(withDotEnv({}, file(".env", other)).PORT, "1");
 });
+
+test("an error about a value from a file does not repeat it: the file may hold a secret", () => {
+  const path = file("named-by-mistake", `${RANDOM}\n`);
+  const names = ["LOG_LEVEL", "PORT", "HOST", "MIGRATE", "READ_AUTH", "TRUST_PROXY", "CORS_ORIGINS", "DATABASE_URL"];
+  const found = problems(Object.fromEntries(names.map((name) => [`${name}_FILE`, path])));
+  ok(
+    found.includes("LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not what the file has"),
+    `${found}`,
+  );
+  deepEqual(
+    found.filter((problem) => problem.includes(RANDOM)),
+    [],
+  );
+});
