@@ -18,7 +18,7 @@ by number and checksum.
 
 To move a service: copy, stop the service, copy again (that takes what came in meanwhile), start it with the new DATABASE_URL.
 
-Everybody on a machine can read the command lines there. A URL with a password belongs into the environment instead (COPY_FROM, COPY_TO),
+Every user of a machine can read its command lines. A URL with a password belongs into the environment instead (COPY_FROM, COPY_TO),
 or into a file that it names (COPY_FROM_FILE, COPY_TO_FILE). PGPASSWORD and ~/.pgpass are understood too.
 
 Examples:

@@ -83,7 +83,7 @@ function endAfter(ms: number, { log, abandon }: Pick<Closable, "log" | "abandon"
   setTimeout(end, ms).unref();
 }
 
-/** Node would start its inspector at SIGUSR1, for everybody on this machine who can reach it. */
+/** Node would start its inspector at SIGUSR1, and every local user could reach it. */
 export function ignoreInspectorSignal(log: Log): void {
   process.on("SIGUSR1", () => log.warn({ msg: "SIGUSR1 is ignored: the service has no debugger" }));
 }

@@ -41,7 +41,7 @@ interface Counts {
   /** Undefined where it is done otherwise. */
   readonly recount: (() => Promise<void>) | undefined;
   readonly unit: ProgressBarOptions["unit"];
-  /** How they are made again. */
+  /** How they are rebuilt. */
   readonly remedy: string;
   /** What to do when the messages themselves are damaged. */
   readonly repair: string;

@@ -13,7 +13,7 @@ const PREVIOUS_SECRETS_MAX = 7;
 const WITH_END = /^(.*)@([0-9]{4}-.*)$/s;
 const TIME_WORDS =
   "now|today|tomorrow|tonight|yesterday|next|never|in|until|at|end|mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec";
-/** What somebody means as a time, in another form than the one that is understood. */
+/** Text that is meant as a time but is not in the accepted form. */
 const MEANT_AS_END = new RegExp(`@(?=[^@]*$)([0-9+-]|[^@]*\\s|$|(${TIME_WORDS})([^a-z]|day|month|week|year|$))`, "i");
 const NO_TIMESTAMP = "that is not a timestamp such as 2026-12-31T00:00:00Z";
 

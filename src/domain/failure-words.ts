@@ -31,7 +31,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   MASTERDOWN: "It is a replica without its primary",
 };
 
-/** A code as a sentence that keeps the code for whoever looks it up. */
+/** A code as a sentence. The sentence keeps the code, so that an operator can look it up. */
 export function codeInWords(code: string): string {
   const meaning = MEANINGS[code];
   if (meaning === undefined && code.endsWith("Error")) return `An unexpected error occurred (${code}).`;
@@ -40,7 +40,7 @@ export function codeInWords(code: string): string {
 
 const TELLING = [StoreUnavailable, Overloaded, StoreRefused, ConfigError];
 
-/** Why something failed, as a sentence. Messages of errors that nobody expected are not repeated: they may quote a row. */
+/** Why something failed, as a sentence. Messages of unexpected errors are not repeated: they may quote a row. */
 export function failureInWords(error: unknown): string {
   if (!(error instanceof Error)) return "It failed for an unknown reason.";
   if (!TELLING.some((Known) => error instanceof Known)) return `An unexpected error occurred (${error.name}).`;

@@ -2,7 +2,7 @@
 const WAITING_MAX = 2_000;
 
 /**
- * Lets requests through at a bounded rate, in their order: so many at once and with each look at the event loop. Health checks and
+ * Lets requests through at a bounded rate, in their order: a fixed number at each check of the event loop. Health checks and
  * scrapes are answered under overload too, so a flood of them must not be what the service is busy with.
  */
 export class ProbePace {

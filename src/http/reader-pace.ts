@@ -35,7 +35,7 @@ export class ReaderPace {
     this.#timer = setTimeout(this.#options.tooSlow, Math.max(0, this.#leftMs));
   }
 
-  /** It has taken so many bytes since. */
+  /** The client has taken this many bytes since. */
   taken(bytes: number): void {
     clearTimeout(this.#timer);
     const { clock, bytesPerSecondMin, behindMsMax } = this.#options;

@@ -2,7 +2,7 @@
 const ROW_MS = 0.1;
 /** A commit that takes longer than its rows do by so much is slow; below it, batches need no more than what comes by itself. */
 const SLOW_MS = 25;
-/** All of so many must be slow: one alone may be a checkpoint or a pause of the machine. */
+/** This many commits must all be slow: a single one may be a checkpoint or a pause of the machine. */
 const COMMITS = 4;
 /** The share of a slow commit that the next batch may wait for company. */
 const GATHER_SHARE = 0.8;
@@ -16,7 +16,7 @@ const ROWS_PER_SLOW_MS = 20;
 export class CommitPace {
   #waits: readonly number[] = [];
 
-  /** Takes note of a commit of so many rows. */
+  /** Records the duration of a commit and its number of rows. */
   note(rows: number, ms: number): void {
     this.#waits = [...this.#waits, ms - rows * ROW_MS].slice(-COMMITS);
   }

@@ -1,6 +1,6 @@
 /** Something that is damaged on the disk. */
 export interface Damage {
-  /** A read index is made again from the messages; a database has to be repaired; what is unreadable is the disk's. */
+  /** A read index is rebuilt from the messages. A database has to be repaired. An unreadable file is a fault of the disk. */
   readonly kind: "database" | "read_index" | "unreadable";
   /** The file, or what else names it. */
   readonly file: string;

@@ -21,7 +21,7 @@ export interface OpenOptions {
   readonly migrate?: boolean;
   /** The error for a database without Lyftr's tables. Then nothing is created or taken over. */
   readonly newDatabaseError?: Error | undefined;
-  /** SQLite only: told of each end of a reading thread that was not asked for. */
+  /** SQLite only: called for each unexpected end of a reading thread. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
   /** PostgreSQL only: the connections of this process, 4 or more. */
   readonly connectionsMax?: number;

@@ -125,7 +125,7 @@ test("one address without a key, or one key, leaves slots for the others", async
 
 const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "after" } as unknown as Place;
 
-/** An export of so many pages, whose client may be so far behind. */
+/** An export of a given number of pages, and how far its client may be behind. */
 async function pacedExport(pages: number, behindMsMax: number) {
   const http = fastify();
   let page = 0;

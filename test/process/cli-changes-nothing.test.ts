@@ -223,7 +223,7 @@ test("commands that ask leave a PostgreSQL database of Lyftr as it is, and answe
   deepEqual(await catalogOf(database.url), before);
 });
 
-test("a start on a PostgreSQL database with somebody's table of messages leaves it without tables of ours", {
+test("a start on a PostgreSQL database with another program's table of messages creates no tables in it", {
   skip,
 }, async () => {
   using folder = temporaryFolder();

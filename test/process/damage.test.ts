@@ -76,7 +76,7 @@ for (const [what, table] of [
   ["the order of lists", "messages_by_instant"],
   ["the key of messages", "messages_key"],
 ] as const) {
-  test(`damaged pages of ${what} are answered 503 with a sentence, and told once, and verify says where`, async () => {
+  test(`damaged pages of ${what} get 503 with a sentence and one log line, and verify says where`, async () => {
     using folder = temporaryFolder();
     filled(folder);
     damage(folder.file("app.db"), table);
@@ -114,7 +114,7 @@ for (const [what, table] of [
 }
 
 for (const table of ["messages_by_sender", "search_data"]) {
-  test(`a damaged read index (${table}) is made again by itself, and answers are right again`, async () => {
+  test(`a damaged read index (${table}) is rebuilt by itself, and answers are right again`, async () => {
     using folder = temporaryFolder();
     filled(folder);
     damage(folder.file("app.db-index"), table);
@@ -146,7 +146,7 @@ for (const table of ["messages_by_sender", "search_data"]) {
 /** Has every read of a file by another program fail. */
 const failing = (path: string) => ["-P", path, "-e", "trace=pread64", "-e", "inject=pread64:error=EIO"];
 
-test("a disk that cannot give a part of the read index is no damage: it is told, and the index is kept", {
+test("a disk that cannot deliver a part of the read index is not damage: it is reported, and the index is kept", {
   skip: unlessTool("strace"),
 }, async () => {
   using folder = temporaryFolder();

@@ -50,7 +50,7 @@ test("when PostgreSQL goes away and comes back there is one line for each, with 
   ]);
 });
 
-test("a SQLite file that another process keeps locked is told of once, and its end with the next message", async () => {
+test("a SQLite file that another process keeps locked is reported once, and its end with the next message", async () => {
   using folder = temporaryFolder();
   await using lyftr = await serve({
     cwd: folder.path,

@@ -306,7 +306,7 @@ test("a start while an older service is in the middle of a write is refused, say
     using folder = temporaryFolder();
     const path = folder.file("app.db");
     database(path, LOOSE_TABLE);
-    // In a process of its own: whoever reads a file and closes it lets go of all locks of the process on it.
+    // In a process of its own: a process that reads and closes a file releases all its locks on it.
     const program = `
       const { DatabaseSync } = require("node:sqlite");
       const db = new DatabaseSync(process.argv[1]);

@@ -97,7 +97,7 @@ for (const partitions of [undefined, 2]) {
   });
 }
 
-test("PostgreSQL: many rows of the old form are converted in steps, and a text that changed meanwhile is left alone", {
+test("PostgreSQL: many rows of the old form are converted in steps, and a text that changed in between is left alone", {
   skip,
 }, async () => {
   await using fresh = await freshDatabase();

@@ -105,7 +105,7 @@ for (const [statement, says] of Object.entries(FOREIGN)) {
   });
 }
 
-test("tables of another program that are in nobody's way are left alone", { skip }, async () => {
+test("tables of another program that Lyftr does not need are left alone", { skip }, async () => {
   await using database = await fresh();
   await sql(database.url, "CREATE TABLE orders (id integer)");
   await withStore(database.url, async (store) => equal(store.upgrades.length > 0, true));

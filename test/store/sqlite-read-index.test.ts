@@ -154,7 +154,7 @@ test("an index of other messages, because an older copy was put in their place, 
   deepEqual((await verify(file.path)).differences, []);
 });
 
-test("an index that is ahead of its database is made again, though the same message is the last one again", async () => {
+test("an index that is ahead of its database is rebuilt, though the same message is the last one again", async () => {
   using file = temporaryDatabase();
   folded(file.path, 100);
   const copy = `${file.path}.copy`;

@@ -23,7 +23,7 @@ for (const [name, make] of Object.entries(OURS)) {
     deepEqual(snapshotOf(folder.path), before);
   });
 
-  test(`${name} is read in a folder that nobody may write to`, async () => {
+  test(`${name} is read in a read-only folder`, async () => {
     using folder = temporaryFolder();
     const path = folder.file("app.db");
     await make(path);

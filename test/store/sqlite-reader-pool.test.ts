@@ -110,7 +110,7 @@ for (const [how, operation] of [
   ["runs out of memory", "fill"],
   ["exits", "exit"],
 ] as const) {
-  test(`a reading thread that ${how} fails its read, is told of, and is started again`, async () => {
+  test(`a reading thread that ${how} fails its read, is reported, and is replaced`, async () => {
     using file = temporaryDatabase();
     const ends: ReadThreadEnd[] = [];
     const options = { threads: 2, queueMax: 8, name: DYING, threadEnded: (end: ReadThreadEnd) => void ends.push(end) };

@@ -159,7 +159,7 @@ test("an I/O error without a reason is unavailability on a full disk only, and a
   );
 });
 
-test("a read index that turns out to be damaged is discarded and made again, while the store stays open", async () => {
+test("a read index that turns out to be damaged is discarded and rebuilt while the store stays open", async () => {
   using file = temporary();
   const rows = (name: string) => Array.from({ length: 3_000 }, (_, n) => message(`${name}${n}`, { from: `+${n}` }));
   const first = await SqliteStore.open(file.path);

@@ -13,7 +13,7 @@ serveLine(({ stop }: ReaderData) => {
       for (;;) kept.push(Array.from({ length: 10_000 }, (_, n) => `${n} ${kept.length}`));
     },
     exit: () => process.exit(1),
-    /** Goes on for so many milliseconds, as one statement of SQLite does, whether it is told to stop or not. */
+    /** Goes on for the given milliseconds, as one statement of SQLite does, whether it is told to stop or not. */
     hold: (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
     wasStopped: () => Atomics.load(stopped, 0),
     close: () => undefined,

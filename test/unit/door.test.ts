@@ -108,7 +108,7 @@ test("who has gone away while it was held is told as that, once", () => {
   );
 });
 
-test("health checks and scrapes are let in by the look, a flood of one kind does not delay the other", () => {
+test("health checks and scrapes are let in at a bounded rate, and a flood of one kind does not delay the other", () => {
   const { door, answered, handled, ask } = closedDoor();
   for (let id = 0; id < 100; id++) ask(id, { url: "/metrics" });
   equal(handled.length, 8);

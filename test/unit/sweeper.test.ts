@@ -194,7 +194,7 @@ test("without retention a clock that has jumped is of no interest, unless tombst
     const off = { days: undefined };
     await store.insertMessages(daily(30));
     const { line: quiet } = await swept(store, store.retention, { ...off, clock: movedBy(100) });
-    // Nobody who keeps messages for ever is told that old ones were deleted.
+    // Without retention the log does not say that old messages were deleted.
     deepEqual([quiet.level, quiet.msg, quiet.tombstones_dropped], ["DEBUG", "tombstones dropped", 0]);
     // The right clock is the one that has jumped now.
     equal((await swept(store, store.retention, off)).line.level, "DEBUG");

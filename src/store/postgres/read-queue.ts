@@ -13,7 +13,7 @@ export interface ReadQueueOptions {
   readonly waitMsMax?: number;
 }
 
-/** So many at once, and so many that wait, for so long: the rest is refused. */
+/** Bounds how many reads run, how many wait, and for how long. The rest is refused. */
 export class ReadQueue {
   readonly #waitingMax: number;
   readonly #waitMsMax: number;

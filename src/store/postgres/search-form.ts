@@ -11,7 +11,7 @@ const BUILD_MS_MAX = 60 * 60 * 1_000;
 /** Building waits for every transaction that began before, such as a dump: a start does not. */
 const BUILD_AT_START_MS_MAX = 10_000;
 const MIGRATE_MS_MAX = 6 * 60 * 60 * 1_000;
-/** So many are read in less than a second, which a start may take. */
+/** This many are read in less than a second, which a start may take. */
 const BUILT_AT_START_ROWS_MAX = 100_000;
 const ROWS_PER_STEP = 500;
 const ROWS_PER_COMMIT = 50;
@@ -143,7 +143,7 @@ export async function convertAll(database: Database, signal: AbortSignal): Promi
 
 function conversion({ messageId, source, text }: OldForm): Statement {
   return {
-    // What was deleted and sent again with another text meanwhile is in the new form already.
+    // A message that was deleted and sent again in between is in the new form already.
     sql: "UPDATE messages SET folded = $1 WHERE message_id = $2 AND source = $3 AND text = $4 AND folded IS DISTINCT FROM $1",
     values: [foldedUnlessAscii(text), messageId, source, text],
   };

@@ -10,7 +10,7 @@ export const CACHE_KIB = 8_192;
 const READER_CACHE_KIB = 4_096;
 /** 16 MiB of write-ahead log between checkpoints: a page dirtied by many messages is copied into the file once. */
 const CHECKPOINT_PAGES = 4_000;
-/** A log that readers keep from starting again is longer than that; then a checkpoint is worth its fsyncs for so many pages. */
+/** A longer log is one that readers keep from restarting. A checkpoint is then worth its fsyncs for this many pages. */
 const CHECKPOINT_PAGES_MIN = 500;
 /** The garbage collector closes what nothing refers to, and a close is a checkpoint. See hard-end.ts. */
 const opened: DatabaseSync[] = [];

@@ -19,7 +19,7 @@ const CLOSE_MS_MAX = 2_000;
 export interface ReadCall {
   /** It may look at many messages. */
   readonly heavy?: boolean;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the caller no longer waits for the answer. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface ReaderPoolOptions {
   readonly queueMax: number;
   readonly heavyMsMax?: number;
   readonly waitMsMax?: number;
-  /** Told of each end of a thread that was not asked for. */
+  /** Called for each unexpected end of a thread. */
   readonly threadEnded?: (end: ReadThreadEnd) => void;
   /** The file with the code of the threads. */
   readonly name?: string;

@@ -14,7 +14,7 @@ export interface Read {
   readonly argument: unknown;
   /** How long it may run. */
   readonly msMax: number;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the caller no longer waits for the answer. */
   readonly signal: AbortSignal | undefined;
   /** What it rejects with when it ran too long. */
   readonly tooLate: () => Error;
@@ -30,7 +30,7 @@ export interface ReadingThreadOptions {
   readonly ended: (reason: string) => void;
   /** Resolves when another thread may be started. Threads that were given up run on until their statement ends. */
   readonly mayStart: () => Promise<void>;
-  /** Told of a thread that was given up. */
+  /** Called for a thread that was abandoned. */
   readonly givenUp: (end: Promise<void>) => void;
 }
 

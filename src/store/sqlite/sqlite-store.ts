@@ -54,7 +54,7 @@ export interface SqliteOptions {
   readonly migrate?: boolean;
   /** The error for a file without Lyftr's tables. Then nothing is created or taken over. */
   readonly newDatabaseError?: Error | undefined;
-  /** Told of each end of a reading thread that was not asked for. */
+  /** Called for each unexpected end of a reading thread. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
   /** Told what turns out to be damaged, once each. */
   readonly damaged?: ((damage: Damage) => void) | undefined;

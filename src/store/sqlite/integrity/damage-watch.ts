@@ -28,7 +28,7 @@ export interface DamageWatchOptions {
 
 /**
  * Finds out which file is damaged when a call has met damage, and what can be done: a read index is discarded and
- * made again, a damaged database is told of, once.
+ * rebuilt, a damaged database is reported once.
  */
 export class DamageWatch {
   readonly #options: DamageWatchOptions;
@@ -41,7 +41,7 @@ export class DamageWatch {
     this.#options = options;
   }
 
-  /** To be told of every failure of a call. */
+  /** To be called for every failure of a call. */
   noticed(error: unknown): void {
     if (error instanceof StoreDamaged) void this.#examine(error);
   }

@@ -3,7 +3,7 @@ import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
 import { readUnchanged } from "../read-unchanged.ts";
 import { readError } from "./readable.ts";
 
-/** Whoever mends a file needs no more of them. */
+/** More of them do not help to repair a file. */
 const PROBLEMS_MAX = 20;
 const PRIMARY_CODE = 0xff;
 const IOERR = 10;
@@ -12,7 +12,7 @@ const IOERR = 10;
 export type Findings =
   | { readonly kind: "sound" }
   | { readonly kind: "damaged"; readonly problems: readonly string[] }
-  /** The disk could not give a part of it, so that nobody knows what is there. */
+  /** The disk could not deliver a part of it, so its content is unknown. */
   | { readonly kind: "unreadable"; readonly problem: string };
 
 /** Reads the SQLite file at `path` from end to end, with everything that SQLite can hold against each other. It changes nothing. */

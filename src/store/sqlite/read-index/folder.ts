@@ -11,7 +11,7 @@ type ErasureStep = Parameters<RetentionStore["erase"]>[0];
 
 export interface OpenedIndex {
   readonly backlog: number;
-  /** What was wrong with the index that was found, which is made again now. */
+  /** What was wrong with the existing index, which is rebuilt now. */
   readonly discarded: string | undefined;
 }
 
@@ -48,7 +48,7 @@ serveLine(({ path }: { path: string }) => {
       // A deletion writes to both.
       checkpoint(statements, "main");
     },
-    // The disk may have lost a part of the index, which can be made again. An error of a read loses nothing.
+    // The disk may have lost a part of the index, which can be rebuilt. An error of a read loses nothing.
     broken: (error: unknown) => {
       if (!isReadError(error)) removeReadIndex(path);
     },

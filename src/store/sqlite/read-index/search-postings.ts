@@ -1,7 +1,7 @@
 import type { Statements } from "../statements.ts";
 import { searchable } from "./searchable.ts";
 
-/** Each statement sums up so many postings, about a second of work. */
+/** Each statement sums up this many postings, about a second of work. */
 const POSTINGS_PER_STEP = 1_000_000;
 const UINT32 = 0xff_ff_ff_ff;
 /** Odd numbers below 2^17, so that no product here needs more than the 63 bits that SQLite has. */

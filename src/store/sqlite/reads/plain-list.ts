@@ -54,7 +54,7 @@ export class PlainList implements FoldedList {
     return found;
   }
 
-  /** A range in parts of so many messages, from its beginning or its end. */
+  /** A range in parts of a fixed number of messages, from its beginning or its end. */
   *#stretches(range: Range, reverse: boolean): Generator<Range> {
     for (let { lo, hi } = range; ; ) {
       const next = this.#snapshot.statements.get<Key>(

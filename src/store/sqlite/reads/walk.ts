@@ -6,7 +6,7 @@ import type { Snapshot } from "./snapshot.ts";
 /** Rows from one look to the next whether the answer is still wanted: a millisecond, with the longest texts ten. */
 const ROWS_PER_CHECK = 256;
 
-/** The rows of a statement, one in memory at a time; stopped when nobody waits for the answer any more. */
+/** The rows of a statement, one in memory at a time; stopped when the caller no longer waits for the answer. */
 export function* walk<T extends readonly unknown[]>(snapshot: Snapshot, { sql, values }: Query): Generator<T> {
   let rows = 0;
   for (const row of snapshot.statements.iterate<T>(sql, values)) {

@@ -15,7 +15,7 @@ export interface OldTable {
   readonly rowid: string | undefined;
   /** What it has that Lyftr does not know, each in a few words. Such a table is kept. */
   readonly unknown: readonly string[];
-  /** Indexes that somebody created. They hold nothing that the table does not hold. */
+  /** Indexes that a user created. They hold nothing that the table does not hold. */
   readonly indexes: readonly string[];
 }
 
