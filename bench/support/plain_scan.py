@@ -68,7 +68,7 @@ class Messages:
 
 
 def stored(db, key):
-    sql = "SELECT message_id, from_msisdn, to_msisdn, ts, text, created_at FROM messages WHERE rowid = ?"
+    sql = "SELECT message_id, from_msisdn, to_msisdn, ts, text, created_at FROM lyftr_messages WHERE rowid = ?"
     row = db.execute(sql, (int(key.rsplit("\0", 1)[1]),)).fetchone()
     return dict(zip(("message_id", "from", "to", "ts", "text", "created_at"), row))
 
@@ -121,7 +121,7 @@ def main():
     queries = {name: KINDS[query["kind"]](query) for name, query in asked["queries"].items()}
     db = sqlite3.connect(f"file:{asked['database']}?mode=ro", uri=True)
     db.execute("BEGIN")
-    for row in db.execute("SELECT rowid, source, message_id, from_msisdn, to_msisdn, ts, text FROM messages"):
+    for row in db.execute("SELECT rowid, source, message_id, from_msisdn, to_msisdn, ts, text FROM lyftr_messages"):
         instant = instant_of(row[5])
         key = f"{instant}\0{row[2]}\0{row[1]}\0{row[0]}"
         known = []

@@ -74,7 +74,7 @@ function count(db: DatabaseSync, query: Partial<Record<keyof typeof CONDITIONS, 
     return value === undefined ? [] : [{ sql, value }];
   });
   const where = given.length === 0 ? "" : `WHERE ${given.map(({ sql }) => sql).join(" AND ")}`;
-  const row = db.prepare(`SELECT count(*) AS n FROM messages ${where}`).get(...given.map(({ value }) => value));
+  const row = db.prepare(`SELECT count(*) AS n FROM lyftr_messages ${where}`).get(...given.map(({ value }) => value));
   return Number(row?.n);
 }
 
