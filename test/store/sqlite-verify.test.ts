@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { StoreRefused } from "../../src/domain/errors.ts";
@@ -145,6 +145,35 @@ for (const [what, sql, finding] of STORED) {
     );
   });
 }
+
+test("a read index that lacks a table differs, with a sentence", async () => {
+  using file = temporaryDatabase();
+  for (const sql of [
+    "DROP TABLE blocks",
+    "DROP TABLE fold_state",
+    "DELETE FROM fold_state",
+    "DROP TABLE search_terms",
+  ]) {
+    fill(file.path);
+    change(`${file.path}-index`, sql);
+    match((await verify(file.path)).differences[0] ?? "", /^the read index does not have its tables/, sql);
+    for (const suffix of ["", "-wal", "-shm", "-index", "-index-wal", "-index-shm"])
+      rmSync(file.path + suffix, { force: true });
+  }
+});
+
+test("a log of the read index whose header is damaged is a sentence", async () => {
+  using file = temporaryDatabase();
+  fill(file.path);
+  const db = new DatabaseSync(`${file.path}-index`);
+  db.exec("CREATE TABLE another (a)");
+  const log = readFileSync(`${file.path}-index-wal`);
+  const shm = readFileSync(`${file.path}-index-shm`);
+  db.close();
+  writeFileSync(`${file.path}-index-wal`, log.fill(0xff, 10, 11));
+  writeFileSync(`${file.path}-index-shm`, shm.fill(0));
+  await rejects(verify(file.path), /-index-wal is damaged: start the service once/);
+});
 
 test("a database of another version is refused, and verifying stops when it is told to", async () => {
   using file = temporaryDatabase();

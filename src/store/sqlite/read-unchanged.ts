@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
 import { meaningOf, openReader } from "./connection.ts";
 import { readHeader } from "./file-header.ts";
+import { hasDamagedHeader } from "./wal-file.ts";
 
 /** A service that starts or stops during a read makes it begin again. */
 const TRIES_MAX = 5;
@@ -115,6 +116,12 @@ export function wayTo(link: string, at = 0): Way {
     const before = stateOf(path);
     const isStillRight = () => sizeOf(wal) === WAL_HEADER_BYTES && stateOf(path) === before;
     return { path, uri: uri("&immutable=1"), inUseUri: uri("&immutable=1"), isStillRight };
+  }
+  // SQLite would wait for ten seconds here too.
+  if (hasDamagedHeader(wal)) {
+    throw new RecoveryNeeded(
+      `${wal} is damaged: start the service once. It makes a damaged read index again, and says what to do about a database`,
+    );
   }
   // A service has it open, or one was killed. SQLite then reads the WAL by a copy of its index in memory.
   if (existsSync(wal) && existsSync(shm) && sizeOf(path) > 0) {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { endianness } from "node:os";
+import { readStart } from "./file-header.ts";
 
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
@@ -40,12 +41,9 @@ export function readWal(path: string): WalContents {
 function contentsOf(file: number, bytes: number): WalContents {
   const header = Buffer.alloc(HEADER_BYTES);
   readSync(file, header, 0, HEADER_BYTES, 0);
-  const magic = header.readUInt32BE(0);
-  const sum = new Checksum((magic & BIG_ENDIAN_BIT) === BIG_ENDIAN_BIT);
-  sum.add(header.subarray(0, HEADER_BYTES - 8));
-  if ((magic & ~BIG_ENDIAN_BIT) !== MAGIC || !sum.equals(header, HEADER_BYTES - 8)) {
-    // It is on the disk before anything follows it. Zeros are a file that grew and was not written.
-    const isDamaged = bytes > HEADER_BYTES && header.some((byte) => byte !== 0);
+  const sum = sumOfHeader(header);
+  if (sum === undefined) {
+    const isDamaged = bytes > HEADER_BYTES && isWritten(header);
     return { committed: undefined, damagedAt: isDamaged ? 0 : undefined };
   }
   const pageBytes = header.readUInt32BE(8);
@@ -55,6 +53,26 @@ function contentsOf(file: number, bytes: number): WalContents {
     committed: databasePages === 0 ? undefined : { pageBytes, pages, databasePages },
     damagedAt: broken !== undefined && goesOnBehind(broken, frames, header) ? broken.at : undefined,
   };
+}
+
+/** Whether SQLite cannot take anything from a write-ahead log because its header is damaged. */
+export function hasDamagedHeader(path: string): boolean {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= HEADER_BYTES) return false;
+  const header = readStart(path, HEADER_BYTES);
+  return isWritten(header) && sumOfHeader(header) === undefined;
+}
+
+/** A header is on the disk before anything follows it. Zeros are a file that grew and was not written. */
+function isWritten(header: Buffer): boolean {
+  return header.some((byte) => byte !== 0);
+}
+
+/** The checksum on which the first frame is based; undefined when the header is none. */
+function sumOfHeader(header: Buffer): Checksum | undefined {
+  const magic = header.readUInt32BE(0);
+  const sum = new Checksum((magic & BIG_ENDIAN_BIT) === BIG_ENDIAN_BIT);
+  sum.add(header.subarray(0, HEADER_BYTES - 8));
+  return (magic & ~BIG_ENDIAN_BIT) === MAGIC && sum.equals(header, HEADER_BYTES - 8) ? sum : undefined;
 }
 
 /** The first frame that a recovery would not take. */

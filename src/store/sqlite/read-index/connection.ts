@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync, statSync } from "node:fs";
-import type { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
 import { CACHE_KIB, meaningOf, openWithoutCheckpoints, transaction } from "../connection.ts";
 import { readError } from "../integrity/readable.ts";
@@ -100,6 +100,26 @@ function fits(statements: Statements): boolean {
        WHERE seq = 0 OR last_message IS (${LAST_FOLDED})`,
     ) !== undefined
   );
+}
+
+/** Whether the tables of the index are those that this version makes. */
+export function hasItsTables(db: DatabaseSync): boolean {
+  const scratch = new DatabaseSync(":memory:");
+  try {
+    scratch.exec(`ATTACH ':memory:' AS read_index; ${SCHEMA}`);
+    const state = db.prepare(
+      "SELECT count(*) AS n FROM pragma_table_list WHERE schema = 'read_index' AND name = 'fold_state'",
+    );
+    if (state.get()?.n !== 1 || db.prepare("SELECT 1 FROM fold_state").get() === undefined) return false;
+    return tablesOf(db) === tablesOf(scratch);
+  } finally {
+    scratch.close();
+  }
+}
+
+function tablesOf(db: DatabaseSync): string {
+  const rows = db.prepare("SELECT type, name, sql FROM read_index.sqlite_schema ORDER BY type, name").all();
+  return JSON.stringify(rows);
 }
 
 /** What tells the last message that is in the index from every other, also from the same one when it was sent again. */

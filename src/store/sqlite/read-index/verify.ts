@@ -8,7 +8,7 @@ import { boundAt, END, IN_RANGE, type Key, type Range } from "../key.ts";
 import { entriesOf } from "../lists.ts";
 import { readUnchanged } from "../read-unchanged.ts";
 import { Statements } from "../statements.ts";
-import { readIndexPath } from "./connection.ts";
+import { hasItsTables, readIndexPath } from "./connection.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
 import { hasFollowed, shapeOf } from "./fold.ts";
 import { differingPostings, ExpectedPostings, indexedPostings } from "./search-postings.ts";
@@ -24,7 +24,15 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
   if (!existsSync(readIndexPath(path))) {
     throw new StoreRefused(`there is no ${readIndexPath(path)}: it is made when the service starts`);
   }
+  const withoutTables: Verdict = {
+    messages: 0,
+    backlog: 0,
+    differences: [
+      "the read index does not have its tables, or those of another version: a start of the service makes it again",
+    ],
+  };
   const verifyOn = async (db: DatabaseSync) => {
+    if (!hasItsTables(db)) return withoutTables;
     const statements = new Statements(db);
     await beginBetweenDeletions(statements, options.signal);
     return verify(statements, options);
