@@ -30,7 +30,7 @@ test("a read that ends its thread gets 503, and the service goes on with another
   equal((await fetch(`${service.url}/health/ready`)).status, 200);
   equal((await list()).status, 503);
   await service.line(({ level, msg }) => level === "WARNING" && /reading thread/.test(String(msg)));
-  const line = await service.line(({ level, msg }) => level === "ERROR" && /again and again/.test(String(msg)));
+  const line = await service.line(({ level, msg }) => level === "ERROR" && /end repeatedly/.test(String(msg)));
   match(String(line.reason), /memory/);
   match(await (await fetch(`${service.url}/metrics`)).text(), /^read_thread_restarts_total 2$/m);
 });
