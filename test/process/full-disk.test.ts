@@ -68,16 +68,19 @@ for (const name of ["ENOSPC", "EDQUOT", "EFBIG"] as const) {
   });
 }
 
+/** Stores a message with a service that ends in order. */
+async function storeOneMessage(cwd: string): Promise<void> {
+  await using lyftr = await serve({ cwd });
+  equal((await post(lyftr.url, body({ message_id: "before" }))).status, 200);
+  lyftr.child.kill("SIGTERM");
+  equal(await lyftr.ended, 0);
+}
+
 test("a start on a full disk says so, answers reads, and takes webhooks when there is room", {
   skip: unlessTool("gcc"),
 }, async () => {
   const { cwd, full } = folder();
-  {
-    await using lyftr = await serve({ cwd });
-    equal((await post(lyftr.url, body({ message_id: "before" }))).status, 200);
-    lyftr.child.kill("SIGTERM");
-    equal(await lyftr.ended, 0);
-  }
+  await storeOneMessage(cwd);
   writeFileSync(full, String(constants.errno.ENOSPC));
   await using lyftr = await serve({ cwd, env: diskFaults({ FULL: full, FULL_NAME: "-wal" }) });
   await lyftr.line(({ level, warning }) => level === "WARNING" && /disk is full/.test(String(warning)));
@@ -93,12 +96,7 @@ test("a start with no room at all is refused with a sentence, and the next one f
   skip: unlessTool("gcc"),
 }, async () => {
   const { cwd, full } = folder();
-  {
-    await using lyftr = await serve({ cwd });
-    equal((await post(lyftr.url, body({ message_id: "before" }))).status, 200);
-    lyftr.child.kill("SIGTERM");
-    equal(await lyftr.ended, 0);
-  }
+  await storeOneMessage(cwd);
   writeFileSync(full, String(constants.errno.ENOSPC));
   const env = { HOST: "127.0.0.1", PORT: "0", WEBHOOK_SECRET: "testsecret", ...diskFaults({ FULL: full }) };
   await using refused = runLyftr(["serve"], { cwd, env });
