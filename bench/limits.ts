@@ -18,8 +18,14 @@ import { requireTool, runWrkReads } from "./support/wrk.ts";
 // Redis that stops answering under load does to latencies, beside one that answers.
 
 const flags = readFlags({
-  ...{ seconds: 8, warmupSeconds: 6, rounds: 3, connections: 64, messagesPerSecondMax: 50_000 },
-  ...{ redisSeconds: 10, redisRounds: 3, rate: 1_000 },
+  seconds: 8,
+  warmupSeconds: 6,
+  rounds: 3,
+  connections: 64,
+  messagesPerSecondMax: 50_000,
+  redisSeconds: 10,
+  redisRounds: 3,
+  rate: 1_000,
 });
 const STOPPED_AFTER_MS = 500;
 const BACK_MS_MAX = 30_000;

@@ -15,12 +15,24 @@ import { requireTool } from "./support/wrk.ts";
 const PARTS = ["ingest", "workers", "batches", "reads"] as const;
 /** As one would set up a server of this size; everything else is PostgreSQL's own default. */
 const SETTINGS = {
-  ...{ shared_buffers: "512MB", max_wal_size: "4GB" },
-  ...{ fsync: "on", full_page_writes: "on", synchronous_commit: "on" },
+  shared_buffers: "512MB",
+  max_wal_size: "4GB",
+  fsync: "on",
+  full_page_writes: "on",
+  synchronous_commit: "on",
 };
 const QUICK = {
-  ...{ rounds: 1, seconds: 1, warmupSeconds: 0, connections: 16, workerConnections: 32, messagesPerSecondMax: 40_000 },
-  ...{ batchSizes: "1,64,512", batchSeconds: 0.1, batchMessages: 5_000, rows: 5_000, requests: 3 },
+  rounds: 1,
+  seconds: 1,
+  warmupSeconds: 0,
+  connections: 16,
+  workerConnections: 32,
+  messagesPerSecondMax: 40_000,
+  batchSizes: "1,64,512",
+  batchSeconds: 0.1,
+  batchMessages: 5_000,
+  rows: 5_000,
+  requests: 3,
 };
 
 const given = readFlags({

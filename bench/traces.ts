@@ -15,7 +15,11 @@ import { requireTool } from "./support/wrk.ts";
 // traced, and beside another checkout (--before FOLDER, built there), in rounds that alternate.
 
 const flags = readFlags({
-  ...{ seconds: 8, warmupSeconds: 6, rounds: 3, connections: 64, messagesPerSecondMax: 50_000 },
+  seconds: 8,
+  warmupSeconds: 6,
+  rounds: 3,
+  connections: 64,
+  messagesPerSecondMax: 50_000,
   before: "",
 });
 

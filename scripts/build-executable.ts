@@ -37,8 +37,13 @@ function filesBelow(root: string, folder: string): readonly string[] {
 function buildExecutable(output: string): void {
   const first = `--import=data:text/javascript,${encodeURIComponent(readFileSync(script("thread.js"), "utf8"))}`;
   const settings = {
-    ...{ main: script("main.js"), mainFormat: "module", output, assets: attachedFiles(checkout), useVfs: true },
-    ...{ execArgv: [...NODE_FLAGS, first], disableExperimentalSEAWarning: true },
+    main: script("main.js"),
+    mainFormat: "module",
+    output,
+    assets: attachedFiles(checkout),
+    useVfs: true,
+    execArgv: [...NODE_FLAGS, first],
+    disableExperimentalSEAWarning: true,
   };
   const folder = mkdtempSync(join(tmpdir(), "lyftr-executable-"));
   try {

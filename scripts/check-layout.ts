@@ -5,19 +5,22 @@ import { fileURLToPath } from "node:url";
 // Who may import whom: imports point down the floors, never sideways, never in a circle. See ARCHITECTURE.md. The client is a house of
 // its own: it is installed by others, and knows the service by HTTP only.
 const FLOORS: Readonly<Record<string, number>> = {
-  ...{
-    domain: 0,
-    providers: 1,
-    store: 1,
-    "shared-state": 1,
-    observe: 1,
-    ingest: 2,
-    keys: 2,
-    retention: 2,
-    alerts: 2,
-    http: 3,
-  },
-  ...{ config: 4, "config.ts": 4.5, app: 4.7, "app.ts": 5, cli: 6, "main.ts": 7 },
+  domain: 0,
+  providers: 1,
+  store: 1,
+  "shared-state": 1,
+  observe: 1,
+  ingest: 2,
+  keys: 2,
+  retention: 2,
+  alerts: 2,
+  http: 3,
+  config: 4,
+  "config.ts": 4.5,
+  app: 4.7,
+  "app.ts": 5,
+  cli: 6,
+  "main.ts": 7,
 };
 /** The configuration is above everything it configures, but knows nothing beyond the domain. */
 const SEES_ONLY_THE_DOMAIN = ["config", "config.ts"];

@@ -29,7 +29,11 @@ function component(type: "application" | "library", name: string, locked: Locked
   const { version, license, integrity } = locked;
   const ref = reference(name, locked);
   return {
-    ...{ type, "bom-ref": ref, name, version, purl: ref },
+    type,
+    "bom-ref": ref,
+    name,
+    version,
+    purl: ref,
     ...(license === undefined ? {} : { licenses: [licenseOf(license)] }),
     ...(integrity === undefined ? {} : { hashes: [{ alg: "SHA-512", content: hex(integrity) }] }),
   };

@@ -8,6 +8,7 @@ import { damageTold } from "./app/damage.ts";
 import { DatabaseWatch } from "./app/database-watch.ts";
 import { noting, notingDeletions } from "./app/noted-store.ts";
 import { logReadThreadEnd } from "./app/read-threads.ts";
+import { ratesOf, sharedAnswers, sharedState } from "./app/shared-state.ts";
 import { tracingOf } from "./app/tracing.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
@@ -32,8 +33,6 @@ import { Eraser } from "./retention/eraser.ts";
 import { Sweeper, type SweeperOptions } from "./retention/sweeper.ts";
 import { AnswerCache } from "./shared-state/answer-cache.ts";
 import { OwnWrites } from "./shared-state/own-writes.ts";
-import { Redis } from "./shared-state/redis.ts";
-import { RedisAnswers } from "./shared-state/redis-answers.ts";
 import { openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
 
@@ -81,13 +80,19 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const metrics = createMetrics({ version: VERSION, node: process.versions.node });
   await using opened = new AsyncDisposableStack();
   const tracing = await tracingOf(config, {
-    ...{ version: VERSION, clock, random: Math.random, log, worker: part?.worker },
+    version: VERSION,
+    clock,
+    random: Math.random,
+    log,
+    worker: part?.worker,
   });
   opened.defer(async () => tracing?.stop());
   if (part === undefined) await requireFreePort(config.host, config.port);
   const store = await openStore(config.databaseUrl, {
-    ...{ migrate: config.migrate, connectionsMax: config.databaseConnections },
-    ...{ allowWeakDurability: config.allowWeakDurability, random: Math.random },
+    migrate: config.migrate,
+    connectionsMax: config.databaseConnections,
+    allowWeakDurability: config.allowWeakDurability,
+    random: Math.random,
     progress: (progress) => log.info({ msg: "upgrading the database", progress }),
     readThreadEnded: (end) => logReadThreadEnd(log, end),
     damaged: damageTold({ log, metrics }),
@@ -102,17 +107,18 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const shared = await sharedState(config, { clock, log, metrics });
   opened.defer(async () => shared?.close());
   const limits = rateLimits(ratesOf(config), {
-    ...{
-      clock,
-      shared,
-      keySecret: config.masterKey ?? config.webhookSecret ?? config.webhookSecretsPrevious[0]?.secret ?? "",
-    },
+    clock,
+    shared,
+    keySecret: config.masterKey ?? config.webhookSecret ?? config.webhookSecretsPrevious[0]?.secret ?? "",
   });
   const writes = new OwnWrites(clock);
   // One of several does not know what the others store, and a service shall show at once what it has taken.
   const ttlMs = part === undefined ? config.cacheTtlMs : 0;
   const answers = new AnswerCache({
-    ...{ ttlMs, writes, clock, count: (result) => metrics.cacheRequests.inc({ result }) },
+    ttlMs,
+    writes,
+    clock,
+    count: (result) => metrics.cacheRequests.inc({ result }),
     shared: sharedAnswers(store, shared, ttlMs),
   });
   const secrets = await startSecrets(config, { store, clock, log: tells ? log : undefined });
@@ -133,7 +139,10 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   opened.defer(async () => watch?.stop());
   const written = ttlMs === 0 ? store : noting(writes, store);
   const committer = new GroupCommit({
-    ...{ store: watch?.watching(written) ?? written, clock, metrics, tracing },
+    store: watch?.watching(written) ?? written,
+    clock,
+    metrics,
+    tracing,
   });
   metrics.observe({
     queueRows: () => committer.queueRows(),
@@ -156,24 +165,46 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });
   const retention = retentionOf(config, {
-    ...{ store: notingDeletions(writes, store.retention), audit: store.access.audit },
-    ...{ clock, log, metrics, newId: randomUUID },
+    store: notingDeletions(writes, store.retention),
+    audit: store.access.audit,
+    clock,
+    log,
+    metrics,
+    newId: randomUUID,
     total: async () => (await store.stats()).total,
   });
   opened.defer(() => retention.sweeper.stop());
   const { host, port, bodyBytesMax, corsOrigins, trustProxy } = config;
   const server = await Server.listen({
-    ...{ host, port, bodyBytesMax, corsOrigins, trustProxy, limits, version: VERSION, newId: randomUUID },
-    ...{ senders: limits.sender, readiness, verified: secrets.verified },
+    host,
+    port,
+    bodyBytesMax,
+    corsOrigins,
+    trustProxy,
+    limits,
+    version: VERSION,
+    newId: randomUUID,
+    senders: limits.sender,
+    readiness,
+    verified: secrets.verified,
     received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
-    ...{ store, keys, clock, log, tracing, provider, committer, answers, eraser: retention.eraser },
+    store,
+    keys,
+    clock,
+    log,
+    tracing,
+    provider,
+    committer,
+    answers,
+    eraser: retention.eraser,
     random: Math.random,
     logHealth: config.logHealth,
     connectionsMax: connectionLimit(config.connectionsMax, tells ? log : undefined),
-    ...{ readIsOpen, metricsGuarded: config.metricsAuth === "required" },
+    readIsOpen,
+    metricsGuarded: config.metricsAuth === "required",
     metrics: { ...metrics, render: part?.renderAll ?? metrics.render },
   });
-  const alerts = await startAlerts(config, { ...{ store, clock, log, metrics, readiness, committer, received }, part });
+  const alerts = await startAlerts(config, { store, clock, log, metrics, readiness, committer, received, part });
   opened.defer(() => alerts?.stop());
   const resources = opened.move();
   const reach: Reach = {
@@ -208,28 +239,6 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   };
 }
 
-/** What replicas share besides the database, if anything. */
-async function sharedState(
-  { redisUrl: url }: Config,
-  { clock, log, metrics }: { clock: Clock; log: Log; metrics: Metrics },
-): Promise<Redis | undefined> {
-  if (url === undefined) return undefined;
-  return Redis.open({
-    ...{ url, clock, random: Math.random },
-    failed: () => metrics.sharedStateFailures.inc(),
-    wentAway: (reason) =>
-      log.warn({ msg: "Redis is unavailable: each process continues on its own", dependency: "redis", reason }),
-    cameBack: (outageMs) => log.info({ msg: "Redis is back", dependency: "redis", outage_ms: outageMs }),
-  });
-}
-
-function ratesOf(config: Config): Parameters<typeof rateLimits>[0] {
-  return {
-    ...{ sender: config.rateLimitPerSender, ip: config.rateLimitPerIp, key: config.rateLimitPerKey },
-    ...{ failed_signature: config.rateLimitFailedAuth, failed_key: config.rateLimitFailedAuth },
-  };
-}
-
 function needsKey({ readAuth }: Config): boolean {
   return readAuth === "required";
 }
@@ -248,12 +257,6 @@ function startKeys(
   const store = access.keys;
   const issuer = new KeyIssuer({ store, now: clock.now, newId: randomUUID, randomBytes });
   return ApiKeys.start({ store, issuer, clock, log, adminKey });
-}
-
-/** Answers of all processes that read the same database. Of one that nobody else can reach there are none. */
-function sharedAnswers(store: Store, shared: Redis | undefined, ttlMs: number): RedisAnswers | undefined {
-  if (shared === undefined || store.identity === undefined) return undefined;
-  return new RedisAnswers({ shared, ttlMs, kind: [VERSION, store.identity] });
 }
 
 /** The secrets of the environment and of the database. */

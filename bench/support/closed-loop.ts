@@ -28,7 +28,9 @@ export function latenciesOf(times: readonly number[]): Latencies {
   const sorted = Float64Array.from(times).sort();
   return {
     requests: times.length,
-    ...{ p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99), maxMs: percentile(sorted, 1) },
+    p50Ms: percentile(sorted, 0.5),
+    p99Ms: percentile(sorted, 0.99),
+    maxMs: percentile(sorted, 1),
   };
 }
 

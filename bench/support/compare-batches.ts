@@ -82,7 +82,8 @@ async function insert(
   expectWithin(`${engine.name}: rows in the table`, await database.countRows(), stored, stored);
   return {
     rowsPerSecond: stored / took,
-    ...{ cpuMicros: (user + system) / stored, databaseCpuMicros: (1e6 * databaseUsed) / stored },
+    cpuMicros: (user + system) / stored,
+    databaseCpuMicros: (1e6 * databaseUsed) / stored,
   };
 }
 

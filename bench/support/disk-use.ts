@@ -25,7 +25,9 @@ function partsOf(path: string): readonly DiskUse[] {
       .prepare("SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size")
       .get();
     return [...parts, { name: "(free pages)", bytes: Number(free?.bytes) }].map(({ name, bytes }) => ({
-      ...{ file: basename(path), name: String(name), bytes: Number(bytes) },
+      file: basename(path),
+      name: String(name),
+      bytes: Number(bytes),
     }));
   } finally {
     db.close();

@@ -30,7 +30,8 @@ export interface BenchDatabase extends AsyncDisposable {
 
 export function sqliteEngine(folder: string): Engine {
   return {
-    ...{ name: "SQLite", pid: undefined },
+    name: "SQLite",
+    pid: undefined,
     fresh: async () => {
       const own = mkdtempSync(join(folder, "sqlite-"));
       const path = join(own, "app.db");
@@ -53,7 +54,8 @@ export function sqliteEngine(folder: string): Engine {
 /** Databases on the server of a URL, whose user may create them. */
 export async function postgresEngine(server: string): Promise<Engine> {
   return {
-    ...{ name: "PostgreSQL", pid: await serverPid(server) },
+    name: "PostgreSQL",
+    pid: await serverPid(server),
     fresh: async () => {
       const { url, [Symbol.asyncDispose]: dispose } = await freshDatabase({ kind: "postgres", on: server });
       return {

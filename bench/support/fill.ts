@@ -16,7 +16,10 @@ export async function fill(databaseUrl: string, rows: number, ids?: "random" | "
   const store = await openStore(databaseUrl);
   try {
     return await loadMessages(store, {
-      ...{ seed: SEED, count: rows, nowMs: FILLED_UNTIL_MS, clock: systemClock },
+      seed: SEED,
+      count: rows,
+      nowMs: FILLED_UNTIL_MS,
+      clock: systemClock,
       ...(ids === undefined ? {} : { ids }),
     });
   } finally {

@@ -73,8 +73,11 @@ export async function ingestRound(
   const micros = used.map((cpuUsed) => (1e6 * cpuUsed) / (after.stored - before.stored));
   return {
     messagesPerSecond: load.accepted / load.seconds,
-    ...{ cpuMicros: micros[0] ?? Number.NaN, databaseCpuMicros: micros[1] ?? Number.NaN },
-    ...{ p99Ms: load.p99Ms, idleCores: idle / load.seconds },
-    ...{ accepted: (warmup?.accepted ?? 0) + load.accepted, stored: after.stored },
+    cpuMicros: micros[0] ?? Number.NaN,
+    databaseCpuMicros: micros[1] ?? Number.NaN,
+    p99Ms: load.p99Ms,
+    idleCores: idle / load.seconds,
+    accepted: (warmup?.accepted ?? 0) + load.accepted,
+    stored: after.stored,
   };
 }

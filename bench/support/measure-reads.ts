@@ -76,10 +76,16 @@ export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
   note("comparing again");
   await expectAllRight(service, path, measured, options);
   return {
-    ...{ rows, scanned: rows <= options.scanRowsMax, ingest: warm.ingest },
+    rows,
+    scanned: rows <= options.scanRowsMax,
+    ingest: warm.ingest,
     figures: measured.map(({ figure, right }, at) => ({
-      ...{ name: figure.name, goalMs: figure.goalMs, total: right.total },
-      ...{ latencies: warm.latencies[at] as Latencies, coldMs: cold?.ms[at], firstDesign: firstDesign[at] },
+      name: figure.name,
+      goalMs: figure.goalMs,
+      total: right.total,
+      latencies: warm.latencies[at] as Latencies,
+      coldMs: cold?.ms[at],
+      firstDesign: firstDesign[at],
     })),
     ready: { warmMs: service.readyMs, coldMs: cold?.readyMs },
     peakRssMib: warm.peakRssMib,

@@ -12,9 +12,16 @@ import { SECRET } from "./messages.ts";
 // SIGTERM ends it early: what was sent is waited for.
 
 const flags = readFlags({
-  ...{ url: "", path: "/webhook", messages: "", rate: 1_000, seconds: 5, connections: 64 },
+  url: "",
+  path: "/webhook",
+  messages: "",
+  rate: 1_000,
+  seconds: 5,
+  connections: 64,
   // Made-up messages in place of a file, from this moment on.
-  ...{ madeUpFromMs: 0, senders: 60, madeUpSeed: 2 },
+  madeUpFromMs: 0,
+  senders: 60,
+  madeUpSeed: 2,
 });
 const ANSWER_MS_MAX = 10_000;
 const { hostname, port } = new URL(flags.url);
@@ -140,8 +147,13 @@ function result() {
     .sort();
   const at = (share: number) => percentile(sorted, share);
   return {
-    ...{ sent: total, statuses, unanswered: total - answers },
-    ...{ p50Ms: at(0.5), p90Ms: at(0.9), p99Ms: at(0.99), maxMs: at(1) },
+    sent: total,
+    statuses,
+    unanswered: total - answers,
+    p50Ms: at(0.5),
+    p90Ms: at(0.9),
+    p99Ms: at(0.99),
+    maxMs: at(1),
     sentLateP99Ms: percentile(latenessMs.subarray(0, total).sort(), 0.99),
   };
 }

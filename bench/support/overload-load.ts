@@ -86,7 +86,9 @@ function result() {
   const good = of(1);
   return {
     ...counts,
-    ...{ due: total, unanswered: sentMs.size, seconds: flags.seconds },
+    due: total,
+    unanswered: sentMs.size,
+    seconds: flags.seconds,
     acceptedInTime: acceptedIn
       .subarray(0, Math.ceil((1_000 * flags.seconds) / SLICE_MS))
       .reduce((sum, n) => sum + n, 0),

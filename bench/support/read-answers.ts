@@ -25,9 +25,11 @@ export function answerOf({ name, query }: ReadFigure, { status, body }: TimedAns
       };
     case "stats":
       return {
-        ...{ total: json.total_messages as number, senders: json.senders_count as number },
+        total: json.total_messages as number,
+        senders: json.senders_count as number,
         top: json.messages_per_sender as readonly unknown[],
-        ...{ first: instant(json.first_message_ts), last: instant(json.last_message_ts) },
+        first: instant(json.first_message_ts),
+        last: instant(json.last_message_ts),
       };
   }
 }

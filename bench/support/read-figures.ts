@@ -45,7 +45,9 @@ export function landmarksOf(databasePath: string): Landmarks {
       String(one("SELECT instant FROM lyftr_messages ORDER BY instant LIMIT 1 OFFSET ?", at));
     const biggest = senderNumber(0);
     return {
-      ...{ rows, biggest, middle: senderNumber(Math.floor(Math.sqrt(sendersOf(rows)))) },
+      rows,
+      biggest,
+      middle: senderNumber(Math.floor(Math.sqrt(sendersOf(rows)))),
       biggestRows: Number(one("SELECT count(*) FROM lyftr_messages WHERE from_msisdn = ?", biggest)),
       since: instant(Math.floor(DEEP * rows)),
       exportUntil: instant(Math.min(EXPORTED_ROWS, rows - 1)),
@@ -61,7 +63,10 @@ type Filters = Omit<Extract<ScanQuery, { readonly kind: "messages" }>, "kind" | 
 export async function readFigures(marks: Landmarks, service: ClosedLoop): Promise<readonly ReadFigure[]> {
   const { biggest, middle, since } = marks;
   const list = (name: string, { goalMs = 10, ...filters }: Filters & { readonly goalMs?: number }): ReadFigure => ({
-    ...{ name, path: listPath(filters), goalMs, old: wasKnown(filters) },
+    name,
+    path: listPath(filters),
+    goalMs,
+    old: wasKnown(filters),
     query: { kind: "messages", limit: LIMIT, ...filters },
   });
   const limit = LIMIT;
@@ -82,7 +87,9 @@ export async function readFigures(marks: Landmarks, service: ClosedLoop): Promis
     { name: "`/stats`", path: "/stats", query: { kind: "stats" }, old: true, goalMs: 5 },
     { name: "`/senders`", path: `/senders?limit=${limit}`, query: { kind: "senders", limit }, old: false },
     {
-      ...{ name: "`/stats/timeline`, days", path: "/stats/timeline?bucket=day", old: false },
+      name: "`/stats/timeline`, days",
+      path: "/stats/timeline?bucket=day",
+      old: false,
       query: { kind: "timeline", characters: 10 },
     },
     exportFigure(marks),
@@ -100,7 +107,8 @@ export function isAscii(text: string): boolean {
 
 function exportFigure({ exportUntil: until, rows }: Landmarks): ReadFigure {
   return {
-    ...{ name: "export of the first 10,000 rows", path: `/messages/export?${parameters({ until: `${until}Z` })}` },
+    name: "export of the first 10,000 rows",
+    path: `/messages/export?${parameters({ until: `${until}Z` })}`,
     query: { kind: "messages", until, limit: rows },
     old: false,
   };
@@ -112,9 +120,11 @@ async function cursorFigure(marks: Landmarks, service: ClosedLoop): Promise<Read
   const last = page.data.at(-1);
   if (last === undefined) throw new Error("the page before the cursor's is empty");
   return {
-    ...{ name: "cursor, in the middle", path: `/messages?${parameters({ limit: LIMIT, cursor: page.next_cursor })}` },
+    name: "cursor, in the middle",
+    path: `/messages?${parameters({ limit: LIMIT, cursor: page.next_cursor })}`,
     query: { kind: "messages", limit: LIMIT, after: [instantOf(last.ts), last.message_id, "native"] },
-    ...{ old: false, goalMs: 10 },
+    old: false,
+    goalMs: 10,
   };
 }
 

@@ -4,19 +4,32 @@ import { FAILED_WEBHOOKS, FAILING_SHARE_MAX, failingOfRange, WEBHOOKS } from "./
 /** The first line, without a heading: whether all is well. */
 export const GLANCE: readonly Panel[] = [
   {
-    ...{ type: "stat", title: "Ready", unit: "none", width: 3, see: "health" },
+    type: "stat",
+    title: "Ready",
+    unit: "none",
+    width: 3,
+    see: "health",
     about: "Whether every process answers /health/ready with 200. Not ready: ask it, the answer says why.",
     // Of one that cannot be scraped only `up` is known.
     queries: [{ expr: `min(${of("service_ready")} or ${of("up")} * 0)`, legend: "ready" }],
     words: { 0: { text: "Not ready", color: "red" }, 1: { text: "Ready", color: "green" } },
   },
   {
-    ...{ type: "stat", title: "New messages", unit: "mps", width: 3, see: "metrics" },
+    type: "stat",
+    title: "New messages",
+    unit: "mps",
+    width: 3,
+    see: "metrics",
     about: "Messages stored a second. Nothing for longer than is usual: ask the sender, then look at what is refused.",
     queries: [{ expr: `sum(${rate("webhook_requests_total", `result="created"`)})`, legend: "new" }],
   },
   {
-    ...{ type: "stat", title: "Webhooks that fail", unit: "percentunit", width: 3, decimals: 2, see: "metrics" },
+    type: "stat",
+    title: "Webhooks that fail",
+    unit: "percentunit",
+    width: 3,
+    decimals: 2,
+    see: "metrics",
     about: "Share of webhooks answered 5xx, which their senders have to send again. The log's error says why.",
     queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "failing" }],
     thresholds: [
@@ -25,7 +38,12 @@ export const GLANCE: readonly Panel[] = [
     ],
   },
   {
-    ...{ type: "stat", title: "Error budget that is left", unit: "percentunit", width: 3, decimals: 1, see: "metrics" },
+    type: "stat",
+    title: "Error budget that is left",
+    unit: "percentunit",
+    width: 3,
+    decimals: 1,
+    see: "metrics",
     about:
       "Of the webhooks that may fail in the span of this dashboard, 1 in 1,000, the share that has not failed yet; choose 30 days for the " +
       "objective. Below 0 more has failed: put off risky changes.",
@@ -37,7 +55,12 @@ export const GLANCE: readonly Panel[] = [
     ],
   },
   {
-    ...{ type: "stat", title: "Slowest webhook of 100", unit: "ms", width: 3, decimals: 0, see: "metrics" },
+    type: "stat",
+    title: "Slowest webhook of 100",
+    unit: "ms",
+    width: 3,
+    decimals: 0,
+    see: "metrics",
     about: "99 of 100 webhooks are answered sooner. High: see the commits and the event loop below.",
     queries: [{ expr: quantile(0.99, "request_latency_ms", { matchers: `path="/webhook"` }), legend: "p99" }],
     thresholds: [
@@ -47,7 +70,12 @@ export const GLANCE: readonly Panel[] = [
     noValue: "no webhooks",
   },
   {
-    ...{ type: "stat", title: "Oldest message in the queue", unit: "s", width: 3, decimals: 1, see: "overload" },
+    type: "stat",
+    title: "Oldest message in the queue",
+    unit: "s",
+    width: 3,
+    decimals: 1,
+    see: "overload",
     about:
       "How long the oldest message waits to be stored. More than a second: the database does not keep up, or is locked.",
     queries: [{ expr: `max(${of("commit_queue_age_seconds")})`, legend: "age" }],
@@ -57,7 +85,12 @@ export const GLANCE: readonly Panel[] = [
     ],
   },
   {
-    ...{ type: "stat", title: "Disk that is free", unit: "percentunit", width: 3, decimals: 0, see: "sizing" },
+    type: "stat",
+    title: "Disk that is free",
+    unit: "percentunit",
+    width: 3,
+    decimals: 0,
+    see: "sizing",
     about:
       "Free share of the database's disk, the least of all processes. At 0 webhooks are answered 503 until there is room.",
     queries: [{ expr: `min(${of("database_disk_free_bytes")} / ${of("database_disk_size_bytes")})`, legend: "free" }],
@@ -69,7 +102,12 @@ export const GLANCE: readonly Panel[] = [
     noValue: "ask PostgreSQL",
   },
   {
-    ...{ type: "stat", title: "Built-in alerts", unit: "none", width: 3, decimals: 0, see: "built-in-alerts" },
+    type: "stat",
+    title: "Built-in alerts",
+    unit: "none",
+    width: 3,
+    decimals: 0,
+    see: "built-in-alerts",
     about: "How many of the built-in alerts fire. 0 also when nobody is to be told. The row below says which.",
     queries: [{ expr: `sum(max by (rule) (${of("alerts_firing")}))`, legend: "firing" }],
     thresholds: [[1, "red"]],

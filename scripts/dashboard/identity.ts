@@ -5,7 +5,11 @@ const NEVER = { 0: { text: "never", color: "text" } };
 /** Who is told, and whose secrets, keys and versions are in use. */
 export const IDENTITY: readonly Panel[] = [
   {
-    ...{ title: "Notifications of built-in alerts", unit: "short", width: 24, see: "built-in-alerts", stacked: true },
+    title: "Notifications of built-in alerts",
+    unit: "short",
+    width: 24,
+    see: "built-in-alerts",
+    stacked: true,
     about:
       "Attempts in the hour before, by whom was to be told and what came of it. refused and gave_up: nobody is told; the log says why, and " +
       "`lyftr alerts test` tries it.",
@@ -17,13 +21,21 @@ export const IDENTITY: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Webhooks by secret", unit: "reqps", width: 12, see: "rotating-secrets", stacked: true },
+    title: "Webhooks by secret",
+    unit: "reqps",
+    width: 12,
+    see: "rotating-secrets",
+    stacked: true,
     about:
       "Which secret verified them. previous_1 and on, or a name that shall be retired, still above 0: some sender uses the old one still.",
     queries: [{ expr: `sum by (key) (${rate("webhook_signature_key_total")})`, legend: "{{key}}" }],
   },
   {
-    ...{ type: "table", title: "Secrets, last used", unit: "dateTimeFromNow", width: 12, see: "rotating-secrets" },
+    type: "table",
+    title: "Secrets, last used",
+    unit: "dateTimeFromNow",
+    width: 12,
+    see: "rotating-secrets",
     about: "When each secret last verified a webhook. An old one that was not used for a week: retire it.",
     queries: [
       {
@@ -35,25 +47,38 @@ export const IDENTITY: readonly Panel[] = [
     words: NEVER,
   },
   {
-    ...{ type: "stat", title: "Reading", unit: "none", width: 6, see: "api-keys" },
+    type: "stat",
+    title: "Reading",
+    unit: "none",
+    width: 6,
+    see: "api-keys",
     about: "Open: everybody who reaches the port may read messages. Make an API key, or set READ_AUTH=required.",
     queries: [{ expr: `max(${of("read_auth_open")})`, legend: "reading", instant: true }],
     words: { 0: { text: "asks for a key", color: "green" }, 1: { text: "open", color: "orange" } },
   },
   {
-    ...{ type: "stat", title: "Next end of a secret", unit: "dateTimeFromNow", width: 6, see: "rotating-secrets" },
+    type: "stat",
+    title: "Next end of a secret",
+    unit: "dateTimeFromNow",
+    width: 6,
+    see: "rotating-secrets",
     about:
       "When the next secret ends. If webhooks come with it still, see above, they will be answered 401 from then on: tell their senders.",
     queries: [
       {
         expr: `min(${of("webhook_signature_key_end_timestamp_seconds")}) * 1000 or vector(0)`,
-        ...{ legend: "end", instant: true },
+        legend: "end",
+        instant: true,
       },
     ],
     words: { 0: { text: "none ends", color: "text" } },
   },
   {
-    ...{ type: "table", title: "Versions", unit: "none", width: 12, see: "upgrade" },
+    type: "table",
+    title: "Versions",
+    unit: "none",
+    width: 12,
+    see: "upgrade",
     about:
       "What runs, and on how many instances. Two versions for longer than an upgrade takes: some instance was forgotten.",
     queries: [{ expr: `count by (version, node) (${of("lyftr_build_info")})`, instant: true }],

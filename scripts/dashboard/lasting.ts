@@ -7,18 +7,27 @@ const DAYS_MAX = 3_650;
 
 export const LASTING: readonly Panel[] = [
   {
-    ...{ title: "Size of the database", unit: "bytes", width: 8, see: "sizing" },
+    title: "Size of the database",
+    unit: "bytes",
+    width: 8,
+    see: "sizing",
     about: "With its write-ahead log. A sudden rise that goes back is the log during a backup or a long read.",
     queries: [{ expr: `max by (instance) (${of("database_size_bytes")})`, legend: "{{instance}}" }],
   },
   {
-    ...{ title: "Growth of the database in a day", unit: "bytes", width: 8, see: "sizing" },
+    title: "Growth of the database in a day",
+    unit: "bytes",
+    width: 8,
+    see: "sizing",
     about: "At the pace of the last 6 hours. More than is planned for: set RETENTION_DAYS, or make room in time.",
     queries: [{ expr: `max(deriv(${of("database_size_bytes")}[6h])) * 86400`, legend: "a day" }],
     negative: true,
   },
   {
-    ...{ title: "Disk", unit: "bytes", width: 8, see: "sizing" },
+    title: "Disk",
+    unit: "bytes",
+    width: 8,
+    see: "sizing",
     about:
       "The disk of the SQLite file. When nothing is free webhooks are answered 503. Nothing is shown of PostgreSQL's: watch it there.",
     queries: [
@@ -28,7 +37,12 @@ export const LASTING: readonly Panel[] = [
     noValue: "PostgreSQL's disk is watched there",
   },
   {
-    ...{ type: "stat", title: "Days until the disk is full", unit: "d", width: 6, decimals: 0, see: "sizing" },
+    type: "stat",
+    title: "Days until the disk is full",
+    unit: "d",
+    width: 6,
+    decimals: 0,
+    see: "sizing",
     about: "At the pace of the last 6 hours, and at most 3,650. Below 14: make room, or set RETENTION_DAYS.",
     queries: [{ expr: `clamp_max(min(${free} / ${shrinking}) / 86400, ${DAYS_MAX})`, legend: "days" }],
     thresholds: [
@@ -39,14 +53,22 @@ export const LASTING: readonly Panel[] = [
     noValue: "ask PostgreSQL",
   },
   {
-    ...{ type: "stat", title: "Last retention sweep", unit: "dateTimeFromNow", width: 6, see: "retention" },
+    type: "stat",
+    title: "Last retention sweep",
+    unit: "dateTimeFromNow",
+    width: 6,
+    see: "retention",
     about:
       "When a process last finished a retention sweep. More than a day ago, or never with RETENTION_DAYS set: look at the log.",
     queries: [{ expr: `max(${of("retention_last_run_timestamp_seconds")}) * 1000`, legend: "last", instant: true }],
     words: { 0: { text: "never", color: "text" } },
   },
   {
-    ...{ type: "stat", title: "Database damaged", unit: "short", width: 6, see: "a-damaged-database" },
+    type: "stat",
+    title: "Database damaged",
+    unit: "short",
+    width: 6,
+    see: "a-damaged-database",
     about:
       "1 when a process has found its database damaged on the disk. Its CRITICAL line names the file; lyftr verify says where.",
     queries: [{ expr: `max(${of("database_damaged")})`, legend: "damaged", instant: true }],
@@ -56,7 +78,11 @@ export const LASTING: readonly Panel[] = [
     ],
   },
   {
-    ...{ type: "stat", title: "Read indexes rebuilt", unit: "short", width: 6, see: "a-damaged-database" },
+    type: "stat",
+    title: "Read indexes rebuilt",
+    unit: "short",
+    width: 6,
+    see: "a-damaged-database",
     about: "Because they were damaged, since the processes started. Nothing is lost; check the disk.",
     queries: [{ expr: `sum(${of("read_index_rebuilds_total")})`, legend: "rebuilt", instant: true }],
     thresholds: [
@@ -65,7 +91,11 @@ export const LASTING: readonly Panel[] = [
     ],
   },
   {
-    ...{ type: "stat", title: "Deleting refused", unit: "short", width: 6, see: "retention" },
+    type: "stat",
+    title: "Deleting refused",
+    unit: "short",
+    width: 6,
+    see: "retention",
     about:
       "1 while a process refuses to delete old messages, by reason: clock or nearly_all. Its log says why, and how to confirm it.",
     queries: [{ expr: `max by (reason) (${of("retention_refused")})`, legend: "{{reason}}", instant: true }],
@@ -75,20 +105,31 @@ export const LASTING: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Messages deleted", unit: "short", width: 6, see: "retention", stacked: true },
+    title: "Messages deleted",
+    unit: "short",
+    width: 6,
+    see: "retention",
+    stacked: true,
     about:
       "A second, by reason: expired is RETENTION_DAYS at work, erased is lyftr erase or the API. erased that nobody knows of: see GET /audit.",
     queries: [{ expr: `sum by (reason) (${rate("messages_deleted_total")})`, legend: "{{reason}}" }],
   },
   {
-    ...{ title: "Log lines lost", unit: "short", width: 6, see: "the-log" },
+    title: "Log lines lost",
+    unit: "short",
+    width: 6,
+    see: "the-log",
     about:
       "A second. Nobody reads standard output, or its disk is full: mend the log's reader or disk. Messages are taken all the same.",
     queries: [{ expr: `sum by (instance) (${rate("log_lines_dropped_total")})`, legend: "{{instance}}" }],
     thresholds: [[1, "orange"]],
   },
   {
-    ...{ title: "Spans of traces", unit: "short", width: 6, see: "traces", stacked: true },
+    title: "Spans of traces",
+    unit: "short",
+    width: 6,
+    see: "traces",
+    stacked: true,
     about:
       "A second, by what became of them; noughts when no traces are sent. failed: the collector does not take them, the log says why. " +
       "dropped: too many waited; trace a smaller part. Requests are not affected.",
@@ -96,7 +137,10 @@ export const LASTING: readonly Panel[] = [
     colours: { sent: "green", failed: "red", dropped: "orange" },
   },
   {
-    ...{ title: "Memory", unit: "bytes", width: 6, see: "sizing" },
+    title: "Memory",
+    unit: "bytes",
+    width: 6,
+    see: "sizing",
     about:
       "Resident memory with all workers, and the JavaScript heap in it. Near the container's limit: give it more. A steady rise under even load: please report it.",
     queries: [
@@ -106,7 +150,11 @@ export const LASTING: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Open files and connections", unit: "percentunit", width: 6, see: "metrics", max: 1 },
+    title: "Open files and connections",
+    unit: "percentunit",
+    width: 6,
+    see: "metrics",
+    max: 1,
     about:
       "Open files and connections of the limit of the process. Above 80 %: raise the limit (ulimit -n), or look at the connections.",
     queries: [
@@ -122,7 +170,11 @@ export const LASTING: readonly Panel[] = [
     thresholds: [[0.8, "red"]],
   },
   {
-    ...{ title: "Processes", unit: "short", width: 6, see: "workers", decimals: 0 },
+    title: "Processes",
+    unit: "short",
+    width: 6,
+    see: "workers",
+    decimals: 0,
     about:
       "Those that shall share the work, those that listen, and those started again, an hour. Fewer than shall for longer than 30 s: the log " +
       "line `worker ended` says why.",

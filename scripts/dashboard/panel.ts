@@ -88,8 +88,12 @@ export function share(part: string, whole: string): string {
 export function panelJson(panel: Panel, id: number, gridPos: Place): Json {
   const type = panel.type ?? "timeseries";
   return {
-    ...{ id, type, title: panel.title, description: `${panel.about}\n\ndocs/operations.md#${panel.see}` },
-    ...{ datasource: DATASOURCE, gridPos },
+    id,
+    type,
+    title: panel.title,
+    description: `${panel.about}\n\ndocs/operations.md#${panel.see}`,
+    datasource: DATASOURCE,
+    gridPos,
     fieldConfig: { defaults: defaultsOf(panel, type), overrides: overridesOf(panel) },
     options: OPTIONS[type],
     targets: panel.queries.map((query, index) => targetOf(query, type, index)),
@@ -99,7 +103,10 @@ export function panelJson(panel: Panel, id: number, gridPos: Place): Json {
 
 function targetOf({ expr, legend, instant }: Query, type: string, index: number): Json {
   return {
-    ...{ refId: String.fromCharCode(65 + index), datasource: DATASOURCE, editorMode: "code", expr },
+    refId: String.fromCharCode(65 + index),
+    datasource: DATASOURCE,
+    editorMode: "code",
+    expr,
     ...(legend === undefined ? {} : { legendFormat: legend }),
     ...(instant ? { instant: true, range: false } : { instant: false, range: true }),
     format: type === "table" || type === "heatmap" ? type : "time_series",
@@ -124,7 +131,11 @@ function defaultsOf(panel: Panel, type: string): Json {
 
 function lines({ stacked, thresholds }: Panel): Json {
   return {
-    ...{ drawStyle: "line", lineWidth: 1, fillOpacity: stacked ? 40 : 10, showPoints: "auto", spanNulls: false },
+    drawStyle: "line",
+    lineWidth: 1,
+    fillOpacity: stacked ? 40 : 10,
+    showPoints: "auto",
+    spanNulls: false,
     stacking: { mode: stacked ? "normal" : "none", group: "A" },
     thresholdsStyle: { mode: thresholds === undefined ? "off" : "dashed" },
   };
@@ -161,15 +172,26 @@ const OPTIONS: Readonly<Record<string, Json>> = {
   },
   stat: {
     reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false },
-    ...{ colorMode: "value", graphMode: "area", justifyMode: "auto", orientation: "auto", textMode: "auto" },
-    ...{ wideLayout: true, showPercentChange: false, percentChangeColorMode: "standard" },
+    colorMode: "value",
+    graphMode: "area",
+    justifyMode: "auto",
+    orientation: "auto",
+    textMode: "auto",
+    wideLayout: true,
+    showPercentChange: false,
+    percentChangeColorMode: "standard",
   },
   heatmap: {
     calculate: false,
     color: { mode: "scheme", scheme: "Oranges", fill: "dark-orange", exponent: 0.5, reverse: false, steps: 64 },
-    ...{ cellGap: 1, cellValues: { unit: "short" }, filterValues: { le: 1e-9 }, rowsFrame: { layout: "auto" } },
-    ...{ yAxis: { axisPlacement: "left", reverse: false, unit: "ms" }, showValue: "never" },
-    ...{ legend: { show: true }, exemplars: { color: "rgba(255,0,255,0.7)" } },
+    cellGap: 1,
+    cellValues: { unit: "short" },
+    filterValues: { le: 1e-9 },
+    rowsFrame: { layout: "auto" },
+    yAxis: { axisPlacement: "left", reverse: false, unit: "ms" },
+    showValue: "never",
+    legend: { show: true },
+    exemplars: { color: "rgba(255,0,255,0.7)" },
     tooltip: { mode: "single", yHistogram: true, showColorScale: false },
   },
   table: { frameIndex: 0, showHeader: true, cellHeight: "sm" },

@@ -13,13 +13,24 @@ const overRange = (matchers: string) => `sum(increase(${of("http_requests_total"
 export const failingOfRange = share(overRange(FAILED), overRange(JUDGED));
 
 export const RESULT_COLOURS = {
-  ...{ created: "green", duplicate: "blue", unavailable: "red", error: "dark-red", invalid_signature: "orange" },
-  ...{ validation_error: "yellow", too_large: "light-yellow", unsupported: "purple", rate_limited: "light-orange" },
+  created: "green",
+  duplicate: "blue",
+  unavailable: "red",
+  error: "dark-red",
+  invalid_signature: "orange",
+  validation_error: "yellow",
+  too_large: "light-yellow",
+  unsupported: "purple",
+  rate_limited: "light-orange",
 };
 
 export const RECEIVING: readonly Panel[] = [
   {
-    ...{ title: "Webhooks by result", unit: "reqps", width: 12, see: "metrics", stacked: true },
+    title: "Webhooks by result",
+    unit: "reqps",
+    width: 12,
+    see: "metrics",
+    stacked: true,
     about:
       "Every POST /webhook by what came of it. created and duplicate are good; unavailable means that the database or a queue refuses, " +
       "and senders have to send again; the others are the senders' faults.",
@@ -27,13 +38,21 @@ export const RECEIVING: readonly Panel[] = [
     colours: RESULT_COLOURS,
   },
   {
-    ...{ title: "Messages by source", unit: "mps", width: 6, see: "metrics", stacked: true },
+    title: "Messages by source",
+    unit: "mps",
+    width: 6,
+    see: "metrics",
+    stacked: true,
     about:
       "Messages taken by where they come from, known ones included. A source that is usually busy and falls silent: ask there.",
     queries: [{ expr: `sum by (source) (${rate("messages_received_total")})`, legend: "{{source}}" }],
   },
   {
-    ...{ title: "All requests by status", unit: "reqps", width: 6, see: "metrics", stacked: true },
+    title: "All requests by status",
+    unit: "reqps",
+    width: 6,
+    see: "metrics",
+    stacked: true,
     about: "Requests of every route. Many 4xx or 5xx: the table of errors further below names routes and statuses.",
     queries: [
       {
@@ -44,14 +63,22 @@ export const RECEIVING: readonly Panel[] = [
     colours: { "2xx": "green", "3xx": "blue", "4xx": "orange", "5xx": "red" },
   },
   {
-    ...{ title: "Webhooks that fail", unit: "percentunit", width: 12, see: "metrics" },
+    title: "Webhooks that fail",
+    unit: "percentunit",
+    width: 12,
+    see: "metrics",
     about:
       "Share answered 5xx of the webhooks answered 200 or 5xx; the line is the 0.1 % that may fail. Above it for minutes: look at the queue and the commits.",
     queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "answered 5xx" }],
     thresholds: [[FAILING_SHARE_MAX, "red"]],
   },
   {
-    ...{ type: "stat", title: "Other content under a known id", unit: "short", width: 6, decimals: 0, see: "metrics" },
+    type: "stat",
+    title: "Other content under a known id",
+    unit: "short",
+    width: 6,
+    decimals: 0,
+    see: "metrics",
     about:
       "Duplicates in the span of this dashboard whose content differs from the stored message, which is kept. Above 0: a sender uses one " +
       'id for two messages; the log lines with "conflict":true name the ids.',
@@ -61,7 +88,12 @@ export const RECEIVING: readonly Panel[] = [
     thresholds: [[1, "orange"]],
   },
   {
-    ...{ title: "Built-in alerts that fire", unit: "none", width: 6, see: "built-in-alerts", max: 1, decimals: 0 },
+    title: "Built-in alerts that fire",
+    unit: "none",
+    width: 6,
+    see: "built-in-alerts",
+    max: 1,
+    decimals: 0,
     about: "1 while one fires. Somebody should have been told: whether they were is at the end of the dashboard.",
     queries: [{ expr: `max by (rule) (${of("alerts_firing")})`, legend: "{{rule}}" }],
   },

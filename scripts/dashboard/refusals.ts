@@ -10,7 +10,12 @@ const byRoute = `sum by (method, path, status) (${rise} + ${first} or ${rise})`;
 /** Who is answered otherwise than they would like, and why. */
 export const REFUSALS: readonly Panel[] = [
   {
-    ...{ type: "table", title: "Most frequent errors", unit: "short", width: 12, decimals: 0, see: "the-log" },
+    type: "table",
+    title: "Most frequent errors",
+    unit: "short",
+    width: 12,
+    decimals: 0,
+    see: "the-log",
     about:
       "Requests answered 4xx or 5xx in the span of this dashboard; unmatched are paths that are no routes. 5xx: the log lines with that " +
       "status have error. 401 on /webhook: a wrong secret. 422: a sender whose messages break the rules, its answers say which.",
@@ -21,7 +26,11 @@ export const REFUSALS: readonly Panel[] = [
     columns: { status: "Status", method: "Method", path: "Route", Value: "Requests" },
   },
   {
-    ...{ title: "Webhooks that were not taken", unit: "reqps", width: 12, see: "metrics", stacked: true },
+    title: "Webhooks that were not taken",
+    unit: "reqps",
+    width: 12,
+    see: "metrics",
+    stacked: true,
     about:
       "invalid_signature: another secret, a proxy that changes bodies, or somebody else. validation_error, too_large, unsupported: a sender " +
       "who has the secret breaks the rules. unavailable: the database or a queue. error: a fault, or requests that broke off.",
@@ -34,14 +43,22 @@ export const REFUSALS: readonly Panel[] = [
     colours: RESULT_COLOURS,
   },
   {
-    ...{ title: "Answered 429, by limit", unit: "reqps", width: 12, see: "rate-limits", stacked: true },
+    title: "Answered 429, by limit",
+    unit: "reqps",
+    width: 12,
+    see: "rate-limits",
+    stacked: true,
     about:
       "failed_signature and failed_key: somebody guesses, or a sender has the wrong secret. sender, ip and key: a limit is too low, or " +
       "somebody sends too much.",
     queries: [{ expr: `sum by (limit) (${rate("rate_limited_total")})`, legend: "{{limit}}" }],
   },
   {
-    ...{ title: "Checks of API keys", unit: "reqps", width: 12, see: "api-keys", stacked: true },
+    title: "Checks of API keys",
+    unit: "reqps",
+    width: 12,
+    see: "api-keys",
+    stacked: true,
     about:
       "unauthorized rises: a key has expired or was revoked, or somebody guesses. forbidden: a key of too small a scope.",
     queries: [{ expr: `sum by (result) (${rate("api_key_checks_total")})`, legend: "{{result}}" }],

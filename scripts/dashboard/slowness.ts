@@ -5,7 +5,11 @@ const OTHERS = { matchers: `path!~"/webhook|/health.*|/.*z|/metrics"`, by: "path
 
 export const SLOWNESS: readonly Panel[] = [
   {
-    ...{ type: "heatmap", title: "Latency of webhooks", unit: "short", width: 12, see: "metrics" },
+    type: "heatmap",
+    title: "Latency of webhooks",
+    unit: "short",
+    width: 12,
+    see: "metrics",
     noValue: "no webhooks",
     about:
       "How many webhooks took how long, from their headers to the end of the answer. A band that moves up: the commits take longer. Two " +
@@ -18,7 +22,10 @@ export const SLOWNESS: readonly Panel[] = [
     ],
   },
   {
-    ...{ title: "Latency of webhooks, percentiles", unit: "ms", width: 12, see: "metrics" },
+    title: "Latency of webhooks, percentiles",
+    unit: "ms",
+    width: 12,
+    see: "metrics",
     noValue: "no webhooks",
     about: "Half of the webhooks, 95 and 99 of 100 are answered sooner. Compare with the time of commits.",
     queries: [
@@ -29,7 +36,10 @@ export const SLOWNESS: readonly Panel[] = [
     thresholds: [[1_000, "red"]],
   },
   {
-    ...{ title: "Time of a commit", unit: "s", width: 12, see: "metrics" },
+    title: "Time of a commit",
+    unit: "s",
+    width: 12,
+    see: "metrics",
     noValue: "nothing to store",
     about:
       "From handing a batch to the database to its fsync, waiting for a lock included. Rises with a slow disk or another process that " +
@@ -41,7 +51,10 @@ export const SLOWNESS: readonly Panel[] = [
     thresholds: [[2, "red"]],
   },
   {
-    ...{ title: "Latency of reads, p95 by route", unit: "ms", width: 12, see: "reads" },
+    title: "Latency of reads, p95 by route",
+    unit: "ms",
+    width: 12,
+    see: "reads",
     noValue: "no reads",
     about:
       "95 of 100 answers come sooner. High for one route: somebody asks expensive questions. High for all: reads queue, or the disk is slow.",

@@ -163,7 +163,10 @@ export class Alerts {
     if (this.#exchanging !== undefined) return undefined;
     const { store, clock, holder, targets } = this.#options;
     const asked = store.exchange({
-      ...{ holder, nowMs: clock.now(), mayLead: targets.length > 0, votes: this.#rules.flatMap(voteOf) },
+      holder,
+      nowMs: clock.now(),
+      mayLead: targets.length > 0,
+      votes: this.#rules.flatMap(voteOf),
       notices: [...this.#tellings().flatMap(({ unwritten }) => unwritten ?? []), ...notice],
     });
     const answered = asked.then(

@@ -26,7 +26,9 @@ export class Observation {
     const { notReady, requests, queueAgeMs, disk, silence } = this.#sources;
     const found = await Promise.all([notReady(), disk().catch(() => undefined), silence.look(), requests()]);
     return {
-      ...{ notReady: found[0], disk: found[1], silence: found[2] },
+      notReady: found[0],
+      disk: found[1],
+      silence: found[2],
       ...this.#requests.look(found[3], atMs),
       queueAgeMs: this.#queueAge.look(queueAgeMs(), atMs),
     };

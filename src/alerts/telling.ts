@@ -166,7 +166,10 @@ export class Telling {
     this.#count("refused");
     log.error({
       msg: `alert refused: ${target.whenRefused}; lyftr alerts test tries it`,
-      ...{ ...this.#names(), event: series.event, status, answer: words },
+      ...this.#names(),
+      event: series.event,
+      status,
+      answer: words,
     });
   }
 

@@ -49,7 +49,13 @@ export async function startAlerts(config: Config, parts: AlertingParts): Promise
   const { store, clock, log, metrics, part } = parts;
   const observation = observe(config, parts);
   return new Alerts({
-    ...{ store: store.alerts, clock, log, metrics, host: hostname(), holder: randomUUID(), random: Math.random },
+    store: store.alerts,
+    clock,
+    log,
+    metrics,
+    host: hostname(),
+    holder: randomUUID(),
+    random: Math.random,
     targets: part === undefined || part.worker === 1 ? targets : [],
     databaseId: await store.access.secrets.databaseId(),
     look: (atMs) => observation.look(atMs),
@@ -64,7 +70,8 @@ function observe({ alertSilenceMinutes }: Config, parts: AlertingParts): Observa
     queueAgeMs: () => committer.oldestAgeMs(),
     disk: () => within(clock, DISK_MS_MAX, store.disk()),
     silence: new SilenceWatch({
-      ...{ store, clock },
+      store,
+      clock,
       received: () => [...received.values()].reduce((sum, messages) => sum + messages, 0),
       msMax: alertSilenceMinutes && alertSilenceMinutes * MINUTE_MS,
     }),

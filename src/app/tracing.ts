@@ -95,7 +95,8 @@ function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: 
   const isRatio = ratio >= 0 && ratio <= 1;
   if (!isRatio) complain("OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1: it is taken as 1");
   return {
-    ...{ name: root as SamplerOptions["name"], parentBased: parentBased !== undefined },
+    name: root as SamplerOptions["name"],
+    parentBased: parentBased !== undefined,
     ratio: isRatio ? ratio : 1,
   };
 }

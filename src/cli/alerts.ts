@@ -67,8 +67,12 @@ function testMessage(event: AlertMessage["event"]): AlertMessage {
   const host = hostname();
   const whatToDo = "Nothing: somebody ran lyftr alerts test.";
   return {
-    ...{ event, key: `lyftr-test-${host}`, rule: { name: "test", severity: "warning", whatToDo } },
-    ...{ summary: `${host} tests whether alerts arrive`, sinceMs: nowMs, nowMs },
+    event,
+    key: `lyftr-test-${host}`,
+    rule: { name: "test", severity: "warning", whatToDo },
+    summary: `${host} tests whether alerts arrive`,
+    sinceMs: nowMs,
+    nowMs,
   };
 }
 

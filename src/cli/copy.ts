@@ -75,7 +75,10 @@ async function run({ source, target, store, signal, verify }: Run): Promise<numb
   if (saved !== undefined) complain("Going on where the last copy from this database stopped.\n");
   const bar = startProgressBar({ label: "copying", total: await source.count(), unit: "messages" });
   const copier = new Copier({
-    ...{ source, target, store, signal },
+    source,
+    target,
+    store,
+    signal,
     progress: (messages) => bar.update(messages),
     refused: ({ messageId }, reason) =>
       bar.note(`not copied: ${oneLine(JSON.stringify(messageId.slice(0, 128)))}: ${reason}`),

@@ -57,7 +57,10 @@ async function demo(env: Environment, messages: number): Promise<number> {
   const log = openSync(logPath, "a");
   const databaseUrl = `sqlite:///${join(folder, "app.db")}`;
   const config = readConfig({
-    ...{ HOST: env.HOST || "127.0.0.1", PORT: env.PORT, PORT_FILE: env.PORT_FILE, WEBHOOK_SECRET: secret },
+    HOST: env.HOST || "127.0.0.1",
+    PORT: env.PORT,
+    PORT_FILE: env.PORT_FILE,
+    WEBHOOK_SECRET: secret,
     DATABASE_URL: databaseUrl,
   });
   const sink = fileSink(log);
@@ -99,11 +102,17 @@ async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions):
   const tally = new SendTally();
   const bar = startProgressBar({ label: "sending", total: messages, unit: "messages" });
   const sender = new Sender({
-    ...{ url: app.url, secret, connectionsMax: CONCURRENCY, clock: systemClock, random: Math.random, signal },
+    url: app.url,
+    secret,
+    connectionsMax: CONCURRENCY,
+    clock: systemClock,
+    random: Math.random,
+    signal,
     answered: (ms) => tally.answered(ms),
   });
   await sendAll(demoTraffic({ messages, nowMs }), {
-    ...{ concurrency: CONCURRENCY, signal },
+    concurrency: CONCURRENCY,
+    signal,
     send: ({ body, signature }) => sender.send(body, signature),
     done: ({ progress }, outcome) => {
       if (outcome !== undefined) tally.count(outcome);

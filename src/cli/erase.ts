@@ -50,7 +50,11 @@ async function erase(env: Environment, databaseUrl: string, number: string): Pro
   try {
     const { retention, access } = store;
     const eraser = new Eraser({
-      ...{ store: retention, audit: access.audit, clock: systemClock, newId: randomUUID, tombstoneDays },
+      store: retention,
+      audit: access.audit,
+      clock: systemClock,
+      newId: randomUUID,
+      tombstoneDays,
       deleted: (messages) => bar.update(messages),
     });
     const { messages, remains } = await eraser.erase(number, "cli");

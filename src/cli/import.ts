@@ -77,7 +77,9 @@ async function importFile({ input, progress, databaseUrl, storeOptions }: Import
   const bar = startProgressBar({ label: "importing", total: input.bytes, unit: "bytes" });
   const notes = new LineNotes((line) => bar.note(line));
   const importer = new Importer({
-    ...{ store, clock: systemClock, state },
+    store,
+    clock: systemClock,
+    state,
     invalid: (line, problem) => notes.add(line, problem),
     committed: (reached) => {
       const problem = progress?.save(reached);

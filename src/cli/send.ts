@@ -76,11 +76,17 @@ async function send(env: Environment, options: Options): Promise<number> {
   const tally = new SendTally();
   const { concurrency } = options;
   const sender = new Sender({
-    ...{ url, secret, connectionsMax: concurrency, clock: systemClock, random: Math.random, signal },
+    url,
+    secret,
+    connectionsMax: concurrency,
+    clock: systemClock,
+    random: Math.random,
+    signal,
     answered: (ms) => tally.answered(ms),
   });
   const reached = await sendAll(messages, {
-    ...{ concurrency, signal },
+    concurrency,
+    signal,
     send: ({ body }) => sender.send(body),
     done: (message, outcome) => {
       if (outcome === undefined) tally.skip();

@@ -135,7 +135,9 @@ export class Door {
     metrics.requestsShed.inc({ reason });
     if (isWebhook) metrics.webhookRequests.inc({ result: "unavailable" });
     access.shed(request, {
-      ...{ id, shed: reason, latencyMs: clock.monotonic() - sinceMs },
+      id,
+      shed: reason,
+      latencyMs: clock.monotonic() - sinceMs,
       status: gone ? CLIENT_CLOSED_REQUEST : OVERLOADED.status,
       ...(isWebhook && SHED_WEBHOOK),
     });

@@ -98,7 +98,9 @@ export class SecretRing {
   readonly figures = (): readonly SecretFigures[] => {
     const nowMs = this.#options.clock.now();
     return [...this.#entries].map(([key, { verified, use, untilMs }]) => ({
-      ...{ key, verified, lastVerifiedMs: use?.lastMs },
+      key,
+      verified,
+      lastVerifiedMs: use?.lastMs,
       // One that has ended is no secret that will.
       untilMs: use !== undefined && untilMs !== undefined && untilMs > nowMs ? untilMs : undefined,
     }));

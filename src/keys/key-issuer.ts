@@ -40,8 +40,14 @@ export class KeyIssuer {
     const { by, text, fresh } = this.#begin(actor);
     const expiresAt = lifeMs === undefined ? null : this.#later(by, lifeMs);
     const key = {
-      ...{ ...fresh, name, scope, createdAt: by.at, expiresAt },
-      ...{ retiresAt: null, revokedAt: null, lastUsedAt: null },
+      ...fresh,
+      name,
+      scope,
+      createdAt: by.at,
+      expiresAt,
+      retiresAt: null,
+      revokedAt: null,
+      lastUsedAt: null,
     };
     const { kind } = await this.#options.store.add(key, by);
     return kind === "added" ? { kind: "created", key, text } : { kind };

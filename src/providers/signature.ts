@@ -42,7 +42,8 @@ export class SigningSecrets {
     const usable = secrets.filter(({ secret }) => !isBlank(secret));
     if (usable.length > SECRETS_MAX) throw new RangeError(`more than ${SECRETS_MAX} secrets at once`);
     this.#keys = usable.map(({ name, secret, untilMs = Number.POSITIVE_INFINITY }) => ({
-      ...{ name, untilMs },
+      name,
+      untilMs,
       key: createSecretKey(Buffer.from(secret)),
     }));
   }

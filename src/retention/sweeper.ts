@@ -111,8 +111,12 @@ export class Sweeper {
       return;
     }
     log.info({
-      ...{ msg: "old messages deleted", messages, received_before: receivedBefore, tombstones_dropped: tombstones },
-      ...{ bytes_given_back: bytesGivenBack, seconds: Math.round(seconds * 1_000) / 1_000 },
+      msg: "old messages deleted",
+      messages,
+      received_before: receivedBefore,
+      tombstones_dropped: tombstones,
+      bytes_given_back: bytesGivenBack,
+      seconds: Math.round(seconds * 1_000) / 1_000,
     });
   }
 }

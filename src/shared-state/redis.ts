@@ -239,7 +239,10 @@ function newClient(createClient: typeof CreateClient, url: string): Client {
   return createClient({
     url,
     socket: { connectTimeout: CONNECT_MS_MAX, reconnectStrategy: false },
-    ...{ disableOfflineQueue: true, disableClientInfo: true, maintNotifications: "disabled", RESP: 2 },
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: "disabled",
+    RESP: 2,
   });
 }
 

@@ -44,8 +44,12 @@ const EXAMPLES: readonly Example[] = [
     skip: unlessTool("curl"),
   },
   {
-    ...{ language: "python", fence: "python", program: "python3", file: "send.py", args: [] },
-    ...{ skip: unlessTool("python3") },
+    language: "python",
+    fence: "python",
+    program: "python3",
+    file: "send.py",
+    args: [],
+    skip: unlessTool("python3"),
   },
   {
     language: "go",

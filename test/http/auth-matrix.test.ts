@@ -87,7 +87,9 @@ for (const mode of MODES) {
 
 test("thousands of guesses over HTTP are all refused", { timeout: 60_000 }, async () => {
   await using service = await startService({
-    ...{ DATABASE_URL: database.url, RATE_LIMIT_FAILED_AUTH: "off", LOG_LEVEL: "CRITICAL" },
+    DATABASE_URL: database.url,
+    RATE_LIMIT_FAILED_AUTH: "off",
+    LOG_LEVEL: "CRITICAL",
   });
   const route = { method: "GET", url: "/keys" };
   const guess = () => outcome(service.port, route, { headers: ["authorization", `Bearer ${keyOf(randomBytes(32))}`] });
@@ -162,7 +164,8 @@ async function keyStates(): Promise<readonly KeyState[]> {
   const auth = (value: string) => sent("authorization", value);
   const good = (name: string, value: string, scope: Scope) => ({ name, scope, ...auth(value) });
   const bad = (name: string, shown: Shown | string) => ({
-    ...{ name, scope: undefined },
+    name,
+    scope: undefined,
     ...(typeof shown === "string" ? auth(shown) : shown),
   });
   const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;

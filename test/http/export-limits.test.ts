@@ -130,7 +130,12 @@ async function pacedExport(pages: number, behindMsMax: number) {
   const http = fastify();
   let page = 0;
   const messages = Array.from({ length: 250 }, (_, at) => ({
-    ...{ source: "native", messageId: `${at}`, from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z", createdAt: "" },
+    source: "native",
+    messageId: `${at}`,
+    from: "+1",
+    to: "+2",
+    ts: "2025-01-15T10:00:00Z",
+    createdAt: "",
     text: "x".repeat(2_000),
   }));
   const findMessages = async () => ({ messages, total: null, next: ++page < pages ? NEXT : null, previous: null });

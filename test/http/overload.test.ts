@@ -40,7 +40,9 @@ async function overloadable(): Promise<Overloadable> {
   } as Partial<Store> as Store;
   const drawn = [0, 0.4, 0.99];
   const server = await bareServer({
-    ...{ store, metrics, bodyBytesMax: 10_000 },
+    store,
+    metrics,
+    bodyBytesMax: 10_000,
     committer: { insert, queueDelayMs: () => queueDelayMs, queueRows: () => inserted },
     provider: new NativeProvider(new SigningSecrets([{ name: "current", secret: SECRET }])),
     newId: () => "new",

@@ -97,7 +97,10 @@ test("a refusal has the other form of errors for clients that ask for it", async
   const { text, type } = await seen(fetch(`${service.url}/stats`, { headers }));
   equal(type, "application/problem+json");
   deepEqual(JSON.parse(text), {
-    ...{ type: "about:blank", title: "Too Many Requests", status: 429, detail: "rate limit exceeded" },
+    type: "about:blank",
+    title: "Too Many Requests",
+    status: 429,
+    detail: "rate limit exceeded",
   });
 });
 

@@ -186,7 +186,9 @@ test("a message that is refused ends after its verification", async () => {
 test("what the database does not take is an error of the request, and of the part in which it was lost", async () => {
   await using database = await testedDatabase();
   await using own = await startService({
-    ...{ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, DATABASE_URL: database.url, ...SOON },
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    DATABASE_URL: database.url,
+    ...SOON,
   });
   await using other = await otherUserOf(database.url);
   await other.lockWrites();
@@ -216,7 +218,9 @@ test("what the database does not take is an error of the request, and of the par
 test("a message whose sender went away is told to its end, with what became of it", async () => {
   await using database = await testedDatabase();
   await using own = await startService({
-    ...{ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, DATABASE_URL: database.url, ...SOON },
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    DATABASE_URL: database.url,
+    ...SOON,
   });
   await using other = await otherUserOf(database.url);
   await other.lockWrites();

@@ -17,12 +17,10 @@ function rows(count: number, prefix = "m") {
   const texts = ["Hello", "", null, "ÜBER 100%_\\", "\u{1F600}\ufffd", "Straße οδός"];
   return Array.from({ length: count }, (_, at) =>
     message(`${prefix}${at}`, {
-      ...{
-        from: `+${at % 7}`,
-        to: `+${at % 3}`,
-        text: texts[at % texts.length] ?? null,
-        source: at % 5 ? "native" : "b",
-      },
+      from: `+${at % 7}`,
+      to: `+${at % 3}`,
+      text: texts[at % texts.length] ?? null,
+      source: at % 5 ? "native" : "b",
       ts: `2025-01-15T10:00:${String(at % 60).padStart(2, "0")}.${at}Z`,
     }),
   );

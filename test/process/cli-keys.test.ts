@@ -127,7 +127,8 @@ test("READ_AUTH=required refuses a start without a live key, and says how to mak
   equal((await fetch(`${lyftr2.url}/stats`)).status, 401);
   equal((await fetch(`${lyftr2.url}/stats`, { headers: bearer(key) })).status, 200);
   await using byEnvironment = runLyftr(["serve"], {
-    ...{ cwd: folder.path, env: { ...required, DATABASE_URL: "sqlite:///./other.db", ADMIN_API_KEY: "x".repeat(32) } },
+    cwd: folder.path,
+    env: { ...required, DATABASE_URL: "sqlite:///./other.db", ADMIN_API_KEY: "x".repeat(32) },
   });
   await byEnvironment.line(({ msg }) => msg === "listening");
 });

@@ -26,8 +26,12 @@ const OLD_SECRET = "the secret before";
 const BODY_BYTES_MAX = 4_096;
 
 const ENV = {
-  ...{ ADMIN_API_KEY: ADMIN_KEY, WEBHOOK_SECRET_PREVIOUS: OLD_SECRET, MAX_BODY_BYTES: String(BODY_BYTES_MAX) },
-  ...{ METRICS_AUTH: "required", RATE_LIMIT_PER_SENDER: "4/1h", RETENTION_DAYS: "1" },
+  ADMIN_API_KEY: ADMIN_KEY,
+  WEBHOOK_SECRET_PREVIOUS: OLD_SECRET,
+  MAX_BODY_BYTES: String(BODY_BYTES_MAX),
+  METRICS_AUTH: "required",
+  RATE_LIMIT_PER_SENDER: "4/1h",
+  RETENTION_DAYS: "1",
 };
 
 const skip = unlessPrometheus() || unlessPostgres() || unlessAnyRedis();
@@ -56,7 +60,10 @@ before(async () => {
   const fromMs = Date.now();
   prometheus = everything.use(await startPrometheus(configuration(hosts, new URL(alone.url).host), { key: ADMIN_KEY }));
   const receivers = [sqlite.url, postgres.url].map((url) => ({
-    ...{ url, adminKey: ADMIN_KEY, oldSecret: OLD_SECRET, bodyBytesMax: BODY_BYTES_MAX },
+    url,
+    adminKey: ADMIN_KEY,
+    oldSecret: OLD_SECRET,
+    bodyBytesMax: BODY_BYTES_MAX,
   }));
   await trafficUntilScraped(receivers, sqliteUrl);
   exposition = await (await fetch(`${sqlite.url}/metrics`, { headers: bearer(ADMIN_KEY) })).text();

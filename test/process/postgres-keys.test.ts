@@ -105,7 +105,8 @@ test("a service with the rights of docs/operations.md makes keys, and cannot cha
     await sql(database.url, grants.join("; "));
     const url = Object.assign(new URL(database.url), { username: role, password: "x" }).href;
     await using service = await serve({
-      ...{ cwd: folder.path, env: { DATABASE_URL: url, MIGRATE: "0", ADMIN_API_KEY } },
+      cwd: folder.path,
+      env: { DATABASE_URL: url, MIGRATE: "0", ADMIN_API_KEY },
     });
     const body = JSON.stringify({ name: "b", scope: "read" });
     const answer = await fetch(`${service.url}/keys`, { method: "POST", headers: bearer(ADMIN_API_KEY), body });

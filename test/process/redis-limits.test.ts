@@ -125,7 +125,9 @@ test("the user that the documentation makes is enough", { skip }, async () => {
 test("wrong signatures do not reach Redis, nor does a flood past its limit", { skip }, async () => {
   await using redis = await ownRedis();
   await using service = await startService({
-    ...{ REDIS_URL: redis.url, RATE_LIMIT_PER_SENDER: "1/1h", RATE_LIMIT_FAILED_AUTH: "5/1h" },
+    REDIS_URL: redis.url,
+    RATE_LIMIT_PER_SENDER: "1/1h",
+    RATE_LIMIT_FAILED_AUTH: "5/1h",
   });
   const calls = async () =>
     Number(/cmdstat_evalsha:calls=([0-9]+)/.exec(String(await redis.command("INFO", "commandstats")))?.[1] ?? 0);
@@ -198,7 +200,9 @@ for (const { name, begin, end, away } of FAULTS) {
     await using redis = await ownRedis();
     const plenty = "1000000/1s";
     await using service = await startService({
-      ...{ REDIS_URL: redis.url, RATE_LIMIT_PER_IP: plenty, RATE_LIMIT_PER_SENDER: plenty },
+      REDIS_URL: redis.url,
+      RATE_LIMIT_PER_IP: plenty,
+      RATE_LIMIT_PER_SENDER: plenty,
     });
     const calm = load(service);
     await until(async () => calm.sent() > 500, "500 messages");

@@ -30,7 +30,10 @@ async function connect(url: string, patience: { readonly callMsMax?: number } = 
   const told: string[] = [];
   let failures = 0;
   const redis = await Redis.open({
-    ...{ url, clock: systemClock, random: () => 0.5, ...patience },
+    url,
+    clock: systemClock,
+    random: () => 0.5,
+    ...patience,
     failed: () => (failures += 1),
     wentAway: (reason) => told.push(`away ${reason}`),
     cameBack: () => told.push("back"),

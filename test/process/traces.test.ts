@@ -110,7 +110,9 @@ for (const [what, behaviour] of Object.entries(BAD_COLLECTORS)) {
       cwd: folder(),
       env: {
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
-        ...{ OTEL_BSP_SCHEDULE_DELAY: "10", OTEL_EXPORTER_OTLP_TIMEOUT: "300", OTEL_BSP_MAX_QUEUE_SIZE: "50" },
+        OTEL_BSP_SCHEDULE_DELAY: "10",
+        OTEL_EXPORTER_OTLP_TIMEOUT: "300",
+        OTEL_BSP_MAX_QUEUE_SIZE: "50",
       },
     });
     for (let round = 0; round < 5; round++) await send(lyftr.url, 40);

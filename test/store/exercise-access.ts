@@ -17,8 +17,16 @@ const by = (at = AT): By => ({ at, id: String(++changes).padStart(6, "0"), actor
 function apiKey(name: string, fields: Partial<ApiKey> = {}): ApiKey {
   const id = randomUUID();
   return {
-    ...{ id, name, scope: "read", hash: hashOfKey(keyOf(randomBytes(32))), hint: `lyftr_${id.slice(0, 4)}` },
-    ...{ createdAt: AT, expiresAt: null, retiresAt: null, revokedAt: null, lastUsedAt: null },
+    id,
+    name,
+    scope: "read",
+    hash: hashOfKey(keyOf(randomBytes(32))),
+    hint: `lyftr_${id.slice(0, 4)}`,
+    createdAt: AT,
+    expiresAt: null,
+    retiresAt: null,
+    revokedAt: null,
+    lastUsedAt: null,
     ...fields,
   };
 }
@@ -39,7 +47,11 @@ export function exerciseAccess(check: Check): void {
 
   check("the audit gives the newest entries first, and those before a place", async (store) => {
     const entry = (at: string, id = at) => ({
-      ...{ at, id, actor: "cli", action: "key.created", subject: "reports" },
+      at,
+      id,
+      actor: "cli",
+      action: "key.created",
+      subject: "reports",
       details: { scope: "read", overlap_ms: 5, once: true, end: null },
     });
     const { audit } = store.access;
@@ -85,7 +97,11 @@ export function exerciseAccess(check: Check): void {
     const rotation = await keys.rotate(old.id, next, by(now));
     const retired = { ...old, retiresAt: next.retiresAt };
     const fresh = apiKey("reports", {
-      ...{ id: next.id, hash: next.hash, hint: next.hint, scope: "admin", createdAt: now },
+      id: next.id,
+      hash: next.hash,
+      hint: next.hint,
+      scope: "admin",
+      createdAt: now,
       expiresAt: "2025-01-16T22:00:00.000Z",
     });
     deepEqual(rotation.kind === "rotated" && { old: { ...rotation.old }, successor: { ...rotation.successor } }, {

@@ -24,7 +24,9 @@ async function opened(
   const database = new Database(fresh.url, { connectionsMax: 4 });
   await migrate(database);
   return {
-    ...{ url: fresh.url, database, writer: new Writer(database, { random: Math.random }) },
+    url: fresh.url,
+    database,
+    writer: new Writer(database, { random: Math.random }),
     [Symbol.asyncDispose]: async () => {
       await database.close();
       await fresh.drop();
@@ -35,7 +37,8 @@ async function opened(
 function rows(count: number, prefix = "m") {
   return Array.from({ length: count }, (_, at) =>
     message(`${prefix}${at}`, {
-      ...{ from: `+${at % 4}`, to: `+${at % 2}` },
+      from: `+${at % 4}`,
+      to: `+${at % 2}`,
       ts: `2025-01-15T10:${String(at % 60).padStart(2, "0")}:00Z`,
     }),
   );

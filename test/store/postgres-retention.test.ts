@@ -45,7 +45,9 @@ async function opened(options: FreshOptions = {}): Promise<Opening> {
   const database = new Database(fresh.url, { connectionsMax: 4, settings: BY_INDEX });
   await migrate(database);
   return {
-    ...{ url: fresh.url, database, writer: new Writer(database, { random: Math.random }) },
+    url: fresh.url,
+    database,
+    writer: new Writer(database, { random: Math.random }),
     retention: new PostgresRetention(database, fresh.url),
     [Symbol.asyncDispose]: async () => {
       await database.close();
@@ -123,7 +125,8 @@ for (const blockRowsMax of [4, 4_096]) {
           for (const [at, { rows: given, folds: counted }] of batch.entries()) {
             const stored = given.map((row, n) => ({
               ...row,
-              ...{ createdAt: received((n * 7) % 50), text: row.text?.replaceAll("\0", "") ?? null },
+              createdAt: received((n * 7) % 50),
+              text: row.text?.replaceAll("\0", "") ?? null,
             }));
             const outcomes = (await writers[at % 2]?.insert(stored)) ?? [];
             for (const [n, row] of stored.entries()) if (dead.has(keyOf(row))) equal(outcomes[n], "duplicate");

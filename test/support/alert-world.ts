@@ -19,7 +19,11 @@ import type { LogLine } from "./service.ts";
 const NONE = { answered: 0, failed: 0 };
 const SILENCE = { ms: undefined, heard: false, msMax: 0, unusual: undefined };
 export const WELL: Figures = {
-  ...{ notReady: null, lastMinute: NONE, justNow: NONE, queueAgeMs: 0, silence: SILENCE },
+  notReady: null,
+  lastMinute: NONE,
+  justNow: NONE,
+  queueAgeMs: 0,
+  silence: SILENCE,
   disk: { freeBytes: 1e12, sizeBytes: 2e12 },
 };
 export const NOT_READY: Figures = { ...WELL, notReady: "database not ready" };
@@ -87,7 +91,9 @@ export class AlertWorld {
     let dead = false;
     const never = new Promise<never>(() => undefined);
     const target = (listener: Listener): Target => ({
-      ...{ name: listener.name, mergesRepeats: listener.mergesRepeats, whenRefused: listener.whenRefused },
+      name: listener.name,
+      mergesRepeats: listener.mergesRepeats,
+      whenRefused: listener.whenRefused,
       tell: (message, signal) => (dead ? never : listener.tell(message, signal)),
     });
     const one = {
@@ -100,9 +106,15 @@ export class AlertWorld {
       metric: async (text: string) => (await metrics.render()).split("\n").find((line) => line.startsWith(text)),
     };
     const alerts = new Alerts({
-      ...{ clock: this.clock, metrics, holder, host: holder, databaseId: "id", random: () => 1 },
+      clock: this.clock,
+      metrics,
+      holder,
+      host: holder,
+      databaseId: "id",
+      random: () => 1,
       log: createLog({
-        ...{ level: "DEBUG", now: () => this.clock.now() },
+        level: "DEBUG",
+        now: () => this.clock.now(),
         destination: { write: (line) => void lines.push(JSON.parse(line)) },
       }),
       targets: tells ? [target(this.pagerduty), target(this.chat)] : [],

@@ -70,7 +70,10 @@ export function panelsOf({ panels }: Pick<Dashboard, "panels">): readonly Dashbo
 export function queriesOf(dashboard: Pick<Dashboard, "panels">): readonly DashboardQuery[] {
   return panelsOf(dashboard).flatMap(({ title, targets = [], fieldConfig }) =>
     targets.map(({ expr, instant }) => ({
-      ...{ panel: title, expr, instant, mayBeEmpty: fieldConfig?.defaults.noValue !== undefined },
+      panel: title,
+      expr,
+      instant,
+      mayBeEmpty: fieldConfig?.defaults.noValue !== undefined,
     })),
   );
 }

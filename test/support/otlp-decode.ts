@@ -75,14 +75,19 @@ export function decodeProtobuf(body: Buffer): readonly ReceivedSpan[] {
       return messages(scopeSpans, 2).map((span): ReceivedSpan => {
         const [status] = messages(span, 15);
         return {
-          ...{ traceId: hexOf(span, 1), spanId: hexOf(span, 2), traceState: textOf(span, 3) },
+          traceId: hexOf(span, 1),
+          spanId: hexOf(span, 2),
+          traceState: textOf(span, 3),
           parentSpanId: hexOf(span, 4) || undefined,
-          ...{ name: textOf(span, 5), kind: numberOf(span, 6) },
-          ...{ startNs: bytesOf(span, 7).readBigUInt64LE(), endNs: bytesOf(span, 8).readBigUInt64LE() },
+          name: textOf(span, 5),
+          kind: numberOf(span, 6),
+          startNs: bytesOf(span, 7).readBigUInt64LE(),
+          endNs: bytesOf(span, 8).readBigUInt64LE(),
           attributes: attributesOf(messages(span, 9)),
           links: messages(span, 13).map((link) => ({ traceId: hexOf(link, 1), spanId: hexOf(link, 2) })),
           status: { code: status ? numberOf(status, 3) : 0, message: status ? textOf(status, 2) : "" },
-          ...{ resource: resource ?? {}, scope },
+          resource: resource ?? {},
+          scope,
         };
       });
     });
@@ -127,9 +132,15 @@ export function decodeJson(body: Buffer): readonly ReceivedSpan[] {
     scopeSpans.flatMap(({ scope, spans }) =>
       spans.map(({ traceId, spanId, name, kind, ...span }): ReceivedSpan => {
         return {
-          ...{ traceId, spanId, name, kind, scope: scope.name, traceState: span.traceState ?? "" },
+          traceId,
+          spanId,
+          name,
+          kind,
+          scope: scope.name,
+          traceState: span.traceState ?? "",
           parentSpanId: span.parentSpanId || undefined,
-          ...{ startNs: BigInt(span.startTimeUnixNano), endNs: BigInt(span.endTimeUnixNano) },
+          startNs: BigInt(span.startTimeUnixNano),
+          endNs: BigInt(span.endTimeUnixNano),
           attributes: jsonAttributes(span.attributes),
           links: (span.links ?? []).map((link) => ({ traceId: link.traceId, spanId: link.spanId })),
           status: { code: span.status?.code ?? 0, message: span.status?.message ?? "" },

@@ -9,7 +9,11 @@ const MIB = 1_048_576;
 const GIB = 1_024 * MIB;
 const NONE = { answered: 0, failed: 0 };
 const WELL: Figures = {
-  ...{ notReady: null, lastMinute: NONE, justNow: NONE, queueAgeMs: 0, disk: undefined },
+  notReady: null,
+  lastMinute: NONE,
+  justNow: NONE,
+  queueAgeMs: 0,
+  disk: undefined,
   silence: { ms: 0, heard: true, msMax: 3_600_000, unusual: undefined },
 };
 
@@ -84,7 +88,9 @@ test("silence counts when it is long and unusual; a process that began in it doe
 /** What it does after each of these looks, five seconds apart: `f` fires, `.` does not. */
 function course(looks: string, hysteresis = new Hysteresis()): string {
   const verdicts: Readonly<Record<string, Verdict>> = {
-    ...{ b: { kind: "bad", summary: "it" }, "-": { kind: "between" }, w: { kind: "well" } },
+    b: { kind: "bad", summary: "it" },
+    "-": { kind: "between" },
+    w: { kind: "well" },
   };
   return [...looks]
     .map((look, at) => {

@@ -28,7 +28,9 @@ async function watching(body: (watched: Watched) => Promise<void>, msMax: number
   const clock = new HandClock();
   const silence = new SilenceWatch({ store, clock, msMax, received: () => watched.received });
   const watched: Watched = {
-    ...{ store, clock, received: 0 },
+    store,
+    clock,
+    received: 0,
     watch: async (minutes) => {
       for (let look = 0; look < minutes * 12; look++) {
         await silence.look();
@@ -102,7 +104,10 @@ test("nobody who does not want to know of silence asks the database, and one tha
   });
   const never = () => Promise.reject(new Error("asked"));
   const off = new SilenceWatch({
-    ...{ store: { stats: never, timeline: never }, clock: new HandClock(), received: () => 0, msMax: undefined },
+    store: { stats: never, timeline: never },
+    clock: new HandClock(),
+    received: () => 0,
+    msMax: undefined,
   });
   deepEqual(await off.look(), { ms: undefined, heard: false, msMax: 0, unusual: false });
 });

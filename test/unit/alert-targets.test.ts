@@ -14,7 +14,9 @@ const NOBODY = new AbortController().signal;
 
 function message(fields: Partial<AlertMessage> = {}): AlertMessage {
   return {
-    ...{ event: "trigger", key: "lyftr-id-disk_nearly_full", summary: "web-1 has <little> & less" },
+    event: "trigger",
+    key: "lyftr-id-disk_nearly_full",
+    summary: "web-1 has <little> & less",
     rule: { name: "disk_nearly_full", severity: "error", whatToDo: "Make room." },
     sinceMs: Date.parse("2025-01-15T10:00:00Z"),
     nowMs: Date.parse("2025-01-15T10:03:10Z"),
@@ -39,7 +41,9 @@ test("a trigger has what PagerDuty's Events API v2 asks for, and a resolve only 
     },
   });
   deepEqual(pagerDutyEvent(message({ event: "resolve" }), OPTIONS), {
-    ...{ routing_key: KEY, event_action: "resolve", dedup_key: "lyftr-id-disk_nearly_full" },
+    routing_key: KEY,
+    event_action: "resolve",
+    dedup_key: "lyftr-id-disk_nearly_full",
   });
   const { payload } = pagerDutyEvent(message({ summary: "x".repeat(5_000) }), OPTIONS) as {
     payload: { summary: string };
@@ -56,7 +60,9 @@ test("PagerDuty's answers are told apart: taken, refused for good, to be tried a
   await using fake = await fakePagerDuty();
   const target = pagerDuty({ ...OPTIONS, url: fake.url });
   deepEqual(await target.tell(message(), NOBODY), {
-    ...{ kind: "taken", status: 202, words: '{"status":"success","message":"Event processed"}' },
+    kind: "taken",
+    status: 202,
+    words: '{"status":"success","message":"Event processed"}',
   });
   equal(fake.open()[0]?.dedupKey, "lyftr-id-disk_nearly_full");
   equal((await target.tell(message({ event: "resolve" }), NOBODY)).kind, "taken");

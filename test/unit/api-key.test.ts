@@ -66,8 +66,16 @@ test("admin may do what read may, and not the other way round", () => {
 
 test("a key lives until it expires, retires or is revoked, whichever comes first", () => {
   const base: ApiKey = {
-    ...{ id: "1", name: "n", scope: "read", hash: "h", hint: "lyftr_abcd", createdAt: "2025-01-01T00:00:00.000Z" },
-    ...{ expiresAt: null, retiresAt: null, revokedAt: null, lastUsedAt: null },
+    id: "1",
+    name: "n",
+    scope: "read",
+    hash: "h",
+    hint: "lyftr_abcd",
+    createdAt: "2025-01-01T00:00:00.000Z",
+    expiresAt: null,
+    retiresAt: null,
+    revokedAt: null,
+    lastUsedAt: null,
   };
   const [early, late] = ["2025-02-01T00:00:00.000Z", "2025-03-01T00:00:00.000Z"];
   const before = "2025-01-31T23:59:59.999Z";

@@ -22,13 +22,23 @@ function closedDoor() {
   access.draining = () => state.draining;
   const door = new Door({
     overload: { refuses: () => "event_loop" },
-    ...{ access, clock, metrics, cors: new Cors({ corsOrigins: ["https://dashboard.example"], methodsOf: () => [] }) },
-    ...{ newId: () => "new", random: () => 0, bodyBytesMax: 1_000 },
+    access,
+    clock,
+    metrics,
+    cors: new Cors({ corsOrigins: ["https://dashboard.example"], methodsOf: () => [] }),
+    newId: () => "new",
+    random: () => 0,
+    bodyBytesMax: 1_000,
   });
   const ask = (id: number, { gone = false, url = "/stats", headers = {} } = {}) => {
     const request = {
-      ...{ url, method: "GET", headers, rawHeaders: ["Host", "x"], httpVersion: "1.1" },
-      ...{ socket: { destroyed: gone }, resume: () => undefined },
+      url,
+      method: "GET",
+      headers,
+      rawHeaders: ["Host", "x"],
+      httpVersion: "1.1",
+      socket: { destroyed: gone },
+      resume: () => undefined,
     };
     const response = { destroyed: false, end: () => answered.push(id) };
     const writeHead = (_status: number, head: Readonly<Record<string, unknown>>) => void heads.push(head);

@@ -235,7 +235,10 @@ async function ringOn(store: FakeStore, fixed: Parameters<typeof environmentSecr
   const said: string[] = [];
   const say = (line: object) => void said.push((line as { msg: string }).msg);
   const ring = await SecretRing.start({
-    ...{ fixed: environmentSecrets(...fixed), box: new SecretBox(MASTER_KEY), clock, process: "host:1:a" },
+    fixed: environmentSecrets(...fixed),
+    box: new SecretBox(MASTER_KEY),
+    clock,
+    process: "host:1:a",
     store: store as unknown as SecretStore,
     log: { info: say, warn: say, error: say } as never,
   });
@@ -254,7 +257,9 @@ async function ringOn(store: FakeStore, fixed: Parameters<typeof environmentSecr
 }
 
 const kept = (name: string, secret: string, retiresAt: string | null = null): KeptSecret => ({
-  ...{ name, retiresAt, createdAt: "2026-01-01T00:00:00.000Z" },
+  name,
+  retiresAt,
+  createdAt: "2026-01-01T00:00:00.000Z",
   sealed: new SecretBox(MASTER_KEY).seal(name, secret, Buffer.alloc(12, 1)),
 });
 

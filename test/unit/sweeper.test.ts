@@ -99,9 +99,16 @@ test("a sweep that fails says so without the database's own words, and one that 
     const log = createLog({ level: "INFO", destination: { write: (text) => void written.push(text) }, now: Date.now });
     const written: string[] = [];
     const sweeper = new Sweeper({
-      ...{ store: { ...store.retention, holdLease, expire }, audit: store.access.audit, clock: systemClock, log },
-      ...{ metrics: createMetrics({ version: "0", node: "0" }), newId: () => "two", total: async () => 0 },
-      ...{ days: 10, tombstoneDays: 30, firstMs: 1 },
+      store: { ...store.retention, holdLease, expire },
+      audit: store.access.audit,
+      clock: systemClock,
+      log,
+      metrics: createMetrics({ version: "0", node: "0" }),
+      newId: () => "two",
+      total: async () => 0,
+      days: 10,
+      tombstoneDays: 30,
+      firstMs: 1,
     });
     await asked.promise;
     await sweeper.stop();

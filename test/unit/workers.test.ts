@@ -13,7 +13,9 @@ function newMetrics(figure: number): Metrics {
   metrics.observe({
     queueRows: () => figure,
     queueBytes: () => figure,
-    ...{ ready: async () => figure > 0, queueAgeMs: () => figure, disk: async () => undefined },
+    ready: async () => figure > 0,
+    queueAgeMs: () => figure,
+    disk: async () => undefined,
     databaseBytes: async () => figure,
     received: () => new Map(),
     backlogRows: () => figure,
@@ -22,7 +24,8 @@ function newMetrics(figure: number): Metrics {
     logLinesDropped: () => figure,
     signatureKeys: () => [],
     traceSpans: () => ({ sent: 0, failed: 0, dropped: 0 }),
-    ...{ readAuthOpen: () => figure, sharedStateUp: () => figure },
+    readAuthOpen: () => figure,
+    sharedStateUp: () => figure,
     workers: () => ({ configured: 0, alive: 0, restarts: 0 }),
   });
   return metrics;
@@ -143,7 +146,8 @@ test("counters, histograms and queues of workers are summed; what is the same fo
 
 test("figures of processes: memory is summed, of open files and delays the worst one counts", async () => {
   const team = new TeamMetrics({
-    ...{ clock: systemClock, own: newMetrics(0) },
+    clock: systemClock,
+    own: newMetrics(0),
     workers: () => [counting(newMetrics(0)), counting(newMetrics(0))],
   });
   const one = series(await newMetrics(0).render());

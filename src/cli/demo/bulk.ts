@@ -23,8 +23,12 @@ export async function bulk({ databaseUrl, messages, nowMs, signal }: BulkOptions
   try {
     const { rows, storeSeconds, indexSeconds } = await loadMessages(store, {
       // Those that follow over HTTP are the youngest.
-      ...{ seed: SEED, count: messages, nowMs: nowMs - SPAN_MS_DEFAULT },
-      ...{ clock: systemClock, signal, progress: bars.update },
+      seed: SEED,
+      count: messages,
+      nowMs: nowMs - SPAN_MS_DEFAULT,
+      clock: systemClock,
+      signal,
+      progress: bars.update,
     });
     const perSecond = Math.round(rows / Math.max(0.001, storeSeconds));
     return `${rows} messages stored beforehand in ${storeSeconds.toFixed(1)} s, ${perSecond}/s, indexed in ${indexSeconds.toFixed(1)} s more`;

@@ -44,10 +44,18 @@ export class Supervisor {
     const own = createMetrics({ version: VERSION, node: process.versions.node });
     const none = () => 0;
     own.observe({
-      ...{ queueRows: none, queueBytes: none, databaseBytes: async () => 0, backlogRows: none, queuedReads: none },
+      queueRows: none,
+      queueBytes: none,
+      databaseBytes: async () => 0,
+      backlogRows: none,
+      queuedReads: none,
       readThreadRestarts: none,
-      ...{ ready: async () => true, queueAgeMs: none, disk: async () => undefined, received: () => new Map() },
-      ...{ readAuthOpen: none, sharedStateUp: () => 1 },
+      ready: async () => true,
+      queueAgeMs: none,
+      disk: async () => undefined,
+      received: () => new Map(),
+      readAuthOpen: none,
+      sharedStateUp: () => 1,
       logLinesDropped: () => options.stdout.dropped() + this.#tornLines,
       signatureKeys: () => [],
       traceSpans: () => NO_SPANS,

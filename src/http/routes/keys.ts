@@ -84,8 +84,15 @@ function issuedBody({ key, text }: IssuedKey) {
 
 function keyBody({ id, name, scope, hint, createdAt, expiresAt, retiresAt, revokedAt, lastUsedAt }: ApiKey) {
   return {
-    ...{ id, name, scope, hint, created_at: createdAt, expires_at: expiresAt },
-    ...{ retires_at: retiresAt, revoked_at: revokedAt, last_used_at: lastUsedAt },
+    id,
+    name,
+    scope,
+    hint,
+    created_at: createdAt,
+    expires_at: expiresAt,
+    retires_at: retiresAt,
+    revoked_at: revokedAt,
+    last_used_at: lastUsedAt,
   };
 }
 

@@ -105,7 +105,10 @@ function contextOf({ traceparent, tracestate }: Pick<BegunRequest, "traceparent"
   const { traceId, spanId, sampled } = parent;
   const state = parseTracestate(tracestate);
   return trace.setSpanContext(ROOT_CONTEXT, {
-    ...{ traceId, spanId, traceFlags: Number(sampled), isRemote: true },
+    traceId,
+    spanId,
+    traceFlags: Number(sampled),
+    isRemote: true,
     ...(state !== undefined && { traceState: createTraceState(state) }),
   });
 }

@@ -83,11 +83,15 @@ export class OtlpSender {
     let response: Response;
     try {
       response = await fetch(url, {
-        ...{ method: "POST", body, signal },
+        method: "POST",
+        body,
+        signal,
         // The headers may hold a key, which is for nobody but the collector.
         redirect: "manual",
         headers: {
-          ...{ "user-agent": `lyftr/${version}`, ...headers, "content-type": CONTENT_TYPES[encoding] },
+          "user-agent": `lyftr/${version}`,
+          ...headers,
+          "content-type": CONTENT_TYPES[encoding],
           ...(compressed && { "content-encoding": "gzip" }),
         },
       });

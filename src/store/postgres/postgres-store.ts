@@ -147,7 +147,8 @@ export class PostgresStore implements Store {
     this.alerts = alertsIn(this.#reading);
     this.#writer = new Writer(writing, { random });
     this.#folding = new Folding(this.#counting, {
-      ...{ holder: this.#holder, backlog },
+      holder: this.#holder,
+      backlog,
       settling: facts.citus ? new SettledLater(() => performance.now()) : AT_ONCE,
     });
     this.#quick = new ReadQueue({ runningMax: readers, waitingMax: QUICK_WAITING_MAX });
@@ -226,7 +227,9 @@ export class PostgresStore implements Store {
   ): Promise<T> {
     const isLong = long || this.backlogRows() > TAIL_ROWS_QUICK;
     const options = {
-      ...{ searchIndex: this.#searchIndex, signal, long: isLong },
+      searchIndex: this.#searchIndex,
+      signal,
+      long: isLong,
       oldFormsIndexed: this.#searchForm.indexed(),
       msMax: isLong ? LONG_MS_MAX : CALL_MS_MAX,
     };

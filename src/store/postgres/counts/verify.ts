@@ -22,7 +22,8 @@ export async function verifyCounts(url: string, options: VerifyOptions): Promise
   try {
     await requireOurs(database, "read");
     return await database.transaction((tx) => verify(tx, options), {
-      ...{ mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY", msMax: VERIFY_MS_MAX },
+      mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY",
+      msMax: VERIFY_MS_MAX,
       signal: options.signal,
     });
   } catch (error) {
