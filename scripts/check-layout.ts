@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 // its own: it is installed by others, and knows the service by HTTP only.
 const FLOORS: Readonly<Record<string, number>> = {
   domain: 0,
+  "runtime.ts": 0.5,
   providers: 1,
   store: 1,
   "shared-state": 1,

@@ -1,10 +1,11 @@
-import { type Level, type Logger, pino } from "pino";
+import { type Level, pino } from "pino";
 import { oneLine } from "../domain/json.ts";
+import type { Log } from "../runtime.ts";
 
 /** The names of levels in the log and in LOG_LEVEL, as Python's logging spells them. */
 export const LOG_LEVELS = { DEBUG: "debug", INFO: "info", WARNING: "warn", ERROR: "error", CRITICAL: "fatal" } as const;
 export type LogLevel = keyof typeof LOG_LEVELS;
-export type Log = Logger;
+export type { Log } from "../runtime.ts";
 
 /** Where lines go. A `write` that throws or blocks would stop ingestion, so none may. */
 export interface LogDestination {

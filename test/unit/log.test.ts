@@ -16,7 +16,7 @@ test("whatever is logged is one line for every reader, and comes back as it was"
   fc.assert(
     fc.property(text, text, (key, value) => {
       lines.length = 0;
-      log.info({ [`k${key}`]: value, nested: { list: [value] } }, value);
+      log.info({ [`k${key}`]: value, nested: { list: [value] }, msg: value });
       equal(lines.length, 1);
       const line = lines[0] ?? "";
       ok(line.endsWith("\n") && !LINE_ENDS.test(line.slice(0, -1)), JSON.stringify(line));
