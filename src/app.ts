@@ -6,10 +6,12 @@ import { logCatchingUp } from "./app/catching-up.ts";
 import { connectionLimit } from "./app/connection-limit.ts";
 import { damageTold } from "./app/damage.ts";
 import { DatabaseWatch } from "./app/database-watch.ts";
-import { noting, notingDeletions } from "./app/noted-store.ts";
 import { logReadThreadEnd } from "./app/read-threads.ts";
-import { ratesOf, sharedAnswers, sharedState } from "./app/shared-state.ts";
+import { openRedis, ratesOf, sharedResponses } from "./app/redis.ts";
 import { tracingOf } from "./app/tracing.ts";
+import { trackDeletions, trackInserts } from "./app/tracked-store.ts";
+import { ResponseCache } from "./cache/response-cache.ts";
+import { WriteTracker } from "./cache/write-tracker.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { type Clock, systemClock, within } from "./domain/clock.ts";
 import { ConfigError, type StoreBroken, StoreUnavailable } from "./domain/errors.ts";
@@ -31,8 +33,6 @@ import { NativeProvider } from "./providers/native.ts";
 import { SecretBox } from "./providers/sealed-secret.ts";
 import { Eraser } from "./retention/eraser.ts";
 import { Sweeper, type SweeperOptions } from "./retention/sweeper.ts";
-import { AnswerCache } from "./shared-state/answer-cache.ts";
-import { OwnWrites } from "./shared-state/own-writes.ts";
 import { openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
 
@@ -104,22 +104,22 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   // Of several, one tells what is the same for all.
   const tells = part === undefined || part.worker === 1;
   for (const warning of tells ? store.warnings : []) log.warn({ msg: "the database needs attention", warning });
-  const shared = await sharedState(config, { clock, log, metrics });
-  opened.defer(async () => shared?.close());
+  const redis = await openRedis(config, { clock, log, metrics });
+  opened.defer(async () => redis?.close());
   const limits = rateLimits(ratesOf(config), {
     clock,
-    shared,
+    redis,
     keySecret: config.masterKey ?? config.webhookSecret ?? config.webhookSecretsPrevious[0]?.secret ?? "",
   });
-  const writes = new OwnWrites(clock);
+  const writes = new WriteTracker(clock);
   // One of several does not know what the others store, and a service shall show at once what it has taken.
   const ttlMs = part === undefined ? config.cacheTtlMs : 0;
-  const answers = new AnswerCache({
+  const answers = new ResponseCache({
     ttlMs,
     writes,
     clock,
     count: (result) => metrics.cacheRequests.inc({ result }),
-    shared: sharedAnswers(store, shared, ttlMs),
+    shared: sharedResponses(store, redis, ttlMs),
   });
   const secrets = await startSecrets(config, { store, clock, log: tells ? log : undefined });
   opened.defer(() => secrets.stop());
@@ -137,7 +137,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const readiness = new Readiness({ store, clock, secretConfigured: secrets.configured });
   const watch = tells ? new DatabaseWatch({ clock, log, problem: () => readiness.databaseProblem() }) : undefined;
   opened.defer(async () => watch?.stop());
-  const written = ttlMs === 0 ? store : noting(writes, store);
+  const written = ttlMs === 0 ? store : trackInserts(writes, store);
   const committer = new GroupCommit({
     store: watch?.watching(written) ?? written,
     clock,
@@ -160,12 +160,12 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     traceSpans: () => tracing?.spanCounts() ?? NO_SPANS,
     signatureKeys: secrets.figures,
     readAuthOpen: () => Number(readIsOpen()),
-    sharedStateUp: () => (shared?.up() ? 1 : 0),
+    sharedStateUp: () => (redis?.up() ? 1 : 0),
     // Of several, whoever started them counts them.
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });
   const retention = retentionOf(config, {
-    store: notingDeletions(writes, store.retention),
+    store: trackDeletions(writes, store.retention),
     audit: store.access.audit,
     clock,
     log,

@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { AnswerCache } from "../shared-state/answer-cache.ts";
+import type { ResponseCache } from "../cache/response-cache.ts";
 import { clientGone } from "./client-gone.ts";
 import { sendJsonText } from "./json.ts";
 
 /** What a route needs whose answers may be given again. */
 export interface Answering {
-  readonly answers: Pick<AnswerCache, "ask">;
+  readonly answers: Pick<ResponseCache, "ask">;
 }
 
 /** What is asked: all that the answer depends on but for what is stored, and how its body is read. */

@@ -2,8 +2,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import type { Clock } from "../domain/clock.ts";
 import type { Rate } from "../domain/rate.ts";
 import type { Limit, Metrics } from "../observe/metrics.ts";
-import { LocalRateLimiter, type RateLimiter, SharedRateLimiter, type Verdict } from "../shared-state/rate-limiter.ts";
-import type { SharedState } from "../shared-state/redis.ts";
+import {
+  type LimiterRedis,
+  LocalRateLimiter,
+  type RateLimitDecision,
+  type RateLimiter,
+  RedisRateLimiter,
+} from "../ratelimit/rate-limiter.ts";
 import { clientNetwork } from "./client-address.ts";
 import { sendProblem } from "./problem.ts";
 import { pathOf } from "./route-table.ts";
@@ -29,13 +34,13 @@ export interface RateLimits extends Readonly<Record<Limit, RateLimiter | undefin
 export interface RateLimitsOptions {
   readonly clock: Clock;
   /** Where replicas count together, if anywhere. */
-  readonly shared: SharedState | undefined;
+  readonly redis: LimiterRedis | undefined;
   readonly keySecret: string;
 }
 
 export function rateLimits(
   rates: Readonly<Partial<Record<Limit, Rate | undefined>>>,
-  { clock, shared, keySecret }: RateLimitsOptions,
+  { clock, redis, keySecret }: RateLimitsOptions,
 ): RateLimits {
   const own = (limit: Limit) => {
     const rate = rates[limit];
@@ -43,7 +48,7 @@ export function rateLimits(
   };
   const common = (name: Limit) => {
     const rate = rates[name];
-    return rate && shared ? new SharedRateLimiter({ name, rate, clock, shared, keySecret }) : own(name);
+    return rate && redis ? new RedisRateLimiter({ name, rate, clock, redis, keySecret }) : own(name);
   };
   return {
     sender: common("sender"),
@@ -81,9 +86,9 @@ export function limitKey(
   options: LimitingOptions,
   done: HookHandlerDoneFunction,
 ): void {
-  const verdict = request.apiKey && options.limits.key?.take(request.apiKey.id);
-  if (verdict === undefined) done();
-  else spend(request, reply, "key", verdict, options, done);
+  const decision = request.apiKey && options.limits.key?.take(request.apiKey.id);
+  if (decision === undefined) done();
+  else spend(request, reply, "key", decision, options, done);
 }
 
 /** Goes on with a request that got its token, and answers the others. */
@@ -91,15 +96,15 @@ function spend(
   request: FastifyRequest,
   reply: FastifyReply,
   limit: Limit,
-  asked: Verdict | Promise<Verdict>,
+  asked: RateLimitDecision | Promise<RateLimitDecision>,
   options: LimitingOptions,
   done: HookHandlerDoneFunction,
 ): void {
-  const judged = (verdict: Verdict) => {
-    if (verdict.allowed) {
-      tellLimit(request, reply, limit, verdict);
+  const judged = (decision: RateLimitDecision) => {
+    if (decision.allowed) {
+      tellLimit(request, reply, limit, decision);
       done();
-    } else refuse(request, reply, limit, verdict, options);
+    } else refuse(request, reply, limit, decision, options);
   };
   if (asked instanceof Promise) asked.then(judged, done);
   else judged(asked);
@@ -115,9 +120,9 @@ export function refuseFailure(
   limit: "failed_signature" | "failed_key",
   options: LimitingOptions,
 ): boolean {
-  const verdict = options.limits[limit]?.take(clientNetwork(request));
-  if (verdict === undefined || verdict.allowed) return false;
-  refuse(request, reply, limit, verdict, options);
+  const decision = options.limits[limit]?.take(clientNetwork(request));
+  if (decision === undefined || decision.allowed) return false;
+  refuse(request, reply, limit, decision, options);
   return true;
 }
 
@@ -126,19 +131,24 @@ export function refuse(
   request: FastifyRequest,
   reply: FastifyReply,
   limit: Limit,
-  verdict: Verdict,
+  decision: RateLimitDecision,
   { metrics }: Pick<LimitingOptions, "metrics">,
 ): FastifyReply {
   metrics.rateLimited.inc({ limit });
   request.logged = { ...request.logged, limit };
-  tellLimit(request, reply, limit, verdict);
-  const headers = { "retry-after": String(seconds(verdict.nextMs)) };
+  tellLimit(request, reply, limit, decision);
+  const headers = { "retry-after": String(seconds(decision.nextMs)) };
   return sendProblem(request, reply, { status: 429, detail: "rate limit exceeded", headers });
 }
 
 /** The fields of draft-ietf-httpapi-ratelimit-headers: so many in a span of seconds, what is left, and in how many seconds there is more. */
-export function tellLimit(request: FastifyRequest, reply: FastifyReply, limit: Limit, verdict: Verdict): void {
-  const { rate, remaining, nextMs } = verdict;
+export function tellLimit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limit: Limit,
+  decision: RateLimitDecision,
+): void {
+  const { rate, remaining, nextMs } = decision;
   const spanMs = (rate.perMs / rate.count) * rate.burst;
   const [policy, state] = [
     `"${limit}";q=${rate.burst};w=${seconds(spanMs)}`,

@@ -4,7 +4,7 @@ import type { MessageId } from "../domain/message.ts";
 import type { RequestTrace } from "../observe/trace.ts";
 import type { Provider, RawWebhook } from "../providers/provider.ts";
 import type { SignatureRefusal } from "../providers/signature-refusal.ts";
-import type { RateLimiter, Verdict } from "../shared-state/rate-limiter.ts";
+import type { RateLimitDecision, RateLimiter } from "../ratelimit/rate-limiter.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** What became of a webhook. Failures of the store are thrown. */
@@ -13,9 +13,9 @@ export type IngestOutcome =
       readonly kind: "created" | "duplicate" | "conflict";
       readonly messageId: MessageId;
       /** What the limit of the sender said, when there is one. */
-      readonly verdict: Verdict | undefined;
+      readonly decision: RateLimitDecision | undefined;
     }
-  | { readonly kind: "rate_limited"; readonly messageId: MessageId; readonly verdict: Verdict }
+  | { readonly kind: "rate_limited"; readonly messageId: MessageId; readonly decision: RateLimitDecision }
   | { readonly kind: "invalid_signature"; readonly refusal: SignatureRefusal }
   | { readonly kind: "invalid"; readonly issues: readonly Issue[]; readonly messageId: MessageId | undefined };
 
@@ -48,10 +48,10 @@ export async function ingest(
   const { message } = parsed;
   const { messageId } = message;
   const judged = senders?.take(message.from);
-  const verdict = judged instanceof Promise ? await judged : judged;
-  if (verdict?.allowed === false) return { kind: "rate_limited", messageId, verdict };
+  const decision = judged instanceof Promise ? await judged : judged;
+  if (decision?.allowed === false) return { kind: "rate_limited", messageId, decision };
   const createdAt = new Date(nowMs).toISOString();
   const kind = await committer.insert({ ...message, source: provider.source, createdAt }, webhook.body.length, trace);
   received(provider.source);
-  return { kind, messageId, verdict };
+  return { kind, messageId, decision };
 }

@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { systemClock } from "../../src/domain/clock.ts";
 import type { Rate } from "../../src/domain/rate.ts";
-import { SharedRateLimiter } from "../../src/shared-state/rate-limiter.ts";
-import { Redis, redisScript } from "../../src/shared-state/redis.ts";
+import { RedisRateLimiter } from "../../src/ratelimit/rate-limiter.ts";
+import { Redis } from "../../src/redis/redis.ts";
 import { ownRedis, testedRedis, unlessAnyRedis, unlessRedis } from "../support/redis.ts";
 import { freePort } from "../support/server-folder.ts";
 
@@ -14,7 +14,7 @@ const WAIT_MS_MAX = 15_000;
 /** Generous beside the 50 ms a call may take: what is looked for is seconds. */
 const SOON_MS_MAX = 1_000;
 const CALLS_UNDER_WAY_MAX = 1_024;
-const SUM = redisScript("return redis.call('INCRBY', KEYS[1], ARGV[1])");
+const SUM = "return redis.call('INCRBY', KEYS[1], ARGV[1])";
 
 const PATIENT = { callMsMax: WAIT_MS_MAX };
 
@@ -212,9 +212,9 @@ function limitersOn(
   connections: readonly Watched[],
   rate: Rate,
   name: string = randomUUID(),
-): readonly SharedRateLimiter[] {
+): readonly RedisRateLimiter[] {
   const common = { name, rate, clock: systemClock, keySecret: "secret" };
-  return connections.map(({ redis: shared }) => new SharedRateLimiter({ ...common, shared }));
+  return connections.map(({ redis }) => new RedisRateLimiter({ ...common, redis }));
 }
 
 test("of many tokens asked for at once by two replicas exactly as many are given as there are", skipAny, async () => {

@@ -1,10 +1,10 @@
+import { ResponseCache } from "../../src/cache/response-cache.ts";
+import { WriteTracker } from "../../src/cache/write-tracker.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { rateLimits } from "../../src/http/rate-limit.ts";
 import { Server, type ServerOptions } from "../../src/http/server.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
-import { AnswerCache } from "../../src/shared-state/answer-cache.ts";
-import { OwnWrites } from "../../src/shared-state/own-writes.ts";
 import type { LogLine } from "./service.ts";
 
 export interface BareServer {
@@ -34,7 +34,7 @@ export async function bareServer(options: Partial<ServerOptions>): Promise<BareS
     corsOrigins: [],
     random: () => 0,
     connectionsMax: 1_000,
-    limits: rateLimits({}, { clock: systemClock, shared: undefined, keySecret: "" }),
+    limits: rateLimits({}, { clock: systemClock, redis: undefined, keySecret: "" }),
     clock: systemClock,
     log: createLog({ level: "INFO", destination, now: systemClock.now }),
     store: none,
@@ -45,9 +45,9 @@ export async function bareServer(options: Partial<ServerOptions>): Promise<BareS
     metricsGuarded: false,
     committer: { insert: none, queueDelayMs: () => 0, queueRows: () => 0 },
     metrics: createMetrics({ version: "0", node: "0" }),
-    answers: new AnswerCache({
+    answers: new ResponseCache({
       ttlMs: 0,
-      writes: new OwnWrites(systemClock),
+      writes: new WriteTracker(systemClock),
       clock: systemClock,
       count: () => undefined,
     }),

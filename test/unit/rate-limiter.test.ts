@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { array, assert, constantFrom, integer, property, record } from "fast-check";
 import type { Rate } from "../../src/domain/rate.ts";
-import { LocalRateLimiter } from "../../src/shared-state/rate-limiter.ts";
+import { LocalRateLimiter } from "../../src/ratelimit/rate-limiter.ts";
 
 const KEYS_MAX = 100_000;
 

@@ -70,7 +70,7 @@ function answer(
   outcome: IngestOutcome,
   options: WebhookRouteOptions,
 ): FastifyReply {
-  if ("verdict" in outcome && outcome.verdict?.allowed) tellLimit(request, reply, "sender", outcome.verdict);
+  if ("decision" in outcome && outcome.decision?.allowed) tellLimit(request, reply, "sender", outcome.decision);
   switch (outcome.kind) {
     case "created":
       request.logged = { message_id: cut(outcome.messageId), result: "created" };
@@ -87,7 +87,7 @@ function answer(
       return sendProblem(request, reply, { status: 401, detail: "invalid signature" });
     case "rate_limited":
       request.logged = { message_id: cut(outcome.messageId) };
-      return refuse(request, reply, "sender", outcome.verdict, options);
+      return refuse(request, reply, "sender", outcome.decision, options);
     case "invalid":
       if (outcome.messageId !== undefined) request.logged = { message_id: cut(outcome.messageId) };
       return sendProblem(request, reply, { status: 422, detail: "validation error", issues: outcome.issues });

@@ -3,44 +3,18 @@ import type { createClient as CreateClient } from "@redis/client";
 import { type Clock, within } from "../domain/clock.ts";
 import { codeInWords } from "../domain/failure-words.ts";
 
-/** Nobody waits longer for Redis than this: what it would have said is then done without. */
+/** A request waits no longer than this for Redis, and continues without it then. */
 const CALL_MS_MAX = 50;
 const CONNECT_MS_MAX = 1_000;
-/** So many failures one after the other, and Redis is left alone for a while. */
+/** After this many failures in a row Redis is not asked for a while. */
 const FAILURES_IN_A_ROW_MAX = 3;
 const RETRY_MS_FIRST = 1_000;
 const RETRY_MS_MAX = 10_000;
-/** Calls that are under way at once, those nobody waits for any more included. */
+/** Calls that are under way at once, including those that no request waits for any more. */
 const CALLS_UNDER_WAY_MAX = 1_024;
 const PREFIX = "lyftr:";
-/** As a real call, it runs a script that writes: a Redis that is full, read-only or forbids that is no help either. */
+/** Runs a script that writes, as real calls do: a Redis that is full or read-only would fail those too. */
 const PROBE = ["EVAL", "return redis.call('SET', KEYS[1], '1', 'PX', 1000)", "1", `${PREFIX}probe`];
-
-/** A Lua script that Redis keeps under its SHA-1 once it has seen it. */
-export interface RedisScript {
-  readonly text: string;
-  readonly sha1: string;
-}
-
-export function redisScript(text: string): RedisScript {
-  return { text, sha1: createHash("sha1").update(text).digest("hex") };
-}
-
-/**
- * What replicas share. Every call resolves, within 50 ms or so and whatever happens; with undefined when Redis is not to be had.
- * All keys are put below `lyftr:`.
- */
-export interface SharedState {
-  /** Whether Redis answers. While it does not, calls resolve with undefined at once. */
-  up(): boolean;
-  /** Null when there is no such key. */
-  get(key: string): Promise<string | null | undefined>;
-  set(key: string, value: string, ttlMs: number): Promise<true | undefined>;
-  /** Runs a script on these keys. Null is what Lua calls false and nil. */
-  evaluate(script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown>;
-  /** Calls under way resolve with undefined. Nothing runs any more when it resolves. Safe twice. */
-  close(): Promise<void>;
-}
 
 export interface RedisOptions {
   readonly url: string;
@@ -50,9 +24,9 @@ export interface RedisOptions {
   readonly callMsMax?: number;
   /** Called for every call that failed or took too long. */
   readonly failed: () => void;
-  /** Redis is left alone from now on. The reason is a sentence, without anything that was sent. */
+  /** Redis is not asked from now on. The reason is a sentence, without anything that was sent. */
   readonly wentAway: (reason: string) => void;
-  /** Told how long it was away. */
+  /** Called with the length of the outage. */
   readonly cameBack: (outageMs: number) => void;
 }
 
@@ -64,20 +38,25 @@ interface Call {
   resolve: ((reply: unknown) => void) | undefined;
 }
 
-const NOT_TO_BE_HAD = Promise.resolve(undefined);
+const UNAVAILABLE = Promise.resolve(undefined);
 const NO_SCRIPT = Symbol("the script is not known");
 
-/** One connection to Redis or Valkey. It is made again by itself, and until then nobody waits for it. */
-export class Redis implements SharedState {
+/**
+ * One connection to Redis or Valkey, which reconnects by itself. Every call resolves, within about
+ * 50 ms, and with undefined when Redis is unavailable. All keys are put below `lyftr:`.
+ */
+export class Redis {
   readonly #options: RedisOptions;
   readonly #newClient: () => Client;
   readonly #callMsMax: number;
   readonly #closing = new AbortController();
+  /** The SHA-1 of each script that was run, under which Redis keeps it. The code has a fixed few. */
+  readonly #sha1s = new Map<string, string>();
   /** In the order of their deadlines. */
   #calls: Call[] = [];
   #callsUnderWay = 0;
   #watching = false;
-  /** Undefined while Redis is left alone. */
+  /** Undefined while Redis is not asked. */
   #client: Client | undefined;
   #failuresInARow = 0;
   /** Attempts to come back since the last call that went well. */
@@ -85,7 +64,7 @@ export class Redis implements SharedState {
   #comingBack: Promise<void> = Promise.resolve();
   #awaySinceMs = 0;
 
-  /** Resolves when Redis answers, or soon when it does not: then it is tried again and again. */
+  /** Resolves when Redis answers, or soon when it does not. Then it keeps trying. */
   static async open(options: RedisOptions): Promise<Redis> {
     const { createClient } = await import("@redis/client");
     const redis = new Redis(options, () => newClient(createClient, options.url));
@@ -100,10 +79,12 @@ export class Redis implements SharedState {
     this.#callMsMax = options.callMsMax ?? CALL_MS_MAX;
   }
 
+  /** Whether Redis is available. While it is not, calls resolve with undefined at once. */
   up(): boolean {
     return this.#client !== undefined;
   }
 
+  /** Null when there is no such key. */
   get(key: string): Promise<string | null | undefined> {
     return this.#call(["GET", PREFIX + key]) as Promise<string | null | undefined>;
   }
@@ -113,13 +94,23 @@ export class Redis implements SharedState {
     return reply === undefined ? undefined : true;
   }
 
-  async evaluate(script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  /** Runs a Lua script on these keys. Lua's false and nil become null. */
+  async evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const rest = [String(keys.length), ...keys.map((key) => PREFIX + key), ...args];
-    const reply = await this.#call(["EVALSHA", script.sha1, ...rest]);
-    // A Redis that was started again has forgotten it.
-    return reply === NO_SCRIPT ? this.#call(["EVAL", script.text, ...rest]) : reply;
+    const reply = await this.#call(["EVALSHA", this.#sha1Of(script), ...rest]);
+    // A Redis that was restarted has forgotten it.
+    return reply === NO_SCRIPT ? this.#call(["EVAL", script, ...rest]) : reply;
   }
 
+  #sha1Of(script: string): string {
+    const known = this.#sha1s.get(script);
+    if (known !== undefined) return known;
+    const sha1 = createHash("sha1").update(script).digest("hex");
+    this.#sha1s.set(script, sha1);
+    return sha1;
+  }
+
+  /** Calls under way resolve with undefined. Nothing runs any more when it resolves. Safe twice. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#client?.destroy();
@@ -129,10 +120,10 @@ export class Redis implements SharedState {
 
   #call(command: readonly string[]): Promise<unknown> {
     const client = this.#client;
-    if (client === undefined) return NOT_TO_BE_HAD;
+    if (client === undefined) return UNAVAILABLE;
     if (this.#callsUnderWay >= CALLS_UNDER_WAY_MAX) {
       this.#options.failed();
-      return NOT_TO_BE_HAD;
+      return UNAVAILABLE;
     }
     return new Promise((resolve) => {
       const call = { deadlineMs: this.#options.clock.monotonic() + this.#callMsMax, resolve };
@@ -169,14 +160,14 @@ export class Redis implements SharedState {
     if (this.#failuresInARow >= FAILURES_IN_A_ROW_MAX) this.#lose(client, reason);
   }
 
-  /** Ends the waiting of calls that take too long. One timer for all of them: one each would cost more than the rest of a call. */
+  /** Ends calls that take too long. One timer serves all: one each would cost more than the call. */
   async #watch(): Promise<void> {
     const { clock } = this.#options;
     this.#watching = true;
     for (let first = this.#calls[0]; first !== undefined; first = this.#calls[0]) {
       const signal = this.#closing.signal;
       await clock.sleep(Math.max(0, first.deadlineMs - clock.monotonic()), signal).catch(() => undefined);
-      // When this process was busy, answers that came in time are still unread: one turn of the event loop lets them in.
+      // When this process was busy, replies that came in time are unread. One turn of the loop reads them.
       if (!signal.aborted) await clock.sleep(0);
       this.#giveUp(signal.aborted ? Number.POSITIVE_INFINITY : clock.monotonic());
     }
@@ -190,7 +181,7 @@ export class Redis implements SharedState {
     for (const call of past) this.#fail(call, this.#client, "timeout");
   }
 
-  /** From now on Redis is left alone, until it is tried again. Calls under way fail with the connection. */
+  /** Gives up the connection, and with it the calls under way, until an attempt to reconnect succeeds. */
   #lose(client: Client | undefined, reason: string): void {
     if (client === undefined || client !== this.#client) return;
     this.#client = undefined;
@@ -228,13 +219,13 @@ export class Redis implements SharedState {
       return undefined;
     }
     client.destroy();
-    // It may be connected a moment later all the same.
+    // It may still connect a moment later.
     tried.catch(() => undefined).finally(() => client.destroy());
     return typeof reply === "string" ? reply : "timeout";
   }
 }
 
-/** Coming back is done here: the library would keep calls for later meanwhile, and knows no deadline. */
+/** The class above reconnects: the library would queue calls until then, and has no deadline. */
 function newClient(createClient: typeof CreateClient, url: string): Client {
   return createClient({
     url,
@@ -246,7 +237,7 @@ function newClient(createClient: typeof CreateClient, url: string): Client {
   });
 }
 
-/** What kind of failure it was. Messages of Redis may quote what was sent, and their first word is enough. */
+/** The kind of failure: the first word of Redis's message, because the rest may quote what was sent. */
 function reasonOf(error: Error & { readonly code?: unknown }): string {
   if (typeof error.code === "string") return error.code;
   return /^[A-Z]{3,32}(?= )/.exec(error.message)?.[0] ?? error.name;

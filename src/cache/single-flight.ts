@@ -1,44 +1,44 @@
 import { Abandoned, Overloaded } from "../domain/errors.ts";
 
-/** As many as connections that one process can be expected to have. */
+/** About as many as one process can have connections. */
 const WAITING_MAX = 10_000;
 
-/** One reading, and everybody who waits for what comes of it. */
-export class Flight<T> {
+/** One read, and every request that waits for its result. */
+export class SingleFlight<T> {
   readonly #read: (signal: AbortSignal) => Promise<T>;
   readonly #result = Promise.withResolvers<T>();
-  readonly #gone = new AbortController();
+  readonly #cancel = new AbortController();
   #waiting = 0;
 
   constructor(read: (signal: AbortSignal) => Promise<T>) {
     this.#read = read;
-    // When all have gone, nobody is left to take a failure.
+    // When all requests have left, none handles a failure.
     this.#result.promise.catch(() => undefined);
   }
 
-  /** Whether all who waited have gone away: whoever comes now needs another. */
-  get abandoned(): boolean {
-    return this.#gone.signal.aborted;
+  /** Whether all requests that waited have left. A later request needs another read. */
+  get cancelled(): boolean {
+    return this.#cancel.signal.aborted;
   }
 
-  /** Reads, and tells all who wait. Resolves when that is over, whatever came of it. */
-  async fly(): Promise<void> {
-    if (this.abandoned) return;
+  /** Reads, and gives the result to all that wait. Resolves when that is over, also after a failure. */
+  async run(): Promise<void> {
+    if (this.cancelled) return;
     try {
-      this.#result.resolve(await this.#read(this.#gone.signal));
+      this.#result.resolve(await this.#read(this.#cancel.signal));
     } catch (error) {
       this.#result.reject(error);
     }
   }
 
-  /** Waits with the others. One who goes away stops waiting; the reading is stopped only when all have gone. */
+  /** Waits with the others. A request that leaves stops waiting; the last to leave stops the read. */
   join(signal: AbortSignal): Promise<T> {
     if (this.#waiting >= WAITING_MAX) return Promise.reject(new Overloaded("too many reads are waiting"));
     this.#waiting++;
     return new Promise<T>((resolve, reject) => {
       const leave = () => {
         this.#waiting--;
-        if (this.#waiting === 0) this.#gone.abort();
+        if (this.#waiting === 0) this.#cancel.abort();
         reject(new Abandoned("the caller no longer waits for it"));
       };
       if (signal.aborted) return leave();

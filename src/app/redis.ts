@@ -1,15 +1,15 @@
+import { RedisResponses } from "../cache/redis-responses.ts";
 import type { Config } from "../config.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { rateLimits } from "../http/rate-limit.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { VERSION } from "../observe/version.ts";
-import { Redis } from "../shared-state/redis.ts";
-import { RedisAnswers } from "../shared-state/redis-answers.ts";
+import { Redis } from "../redis/redis.ts";
 import type { Store } from "../store/store.ts";
 
-/** What replicas share besides the database, if anything. */
-export async function sharedState(
+/** Connects to the Redis that replicas share, if one is configured. */
+export async function openRedis(
   { redisUrl: url }: Config,
   { clock, log, metrics }: { clock: Clock; log: Log; metrics: Metrics },
 ): Promise<Redis | undefined> {
@@ -35,8 +35,8 @@ export function ratesOf(config: Config): Parameters<typeof rateLimits>[0] {
   };
 }
 
-/** Answers of all processes that read the same database. Of one that nobody else can reach there are none. */
-export function sharedAnswers(store: Store, shared: Redis | undefined, ttlMs: number): RedisAnswers | undefined {
-  if (shared === undefined || store.identity === undefined) return undefined;
-  return new RedisAnswers({ shared, ttlMs, kind: [VERSION, store.identity] });
+/** The responses that all processes of one database share. A database without an identity has none. */
+export function sharedResponses(store: Store, redis: Redis | undefined, ttlMs: number): RedisResponses | undefined {
+  if (redis === undefined || store.identity === undefined) return undefined;
+  return new RedisResponses({ redis, ttlMs, kind: [VERSION, store.identity] });
 }

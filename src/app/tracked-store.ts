@@ -1,15 +1,15 @@
-import type { OwnWrites } from "../shared-state/own-writes.ts";
+import type { WriteTracker } from "../cache/write-tracker.ts";
 import type { DeletedStep, RetentionStore } from "../store/retention.ts";
 import type { InsertOutcome, Store } from "../store/store.ts";
 
-/** A store whose answers to reads are noted to be old whenever something new is in it. */
-export function noting(writes: OwnWrites, store: Store): Pick<Store, "insertMessages"> {
+/** A store whose inserts tell the response cache that what it keeps is outdated. */
+export function trackInserts(writes: WriteTracker, store: Store): Pick<Store, "insertMessages"> {
   const anyNew = (outcomes: readonly InsertOutcome[]) => outcomes.includes("created");
   return { insertMessages: (rows) => writes.during(() => store.insertMessages(rows), anyNew) };
 }
 
-/** The same for what is taken out of it. */
-export function notingDeletions(writes: OwnWrites, store: RetentionStore): RetentionStore {
+/** The same for deletions. */
+export function trackDeletions(writes: WriteTracker, store: RetentionStore): RetentionStore {
   const anyGone = ({ deleted }: DeletedStep) => deleted > 0;
   return {
     expire: (step) => writes.during(() => store.expire(step), anyGone),

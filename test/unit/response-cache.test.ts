@@ -1,25 +1,25 @@
 import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { array, assert, asyncProperty, constantFrom } from "fast-check";
+import { KeptResponses } from "../../src/cache/kept-responses.ts";
+import { ResponseCache, type ResponseSource, type SharedResponses } from "../../src/cache/response-cache.ts";
+import { SingleFlight } from "../../src/cache/single-flight.ts";
+import { WriteTracker } from "../../src/cache/write-tracker.ts";
 import { Abandoned, Overloaded, StoreUnavailable } from "../../src/domain/errors.ts";
-import { AnswerCache, type AnswerSource, type SharedAnswers } from "../../src/shared-state/answer-cache.ts";
-import { Flight } from "../../src/shared-state/flight.ts";
-import { KeptAnswers } from "../../src/shared-state/kept-answers.ts";
-import { OwnWrites } from "../../src/shared-state/own-writes.ts";
 
 const TTL_MS = 1_000;
 const stays = () => new AbortController().signal;
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A cache over a number that is read and written, with a clock that is moved by hand. */
-function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: SharedAnswers } = {}) {
+function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: SharedResponses } = {}) {
   let nowMs = 5_000;
   let stored = 0;
   let reads = 0;
   const clock = { monotonic: () => nowMs };
-  const writes = new OwnWrites(clock);
-  const sources: AnswerSource[] = [];
-  const cache = new AnswerCache({ ttlMs, writes, clock, count: (source) => sources.push(source), shared });
+  const writes = new WriteTracker(clock);
+  const sources: ResponseSource[] = [];
+  const cache = new ResponseCache({ ttlMs, writes, clock, count: (source) => sources.push(source), shared });
   const read = async () => {
     reads++;
     return String(stored);
@@ -256,7 +256,7 @@ test("a reading for which nobody waits any more when its turn comes is not begun
 });
 
 test("no more than 10,000 wait for one reading", async () => {
-  const flight = new Flight(() => new Promise<string>(() => undefined));
+  const flight = new SingleFlight(() => new Promise<string>(() => undefined));
   for (let count = 0; count < 10_000; count++) flight.join(stays()).catch(() => undefined);
   await rejects(flight.join(stays()), Overloaded);
 });
@@ -275,7 +275,7 @@ test("past 1,000 different questions under way each is read by itself", async ()
 function sharedWith(found: { text: string; leftMs: number } | undefined, onFind: () => unknown = () => undefined) {
   const given: string[] = [];
   let asked = 0;
-  const shared: SharedAnswers = {
+  const shared: SharedResponses = {
     find: async () => {
       asked++;
       await onFind();
@@ -349,10 +349,10 @@ test("an answer of others that arrives after a write of this process is not kept
   equal(await cache.ask(), "1");
 });
 
-const kept = (text: string) => ({ answer: { text, tag: "tag" }, generation: 0, untilMs: 0 });
+const kept = (text: string) => ({ body: { text, tag: "tag" }, generation: 0, untilMs: 0 });
 
 test("the 1,000 answers that were used last are kept", () => {
-  const answers = new KeptAnswers();
+  const answers = new KeptResponses();
   for (let index = 0; index < 1_000; index++) answers.put(String(index), kept("text"));
   ok(answers.get("0"));
   answers.put("one more", kept("text"));
@@ -362,7 +362,7 @@ test("the 1,000 answers that were used last are kept", () => {
 });
 
 test("kept answers take at most 16 MiB, whatever comes and in whichever order", () => {
-  const answers = new KeptAnswers();
+  const answers = new KeptResponses();
   const text = "x".repeat(100_000);
   for (let index = 0; index < 400; index++) {
     answers.put(String(index % 90), kept(text.slice(0, (index * 7_919) % 100_000)));
@@ -378,7 +378,7 @@ test("kept answers take at most 16 MiB, whatever comes and in whichever order", 
 });
 
 test("an answer of more than 2 MiB is not kept, and what was kept of that question is gone", () => {
-  const answers = new KeptAnswers();
+  const answers = new KeptResponses();
   answers.put("q", kept("small"));
   answers.put("q", kept("x".repeat(1024 * 1024)));
   deepEqual([answers.get("q"), answers.bytes()], [undefined, 0]);

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { RedisResponses } from "../../src/cache/redis-responses.ts";
+import { ResponseCache } from "../../src/cache/response-cache.ts";
+import { WriteTracker } from "../../src/cache/write-tracker.ts";
 import { systemClock } from "../../src/domain/clock.ts";
-import { AnswerCache } from "../../src/shared-state/answer-cache.ts";
-import { OwnWrites } from "../../src/shared-state/own-writes.ts";
-import { Redis } from "../../src/shared-state/redis.ts";
-import { RedisAnswers } from "../../src/shared-state/redis-answers.ts";
+import { Redis } from "../../src/redis/redis.ts";
 import { scrape, series } from "../support/client.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { ownRedis, testedRedis, unlessRedis } from "../support/redis.ts";
@@ -27,12 +27,12 @@ function connect(url: string): Promise<Redis> {
 /** A connection of its own, and the answers of one kind behind it. */
 async function answersIn(url: string, kind: readonly string[], ttlMs = TTL_MS) {
   const redis = await connect(url);
-  const answers = new RedisAnswers({ shared: redis, ttlMs, kind });
+  const answers = new RedisResponses({ redis, ttlMs, kind });
   return { answers, [Symbol.asyncDispose]: () => redis.close() };
 }
 
 /** What is found as soon as something is: sharing is not waited for. */
-async function foundIn(answers: RedisAnswers, question: string) {
+async function foundIn(answers: RedisResponses, question: string) {
   const deadline = performance.now() + WAIT_MS_MAX;
   for (;;) {
     const found = await answers.find(question);
@@ -42,7 +42,7 @@ async function foundIn(answers: RedisAnswers, question: string) {
   }
 }
 
-async function share(answers: RedisAnswers, question: string, text: string): Promise<void> {
+async function share(answers: RedisResponses, question: string, text: string): Promise<void> {
   const found = await answers.find(question);
   if (found.kind === "missing") found.share(text);
 }
@@ -101,9 +101,9 @@ test("three replicas read and write at random: each sees its own writes at once,
   const replicas = [];
   for (let index = 0; index < 3; index++) {
     const { answers } = scope.use(await answersIn(server.url, kind));
-    const writes = new OwnWrites(systemClock);
+    const writes = new WriteTracker(systemClock);
     const count = (source: keyof typeof sources) => void sources[source]++;
-    const cache = new AnswerCache({ ttlMs: TTL_MS, writes, clock: systemClock, count, shared: answers });
+    const cache = new ResponseCache({ ttlMs: TTL_MS, writes, clock: systemClock, count, shared: answers });
     replicas.push({ cache, writes, own: 0 });
   }
   const read = async () => {

@@ -1,25 +1,25 @@
 import { hash } from "node:crypto";
 import type { Clock } from "../domain/clock.ts";
 import type { Rate } from "../domain/rate.ts";
-import { redisScript, type SharedState } from "./redis.ts";
 
-// Token buckets, kept as one number each (GCRA): how many milliseconds are missing until the bucket is full again. A token is
-// worth the milliseconds in which one comes back; a bucket is empty when another token would make it miss more than it holds.
+// Token buckets, kept as one number each (GCRA): how many milliseconds are missing until the bucket is
+// full again. A token is worth the milliseconds in which one comes back. A bucket is empty when
+// another token would make it miss more than it holds.
 
 /** Keys of one limiter in memory, some 100 bytes each. */
 const KEYS_MAX = 100_000;
-/** A new key pays for looking at so many old ones, which is how those that are full again are found. */
+/** A new key looks at this many old ones, which is how those that are full again are dropped. */
 const LOOKS_PER_NEW_KEY = 4;
 const LOOKS_WITHOUT_ROOM = 16;
-/** What sums of fractions may be wrong by. */
+/** The rounding error of sums of fractions. */
 const SLACK_MS = 1e-4;
 const HASH_CHARACTERS = 22;
 
-/** What a limiter says of one token that was asked for. */
-export interface Verdict {
-  /** What it was judged by. */
+/** The answer to a request for one token. */
+export interface RateLimitDecision {
+  /** The limit that was applied. */
   readonly rate: Rate;
-  /** Whether it was there, and is spent. */
+  /** Whether there was a token. It is spent then. */
   readonly allowed: boolean;
   /** Tokens that are left. */
   readonly remaining: number;
@@ -28,8 +28,8 @@ export interface Verdict {
 }
 
 export interface RateLimiter {
-  /** Spends a token of this key, if there is one. A promise only when somebody else is asked, and one that never rejects. */
-  take(key: string): Verdict | Promise<Verdict>;
+  /** Spends a token of this key, if there is one. A promise only when Redis is asked; it never rejects. */
+  take(key: string): RateLimitDecision | Promise<RateLimitDecision>;
 }
 
 /** Buckets in the memory of this process. */
@@ -38,7 +38,7 @@ export class LocalRateLimiter implements RateLimiter {
   readonly #clock: Pick<Clock, "monotonic">;
   /** When the bucket of a key is full again. One that is not in here is full. */
   readonly #fullAtMs = new Map<string, number>();
-  /** Goes round and round through the keys. */
+  /** Iterates over the keys, again and again. */
   #hand = this.#fullAtMs.entries();
 
   constructor(rate: Rate, clock: Pick<Clock, "monotonic">) {
@@ -46,18 +46,18 @@ export class LocalRateLimiter implements RateLimiter {
     this.#clock = clock;
   }
 
-  /** Keys that are in memory. */
+  /** Number of keys in memory. */
   get size(): number {
     return this.#fullAtMs.size;
   }
 
-  take(key: string): Verdict {
+  take(key: string): RateLimitDecision {
     const nowMs = this.#clock.monotonic();
     const missingMs = this.#missingMs(key, nowMs);
     const allowed = holds(this.#rate, missingMs);
     const afterMs = allowed ? missingMs + tokenMs(this.#rate) : missingMs;
     if (allowed) this.#remember(key, nowMs + afterMs, nowMs);
-    return verdict(this.#rate, allowed, afterMs);
+    return decision(this.#rate, allowed, afterMs);
   }
 
   /** Whether there is no token for this key now. */
@@ -65,7 +65,7 @@ export class LocalRateLimiter implements RateLimiter {
     return !holds(this.#rate, this.#missingMs(key, this.#clock.monotonic()));
   }
 
-  /** From now on the bucket of this key is known to be so far from being full. */
+  /** Sets how far the bucket of this key is from being full. */
   missing(key: string, ms: number): void {
     const nowMs = this.#clock.monotonic();
     this.#remember(key, nowMs + ms, nowMs);
@@ -81,7 +81,7 @@ export class LocalRateLimiter implements RateLimiter {
     this.#fullAtMs.set(key, fullAtMs);
   }
 
-  /** Forgets the keys that are full again among the next few; without room also the one of them that misses least. */
+  /** Drops the keys that are full again among the next few; without room also the fullest of the others. */
   #makeRoom(nowMs: number): void {
     const looks = this.#fullAtMs.size < KEYS_MAX ? LOOKS_PER_NEW_KEY : LOOKS_WITHOUT_ROOM;
     let fullest: readonly [string, number] | undefined;
@@ -102,8 +102,8 @@ export class LocalRateLimiter implements RateLimiter {
   }
 }
 
-/** Takes one token; Redis runs it as one step. Times are its own, so that replicas need not agree about them. */
-const TAKE = redisScript(`
+/** Takes one token, in one step. The time is Redis's, so the clocks of replicas need not agree. */
+const TAKE = `
 local token, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -116,45 +116,56 @@ if allowed then
   redis.call('SET', KEYS[1], string.format('%.6f', now + missing), 'PX', math.ceil(missing))
 end
 return {allowed and 1 or 0, string.format('%.6f', missing)}
-`);
+`;
 
-export interface SharedRateLimiterOptions {
-  /** What tells its keys from those of other limiters. */
+/** The connection to Redis, as far as limiters use it. */
+export interface LimiterRedis {
+  /** Whether Redis is available. */
+  up(): boolean;
+  /** Runs a Lua script. Resolves soon, and with undefined when Redis is unavailable. */
+  evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+}
+
+export interface RedisRateLimiterOptions {
+  /** Separates its keys from those of other limiters. */
   readonly name: string;
   readonly rate: Rate;
   readonly clock: Pick<Clock, "monotonic">;
-  readonly shared: SharedState;
-  /** Without it, whoever reads Redis cannot find out by trying which phone number or address a key belongs to. */
+  readonly redis: LimiterRedis;
+  /** Hashed with each key: all phone numbers and addresses can be tried against a hash without it. */
   readonly keySecret: string;
 }
 
-/** Buckets in Redis, which all replicas take from. While it is not to be had, each has its own, which go on where those in Redis were. */
-export class SharedRateLimiter implements RateLimiter {
-  readonly #options: SharedRateLimiterOptions;
+/**
+ * Buckets in Redis, which all replicas share. While Redis is unavailable each replica has its own,
+ * which continue where those in Redis were.
+ */
+export class RedisRateLimiter implements RateLimiter {
+  readonly #options: RedisRateLimiterOptions;
   readonly #local: LocalRateLimiter;
   readonly #args: readonly string[];
 
-  constructor(options: SharedRateLimiterOptions) {
+  constructor(options: RedisRateLimiterOptions) {
     const { rate, clock } = options;
     this.#options = options;
     this.#local = new LocalRateLimiter(rate, clock);
     this.#args = [String(tokenMs(rate)), String(capacityMs(rate))];
   }
 
-  take(key: string): Verdict | Promise<Verdict> {
-    // What was empty a moment ago is empty in Redis too: whoever is past the limit costs it nothing.
-    if (!this.#options.shared.up() || this.#local.isEmpty(key)) return this.#local.take(key);
+  take(key: string): RateLimitDecision | Promise<RateLimitDecision> {
+    // A bucket that is empty here is empty in Redis too: a client past its limit causes no call.
+    if (!this.#options.redis.up() || this.#local.isEmpty(key)) return this.#local.take(key);
     return this.#takeShared(key);
   }
 
-  async #takeShared(key: string): Promise<Verdict> {
-    const { name, rate, shared, keySecret } = this.#options;
+  async #takeShared(key: string): Promise<RateLimitDecision> {
+    const { name, rate, redis, keySecret } = this.#options;
     const hashed = hash("sha256", `${keySecret}\0${name}\0${key}`, "base64url").slice(0, HASH_CHARACTERS);
-    const reply = await shared.evaluate(TAKE, [`limit:${name}:${hashed}`], this.#args);
+    const reply = await redis.evaluate(TAKE, [`limit:${name}:${hashed}`], this.#args);
     if (!Array.isArray(reply)) return this.#local.take(key);
     const missingMs = Number(reply[1]);
     this.#local.missing(key, missingMs);
-    return verdict(rate, reply[0] === 1, missingMs);
+    return decision(rate, reply[0] === 1, missingMs);
   }
 }
 
@@ -166,12 +177,12 @@ function capacityMs(rate: Rate): number {
   return rate.burst * tokenMs(rate);
 }
 
-/** Whether a bucket that misses so much has a token. */
+/** Whether a bucket that misses this much has a token. */
 function holds(rate: Rate, missingMs: number): boolean {
   return missingMs + tokenMs(rate) <= capacityMs(rate) + SLACK_MS;
 }
 
-function verdict(rate: Rate, allowed: boolean, missingMs: number): Verdict {
+function decision(rate: Rate, allowed: boolean, missingMs: number): RateLimitDecision {
   const leftMs = capacityMs(rate) - missingMs;
   const remaining = Math.max(0, Math.floor((leftMs + SLACK_MS) / tokenMs(rate)));
   return { rate, allowed, remaining, nextMs: Math.max(0, (remaining + 1) * tokenMs(rate) - leftMs) };

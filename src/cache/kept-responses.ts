@@ -1,30 +1,42 @@
-import type { Answer } from "./answer.ts";
+import { hash } from "node:crypto";
 
 const ENTRIES_MAX = 1_000;
 const BYTES_MAX = 16 * 1024 * 1024;
 /** A few large ones would push out all others. */
-const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
+const RESPONSE_BYTES_MAX = 2 * 1024 * 1024;
 /** JavaScript keeps a text with one letter beyond Latin-1 in two bytes a character. */
 const BYTES_PER_CHARACTER_MAX = 2;
 /** The objects around the two texts. */
 const OVERHEAD_BYTES = 256;
+/** 132 bits. */
+const TAG_CHARACTERS = 22;
 
-/** An answer, and until when it may be given. */
-export interface Kept {
-  readonly answer: Answer;
-  /** The generation of this process's own writes in which it was read. */
+/** A text, and a short one that differs whenever the text does. */
+export interface ResponseBody {
+  readonly text: string;
+  readonly tag: string;
+}
+
+export function bodyOf(text: string): ResponseBody {
+  return { text, tag: hash("sha256", text, "base64url").slice(0, TAG_CHARACTERS) };
+}
+
+/** A response, and until when it may be given. */
+export interface KeptResponse {
+  readonly body: ResponseBody;
+  /** The generation of this process's writes in which it was read. */
   readonly generation: number;
-  /** Of the monotonic clock. */
+  /** By the monotonic clock. */
   readonly untilMs: number;
 }
 
-/** Answers by question, in bounded memory: the least recently used go first. */
-export class KeptAnswers {
+/** Responses by question, in bounded memory: the least recently used go first. */
+export class KeptResponses {
   /** In the order of their last use. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, KeptResponse>();
   #bytes = 0;
 
-  get(question: string): Kept | undefined {
+  get(question: string): KeptResponse | undefined {
     const kept = this.#kept.get(question);
     if (kept === undefined) return undefined;
     this.#kept.delete(question);
@@ -32,10 +44,10 @@ export class KeptAnswers {
     return kept;
   }
 
-  put(question: string, kept: Kept): void {
+  put(question: string, kept: KeptResponse): void {
     this.#drop(question);
     const bytes = bytesOf(question, kept);
-    if (bytes > ANSWER_BYTES_MAX) return;
+    if (bytes > RESPONSE_BYTES_MAX) return;
     this.#kept.set(question, kept);
     this.#bytes += bytes;
     for (const oldest of this.#kept.keys()) {
@@ -66,6 +78,7 @@ export class KeptAnswers {
   }
 }
 
-function bytesOf(question: string, { answer }: Kept): number {
-  return OVERHEAD_BYTES + BYTES_PER_CHARACTER_MAX * (question.length + answer.text.length + answer.tag.length);
+function bytesOf(question: string, { body }: KeptResponse): number {
+  const characters = question.length + body.text.length + body.tag.length;
+  return OVERHEAD_BYTES + BYTES_PER_CHARACTER_MAX * characters;
 }

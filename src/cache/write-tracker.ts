@@ -1,10 +1,10 @@
 import type { Clock } from "../domain/clock.ts";
 
 /**
- * What this process itself changes in the database, as far as answers that were read before have to know it. While a write is under
- * way, other reads may or may not see it already, so nothing that was read before it may stand beside them.
+ * Knows when this process last wrote to the database. While a write is under way, other reads may or
+ * may not see it, so no response that was read before the write may be given beside them.
  */
-export class OwnWrites {
+export class WriteTracker {
   readonly #clock: Pick<Clock, "monotonic">;
   #underWay = 0;
   #generation = 0;
@@ -12,11 +12,14 @@ export class OwnWrites {
 
   constructor(clock: Pick<Clock, "monotonic">) {
     this.#clock = clock;
-    // The process that was here before may have written a moment ago.
+    // The process before this one may have written a moment ago.
     this.#endedMs = clock.monotonic();
   }
 
-  /** Does `work`, which writes. `changed` tells whether it really did; when it fails nobody knows. Whoever awaits this is told after answers know it. */
+  /**
+   * Runs `work`, which writes. `changed` tells whether it changed anything; a write that failed may
+   * have. The generation grows before the caller learns of the result.
+   */
   async during<T>(work: () => Promise<T>, changed: (result: T) => boolean): Promise<T> {
     let mayHaveChanged = true;
     this.#underWay++;
@@ -33,7 +36,7 @@ export class OwnWrites {
     }
   }
 
-  /** Grows with each write. What was read in an earlier generation may lack something. */
+  /** Grows with each write. A read of an earlier generation may lack something. */
   generation(): number {
     return this.#generation;
   }
@@ -43,7 +46,7 @@ export class OwnWrites {
     return this.#underWay > 0;
   }
 
-  /** How long ago the last one ended, or this process began; 0 while one is under way. */
+  /** Milliseconds since the last write ended, or since the start; 0 while one is under way. */
   quietMs(): number {
     return this.#underWay > 0 ? 0 : this.#clock.monotonic() - this.#endedMs;
   }

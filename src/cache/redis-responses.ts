@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import type { Found, SharedResponses } from "./response-cache.ts";
+
+/** Larger ones would hold up the calls behind them. */
+const RESPONSE_CHARACTERS_MAX = 256 * 1024;
+
+/** The response and how many milliseconds are left of it, or else the milliseconds of Redis's clock. */
+const FIND = `
+local text = redis.call('GET', KEYS[1])
+if text then return {text, redis.call('PTTL', KEYS[1])} end
+local now = redis.call('TIME')
+return {false, now[1] * 1000 + math.floor(now[2] / 1000)}`;
+
+/** Keeps nothing when that moment has passed already. */
+const SHARE = `
+redis.call('SET', KEYS[1], ARGV[1])
+return redis.call('PEXPIREAT', KEYS[1], ARGV[2])`;
+
+const UNAVAILABLE = { kind: "missing", share: () => undefined } as const;
+
+export interface RedisResponsesOptions {
+  readonly redis: {
+    /** Runs a Lua script. Resolves soon, and with undefined when Redis is unavailable. */
+    evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  };
+  readonly ttlMs: number;
+  /** Only processes of the same kind share: those of one database and one version of the service. */
+  readonly kind: readonly string[];
+}
+
+/**
+ * Responses in Redis. Their time to live starts before they are read from the database, by Redis's
+ * clock alone: a process that misses one is told the time, and what it then reads lives until that
+ * time plus the time to live, however late it arrives.
+ */
+export class RedisResponses implements SharedResponses {
+  readonly #options: RedisResponsesOptions;
+
+  constructor(options: RedisResponsesOptions) {
+    this.#options = options;
+  }
+
+  async find(question: string): Promise<Found> {
+    const { redis, kind, ttlMs } = this.#options;
+    // A question may contain phone numbers and be long; its hash is neither.
+    const key = `answer:${createHash("sha256")
+      .update(JSON.stringify([...kind, question]))
+      .digest("base64url")}`;
+    const found = await redis.evaluate(FIND, [key], []);
+    if (!Array.isArray(found)) return UNAVAILABLE;
+    const [text, ms] = found as readonly unknown[];
+    if (typeof ms !== "number") return UNAVAILABLE;
+    if (typeof text === "string") return { kind: "found", text, leftMs: ms };
+    const share = (response: string) => {
+      if (response.length > RESPONSE_CHARACTERS_MAX) return;
+      void redis.evaluate(SHARE, [key], [response, String(ms + ttlMs)]);
+    };
+    return { kind: "missing", share };
+  }
+}

@@ -1,0 +1,186 @@
+import type { Clock } from "../domain/clock.ts";
+import { bodyOf, KeptResponses, type ResponseBody } from "./kept-responses.ts";
+import { SingleFlight } from "./single-flight.ts";
+import type { WriteTracker } from "./write-tracker.ts";
+
+/** Questions that are read at once. Past it each request reads for itself, which the store bounds. */
+const QUESTIONS_UNDER_WAY_MAX = 1_000;
+
+/** Reads the text from the database. The signal is aborted when no request waits for it any more. */
+export type Read = (signal: AbortSignal) => Promise<string>;
+
+/** Where a response came from. */
+export type ResponseSource = "hit" | "shared_hit" | "joined" | "miss";
+
+/** Responses that several processes share. Each was read no longer ago than the time to live. */
+export interface SharedResponses {
+  /** Resolves soon and never rejects. */
+  find(question: string): Promise<Found>;
+}
+
+/** `leftMs` is how long it may still be given. `share` takes what is read from now on. */
+export type Found =
+  | { readonly kind: "found"; readonly text: string; readonly leftMs: number }
+  | { readonly kind: "missing"; readonly share: (text: string) => void };
+
+export interface ResponseCacheOptions {
+  /** How long a response may be given, from the start of its read. 0 switches the cache off. */
+  readonly ttlMs: number;
+  readonly writes: WriteTracker;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly count: (source: ResponseSource) => void;
+  readonly shared?: SharedResponses | undefined;
+}
+
+/** The writes that a read has seen, and until when its response may be given. */
+interface Freshness {
+  readonly generation: number;
+  readonly untilMs: number;
+}
+
+/** The reads of one question: one runs, and requests that came too late for it wait for the next. */
+interface Reads {
+  running: SingleFlight<ResponseBody>;
+  freshness: Freshness;
+  next: SingleFlight<ResponseBody> | undefined;
+}
+
+/**
+ * Keeps responses and gives equal questions one read. No response is given, and no read is joined,
+ * that began before a write of this process ended or longer ago than the time to live. So a write of
+ * this process is in every later response, and a write of another is missing no longer than that.
+ */
+export class ResponseCache {
+  readonly #options: ResponseCacheOptions;
+  readonly #kept = new KeptResponses();
+  readonly #reads = new Map<string, Reads>();
+  #keptGeneration = 0;
+
+  constructor(options: ResponseCacheOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * `parts` are all that the response depends on except what is stored. `gone` makes the signal that
+   * is aborted when the client disconnects.
+   */
+  async ask(parts: readonly unknown[], read: Read, gone: () => AbortSignal): Promise<ResponseBody> {
+    if (this.#options.ttlMs === 0) return bodyOf(await read(gone()));
+    const question = JSON.stringify(parts);
+    this.#dropOutdated();
+    const kept = this.#kept.get(question);
+    if (kept !== undefined && this.#isFresh(kept)) {
+      this.#options.count("hit");
+      return kept.body;
+    }
+    return this.#flightOf(question, read).join(gone());
+  }
+
+  #flightOf(question: string, read: Read): SingleFlight<ResponseBody> {
+    const reads = this.#reads.get(question);
+    if (reads === undefined) return this.#start(question, read);
+    const { running, freshness, next } = reads;
+    if (!running.cancelled && this.#isFresh(freshness)) {
+      this.#options.count("joined");
+      return running;
+    }
+    // The running read began before a write that the response must show; the next one will show it.
+    if (next !== undefined && !next.cancelled) {
+      this.#options.count("joined");
+      return next;
+    }
+    reads.next = this.#flight(question, read);
+    return reads.next;
+  }
+
+  #start(question: string, read: Read): SingleFlight<ResponseBody> {
+    const running = this.#flight(question, read);
+    if (this.#reads.size >= QUESTIONS_UNDER_WAY_MAX) {
+      void running.run();
+      return running;
+    }
+    const reads = { running, freshness: this.#freshness(), next: undefined };
+    this.#reads.set(question, reads);
+    void this.#runAll(question, reads);
+    return running;
+  }
+
+  async #runAll(question: string, reads: Reads): Promise<void> {
+    await reads.running.run();
+    while (reads.next !== undefined) {
+      reads.running = reads.next;
+      reads.freshness = this.#freshness();
+      reads.next = undefined;
+      await reads.running.run();
+    }
+    this.#reads.delete(question);
+  }
+
+  #flight(question: string, read: Read): SingleFlight<ResponseBody> {
+    return new SingleFlight((signal) => this.#read(question, read, signal));
+  }
+
+  async #read(question: string, read: Read, signal: AbortSignal): Promise<ResponseBody> {
+    const found = await this.#findShared(question);
+    if (found.kind === "found") {
+      this.#options.count("shared_hit");
+      return found.body;
+    }
+    this.#options.count("miss");
+    const freshness = this.#freshness();
+    const body = bodyOf(await read(signal));
+    if (this.#isFresh(freshness)) found.share(body.text);
+    this.#keep(question, body, freshness);
+    return body;
+  }
+
+  /**
+   * Looks for a response that another process read. For the time to live after a write of this
+   * process it does not look, because the other process may have read before that write.
+   */
+  async #findShared(question: string): Promise<FoundBody> {
+    const { shared, writes, ttlMs, clock } = this.#options;
+    if (shared === undefined || writes.quietMs() < ttlMs) return NOT_SHARED;
+    const { generation } = this.#freshness();
+    const askedMs = clock.monotonic();
+    const found = await shared.find(question);
+    if (found.kind === "missing") return found;
+    const untilMs = askedMs + found.leftMs;
+    // A request may have joined since, and for that one the response would be too old by now.
+    if (clock.monotonic() >= untilMs) return NOT_SHARED;
+    const body = bodyOf(found.text);
+    this.#keep(question, body, { generation, untilMs });
+    return { kind: "found", body };
+  }
+
+  #keep(question: string, body: ResponseBody, { generation, untilMs }: Freshness): void {
+    this.#dropOutdated();
+    if (generation === this.#keptGeneration && this.#options.clock.monotonic() < untilMs) {
+      this.#kept.put(question, { body, generation, untilMs });
+    }
+  }
+
+  #freshness(): Freshness {
+    const { writes, clock, ttlMs } = this.#options;
+    return { generation: writes.generation(), untilMs: clock.monotonic() + ttlMs };
+  }
+
+  #isFresh({ generation, untilMs }: Freshness): boolean {
+    const { writes, clock } = this.#options;
+    return !writes.underWay() && generation === writes.generation() && clock.monotonic() < untilMs;
+  }
+
+  #dropOutdated(): void {
+    const generation = this.#options.writes.generation();
+    if (generation === this.#keptGeneration) return;
+    this.#kept.clear();
+    this.#keptGeneration = generation;
+  }
+}
+
+type FoundBody =
+  | { readonly kind: "found"; readonly body: ResponseBody }
+  | { readonly kind: "missing"; readonly share: (text: string) => void };
+
+/** There is no shared response, and this process shares none. */
+const NOT_SHARED = { kind: "missing", share: () => undefined } as const;
