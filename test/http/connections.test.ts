@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Readiness } from "../../src/http/readiness.ts";
 import { bareServer } from "../support/bare-server.ts";
+import { scrape } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 
 const LIVE = rawRequest("GET /health/live HTTP/1.1", ["Host: x"]);
@@ -37,7 +38,7 @@ test("however many silent connections one address has, a probe from it is answer
     equal((await probe.answered(1))[0]?.status, 200);
   }
   await first?.ending();
-  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  const metrics = await scrape(server);
   const value = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(metrics)?.[1]);
   ok(value("connections_open") <= 40, `${value("connections_open")} are open`);
   ok(value("connections_refused_total") >= 160, `${value("connections_refused_total")} were closed`);
@@ -148,7 +149,7 @@ test("past 256 requests without an answer the next is refused, and the connectio
     [last?.headers.get("connection"), last?.headers.get("retry-after")?.length, last?.body],
     [["close"], 1, '{"detail":"overloaded"}'],
   );
-  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  const metrics = await scrape(server);
   ok(metrics.includes('requests_shed_total{reason="pipelined"} 1\n'));
   equal(server.lines.filter(({ shed }) => shed === "pipelined").length, 1);
 });

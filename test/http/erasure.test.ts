@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
 import { test } from "node:test";
-import { json, seen } from "../support/client.ts";
+import { json, scrape, seen } from "../support/client.ts";
 import { body, post, startService } from "../support/service.ts";
 
 const ADMIN = "an-admin-key-that-is-long-enough-for-it";
@@ -39,7 +39,7 @@ test("erasing a person takes every message from them and to them out of lists, s
   // A late retry of an erased message does not bring it back.
   deepEqual(await seen(post(url, body({ message_id: "m0", from: PERSON }))), json(200, { status: "ok" }));
   equal((await read(`${url}/stats`)).total_messages, 10);
-  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const metrics = await scrape({ url });
   ok(metrics.includes('messages_deleted_total{reason="erased"} 20'));
   ok(metrics.includes('webhook_requests_total{result="duplicate"} 1'));
 });

@@ -9,7 +9,7 @@ import type { MessageQuery } from "../../src/domain/message-query.ts";
 import { exportRoute } from "../../src/http/routes/export.ts";
 import type { MessagePage, ReadOptions, Store } from "../../src/store/store.ts";
 import { bareServer } from "../support/bare-server.ts";
-import { json, seen } from "../support/client.ts";
+import { json, scrape, seen } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import type { LogLine } from "../support/service.ts";
 
@@ -172,7 +172,7 @@ for (const [path, leaves] of [
     connection[leaves]();
     const line = await wire.line("gone");
     deepEqual([line.status, line.level, aborted], [499, "WARNING", 1]);
-    const metrics = await (await fetch(`${wire.url}/metrics`)).text();
+    const metrics = await scrape(wire);
     ok(metrics.includes('status="499"} 1') && !/status="500"} [1-9]/.test(metrics));
   });
 }

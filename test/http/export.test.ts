@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { after, test } from "node:test";
-import { issuesOf, type ListedMessage, listMessages, seen } from "../support/client.ts";
+import { issuesOf, type ListedMessage, listMessages, scrape, seen } from "../support/client.ts";
 import { type Fields, startFilled } from "../support/filled-service.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import { type Service, startService } from "../support/service.ts";
@@ -280,7 +280,7 @@ test("an export whose client goes away is logged as such, and the service goes o
   }
   const text = await (await exported("", large)).text();
   equal(text.split("\n").length - 1, LARGE.length);
-  const metrics = await (await fetch(`${large.url}/metrics`)).text();
+  const metrics = await scrape(large);
   ok(metrics.includes('http_requests_total{method="GET",path="/messages/export",status="499"} 2'));
   ok(!/status="500"} [1-9]/.test(metrics));
 });

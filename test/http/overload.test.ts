@@ -6,7 +6,7 @@ import { NativeProvider } from "../../src/providers/native.ts";
 import { SigningSecrets } from "../../src/providers/signature.ts";
 import type { InsertOutcome, Store } from "../../src/store/store.ts";
 import { type BareServer, bareServer } from "../support/bare-server.ts";
-import { macOf, series } from "../support/client.ts";
+import { macOf, scrape, series } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import { body, post, SECRET } from "../support/service.ts";
 
@@ -70,7 +70,7 @@ async function overloadable(): Promise<Overloadable> {
       const statuses = (await Promise.all(waiting)).map(({ status }) => status);
       equal(statuses.filter((status) => status === 200).length, inserted);
     },
-    samples: async () => series(await (await fetch(`${server.url}/metrics`)).text()),
+    samples: async () => series(await scrape(server)),
   };
 }
 

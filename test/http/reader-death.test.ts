@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { openStore } from "../../src/store/open.ts";
 import { message } from "../store/exercise.ts";
+import { scrape } from "../support/client.ts";
 import { body, post, startService } from "../support/service.ts";
 import { temporaryDatabase } from "../support/sqlite-parts.ts";
 
@@ -32,5 +33,5 @@ test("a read that ends its thread gets 503, and the service goes on with another
   await service.line(({ level, msg }) => level === "WARNING" && /reading thread/.test(String(msg)));
   const line = await service.line(({ level, msg }) => level === "ERROR" && /end repeatedly/.test(String(msg)));
   match(String(line.reason), /memory/);
-  match(await (await fetch(`${service.url}/metrics`)).text(), /^read_thread_restarts_total 2$/m);
+  match(await scrape(service), /^read_thread_restarts_total 2$/m);
 });

@@ -114,8 +114,7 @@ test("a client that does not take its answers, or a little now and then, is cut,
     // More than the kernel keeps for a client.
     await connection.write(Buffer.concat(Array.from({ length: 20 }, () => asks)));
     const startMs = performance.now();
-    const open = async () =>
-      (await (await fetch(`${service.url}/metrics`)).text()).match(/^connections_open (\d+)$/m)?.[1];
+    const open = async () => (await scrape(service)).match(/^connections_open (\d+)$/m)?.[1];
     const before = service.lines.length;
     const ended = () => service.lines.slice(before).some(({ path, status }) => path === "/messages" && status === 499);
     while (!ended()) {

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { connect } from "node:net";
 import { after, test } from "node:test";
-import { macOf, series } from "../support/client.ts";
+import { macOf, scrape, series } from "../support/client.ts";
 import type { ReceivedSpan } from "../support/otlp-decode.ts";
 import { startOtlpReceiver } from "../support/otlp-receiver.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
@@ -295,8 +295,7 @@ test("a hundred messages at once: each is linked to its batch, and each batch to
 
 /** Resolves when a message is on its way to the database, and is not there yet. */
 async function untilCommitting({ url }: Service): Promise<void> {
-  const ageSeconds = async () =>
-    series(await (await fetch(`${url}/metrics`)).text()).get("commit_queue_age_seconds") ?? 0;
+  const ageSeconds = async () => series(await scrape({ url })).get("commit_queue_age_seconds") ?? 0;
   const deadline = performance.now() + 10_000;
   while ((await ageSeconds()) < 0.05) ok(performance.now() < deadline, "nothing is being committed");
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { scrape } from "../support/client.ts";
 import { fakeChat } from "../support/fake-chat.ts";
 import { type FakePagerDuty, fakePagerDuty } from "../support/fake-pagerduty.ts";
 import { freshDatabase } from "../support/postgres.ts";
@@ -109,7 +110,7 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
       [1],
     );
     ok((statuses.get(200) ?? 0) > 0 && (statuses.get(503) ?? 0) > 0, JSON.stringify([...statuses]));
-    const metrics = await (await fetch(`${lyftr.url}/metrics`)).text();
+    const metrics = await scrape(lyftr);
     match(metrics, /^alert_notifications_total\{target="pagerduty",result="sent"\} [1-9]/m);
     match(metrics, /^alerts_firing\{rule="error_ratio"\} 0$/m);
   });
@@ -124,7 +125,7 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     await pagerduty.until(() => pagerduty.open().length === 1 && chat.texts.length === 1, TOLD_MS_MAX);
     await setTimeout(AFTERWARDS_MS);
     deepEqual([pagerduty.open()[0]?.triggers, chat.texts.length], [1, 1]);
-    const metrics = await (await fetch(`${lyftr.url}/metrics`)).text();
+    const metrics = await scrape(lyftr);
     match(metrics, /^alerts_firing\{rule="not_ready"\} 1$/m);
     match(metrics, /^alert_notifications_total\{target="webhook",result="sent"\} 1$/m);
     lyftr.child.kill("SIGTERM");

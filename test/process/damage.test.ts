@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { fold } from "../../src/store/sqlite/read-index/fold.ts";
 import { message } from "../store/exercise.ts";
 import { BIN, hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
+import { scrape } from "../support/client.ts";
 import { logLines, serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
 import { SqliteParts } from "../support/sqlite-parts.ts";
@@ -104,7 +105,7 @@ for (const [what, table] of [
     );
     match(String(critical[0]?.action), /lyftr verify.* keep a copy .* backup/);
     ok(!log().some(({ frames }) => frames !== undefined));
-    match(await (await fetch(`${lyftr.url}/metrics`)).text(), /^database_damaged 1$/m);
+    match(await scrape(lyftr), /^database_damaged 1$/m);
     equal((await fetch(`${lyftr.url}/health/live`)).status, 200);
     const { code, stdout, stderr } = await run(["verify"], { cwd: folder.path, env });
     deepEqual([code, stderr], [1, ""]);
@@ -133,7 +134,7 @@ for (const table of ["messages_by_sender", "search_data"]) {
     equal((await getJson(`${lyftr.url}/messages?q=text%2012`)).total, 111);
     equal((await getJson(`${lyftr.url}/messages?from=%2B13`)).total, 75);
     equal((await post(lyftr.url, body({ message_id: "later" }))).status, 200);
-    const text = await (await fetch(`${lyftr.url}/metrics`)).text();
+    const text = await scrape(lyftr);
     match(text, /^read_index_rebuilds_total 1$/m);
     match(text, /^database_damaged 0$/m);
     ok(!logLines(lyftr.stdout()).some(({ level }) => level === "CRITICAL"));

@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bearer } from "../support/api-keys.ts";
 import { temporaryFolder } from "../support/cli.ts";
+import { scrape } from "../support/client.ts";
 import { everyTraffic, type Receiver } from "../support/every-traffic.ts";
 import { ask, type Chosen, type DashboardQuery, queriesOf, type Series, shippedDashboard } from "../support/grafana.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
@@ -66,7 +67,7 @@ before(async () => {
     bodyBytesMax: BODY_BYTES_MAX,
   }));
   await trafficUntilScraped(receivers, sqliteUrl);
-  exposition = await (await fetch(`${sqlite.url}/metrics`, { headers: bearer(ADMIN_KEY) })).text();
+  exposition = await scrape(sqlite, bearer(ADMIN_KEY));
   const span = { fromMs, toMs: Date.now(), scrapeSeconds: SCRAPE_SECONDS };
   busy = { job: "lyftr", instances: "all", ...span };
   idle = { job: "lyftr-idle", instances: "all", ...span };

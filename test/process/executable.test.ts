@@ -7,6 +7,7 @@ import { attachedFiles } from "../../scripts/build-executable.ts";
 import { readPackages } from "../../scripts/lockfile.ts";
 import { walkThrough } from "../support/acceptance-walk.ts";
 import { temporaryFolder } from "../support/cli.ts";
+import { scrape } from "../support/client.ts";
 import { copyCheckout } from "../support/package.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { runLyftr, serve } from "../support/process.ts";
@@ -74,7 +75,7 @@ test("several workers of the executable share a port, on PostgreSQL", { skip: un
   await using lyftr = await serve({ command, cwd, env: { ...env, DATABASE_URL: database.url, WORKERS: "2" } });
   for (const id of ["m1", "m2", "m3"]) equal((await post(lyftr.url, body({ message_id: id }))).status, 200);
   equal((await getJson(`${lyftr.url}/messages`)).total, 3);
-  match(await (await fetch(`${lyftr.url}/metrics`)).text(), /^workers_alive 2$/m);
+  match(await scrape(lyftr), /^workers_alive 2$/m);
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0, lyftr.stderr());
 });

@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { connect } from "node:tls";
 import { VARIABLES } from "../../src/config.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { macOf, storedTotal } from "../support/client.ts";
+import { macOf, scrape, storedTotal } from "../support/client.ts";
 import { Ledger } from "../support/ledger.ts";
 import { Load } from "../support/load.ts";
 import { type Nginx, startNginx } from "../support/nginx.ts";
@@ -214,7 +214,7 @@ test("a sender that stops in the middle of its body holds up nginx alone", { ski
   const head = `POST /webhook HTTP/1.1\r\nHost: x\r\nX-Signature: ${macOf(payload)}\r\nContent-Length: ${payload.length}\r\n\r\n`;
   slow.write(head + payload.slice(0, 20));
   equal((await post(nginx.url, body({ message_id: "m2" }))).status, 200);
-  const connections = /^connections_open (\d+)$/m.exec(await (await fetch(`${service.url}/metrics`)).text())?.[1];
+  const connections = /^connections_open (\d+)$/m.exec(await scrape(service))?.[1];
   // Of nginx for the other webhook, and the one that asks.
   ok(Number(connections) <= 2, `${connections} connections`);
   slow.write(payload.slice(20));

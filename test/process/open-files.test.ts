@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { series } from "../support/client.ts";
+import { scrape, series } from "../support/client.ts";
 import { serve } from "../support/process.ts";
 import { RawConnection } from "../support/raw-http.ts";
 import { body, post } from "../support/service.ts";
@@ -24,7 +24,7 @@ test("with too few open files the start warns, and the connections that are clos
   const { port } = new URL(lyftr.url);
   for (let at = 0; at < 4 * FILES_MAX; at++) opened.use(await RawConnection.open(Number(port)));
   for (let at = 0; at < 10; at++) equal((await post(lyftr.url, body({ message_id: `m${at}` }))).status, 200);
-  const samples = series(await (await fetch(`${lyftr.url}/metrics`)).text());
+  const samples = series(await scrape(lyftr));
   equal(samples.get("connections_max"), most);
   ok((samples.get("connections_open") ?? Number.NaN) <= most);
   // Every connection is either open or counted: none vanished.

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { scrape } from "../support/client.ts";
 import { Ledger } from "../support/ledger.ts";
 import { Load } from "../support/load.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
@@ -120,7 +121,7 @@ test("a replica whose machine dies in the middle of counting does not keep the o
   await using other = await serve({ cwd: folder(), env: { DATABASE_URL: database.url } });
   equal((await post(other.url, body({ message_id: "second" }))).status, 200);
   const deadline = performance.now() + LEASE_MS_MAX;
-  while (!/^read_index_backlog_rows 0$/m.test(await (await fetch(`${other.url}/metrics`)).text())) {
+  while (!/^read_index_backlog_rows 0$/m.test(await scrape(other))) {
     ok(performance.now() < deadline, `not counted within ${LEASE_MS_MAX} ms`);
     await setTimeout(100);
   }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openStore } from "../../src/store/open.ts";
-import { series } from "../support/client.ts";
+import { scrape, series } from "../support/client.ts";
 import { balance } from "../support/haproxy.ts";
 import { Ledger } from "../support/ledger.ts";
 import { Load } from "../support/load.ts";
@@ -191,7 +191,7 @@ function messageOf(n: number): string {
 }
 
 async function resultsOf(url: string) {
-  const samples = series(await (await fetch(`${url}/metrics`)).text());
+  const samples = series(await scrape({ url }));
   const of = (result: string) => samples.get(`webhook_requests_total{result="${result}"}`) ?? 0;
   return { created: of("created"), duplicate: of("duplicate"), conflict: of("conflict") };
 }

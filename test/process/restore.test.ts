@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { run, temporaryFolder } from "../support/cli.ts";
-import { series } from "../support/client.ts";
+import { scrape, series } from "../support/client.ts";
 import { type Findings, faultsIn, Ledger } from "../support/ledger.ts";
 import { Load } from "../support/load.ts";
 import { ownServer } from "../support/postgres-server.ts";
@@ -79,8 +79,7 @@ async function survives(t: TestContext, place: Place): Promise<void> {
   // The API key is back too, and reading without one is not open.
   const asked = (headers: Environment) => fetch(`${service.url}/stats`, { headers });
   deepEqual([(await asked({})).status, (await asked({ authorization: `Bearer ${stdout.trim()}` })).status], [401, 200]);
-  const duplicates = async () =>
-    series(await (await fetch(`${service.url}/metrics`)).text()).get('webhook_requests_total{result="duplicate"}');
+  const duplicates = async () => series(await scrape(service)).get('webhook_requests_total{result="duplicate"}');
   for (const id of before) equal(await ledger.send(service.url, id), "ok");
   equal(await duplicates(), before.length);
   const early = new Set(before);

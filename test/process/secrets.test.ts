@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { run, temporaryFolder } from "../support/cli.ts";
-import { macOf, series } from "../support/client.ts";
+import { macOf, scrape, series } from "../support/client.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { runLyftr, serve } from "../support/process.ts";
 import { body, post } from "../support/service.ts";
@@ -28,7 +28,7 @@ async function until(what: string, holds: () => Promise<boolean> | boolean): Pro
 async function figures(urls: readonly string[]): Promise<Record<string, number>> {
   const sums: Record<string, number> = {};
   for (const url of urls) {
-    for (const [name, value] of series(await (await fetch(`${url}/metrics`)).text())) {
+    for (const [name, value] of series(await scrape({ url }))) {
       const key = /^webhook_signature_key_total\{key="(.*)"\}$/.exec(name)?.[1];
       if (key !== undefined) sums[key] = (sums[key] ?? 0) + value;
     }

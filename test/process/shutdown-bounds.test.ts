@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { scrape } from "../support/client.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { type LyftrProcess, serve } from "../support/process.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
@@ -51,7 +52,7 @@ for (const drainMs of [0, 1_500]) {
     for (const bytes of Object.values(DEAF)) {
       for (let at = 0; at < 3; at++) deaf(Number(new URL(lyftr.url).port), bytes, sockets);
     }
-    const open = async () => /^connections_open (\d+)$/m.exec(await (await fetch(`${lyftr.url}/metrics`)).text())?.[1];
+    const open = async () => /^connections_open (\d+)$/m.exec(await scrape(lyftr))?.[1];
     while (Number(await open()) < 3 * 6) await sleep(20);
     const { code, ms } = await terminated(lyftr);
     ok(ms < drainMs + 1_000, `it took ${ms} ms`);

@@ -10,6 +10,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SAME_SIGNAL_MS } from "../../src/cli/repeated-signal.ts";
 import { sign } from "../../src/providers/signature.ts";
+import { scrape } from "../support/client.ts";
 import { logLines, runLyftr, serve } from "../support/process.ts";
 import { body, getJson, post, SECRET } from "../support/service.ts";
 
@@ -127,7 +128,7 @@ test("a full log disk does not stop ingestion, and what was dropped is counted",
     const deadline = AbortSignal.timeout(10_000);
     while ((await fetch(`${url}/health/ready`).catch(() => undefined))?.status !== 200) deadline.throwIfAborted();
     for (let n = 0; n < 20; n++) equal((await post(url, body({ message_id: `m${n}` }))).status, 200);
-    const dropped = /^log_lines_dropped_total (\d+)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
+    const dropped = /^log_lines_dropped_total (\d+)$/m.exec(await scrape({ url }))?.[1];
     ok(Number(dropped) > 0, `dropped ${dropped}`);
   } finally {
     child.kill("SIGTERM");

@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { series } from "../support/client.ts";
+import { scrape, series } from "../support/client.ts";
 import { startOtlpReceiver } from "../support/otlp-receiver.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { type LyftrProcess, logLines, serve } from "../support/process.ts";
@@ -118,7 +118,7 @@ for (const [what, behaviour] of Object.entries(BAD_COLLECTORS)) {
     for (let round = 0; round < 5; round++) await send(lyftr.url, 40);
     if (behaviour !== "endless") await lyftr.line(({ msg }) => msg === LOST);
     await send(lyftr.url, 40);
-    const counts = series(await (await fetch(`${lyftr.url}/metrics`)).text());
+    const counts = series(await scrape(lyftr));
     const counted = ["sent", "failed", "dropped"].map(
       (result) => counts.get(`trace_spans_total{result="${result}"}`) ?? 0,
     );
@@ -162,7 +162,8 @@ test("each of several workers makes traces, and their counts are summed", { skip
     spans.map(({ resource }) => `${resource["lyftr.worker"]} ${resource["service.instance.id"]}`),
   );
   equal(workers.size, 2);
-  const counts = series(await (await fetch(`${lyftr.url}/metrics`, { headers: ALONE })).text());
-  ok((counts.get(`trace_spans_total{result="sent"}`) ?? 0) >= 80);
+  // They are counted when the receiver has answered.
+  const sent = async () => series(await scrape(lyftr, ALONE)).get(`trace_spans_total{result="sent"}`) ?? 0;
+  for (const deadline = AbortSignal.timeout(10_000); (await sent()) < 80; ) deadline.throwIfAborted();
   equal((await ended(lyftr)).code, 0);
 });

@@ -74,7 +74,8 @@ async function listens(url: string): Promise<boolean> {
 /** Requests on connections of their own are handed to the workers in turn. */
 const ALONE = { connection: "close" };
 
-async function scrape(url: string): Promise<ReadonlyMap<string, number>> {
+/** As one worker tells them. Past a few texts a second each gives its last one again, so these may be a second or two old. */
+async function samplesOf(url: string): Promise<ReadonlyMap<string, number>> {
   const response = await fetch(`${url}/metrics`, { headers: ALONE });
   equal(response.status, 200);
   return series(await response.text());
@@ -170,13 +171,14 @@ test("whichever worker is asked, the metrics are the sums over all of them", { s
   ok(first.slice(0, 10).some((line) => line.startsWith("http_requests_total{")));
   for (let n = 0; n < 30; n++) equal((await post(lyftr.url, body({ message_id: `m${n % 15}` }), ALONE)).status, 200);
   for (let n = 0; n < 3; n++) equal((await post(lyftr.url, body(), { ...ALONE, "x-signature": "no" })).status, 401);
-  // The sample of a request is taken when its connection is done with it.
-  await until(
-    "all requests are counted",
-    async () => (await scrape(lyftr.url)).get(`request_latency_ms_count{path="/webhook"}`) === 33,
-  );
-  for (let n = 0; n < 6; n++) {
-    const samples = await scrape(lyftr.url);
+  // The sample of a request is taken when its connection is done with it, and each worker may give an older text again for a second.
+  let all: ReadonlyMap<string, number>[] = [];
+  await until("every worker tells of all requests", async () => {
+    all = [];
+    for (let n = 0; n < 6; n++) all.push(await samplesOf(lyftr.url));
+    return all.every((samples) => samples.get(`request_latency_ms_count{path="/webhook"}`) === 33);
+  });
+  for (const samples of all) {
     const of = (result: string) => samples.get(`webhook_requests_total{result="${result}"}`);
     deepEqual([of("created"), of("duplicate"), of("invalid_signature"), of("error")], [15, 15, 3, 0]);
     equal(samples.get(`http_requests_total{method="POST",path="/webhook",status="200"}`), 30);
@@ -189,12 +191,11 @@ test("whichever worker is asked, the metrics are the sums over all of them", { s
     );
     equal([...samples].find(([name]) => name.startsWith("lyftr_build_info"))?.[1], 1);
   }
-  const asked = new Set(
-    logLines(lyftr.stdout())
-      .filter(({ path }) => path === "/metrics")
-      .map(({ worker }) => worker),
-  );
-  await until("each was asked", async () => (await scrape(lyftr.url)) && asked.size === 3);
+  const asked = () => {
+    const lines = logLines(lyftr.stdout()).filter(({ path }) => path === "/metrics");
+    return new Set(lines.map(({ worker }) => worker)).size;
+  };
+  await until("each was asked", () => asked() === 3);
 });
 
 test("under load from all workers each line of standard output is one JSON object", { skip }, async () => {
@@ -237,14 +238,14 @@ test("kill -9 of a worker under load: the port is served, it is started again, n
   const ledger = new Ledger();
   const load = startLoad(lyftr.url, ledger);
   await until("some are accepted", () => load.accepted > 300);
-  const counted = (await scrape(lyftr.url)).get(CREATED) ?? 0;
+  const counted = (await samplesOf(lyftr.url)).get(CREATED) ?? 0;
   const [victim = 0, other = 0] = workersOf(lyftr);
   process.kill(victim, "SIGKILL");
   const ended = await lyftr.line(({ msg }) => msg === "worker ended");
   deepEqual([ended.pid, ended.signal, ended.restart_ms, ended.level], [victim, "SIGKILL", 1_000, "ERROR"]);
   const atDeath = load.accepted;
   await until("the other one serves", () => load.accepted > atDeath + 100, 900);
-  const meanwhile = await scrape(lyftr.url);
+  const meanwhile = await samplesOf(lyftr.url);
   ok((meanwhile.get(CREATED) ?? 0) >= counted, `${meanwhile.get(CREATED)} after ${counted}`);
   equal(meanwhile.get("workers_alive"), 1);
   const again = await lyftr.line(({ msg }) => msg === "worker started again");
@@ -253,7 +254,7 @@ test("kill -9 of a worker under load: the port is served, it is started again, n
   const atRestart = load.accepted;
   await until("both serve", () => load.accepted > atRestart + 300);
   await load.stop();
-  const samples = await scrape(lyftr.url);
+  const samples = await samplesOf(lyftr.url);
   deepEqual(
     ["workers_alive", "worker_restarts_total"].map((name) => samples.get(name)),
     [2, 1],
@@ -314,7 +315,7 @@ test("SIGTERM under load: all workers drain, what was accepted is answered and s
   equal(lyftr.stderr(), "");
   await using next = await serveWorkers(database.url);
   for (const id of [...accepted, "h1", "h2"]) equal((await post(next.url, body({ message_id: id }))).status, 200);
-  equal((await scrape(next.url)).get(CREATED), 0);
+  equal((await samplesOf(next.url)).get(CREATED), 0);
 });
 
 test("Ctrl-C reaches the workers as well, which changes nothing", { skip }, async () => {
@@ -399,7 +400,7 @@ test("a worker that answers no more does not hold up the metrics, and its counts
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   for (let n = 0; n < 10; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }), ALONE)).status, 200);
-  equal((await scrape(lyftr.url)).get(CREATED), 10);
+  equal((await samplesOf(lyftr.url)).get(CREATED), 10);
   const [frozen = 0] = workersOf(lyftr);
   process.kill(frozen, "SIGSTOP");
   try {
@@ -415,7 +416,7 @@ test("a worker that answers no more does not hold up the metrics, and its counts
   } finally {
     process.kill(frozen, "SIGCONT");
   }
-  await until("both are well", async () => (await scrape(lyftr.url)).get("workers_alive") === 2);
+  await until("both are well", async () => (await samplesOf(lyftr.url)).get("workers_alive") === 2);
 });
 
 test("while the database hangs the metrics tell of the queue, at once", { skip }, async () => {
@@ -429,7 +430,7 @@ test("while the database hangs the metrics tell of the queue, at once", { skip }
     // Those of the first batch are under way; what comes after it waits.
     waiting.push(post(lyftr.url, body({ message_id: `m${waiting.length}` }), ALONE).then(({ status }) => status));
     const startMs = performance.now();
-    const queued = (await scrape(lyftr.url)).get("commit_queue_rows") ?? 0;
+    const queued = (await samplesOf(lyftr.url)).get("commit_queue_rows") ?? 0;
     ok(performance.now() - startMs < 1_500, "a scrape took longer than the size may take");
     return queued;
   };
@@ -458,7 +459,7 @@ test("lines that nobody takes are dropped and counted, and stop nothing", { skip
     for (let n = 0; n < 20; n++) equal((await post(url, body({ message_id: `m${n}` }), ALONE)).status, 200);
     await until(
       "at least one a message is counted",
-      async () => ((await scrape(url)).get("log_lines_dropped_total") ?? 0) > 20,
+      async () => ((await samplesOf(url)).get("log_lines_dropped_total") ?? 0) > 20,
     );
   } finally {
     child.kill("SIGTERM");
@@ -514,7 +515,7 @@ test("with SQLite one process serves, and says why", async () => {
   match(String(line.msg), /one process serves.*SQLite has one writer.*PostgreSQL/);
   equal(workersOf(lyftr).length, 0);
   equal((await post(lyftr.url, body())).status, 200);
-  equal((await scrape(lyftr.url)).get("workers_alive"), 1);
+  equal((await samplesOf(lyftr.url)).get("workers_alive"), 1);
 });
 
 test("a wrong number of workers is one clear line, with exit 2", async () => {

@@ -1,4 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
+import { scrape } from "./client.ts";
 import { type LyftrProcess, logLines } from "./process.ts";
 import { body, getJson, post } from "./service.ts";
 
@@ -42,7 +43,7 @@ export async function walkThrough(lyftr: LyftrProcess & { readonly url: string }
     first_message_ts: "2025-01-15T09:00:00Z",
     last_message_ts: "2025-01-15T12:00:00Z",
   });
-  const head = (await (await fetch(`${url}/metrics`)).text()).split("\n").slice(0, 10).join("\n");
+  const head = (await scrape({ url })).split("\n").slice(0, 10).join("\n");
   match(head, /http_requests_total/);
   match(head, /webhook_requests_total/);
 

@@ -1,6 +1,10 @@
 import { equal } from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { SECRET, type Service } from "./service.ts";
+
+/** How often a service renders its metrics at least, when it is asked all the time; a little more than it says. */
+const RENDER_EVERY_MS = 1_100;
 
 /** A message as GET /messages tells it. */
 export interface ListedMessage {
@@ -67,10 +71,29 @@ export async function storedTotal(service: Service): Promise<number> {
   return (await listMessages(service, "?limit=1")).total;
 }
 
-export async function scrape(service: Service): Promise<string> {
-  const response = await fetch(`${service.url}/metrics`);
-  equal(response.status, 200);
-  return response.text();
+/** The text that each address gave last. */
+const scraped = new Map<string, string>();
+
+/**
+ * Metrics as they are now. A service renders them once a second when it is asked often, and gives the same text again until then:
+ * a test that asks right after an event would be told of the time before it. So a text that was seen before is not taken.
+ */
+export async function scrape(
+  { url }: Pick<Service, "url">,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const startMs = performance.now();
+  for (;;) {
+    const askedMs = performance.now();
+    const response = await fetch(`${url}/metrics`, { headers });
+    equal(response.status, 200);
+    const text = await response.text();
+    if (text !== scraped.get(url) || askedMs - startMs > RENDER_EVERY_MS) {
+      scraped.set(url, text);
+      return text;
+    }
+    await setTimeout(20);
+  }
 }
 
 /** The value of every series of an exposition, by name and labels as they are spelt. */

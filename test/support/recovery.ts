@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import { series } from "./client.ts";
+import { scrape, series } from "./client.ts";
 import { CLEAN, type Findings, faultsIn, type Ledger, listedIds } from "./ledger.ts";
 import { sql } from "./sql.ts";
 
@@ -53,7 +53,7 @@ export async function provesClean(ledger: Ledger, url: string, databaseUrl: stri
 type Results = Readonly<Record<"created" | "duplicate" | "conflict", number>>;
 
 async function resultsOf(url: string): Promise<Results> {
-  const samples = series(await (await fetch(`${url}/metrics`)).text());
+  const samples = series(await scrape({ url }));
   const of = (result: string) => samples.get(`webhook_requests_total{result="${result}"}`) ?? 0;
   return { created: of("created"), duplicate: of("duplicate"), conflict: of("conflict") };
 }
