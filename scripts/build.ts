@@ -20,7 +20,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(sign
 // The client is for older runtimes than the service: its configuration knows no more of the language than those do.
 compile("tsconfig.build.json", partial);
 compile("tsconfig.client.json", join(partial, "client"));
-const sql = ["store/sqlite/migrations", "store/sqlite/read-index/schema.sql", "store/postgres/migrations"];
+const sql = ["store/sqlite/migrations", "store/sqlite/index/schema.sql", "store/postgres/migrations"];
 for (const path of sql) cpSync(`src/${path}`, join(partial, path), { recursive: true });
 replace();
 

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { Environment } from "../config.ts";
-import type { AuditEntry } from "../store/access.ts";
+import type { AuditEntry } from "../store/credentials.ts";
 import { openAccess } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";

@@ -13,7 +13,7 @@ import {
   parseOverlap,
 } from "../domain/key-request.ts";
 import { type IssuedKey, KeyIssuer } from "../keys/key-issuer.ts";
-import type { AccessStore } from "../store/access.ts";
+import type { AccessStore } from "../store/credentials.ts";
 import { KEYS_MAX } from "../store/key-rules.ts";
 import { openAccess } from "../store/open.ts";
 import { CliError } from "./cli-error.ts";

@@ -6,7 +6,7 @@ import { durationInWords, parseDuration } from "../domain/duration.ts";
 import { leavesAnother } from "../domain/retirement.ts";
 import { CURRENT, masterKeyProblem, openKept, PREVIOUS } from "../ingest/live-secrets.ts";
 import { NONCE_BYTES, SecretBox } from "../providers/sealed-secret.ts";
-import { type AccessStore, type AuditEntry, KEPT_SECRETS_MAX, type SecretStore } from "../store/access.ts";
+import { type AccessStore, type AuditEntry, KEPT_SECRETS_MAX, type SecretStore } from "../store/credentials.ts";
 import { openAccess } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { allSecrets, endsOf, type ListedSecret, type SecretSettings } from "./secrets/listed-secrets.ts";

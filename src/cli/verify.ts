@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { Command } from "commander";
 import type { Environment } from "../config.ts";
 import { isPostgres, sqlitePath } from "../store/open.ts";
-import type { Verdict, VerifyOptions } from "../store/verdict.ts";
+import type { Verdict, VerifyOptions } from "../store/verify-report.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { interruption } from "./interrupt.ts";
 import { type ProgressBarOptions, startProgressBar } from "./progress-bar.ts";
@@ -49,8 +49,8 @@ interface Counts {
 
 async function countsOf(databaseUrl: string): Promise<Counts> {
   if (isPostgres(databaseUrl)) {
-    const { verifyCounts } = await import("../store/postgres/counts/verify.ts");
-    const { recount } = await import("../store/postgres/counts/recount.ts");
+    const { verifyCounts } = await import("../store/postgres/index/verify.ts");
+    const { recount } = await import("../store/postgres/index/recount.ts");
     return {
       verify: (options) => verifyCounts(databaseUrl, options),
       recount: () => recount(databaseUrl),

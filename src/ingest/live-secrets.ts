@@ -1,6 +1,6 @@
 import type { SecretBox } from "../providers/sealed-secret.ts";
 import { isBlank, type SigningSecret } from "../providers/signature.ts";
-import type { KeptSecret } from "../store/access.ts";
+import type { KeptSecret } from "../store/credentials.ts";
 
 /** Names that secrets of the environment have; none in the database may begin like one. */
 export const CURRENT = "current";

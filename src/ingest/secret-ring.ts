@@ -5,7 +5,7 @@ import { failureInWords } from "../domain/failure-words.ts";
 import type { Log } from "../observe/log.ts";
 import type { SecretBox } from "../providers/sealed-secret.ts";
 import { isBlank, type SigningSecret, SigningSecrets } from "../providers/signature.ts";
-import type { KeptSecret, SecretStore } from "../store/access.ts";
+import type { KeptSecret, SecretStore } from "../store/credentials.ts";
 import { isLive, masterKeyProblem, openKept, withoutRepeats } from "./live-secrets.ts";
 import { SecretUses, type Use } from "./secret-uses.ts";
 

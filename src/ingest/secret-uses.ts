@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import { fingerprintOf } from "../providers/fingerprint.ts";
-import type { SecretStore } from "../store/access.ts";
+import type { SecretStore } from "../store/credentials.ts";
 
 /** Secrets that are not accepted any more, whose last use is still to be written down. */
 const GONE_MAX = 64;

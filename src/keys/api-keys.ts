@@ -3,7 +3,7 @@ import { ADMIN_KEY_NAME, type ApiKey, endOf, hashOfKey, isKey, isLive, type Scop
 import { type Clock, within } from "../domain/clock.ts";
 import { failureInWords } from "../domain/failure-words.ts";
 import type { Log } from "../observe/log.ts";
-import type { KeyStore } from "../store/access.ts";
+import type { KeyStore } from "../store/credentials.ts";
 import type { Creation, KeyIssuer, NewKey, Rotation } from "./key-issuer.ts";
 
 // A key that is revoked anywhere is refused here within 5 s: two rounds, of which the first may hang, and what the last one takes.

@@ -1,5 +1,5 @@
 import { type ApiKey, hashOfKey, hintOfKey, KEY_BYTES, keyOf, type Scope } from "../domain/api-key.ts";
-import type { By, KeyStore } from "../store/access.ts";
+import type { By, KeyStore } from "../store/credentials.ts";
 
 export interface KeyIssuerOptions {
   readonly store: KeyStore;

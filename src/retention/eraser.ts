@@ -1,7 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 import { Overloaded } from "../domain/errors.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { AuditLog } from "../store/access.ts";
+import type { AuditLog } from "../store/credentials.ts";
 import type { RetentionStore } from "../store/retention.ts";
 import { tombstonesUntil } from "./sweep.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../domain/clock.ts";
 import { failureInWords } from "../domain/failure-words.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { AuditLog } from "../store/access.ts";
+import type { AuditLog } from "../store/credentials.ts";
 import type { RetentionStore } from "../store/retention.ts";
 import { clockRefusal, isFullScanDue, type Refusal, shareRefusal, sweepRecord } from "./guard.ts";
 import { type SweepOptions, sweep } from "./sweep.ts";

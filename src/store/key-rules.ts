@@ -1,5 +1,5 @@
 import { type ApiKey, isLive } from "../domain/api-key.ts";
-import type { AuditEntry, By, KeyAddition, KeyRotation, Successor } from "./access.ts";
+import type { AuditEntry, By, KeyAddition, KeyRotation, Successor } from "./credentials.ts";
 
 // What may become of the keys, decided alike for either database, which has locked them meanwhile.
 

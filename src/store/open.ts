@@ -1,6 +1,6 @@
 import { StoreRefused } from "../domain/errors.ts";
-import type { AccessStore } from "./access.ts";
 import type { CopyEnd } from "./copying.ts";
+import type { AccessStore } from "./credentials.ts";
 import type { Damage } from "./damage.ts";
 import type { OpenMode } from "./open-mode.ts";
 import type { RetentionPreview } from "./retention.ts";
@@ -69,9 +69,10 @@ type CommandMode = Exclude<OpenMode, "create">;
 
 /** Opens a database as one end of a copy, `read` or `write`. Rejects as {@link openStore} does. */
 export async function openCopyEnd(databaseUrl: string, mode: CommandMode): Promise<CopyEnd> {
-  if (isPostgres(databaseUrl)) return (await import("./postgres/copy-end.ts")).PostgresCopyEnd.open(databaseUrl, mode);
+  if (isPostgres(databaseUrl))
+    return (await import("./postgres/copy-endpoint.ts")).PostgresCopyEnd.open(databaseUrl, mode);
   const path = requiredSqlitePath(databaseUrl);
-  return (await import("./sqlite/copy-end.ts")).SqliteCopyEnd.open(path, mode);
+  return (await import("./sqlite/copy-endpoint.ts")).SqliteCopyEnd.open(path, mode);
 }
 
 /** Opens the keys, secrets and audit of a database for a command. Rejects as {@link openStore} does. */
@@ -80,17 +81,17 @@ export async function openAccess(
   mode: CommandMode,
 ): Promise<AccessStore & { close(): Promise<void> }> {
   if (isPostgres(databaseUrl))
-    return (await import("./postgres/access/postgres-access.ts")).openPostgresAccess(databaseUrl, mode);
+    return (await import("./postgres/credentials/postgres-credentials.ts")).openPostgresAccess(databaseUrl, mode);
   const path = requiredSqlitePath(databaseUrl);
-  return (await import("./sqlite/access/sqlite-access.ts")).openSqliteAccess(path, mode);
+  return (await import("./sqlite/credentials/sqlite-credentials.ts")).openSqliteAccess(path, mode);
 }
 
 /** Opens a database to count what retention would delete. It changes nothing. Rejects as {@link openStore} does. */
 export async function openRetentionPreview(databaseUrl: string): Promise<RetentionPreview> {
   if (isPostgres(databaseUrl))
-    return (await import("./postgres/forgetting/preview.ts")).openPostgresRetentionPreview(databaseUrl);
+    return (await import("./postgres/deletion/preview.ts")).openPostgresRetentionPreview(databaseUrl);
   const path = requiredSqlitePath(databaseUrl);
-  return (await import("./sqlite/forgetting/preview.ts")).openSqliteRetentionPreview(path);
+  return (await import("./sqlite/deletion/preview.ts")).openSqliteRetentionPreview(path);
 }
 
 function requiredSqlitePath(databaseUrl: string): string {

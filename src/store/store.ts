@@ -3,8 +3,8 @@ import type { NewMessage } from "../domain/message.ts";
 import type { Place } from "../domain/message-filter.ts";
 import type { MessageQuery } from "../domain/message-query.ts";
 import type { Instant } from "../domain/timestamp.ts";
-import type { AccessStore } from "./access.ts";
 import type { AlertStore } from "./alerts.ts";
+import type { AccessStore } from "./credentials.ts";
 import type { RetentionStore } from "./retention.ts";
 
 /** What became of one message: `conflict` is a duplicate whose content differs from the row that is kept. */

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { fold } from "../../src/store/sqlite/read-index/fold.ts";
+import { fold } from "../../src/store/sqlite/index/index-messages.ts";
 import { message } from "../store/exercise.ts";
 import { BIN, hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
 import { scrape } from "../support/client.ts";

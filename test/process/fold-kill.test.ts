@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { verifyReadIndex } from "../../src/store/sqlite/read-index/verify.ts";
+import { verifyReadIndex } from "../../src/store/sqlite/index/verify.ts";
 import { message } from "../store/exercise.ts";
 import { serve } from "../support/process.ts";
 import { getJson } from "../support/service.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { type AuditEntry, KEPT_SECRETS_MAX, type KeptSecret } from "../../src/store/access.ts";
+import { type AuditEntry, KEPT_SECRETS_MAX, type KeptSecret } from "../../src/store/credentials.ts";
 import type { Store } from "../../src/store/store.ts";
 
 type Check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) => void;

@@ -5,8 +5,8 @@ import { StoreUnavailable } from "../../src/domain/errors.ts";
 import type { NewMessage } from "../../src/domain/message.ts";
 import { type MessageQuery, parseMessageQuery } from "../../src/domain/message-query.ts";
 import type { Store } from "../../src/store/store.ts";
-import { exerciseAccess } from "./exercise-access.ts";
 import { exerciseAlerts } from "./exercise-alerts.ts";
+import { exerciseAccess } from "./exercise-credentials.ts";
 import { exerciseRetention } from "./exercise-retention.ts";
 import { exerciseSecrets } from "./exercise-secrets.ts";
 

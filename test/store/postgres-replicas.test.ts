@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { verifyCounts } from "../../src/store/postgres/counts/verify.ts";
 import { Database } from "../../src/store/postgres/database.ts";
+import { verifyCounts } from "../../src/store/postgres/index/verify.ts";
 import { PostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { CountedList } from "../../src/store/postgres/reads/counted-list.ts";
 import { inSnapshot } from "../../src/store/postgres/reads/snapshot.ts";

@@ -1,11 +1,11 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../src/domain/errors.ts";
-import { BLOCK_ROWS_MAX } from "../../src/store/sqlite/read-index/blocks.ts";
-import { fold } from "../../src/store/sqlite/read-index/fold.ts";
-import { ReaderPool } from "../../src/store/sqlite/reader-pool.ts";
+import { BLOCK_ROWS_MAX } from "../../src/store/sqlite/index/blocks.ts";
+import { fold } from "../../src/store/sqlite/index/index-messages.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
+import { ReaderPool } from "../../src/store/sqlite/threads/reader-pool.ts";
 import type { MessagePage, ReadThreadEnd } from "../../src/store/store.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message, query } from "./exercise.ts";
@@ -104,7 +104,7 @@ test("what would have to look at too many messages is refused at once, and told 
   equal(ask({ to: "+1" }).total, 2_500);
 });
 
-const DYING = "../../../test/support/dying-reader";
+const DYING = "../../../../test/support/dying-reader";
 
 for (const [how, operation] of [
   ["runs out of memory", "fill"],

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { array, assert, asyncProperty } from "fast-check";
-import { fold } from "../../src/store/sqlite/read-index/fold.ts";
+import { fold } from "../../src/store/sqlite/index/index-messages.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS, type PlanBounds } from "../../src/store/sqlite/reads/plan.ts";
 import { findSenders } from "../../src/store/sqlite/reads/senders.ts";

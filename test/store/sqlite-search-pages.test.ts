@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
+import { fold } from "../../src/store/sqlite/index/index-messages.ts";
 import { END, START } from "../../src/store/sqlite/key.ts";
-import { fold } from "../../src/store/sqlite/read-index/fold.ts";
 import { textTestOf } from "../../src/store/sqlite/reads/conditions.ts";
 import { SearchList } from "../../src/store/sqlite/reads/search-list.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";

@@ -8,7 +8,7 @@ import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../..
 import type { Damage } from "../../src/store/damage.ts";
 import { meaningOf, openWriter } from "../../src/store/sqlite/connection.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
-import { WorkerLine } from "../../src/store/sqlite/worker-line.ts";
+import { WorkerLine } from "../../src/store/sqlite/threads/worker-client.ts";
 import { exerciseStore, message, query } from "./exercise.ts";
 
 exerciseStore("sqlite", () => {

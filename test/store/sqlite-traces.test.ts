@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { DeletedStep } from "../../src/store/retention.ts";
-import { Deleter } from "../../src/store/sqlite/forgetting/deleter.ts";
-import { scrub } from "../../src/store/sqlite/forgetting/space.ts";
-import { fold } from "../../src/store/sqlite/read-index/fold.ts";
-import { verifyReadIndex } from "../../src/store/sqlite/read-index/verify.ts";
+import { Deleter } from "../../src/store/sqlite/deletion/deleter.ts";
+import { scrub } from "../../src/store/sqlite/deletion/space.ts";
+import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { verifyReadIndex } from "../../src/store/sqlite/index/verify.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message } from "./exercise.ts";
 

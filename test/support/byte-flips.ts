@@ -1,6 +1,6 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { openReader } from "../../src/store/sqlite/connection.ts";
-import { attachReadIndex } from "../../src/store/sqlite/read-index/connection.ts";
+import { attachReadIndex } from "../../src/store/sqlite/index/connection.ts";
 import { find, findOne } from "../../src/store/sqlite/reads/find.ts";
 import { findSenders } from "../../src/store/sqlite/reads/senders.ts";
 import { inSnapshot, type Snapshot } from "../../src/store/sqlite/reads/snapshot.ts";

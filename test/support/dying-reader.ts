@@ -1,5 +1,5 @@
-import type { ReaderData } from "../../src/store/sqlite/reader.ts";
-import { serveLine } from "../../src/store/sqlite/worker-line.ts";
+import type { ReaderData } from "../../src/store/sqlite/threads/reader.ts";
+import { serveLine } from "../../src/store/sqlite/threads/worker-client.ts";
 
 // The code of a reading thread that does to itself what a request might.
 

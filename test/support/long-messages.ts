@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { Deleter } from "../../src/store/sqlite/forgetting/deleter.ts";
-import { fold } from "../../src/store/sqlite/read-index/fold.ts";
+import { Deleter } from "../../src/store/sqlite/deletion/deleter.ts";
+import { fold } from "../../src/store/sqlite/index/index-messages.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
 import { findSenders } from "../../src/store/sqlite/reads/senders.ts";

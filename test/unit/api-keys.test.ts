@@ -8,7 +8,7 @@ import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { ApiKeys } from "../../src/keys/api-keys.ts";
 import { type IssuedKey, KeyIssuer } from "../../src/keys/key-issuer.ts";
 import { createLog } from "../../src/observe/log.ts";
-import type { KeyStore } from "../../src/store/access.ts";
+import type { KeyStore } from "../../src/store/credentials.ts";
 import { createdAccess } from "../support/api-keys.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { HandClock } from "../support/hand-clock.ts";

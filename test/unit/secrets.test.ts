@@ -9,7 +9,13 @@ import { SecretUses } from "../../src/ingest/secret-uses.ts";
 import { fingerprintOf } from "../../src/providers/fingerprint.ts";
 import { SecretBox } from "../../src/providers/sealed-secret.ts";
 import { sign } from "../../src/providers/signature.ts";
-import type { AcceptedSecret, AcceptingProcess, KeptSecret, SecretStore, SecretUse } from "../../src/store/access.ts";
+import type {
+  AcceptedSecret,
+  AcceptingProcess,
+  KeptSecret,
+  SecretStore,
+  SecretUse,
+} from "../../src/store/credentials.ts";
 
 const MASTER_KEY = "a master key of thirty-two characters";
 const NOW = Date.parse("2026-11-25T12:00:00Z");

@@ -11,7 +11,7 @@ import { CURRENT, endOf, environmentSecrets, isLive, openKept, PREVIOUS } from "
 import { fingerprintOf } from "../../providers/fingerprint.ts";
 import { SecretBox } from "../../providers/sealed-secret.ts";
 import type { SigningSecret } from "../../providers/signature.ts";
-import type { AcceptingProcess, KeptSecret, SecretStore } from "../../store/access.ts";
+import type { AcceptingProcess, KeptSecret, SecretStore } from "../../store/credentials.ts";
 
 export type SecretSettings = Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey">;
 

@@ -1,10 +1,10 @@
 import { ConfigError } from "../../domain/errors.ts";
 import { distribute } from "./citus.ts";
 import { Database } from "./database.ts";
+import { buildOldFormsIndex } from "./index/search-form.ts";
+import { buildSearchIndex, NO_SEARCH_INDEX } from "./index/trigrams.ts";
 import { migrate, requirePartitions } from "./migrations.ts";
-import { buildOldFormsIndex } from "./search-form.ts";
 import { examine } from "./server.ts";
-import { buildSearchIndex, NO_SEARCH_INDEX } from "./trigrams.ts";
 
 export interface AdministrationOptions {
   readonly allowWeakDurability: boolean;

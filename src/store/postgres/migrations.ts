@@ -2,10 +2,10 @@ import { StoreRefused } from "../../domain/errors.ts";
 import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
 import type { OpenMode } from "../open-mode.ts";
 import type { Database, Transaction } from "./database.ts";
-import { numberOf } from "./reads/snapshot.ts";
-import { makeOldFormsIndex } from "./search-form.ts";
+import { makeOldFormsIndex } from "./index/search-form.ts";
+import { makeSearchIndex } from "./index/trigrams.ts";
 import { examine } from "./server.ts";
-import { makeSearchIndex } from "./trigrams.ts";
+import { numberOf } from "./sql.ts";
 
 const MIGRATE_MS_MAX = 30 * 60 * 1_000;
 /** Another process that migrates is waited for; one that was stopped half way is thrown out by the server before that, see database.ts. */

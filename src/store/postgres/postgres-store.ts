@@ -1,8 +1,8 @@
 import type { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
-import type { AccessStore } from "../access.ts";
 import type { AlertStore } from "../alerts.ts";
+import type { AccessStore } from "../credentials.ts";
 import type { Damage } from "../damage.ts";
 import type { OpenMode } from "../open-mode.ts";
 import type { RetentionStore } from "../retention.ts";
@@ -18,13 +18,17 @@ import type {
   TimelineBucket,
   TimelineQuery,
 } from "../store.ts";
-import { alertsIn } from "./access/alerts.ts";
-import { accessTo } from "./access/postgres-access.ts";
-import { backlogOf } from "./counts/fold.ts";
-import { Folding } from "./counts/folding.ts";
-import { AT_ONCE, SettledLater } from "./counts/settling.ts";
+import { alertsIn } from "./alerts.ts";
+import { accessTo } from "./credentials/postgres-credentials.ts";
 import { CALL_MS_MAX, Database } from "./database.ts";
-import { PostgresRetention } from "./forgetting/postgres-retention.ts";
+import { PostgresRetention } from "./deletion/postgres-retention.ts";
+import { Folding } from "./index/index-loop.ts";
+import { backlogOf } from "./index/index-messages.ts";
+import { SearchForm } from "./index/search-form.ts";
+import type { SearchIndex } from "./index/searchable.ts";
+import { watermarks } from "./index/streams.ts";
+import { ASCII_SEARCH_INDEX, NO_SEARCH_INDEX, searchIndexOf } from "./index/trigrams.ts";
+import { AT_ONCE, SettledLater } from "./index/visibility-delay.ts";
 import { migrate, requireCurrentSchema } from "./migrations.ts";
 import { BY_INDEX } from "./planner.ts";
 import { ReadQueue } from "./read-queue.ts";
@@ -33,11 +37,7 @@ import { findSenders } from "./reads/senders.ts";
 import { inSnapshot, type Snapshot } from "./reads/snapshot.ts";
 import { stats } from "./reads/stats.ts";
 import { timeline } from "./reads/timeline.ts";
-import { SearchForm } from "./search-form.ts";
-import type { SearchIndex } from "./searchable.ts";
 import { examine, type ServerFacts } from "./server.ts";
-import { watermarks } from "./streams.ts";
-import { ASCII_SEARCH_INDEX, NO_SEARCH_INDEX, searchIndexOf } from "./trigrams.ts";
 import { Writer } from "./writer.ts";
 
 /** One stores, one counts; the others read, and long reads have half of these. */

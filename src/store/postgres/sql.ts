@@ -1,4 +1,5 @@
-import type { Value } from "./database.ts";
+import { bucketPattern } from "../time-spans.ts";
+import type { Transaction, Value } from "./database.ts";
 import { KEY, type List, type Range } from "./key.ts";
 
 /** The values of one statement, in the order in which its text names them. */
@@ -37,4 +38,15 @@ export function inList({ kind, name }: List, values: Values): readonly string[] 
 /** That a row of `blocks` or `totals` is about a list. */
 export function aboutList({ kind, name }: List, values: Values): string {
   return `kind = ${values.add(kind)} AND name = ${values.add(name)}`;
+}
+
+/** The one number a statement asks for; 0 for null. */
+export async function numberOf(tx: Transaction, sql: string, values: readonly Value[] = []): Promise<number> {
+  const [row] = await tx.all(sql, values);
+  return Number(Object.values(row ?? {})[0] ?? 0);
+}
+
+/** That a message has a bucket: see {@link bucketPattern}. */
+export function hasBucket(characters: number): string {
+  return `instant ~ '^${bucketPattern(characters)}'`;
 }

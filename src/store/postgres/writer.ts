@@ -6,7 +6,7 @@ import { compareText } from "../text-order.ts";
 import { tombstoneOf } from "../tombstone.ts";
 import { CALL_MS_MAX, type Database, type Value } from "./database.ts";
 import { asksAgain, mayHaveHappened } from "./failures.ts";
-import { foldedUnlessAscii } from "./searchable.ts";
+import { foldedUnlessAscii } from "./index/searchable.ts";
 import { StreamBudget } from "./stream-budget.ts";
 
 /** Two replicas that met the same messages in an unlucky order; with sorted keys once is rare already. */

@@ -1,4 +1,5 @@
 import { compareText } from "../text-order.ts";
+import { bucketPattern } from "../time-spans.ts";
 
 /** Where a message stands in a list; the same three columns order every list. */
 export interface Key {
@@ -67,4 +68,9 @@ export function compareBounds(a: Bound, b: Bound): number {
   const [instant, messageId, source] = a;
   if (typeof instant !== "string") return typeof b[0] === "string" ? 1 : 0;
   return compareKeyToBound({ instant, messageId, source }, b);
+}
+
+/** The condition that a message has a bucket: see {@link bucketPattern}. */
+export function hasBucket(characters: number): string {
+  return `instant GLOB '${bucketPattern(characters)}*'`;
 }

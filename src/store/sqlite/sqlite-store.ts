@@ -4,8 +4,8 @@ import { dirname } from "node:path";
 import { ReadIndexBehind, type StoreBroken, StoreDamaged, StoreRefused } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
-import type { AccessStore } from "../access.ts";
 import type { AlertStore } from "../alerts.ts";
+import type { AccessStore } from "../credentials.ts";
 import { type Damage, REPAIR } from "../damage.ts";
 import type { OpenMode } from "../open-mode.ts";
 import type { RetentionStore } from "../retention.ts";
@@ -22,22 +22,22 @@ import type {
   TimelineBucket,
   TimelineQuery,
 } from "../store.ts";
-import type { AccessOperation } from "./access/operations.ts";
-import { accessBy, alertsBy } from "./access/sqlite-access.ts";
 import { requireCreatable, requireOurs } from "./contents.ts";
+import type { AccessOperation } from "./credentials/operations.ts";
+import { accessBy, alertsBy } from "./credentials/sqlite-credentials.ts";
+import { retentionBy } from "./deletion/sqlite-retention.ts";
 import { isDiskFull } from "./disk-full.ts";
 import { requireWritable } from "./file-access.ts";
-import { retentionBy } from "./forgetting/sqlite-retention.ts";
+import { readIndexPath } from "./index/connection.ts";
+import { Folding } from "./index/index-loop.ts";
 import { DamageWatch } from "./integrity/damage-watch.ts";
 import { makeFiles } from "./made-files.ts";
 import { packRows } from "./packed-rows.ts";
-import { readIndexPath } from "./read-index/connection.ts";
-import type { OpenedIndex } from "./read-index/folder.ts";
-import { Folding } from "./read-index/folding.ts";
-import { type ReadCall, ReaderPool } from "./reader-pool.ts";
 import { PLAN_BOUNDS } from "./reads/plan.ts";
+import type { OpenedIndex } from "./threads/indexer.ts";
+import { type ReadCall, ReaderPool } from "./threads/reader-pool.ts";
+import { WorkerLine } from "./threads/worker-client.ts";
 import type { Upgrade } from "./upgrade.ts";
-import { WorkerLine } from "./worker-line.ts";
 
 const READER_THREADS = 2;
 const READ_QUEUE_MAX = 256;
@@ -95,7 +95,7 @@ export class SqliteStore implements Store {
       const writer = opening(new WorkerLine("writer", { path, migrate }, { progress }));
       const upgraded = await writer.call<Upgrade>("opened");
       makeFiles(readIndexPath(path));
-      const folder = opening(new WorkerLine("read-index/folder", { path }));
+      const folder = opening(new WorkerLine("indexer", { path }));
       const { backlog, discarded } = await folder.call<OpenedIndex>("opened");
       if (discarded !== undefined) damaged({ kind: "read_index", file: readIndexPath(path), problem: discarded });
       const readers = opening(
@@ -117,13 +117,15 @@ export class SqliteStore implements Store {
     this.upgrades = inWords(upgraded);
     this.warnings = isDiskFull(path) ? [DISK_FULL] : [];
     this.#damage = new DamageWatch({ path, told: damaged, remakeIndex: () => this.#remakeIndex() });
-    this.retention = retentionBy({ call: (operation, argument) => this.#watched(folder.call(operation, argument)) });
+    this.retention = retentionBy((operation, argument) => this.#watched(folder.call(operation, argument)));
     const ask = <T>(operation: AccessOperation, argument?: unknown) =>
       this.#watched(writer.call<T>("access", { operation, argument }));
     this.access = accessBy(ask);
     this.alerts = alertsBy(ask);
     this.broken = Promise.race([writer, folder, readers].map((part) => part.broken));
-    this.#folding = new Folding(folder, backlog, {
+    this.#folding = new Folding({
+      step: (rowsMax) => folder.call("fold", rowsMax),
+      backlog,
       between: () => this.#cutLogs(),
       failed: (error) => void this.#damage.meaningOfRead(error),
     });

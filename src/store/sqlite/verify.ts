@@ -3,13 +3,13 @@ import { basename } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import { REPLACE_DISK } from "../damage.ts";
-import type { Verdict, VerifyOptions } from "../verdict.ts";
+import type { Verdict, VerifyOptions } from "../verify-report.ts";
 import { requireOursUnlessDamaged } from "./contents.ts";
+import { readIndexPath } from "./index/connection.ts";
+import { verifyReadIndex } from "./index/verify.ts";
 import { examine } from "./integrity/examine.ts";
-import { readError } from "./integrity/readable.ts";
 import { damagesOfStored } from "./integrity/stored.ts";
-import { readIndexPath } from "./read-index/connection.ts";
-import { verifyReadIndex } from "./read-index/verify.ts";
+import { readError } from "./read-error.ts";
 import { readUnchanged } from "./read-unchanged.ts";
 import { Statements } from "./statements.ts";
 

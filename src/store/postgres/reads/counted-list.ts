@@ -1,7 +1,7 @@
+import { inTail } from "../index/streams.ts";
 import { compareKeys, DESCENDING, KEY, KEY_FIELDS, type Key, type List, overlap, type Range } from "../key.ts";
-import { aboutList, every, inList, inRange, Values } from "../sql.ts";
-import { inTail } from "../streams.ts";
-import { numberOf, type Snapshot } from "./snapshot.ts";
+import { aboutList, every, inList, inRange, numberOf, Values } from "../sql.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** Which messages of a range: `limit` of them behind the first `offset`, from its beginning or, `reverse`, from its end. */
 export interface Slice {

@@ -5,15 +5,15 @@ import type { MessageQuery } from "../../../domain/message-query.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
 import type { MessagePage, StoredMessage } from "../../store.ts";
 import type { Database } from "../database.ts";
+import { IS_NOT_NFC, isIndexable, isStorable } from "../index/searchable.ts";
+import { inTail } from "../index/streams.ts";
 import { DESCENDING, KEY, KEY_FIELDS, type Key, keyBehind, overlap } from "../key.ts";
 import { MESSAGE } from "../messages.ts";
 import { BY_ANY_INDEX, BY_SEARCH_INDEX, BY_TABLE } from "../planner.ts";
-import { IS_NOT_NFC, isIndexable, isStorable } from "../searchable.ts";
-import { every, inList, inRange, Values } from "../sql.ts";
-import { inTail } from "../streams.ts";
+import { every, inList, inRange, numberOf, Values } from "../sql.ts";
 import { CountedList } from "./counted-list.ts";
 import { conditions, isWholeSource, type Question, questionOf } from "./question.ts";
-import { numberOf, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** When which way is taken, in messages. */
 export interface FindBounds {

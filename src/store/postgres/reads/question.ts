@@ -1,7 +1,7 @@
 import type { MessageFilter, Place } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
+import { containsPattern, patternOf } from "../index/searchable.ts";
 import { ALL, type Key, keyAt, keyBehind, type List, overlap, type Range } from "../key.ts";
-import { containsPattern, patternOf } from "../searchable.ts";
 import { inList, type Values } from "../sql.ts";
 import type { Slice } from "./counted-list.ts";
 

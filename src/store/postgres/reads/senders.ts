@@ -1,9 +1,9 @@
 import type { Sender, SenderPage, SenderQuery } from "../../store.ts";
+import { isStorable } from "../index/searchable.ts";
+import { inTail } from "../index/streams.ts";
 import { DESCENDING, KEY } from "../key.ts";
-import { isStorable } from "../searchable.ts";
-import { Values } from "../sql.ts";
-import { inTail } from "../streams.ts";
-import { numberOf, type Snapshot } from "./snapshot.ts";
+import { numberOf, Values } from "../sql.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** Senders in the order of their numbers, each with what it has in the counts and in the tail. */
 export async function findSenders(snapshot: Snapshot, query: SenderQuery): Promise<SenderPage> {

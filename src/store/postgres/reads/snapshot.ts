@@ -1,8 +1,8 @@
 import { TooBroad } from "../../../domain/errors.ts";
-import type { Database, Transaction, Value } from "../database.ts";
+import type { Database, Transaction } from "../database.ts";
 import { tookTooLong } from "../failures.ts";
-import type { SearchIndex } from "../searchable.ts";
-import { type Watermark, watermarks } from "../streams.ts";
+import type { SearchIndex } from "../index/searchable.ts";
+import { type Watermark, watermarks } from "../index/streams.ts";
 
 /** What one read sees: the messages and the counts of one moment. */
 export interface Snapshot {
@@ -43,12 +43,6 @@ export async function inSnapshot<T>(
     if (long && tookTooLong(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);
     throw error;
   }
-}
-
-/** The one number a statement asks for; 0 for null. */
-export async function numberOf(tx: Transaction, sql: string, values: readonly Value[] = []): Promise<number> {
-  const [row] = await tx.all(sql, values);
-  return Number(Object.values(row ?? {})[0] ?? 0);
 }
 
 function tooSlow(ms: number): TooBroad {

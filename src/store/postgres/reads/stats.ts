@@ -1,7 +1,7 @@
 import type { MessageStats } from "../../store.ts";
+import { inTail } from "../index/streams.ts";
 import { DESCENDING, KEY } from "../key.ts";
 import { Values } from "../sql.ts";
-import { inTail } from "../streams.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 const TOP_SENDERS_MAX = 10;

@@ -1,15 +1,10 @@
 import { TooBroad } from "../../../domain/errors.ts";
 import { BUCKETS, type TimelineBucket, type TimelineQuery } from "../../store.ts";
+import { isStorable } from "../index/searchable.ts";
+import { inTail } from "../index/streams.ts";
 import { keyAt, type List, type Range } from "../key.ts";
-import { isStorable } from "../searchable.ts";
-import { every, inList, inRange, Values } from "../sql.ts";
-import { inTail } from "../streams.ts";
+import { every, hasBucket, inList, inRange, Values } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
-
-/** What the first characters of a timestamp look like; other texts have no bucket. */
-export function hasBucket(characters: number): string {
-  return `instant ~ '^${"dddd-dd-ddTdd:dd".slice(0, characters).replaceAll("d", "[0-9]")}'`;
-}
 
 /** Messages per span of time: whole spans from the counts and the tail, the cut ones at both ends counted. */
 export async function timeline(snapshot: Snapshot, query: TimelineQuery): Promise<readonly TimelineBucket[]> {

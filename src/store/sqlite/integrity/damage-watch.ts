@@ -8,7 +8,7 @@ import {
   TooBroad,
 } from "../../../domain/errors.ts";
 import type { Damage } from "../../damage.ts";
-import { readIndexPath } from "../read-index/connection.ts";
+import { readIndexPath } from "../index/connection.ts";
 import { examine } from "./examine.ts";
 
 /** How long a read that failed waits for the examination before its client is answered. */

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
+import { readError } from "../read-error.ts";
 import { readUnchanged } from "../read-unchanged.ts";
-import { readError } from "./readable.ts";
 
 /** More of them do not help to repair a file. */
 const PROBLEMS_MAX = 20;

@@ -12,7 +12,7 @@ import {
   START,
 } from "../key.ts";
 import { entriesOf, type Query } from "../lists.ts";
-import type { FoldedList, Slice } from "./folded-list.ts";
+import type { FoldedList, Slice } from "./indexed-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** A stretch of a list whose messages are counted. */

@@ -3,7 +3,7 @@ import { type Bound, type Entry, isEverything, KEY, type Key, type Range } from 
 import type { Query } from "../lists.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
 import type { CountedList } from "./counted-list.ts";
-import type { FoldedList, Slice } from "./folded-list.ts";
+import type { FoldedList, Slice } from "./indexed-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { countMatching, findMatching } from "./walk.ts";
 

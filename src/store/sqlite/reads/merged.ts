@@ -1,5 +1,5 @@
 import { boundAt, boundBehind, compareKeys, type Entry, type Range } from "../key.ts";
-import type { FoldedList, Slice } from "./folded-list.ts";
+import type { FoldedList, Slice } from "./indexed-list.ts";
 import type { Tail } from "./tail.ts";
 
 /** A slice of a list with its tail: the folded entries and those that are not folded yet, in one order. */

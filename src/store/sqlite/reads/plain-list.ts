@@ -12,7 +12,7 @@ import {
 } from "../key.ts";
 import type { Query } from "../lists.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
-import type { FoldedList, Slice } from "./folded-list.ts";
+import type { FoldedList, Slice } from "./indexed-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { countMatching, findMatching } from "./walk.ts";
 

@@ -1,11 +1,11 @@
 import { TooBroad } from "../../../domain/errors.ts";
 import type { MessageFilter } from "../../../domain/message-filter.ts";
+import { type SearchExpression, searchExpression } from "../index/searchable.ts";
 import type { Range } from "../key.ts";
-import { type SearchExpression, searchExpression } from "../read-index/searchable.ts";
 import { textTestOf } from "./conditions.ts";
 import { CountedList } from "./counted-list.ts";
 import { FilteredList } from "./filtered-list.ts";
-import type { FoldedList } from "./folded-list.ts";
+import type { FoldedList } from "./indexed-list.ts";
 import { PlainList } from "./plain-list.ts";
 import { SearchList } from "./search-list.ts";
 import type { Snapshot } from "./snapshot.ts";

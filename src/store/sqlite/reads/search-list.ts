@@ -12,7 +12,7 @@ import {
 } from "../key.ts";
 import type { Query } from "../lists.ts";
 import { conditionsOf, type TextTest } from "./conditions.ts";
-import type { FoldedList, Slice } from "./folded-list.ts";
+import type { FoldedList, Slice } from "./indexed-list.ts";
 import { merge } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";

@@ -1,8 +1,7 @@
 import { TooBroad } from "../../../domain/errors.ts";
 import { BUCKETS, type TimelineBucket, type TimelineQuery } from "../../store.ts";
-import { compareBounds, END, IN_RANGE, type Range, rangeValues } from "../key.ts";
+import { compareBounds, END, hasBucket, IN_RANGE, type Range, rangeValues } from "../key.ts";
 import type { Query } from "../lists.ts";
-import { shapeOf } from "../read-index/fold.ts";
 import { rangeOf } from "./conditions.ts";
 import { CountedList } from "./counted-list.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -64,7 +63,7 @@ function counted(
   const characters = BUCKETS[bucket];
   return statements.all<TimelineBucket>(
     `SELECT substr(instant, 1, ${characters}) AS start, count(*) AS count FROM (${sql})
-     WHERE instant GLOB '${shapeOf(characters)}*' GROUP BY start LIMIT ?`,
+     WHERE ${hasBucket(characters)} GROUP BY start LIMIT ?`,
     [...values, bucketsMax + 1],
   );
 }

@@ -1,0 +1,128 @@
+import { StoreRefused } from "../../domain/errors.ts";
+import { COPY_BYTES_MAX, type CopyEnd, type CopyPart, type CopyPlace } from "../copying.ts";
+import type { OpenMode } from "../open-mode.ts";
+import type { StoredMessage } from "../store.ts";
+import { Database } from "./database.ts";
+import { isStorable } from "./index/searchable.ts";
+import { MESSAGE } from "./messages.ts";
+import { requireOurs } from "./migrations.ts";
+
+/** A copy may wait for a server that is busy; nobody else waits for it. */
+const COPY_MS_MAX = 60_000;
+const PLACES = `CREATE TABLE IF NOT EXISTS lyftr_copies (source_id text PRIMARY KEY, place text NOT NULL)`;
+
+/** A PostgreSQL database at one end of a copy. */
+export class PostgresCopyEnd implements CopyEnd {
+  readonly id: string;
+  readonly #database: Database;
+  /** Those that had messages when they were last looked for. */
+  #streams: readonly number[] = [];
+
+  /** Rejects with `ConfigError` or `StoreRefused` when there is no database of Lyftr's. */
+  static async open(url: string, mode: Exclude<OpenMode, "create">): Promise<PostgresCopyEnd> {
+    const database = new Database(url, { connectionsMax: 2, readOnly: mode === "read" });
+    try {
+      await requireOurs(database, mode);
+      const [row] = await database.all<{ id: string }>("SELECT id FROM lyftr_database");
+      if (row === undefined) throw new StoreRefused("its table lyftr_database is empty");
+      return new PostgresCopyEnd(database, row.id);
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  private constructor(database: Database, id: string) {
+    this.#database = database;
+    this.id = id;
+  }
+
+  async count(): Promise<number> {
+    const [row] = await this.#all<{ messages: number }>("SELECT count(*) AS messages FROM messages");
+    return row?.messages ?? 0;
+  }
+
+  async read(place: CopyPlace, limit: number, upTo?: CopyPlace): Promise<CopyPart> {
+    const found = await this.#readKnown(place, limit, upTo);
+    if (found !== undefined) return found;
+    this.#streams = await this.#findStreams();
+    return (await this.#readKnown(place, limit, upTo)) ?? { messages: [], place };
+  }
+
+  /** A stream is read to its end before the next: one that goes on is come back to. */
+  async #readKnown(place: CopyPlace, limit: number, upTo: CopyPlace | undefined): Promise<CopyPart | undefined> {
+    for (const stream of this.#streams) {
+      const end = upTo === undefined ? Number.MAX_SAFE_INTEGER : (upTo[stream] ?? 0);
+      if ((place[stream] ?? 0) >= end) continue;
+      const after = place[stream] ?? 0;
+      const last = await this.#endOfPart(stream, [after, end], limit);
+      if (last === undefined) continue;
+      const messages = await this.#all<StoredMessage>(
+        `SELECT ${MESSAGE} FROM messages WHERE stream = $1 AND seq > $2 AND seq <= $3 ORDER BY seq`,
+        [stream, after, last],
+      );
+      return { messages, place: { ...place, [stream]: last } };
+    }
+    return undefined;
+  }
+
+  /** The last message of a part that is not too long, by the lengths alone. */
+  async #endOfPart(stream: number, [after, end]: readonly [number, number], limit: number) {
+    const rows = await this.#all<{ seq: number; bytes: number }>(
+      `SELECT seq, octet_length(message_id) + coalesce(octet_length(text), 0) AS bytes FROM messages
+       WHERE stream = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`,
+      [stream, after, end, limit],
+    );
+    let sum = 0;
+    const tooMany = rows.findIndex(({ bytes }, at) => {
+      sum += bytes;
+      return at > 0 && sum > COPY_BYTES_MAX;
+    });
+    return (tooMany === -1 ? rows.at(-1) : rows[tooMany - 1])?.seq;
+  }
+
+  /** Every stream that ever was, one look at the index each. */
+  async #findStreams(): Promise<readonly number[]> {
+    const streams: number[] = [];
+    for (let last = 0; ; ) {
+      const [next] = await this.#all<{ stream: number }>(
+        "SELECT stream FROM messages WHERE stream > $1 ORDER BY stream LIMIT 1",
+        [last],
+      );
+      if (next === undefined) return streams;
+      streams.push(next.stream);
+      last = next.stream;
+    }
+  }
+
+  async find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]> {
+    const wanted = messages.filter(({ messageId, source }) => isStorable(messageId) && isStorable(source));
+    const keys = new Set(wanted.map(({ messageId, source }) => `${messageId}\0${source}`));
+    const rows = await this.#all<StoredMessage>(`SELECT ${MESSAGE} FROM messages WHERE message_id = ANY($1::text[])`, [
+      wanted.map(({ messageId }) => messageId),
+    ]);
+    return rows.filter(({ messageId, source }) => keys.has(`${messageId}\0${source}`));
+  }
+
+  async savedPlace(sourceId: string): Promise<CopyPlace | undefined> {
+    await this.#all(PLACES);
+    const sql = "SELECT place FROM lyftr_copies WHERE source_id = $1";
+    const [row] = await this.#all<{ place: string }>(sql, [sourceId]);
+    return row === undefined ? undefined : (JSON.parse(row.place) as CopyPlace);
+  }
+
+  async savePlace(sourceId: string, place: CopyPlace): Promise<void> {
+    await this.#all(
+      "INSERT INTO lyftr_copies VALUES ($1, $2) ON CONFLICT (source_id) DO UPDATE SET place = excluded.place",
+      [sourceId, JSON.stringify(place)],
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  #all<T>(sql: string, values: readonly (string | number | readonly string[])[] = []): Promise<readonly T[]> {
+    return this.#database.all<T>(sql, values, { msMax: COPY_MS_MAX });
+  }
+}

@@ -1,0 +1,34 @@
+import type { AccessStore } from "../../credentials.ts";
+import type { OpenMode } from "../../open-mode.ts";
+import { Database } from "../database.ts";
+import { requireOurs } from "../migrations.ts";
+import { addToAudit, newestAudit } from "./audit.ts";
+import { keysIn } from "./keys.ts";
+import { secretsIn } from "./secrets.ts";
+
+/** The tables beside the messages. */
+export function accessTo(database: Database): AccessStore {
+  return {
+    audit: {
+      add: (entry) => database.transaction((tx) => addToAudit(tx, entry)),
+      newest: (options) => newestAudit(database, options),
+    },
+    keys: keysIn(database),
+    secrets: secretsIn(database),
+  };
+}
+
+/** The same for a command. Rejects with `ConfigError` or `StoreRefused` when the database must not be used. */
+export async function openPostgresAccess(
+  url: string,
+  mode: Exclude<OpenMode, "create">,
+): Promise<AccessStore & { close(): Promise<void> }> {
+  const database = new Database(url, { connectionsMax: 1, readOnly: mode === "read" });
+  try {
+    await requireOurs(database, mode);
+    return { ...accessTo(database), close: () => database.close() };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

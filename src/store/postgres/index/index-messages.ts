@@ -1,0 +1,126 @@
+import type { Database, Transaction } from "../database.ts";
+import { Values } from "../sql.ts";
+import { BLOCK_ROWS_MAX, divideBlocks } from "./blocks.ts";
+import { inTail, inWindows, type Watermark, type Window, watermarks } from "./streams.ts";
+import { addToBlocks, addToTotals } from "./update-counts.ts";
+import { AT_ONCE, type Settling } from "./visibility-delay.ts";
+
+const LEASE = "fold";
+/** Longer than a step may take, so that only a process that is gone or stopped loses it. */
+const LEASE_SECONDS = 15;
+const STEP_MS_MAX = 10_000;
+const SEQS_PER_STEP = 10_000;
+/** Whoever opened a stream before this writes to it no more, or not for long; see `STREAM_MS_MAX` in writer.ts. */
+const STREAM_LIFE = "1 day";
+
+export interface Folded {
+  /** Whether there was something for this process to count. */
+  readonly advanced: boolean;
+  /** How many messages were left at the time; undefined when another process is folding. */
+  readonly backlog: number | undefined;
+}
+
+export interface FoldOptions {
+  readonly settling?: Settling;
+  /** What one step takes of a stream, in numbers of it. */
+  readonly seqsMax?: number;
+  readonly blockRowsMax?: number;
+}
+
+/**
+ * Takes the oldest messages that are not counted yet into the counts, in one transaction. One process does it for all: the one whose
+ * `holder` has the lease, or gets it. That many replicas store at once never makes one wait for another: each appends to its own stream.
+ */
+export async function fold(database: Database, holder: string, options: FoldOptions = {}): Promise<Folded> {
+  const { settling = AT_ONCE, seqsMax = SEQS_PER_STEP, blockRowsMax = BLOCK_ROWS_MAX } = options;
+  return database.transaction(
+    async (tx) => {
+      if (!(await takeLease(tx, holder))) return { advanced: false, backlog: undefined };
+      await forget(tx);
+      const marks = await watermarks(tx);
+      const windows = await windowsOf(tx, marks, { settling, seqsMax });
+      if (windows.length === 0) return { advanced: false, backlog: await backlogOf(tx, marks) };
+      const advanced = marks.map(({ stream, foldedSeq }) => {
+        const window = windows.find((candidate) => candidate.stream === stream);
+        return { stream, foldedSeq: window?.upTo ?? foldedSeq };
+      });
+      const step = (values: Values) => inWindows(windows, values);
+      await addToTotals(tx, step, 1);
+      await addToBlocks(tx, step, 1);
+      for (const { stream, upTo } of windows) {
+        await tx.run("UPDATE streams SET folded_seq = $1 WHERE stream = $2", [upTo, stream]);
+      }
+      await divideBlocks(tx, advanced, blockRowsMax);
+      return { advanced: true, backlog: await backlogOf(tx, advanced) };
+    },
+    { msMax: STEP_MS_MAX },
+  );
+}
+
+/** Beyond this nobody needs to know how many they are. */
+const BACKLOG_COUNTED_MAX = 100_000;
+
+/** How many messages are not counted yet; at most 100,000 are counted. */
+export async function backlogOf(tx: Transaction, marks: readonly Watermark[]): Promise<number> {
+  const values = new Values();
+  const tail = `SELECT 1 FROM messages WHERE ${inTail(marks, values)} LIMIT ${BACKLOG_COUNTED_MAX}`;
+  const [row] = await tx.all<{ rows: number }>(`SELECT count(*) AS rows FROM (${tail}) AS tail`, values.list);
+  return row?.rows ?? 0;
+}
+
+/** The lease is a row and not a lock of a session: a pooler hands sessions round, and whoever dies with it is waited for no longer than it lasts. */
+async function takeLease(tx: Transaction, holder: string): Promise<boolean> {
+  const taken = await tx.run(
+    `UPDATE leases SET holder = $1, expires_at = now() + interval '${LEASE_SECONDS} seconds'
+     WHERE name = '${LEASE}' AND (holder = $1 OR expires_at < now())`,
+    [holder],
+  );
+  return taken === 1;
+}
+
+async function windowsOf(
+  tx: Transaction,
+  marks: readonly Watermark[],
+  { settling, seqsMax }: { readonly settling: Settling; readonly seqsMax: number },
+): Promise<readonly Window[]> {
+  let found = await lookFor(tx, marks, seqsMax);
+  // A long run of duplicates leaves a gap in the numbers of a stream.
+  if (found.length === 0) found = await lookFor(tx, marks, Number.MAX_SAFE_INTEGER);
+  return (
+    found
+      // No further than was looked for: after counting anew, what has settled may lie far beyond one step.
+      .map((window) => ({ ...window, upTo: Math.min(window.upTo, settling.settledSeq(window.stream, window.upTo)) }))
+      .filter(({ after, upTo }) => upTo > after)
+  );
+}
+
+/** The part of each tail that begins within so many numbers behind its watermark. */
+async function lookFor(tx: Transaction, marks: readonly Watermark[], seqsMax: number): Promise<readonly Window[]> {
+  if (marks.length === 0) return [];
+  const near = marks.map(({ stream, foldedSeq }) => ({
+    stream,
+    after: foldedSeq,
+    upTo: Math.min(Number.MAX_SAFE_INTEGER, foldedSeq + seqsMax),
+  }));
+  const values = new Values();
+  const found = await tx.all<{ stream: number; upTo: number }>(
+    `SELECT stream, max(seq) AS "upTo" FROM messages WHERE ${inWindows(near, values)} GROUP BY stream`,
+    values.list,
+  );
+  const after = new Map(marks.map(({ stream, foldedSeq }) => [stream, foldedSeq]));
+  return found.map(({ stream, upTo }) => ({ stream, after: after.get(stream) ?? 0, upTo }));
+}
+
+/** Lets go of the streams that nobody writes to any more, once all of their messages are counted. */
+async function forget(tx: Transaction): Promise<void> {
+  const ended = await tx.all<Watermark>(
+    `SELECT stream, folded_seq AS "foldedSeq" FROM streams WHERE closed OR opened_at < now() - interval '${STREAM_LIFE}'`,
+  );
+  const counted: number[] = [];
+  for (const mark of ended) {
+    const values = new Values();
+    const tail = `SELECT 1 FROM messages WHERE ${inTail([mark], values)} LIMIT 1`;
+    if ((await tx.all(tail, values.list)).length === 0) counted.push(mark.stream);
+  }
+  if (counted.length > 0) await tx.run("DELETE FROM streams WHERE stream = ANY($1::bigint[])", [counted]);
+}

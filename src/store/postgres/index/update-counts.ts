@@ -1,0 +1,74 @@
+import { BUCKETS } from "../../store.ts";
+import type { Transaction } from "../database.ts";
+import { KEY, KEY_FIELDS, type Key, type List } from "../key.ts";
+import { type Condition, hasBucket, Values } from "../sql.ts";
+
+/** 1 for messages that come into the counts, -1 for those that leave them. */
+export type Sign = 1 | -1;
+
+/** Adds what some messages bring to the totals of all, of senders, receivers, sources and spans of time, or takes it away. */
+export async function addToTotals(tx: Transaction, step: Condition, sign: Sign): Promise<void> {
+  const values = new Values();
+  const spans = Object.entries(BUCKETS).map(
+    ([bucket, characters]) =>
+      `UNION ALL SELECT '${bucket}', substr(instant, 1, ${characters}), count(*) FROM step
+       WHERE ${hasBucket(characters)} GROUP BY 2`,
+  );
+  // Who is counted already is no new sender: of messages that leave, this adds none.
+  await tx.run(
+    `WITH step AS MATERIALIZED (
+       SELECT source, from_msisdn, to_msisdn, instant FROM messages WHERE ${step(values)}),
+     added AS MATERIALIZED (
+       SELECT 'all' AS kind, '' AS name, count(*) AS messages FROM step
+       UNION ALL SELECT 'from', from_msisdn, count(*) FROM step GROUP BY 2
+       UNION ALL SELECT 'to', to_msisdn, count(*) FROM step GROUP BY 2
+       UNION ALL SELECT 'source', source, count(*) FROM step GROUP BY 2
+       UNION ALL SELECT 'senders', '', count(*) FROM (SELECT DISTINCT from_msisdn AS name FROM step) AS writers
+         WHERE NOT EXISTS (SELECT 1 FROM totals WHERE totals.kind = 'from' AND totals.name = writers.name)
+       ${spans.join("\n       ")})
+     INSERT INTO totals (kind, name, messages) SELECT kind, name, ${sign} * messages FROM added ORDER BY 1, 2
+     ON CONFLICT (kind, name) DO UPDATE SET messages = totals.messages + excluded.messages`,
+    values.list,
+  );
+}
+
+/** A block and what it counts now. */
+export type ChangedBlock = List & Key & { readonly messages: number };
+
+/**
+ * Adds some messages to the blocks they fall into, or takes them away: blocks and messages of a list are put in one order, and each message
+ * belongs to the last block before it. Of all messages, whose blocks are many, only those are looked at that lie about the step. Resolves
+ * with the blocks that messages were taken from.
+ */
+export async function addToBlocks(tx: Transaction, step: Condition, sign: Sign): Promise<readonly ChangedBlock[]> {
+  const values = new Values();
+  return tx.all<ChangedBlock>(
+    `WITH step AS MATERIALIZED (
+       SELECT from_msisdn, to_msisdn, ${KEY} FROM messages WHERE ${step(values)}),
+     long_lists AS MATERIALIZED (
+       SELECT kind, name FROM blocks WHERE kind IN ('from', 'to') AND instant = '' AND message_id = '' AND source = ''),
+     listed AS MATERIALIZED (
+       SELECT 'all' AS kind, '' AS name, ${KEY} FROM step
+       UNION ALL SELECT kind, name, ${KEY} FROM step JOIN long_lists ON kind = 'from' AND name = from_msisdn
+       UNION ALL SELECT kind, name, ${KEY} FROM step JOIN long_lists ON kind = 'to' AND name = to_msisdn),
+     near AS MATERIALIZED (
+       SELECT kind, name, ${KEY} FROM blocks WHERE kind = 'all' AND name = '' AND instant >= (
+         SELECT coalesce(max(earlier.instant), '') FROM blocks AS earlier
+         WHERE earlier.kind = 'all' AND earlier.name = '' AND earlier.instant < (SELECT min(instant) FROM step))
+         AND instant <= (SELECT max(instant) FROM step)
+       UNION ALL SELECT kind, name, ${KEY} FROM blocks
+         WHERE kind IN ('from', 'to') AND (kind, name) IN (SELECT kind, name FROM listed)),
+     ordered AS (
+       SELECT kind, name, ${KEY}, late, sum(1 - late) OVER (PARTITION BY kind, name ORDER BY ${KEY}, late) AS block
+       FROM (SELECT kind, name, ${KEY}, 0 AS late FROM near UNION ALL SELECT kind, name, ${KEY}, 1 FROM listed) AS both_of),
+     added AS MATERIALIZED (
+       SELECT kind, name, max(instant) FILTER (WHERE late = 0) AS instant,
+         max(message_id) FILTER (WHERE late = 0) AS message_id, max(source) FILTER (WHERE late = 0) AS source, sum(late) AS messages
+       FROM ordered GROUP BY kind, name, block HAVING sum(late) > 0)
+     INSERT INTO blocks (kind, name, ${KEY}, messages)
+     SELECT kind, name, ${KEY}, ${sign} * messages FROM added ORDER BY 1, 2, 3, 4, 5
+     ON CONFLICT (kind, name, ${KEY}) DO UPDATE SET messages = blocks.messages + excluded.messages
+     ${sign === 1 ? "" : `RETURNING kind, name, ${KEY_FIELDS}, messages`}`,
+    values.list,
+  );
+}

@@ -1,0 +1,49 @@
+import { exchangeAlerts } from "../alerts.ts";
+import type { Statements } from "../statements.ts";
+import { addToAudit, newestAudit } from "./audit.ts";
+import { addKey, allKeys, keysVersion, revokeKeys, rotateKey, touchKeys } from "./keys.ts";
+import {
+  acceptingProcesses,
+  addSecret,
+  databaseId,
+  dropAccepted,
+  listSecrets,
+  noteAccepted,
+  noteSecretUses,
+  retireSecret,
+  secretUses,
+} from "./secrets.ts";
+
+/** What can be asked of the tables beside the messages; each is one transaction of the connection it is asked on. */
+export const ACCESS_OPERATIONS = {
+  addToAudit,
+  newestAudit,
+  allKeys,
+  keysVersion,
+  addKey,
+  rotateKey,
+  revokeKeys,
+  touchKeys,
+  listSecrets,
+  addSecret,
+  retireSecret,
+  secretUses,
+  noteSecretUses,
+  noteAccepted,
+  dropAccepted,
+  acceptingProcesses,
+  databaseId,
+  exchangeAlerts,
+} satisfies Readonly<Record<string, (statements: Statements, argument: never) => unknown>>;
+
+export type AccessOperation = keyof typeof ACCESS_OPERATIONS;
+
+/** An operation on its way to the thread that writes. */
+export interface AccessCall {
+  readonly operation: AccessOperation;
+  readonly argument: unknown;
+}
+
+export function carryOut(statements: Statements, { operation, argument }: AccessCall): unknown {
+  return ACCESS_OPERATIONS[operation](statements, argument as never);
+}

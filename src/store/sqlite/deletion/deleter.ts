@@ -1,0 +1,158 @@
+import { StoreUnavailable } from "../../../domain/errors.ts";
+import { cutoffText, type DeletedStep, type DeletionStep, type ExpiryStep } from "../../retention.ts";
+import { BLOCK_ROWS_MAX } from "../index/blocks.ts";
+import type { Indexed } from "../index/unindex-messages.ts";
+import type { Statements, Values } from "../statements.ts";
+import { deleteMessages, INDEXED } from "./delete-messages.ts";
+
+/** What one transaction deletes: whoever stores waits for the end of it. */
+const ROWS_PER_STEP_MAX = 500;
+/** The texts of a step are in memory, because they are taken out of the search index. */
+const TEXT_CHARACTERS_PER_STEP_MAX = 2 * 1024 * 1024;
+/** How long one step may look for messages; nobody folds meanwhile. */
+const LOOK_MS_MAX = 50;
+const SEQS_PER_LOOK = 2_000;
+/** How long a search where the oldest are as a rule has to do, after one everywhere. */
+const FULL_SCAN_EVERY_MS = 24 * 60 * 60 * 1_000;
+const TRIES_MAX = 5;
+
+/** Where a search is: behind this message. */
+interface Place {
+  readonly seq: number;
+  /** Whether it looks at every message. */
+  readonly everywhere: boolean;
+}
+
+interface Search {
+  readonly where: string;
+  readonly values: Values;
+  readonly rowsMax: number;
+}
+
+interface Found {
+  readonly rows: readonly Indexed[];
+  /** Where to go on; undefined when everything was looked at. */
+  readonly place: Place | undefined;
+}
+
+interface How {
+  readonly search: Omit<Search, "rowsMax">;
+  readonly from: Place;
+  /** See {@link deleteMessages}. */
+  readonly thorough: boolean;
+}
+
+/** Deletes step by step, on a connection to the messages and the read index. */
+export class Deleter {
+  readonly #statements: Statements;
+  readonly #nowMs: () => number;
+  readonly #blockRowsMax: number;
+  #searchedEverywhereMs = Number.NEGATIVE_INFINITY;
+
+  /** `nowMs` only ever grows. */
+  constructor(statements: Statements, nowMs: () => number, blockRowsMax = BLOCK_ROWS_MAX) {
+    this.#statements = statements;
+    this.#nowMs = nowMs;
+    this.#blockRowsMax = blockRowsMax;
+  }
+
+  /**
+   * One step of deleting what was received before a moment. Messages lie in the order in which they were received, as a rule, so a search ends
+   * where they are young enough. What an import or a copy has stored is as old as it was elsewhere: once a day every message is looked at.
+   */
+  expire(step: ExpiryStep): DeletedStep {
+    return this.#step(step, {
+      search: { where: "created_at < ?", values: [cutoffText(step.receivedBefore)] },
+      from: placeOf(step) ?? { seq: 0, everywhere: this.#isFullScanDue(step) },
+      thorough: false,
+    });
+  }
+
+  /** One step of deleting what is from a number or to it. */
+  erase(step: DeletionStep & { readonly msisdn: string }): DeletedStep {
+    return this.#step(step, {
+      search: { where: "(from_msisdn = ? OR to_msisdn = ?)", values: [step.msisdn, step.msisdn] },
+      from: placeOf(step) ?? { seq: 0, everywhere: true },
+      thorough: true,
+    });
+  }
+
+  #isFullScanDue({ everywhere, dryRun = false }: ExpiryStep): boolean {
+    if (everywhere !== undefined) return everywhere;
+    // What is only counted is counted exactly.
+    if (dryRun) return true;
+    if (this.#nowMs() - this.#searchedEverywhereMs < FULL_SCAN_EVERY_MS) return false;
+    this.#searchedEverywhereMs = this.#nowMs();
+    return true;
+  }
+
+  #step({ tombstonesUntil, dryRun = false, ...step }: DeletionStep, { search, from, thorough }: How): DeletedStep {
+    if (dryRun) return count(this.#statements, from, search);
+    const rowsMax = Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
+    const deletion = { tombstonesUntil, thorough, blockRowsMax: this.#blockRowsMax };
+    for (let tries = 1; tries <= TRIES_MAX; tries++) {
+      const { rows, place } = find(this.#statements, from, { ...search, rowsMax });
+      const deleted = deleteMessages(this.#statements, rows, deletion);
+      if (deleted === rows.length) return { deleted, place: place && JSON.stringify(place) };
+    }
+    throw new StoreUnavailable("SQLite: somebody else deletes the same messages");
+  }
+}
+
+function placeOf({ place }: DeletionStep): Place | undefined {
+  return place === undefined ? undefined : (JSON.parse(place) as Place);
+}
+
+/** Walks along the messages in the order in which they were stored, for so many at most and for so long. */
+function find(statements: Statements, from: Place, { where, values, rowsMax }: Search): Found {
+  const deadlineMs = performance.now() + LOOK_MS_MAX;
+  const rows: Indexed[] = [];
+  const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
+  let [{ seq }, full] = [from, false];
+  while (!full && seq < newest && performance.now() < deadlineMs) {
+    const upTo = endOfLook(statements, seq);
+    const before = rows.length;
+    full = take(statements, rows, { where, values: [seq, upTo, ...values], rowsMax });
+    // Nothing to find here, so that behind it there is none as a rule.
+    if (!full && rows.length === before && !from.everywhere) return { rows, place: undefined };
+    seq = full ? (rows.at(-1)?.seq ?? upTo) : upTo;
+  }
+  return { rows, place: seq < newest ? { ...from, seq } : undefined };
+}
+
+/** Adds to `rows` what a look finds, and returns whether they are enough for one step, by their number or their texts. */
+function take(statements: Statements, rows: Indexed[], { where, values, rowsMax }: Search): boolean {
+  let characters = rows.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
+  const sql = `SELECT ${INDEXED} FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`;
+  for (const row of statements.each<Indexed>(sql, [...values, rowsMax - rows.length])) {
+    rows.push(row);
+    characters += row.text?.length ?? 0;
+    if (characters >= TEXT_CHARACTERS_PER_STEP_MAX) return true;
+  }
+  return rows.length >= rowsMax;
+}
+
+/** The same walk, which only counts: as many as there are to be seen in that time. */
+function count(statements: Statements, from: Place, { where, values }: Omit<Search, "rowsMax">): DeletedStep {
+  const deadlineMs = performance.now() + LOOK_MS_MAX;
+  const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
+  let [deleted, { seq }] = [0, from];
+  while (seq < newest && performance.now() < deadlineMs) {
+    const upTo = endOfLook(statements, seq);
+    const sql = `SELECT count(*) FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where}`;
+    const found = statements.number(sql, [seq, upTo, ...values]);
+    if (found === 0 && !from.everywhere) return { deleted, place: undefined };
+    deleted += found;
+    seq = upTo;
+  }
+  return { deleted, place: seq < newest ? JSON.stringify({ ...from, seq }) : undefined };
+}
+
+/** So many messages further, however large the gaps in their numbers are. */
+function endOfLook(statements: Statements, seq: number): number {
+  const last = statements.number("SELECT seq FROM lyftr_messages WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?", [
+    seq,
+    SEQS_PER_LOOK - 1,
+  ]);
+  return last === 0 ? Number.MAX_SAFE_INTEGER : last;
+}

@@ -1,0 +1,57 @@
+import type { ExpiryStep, RetentionStore, RetentionSweep } from "../../retention.ts";
+import { checkpoint, cutLog, isReadError } from "../connection.ts";
+import { Deleter } from "../deletion/deleter.ts";
+import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "../deletion/last-sweep.ts";
+import { dropTombstones, giveBackSpace, scrub } from "../deletion/space.ts";
+import { openReadIndex, removeReadIndex } from "../index/connection.ts";
+import { backlogOf, fold } from "../index/index-messages.ts";
+import { serveLine } from "./worker-client.ts";
+
+type ErasureStep = Parameters<RetentionStore["erase"]>[0];
+
+export interface OpenedIndex {
+  readonly backlog: number;
+  /** What was wrong with the existing index, which is rebuilt now. */
+  readonly discarded: string | undefined;
+}
+
+// The code of the thread that keeps the read index. It locks the index only, so no write of a message ever waits for it.
+serveLine(({ path }: { path: string }) => {
+  let discarded: string | undefined;
+  const open = () => openReadIndex(path, (problem) => (discarded = problem));
+  let statements = open();
+  let deleter = new Deleter(statements, () => performance.now());
+  return {
+    opened: (): OpenedIndex => ({ backlog: backlogOf(statements), discarded }),
+    remake: () => {
+      // The file that readers still have open goes on without a name.
+      removeReadIndex(path);
+      const damaged = statements;
+      statements = open();
+      damaged.db.close();
+      deleter = new Deleter(statements, () => performance.now());
+      return backlogOf(statements);
+    },
+    fold: (rowsMax: number) => fold(statements, rowsMax),
+    expire: (step: ExpiryStep) => deleter.expire(step),
+    erase: (step: ErasureStep) => deleter.erase(step),
+    dropTombstones: (options: { now: string; rowsMax: number }) => dropTombstones(statements, options),
+    giveBackSpace: () => giveBackSpace(statements),
+    lastSweep: () => lastSweep(statements),
+    recordSweep: (sweep: RetentionSweep) => recordSweep(statements, sweep),
+    seedLastSweep: () => seedLastSweep(statements),
+    hasEndedTombstones: (now: string) => hasEndedTombstones(statements, now),
+    scrub: () => scrub(statements),
+    cutLog: () => cutLog(statements.db, "read_index"),
+    afterAnswer: () => {
+      checkpoint(statements, "read_index");
+      // A deletion writes to both.
+      checkpoint(statements, "main");
+    },
+    // The disk may have lost a part of the index, which can be rebuilt. An error of a read loses nothing.
+    broken: (error: unknown) => {
+      if (!isReadError(error)) removeReadIndex(path);
+    },
+    close: () => statements.db.close(),
+  };
+});

@@ -1,0 +1,206 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Abandoned, Overloaded, type StoreBroken, StoreUnavailable, TooBroad } from "../../../domain/errors.ts";
+import type { ReadThreadEnd } from "../../store.ts";
+import { ReadingThread } from "./reading-thread.ts";
+
+/** Reads that may take long: so many wait, none runs longer than this, and one thread is always left to the others. */
+const HEAVY_QUEUE_MAX = 64;
+const HEAVY_MS_MAX = 5_000;
+/** No read of a few rows takes so long, unless the disk hangs. */
+const QUICK_MS_MAX = 8_000;
+/** How long a read waits for its turn. */
+const WAIT_MS_MAX = 5_000;
+/** Threads that were given up and go on with a statement that cannot be stopped. */
+const GIVEN_UP_MAX = 2;
+/** A second end within this time is told as one more of several. */
+const AGAIN_MS_MAX = 60_000;
+const CLOSE_MS_MAX = 2_000;
+
+export interface ReadCall {
+  /** It may look at many messages. */
+  readonly heavy?: boolean;
+  /** Aborted when the caller no longer waits for the answer. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface WaitingRead {
+  readonly operation: string;
+  readonly argument: unknown;
+  readonly heavy: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Its turn has come: nothing takes it out of the queue any more. */
+  readonly begin: () => void;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface ReaderPoolOptions {
+  readonly threads: number;
+  /** How many quick reads may wait. */
+  readonly queueMax: number;
+  readonly heavyMsMax?: number;
+  readonly waitMsMax?: number;
+  /** Called for each unexpected end of a thread. */
+  readonly threadEnded?: (end: ReadThreadEnd) => void;
+  /** The file with the code of the threads. */
+  readonly name?: string;
+}
+
+/** A few reading threads behind two bounded queues: one for reads that are quick, one for those that may not be. */
+export class ReaderPool {
+  /** Resolves when a thread said that the database is broken. */
+  readonly broken: Promise<StoreBroken>;
+  readonly #threads: readonly ReadingThread[];
+  readonly #free: ReadingThread[];
+  readonly #quick: WaitingRead[] = [];
+  readonly #heavy: WaitingRead[] = [];
+  readonly #queueMax: number;
+  readonly #heavyMsMax: number;
+  readonly #waitMsMax: number;
+  readonly #threadEnded: (end: ReadThreadEnd) => void;
+  readonly #givenUp = new Set<Promise<void>>();
+  #heavyMax: number;
+  #restarts = 0;
+  #lastEndMs = Number.NEGATIVE_INFINITY;
+
+  constructor(path: string, options: ReaderPoolOptions) {
+    const { promise, resolve } = Promise.withResolvers<StoreBroken>();
+    this.broken = promise;
+    this.#queueMax = options.queueMax;
+    this.#heavyMsMax = options.heavyMsMax ?? HEAVY_MS_MAX;
+    this.#waitMsMax = options.waitMsMax ?? WAIT_MS_MAX;
+    this.#threadEnded = options.threadEnded ?? (() => undefined);
+    this.#heavyMax = Math.max(1, options.threads - 1);
+    const thread = () =>
+      new ReadingThread({
+        path,
+        name: options.name ?? "reader",
+        broken: resolve,
+        ended: (reason) => this.#tellEnd(reason),
+        givenUp: (end) => this.#waitForEnd(end),
+        mayStart: () => this.#fewGivenUp(),
+      });
+    this.#threads = Array.from({ length: options.threads }, thread);
+    this.#free = [...this.#threads];
+  }
+
+  /** Reads that wait for a thread. */
+  queued(): number {
+    return this.#quick.length + this.#heavy.length;
+  }
+
+  /** How often a thread was started again. */
+  restarts(): number {
+    return this.#restarts;
+  }
+
+  call<T>(operation: string, argument?: unknown, { heavy = false, signal }: ReadCall = {}): Promise<T> {
+    const [queue, max] = heavy ? [this.#heavy, HEAVY_QUEUE_MAX] : [this.#quick, this.#queueMax];
+    if (queue.length >= max) return Promise.reject(new Overloaded("too many reads are waiting"));
+    return this.#enqueue(queue, operation, argument, signal);
+  }
+
+  /** A call that may stand in the queue even when it is full: the health check asks whether reads come through, not whether there are many. */
+  callAnyway<T>(operation: string): Promise<T> {
+    return this.#enqueue(this.#quick, operation, undefined, undefined);
+  }
+
+  /** Has each thread open its files again, behind what it reads now. */
+  async reopen(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.reopen()));
+  }
+
+  /** Resolves when the threads have ended. A statement that cannot be stopped is waited for two seconds: its caller is gone by then. */
+  async close(): Promise<void> {
+    const ends = [...this.#threads.map((thread) => thread.close()), ...this.#givenUp];
+    await Promise.race([Promise.all(ends), sleep(CLOSE_MS_MAX, undefined, { ref: false })]);
+  }
+
+  #enqueue<T>(queue: WaitingRead[], operation: string, argument: unknown, signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) return Promise.reject(abandoned());
+    return new Promise<T>((resolve, reject) => {
+      const leave = (error: Error) => {
+        queue.splice(queue.indexOf(read), 1);
+        begin();
+        reject(error);
+      };
+      const gone = () => leave(abandoned());
+      const timer = setTimeout(() => leave(new Overloaded("a read waited too long for its turn")), this.#waitMsMax);
+      const begin = () => {
+        clearTimeout(timer);
+        // One signal may serve many reads, one after the other: what hangs on it goes with each.
+        signal?.removeEventListener("abort", gone);
+      };
+      const read: WaitingRead = {
+        operation,
+        argument,
+        heavy: queue === this.#heavy,
+        signal,
+        begin,
+        resolve,
+        reject,
+      };
+      queue.push(read);
+      signal?.addEventListener("abort", gone, { once: true });
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    const thread = this.#free.pop();
+    if (thread === undefined) return;
+    const read = this.#quick.shift() ?? (this.#heavyMax > 0 ? this.#heavy.shift() : undefined);
+    if (read === undefined) {
+      this.#free.push(thread);
+      return;
+    }
+    if (read.heavy) this.#heavyMax--;
+    read.begin();
+    this.#run(thread, read)
+      // Until another one runs in its place, the thread of a long read is still taken.
+      .finally(() => thread.ready())
+      .finally(() => {
+        if (read.heavy) this.#heavyMax++;
+        this.#free.push(thread);
+        this.#next();
+      });
+  }
+
+  async #run(thread: ReadingThread, { operation, argument, heavy, signal, resolve, reject }: WaitingRead) {
+    const msMax = heavy ? this.#heavyMsMax : QUICK_MS_MAX;
+    const tooLate = () => (heavy ? tooSlow(msMax) : new StoreUnavailable("SQLite: a read took too long"));
+    try {
+      // One that ended while nothing was read may still be starting again.
+      await thread.ready();
+      resolve(await thread.run<never>({ operation, argument, msMax, signal, tooLate }));
+    } catch (error) {
+      reject(error);
+    }
+  }
+
+  #tellEnd(reason: string): void {
+    this.#restarts++;
+    const nowMs = performance.now();
+    this.#threadEnded({ reason, again: nowMs - this.#lastEndMs < AGAIN_MS_MAX });
+    this.#lastEndMs = nowMs;
+  }
+
+  #waitForEnd(end: Promise<void>): void {
+    this.#givenUp.add(end);
+    end.finally(() => this.#givenUp.delete(end));
+  }
+
+  async #fewGivenUp(): Promise<void> {
+    while (this.#givenUp.size > GIVEN_UP_MAX) await Promise.race(this.#givenUp);
+  }
+}
+
+function abandoned(): Abandoned {
+  return new Abandoned("the caller no longer waits for it");
+}
+
+function tooSlow(ms: number): TooBroad {
+  return new TooBroad(
+    `This took longer than ${ms / 1_000} seconds. Narrow it by from, since, until or a longer search`,
+  );
+}

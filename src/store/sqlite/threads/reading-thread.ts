@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Abandoned, type StoreBroken, StoreUnavailable } from "../../../domain/errors.ts";
+import type { ReaderData } from "./reader.ts";
+import { WorkerLine } from "./worker-client.ts";
+
+/** How long a read that was told to stop may go on: one statement of SQLite cannot be stopped. */
+const STOP_MS_MAX = 1_000;
+/** A thread that ended sooner than this after its start is not started again at once. */
+const LIFE_MS_MIN = 10_000;
+const RESTART_PAUSE_MS = 1_000;
+
+export interface Read {
+  readonly operation: string;
+  readonly argument: unknown;
+  /** How long it may run. */
+  readonly msMax: number;
+  /** Aborted when the caller no longer waits for the answer. */
+  readonly signal: AbortSignal | undefined;
+  /** What it rejects with when it ran too long. */
+  readonly tooLate: () => Error;
+}
+
+export interface ReadingThreadOptions {
+  readonly path: string;
+  /** The file with the code of the thread. */
+  readonly name: string;
+  /** Told when the thread said that the database is broken. */
+  readonly broken: (error: StoreBroken) => void;
+  /** Told when the thread ended by itself, or was given up. */
+  readonly ended: (reason: string) => void;
+  /** Resolves when another thread may be started. Threads that were given up run on until their statement ends. */
+  readonly mayStart: () => Promise<void>;
+  /** Called for a thread that was abandoned. */
+  readonly givenUp: (end: Promise<void>) => void;
+}
+
+interface Started {
+  readonly line: WorkerLine;
+  /** Not 0 while what it reads shall stop. */
+  readonly stop: Int32Array<SharedArrayBuffer>;
+  readonly sinceMs: number;
+}
+
+/** A thread that reads, one call at a time. When it ends, or does not stop in time, another one takes its place. */
+export class ReadingThread {
+  readonly #options: ReadingThreadOptions;
+  #thread: Started | undefined;
+  #ready: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: ReadingThreadOptions) {
+    this.#options = options;
+    this.#thread = this.#start();
+  }
+
+  /** Resolves when it can take a call. */
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /** Rejects with `StoreUnavailable` when the thread ends, and with `Abandoned` when the signal is aborted. */
+  async run<T>(read: Read): Promise<T> {
+    const thread = this.#thread;
+    if (thread === undefined) throw new StoreUnavailable("SQLite: a reading thread is being started again");
+    if (read.signal?.aborted) throw new Abandoned("the caller no longer waits for it");
+    let late = false;
+    let giveUp: NodeJS.Timeout | undefined;
+    const stuck = Promise.withResolvers<never>();
+    Atomics.store(thread.stop, 0, 0);
+    const stop = () => {
+      Atomics.store(thread.stop, 0, 1);
+      giveUp ??= setTimeout(() => {
+        stuck.reject(new Abandoned("the caller no longer waits for it"));
+        this.#replace(thread, `it did not stop within ${STOP_MS_MAX} ms when it was told to`);
+      }, STOP_MS_MAX);
+    };
+    const timer = setTimeout(() => {
+      late = true;
+      stop();
+    }, read.msMax);
+    read.signal?.addEventListener("abort", stop, { once: true });
+    try {
+      return await Promise.race([thread.line.call<T>(read.operation, read.argument), stuck.promise]);
+    } catch (error) {
+      throw error instanceof Abandoned && late ? read.tooLate() : error;
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(giveUp);
+      read.signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  /** Has the thread open its files again, behind what it reads now. One that is started again does so anyway. */
+  async reopen(): Promise<void> {
+    await this.#thread?.line.call("reopen").catch(() => undefined);
+  }
+
+  /** Resolves when the thread has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#thread?.line.terminate();
+  }
+
+  #start(): Started {
+    const { path, name, broken } = this.#options;
+    const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const line = new WorkerLine(name, { path, stop } satisfies ReaderData, { replaceable: true });
+    const thread = { line, stop: new Int32Array(stop), sinceMs: performance.now() };
+    line.broken.then(broken);
+    line.ended.then((reason) => this.#replace(thread, reason));
+    return thread;
+  }
+
+  #replace(thread: Started, reason: string): void {
+    if (thread !== this.#thread || this.#closed) return;
+    this.#thread = undefined;
+    this.#options.givenUp(thread.line.terminate());
+    this.#options.ended(reason);
+    const livedMs = performance.now() - thread.sinceMs;
+    this.#ready = this.#startAgain(livedMs < LIFE_MS_MIN ? RESTART_PAUSE_MS : 0);
+  }
+
+  async #startAgain(pauseMs: number): Promise<void> {
+    await this.#options.mayStart();
+    if (pauseMs > 0) await sleep(pauseMs, undefined, { ref: false });
+    if (!this.#closed) this.#thread = this.#start();
+  }
+}

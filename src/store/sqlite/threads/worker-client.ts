@@ -1,0 +1,186 @@
+import { extname } from "node:path";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import {
+  Abandoned,
+  ReadIndexBehind,
+  StoreBroken,
+  StoreDamaged,
+  StoreRefused,
+  StoreUnavailable,
+  TooBroad,
+} from "../../../domain/errors.ts";
+import { meaningOf } from "../connection.ts";
+import { mayClose, neverCloseAgain } from "../hard-end.ts";
+
+interface Call {
+  readonly id: number;
+  readonly operation: string;
+  readonly argument: unknown;
+}
+interface Failure {
+  readonly name: string;
+  readonly message: string;
+}
+type Answer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly failure: Failure }
+  /** What went wrong after the answer. */
+  | { readonly id: undefined; readonly failure: Failure }
+  | { readonly progress: string };
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+// A thread holds one batch or one page, so its garbage needs little room; an unbounded heap would only grow late.
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
+
+export interface WorkerLineOptions {
+  /** Told what the thread reports. */
+  readonly progress?: (text: string) => void;
+  /** Whether another thread can take its place: then its end is no end of the database. */
+  readonly replaceable?: boolean;
+}
+
+/** The line to one worker thread that has a database connection: calls in, answers out, in order. */
+export class WorkerLine {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #calls = 0;
+  #closed: Promise<void> | undefined;
+  #dead: StoreUnavailable | undefined;
+  readonly #broken = Promise.withResolvers<StoreBroken>();
+  readonly #ended = Promise.withResolvers<string>();
+  /** Resolves when the thread said that its database is broken, or ended and cannot be replaced. */
+  readonly broken: Promise<StoreBroken> = this.#broken.promise;
+  /** Resolves with the reason when the thread has ended. */
+  readonly ended: Promise<string> = this.#ended.promise;
+
+  /** `name` is the file below this one's folder that calls {@link serveLine}. */
+  constructor(name: string, data: unknown, { progress = () => {}, replaceable = false }: WorkerLineOptions = {}) {
+    // The source runs as .ts, the published package as .js.
+    this.#worker = new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
+      workerData: data,
+      resourceLimits: RESOURCE_LIMITS,
+    });
+    this.#worker.on("message", (answer: Answer) => {
+      if ("progress" in answer) return progress(answer.progress);
+      const waiting = answer.id === undefined ? undefined : this.#waiting.get(answer.id);
+      if (answer.id !== undefined) this.#waiting.delete(answer.id);
+      if ("result" in answer) return waiting?.resolve(answer.result as never);
+      const error = revive(answer.failure);
+      if (error instanceof StoreBroken) {
+        neverCloseAgain();
+        this.#broken.resolve(error);
+      }
+      waiting?.reject(error);
+    });
+    const die = (reason: string) => this.#die(reason, replaceable ? StoreUnavailable : StoreBroken);
+    this.#worker.on("error", (error: Error) => die(`a database thread failed: ${error.message}`));
+    this.#worker.on("exit", () => die("a database thread ended"));
+  }
+
+  call<T>(operation: string, argument?: unknown): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(new StoreUnavailable("the database is closed"));
+    return this.#send(operation, argument);
+  }
+
+  /** Resolves when everything called before is answered and the thread has ended. Safe twice, and after the thread died. */
+  close(): Promise<void> {
+    this.#closed ??= this.#send<void>("close")
+      .catch(() => undefined)
+      .then(() => this.#end());
+    return this.#closed;
+  }
+
+  /** Ends the thread at once: what it was asked is never answered but rejected. */
+  terminate(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    // The end of a thread closes its connections.
+    if (mayClose()) await this.#worker.terminate();
+  }
+
+  #send<T>(operation: string, argument?: unknown): Promise<T> {
+    if (this.#dead !== undefined) return Promise.reject(this.#dead);
+    const id = ++this.#calls;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, operation, argument } satisfies Call);
+    });
+  }
+
+  #die(reason: string, Failure: typeof StoreBroken | typeof StoreUnavailable): void {
+    this.#dead ??= new Failure(reason);
+    if (this.#closed === undefined && this.#dead instanceof StoreBroken) this.#broken.resolve(this.#dead);
+    this.#ended.resolve(reason);
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#dead);
+    this.#waiting.clear();
+  }
+}
+
+const ERRORS = { ReadIndexBehind, StoreUnavailable, StoreBroken, StoreDamaged, StoreRefused, TooBroad, Abandoned };
+
+/** Classes do not survive the way between threads; names do. */
+function revive({ name, message }: Failure): Error {
+  const Known = ERRORS[name as keyof typeof ERRORS] ?? Error;
+  return new Known(message);
+}
+
+/**
+ * What a thread does when it is called. `afterAnswer` runs after each call, when its answer is on the way. `broken` is told the
+ * first I/O error.
+ */
+type Operations = Readonly<Record<string, (argument: never) => unknown>>;
+
+/**
+ * The other end: answers calls with the operation of the same name. `open` runs before the first; its failure is that call's answer.
+ * Once the database is broken nothing is asked of it any more: after a failed fsync the next one may succeed and mean nothing.
+ */
+export function serveLine<Data extends { readonly path: string }>(
+  open: (data: Data, report: (progress: string) => void) => Operations,
+): void {
+  if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
+  const port = parentPort;
+  const data = workerData as Data;
+  const report = (progress: string) => port.postMessage({ progress } satisfies Answer);
+  let operations: Operations | undefined;
+  let broken: Error | undefined;
+  const meaningOfFailure = (error: unknown) => {
+    const meaning = meaningOf(error, data.path);
+    if (meaning instanceof StoreBroken && broken === undefined) {
+      broken = meaning;
+      operations?.broken?.(error as never);
+    }
+    return meaning;
+  };
+  const afterAnswer = () => {
+    try {
+      operations?.afterAnswer?.(undefined as never);
+    } catch (error) {
+      const meaning = meaningOfFailure(error);
+      // A lock or a full disk passes: it is tried again after the next call.
+      if (meaning instanceof StoreUnavailable && !(meaning instanceof StoreBroken)) return;
+      const { name, message } = meaning;
+      port.postMessage({ id: undefined, failure: { name, message } } satisfies Answer);
+    }
+  };
+  port.on("message", ({ id, operation, argument }: Call) => {
+    try {
+      if (broken !== undefined) throw broken;
+      // Nothing was opened, so there is nothing to close: do not open it for that.
+      if (operation === "close" && operations === undefined) operations = { close: () => undefined };
+      operations ??= open(data, report);
+      port.postMessage({ id, result: operations[operation]?.(argument as never) } satisfies Answer);
+    } catch (error) {
+      const { name, message } = meaningOfFailure(error);
+      port.postMessage({ id, failure: { name, message } } satisfies Answer);
+      return;
+    }
+    if (operation !== "close") afterAnswer();
+  });
+}

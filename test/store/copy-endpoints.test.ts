@@ -1,0 +1,48 @@
+import { equal, ok } from "node:assert/strict";
+import { test } from "node:test";
+import { BEGINNING, COPY_BYTES_MAX, type CopyEnd } from "../../src/store/copying.ts";
+import { openStore } from "../../src/store/open.ts";
+import { PostgresCopyEnd } from "../../src/store/postgres/copy-endpoint.ts";
+import { SqliteCopyEnd } from "../../src/store/sqlite/copy-endpoint.ts";
+import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
+import { temporaryDatabase } from "../support/sqlite-parts.ts";
+import { message } from "./exercise.ts";
+
+const ROWS = 600;
+/** The longest text there may be: 16 KiB. */
+const TEXT = "😀".repeat(4_096);
+
+async function fill(url: string): Promise<void> {
+  const store = await openStore(url);
+  for (let row = 0; row < ROWS; row += 100) {
+    await store.insertMessages(Array.from({ length: 100 }, (_, n) => message(`m${row + n}`, { text: TEXT })));
+  }
+  await store.close();
+}
+
+async function expectBoundedParts(end: CopyEnd): Promise<void> {
+  let [read, parts] = [0, 0];
+  for (let place = BEGINNING; ; parts++) {
+    const part = await end.read(place, 2_000);
+    if (part.messages.length === 0) break;
+    const bytes = part.messages.reduce((sum, { text }) => sum + Buffer.byteLength(text ?? ""), 0);
+    ok(bytes <= COPY_BYTES_MAX, `${bytes} bytes in one part`);
+    read += part.messages.length;
+    place = part.place;
+  }
+  equal(read, ROWS);
+  equal(parts, 3);
+  await end.close();
+}
+
+test("a copy reads long messages of SQLite in parts of a few MiB", async () => {
+  using file = temporaryDatabase();
+  await fill(`sqlite:///${file.path}`);
+  await expectBoundedParts(await SqliteCopyEnd.open(file.path, "read"));
+});
+
+test("a copy reads long messages of PostgreSQL in parts of a few MiB", { skip: unlessPostgres() }, async () => {
+  await using database = await freshDatabase({ kind: "postgres" });
+  await fill(database.url);
+  await expectBoundedParts(await PostgresCopyEnd.open(database.url, "read"));
+});

@@ -1,0 +1,251 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { array, assert, asyncProperty, constantFrom, nat, oneof, option, record } from "fast-check";
+import type { NewMessage } from "../../src/domain/message.ts";
+import { Deleter } from "../../src/store/sqlite/deletion/deleter.ts";
+import { dropTombstones, giveBackSpace, scrub } from "../../src/store/sqlite/deletion/space.ts";
+import { readIndexPath } from "../../src/store/sqlite/index/connection.ts";
+import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { verifyReadIndex } from "../../src/store/sqlite/index/verify.ts";
+import { find } from "../../src/store/sqlite/reads/find.ts";
+import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
+import { findSenders } from "../../src/store/sqlite/reads/senders.ts";
+import { stats } from "../../src/store/sqlite/reads/stats.ts";
+import { timeline } from "../../src/store/sqlite/reads/timeline.ts";
+import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import { PlainMessages } from "../support/plain-messages.ts";
+import { batches, expectSame, queries, type Reads } from "../support/reads-against-plain.ts";
+import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
+import { message, query } from "./exercise.ts";
+import { inSteps } from "./exercise-retention.ts";
+
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 15);
+const UNTIL = "2026-01-01T00:00:00.000Z";
+const VERIFY = { progress: () => undefined, signal: new AbortController().signal };
+
+const differences = async (path: string) => (await verifyReadIndex(path, VERIFY)).differences;
+const received = (second: number) => new Date(Date.UTC(2025, 0, 15, 10) + second * 1_000).toISOString();
+const deleterOn = (parts: SqliteParts) => new Deleter(parts.index, () => 0);
+
+const number = constantFrom("+1", "+22", "+333", "+9", "+8", "+777");
+const deletions = array(
+  record({
+    what: oneof(record({ expire: nat(50) }), record({ erase: number })),
+    rowsMax: nat(20).map((n) => n + 1),
+    folds: option(nat(50).map((n) => n + 1)),
+  }),
+  { maxLength: 3 },
+);
+
+for (const [way, blockRowsMax, bounds] of [
+  ["small blocks and the search index", 4, { ...PLAN_BOUNDS, fewRows: 0 }],
+  ["large blocks and no search index", 16_384, PLAN_BOUNDS],
+] as const) {
+  test(`SQLite: whatever is stored, folded and deleted, answers equal a plain scan of what is left, with ${way}`, async () => {
+    const steps = array(record({ batch: batches, deletions }), { minLength: 1, maxLength: 3 });
+    const asks = array(queries, { minLength: 3, maxLength: 8, size: "max" });
+    await assert(
+      asyncProperty(steps, asks, async (rounds, asked) => {
+        using file = temporaryDatabase();
+        using parts = new SqliteParts(file.path);
+        const reads: Reads = {
+          findMessages: async (asked) => parts.read((snapshot) => find(snapshot, asked, bounds)),
+          stats: async () => parts.read(stats),
+          findSenders: async (asked) => parts.read((snapshot) => findSenders(snapshot, asked)),
+          timeline: async (asked) => parts.read((snapshot) => timeline(snapshot, asked)),
+        };
+        const plain = new PlainMessages();
+        const dead = new Set<string>();
+        const keyOf = ({ source, messageId }: NewMessage) => `${source}/${messageId}`;
+        for (const { batch, deletions: deleting } of rounds) {
+          for (const { rows, folds } of batch) {
+            const stored = rows.map((row, at) => ({ ...row, createdAt: received((at * 7) % 50) }));
+            const outcomes = parts.insert(stored);
+            for (const [at, row] of stored.entries()) if (dead.has(keyOf(row))) equal(outcomes[at], "duplicate");
+            plain.add(stored.filter((row) => !dead.has(keyOf(row))));
+            for (const rowsMax of folds) fold(parts.index, rowsMax, blockRowsMax);
+          }
+          for (const { what, rowsMax, folds } of deleting) {
+            const before = "expire" in what ? received(what.expire) : "";
+            const goes = (row: NewMessage) =>
+              "expire" in what ? row.createdAt < before : [row.from, row.to].some((one) => one === what.erase);
+            const gone = plain.rows.filter(goes);
+            const deleter = new Deleter(parts.index, () => 0, blockRowsMax);
+            const step = (place: string | undefined, dryRun: boolean) => {
+              const how = { place, rowsMax, dryRun, tombstonesUntil: UNTIL };
+              return "expire" in what
+                ? deleter.expire({ ...how, receivedBefore: before })
+                : deleter.erase({ ...how, msisdn: what.erase });
+            };
+            equal(await inSteps(async (place) => step(place, true)), gone.length);
+            equal(await inSteps(async (place) => step(place, false)), gone.length);
+            for (const row of gone) dead.add(keyOf(row));
+            plain.rows.splice(0, plain.rows.length, ...plain.rows.filter((row) => !goes(row)));
+            if (folds !== null) fold(parts.index, folds, blockRowsMax);
+            deepEqual(await differences(file.path), []);
+          }
+          await expectSame(reads, plain, asked);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+}
+
+const rows = (count: number, prefix = "m", fields: (at: number) => Readonly<Record<string, string>> = () => ({})) =>
+  Array.from({ length: count }, (_, at) =>
+    message(`${prefix}${at}`, { from: `+${at % 7}`, to: `+1${at % 3}`, createdAt: received(at), ...fields(at) }),
+  );
+
+test("numbers of deleted messages are not given again, so that new ones are folded, and copied, like all others", async () => {
+  using file = temporaryDatabase();
+  const store = await SqliteStore.open(file.path);
+  try {
+    await store.insertMessages(rows(50));
+    const everything = { receivedBefore: received(1_000), rowsMax: 1_000, tombstonesUntil: UNTIL };
+    equal(await inSteps(async (place) => store.retention.expire({ ...everything, place })), 50);
+    equal((await store.stats()).total, 0);
+    await store.insertMessages(rows(3, "new"));
+    const db = new DatabaseSync(file.path, { readOnly: true });
+    const seqs = db.prepare("SELECT seq FROM lyftr_messages ORDER BY seq").all();
+    db.close();
+    deepEqual(
+      seqs.map(({ seq }) => seq),
+      [51, 52, 53],
+    );
+    equal((await store.findMessages(query({ q: "hello" }))).total, 3);
+  } finally {
+    await store.close();
+  }
+  deepEqual(await differences(file.path), []);
+});
+
+test("whoever deletes and ends between the two commits leaves an index that is made anew, by a service that runs as by one that starts", async () => {
+  using file = temporaryDatabase();
+  const store = await SqliteStore.open(file.path);
+  try {
+    await store.insertMessages(rows(3_000));
+    const deadline = AbortSignal.timeout(10_000);
+    while (store.backlogRows() > 0) {
+      deadline.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    // What is on disk when the messages are committed and the index is not.
+    const db = new DatabaseSync(file.path);
+    db.exec("DELETE FROM lyftr_messages WHERE seq <= 1000; UPDATE deletions SET generation = generation + 1");
+    db.close();
+    const [{ total }, page] = await Promise.all([store.stats(), store.findMessages(query({ q: "hello" }))]);
+    deepEqual([total, page.total], [2_000, 2_000]);
+    const again = new DatabaseSync(file.path);
+    again.exec("DELETE FROM lyftr_messages WHERE seq <= 1500; UPDATE deletions SET generation = generation + 1");
+    again.close();
+  } finally {
+    await store.close();
+  }
+  const reopened = await SqliteStore.open(file.path);
+  try {
+    equal((await reopened.stats()).total, 1_500);
+    equal((await reopened.findMessages(query({ q: "hello" }))).total, 1_500);
+  } finally {
+    await reopened.close();
+  }
+});
+
+/** Every byte of every file of a database. */
+function bytesOf(path: string): Buffer {
+  const folder = dirname(path);
+  return Buffer.concat(readdirSync(folder).map((name) => readFileSync(join(folder, name))));
+}
+
+const PERSON = "+919123456789";
+/** The search keeps three letters as they are where nothing before them in its order begins alike. */
+const LETTERS = "ǂǃǂ";
+const WORDS = `xylophonequartz zephyrvexing ${LETTERS}`;
+
+test("after an erasure neither the number nor the words are in any byte of the files, while the service runs and after it", async () => {
+  using file = temporaryDatabase();
+  const store = await SqliteStore.open(file.path);
+  try {
+    for (let batch = 0; batch < 20; batch++) {
+      const theirs = { from: PERSON, text: `${WORDS} ${batch}` };
+      const toThem = { to: PERSON, text: `dear ${WORDS}` };
+      await store.insertMessages(
+        rows(400, `b${batch}-`, (at) => (at % 50 === 7 ? theirs : at % 50 === 9 ? toThem : { text: `plain ${at}` })),
+      );
+    }
+    const deadline = AbortSignal.timeout(10_000);
+    while (store.backlogRows() > 0) {
+      deadline.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    ok(bytesOf(file.path).includes(PERSON));
+    ok(bytesOf(file.path).includes("xylophonequartz"));
+    const step = { msisdn: PERSON, rowsMax: 1_000, tombstonesUntil: UNTIL };
+    equal(await inSteps(async (place) => store.retention.erase({ ...step, place })), 20 * 16);
+    await store.retention.scrub();
+    const left = bytesOf(file.path);
+    for (const word of [PERSON, PERSON.slice(1), "xylophonequartz", "zephyrvexing"]) {
+      equal(left.includes(word), false, `${word} is still there`);
+    }
+    equal((await store.findMessages(query({ q: "xyl" }))).total, 0);
+    equal((await store.stats()).total, 20 * 384);
+  } finally {
+    await store.close();
+  }
+  equal(bytesOf(file.path).includes(PERSON.slice(1)), false);
+  deepEqual(await differences(file.path), []);
+  // Three letters that only they wrote are in no list of the search: it keeps them as what the text is made of.
+  const db = new DatabaseSync(readIndexPath(file.path), { readOnly: true });
+  const terms = db
+    .prepare("SELECT count(*) AS terms FROM search_terms WHERE term IN ('xyl', 'ylo', 'zep', 'vex')")
+    .get();
+  const blocks = db.prepare("SELECT block FROM search_data").all();
+  db.close();
+  equal(terms?.terms, 0);
+  equal(Buffer.concat(blocks.map(({ block }) => Buffer.from(block as Uint8Array))).includes(LETTERS), false);
+});
+
+test("space is given back in steps, and a file that deleted nothing keeps its own", async () => {
+  using file = temporaryDatabase();
+  using parts = new SqliteParts(file.path);
+  parts.insert(rows(20_000, "m", () => ({ text: "x".repeat(200) })));
+  while (fold(parts.index, 20_000).backlog > 0);
+  equal(giveBackSpace(parts.index), 0);
+  const before = parts.index.number("PRAGMA main.page_count");
+  const deleter = deleterOn(parts);
+  const step = { receivedBefore: received(15_000), rowsMax: 500, tombstonesUntil: UNTIL };
+  equal(await inSteps(async (place) => deleter.expire({ ...step, place })), 15_000);
+  let bytes = 0;
+  for (let steps = 0; steps < 1_000; steps++) {
+    const given = giveBackSpace(parts.index);
+    if (given === 0) break;
+    bytes += given;
+  }
+  ok(bytes > 1_000_000, `${bytes}`);
+  ok(parts.index.number("PRAGMA main.page_count") < before / 2);
+  deepEqual(scrub(parts.index).length, 3);
+  deepEqual(await differences(file.path), []);
+});
+
+test("tombstones come to their end, and what is young behind what is old is found once a day", async () => {
+  using file = temporaryDatabase();
+  using parts = new SqliteParts(file.path);
+  // An import brought old ones behind young ones.
+  parts.insert(rows(2_500, "old"));
+  parts.insert(rows(2_500, "young", () => ({ createdAt: received(100_000) })));
+  parts.insert(rows(10, "imported"));
+  let nowMs = 0;
+  const deleter = new Deleter(parts.index, () => nowMs);
+  const step = { receivedBefore: received(50_000), rowsMax: 500, tombstonesUntil: UNTIL };
+  const run = () => inSteps(async (place) => deleter.expire({ ...step, place }));
+  equal(await run(), 2_510);
+  parts.insert(rows(10, "again"));
+  equal(await run(), 0);
+  nowMs += 24 * 60 * 60 * 1_000;
+  equal(await run(), 10);
+  equal(dropTombstones(parts.index, { now: received(0), rowsMax: 1_000 }), 0);
+  equal(dropTombstones(parts.index, { now: UNTIL, rowsMax: 1_000 }), 1_000);
+});
