@@ -122,21 +122,21 @@ export class GroupCommit {
       // The batch before is answered while this one is on its way: neither thread waits for the other.
       answer();
       answer = await committed;
-      const isSlow = this.#pace.slowMs > 0;
-      if (isSlow || this.#queue.length === 0) {
+      const { gathers } = this.#pace;
+      if (gathers || this.#queue.length === 0) {
         this.#waitingRows = this.#queue.length;
         this.#expectedRows = batch.length + this.#waitingRows;
         answer();
         answer = () => {};
       }
-      if (isSlow && this.#queue.length > 0) await this.#gather();
+      if (gathers && this.#queue.length > 0) await this.#gather();
     }
     this.#running = undefined;
   }
 
   /** Resolves when the next batch should begin. */
   #gather(): Promise<void> {
-    if (this.#pace.slowMs > 0) return this.#gatherSlowly();
+    if (this.#pace.gathers) return this.#gatherSlowly();
     // One turn of the event loop, so that the requests which arrived together share the first batch; but not all of them, or
     // the writer would wait while the last are parsed, and the event loop while they are stored.
     return new Promise<void>((resolve) => {
@@ -147,7 +147,8 @@ export class GroupCommit {
 
   /**
    * Waits while senders come back from the batch that was answered. They come faster than messages do by themselves, so it ends when
-   * not even twice as many come as did during the commit.
+   * not even twice as many come as did during the commit. When after half of the time not even half of them are back, the rest of the
+   * time is too short for all.
    */
   async #gatherSlowly(): Promise<void> {
     const { gatherMs, quietMs, slowMs } = this.#pace;
@@ -155,16 +156,20 @@ export class GroupCommit {
     const usualRows = (this.#waitingRows / slowMs) * quietMs;
     const beginMs = this.#clock.monotonic();
     let rows = this.#queue.length;
-    let lookMs = beginMs;
-    for (let nowMs = beginMs; nowMs - beginMs < gatherMs; nowMs = this.#clock.monotonic()) {
-      if (this.#stopped || this.#queue.length >= enough) return;
-      if (nowMs - lookMs >= quietMs) {
-        if (this.#queue.length - rows <= 2 * usualRows) return;
-        rows = this.#queue.length;
-        lookMs = nowMs;
-      }
+    let lookMs = beginMs + quietMs;
+    let inVain = false;
+    while (!this.#stopped && !inVain && this.#queue.length < enough) {
       await this.#clock.sleep(GATHER_STEP_MS);
+      const nowMs = this.#clock.monotonic();
+      if (nowMs >= lookMs) {
+        if (this.#queue.length - rows <= 2 * usualRows) break;
+        rows = this.#queue.length;
+        lookMs = nowMs + quietMs;
+      }
+      const share = (nowMs - beginMs) / gatherMs;
+      inVain = share >= 1 || (share >= 0.5 && this.#queue.length < enough / 2);
     }
+    this.#pace.noteGathered(inVain && this.#queue.length < enough);
   }
 
   #take(rowsMax: number, bytesMax: number): readonly Waiting[] {

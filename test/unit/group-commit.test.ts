@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "../../src/domain/clock.ts";
@@ -260,6 +260,50 @@ test("a disk is slow when each of four commits takes longer than its rows do", (
   // Rows take their time as well.
   deepEqual(seen([...Array(4).fill([512, 70])]), [0, 512]);
   deepEqual(seen([...Array(4).fill([10, 801])]), [800, 4_096]);
+});
+
+test("after batches that gathered in vain, fewer and fewer batches gather, until one gathers in time", () => {
+  const pace = new CommitPace();
+  const untilGathers = () => {
+    for (let commits = 0; ; commits++) {
+      if (pace.gathers) return commits;
+      pace.note(10, 101);
+    }
+  };
+  equal(untilGathers(), 4);
+  const commits = [];
+  for (let times = 0; times < 7; times++) {
+    pace.noteGathered(true);
+    commits.push(untilGathers());
+  }
+  deepEqual(commits, [16, 32, 64, 128, 256, 512, 512]);
+  pace.noteGathered(false);
+  equal(untilGathers(), 0);
+  pace.noteGathered(true);
+  equal(untilGathers(), 16);
+});
+
+test("on a slow disk batches do not wait for senders that need longer than the fsync does", async () => {
+  /** How long the disk had nothing to do before each commit. */
+  const idleMs: number[] = [];
+  let endMs = performance.now();
+  const { add } = committer(async (ids) => {
+    idleMs.push(performance.now() - endMs);
+    await sleep(60);
+    endMs = performance.now();
+    return ids.map(() => "created");
+  });
+  let sent = 0;
+  const sender = async (away: number) => {
+    while (idleMs.length < 30) {
+      await add(`m${++sent}`);
+      // The senders come back one after the other, the last after 120 ms.
+      await sleep(2 * away);
+    }
+  };
+  await Promise.all(Array.from({ length: 60 }, (_, away) => sender(away)));
+  const gathered = idleMs.slice(-11).filter((ms) => ms > 20).length;
+  ok(gathered <= 5, `the disk had nothing to do for ${idleMs.map(Math.round)} ms`);
 });
 
 test("on a slow disk a batch holds more than 512 messages", async () => {
