@@ -166,7 +166,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   });
   const retention = retentionOf(config, {
     store: trackDeletions(writes, store.retention),
-    audit: store.access.audit,
+    audit: store.credentials.audit,
     clock,
     log,
     metrics,
@@ -252,9 +252,9 @@ const NO_KEY =
 
 function startKeys(
   { adminApiKey: adminKey }: Config,
-  { store: { access }, clock, log }: { readonly store: Store; readonly clock: Clock; readonly log: Log },
+  { store: { credentials }, clock, log }: { readonly store: Store; readonly clock: Clock; readonly log: Log },
 ): Promise<ApiKeys> {
-  const store = access.keys;
+  const store = credentials.keys;
   const issuer = new KeyIssuer({ store, now: clock.now, newId: randomUUID, randomBytes });
   return ApiKeys.start({ store, issuer, clock, log, adminKey });
 }
@@ -262,12 +262,16 @@ function startKeys(
 /** The secrets of the environment and of the database. */
 function startSecrets(
   { webhookSecret, webhookSecretsPrevious, masterKey }: Config,
-  { store: { access }, clock, log }: { readonly store: Store; readonly clock: Clock; readonly log: Log | undefined },
+  {
+    store: { credentials },
+    clock,
+    log,
+  }: { readonly store: Store; readonly clock: Clock; readonly log: Log | undefined },
 ): Promise<SecretRing> {
   const fixed = environmentSecrets(webhookSecret, webhookSecretsPrevious);
   const box = masterKey === undefined ? undefined : new SecretBox(masterKey);
   const process = `${hostname()}:${pid}:${randomUUID()}`;
-  return SecretRing.start({ fixed, box, store: access.secrets, clock, log, process });
+  return SecretRing.start({ fixed, box, store: credentials.secrets, clock, log, process });
 }
 
 /** What deletes: by itself, and because somebody asks for it. Tombstones come to their end though nothing is deleted any more. */

@@ -57,7 +57,7 @@ export async function startAlerts(config: Config, parts: AlertingParts): Promise
     holder: randomUUID(),
     random: Math.random,
     targets: part === undefined || part.worker === 1 ? targets : [],
-    databaseId: await store.access.secrets.databaseId(),
+    databaseId: await store.credentials.secrets.databaseId(),
     look: (atMs) => observation.look(atMs),
   });
 }

@@ -15,7 +15,7 @@ export function trackDeletions(writes: WriteTracker, store: RetentionStore): Ret
     expire: (step) => writes.during(() => store.expire(step), anyGone),
     erase: (step) => writes.during(() => store.erase(step), anyGone),
     dropTombstones: (options) => store.dropTombstones(options),
-    giveBackSpace: () => store.giveBackSpace(),
+    reclaimSpace: () => store.reclaimSpace(),
     scrub: () => store.scrub(),
     lastSweep: () => store.lastSweep(),
     recordSweep: (sweep) => store.recordSweep(sweep),

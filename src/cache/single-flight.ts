@@ -1,4 +1,4 @@
-import { Abandoned, Overloaded } from "../domain/errors.ts";
+import { Overloaded, ReadCancelled } from "../domain/errors.ts";
 
 /** About as many as one process can have connections. */
 const WAITING_MAX = 10_000;
@@ -39,7 +39,7 @@ export class SingleFlight<T> {
       const leave = () => {
         this.#waiting--;
         if (this.#waiting === 0) this.#cancel.abort();
-        reject(new Abandoned("the caller no longer waits for it"));
+        reject(new ReadCancelled("the caller no longer waits for it"));
       };
       if (signal.aborted) return leave();
       signal.addEventListener("abort", leave, { once: true });

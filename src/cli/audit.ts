@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { Environment } from "../config.ts";
 import type { AuditEntry } from "../store/credentials.ts";
-import { openAccess } from "../store/open.ts";
+import { openCredentials } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
@@ -27,7 +27,7 @@ export function auditCommand(env: Environment): Command {
     )
     .addHelpText("after", HELP)
     .action(async ({ limit }: { readonly limit: number }) => {
-      const access = await openAccess(existingDatabaseUrlOf(env), "read");
+      const access = await openCredentials(existingDatabaseUrlOf(env), "read");
       try {
         const entries = await access.audit.newest({ limit });
         if (entries.length === 0) complain("Nothing was done yet.\n");

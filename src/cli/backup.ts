@@ -2,9 +2,7 @@ import { accessSync, constants, existsSync, realpathSync, statSync } from "node:
 import { basename, dirname, join } from "node:path";
 import { Command } from "commander";
 import type { Environment } from "../config.ts";
-import { sqlitePath } from "../store/open.ts";
-import { backUp } from "../store/sqlite/backup.ts";
-import { requireKnown } from "../store/sqlite/contents.ts";
+import { type BackupSource, openBackupSource, sqlitePath } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 import { interruption } from "./interrupt.ts";
@@ -34,13 +32,12 @@ export function backupCommand(env: Environment): Command {
       const source = sourceOf(databaseUrlOf(env));
       const target = targetOf(file, source, force);
       // A copy of something else would pass for a backup.
-      await requireKnown(source);
-      await copy(source, target);
+      await copy(await openBackupSource(source), target);
       say(`${file}: ${(statSync(target).size / MIB).toFixed(1)} MiB, checked\n`);
     });
 }
 
-async function copy(source: string, target: string): Promise<void> {
+async function copy(source: BackupSource, target: string): Promise<void> {
   const bar = startProgressBar({ label: "backing up", total: 0, unit: "pages" });
   interruption().addEventListener("abort", () => {
     bar.stop();
@@ -49,7 +46,7 @@ async function copy(source: string, target: string): Promise<void> {
     process.exit(EXIT_FAILED);
   });
   try {
-    await backUp(source, target, { progress: (done, total) => bar.update(done, total) });
+    await source.copyTo(target, { progress: (done, total) => bar.update(done, total) });
   } catch (error) {
     bar.stop();
     const { code, message } = error as NodeJS.ErrnoException;

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { type Environment, readConfig } from "../config.ts";
 import { oneLine } from "../domain/json.ts";
-import { BEGINNING, type CopyEnd } from "../store/copying.ts";
-import { openCopyEnd, openStore } from "../store/open.ts";
+import { BEGINNING, type CopyEndpoint } from "../store/copying.ts";
+import { openCopyEndpoint, openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { Copier, type CopyTally, type CopyVerdict, verifyCopy } from "./copying/copier.ts";
@@ -48,12 +48,12 @@ async function copy(env: Environment, { from, to, verify }: CopyFlags): Promise<
   const fromUrl = urlOf(env, { flag: "--from", variable: "COPY_FROM", given: from });
   const toUrl = urlOf(env, { flag: "--to", variable: "COPY_TO", given: to });
   const signal = interruption();
-  const source = await named("--from", openCopyEnd(fromUrl, "read"));
+  const source = await named("--from", openCopyEndpoint(fromUrl, "read"));
   const opened: { close(): Promise<void> }[] = [source];
   try {
     const store = await named("--to", openStore(toUrl, storeOptionsOf(env)));
     opened.unshift(store);
-    const target = await named("--to", openCopyEnd(toUrl, "write"));
+    const target = await named("--to", openCopyEndpoint(toUrl, "write"));
     opened.unshift(target);
     if (source.id === target.id) throw new CliError("--from and --to are the same database.", EXIT_USAGE);
     return await run({ source, target, store, signal, verify });
@@ -63,8 +63,8 @@ async function copy(env: Environment, { from, to, verify }: CopyFlags): Promise<
 }
 
 interface Run {
-  readonly source: CopyEnd;
-  readonly target: CopyEnd;
+  readonly source: CopyEndpoint;
+  readonly target: CopyEndpoint;
   readonly store: Store;
   readonly signal: AbortSignal;
   readonly verify: boolean;

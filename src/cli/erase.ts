@@ -4,7 +4,7 @@ import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { msisdn } from "../domain/parameters.ts";
 import { Eraser } from "../retention/eraser.ts";
-import { openAccess, openStore } from "../store/open.ts";
+import { openCredentials, openStore } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { startProgressBar } from "./progress-bar.ts";
@@ -32,7 +32,7 @@ export function eraseCommand(env: Environment, exit: (code: number) => void): Co
       if (number === undefined || argument.trim() === "") throw new CliError("The number is empty.", EXIT_USAGE);
       const databaseUrl = existingDatabaseUrlOf(env);
       // Before it asks: there must be something to delete from.
-      await (await openAccess(databaseUrl, "read")).close();
+      await (await openCredentials(databaseUrl, "read")).close();
       if (!yes) requireTerminal();
       if (!yes && !(await confirmed(`Delete every message from ${number} and to it, for ever?`))) {
         complain("Nothing was deleted.\n");
@@ -48,10 +48,10 @@ async function erase(env: Environment, databaseUrl: string, number: string): Pro
   const store = await openStore(databaseUrl, { ...storeOptionsOf(env), mode: "write" });
   const bar = startProgressBar({ label: "erasing", total: undefined, unit: "messages" });
   try {
-    const { retention, access } = store;
+    const { retention, credentials } = store;
     const eraser = new Eraser({
       store: retention,
-      audit: access.audit,
+      audit: credentials.audit,
       clock: systemClock,
       newId: randomUUID,
       tombstoneDays,

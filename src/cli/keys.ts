@@ -13,9 +13,9 @@ import {
   parseOverlap,
 } from "../domain/key-request.ts";
 import { type IssuedKey, KeyIssuer } from "../keys/key-issuer.ts";
-import type { AccessStore } from "../store/credentials.ts";
+import type { CredentialsStore } from "../store/credentials.ts";
 import { KEYS_MAX } from "../store/key-rules.ts";
-import { openAccess } from "../store/open.ts";
+import { openCredentials } from "../store/open.ts";
 import { CliError } from "./cli-error.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
@@ -132,12 +132,12 @@ function revokeCommand(url: () => string): Command {
 }
 
 interface Keys {
-  readonly access: AccessStore;
+  readonly access: CredentialsStore;
   readonly issuer: KeyIssuer;
 }
 
 async function withKeys<T>(mode: "read" | "write", url: string, work: (keys: Keys) => Promise<T>): Promise<T> {
-  const access = await openAccess(url, mode);
+  const access = await openCredentials(url, mode);
   try {
     const issuer = new KeyIssuer({ store: access.keys, now: systemClock.now, newId: randomUUID, randomBytes });
     return await work({ access, issuer });

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { type Environment, readConfig } from "../config.ts";
-import { isPostgres, openStore } from "../store/open.ts";
+import { isPostgres, migrateDatabase } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
 import { complain, say } from "./terminal.ts";
@@ -42,14 +42,9 @@ export function migrateCommand(env: Environment): Command {
 
 async function migrate(env: Environment, { citus = false, partitions }: MigrateFlags): Promise<readonly string[]> {
   const { databaseUrl, allowWeakDurability } = readConfig(env);
-  if (isPostgres(databaseUrl)) {
-    const { migratePostgres } = await import("../store/postgres/administration.ts");
-    return migratePostgres(databaseUrl, { allowWeakDurability, citus, partitions });
-  }
-  if (citus || partitions !== undefined) {
+  if (!isPostgres(databaseUrl) && (citus || partitions !== undefined)) {
     throw new CliError("--citus and --partitions are for a PostgreSQL database, and DATABASE_URL is none.", EXIT_USAGE);
   }
-  const store = await openStore(databaseUrl, { progress: (progress) => complain(`${progress}\n`) });
-  await store.close();
-  return store.upgrades;
+  const progress = (text: string) => complain(`${text}\n`);
+  return migrateDatabase(databaseUrl, { progress, allowWeakDurability, citus, partitions });
 }

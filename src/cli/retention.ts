@@ -151,7 +151,14 @@ async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promis
 async function tellAudit(store: Store, { messages, receivedBefore = "" }: SweepReport): Promise<void> {
   const at = new Date(systemClock.now()).toISOString();
   const details = { messages, received_before: receivedBefore };
-  await store.access.audit.add({ at, id: randomUUID(), actor: "cli", action: "retention.ran", subject: "", details });
+  await store.credentials.audit.add({
+    at,
+    id: randomUUID(),
+    actor: "cli",
+    action: "retention.ran",
+    subject: "",
+    details,
+  });
 }
 
 function inWords(report: SweepReport, before: number): string {

@@ -6,8 +6,8 @@ import { durationInWords, parseDuration } from "../domain/duration.ts";
 import { leavesAnother } from "../domain/retirement.ts";
 import { CURRENT, masterKeyProblem, openKept, PREVIOUS } from "../ingest/live-secrets.ts";
 import { NONCE_BYTES, SecretBox } from "../providers/sealed-secret.ts";
-import { type AccessStore, type AuditEntry, KEPT_SECRETS_MAX, type SecretStore } from "../store/credentials.ts";
-import { openAccess } from "../store/open.ts";
+import { type AuditEntry, type CredentialsStore, KEPT_SECRETS_MAX, type SecretStore } from "../store/credentials.ts";
+import { openCredentials } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { allSecrets, endsOf, type ListedSecret, type SecretSettings } from "./secrets/listed-secrets.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
@@ -72,7 +72,7 @@ interface NewSecret {
   readonly box: SecretBox;
 }
 
-async function add({ secrets }: AccessStore, { name, secret, box }: NewSecret): Promise<void> {
+async function add({ secrets }: CredentialsStore, { name, secret, box }: NewSecret): Promise<void> {
   const nowMs = systemClock.now();
   // With a key of its own this one would keep the service from starting.
   const { unreadable } = openKept(await secrets.list(), { box, nowMs });
@@ -178,9 +178,9 @@ const FROM_ENVIRONMENT =
 async function withSecrets<T>(
   mode: "read" | "write",
   url: string,
-  work: (access: AccessStore) => Promise<T>,
+  work: (access: CredentialsStore) => Promise<T>,
 ): Promise<T> {
-  const access = await openAccess(url, mode);
+  const access = await openCredentials(url, mode);
   try {
     return await work(access);
   } finally {

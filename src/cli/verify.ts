@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { Command } from "commander";
 import type { Environment } from "../config.ts";
-import { isPostgres, sqlitePath } from "../store/open.ts";
-import type { Verdict, VerifyOptions } from "../store/verify-report.ts";
+import { isPostgres, recountDatabase, sqlitePath, verifyDatabase } from "../store/open.ts";
+import type { VerifyOptions, VerifyReport } from "../store/verify-report.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { interruption } from "./interrupt.ts";
 import { type ProgressBarOptions, startProgressBar } from "./progress-bar.ts";
@@ -30,14 +30,14 @@ export function verifyCommand(env: Environment, exit: (code: number) => void): C
     .option("--recount", "PostgreSQL: throw the counts away, so that the service makes them anew")
     .addHelpText("after", HELP)
     .action(async ({ recount = false }: { readonly recount?: boolean }) => {
-      const counts = await countsOf(databaseUrlOf(env));
+      const counts = countsOf(databaseUrlOf(env));
       exit(recount ? await startAnew(counts) : await verify(counts));
     });
 }
 
 /** What is verified, for either database. */
 interface Counts {
-  readonly verify: (options: VerifyOptions) => Promise<Verdict>;
+  readonly verify: (options: VerifyOptions) => Promise<VerifyReport>;
   /** Undefined where it is done otherwise. */
   readonly recount: (() => Promise<void>) | undefined;
   readonly unit: ProgressBarOptions["unit"];
@@ -47,13 +47,11 @@ interface Counts {
   readonly repair: string;
 }
 
-async function countsOf(databaseUrl: string): Promise<Counts> {
+function countsOf(databaseUrl: string): Counts {
   if (isPostgres(databaseUrl)) {
-    const { verifyCounts } = await import("../store/postgres/index/verify.ts");
-    const { recount } = await import("../store/postgres/index/recount.ts");
     return {
-      verify: (options) => verifyCounts(databaseUrl, options),
-      recount: () => recount(databaseUrl),
+      verify: (options) => verifyDatabase(databaseUrl, options),
+      recount: () => recountDatabase(databaseUrl),
       unit: "blocks",
       remedy: "Run lyftr verify --recount: the service makes them anew while it runs.",
       repair: "The database itself is damaged. Restore a backup of the server, and check its disk and its log.",
@@ -61,9 +59,8 @@ async function countsOf(databaseUrl: string): Promise<Counts> {
   }
   const path = sqlitePath(databaseUrl) ?? "";
   if (!existsSync(path)) throw new CliError(`There is no database to verify: ${path} (DATABASE_URL) does not exist.`);
-  const { verifySqlite } = await import("../store/sqlite/verify.ts");
   return {
-    verify: (options) => verifySqlite(path, options),
+    verify: (options) => verifyDatabase(databaseUrl, options),
     recount: undefined,
     unit: "messages",
     remedy: `Stop the service, delete ${path}-index, and start it again: it is rebuilt from the messages.`,

@@ -3,7 +3,7 @@ import { isSea } from "node:sea";
 import { Command } from "commander";
 import type { Environment } from "../config.ts";
 import { VERSION } from "../observe/version.ts";
-import { schemaVersions } from "../store/schema-versions.ts";
+import { schemaVersions } from "../store/migrate.ts";
 import { tableOf } from "./table.ts";
 import { say } from "./terminal.ts";
 

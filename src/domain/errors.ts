@@ -9,13 +9,13 @@ export class StoreUnavailable extends Error {
 }
 
 /** A read would take longer than any one may. The same question, narrowed, can be answered. */
-export class TooBroad extends Error {
-  override readonly name = "TooBroad";
+export class QueryTooExpensive extends Error {
+  override readonly name = "QueryTooExpensive";
 }
 
 /** Whoever asked has gone away, so nobody is owed an answer. */
-export class Abandoned extends Error {
-  override readonly name = "Abandoned";
+export class ReadCancelled extends Error {
+  override readonly name = "ReadCancelled";
 }
 
 /** The database can no longer be trusted (I/O error, dead writer). The process has to end: a failed fsync may not be retried. */

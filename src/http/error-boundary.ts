@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { Abandoned, Overloaded, StoreDamaged, StoreUnavailable, TooBroad } from "../domain/errors.ts";
+import { Overloaded, QueryTooExpensive, ReadCancelled, StoreDamaged, StoreUnavailable } from "../domain/errors.ts";
 import { type Problem, sendProblem } from "./problem.ts";
 
 const CLOSE = { connection: "close" };
@@ -12,7 +12,7 @@ export function answerFailure(
   reply: FastifyReply,
   retryAfter: () => Readonly<Record<string, string>>,
 ): FastifyReply {
-  if (error instanceof Abandoned) {
+  if (error instanceof ReadCancelled) {
     // Nobody is left to be answered: it is told as a client that went away.
     reply.hijack();
     reply.raw.destroy();
@@ -28,7 +28,7 @@ export function problemOf(error: FastifyError, request: FastifyRequest): Problem
     request.logged = { ...request.logged, error: error.message };
     return { status: 503, detail: detailOf(error) };
   }
-  if (error instanceof TooBroad) {
+  if (error instanceof QueryTooExpensive) {
     const issues = [{ type: "too_broad", loc: ["query"], msg: error.message }];
     return { status: 422, detail: "validation error", issues };
   }

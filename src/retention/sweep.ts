@@ -43,7 +43,7 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     receivedBefore,
     messages,
     tombstones: await paced(() => store.dropTombstones({ now, rowsMax: ROWS_PER_STEP_MAX })),
-    bytesGivenBack: await paced(() => store.giveBackSpace()),
+    bytesGivenBack: await paced(() => store.reclaimSpace()),
     seconds: (clock.monotonic() - startMs) / 1_000,
   };
 }

@@ -19,7 +19,7 @@ export interface CopyPart {
  * One end of a copy, beside the store: a database that is read from end to end in the order in which its messages were stored, so
  * that what arrives meanwhile is behind the place that has been reached.
  */
-export interface CopyEnd {
+export interface CopyEndpoint {
   /** Tells this database from every other. */
   readonly id: string;
   /** About how many messages are in it. */

@@ -134,7 +134,7 @@ export interface SecretStore {
 }
 
 /** Who may come in, kept beside the messages. Every method is one transaction, and rejects as those of the store do. */
-export interface AccessStore {
+export interface CredentialsStore {
   readonly audit: AuditLog;
   readonly keys: KeyStore;
   readonly secrets: SecretStore;

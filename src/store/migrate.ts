@@ -38,3 +38,9 @@ export function refusePending(all: readonly Migration[], version: number): void 
     `the database has ${has}, this version of lyftr needs schema ${all.length}: run lyftr migrate first, or start without --no-migrate`,
   );
 }
+
+/** The schema that this version of the program makes, on each kind of database. */
+export function schemaVersions(): { readonly sqlite: number; readonly postgres: number } {
+  const newest = (kind: string) => readMigrations(new URL(`./${kind}/migrations/`, import.meta.url)).length;
+  return { sqlite: newest("sqlite"), postgres: newest("postgres") };
+}

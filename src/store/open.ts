@@ -1,11 +1,12 @@
 import { StoreRefused } from "../domain/errors.ts";
-import type { CopyEnd } from "./copying.ts";
-import type { AccessStore } from "./credentials.ts";
+import type { CopyEndpoint } from "./copying.ts";
+import type { CredentialsStore } from "./credentials.ts";
 import type { Damage } from "./damage.ts";
-import type { OpenMode } from "./open-mode.ts";
 import type { RetentionPreview } from "./retention.ts";
+import type { BackupOptions } from "./sqlite/backup.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
-import type { ReadThreadEnd, Store } from "./store.ts";
+import type { OpenMode, ReadThreadEnd, Store } from "./store.ts";
+import type { VerifyOptions, VerifyReport } from "./verify-report.ts";
 
 /** How many connections one process has to PostgreSQL unless it is told otherwise. */
 export const CONNECTIONS_DEFAULT = 8;
@@ -68,22 +69,22 @@ export async function openStore(databaseUrl: string, options: OpenOptions = {}):
 type CommandMode = Exclude<OpenMode, "create">;
 
 /** Opens a database as one end of a copy, `read` or `write`. Rejects as {@link openStore} does. */
-export async function openCopyEnd(databaseUrl: string, mode: CommandMode): Promise<CopyEnd> {
+export async function openCopyEndpoint(databaseUrl: string, mode: CommandMode): Promise<CopyEndpoint> {
   if (isPostgres(databaseUrl))
-    return (await import("./postgres/copy-endpoint.ts")).PostgresCopyEnd.open(databaseUrl, mode);
+    return (await import("./postgres/copy-endpoint.ts")).PostgresCopyEndpoint.open(databaseUrl, mode);
   const path = requiredSqlitePath(databaseUrl);
-  return (await import("./sqlite/copy-endpoint.ts")).SqliteCopyEnd.open(path, mode);
+  return (await import("./sqlite/copy-endpoint.ts")).SqliteCopyEndpoint.open(path, mode);
 }
 
 /** Opens the keys, secrets and audit of a database for a command. Rejects as {@link openStore} does. */
-export async function openAccess(
+export async function openCredentials(
   databaseUrl: string,
   mode: CommandMode,
-): Promise<AccessStore & { close(): Promise<void> }> {
+): Promise<CredentialsStore & { close(): Promise<void> }> {
   if (isPostgres(databaseUrl))
-    return (await import("./postgres/credentials/postgres-credentials.ts")).openPostgresAccess(databaseUrl, mode);
+    return (await import("./postgres/credentials/postgres-credentials.ts")).openPostgresCredentials(databaseUrl, mode);
   const path = requiredSqlitePath(databaseUrl);
-  return (await import("./sqlite/credentials/sqlite-credentials.ts")).openSqliteAccess(path, mode);
+  return (await import("./sqlite/credentials/sqlite-credentials.ts")).openSqliteCredentials(path, mode);
 }
 
 /** Opens a database to count what retention would delete. It changes nothing. Rejects as {@link openStore} does. */
@@ -92,6 +93,52 @@ export async function openRetentionPreview(databaseUrl: string): Promise<Retenti
     return (await import("./postgres/deletion/preview.ts")).openPostgresRetentionPreview(databaseUrl);
   const path = requiredSqlitePath(databaseUrl);
   return (await import("./sqlite/deletion/preview.ts")).openSqliteRetentionPreview(path);
+}
+
+export interface MigrateOptions {
+  /** Told how a long upgrade goes. */
+  readonly progress: (text: string) => void;
+  readonly allowWeakDurability: boolean;
+  /** PostgreSQL only: distributes the tables over the workers of Citus. */
+  readonly citus: boolean;
+  /** PostgreSQL only: divides a new table of messages into this many hash partitions. */
+  readonly partitions: number | undefined;
+}
+
+/**
+ * Creates the database or upgrades its schema. On PostgreSQL it also does what takes too long for a start.
+ * Resolves with what was done, a line each. Rejects as {@link openStore} does.
+ */
+export async function migrateDatabase(databaseUrl: string, options: MigrateOptions): Promise<readonly string[]> {
+  if (isPostgres(databaseUrl))
+    return (await import("./postgres/administration.ts")).migratePostgres(databaseUrl, options);
+  const store = await openStore(databaseUrl, { progress: options.progress });
+  await store.close();
+  return store.upgrades;
+}
+
+/** Compares everything that is derived from the messages with the messages. It changes nothing. */
+export async function verifyDatabase(databaseUrl: string, options: VerifyOptions): Promise<VerifyReport> {
+  if (isPostgres(databaseUrl)) return (await import("./postgres/index/verify.ts")).verifyCounts(databaseUrl, options);
+  return (await import("./sqlite/verify.ts")).verifySqlite(requiredSqlitePath(databaseUrl), options);
+}
+
+/** Discards the counts of a PostgreSQL database, so that a service counts every message again. */
+export async function recountDatabase(databaseUrl: string): Promise<void> {
+  if (!isPostgres(databaseUrl)) throw new StoreRefused("only the counts of a PostgreSQL database are discarded");
+  await (await import("./postgres/index/recount.ts")).recount(databaseUrl);
+}
+
+/** A SQLite database that a backup may be made of. */
+export interface BackupSource {
+  copyTo(target: string, options: BackupOptions): Promise<void>;
+}
+
+/** Rejects with `StoreRefused` unless the file is a database of Lyftr or of the older service. */
+export async function openBackupSource(path: string): Promise<BackupSource> {
+  await (await import("./sqlite/contents.ts")).requireKnown(path);
+  const { backUp } = await import("./sqlite/backup.ts");
+  return { copyTo: (target, options) => backUp(path, target, options) };
 }
 
 function requiredSqlitePath(databaseUrl: string): string {

@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+
 /** One step of deleting: a bounded number of messages in one transaction. */
 export interface DeletionStep {
   /** Where the step before ended; undefined begins. */
@@ -13,10 +15,10 @@ export interface DeletionStep {
 export interface ExpiryStep extends DeletionStep {
   readonly receivedBefore: string;
   /**
-   * True looks at every message, false only where the oldest are as a rule. Left out, a dry run looks at
-   * every message, and a store chooses for itself otherwise: every message once a day.
+   * True looks at every message. False stops where the messages are young enough: they lie in the order in which they
+   * were received, but for those that an import or a copy has stored.
    */
-  readonly everywhere?: boolean;
+  readonly everywhere: boolean;
 }
 
 /** The last completed retention sweep. Later sweeps are compared with it. */
@@ -63,7 +65,7 @@ export interface RetentionStore {
   /** Forgets tombstones that have come to their end (`now`). Resolves with how many. */
   dropTombstones(options: { readonly now: string; readonly rowsMax: number }): Promise<number>;
   /** Gives a bounded part of the free space back to the file system. Resolves with the bytes given back; 0 when there is none, or the database does it by itself. */
-  giveBackSpace(): Promise<number>;
+  reclaimSpace(): Promise<number>;
   /** To be called after erasing: makes logs and free pages forget too. Resolves with what may still hold something, a sentence each. */
   scrub(): Promise<readonly string[]>;
   /** The last completed sweep. Undefined when there was none and no message stands in for it. */
@@ -76,4 +78,14 @@ export interface RetentionStore {
   hasEndedTombstones(now: string): Promise<boolean>;
   /** Whether this process (`holder`) is the one that sweeps, for `seconds` from now. */
   holdLease(holder: string, seconds: number): Promise<boolean>;
+}
+
+const HASH_BYTES = 16;
+
+/**
+ * What is kept of a deleted message: half of the SHA-256 of its key. 128 bits, so that no message is ever taken for another; and of an id
+ * that nobody can guess, nobody can tell what it was.
+ */
+export function tombstoneOf({ source, messageId }: { readonly source: string; readonly messageId: string }): Buffer {
+  return hash("sha256", `${source}\0${messageId}`, "buffer").subarray(0, HASH_BYTES);
 }

@@ -4,8 +4,16 @@ import type { Place } from "../domain/message-filter.ts";
 import type { MessageQuery } from "../domain/message-query.ts";
 import type { Instant } from "../domain/timestamp.ts";
 import type { AlertStore } from "./alerts.ts";
-import type { AccessStore } from "./credentials.ts";
+import type { CredentialsStore } from "./credentials.ts";
 import type { RetentionStore } from "./retention.ts";
+
+/**
+ * What may be done with a database that is opened.
+ * - `read`: it exists and has the current schema. No file, no schema and no row is changed.
+ * - `write`: it exists and has the current schema. Rows are changed, the schema is not.
+ * - `create`: it is created when it is missing, and upgraded when its schema is older.
+ */
+export type OpenMode = "read" | "write" | "create";
 
 /** What became of one message: `conflict` is a duplicate whose content differs from the row that is kept. */
 export type InsertOutcome = "created" | "duplicate" | "conflict";
@@ -65,7 +73,7 @@ export interface TimelineQuery {
   readonly since?: Instant;
   /** Exclusive. */
   readonly until?: Instant;
-  /** More than so many buckets are refused with `TooBroad`. */
+  /** More than so many buckets are refused with `QueryTooExpensive`. */
   readonly bucketsMax: number;
 }
 
@@ -85,7 +93,7 @@ export interface MessageStats {
 }
 
 export interface ReadOptions {
-  /** Aborted when nobody waits for the answer any more: the read is dropped from the queue, or stopped, and rejects with `Abandoned`. */
+  /** Aborted when nobody waits for the answer any more: the read is dropped from the queue, or stopped, and rejects with `ReadCancelled`. */
   readonly signal?: AbortSignal;
 }
 
@@ -100,7 +108,7 @@ export interface ReadThreadEnd {
  * Where messages are kept. Every method is one transaction.
  *
  * Rejections: `Overloaded` when nothing was tried, `StoreUnavailable` when the database refuses for now (whatever was asked may or
- * may not have happened), `StoreBroken` when it must not be used again, `TooBroad` when a read would take too long, `Abandoned` when
+ * may not have happened), `StoreBroken` when it must not be used again, `QueryTooExpensive` when a read would take too long, `ReadCancelled` when
  * its signal was aborted; anything else is a fault of the call itself.
  */
 export interface Store {
@@ -116,7 +124,7 @@ export interface Store {
    */
   readonly identity: string | undefined;
   /** Keys, secrets and what was done with them. */
-  readonly access: AccessStore;
+  readonly credentials: CredentialsStore;
   readonly retention: RetentionStore;
   readonly alerts: AlertStore;
   /**

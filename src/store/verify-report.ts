@@ -2,7 +2,7 @@
 export const DIFFERENCES_MAX = 20;
 
 /** What came of counting everything again. */
-export interface Verdict {
+export interface VerifyReport {
   /** Messages that were counted again. */
   readonly messages: number;
   /** Messages that are stored but not counted yet. */

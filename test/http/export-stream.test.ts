@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fastify } from "fastify";
 import { systemClock } from "../../src/domain/clock.ts";
-import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../src/domain/errors.ts";
+import { Overloaded, QueryTooExpensive, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
 import type { Place } from "../../src/domain/message-filter.ts";
 import type { MessageQuery } from "../../src/domain/message-query.ts";
 import { exportRoute } from "../../src/http/routes/export.ts";
@@ -54,7 +54,7 @@ const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "afte
 const FAILURES = [
   [new Overloaded("too many reads are waiting"), 503, "too many reads are waiting"],
   [new StoreUnavailable("locked"), 503, "database unavailable"],
-  [new TooBroad("narrow it"), 422, [{ type: "too_broad", loc: ["query"], msg: "narrow it" }]],
+  [new QueryTooExpensive("narrow it"), 422, [{ type: "too_broad", loc: ["query"], msg: "narrow it" }]],
   [new Error("of the engine"), 500, "internal server error"],
 ] as const;
 
@@ -68,7 +68,7 @@ function pageOf(messages: number, next: Place | null, text = "x"): MessagePage {
 const heavy = () => pageOf(1_000, NEXT, "x".repeat(4_000));
 
 const forever = (signal: AbortSignal | undefined) =>
-  new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(new Abandoned("gone"))));
+  new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(new ReadCancelled("gone"))));
 
 const get = (path: string, id: string, version = "1.1") =>
   rawRequest(`GET ${path} HTTP/${version}`, ["Host: x", `X-Request-ID: ${id}`]);

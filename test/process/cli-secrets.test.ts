@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { openAccess } from "../../src/store/open.ts";
+import { openCredentials } from "../../src/store/open.ts";
 import { hasStackTrace, run, temporaryFolder } from "../support/cli.ts";
 import { runLyftr } from "../support/process.ts";
 
@@ -24,7 +24,7 @@ test("add makes a secret, shows it once and alone, and both changes are in the a
     /main was not retired\. The answer of lyftr secrets list: no: no other secret has verified a message since\.\n.*--force/,
   );
   equal((await run(["secrets", "retire", "main", "--in", "24h", "--force"], options)).code, 0);
-  const access = await openAccess(`sqlite:///${folder.file("app.db")}`, "read");
+  const access = await openCredentials(`sqlite:///${folder.file("app.db")}`, "read");
   const audit = await access.audit.newest({ limit: 10 });
   await access.close();
   deepEqual(

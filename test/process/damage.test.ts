@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { message } from "../store/exercise.ts";
 import { BIN, hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
 import { scrape } from "../support/client.ts";
@@ -28,7 +28,7 @@ function filled(folder: Folder): void {
       message(`m${n}`, { from: `+1${n % 40}`, to: "+14155550100", text: `text ${n} of the message` }),
     ),
   );
-  while (fold(parts.index, MESSAGES).backlog > 0);
+  while (indexMessages(parts.index, MESSAGES).backlog > 0);
 }
 
 /** The pages of a table or an index, by their number. */

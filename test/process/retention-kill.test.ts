@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { verifyReadIndex } from "../../src/store/sqlite/index/verify.ts";
 import { message } from "../store/exercise.ts";
 import { valueIn } from "../support/cli.ts";
@@ -34,7 +34,7 @@ function newDatabase(): { cwd: string; path: string } {
       }),
     ),
   );
-  while (fold(parts.index, 20_000).backlog > 0);
+  while (indexMessages(parts.index, 20_000).backlog > 0);
   return { cwd, path };
 }
 

@@ -1,9 +1,9 @@
 import { equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { BEGINNING, COPY_BYTES_MAX, type CopyEnd } from "../../src/store/copying.ts";
+import { BEGINNING, COPY_BYTES_MAX, type CopyEndpoint } from "../../src/store/copying.ts";
 import { openStore } from "../../src/store/open.ts";
-import { PostgresCopyEnd } from "../../src/store/postgres/copy-endpoint.ts";
-import { SqliteCopyEnd } from "../../src/store/sqlite/copy-endpoint.ts";
+import { PostgresCopyEndpoint } from "../../src/store/postgres/copy-endpoint.ts";
+import { SqliteCopyEndpoint } from "../../src/store/sqlite/copy-endpoint.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message } from "./exercise.ts";
@@ -20,7 +20,7 @@ async function fill(url: string): Promise<void> {
   await store.close();
 }
 
-async function expectBoundedParts(end: CopyEnd): Promise<void> {
+async function expectBoundedParts(end: CopyEndpoint): Promise<void> {
   let [read, parts] = [0, 0];
   for (let place = BEGINNING; ; parts++) {
     const part = await end.read(place, 2_000);
@@ -38,11 +38,11 @@ async function expectBoundedParts(end: CopyEnd): Promise<void> {
 test("a copy reads long messages of SQLite in parts of a few MiB", async () => {
   using file = temporaryDatabase();
   await fill(`sqlite:///${file.path}`);
-  await expectBoundedParts(await SqliteCopyEnd.open(file.path, "read"));
+  await expectBoundedParts(await SqliteCopyEndpoint.open(file.path, "read"));
 });
 
 test("a copy reads long messages of PostgreSQL in parts of a few MiB", { skip: unlessPostgres() }, async () => {
   await using database = await freshDatabase({ kind: "postgres" });
   await fill(database.url);
-  await expectBoundedParts(await PostgresCopyEnd.open(database.url, "read"));
+  await expectBoundedParts(await PostgresCopyEndpoint.open(database.url, "read"));
 });

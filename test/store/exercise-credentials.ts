@@ -43,7 +43,9 @@ async function plain(keys: KeyStore): Promise<readonly ApiKey[]> {
 /** What every store must do with keys and the audit. */
 export function exerciseAccess(check: Check): void {
   const told = async (store: Store) =>
-    (await store.access.audit.newest({ limit: 100 })).map(({ action, subject }) => `${action} ${subject}`).reverse();
+    (await store.credentials.audit.newest({ limit: 100 }))
+      .map(({ action, subject }) => `${action} ${subject}`)
+      .reverse();
 
   check("the audit gives the newest entries first, and those before a place", async (store) => {
     const entry = (at: string, id = at) => ({
@@ -54,7 +56,7 @@ export function exerciseAccess(check: Check): void {
       subject: "reports",
       details: { scope: "read", overlap_ms: 5, once: true, end: null },
     });
-    const { audit } = store.access;
+    const { audit } = store.credentials;
     for (const at of ["2025-01-02", "2025-01-01", "2025-01-03"]) await audit.add(entry(at));
     await audit.add(entry("2025-01-02", "z"));
     deepEqual(await audit.newest({ limit: 2 }), [entry("2025-01-03"), entry("2025-01-02", "z")]);
@@ -65,13 +67,13 @@ export function exerciseAccess(check: Check): void {
 
   check("a key comes back as it was made, after closing and opening too", async (store, reopen) => {
     const keys = [apiKey("reports", { expiresAt: LATER }), apiKey("Z.a-b_9", { scope: "admin", createdAt: LATER })];
-    for (const key of keys) deepEqual(await store.access.keys.add(key, by()), { kind: "added" });
-    deepEqual(await plain(store.access.keys), keys);
-    deepEqual(await plain((await reopen()).access.keys), keys);
+    for (const key of keys) deepEqual(await store.credentials.keys.add(key, by()), { kind: "added" });
+    deepEqual(await plain(store.credentials.keys), keys);
+    deepEqual(await plain((await reopen()).credentials.keys), keys);
     deepEqual(await told(store).catch(() => "closed"), "closed");
   });
 
-  check("a name has one key until that has ended, however it ended", async ({ access: { keys } }) => {
+  check("a name has one key until that has ended, however it ended", async ({ credentials: { keys } }) => {
     const end = "2025-01-15T12:00:00.000Z";
     equal((await keys.add(apiKey("a", { expiresAt: end }), by())).kind, "added");
     equal((await keys.add(apiKey("a"), by("2025-01-15T11:59:59.999Z"))).kind, "name_taken");
@@ -82,14 +84,14 @@ export function exerciseAccess(check: Check): void {
   });
 
   check("of two that make a key of one name at once, one is refused", async (store) => {
-    const made = Array.from({ length: 8 }, () => store.access.keys.add(apiKey("same"), by()));
+    const made = Array.from({ length: 8 }, () => store.credentials.keys.add(apiKey("same"), by()));
     const kinds = (await Promise.all(made)).map(({ kind }) => kind).sort();
     deepEqual(kinds, ["added", ...Array<string>(7).fill("name_taken")]);
     deepEqual(await told(store), ["key.created same"], "a refusal is no change");
   });
 
   check("a key that is rotated has a successor of the same name, scope and length of life", async (store) => {
-    const { keys, audit } = store.access;
+    const { keys, audit } = store.credentials;
     const old = apiKey("reports", { scope: "admin", expiresAt: LATER });
     await keys.add(old, by());
     const now = "2025-01-15T22:00:00.000Z";
@@ -115,7 +117,7 @@ export function exerciseAccess(check: Check): void {
 
   check(
     "there are two live keys of a name at most, and what has ended is not rotated",
-    async ({ access: { keys } }) => {
+    async ({ credentials: { keys } }) => {
       const old = apiKey("reports");
       await keys.add(old, by());
       const first = successor(LATER);
@@ -131,7 +133,7 @@ export function exerciseAccess(check: Check): void {
     },
   );
 
-  check("of two that rotate a key at once, one is refused", async ({ access: { keys } }) => {
+  check("of two that rotate a key at once, one is refused", async ({ credentials: { keys } }) => {
     const old = apiKey("reports");
     await keys.add(old, by());
     const rotated = Array.from({ length: 6 }, () => keys.rotate(old.id, successor(LATER), by()));
@@ -141,7 +143,7 @@ export function exerciseAccess(check: Check): void {
   });
 
   check("revoking by id ends one key, by name all of it, and what is revoked stays as it was", async (store) => {
-    const { keys } = store.access;
+    const { keys } = store.credentials;
     const old = apiKey("reports");
     const other = apiKey("other");
     for (const key of [old, other]) await keys.add(key, by());
@@ -169,27 +171,30 @@ export function exerciseAccess(check: Check): void {
     ]);
   });
 
-  check("the version of the keys differs after every change, and not without one", async ({ access: { keys } }) => {
-    const seen = [await keys.version()];
-    const old = apiKey("reports");
-    const each = [
-      () => keys.add(old, by()),
-      () => keys.rotate(old.id, successor(LATER), by()),
-      () => keys.revoke({ id: old.id }, by()),
-      () => keys.add(apiKey("other"), by()),
-      () => keys.revoke({ name: "reports" }, by()),
-    ];
-    for (const change of each) {
-      await change();
-      seen.push(await keys.version());
-    }
-    equal(new Set(seen).size, each.length + 1, seen.join(", "));
-    await keys.add(apiKey("other"), by());
-    await keys.touch([{ id: old.id, at: LATER }]);
-    equal(await keys.version(), seen.at(-1));
-  });
+  check(
+    "the version of the keys differs after every change, and not without one",
+    async ({ credentials: { keys } }) => {
+      const seen = [await keys.version()];
+      const old = apiKey("reports");
+      const each = [
+        () => keys.add(old, by()),
+        () => keys.rotate(old.id, successor(LATER), by()),
+        () => keys.revoke({ id: old.id }, by()),
+        () => keys.add(apiKey("other"), by()),
+        () => keys.revoke({ name: "reports" }, by()),
+      ];
+      for (const change of each) {
+        await change();
+        seen.push(await keys.version());
+      }
+      equal(new Set(seen).size, each.length + 1, seen.join(", "));
+      await keys.add(apiKey("other"), by());
+      await keys.touch([{ id: old.id, at: LATER }]);
+      equal(await keys.version(), seen.at(-1));
+    },
+  );
 
-  check("the last use is the latest that anybody saw", async ({ access: { keys } }) => {
+  check("the last use is the latest that anybody saw", async ({ credentials: { keys } }) => {
     const [a, b] = [apiKey("a"), apiKey("b")];
     for (const key of [a, b]) await keys.add(key, by());
     await keys.touch([]);

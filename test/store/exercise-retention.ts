@@ -45,7 +45,9 @@ interface How {
 }
 
 export function expireAll({ retention }: Pick<Store, "retention">, receivedBefore: string, how: How = {}) {
-  return inSteps((place) => retention.expire({ place, receivedBefore, rowsMax: 100, tombstonesUntil: UNTIL, ...how }));
+  return inSteps((place) =>
+    retention.expire({ place, receivedBefore, everywhere: true, rowsMax: 100, tombstonesUntil: UNTIL, ...how }),
+  );
 }
 
 export function eraseAll({ retention }: Pick<Store, "retention">, msisdn: string, how: How = {}) {
@@ -119,7 +121,7 @@ export function exerciseRetention(check: Check): void {
     await store.insertMessages(january(30));
     const sizes: number[] = [];
     const deleted = await inSteps(async (place) => {
-      const step = { place, receivedBefore: day(21), rowsMax: 7, tombstonesUntil: UNTIL };
+      const step = { place, receivedBefore: day(21), everywhere: true, rowsMax: 7, tombstonesUntil: UNTIL };
       const done = await store.retention.expire(step);
       sizes.push(done.deleted);
       return done;
@@ -192,7 +194,7 @@ export function exerciseRetention(check: Check): void {
   check("one process of all sweeps: whoever holds the lease holds it on", async (store) => {
     equal(await store.retention.holdLease("this one", 60), true);
     equal(await store.retention.holdLease("this one", 60), true);
-    ok((await store.retention.giveBackSpace()) >= 0);
+    ok((await store.retention.reclaimSpace()) >= 0);
   });
 
   check(

@@ -16,21 +16,21 @@ function entry(action: string, subject: string, day = 1): AuditEntry {
 
 /** What every backend keeps of webhook secrets. */
 export function exerciseSecrets(check: Check): void {
-  const actions = async ({ access }: Store) =>
-    (await access.audit.newest({ limit: 100 })).map(({ action, subject }) => `${action} ${subject}`);
+  const actions = async ({ credentials }: Store) =>
+    (await credentials.audit.newest({ limit: 100 })).map(({ action, subject }) => `${action} ${subject}`);
 
   check("secrets come back as they were added, in that order, after closing and opening too", async (store, reopen) => {
     const all = [kept("b"), kept("a", { createdAt: at(2), retiresAt: at(9) })];
     for (const secret of all)
-      equal(await store.access.secrets.add(secret, entry("secret.added", secret.name)), "added");
-    deepEqual(await store.access.secrets.list(), all);
+      equal(await store.credentials.secrets.add(secret, entry("secret.added", secret.name)), "added");
+    deepEqual(await store.credentials.secrets.list(), all);
     const again = await reopen();
-    deepEqual(await again.access.secrets.list(), all);
+    deepEqual(await again.credentials.secrets.list(), all);
     deepEqual(await actions(again), ["secret.added b", "secret.added a"]);
   });
 
   check("a name that is taken, and one secret too many, change nothing and are not audited", async (store) => {
-    const { secrets } = store.access;
+    const { secrets } = store.credentials;
     for (let n = 1; n <= KEPT_SECRETS_MAX; n++) await secrets.add(kept(`s${n}`), entry("secret.added", `s${n}`));
     equal(await secrets.add(kept("s1", { sealed: "other" }), entry("secret.added", "again")), "name_taken");
     equal(await secrets.add(kept("more"), entry("secret.added", "more")), "too_many");
@@ -39,7 +39,7 @@ export function exerciseSecrets(check: Check): void {
   });
 
   check("a retired secret is kept until its end and nothing is left of it after the next change", async (store) => {
-    const { secrets } = store.access;
+    const { secrets } = store.credentials;
     for (const name of ["old", "new"]) await secrets.add(kept(name), entry("secret.added", name));
     equal(await secrets.retire("old", at(5), entry("secret.retired", "old", 2)), true);
     deepEqual(await secrets.list(), [kept("new"), kept("old", { retiresAt: at(5) })]);
@@ -63,7 +63,7 @@ export function exerciseSecrets(check: Check): void {
   });
 
   check("of secrets added at the same moment no more are kept than may be", async (store) => {
-    const { secrets } = store.access;
+    const { secrets } = store.credentials;
     const names = Array.from({ length: 2 * KEPT_SECRETS_MAX }, (_, n) => `s${n}`);
     const outcomes = await Promise.all(names.map((name) => secrets.add(kept(name), entry("secret.added", name))));
     equal(outcomes.filter((outcome) => outcome === "added").length, KEPT_SECRETS_MAX);
@@ -71,7 +71,7 @@ export function exerciseSecrets(check: Check): void {
   });
 
   check("of uses the earliest sight and the latest verification stay, whoever notes them when", async (store) => {
-    const { secrets } = store.access;
+    const { secrets } = store.credentials;
     await secrets.noteUses([
       { fingerprint: "a", seenAt: at(3), lastVerifiedAt: null },
       { fingerprint: "b", seenAt: at(3), lastVerifiedAt: at(4) },
@@ -93,7 +93,7 @@ export function exerciseSecrets(check: Check): void {
   });
 
   check("what running processes accept is known until they end or have not reported for a minute", async (store) => {
-    const { secrets } = store.access;
+    const { secrets } = store.credentials;
     const nowMs = Date.now();
     const first = { name: "current", fingerprint: "a", endsAt: null };
     const second = { name: "previous_1", fingerprint: "b", endsAt: at(9) };
@@ -112,8 +112,8 @@ export function exerciseSecrets(check: Check): void {
   });
 
   check("a database knows itself again by its id", async (store, reopen) => {
-    const id = await store.access.secrets.databaseId();
+    const id = await store.credentials.secrets.databaseId();
     equal(id.length >= 32, true);
-    equal(await (await reopen()).access.secrets.databaseId(), id);
+    equal(await (await reopen()).credentials.secrets.databaseId(), id);
   });
 }

@@ -2,11 +2,11 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { Database } from "../../src/store/postgres/database.ts";
-import { backlogOf, fold } from "../../src/store/postgres/index/index-messages.ts";
+import { backlogOf, indexMessages } from "../../src/store/postgres/index/index-messages.ts";
 import { recount } from "../../src/store/postgres/index/recount.ts";
 import { watermarks } from "../../src/store/postgres/index/streams.ts";
 import { verifyCounts } from "../../src/store/postgres/index/verify.ts";
-import { SettledLater } from "../../src/store/postgres/index/visibility-delay.ts";
+import { DelayedVisibility } from "../../src/store/postgres/index/visibility-delay.ts";
 import { migrate } from "../../src/store/postgres/migrations.ts";
 import { StreamBudget } from "../../src/store/postgres/stream-budget.ts";
 import { Writer } from "../../src/store/postgres/writer.ts";
@@ -51,7 +51,7 @@ test("every kind of damage to the counts is found, and counting anew mends it", 
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(50));
-  await fold(database, "a", { blockRowsMax: 4 });
+  await indexMessages(database, "a", { blockRowsMax: 4 });
   await writer.insert(rows(7, "tail"));
   deepEqual(await verifyCounts(url, VERIFY), { messages: 50, backlog: 7, differences: [] });
   const damages: [string, RegExp][] = [
@@ -76,7 +76,7 @@ test("every kind of damage to the counts is found, and counting anew mends it", 
       `${damage}: ${differences}`,
     );
     await recount(url);
-    while (await fold(database, "a", { blockRowsMax: 4 }).then(({ advanced }) => advanced));
+    while (await indexMessages(database, "a", { blockRowsMax: 4 }).then(({ advanced }) => advanced));
     deepEqual((await verifyCounts(url, VERIFY)).differences, [], damage);
   }
 });
@@ -85,12 +85,12 @@ test("one process counts for all: the lease is another's until it expires or is 
   await using opening = await opened();
   const { database, writer } = opening;
   await writer.insert(rows(5));
-  equal((await fold(database, "a")).advanced, true);
+  equal((await indexMessages(database, "a")).advanced, true);
   await writer.insert(rows(5, "n"));
-  deepEqual(await fold(database, "b"), { advanced: false, backlog: undefined });
+  deepEqual(await indexMessages(database, "b"), { advanced: false, backlog: undefined });
   await database.all("UPDATE leases SET expires_at = now() - interval '1 second'");
-  deepEqual(await fold(database, "b"), { advanced: true, backlog: 0 });
-  equal((await fold(database, "a")).backlog, undefined);
+  deepEqual(await indexMessages(database, "b"), { advanced: true, backlog: 0 });
+  equal((await indexMessages(database, "a")).backlog, undefined);
 });
 
 test("two that count at the same time count everything once", { skip }, async () => {
@@ -99,7 +99,9 @@ test("two that count at the same time count everything once", { skip }, async ()
   await writer.insert(rows(400));
   await database.all("UPDATE leases SET expires_at = 'infinity', holder = 'same'");
   // The lease would keep them apart; the lock of its row does when it does not.
-  await Promise.all(Array.from({ length: 6 }, () => fold(database, "same", { seqsMax: 100, blockRowsMax: 16 })));
+  await Promise.all(
+    Array.from({ length: 6 }, () => indexMessages(database, "same", { seqsMax: 100, blockRowsMax: 16 })),
+  );
   deepEqual(await verifyCounts(url, VERIFY), { messages: 400, backlog: 0, differences: [] });
 });
 
@@ -107,10 +109,10 @@ test("a long run of duplicates leaves a gap that counting gets over", { skip }, 
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(10));
-  await fold(database, "a");
+  await indexMessages(database, "a");
   for (let again = 0; again < 3; again++) await writer.insert(rows(10));
   await writer.insert(rows(3, "new"));
-  while (await fold(database, "a", { seqsMax: 5 }).then(({ advanced }) => advanced));
+  while (await indexMessages(database, "a", { seqsMax: 5 }).then(({ advanced }) => advanced));
   deepEqual(await verifyCounts(url, VERIFY), { messages: 13, backlog: 0, differences: [] });
 });
 
@@ -123,8 +125,8 @@ test("a stream is forgotten when it is closed and counted, not before", { skip }
     (await streams(database)).map(({ closed }) => closed),
     [true],
   );
-  await fold(database, "a");
-  await fold(database, "a");
+  await indexMessages(database, "a");
+  await indexMessages(database, "a");
   deepEqual(await streams(database), []);
   deepEqual(await verifyCounts(url, VERIFY), { messages: 10, backlog: 0, differences: [] });
   // Counting anew finds it again.
@@ -138,30 +140,30 @@ test("a writer whose stream was taken away stores nothing in it, says so, and go
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(2));
-  await fold(database, "a");
+  await indexMessages(database, "a");
   await database.all("DELETE FROM streams");
   await writer.insert(rows(3, "lost")).then(
     () => ok(false, "it was stored in a stream that nobody counts"),
     (error: Error) => match(error.message, /neither new nor stored/),
   );
   deepEqual(await writer.insert(rows(3, "lost")), ["created", "created", "created"]);
-  await fold(database, "a");
+  await indexMessages(database, "a");
   deepEqual(await verifyCounts(url, VERIFY), { messages: 5, backlog: 0, differences: [] });
 });
 
 test("on an engine that shows a batch in part, only what was seen long ago is counted", () => {
   let nowMs = 0;
-  const settling = new SettledLater(() => nowMs);
-  equal(settling.settledSeq(1, 100), 0);
+  const settling = new DelayedVisibility(() => nowMs);
+  equal(settling.visibleSeq(1, 100), 0);
   nowMs = 9_999;
-  equal(settling.settledSeq(1, 200), 0);
+  equal(settling.visibleSeq(1, 200), 0);
   nowMs = 10_000;
-  equal(settling.settledSeq(1, 300), 100);
+  equal(settling.visibleSeq(1, 300), 100);
   nowMs = 15_000;
-  equal(settling.settledSeq(1, 400), 100);
-  equal(settling.settledSeq(2, 50), 0);
+  equal(settling.visibleSeq(1, 400), 100);
+  equal(settling.visibleSeq(2, 50), 0);
   nowMs = 20_000;
-  equal(settling.settledSeq(1, 500), 300);
+  equal(settling.visibleSeq(1, 500), 300);
 });
 
 test("a batch that the server refused leaves its stream as it is; one whose outcome is unknown ends it", {
@@ -184,7 +186,7 @@ test("a batch that the server refused leaves its stream as it is; one whose outc
   await database.all("ALTER TABLE messages DROP CONSTRAINT slow");
   deepEqual(await writer.insert(rows(1, "broken")), ["created"]);
   equal((await streams(database)).length, 2);
-  await fold(database, "a");
+  await indexMessages(database, "a");
   deepEqual(await verifyCounts(url, VERIFY), { messages: 5, backlog: 0, differences: [] });
 });
 

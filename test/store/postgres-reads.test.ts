@@ -2,7 +2,7 @@ import { equal } from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { array, assert, asyncProperty } from "fast-check";
 import { Database } from "../../src/store/postgres/database.ts";
-import { fold } from "../../src/store/postgres/index/index-messages.ts";
+import { indexMessages } from "../../src/store/postgres/index/index-messages.ts";
 import type { SearchIndex } from "../../src/store/postgres/index/searchable.ts";
 import { searchIndexOf } from "../../src/store/postgres/index/trigrams.ts";
 import { migrate } from "../../src/store/postgres/migrations.ts";
@@ -68,7 +68,7 @@ for (const [way, blockRowsMax, searchIndex, bounds] of WAYS) {
           await writers[at % 2]?.insert(stored);
           if (at % 2 === 1) await foldAsBefore(database, stored);
           plain.add(stored);
-          for (const seqsMax of folds) await fold(database, "test", { seqsMax, blockRowsMax });
+          for (const seqsMax of folds) await indexMessages(database, "test", { seqsMax, blockRowsMax });
           await expectSame(reads, plain, asked);
         }
       }),

@@ -1,7 +1,14 @@
 import { deepEqual, equal, match, notEqual, ok, rejects } from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import { Abandoned, ConfigError, Overloaded, StoreDamaged, StoreRefused, TooBroad } from "../../src/domain/errors.ts";
+import {
+  ConfigError,
+  Overloaded,
+  QueryTooExpensive,
+  ReadCancelled,
+  StoreDamaged,
+  StoreRefused,
+} from "../../src/domain/errors.ts";
 import type { Damage } from "../../src/store/damage.ts";
 import { migratePostgres } from "../../src/store/postgres/administration.ts";
 import { type PostgresOptions, PostgresStore } from "../../src/store/postgres/postgres-store.ts";
@@ -312,9 +319,9 @@ test("a read that takes too long is told so, and one that nobody waits for is st
       sql(database.url, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'");
     while ((await running()).length === 0);
     gone.abort();
-    await rejects(reading, Abandoned);
+    await rejects(reading, ReadCancelled);
     while ((await running()).length > 0);
-    await rejects(store.findMessages(query({ q: "zz" })), TooBroad);
+    await rejects(store.findMessages(query({ q: "zz" })), QueryTooExpensive);
   });
 });
 
@@ -331,13 +338,13 @@ test("reads past the bounds of their queue are refused, and leave it when nobody
   );
   equal(reads.waiting(), 2);
   gone.abort();
-  await rejects(leaving, Abandoned);
+  await rejects(leaving, ReadCancelled);
   equal(reads.waiting(), 1);
   first.resolve("first");
   deepEqual(await Promise.all([running, second]), ["first", "second"]);
   await rejects(
     reads.run(async () => "never", gone.signal),
-    Abandoned,
+    ReadCancelled,
   );
   equal(await reads.run(async () => "free again"), "free again");
 });

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { KEYS_MAX } from "../../src/store/key-rules.ts";
-import { openAccess } from "../../src/store/open.ts";
+import { openCredentials } from "../../src/store/open.ts";
 import { KeyMaker } from "../support/api-keys.ts";
 import { temporaryFolder } from "../support/cli.ts";
 
@@ -37,17 +37,17 @@ test("so many keys are the most, none is added beyond, and looking for changes a
     WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${KEYS_MAX})
     SELECT 'id' || i, 'k' || i, 'read', hex(randomblob(32)), 'lyftr_abcd', '2025-01-01T00:00:00.000Z', '2025-01-02T00:00:00.000Z' FROM n`);
   db.close();
-  const access = await openAccess(url, "write");
+  const credentials = await openCredentials(url, "write");
   const by = { at: new Date().toISOString(), id: randomUUID(), actor: "test" };
   const next = { id: "next", hash: "x", hint: "lyftr_abcd", retiresAt: by.at };
-  deepEqual(await access.keys.add({ ...one.key, id: "more", name: "more", hash: "y" }, by), { kind: "full" });
-  deepEqual(await access.keys.rotate(one.key.id, next, by), { kind: "full" });
-  equal((await access.keys.revoke({ id: one.key.id }, by))?.length, 1, "what there is can still be ended");
-  equal((await access.keys.all()).length, KEYS_MAX);
+  deepEqual(await credentials.keys.add({ ...one.key, id: "more", name: "more", hash: "y" }, by), { kind: "full" });
+  deepEqual(await credentials.keys.rotate(one.key.id, next, by), { kind: "full" });
+  equal((await credentials.keys.revoke({ id: one.key.id }, by))?.length, 1, "what there is can still be ended");
+  equal((await credentials.keys.all()).length, KEYS_MAX);
   const startMs = performance.now();
-  for (let look = 0; look < 20; look++) await access.keys.version();
+  for (let look = 0; look < 20; look++) await credentials.keys.version();
   const ms = (performance.now() - startMs) / 20;
   t.diagnostic(`${ms.toFixed(2)} ms a look`);
   ok(ms < LOOK_MS_MAX, `${ms} ms`);
-  await access.close();
+  await credentials.close();
 });

@@ -6,9 +6,9 @@ import { test } from "node:test";
 import { array, assert, asyncProperty, constantFrom, nat, oneof, option, record } from "fast-check";
 import type { NewMessage } from "../../src/domain/message.ts";
 import { Deleter } from "../../src/store/sqlite/deletion/deleter.ts";
-import { dropTombstones, giveBackSpace, scrub } from "../../src/store/sqlite/deletion/space.ts";
+import { dropTombstones, reclaimSpace, scrub } from "../../src/store/sqlite/deletion/space.ts";
 import { readIndexPath } from "../../src/store/sqlite/index/connection.ts";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { verifyReadIndex } from "../../src/store/sqlite/index/verify.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
@@ -28,7 +28,7 @@ const VERIFY = { progress: () => undefined, signal: new AbortController().signal
 
 const differences = async (path: string) => (await verifyReadIndex(path, VERIFY)).differences;
 const received = (second: number) => new Date(Date.UTC(2025, 0, 15, 10) + second * 1_000).toISOString();
-const deleterOn = (parts: SqliteParts) => new Deleter(parts.index, () => 0);
+const deleterOn = (parts: SqliteParts) => new Deleter(parts.index);
 
 const number = constantFrom("+1", "+22", "+333", "+9", "+8", "+777");
 const deletions = array(
@@ -66,25 +66,25 @@ for (const [way, blockRowsMax, bounds] of [
             const outcomes = parts.insert(stored);
             for (const [at, row] of stored.entries()) if (dead.has(keyOf(row))) equal(outcomes[at], "duplicate");
             plain.add(stored.filter((row) => !dead.has(keyOf(row))));
-            for (const rowsMax of folds) fold(parts.index, rowsMax, blockRowsMax);
+            for (const rowsMax of folds) indexMessages(parts.index, rowsMax, blockRowsMax);
           }
           for (const { what, rowsMax, folds } of deleting) {
             const before = "expire" in what ? received(what.expire) : "";
             const goes = (row: NewMessage) =>
               "expire" in what ? row.createdAt < before : [row.from, row.to].some((one) => one === what.erase);
             const gone = plain.rows.filter(goes);
-            const deleter = new Deleter(parts.index, () => 0, blockRowsMax);
+            const deleter = new Deleter(parts.index, blockRowsMax);
             const step = (place: string | undefined, dryRun: boolean) => {
               const how = { place, rowsMax, dryRun, tombstonesUntil: UNTIL };
               return "expire" in what
-                ? deleter.expire({ ...how, receivedBefore: before })
+                ? deleter.expire({ ...how, receivedBefore: before, everywhere: true })
                 : deleter.erase({ ...how, msisdn: what.erase });
             };
             equal(await inSteps(async (place) => step(place, true)), gone.length);
             equal(await inSteps(async (place) => step(place, false)), gone.length);
             for (const row of gone) dead.add(keyOf(row));
             plain.rows.splice(0, plain.rows.length, ...plain.rows.filter((row) => !goes(row)));
-            if (folds !== null) fold(parts.index, folds, blockRowsMax);
+            if (folds !== null) indexMessages(parts.index, folds, blockRowsMax);
             deepEqual(await differences(file.path), []);
           }
           await expectSame(reads, plain, asked);
@@ -105,7 +105,12 @@ test("numbers of deleted messages are not given again, so that new ones are fold
   const store = await SqliteStore.open(file.path);
   try {
     await store.insertMessages(rows(50));
-    const everything = { receivedBefore: received(1_000), rowsMax: 1_000, tombstonesUntil: UNTIL };
+    const everything = {
+      receivedBefore: received(1_000),
+      everywhere: true,
+      rowsMax: 1_000,
+      tombstonesUntil: UNTIL,
+    };
     equal(await inSteps(async (place) => store.retention.expire({ ...everything, place })), 50);
     equal((await store.stats()).total, 0);
     await store.insertMessages(rows(3, "new"));
@@ -212,15 +217,15 @@ test("space is given back in steps, and a file that deleted nothing keeps its ow
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   parts.insert(rows(20_000, "m", () => ({ text: "x".repeat(200) })));
-  while (fold(parts.index, 20_000).backlog > 0);
-  equal(giveBackSpace(parts.index), 0);
+  while (indexMessages(parts.index, 20_000).backlog > 0);
+  equal(reclaimSpace(parts.index), 0);
   const before = parts.index.number("PRAGMA main.page_count");
   const deleter = deleterOn(parts);
-  const step = { receivedBefore: received(15_000), rowsMax: 500, tombstonesUntil: UNTIL };
+  const step = { receivedBefore: received(15_000), everywhere: true, rowsMax: 500, tombstonesUntil: UNTIL };
   equal(await inSteps(async (place) => deleter.expire({ ...step, place })), 15_000);
   let bytes = 0;
   for (let steps = 0; steps < 1_000; steps++) {
-    const given = giveBackSpace(parts.index);
+    const given = reclaimSpace(parts.index);
     if (given === 0) break;
     bytes += given;
   }
@@ -230,22 +235,20 @@ test("space is given back in steps, and a file that deleted nothing keeps its ow
   deepEqual(await differences(file.path), []);
 });
 
-test("tombstones come to their end, and what is young behind what is old is found once a day", async () => {
+test("tombstones come to their end, and what is old behind what is young is found by a full scan", async () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   // An import brought old ones behind young ones.
   parts.insert(rows(2_500, "old"));
   parts.insert(rows(2_500, "young", () => ({ createdAt: received(100_000) })));
   parts.insert(rows(10, "imported"));
-  let nowMs = 0;
-  const deleter = new Deleter(parts.index, () => nowMs);
+  const deleter = deleterOn(parts);
   const step = { receivedBefore: received(50_000), rowsMax: 500, tombstonesUntil: UNTIL };
-  const run = () => inSteps(async (place) => deleter.expire({ ...step, place }));
-  equal(await run(), 2_510);
+  const run = (everywhere: boolean) => inSteps(async (place) => deleter.expire({ ...step, place, everywhere }));
+  equal(await run(true), 2_510);
   parts.insert(rows(10, "again"));
-  equal(await run(), 0);
-  nowMs += 24 * 60 * 60 * 1_000;
-  equal(await run(), 10);
+  equal(await run(false), 0);
+  equal(await run(true), 10);
   equal(dropTombstones(parts.index, { now: received(0), rowsMax: 1_000 }), 0);
   equal(dropTombstones(parts.index, { now: UNTIL, rowsMax: 1_000 }), 1_000);
 });

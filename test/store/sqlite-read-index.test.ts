@@ -6,10 +6,9 @@ import { StoreRefused } from "../../src/domain/errors.ts";
 import type { NewMessage } from "../../src/domain/message.ts";
 import { openWriter, transaction } from "../../src/store/sqlite/connection.ts";
 import { readIndexPath } from "../../src/store/sqlite/index/connection.ts";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { verifyReadIndex } from "../../src/store/sqlite/index/verify.ts";
-import { inserting } from "../../src/store/sqlite/insert.ts";
-import { packRows } from "../../src/store/sqlite/packed-rows.ts";
+import { inserting, packRows } from "../../src/store/sqlite/insert.ts";
 import { stats } from "../../src/store/sqlite/reads/stats.ts";
 import { Statements } from "../../src/store/sqlite/statements.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
@@ -36,7 +35,7 @@ test("verifying finds no difference in an index that was folded in steps, and co
   using parts = new SqliteParts(file.path);
   for (const rows of [300, 1, 17]) {
     parts.insert(someMessages(rows, `${rows}x`));
-    while (fold(parts.index, 40, BLOCK_ROWS).rows > 0);
+    while (indexMessages(parts.index, 40, BLOCK_ROWS).rows > 0);
   }
   parts.insert(someMessages(5, "late"));
   deepEqual(await verify(file.path), { messages: 318, backlog: 5, differences: [] });
@@ -92,7 +91,7 @@ for (const [what, damage, finding] of DAMAGES) {
     using file = temporaryDatabase();
     using parts = new SqliteParts(file.path);
     parts.insert(someMessages(300));
-    while (fold(parts.index, 100, BLOCK_ROWS).rows > 0);
+    while (indexMessages(parts.index, 100, BLOCK_ROWS).rows > 0);
     parts.index.db.exec(damage);
     const { differences } = await verify(file.path);
     ok(
@@ -115,7 +114,7 @@ test("verifying without a read index says where it should be", async () => {
 function folded(path: string, count: number): void {
   using parts = new SqliteParts(path);
   parts.insert(someMessages(count));
-  fold(parts.index, count, BLOCK_ROWS);
+  indexMessages(parts.index, count, BLOCK_ROWS);
 }
 
 test("an index that is lost, damaged, cut off or of another version is made anew", async () => {
@@ -135,7 +134,7 @@ test("an index that is lost, damaged, cut off or of another version is made anew
     harm(readIndexPath(file.path));
     using parts = new SqliteParts(file.path);
     equal(parts.read(stats).total, 200);
-    deepEqual(fold(parts.index, 1_000, BLOCK_ROWS), { rows: 200, backlog: 0 });
+    deepEqual(indexMessages(parts.index, 1_000, BLOCK_ROWS), { rows: 200, backlog: 0 });
     deepEqual(await verify(file.path), { messages: 200, backlog: 0, differences: [] });
   }
 });
@@ -150,7 +149,7 @@ test("an index of other messages, because an older copy was put in their place, 
   ok(!existsSync(`${file.path}-wal`));
   using parts = new SqliteParts(file.path);
   equal(parts.read(stats).total, 100);
-  fold(parts.index, 1_000, BLOCK_ROWS);
+  indexMessages(parts.index, 1_000, BLOCK_ROWS);
   deepEqual((await verify(file.path)).differences, []);
 });
 
@@ -163,7 +162,7 @@ test("an index that is ahead of its database is rebuilt, though the same message
   {
     using parts = new SqliteParts(file.path);
     parts.insert(more);
-    fold(parts.index, 1_000, BLOCK_ROWS);
+    indexMessages(parts.index, 1_000, BLOCK_ROWS);
   }
   copyFileSync(copy, file.path);
   // Senders send again what the older file lacks, in another order but for the last one, to a writer that knows no index.
@@ -174,7 +173,7 @@ test("an index that is ahead of its database is rebuilt, though the same message
   writer.close();
   using parts = new SqliteParts(file.path);
   equal(parts.read(stats).total, 150);
-  fold(parts.index, 1_000, BLOCK_ROWS);
+  indexMessages(parts.index, 1_000, BLOCK_ROWS);
   deepEqual((await verify(file.path)).differences, []);
 });
 
@@ -185,18 +184,18 @@ test("an index of another database is made anew, however alike their messages ar
   folded(other.path, 100);
   copyFileSync(readIndexPath(other.path), readIndexPath(file.path));
   using parts = new SqliteParts(file.path);
-  deepEqual(fold(parts.index, 1_000, BLOCK_ROWS), { rows: 100, backlog: 0 });
+  deepEqual(indexMessages(parts.index, 1_000, BLOCK_ROWS), { rows: 100, backlog: 0 });
 });
 
-test("two processes that fold the same index take in every message once", async () => {
+test("two processes that index into the same file take in every message once", async () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   using others = new SqliteParts(file.path);
   for (let round = 0; round < 5; round++) {
     parts.insert(someMessages(30, `r${round}-`));
-    fold(parts.index, 10, BLOCK_ROWS);
-    fold(others.index, 15, BLOCK_ROWS);
-    fold(parts.index, 100, BLOCK_ROWS);
+    indexMessages(parts.index, 10, BLOCK_ROWS);
+    indexMessages(others.index, 15, BLOCK_ROWS);
+    indexMessages(parts.index, 100, BLOCK_ROWS);
   }
   deepEqual(await verify(file.path), { messages: 150, backlog: 0, differences: [] });
 });
@@ -205,14 +204,14 @@ test("a step that fails leaves nothing of itself", async () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   parts.insert(someMessages(60));
-  fold(parts.index, 20, BLOCK_ROWS);
+  indexMessages(parts.index, 20, BLOCK_ROWS);
   parts.index.db.exec(
     "CREATE TEMP TRIGGER fails BEFORE INSERT ON read_index.spans BEGIN SELECT RAISE(ABORT, 'no'); END",
   );
   for (let attempt = 0; attempt < 3; attempt++) {
     let failure = "";
     try {
-      fold(parts.index, 20, BLOCK_ROWS);
+      indexMessages(parts.index, 20, BLOCK_ROWS);
     } catch (error) {
       failure = String(error);
     }
@@ -220,6 +219,6 @@ test("a step that fails leaves nothing of itself", async () => {
   }
   deepEqual(await verify(file.path), { messages: 20, backlog: 40, differences: [] });
   parts.index.db.exec("DROP TRIGGER fails");
-  while (fold(parts.index, 20, BLOCK_ROWS).rows > 0);
+  while (indexMessages(parts.index, 20, BLOCK_ROWS).rows > 0);
   deepEqual(await verify(file.path), { messages: 60, backlog: 0, differences: [] });
 });

@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, readdirSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { StoreRefused } from "../../src/domain/errors.ts";
-import { openAccess, openCopyEnd, openRetentionPreview, openStore } from "../../src/store/open.ts";
+import { openCopyEndpoint, openCredentials, openRetentionPreview, openStore } from "../../src/store/open.ts";
 import { contentsOf, requireOurs } from "../../src/store/sqlite/contents.ts";
 import { readUnchanged } from "../../src/store/sqlite/read-unchanged.ts";
 import { temporaryFolder } from "../support/cli.ts";
@@ -40,10 +40,10 @@ for (const [name, make] of Object.entries(OURS)) {
     await make(folder.file("app.db"));
     const url = `sqlite:///${folder.file("app.db")}`;
     const before = snapshotOf(folder.path);
-    const access = await openAccess(url, "read");
-    equal((await access.audit.newest({ limit: 10 })).length, 1);
-    await access.close();
-    const end = await openCopyEnd(url, "read");
+    const credentials = await openCredentials(url, "read");
+    equal((await credentials.audit.newest({ limit: 10 })).length, 1);
+    await credentials.close();
+    const end = await openCopyEndpoint(url, "read");
     equal(await end.count(), 0);
     await end.close();
     const preview = await openRetentionPreview(url);
@@ -60,10 +60,10 @@ for (const [name, [make, said]] of Object.entries(NOT_OURS)) {
     const url = `sqlite:///${folder.file("app.db")}`;
     const before = snapshotOf(folder.path);
     const openings = [
-      () => openAccess(url, "read"),
-      () => openAccess(url, "write"),
-      () => openCopyEnd(url, "read"),
-      () => openCopyEnd(url, "write"),
+      () => openCredentials(url, "read"),
+      () => openCredentials(url, "write"),
+      () => openCopyEndpoint(url, "read"),
+      () => openCopyEndpoint(url, "write"),
       () => openRetentionPreview(url),
       () => openStore(url, { mode: "write" }),
       () => openStore(url, { migrate: false }),
@@ -121,7 +121,7 @@ test("a write-ahead log without its shared memory is read, and nothing is change
   equal((await contentsOf(path)).kind, "ours");
   deepEqual(snapshotOf(folder.path), before);
   const store = await openStore(`sqlite:///${path}`);
-  equal((await store.access.audit.newest({ limit: 10 })).length, 1);
+  equal((await store.credentials.audit.newest({ limit: 10 })).length, 1);
   await store.close();
 });
 

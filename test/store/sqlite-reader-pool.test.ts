@@ -1,8 +1,8 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { Abandoned, Overloaded, StoreUnavailable, TooBroad } from "../../src/domain/errors.ts";
+import { Overloaded, QueryTooExpensive, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
 import { BLOCK_ROWS_MAX } from "../../src/store/sqlite/index/blocks.ts";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
 import { ReaderPool } from "../../src/store/sqlite/threads/reader-pool.ts";
@@ -18,7 +18,7 @@ function fill(path: string, count = 3 * BLOCK_ROWS_MAX): void {
       message(`m${n}`, { to: `+${n % 2}`, text: `a${String.fromCodePoint(0x4e00 + (n % 5_000))}` }),
     ),
   );
-  fold(parts.index, count);
+  indexMessages(parts.index, count);
 }
 
 const WALK = query({ q: "a" });
@@ -30,7 +30,7 @@ test("a long read whose caller goes away is stopped, and its thread is free for 
   const gone = new AbortController();
   const read = pool.call("find", WALK, { heavy: true, signal: gone.signal });
   gone.abort();
-  await rejects(read, Abandoned);
+  await rejects(read, ReadCancelled);
   equal((await pool.call<MessagePage>("find", WALK, { heavy: true })).total, 3 * BLOCK_ROWS_MAX);
   await pool.close();
 });
@@ -45,8 +45,8 @@ test("a read that waits leaves the queue when its caller goes away, or was gone 
   equal(pool.queued(), 1);
   gone.abort();
   equal(pool.queued(), 0);
-  await rejects(waiting, Abandoned);
-  await rejects(pool.call("find", WALK, { signal: AbortSignal.abort() }), Abandoned);
+  await rejects(waiting, ReadCancelled);
+  await rejects(pool.call("find", WALK, { signal: AbortSignal.abort() }), ReadCancelled);
   await first;
   await pool.close();
 });
@@ -57,7 +57,7 @@ test("a read that takes too long is stopped and its caller told to narrow it", a
   const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8, heavyMsMax: 0 });
   await rejects(pool.call("find", WALK, { heavy: true }), (error: Error) => {
     match(error.message, /Narrow it/);
-    return error instanceof TooBroad;
+    return error instanceof QueryTooExpensive;
   });
   await pool.close();
 });
@@ -85,7 +85,8 @@ test("what would have to look at too many messages is refused at once, and told 
   const bounds = { ...PLAN_BOUNDS, scannedTextsMax: 4_000, scannedRowsMax: 4_000, fewRows: 10 };
   const ask = (parameters: Readonly<Record<string, string>>) =>
     parts.read((snapshot) => find(snapshot, query(parameters), bounds));
-  const refusal = (advice: RegExp) => (error: Error) => advice.test(error.message) && error instanceof TooBroad;
+  const refusal = (advice: RegExp) => (error: Error) =>
+    advice.test(error.message) && error instanceof QueryTooExpensive;
   let refused = 0;
   for (const [parameters, advice] of [
     [{ q: "a" }, /longer, or narrow it by from, since or until/],
@@ -139,7 +140,7 @@ test("a long read that does not stop in time gives up its thread, and the next o
   const fromMs = performance.now();
   const slow = pool.call("hold", 6_000, { heavy: true });
   const next = pool.call("answer", undefined, { heavy: true });
-  await rejects(slow, TooBroad);
+  await rejects(slow, QueryTooExpensive);
   equal(await next, "answer");
   ok(performance.now() - fromMs < 5_000, "it waited for the one that did not stop");
   equal(pool.restarts(), 1);

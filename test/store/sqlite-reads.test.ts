@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { array, assert, asyncProperty } from "fast-check";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS, type PlanBounds } from "../../src/store/sqlite/reads/plan.ts";
 import { findSenders } from "../../src/store/sqlite/reads/senders.ts";
@@ -36,7 +36,7 @@ for (const [way, blockRowsMax, bounds] of WAYS) {
         for (const { rows, folds } of steps) {
           parts.insert(rows);
           plain.add(rows);
-          for (const rowsMax of folds) fold(parts.index, rowsMax, blockRowsMax);
+          for (const rowsMax of folds) indexMessages(parts.index, rowsMax, blockRowsMax);
           await expectSame(reads, plain, asked);
         }
       }),

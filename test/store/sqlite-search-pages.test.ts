@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { END, START } from "../../src/store/sqlite/key.ts";
 import { textTestOf } from "../../src/store/sqlite/reads/conditions.ts";
 import { SearchList } from "../../src/store/sqlite/reads/search-list.ts";
@@ -20,7 +20,7 @@ test("pages of a search with very many matches follow each other in the order of
     message(`m${String((n * 7_919) % ROWS).padStart(5, "0")}`, { text: n % 12 === 0 ? "other" : "Hello there" }),
   );
   parts.insert(rows);
-  while (fold(parts.index, ROWS).backlog > 0);
+  while (indexMessages(parts.index, ROWS).backlog > 0);
   const matching = rows.filter(({ text }) => text === "Hello there").map(({ messageId }) => String(messageId));
   const ascending = matching.toSorted();
   const filter = { q: "hello" };

@@ -6,9 +6,9 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../src/domain/errors.ts";
 import type { Damage } from "../../src/store/damage.ts";
-import { meaningOf, openWriter } from "../../src/store/sqlite/connection.ts";
+import { openWriter, toStoreError } from "../../src/store/sqlite/connection.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
-import { WorkerLine } from "../../src/store/sqlite/threads/worker-client.ts";
+import { WorkerClient } from "../../src/store/sqlite/threads/worker-client.ts";
 import { exerciseStore, message, query } from "./exercise.ts";
 
 exerciseStore("sqlite", () => {
@@ -75,7 +75,7 @@ test("a file that is no database is refused with what to do when it is opened", 
 test("a thread whose database is damaged says so, opens it when it is sound again, and closes", async () => {
   using file = temporary();
   writeFileSync(file.path, "this is no database, but long enough to look like one".repeat(100));
-  const line = new WorkerLine("writer", { path: file.path, migrate: true });
+  const line = new WorkerClient("writer", { path: file.path, migrate: true });
   await rejects(line.call("opened"), StoreDamaged);
   rmSync(file.path);
   await line.call("opened");
@@ -83,7 +83,7 @@ test("a thread whose database is damaged says so, opens it when it is sound agai
 });
 
 test("a thread that died rejects what it is asked, and closing it still ends", async () => {
-  const line = new WorkerLine("no-such-file", {});
+  const line = new WorkerClient("no-such-file", {});
   await line.broken;
   await rejects(line.call("opened"), StoreBroken);
   await line.close();
@@ -139,7 +139,7 @@ test("a new database can be read by its owner only", async () => {
 });
 
 test("a passing I/O error is unavailability, any other one is the end, and so is damage", () => {
-  const meaning = (errcode: number) => meaningOf(Object.assign(new Error("disk I/O error"), { errcode })).name;
+  const meaning = (errcode: number) => toStoreError(Object.assign(new Error("disk I/O error"), { errcode })).name;
   for (const passing of [5, 13, 4_874, 6_410]) equal(meaning(passing), "StoreUnavailable", String(passing));
   for (const fatal of [10, 778, 1_034]) equal(meaning(fatal), "StoreBroken", String(fatal));
   for (const damage of [11, 26]) equal(meaning(damage), "StoreDamaged", String(damage));
@@ -148,7 +148,7 @@ test("a passing I/O error is unavailability, any other one is the end, and so is
 test("an I/O error without a reason is unavailability on a full disk only, and a failed fsync is the end there too", () => {
   using file = temporary();
   const meaning = (errcode: number, path: string) =>
-    meaningOf(Object.assign(new Error("disk I/O error"), { errcode }), path).name;
+    toStoreError(Object.assign(new Error("disk I/O error"), { errcode }), path).name;
   // No file can be made in /proc, and it has no room. The full-text search turns every error of its files into a plain 10.
   for (const write of [10, 778, 1_546, 14]) equal(meaning(write, "/proc/app.db"), "StoreUnavailable", String(write));
   for (const other of [266, 1_034, 1_290]) equal(meaning(other, "/proc/app.db"), "StoreBroken", String(other));

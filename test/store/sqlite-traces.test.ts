@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { DeletedStep } from "../../src/store/retention.ts";
 import { Deleter } from "../../src/store/sqlite/deletion/deleter.ts";
 import { scrub } from "../../src/store/sqlite/deletion/space.ts";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { verifyReadIndex } from "../../src/store/sqlite/index/verify.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message } from "./exercise.ts";
@@ -46,7 +46,7 @@ function fill(parts: SqliteParts, seed: number): void {
   });
   for (let at = 0; at < messages.length; at += 200) {
     parts.insert(messages.slice(at, at + 200));
-    fold(parts.index, 200);
+    indexMessages(parts.index, 200);
   }
 }
 
@@ -70,7 +70,7 @@ test("of people erased between expiries, whose deletions move what is left from 
   {
     using parts = new SqliteParts(file.path);
     fill(parts, SEED);
-    const deleter = new Deleter(parts.index, () => 0);
+    const deleter = new Deleter(parts.index);
     const how = { rowsMax: 97, tombstonesUntil: UNTIL };
     for (let person = 0; person < ERASED; person++) {
       const receivedBefore = day(2 + 2 * person);

@@ -3,9 +3,9 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { StoreRefused } from "../../src/domain/errors.ts";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { verifySqlite } from "../../src/store/sqlite/verify.ts";
-import type { Verdict } from "../../src/store/verify-report.ts";
+import type { VerifyReport } from "../../src/store/verify-report.ts";
 import { everyAnswer, flipOneBit, keptFiles, seeded } from "../support/byte-flips.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message } from "./exercise.ts";
@@ -33,12 +33,12 @@ function fill(path: string): void {
       }),
     ),
   );
-  while (fold(parts.index, 150, 64).backlog > 0);
+  while (indexMessages(parts.index, 150, 64).backlog > 0);
 }
 
 const verify = (path: string) =>
   verifySqlite(path, { progress: () => undefined, signal: new AbortController().signal });
-const complaintsOf = ({ damages = [], differences }: Verdict) => [...damages, ...differences];
+const complaintsOf = ({ damages = [], differences }: VerifyReport) => [...damages, ...differences];
 
 function change(path: string, sql: string): void {
   const db = new DatabaseSync(path);

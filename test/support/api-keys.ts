@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Scope } from "../../src/domain/api-key.ts";
 import { type IssuedKey, KeyIssuer } from "../../src/keys/key-issuer.ts";
-import { openAccess, openStore } from "../../src/store/open.ts";
+import { openCredentials, openStore } from "../../src/store/open.ts";
 
 export interface MadeKey {
   readonly name?: string;
@@ -12,14 +12,14 @@ export interface MadeKey {
 }
 
 /** What a command writes to, in a database that is created when it is missing. */
-export async function createdAccess(databaseUrl: string): ReturnType<typeof openAccess> {
+export async function createdAccess(databaseUrl: string): ReturnType<typeof openCredentials> {
   await (await openStore(databaseUrl)).close();
-  return openAccess(databaseUrl, "write");
+  return openCredentials(databaseUrl, "write");
 }
 
 /** Makes keys in a database as somebody besides the service, at any time. */
 export class KeyMaker implements AsyncDisposable {
-  readonly #access: Awaited<ReturnType<typeof openAccess>>;
+  readonly #access: Awaited<ReturnType<typeof openCredentials>>;
   readonly #issuer: KeyIssuer;
   #atMs: number | undefined;
 
@@ -27,7 +27,7 @@ export class KeyMaker implements AsyncDisposable {
     return new KeyMaker(await createdAccess(databaseUrl));
   }
 
-  private constructor(access: Awaited<ReturnType<typeof openAccess>>) {
+  private constructor(access: Awaited<ReturnType<typeof openCredentials>>) {
     this.#access = access;
     const now = () => this.#atMs ?? Date.now();
     this.#issuer = new KeyIssuer({ store: access.keys, now, newId: randomUUID, randomBytes });

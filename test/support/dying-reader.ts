@@ -1,9 +1,9 @@
 import type { ReaderData } from "../../src/store/sqlite/threads/reader.ts";
-import { serveLine } from "../../src/store/sqlite/threads/worker-client.ts";
+import { serveWorker } from "../../src/store/sqlite/threads/serve-worker.ts";
 
 // The code of a reading thread that does to itself what a request might.
 
-serveLine(({ stop }: ReaderData) => {
+serveWorker(({ stop }: ReaderData) => {
   const stopped = new Int32Array(stop);
   return {
     answer: () => "answer",

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Deleter } from "../../src/store/sqlite/deletion/deleter.ts";
-import { fold } from "../../src/store/sqlite/index/index-messages.ts";
+import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
 import { findSenders } from "../../src/store/sqlite/reads/senders.ts";
@@ -38,11 +38,11 @@ const unindexed = parts.read((snapshot) => find(snapshot, query(far)));
 const unfiltered = parts.read((snapshot) => find(snapshot, query({ limit: "1", offset: String(rows - 1) })));
 const plain = parts.read((snapshot) => find(snapshot, query(far), { ...PLAN_BOUNDS, tailRowsMax: 10 }));
 const senders = parts.read((snapshot) => findSenders(snapshot, { limit: 10, offset: 0 }));
-while (fold(parts.index, rows).backlog > 0);
+while (indexMessages(parts.index, rows).backlog > 0);
 const searched = parts.read((snapshot) => find(snapshot, query({ q: letters, limit: "1" })));
 // So short that it is a walk along all texts.
 const walked = parts.read((snapshot) => find(snapshot, query({ q: [...letters][0] ?? "", source: "native" }), WALK));
-const deleter = new Deleter(parts.index, () => performance.now());
+const deleter = new Deleter(parts.index);
 let deleted = 0;
 for (let place: string | undefined; ; ) {
   const step = deleter.erase({ msisdn: "+1", rowsMax: rows, tombstonesUntil: "2026", place });

@@ -5,7 +5,7 @@ import { KeptResponses } from "../../src/cache/kept-responses.ts";
 import { ResponseCache, type ResponseSource, type SharedResponses } from "../../src/cache/response-cache.ts";
 import { SingleFlight } from "../../src/cache/single-flight.ts";
 import { WriteTracker } from "../../src/cache/write-tracker.ts";
-import { Abandoned, Overloaded, StoreUnavailable } from "../../src/domain/errors.ts";
+import { Overloaded, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
 
 const TTL_MS = 1_000;
 const stays = () => new AbortController().signal;
@@ -191,15 +191,15 @@ test("one who goes away leaves the reading to the others; when all have gone it 
     new Promise<string>((_resolve, reject) => {
       signal.addEventListener("abort", () => {
         stopped = true;
-        reject(new Abandoned("stopped"));
+        reject(new ReadCancelled("stopped"));
       });
     });
   const answers = [first, second].map(({ signal }) => cache.ask(["q"], read, () => signal));
   first.abort();
-  await rejects(answers[0] as Promise<unknown>, Abandoned);
+  await rejects(answers[0] as Promise<unknown>, ReadCancelled);
   equal(stopped, false);
   second.abort();
-  await rejects(answers[1] as Promise<unknown>, Abandoned);
+  await rejects(answers[1] as Promise<unknown>, ReadCancelled);
   equal(stopped, true);
 });
 
@@ -213,10 +213,10 @@ test("who comes after all have gone gets a reading of their own, also when nothi
     () => gone.signal,
   );
   gone.abort();
-  await rejects(abandoned, Abandoned);
+  await rejects(abandoned, ReadCancelled);
   set(1);
   const late = ask();
-  gate.reject(new Abandoned("stopped"));
+  gate.reject(new ReadCancelled("stopped"));
   equal(await late, "1");
 });
 
@@ -229,7 +229,7 @@ test("a client that is gone before it asks starts nothing that goes on", async (
   };
   await rejects(
     cache.ask(["q"], read, () => AbortSignal.abort()),
-    Abandoned,
+    ReadCancelled,
   );
   equal(signalled?.aborted, true);
 });
@@ -247,7 +247,7 @@ test("a reading for which nobody waits any more when its turn comes is not begun
   };
   const left = cache.ask(["q"], read, () => gone.signal);
   gone.abort();
-  await rejects(left, Abandoned);
+  await rejects(left, ReadCancelled);
   const stayed = ask();
   gate.resolve("0");
   await early;

@@ -41,7 +41,7 @@ async function swept(store: SqliteStore, retention: RetentionStore = store.reten
           .then(meanwhile)
           .then(() => undefined),
     },
-    audit: store.access.audit,
+    audit: store.credentials.audit,
     clock,
     metrics,
     newId: () => `${Math.random()}`,
@@ -72,11 +72,11 @@ test("a sweep deletes what is too old, tells it on the log, in the metrics and i
     match(text, /^messages_deleted_total\{reason="expired"\} 20$/m);
     match(text, /^retention_last_run_timestamp_seconds [1-9]/m);
     equal((await store.stats()).total, 10);
-    const [entry] = await store.access.audit.newest({ limit: 1 });
+    const [entry] = await store.credentials.audit.newest({ limit: 1 });
     deepEqual([entry?.actor, entry?.action, entry?.details.messages], ["service", "retention.ran", 20]);
     // What deletes nothing is no news to the audit.
     equal((await swept(store)).line.messages, 0);
-    equal((await store.access.audit.newest({ limit: 5 })).length, 1);
+    equal((await store.credentials.audit.newest({ limit: 5 })).length, 1);
   } finally {
     await store.close();
   }
@@ -100,7 +100,7 @@ test("a sweep that fails says so without the database's own words, and one that 
     const written: string[] = [];
     const sweeper = new Sweeper({
       store: { ...store.retention, holdLease, expire },
-      audit: store.access.audit,
+      audit: store.credentials.audit,
       clock: systemClock,
       log,
       metrics: createMetrics({ version: "0", node: "0" }),

@@ -1,6 +1,6 @@
 import { StoreUnavailable } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
-import { BEGINNING, type CopyEnd, type CopyPlace } from "../../store/copying.ts";
+import { BEGINNING, type CopyEndpoint, type CopyPlace } from "../../store/copying.ts";
 import type { InsertOutcome, Store, StoredMessage } from "../../store/store.ts";
 import { Checksum } from "./checksum.ts";
 
@@ -17,8 +17,8 @@ export interface CopyTally {
 }
 
 export interface CopierOptions {
-  readonly source: CopyEnd;
-  readonly target: CopyEnd;
+  readonly source: CopyEndpoint;
+  readonly target: CopyEndpoint;
   /** The store at `target`, so that what is copied is counted there like everything else. */
   readonly store: Pick<Store, "insertMessages">;
   readonly signal: AbortSignal;

@@ -9,13 +9,13 @@ import { sendInvalidQuery } from "../problem.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** `GET /audit`: what was done with keys, secrets and people's data, and by whom. */
-export function auditRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "access"> }): void {
+export function auditRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "credentials"> }): void {
   server.get("/audit", { schema: SCHEMA, config: { access: "admin" } }, async (request, reply) => {
     const parameters = request.query as Parameters;
     const parsed = parseAuditQuery(parameters);
     if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
     const { limit, before } = parsed.query;
-    const entries = await store.access.audit.newest({ limit: limit + 1, before });
+    const entries = await store.credentials.audit.newest({ limit: limit + 1, before });
     const data = entries.slice(0, limit);
     const last = data.at(-1);
     const next = entries.length > limit && last !== undefined ? placeOf(last) : null;

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Clock } from "../../domain/clock.ts";
-import { Abandoned } from "../../domain/errors.ts";
+import { ReadCancelled } from "../../domain/errors.ts";
 import type { Issue } from "../../domain/issue.ts";
 import type { MessageList, Place } from "../../domain/message-filter.ts";
 import { parseMessageList } from "../../domain/message-query.ts";
@@ -72,7 +72,7 @@ export function exportRoute(server: FastifyInstance, options: ExportRouteOptions
 
 /** What is given back when the connection closes would never be, if it has closed already. */
 function requireClient(reply: FastifyReply): void {
-  if (reply.raw.closed) throw new Abandoned("the client has gone away");
+  if (reply.raw.closed) throw new ReadCancelled("the client has gone away");
 }
 
 type Cut = (status: number, error: string) => void;

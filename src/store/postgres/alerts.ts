@@ -7,7 +7,8 @@ import {
   LEADER_SECONDS,
   VOTE_SECONDS,
 } from "../alerts.ts";
-import type { Database, Transaction } from "./database.ts";
+import type { Transaction } from "./connection.ts";
+import type { Database } from "./database.ts";
 
 export function alertsIn(database: Database): AlertStore {
   return {

@@ -1,5 +1,6 @@
 import { StoreRefused } from "../../domain/errors.ts";
-import type { Database, Transaction, TransactionOptions } from "./database.ts";
+import type { Transaction } from "./connection.ts";
+import type { Database, TransactionOptions } from "./database.ts";
 
 const DISTRIBUTE_MS_MAX = 6 * 60 * 60 * 1_000;
 const OPTIONS: TransactionOptions = { msMax: DISTRIBUTE_MS_MAX };

@@ -1,31 +1,30 @@
 import { StoreRefused } from "../../domain/errors.ts";
-import { COPY_BYTES_MAX, type CopyEnd, type CopyPart, type CopyPlace } from "../copying.ts";
-import type { OpenMode } from "../open-mode.ts";
-import type { StoredMessage } from "../store.ts";
+import { COPY_BYTES_MAX, type CopyEndpoint, type CopyPart, type CopyPlace } from "../copying.ts";
+import type { OpenMode, StoredMessage } from "../store.ts";
 import { Database } from "./database.ts";
 import { isStorable } from "./index/searchable.ts";
-import { MESSAGE } from "./messages.ts";
 import { requireOurs } from "./migrations.ts";
+import { MESSAGE } from "./sql.ts";
 
 /** A copy may wait for a server that is busy; nobody else waits for it. */
 const COPY_MS_MAX = 60_000;
 const PLACES = `CREATE TABLE IF NOT EXISTS lyftr_copies (source_id text PRIMARY KEY, place text NOT NULL)`;
 
 /** A PostgreSQL database at one end of a copy. */
-export class PostgresCopyEnd implements CopyEnd {
+export class PostgresCopyEndpoint implements CopyEndpoint {
   readonly id: string;
   readonly #database: Database;
   /** Those that had messages when they were last looked for. */
   #streams: readonly number[] = [];
 
   /** Rejects with `ConfigError` or `StoreRefused` when there is no database of Lyftr's. */
-  static async open(url: string, mode: Exclude<OpenMode, "create">): Promise<PostgresCopyEnd> {
+  static async open(url: string, mode: Exclude<OpenMode, "create">): Promise<PostgresCopyEndpoint> {
     const database = new Database(url, { connectionsMax: 2, readOnly: mode === "read" });
     try {
       await requireOurs(database, mode);
       const [row] = await database.all<{ id: string }>("SELECT id FROM lyftr_database");
       if (row === undefined) throw new StoreRefused("its table lyftr_database is empty");
-      return new PostgresCopyEnd(database, row.id);
+      return new PostgresCopyEndpoint(database, row.id);
     } catch (error) {
       await database.close();
       throw error;

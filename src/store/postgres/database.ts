@@ -1,8 +1,7 @@
-import { Pool, type PoolClient, type QueryConfig, types } from "pg";
+import { Pool, type PoolClient, types } from "pg";
 import { StoreDamaged, StoreUnavailable } from "../../domain/errors.ts";
-import { allOrFirst } from "./all-or-first.ts";
-import { meaningOf } from "./failures.ts";
-import { withLibpqTls } from "./libpq-tls.ts";
+import { allOrFirst, type Row, Statements, streamOf, type Transaction, type Value } from "./connection.ts";
+import { toStoreError } from "./failures.ts";
 
 /** How long a connection may take to be made, or to become free. */
 const CONNECT_MS_MAX = 2_000;
@@ -16,16 +15,6 @@ const IDLE_MS_IN_TRANSACTION = 15_000;
 const IDLE_MS_MAX = 60_000;
 const CLOSE_MS_MAX = 2_000;
 const INT8 = 20;
-
-export type Value = string | number | boolean | null | readonly (string | number | null)[];
-export type Row = Readonly<Record<string, unknown>>;
-
-/** One transaction. Statements may be asked side by side: they are sent at once and answered in order. */
-export interface Transaction {
-  all<T = Row>(sql: string, values?: readonly Value[]): Promise<readonly T[]>;
-  /** How many rows it changed. */
-  run(sql: string, values?: readonly Value[]): Promise<number>;
-}
 
 export interface TransactionOptions {
   /** What it begins with, behind BEGIN. */
@@ -93,7 +82,7 @@ export class Database {
     this.#pool.on("connect", (client) => client.on("error", () => undefined));
   }
 
-  /** Runs `work` in one transaction. Rejects with what {@link meaningOf} makes of a failure; then nothing of it is known to be done. */
+  /** Runs `work` in one transaction. Rejects with what {@link toStoreError} makes of a failure; then nothing of it is known to be done. */
   async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     const { mode = "", msMax = CALL_MS_MAX, settings = [], signal } = options;
     const deadlineMs = performance.now() + msMax;
@@ -121,7 +110,7 @@ export class Database {
   }
 
   #failure(error: unknown): Error {
-    const failure = meaningOf(error);
+    const failure = toStoreError(error);
     if (failure instanceof StoreDamaged) this.#damaged?.(failure);
     return failure;
   }
@@ -243,57 +232,9 @@ async function enclosed<T>(
   return rows;
 }
 
-class Statements implements Transaction {
-  readonly #client: PoolClient;
-  readonly #deadlineMs: number;
-  #corked = false;
-
-  constructor(client: PoolClient, deadlineMs: number) {
-    this.#client = client;
-    this.#deadlineMs = deadlineMs;
-  }
-
-  async all<T = Row>(sql: string, values: readonly Value[] = [], name?: string): Promise<readonly T[]> {
-    return (await this.#query(sql, values, name)).rows as readonly T[];
-  }
-
-  async run(sql: string, values: readonly Value[] = []): Promise<number> {
-    return (await this.#query(sql, values)).rowCount ?? 0;
-  }
-
-  #query(text: string, values: readonly Value[], name?: string) {
-    this.#cork();
-    const query_timeout = Math.max(1, this.#deadlineMs - performance.now());
-    const named = name === undefined ? {} : { name };
-    // The types of the driver do not know that each statement may have a time limit of its own.
-    const config: QueryConfig & { readonly query_timeout: number } = {
-      text,
-      values: [...values],
-      query_timeout,
-      ...named,
-    };
-    return this.#client.query(config);
-  }
-
-  /** What is asked in one go is sent in one write: each write wakes the server, which costs more than a small statement. */
-  #cork(): void {
-    if (this.#corked) return;
-    this.#corked = true;
-    const stream = streamOf(this.#client);
-    stream.cork();
-    process.nextTick(() => {
-      this.#corked = false;
-      stream.uncork();
-    });
-  }
-}
-
-interface Stream {
-  destroy(): void;
-  cork(): void;
-  uncork(): void;
-}
-
-function streamOf(client: PoolClient): Stream {
-  return (client as unknown as { connection: { stream: Stream } }).connection.stream;
+/** The driver would read `sslmode=require` as `verify-full`; people mean what it means to psql. */
+export function withLibpqTls(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.searchParams.has("sslmode")) parsed.searchParams.set("uselibpqcompat", "true");
+  return parsed.href;
 }

@@ -1,11 +1,11 @@
 import {
-  Abandoned,
   ConfigError,
   Overloaded,
+  QueryTooExpensive,
+  ReadCancelled,
   StoreDamaged,
   StoreRefused,
   StoreUnavailable,
-  TooBroad,
 } from "../../domain/errors.ts";
 
 interface ServerError extends Error {
@@ -30,7 +30,7 @@ function codeOf(error: unknown): string {
 }
 
 /** Whether the server itself took the transaction back and asks for it again. */
-export function asksAgain(error: unknown): boolean {
+export function isRetryable(error: unknown): boolean {
   return [DEADLOCK, SERIALIZATION].includes(codeOf(error));
 }
 
@@ -38,24 +38,24 @@ export function asksAgain(error: unknown): boolean {
  * Whether a statement may have been committed though it failed: the connection was lost, or its server end was shut down, which can
  * happen behind the commit. Anything else that the server says is its word that nothing was done.
  */
-export function mayHaveHappened(error: unknown): boolean {
+export function isOutcomeUnknown(error: unknown): boolean {
   return !/^[0-9A-Z]{5}$/.test(codeOf(error)) || /^(08|57P)/.test(codeOf(error));
 }
 
 /** Whether the server ended a statement that took too long. */
-export function tookTooLong(error: unknown): boolean {
+export function isStatementTimeout(error: unknown): boolean {
   return codeOf(error) === QUERY_CANCELED;
 }
 
 /** Whether the server ended a statement because a lock was not to be had in time. */
-export function waitedTooLong(error: unknown): boolean {
+export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === LOCK_NOT_AVAILABLE;
 }
 
-const OUR_OWN = [StoreUnavailable, StoreRefused, ConfigError, Overloaded, TooBroad, Abandoned];
+const OUR_OWN = [StoreUnavailable, StoreRefused, ConfigError, Overloaded, QueryTooExpensive, ReadCancelled];
 
 /** What a failure of the server, or of the way to it, means to callers; see the interface of the store. */
-export function meaningOf(error: unknown): Error {
+export function toStoreError(error: unknown): Error {
   const failure = error instanceof Error ? error : new Error(String(error));
   if (OUR_OWN.some((Known) => failure instanceof Known)) return failure;
   const code = codeOf(failure);

@@ -1,7 +1,8 @@
 import { StoreRefused } from "../../domain/errors.ts";
 import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
-import type { OpenMode } from "../open-mode.ts";
-import type { Database, Transaction } from "./database.ts";
+import type { OpenMode } from "../store.ts";
+import type { Transaction } from "./connection.ts";
+import type { Database } from "./database.ts";
 import { makeOldFormsIndex } from "./index/search-form.ts";
 import { makeSearchIndex } from "./index/trigrams.ts";
 import { examine } from "./server.ts";

@@ -2,14 +2,14 @@ import type { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AlertStore } from "../alerts.ts";
-import type { AccessStore } from "../credentials.ts";
+import type { CredentialsStore } from "../credentials.ts";
 import type { Damage } from "../damage.ts";
-import type { OpenMode } from "../open-mode.ts";
 import type { RetentionStore } from "../retention.ts";
 import type {
   InsertOutcome,
   MessagePage,
   MessageStats,
+  OpenMode,
   ReadOptions,
   SenderPage,
   SenderQuery,
@@ -19,18 +19,17 @@ import type {
   TimelineQuery,
 } from "../store.ts";
 import { alertsIn } from "./alerts.ts";
-import { accessTo } from "./credentials/postgres-credentials.ts";
+import { credentialsIn } from "./credentials/postgres-credentials.ts";
 import { CALL_MS_MAX, Database } from "./database.ts";
 import { PostgresRetention } from "./deletion/postgres-retention.ts";
-import { Folding } from "./index/index-loop.ts";
+import { IndexLoop } from "./index/index-loop.ts";
 import { backlogOf } from "./index/index-messages.ts";
 import { SearchForm } from "./index/search-form.ts";
 import type { SearchIndex } from "./index/searchable.ts";
 import { watermarks } from "./index/streams.ts";
 import { ASCII_SEARCH_INDEX, NO_SEARCH_INDEX, searchIndexOf } from "./index/trigrams.ts";
-import { AT_ONCE, SettledLater } from "./index/visibility-delay.ts";
+import { DelayedVisibility, NO_DELAY } from "./index/visibility-delay.ts";
 import { migrate, requireCurrentSchema } from "./migrations.ts";
-import { BY_INDEX } from "./planner.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { find, findOne } from "./reads/find.ts";
 import { findSenders } from "./reads/senders.ts";
@@ -38,6 +37,7 @@ import { inSnapshot, type Snapshot } from "./reads/snapshot.ts";
 import { stats } from "./reads/stats.ts";
 import { timeline } from "./reads/timeline.ts";
 import { examine, type ServerFacts } from "./server.ts";
+import { BY_INDEX } from "./sql.ts";
 import { Writer } from "./writer.ts";
 
 /** One stores, one counts; the others read, and long reads have half of these. */
@@ -82,14 +82,14 @@ export class PostgresStore implements Store {
   readonly upgrades: readonly string[];
   readonly warnings: readonly string[];
   readonly identity: string | undefined;
-  readonly access: AccessStore;
+  readonly credentials: CredentialsStore;
   readonly retention: RetentionStore;
   readonly alerts: AlertStore;
   readonly #writing: Database;
   readonly #counting: Database;
   readonly #reading: Database;
   readonly #writer: Writer;
-  readonly #folding: Folding;
+  readonly #indexLoop: IndexLoop;
   readonly #holder: string;
   readonly #quick: ReadQueue;
   readonly #long: ReadQueue;
@@ -143,13 +143,13 @@ export class PostgresStore implements Store {
     this.#searchForm.start(this.#counting);
     this.retention = new PostgresRetention(this.#counting, url);
     this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings, damaged });
-    this.access = accessTo(this.#reading);
+    this.credentials = credentialsIn(this.#reading);
     this.alerts = alertsIn(this.#reading);
     this.#writer = new Writer(writing, { random });
-    this.#folding = new Folding(this.#counting, {
+    this.#indexLoop = new IndexLoop(this.#counting, {
       holder: this.#holder,
       backlog,
-      settling: facts.citus ? new SettledLater(() => performance.now()) : AT_ONCE,
+      settling: facts.citus ? new DelayedVisibility(() => performance.now()) : NO_DELAY,
     });
     this.#quick = new ReadQueue({ runningMax: readers, waitingMax: QUICK_WAITING_MAX });
     this.#long = new ReadQueue({ runningMax: Math.floor(readers / 2), waitingMax: LONG_WAITING_MAX });
@@ -157,7 +157,7 @@ export class PostgresStore implements Store {
 
   async insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
     const outcomes = await this.#writer.insert(rows);
-    this.#folding.stored(outcomes.filter((outcome) => outcome === "created").length);
+    this.#indexLoop.stored(outcomes.filter((outcome) => outcome === "created").length);
     return outcomes;
   }
 
@@ -185,7 +185,7 @@ export class PostgresStore implements Store {
   }
 
   backlogRows(): number {
-    return this.#folding.backlogRows();
+    return this.#indexLoop.backlogRows();
   }
 
   queuedReads(): number {
@@ -216,7 +216,7 @@ export class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
-    const counted = this.#folding.stop().then(() => this.#giveLeaseBack());
+    const counted = this.#indexLoop.stop().then(() => this.#giveLeaseBack());
     await Promise.all([counted, this.#writer.close(), this.#searchForm.stop()]);
     await Promise.all([this.#writing.close(), this.#counting.close(), this.#reading.close()]);
   }

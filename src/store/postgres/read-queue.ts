@@ -1,4 +1,4 @@
-import { Abandoned, Overloaded } from "../../domain/errors.ts";
+import { Overloaded, ReadCancelled } from "../../domain/errors.ts";
 
 interface Waiting {
   readonly start: () => void;
@@ -30,7 +30,7 @@ export class ReadQueue {
     return this.#waiting.length;
   }
 
-  /** Runs `work` when it is its turn. Rejects with `Overloaded` when too many wait or its turn does not come in time, and with `Abandoned` when the signal is aborted before. */
+  /** Runs `work` when it is its turn. Rejects with `Overloaded` when too many wait or its turn does not come in time, and with `ReadCancelled` when the signal is aborted before. */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) throw abandoned();
     if (this.#free > 0) this.#free--;
@@ -73,6 +73,6 @@ export class ReadQueue {
   }
 }
 
-function abandoned(): Abandoned {
-  return new Abandoned("the caller no longer waits for it");
+function abandoned(): ReadCancelled {
+  return new ReadCancelled("the caller no longer waits for it");
 }

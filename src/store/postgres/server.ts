@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, StoreRefused } from "../../domain/errors.ts";
-import type { OpenMode } from "../open-mode.ts";
-import type { Database, Transaction } from "./database.ts";
-import { BY_INDEX } from "./planner.ts";
+import type { OpenMode } from "../store.ts";
+import type { Transaction } from "./connection.ts";
+import type { Database } from "./database.ts";
+import { BY_INDEX } from "./sql.ts";
 
 /** The oldest version that knows `client_connection_check_interval`; those before it are past their end. */
 const VERSION_MIN = 14;

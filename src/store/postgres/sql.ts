@@ -1,5 +1,5 @@
 import { bucketPattern } from "../time-spans.ts";
-import type { Transaction, Value } from "./database.ts";
+import type { Transaction, Value } from "./connection.ts";
 import { KEY, type List, type Range } from "./key.ts";
 
 /** The values of one statement, in the order in which its text names them. */
@@ -50,3 +50,21 @@ export async function numberOf(tx: Transaction, sql: string, values: readonly Va
 export function hasBucket(characters: number): string {
   return `instant ~ '^${bucketPattern(characters)}'`;
 }
+
+/** The columns of a message as the fields of a `StoredMessage`. */
+export const MESSAGE = `source, message_id AS "messageId", from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS "createdAt"`;
+
+/**
+ * The planner takes a part of a list for a third of all messages, however short it is. So it would rather read the whole table, or start
+ * processes and compile for it, than walk along an index: what is asked by index is told so. Settings, as in SET.
+ */
+export const BY_INDEX: readonly string[] = ["jit = off", "max_parallel_workers_per_gather = 0", "enable_seqscan = off"];
+
+/** For a statement that has to look at every message anyhow. */
+export const BY_TABLE = "SET LOCAL enable_seqscan = on";
+
+/** For a search: the planner takes rare words for frequent ones, and would walk. */
+export const BY_SEARCH_INDEX = "SET LOCAL enable_indexscan = off";
+
+/** Takes {@link BY_SEARCH_INDEX} back. */
+export const BY_ANY_INDEX = "SET LOCAL enable_indexscan = on";

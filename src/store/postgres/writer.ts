@@ -1,11 +1,12 @@
 import { StoreUnavailable } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { instantOf } from "../../domain/timestamp.ts";
+import { tombstoneOf } from "../retention.ts";
 import type { InsertOutcome } from "../store.ts";
 import { compareText } from "../text-order.ts";
-import { tombstoneOf } from "../tombstone.ts";
-import { CALL_MS_MAX, type Database, type Value } from "./database.ts";
-import { asksAgain, mayHaveHappened } from "./failures.ts";
+import type { Value } from "./connection.ts";
+import { CALL_MS_MAX, type Database } from "./database.ts";
+import { isOutcomeUnknown, isRetryable } from "./failures.ts";
 import { foldedUnlessAscii } from "./index/searchable.ts";
 import { StreamBudget } from "./stream-budget.ts";
 
@@ -108,8 +109,8 @@ export class Writer {
       } catch (error) {
         // It may become visible later: nothing that is counted meanwhile may stand behind it in the same stream.
         const cause = error instanceof Error ? (error.cause ?? error) : error;
-        if (mayHaveHappened(cause)) this.#stream = undefined;
-        if (tries === TRIES_MAX || !asksAgain(cause)) throw error;
+        if (isOutcomeUnknown(cause)) this.#stream = undefined;
+        if (tries === TRIES_MAX || !isRetryable(cause)) throw error;
         const pauseMs = RETRY_MS_FIRST * 2 ** tries * (0.5 + this.#random());
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }

@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
 import { StoreRefused } from "../../domain/errors.ts";
-import { meaningOf } from "./connection.ts";
+import { toStoreError } from "./connection.ts";
 import { readUnchanged } from "./read-unchanged.ts";
 
 /** 8 MiB of the usual 4 KiB pages: long enough steps to be fast, short enough to show that it moves. */
@@ -32,7 +32,7 @@ export async function backUp(path: string, target: string, { progress }: BackupO
     fsync(dirname(target));
   } catch (error) {
     tidy();
-    throw meaningOf(error);
+    throw toStoreError(error);
   } finally {
     process.off("exit", tidy);
   }

@@ -83,7 +83,7 @@ const CUT_WAIT_MS = 50;
  * Copies the whole write-ahead log of a database of this connection into its file and cuts it, unless somebody reads it for long. SQLite's own
  * checkpoints never come to the end of a log that is read and written without a pause: it would grow as long as that lasts. Returns whether it is cut.
  */
-export function cutLog(db: DatabaseSync, schema: Schema): boolean {
+export function truncateWal(db: DatabaseSync, schema: Schema): boolean {
   db.exec(`PRAGMA busy_timeout = ${CUT_WAIT_MS}`);
   try {
     const [verdict] = db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
@@ -154,7 +154,7 @@ function mayBeFull(code: number): boolean {
  * What a failure of SQLite means to callers; see the interface of the store. `path` is that of the database: with it a disk that
  * is full can be told from one that fails.
  */
-export function meaningOf(error: unknown, path?: string): Error {
+export function toStoreError(error: unknown, path?: string): Error {
   const failure = error instanceof Error ? error : new Error(String(error));
   const { errcode: code, code: name } = failure as { errcode?: unknown; code?: unknown };
   // No number that is stored is so large that it is no safe one.

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { StoreDamaged, StoreRefused } from "../../domain/errors.ts";
-import { BUSY_TIMEOUT_MS, meaningOf } from "./connection.ts";
+import { BUSY_TIMEOUT_MS, toStoreError } from "./connection.ts";
 import { readHeader } from "./file-header.ts";
 import { refuseLeftBehind } from "./left-behind.ts";
 import { RecoveryNeeded, readUnchanged } from "./read-unchanged.ts";
@@ -128,7 +128,7 @@ function contentsByRecovery(path: string): Contents {
       db.close();
     }
   } catch (error) {
-    throw meaningOf(error);
+    throw toStoreError(error);
   }
 }
 

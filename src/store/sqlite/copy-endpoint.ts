@@ -1,7 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
-import { COPY_BYTES_MAX, type CopyEnd, type CopyPart, type CopyPlace } from "../copying.ts";
-import type { OpenMode } from "../open-mode.ts";
-import type { StoredMessage } from "../store.ts";
+import { COPY_BYTES_MAX, type CopyEndpoint, type CopyPart, type CopyPlace } from "../copying.ts";
+import type { OpenMode, StoredMessage } from "../store.ts";
 import { openWithoutCheckpoints } from "./connection.ts";
 import { requireOurs } from "./contents.ts";
 import { closeUnlessBroken, failureOf } from "./hard-end.ts";
@@ -17,23 +16,23 @@ const PLACES = "CREATE TABLE IF NOT EXISTS lyftr_copies (source_id TEXT PRIMARY 
 type On = <T>(work: (db: DatabaseSync) => T) => Promise<T>;
 
 /** A SQLite database at one end of a copy. It may be in use; its calls block, which a command may. */
-export class SqliteCopyEnd implements CopyEnd {
+export class SqliteCopyEndpoint implements CopyEndpoint {
   readonly id: string;
   readonly #on: On;
   readonly #close: () => void;
 
   /** Rejects with `StoreRefused` when there is no database of Lyftr's at `path`. */
-  static async open(path: string, mode: Exclude<OpenMode, "create">): Promise<SqliteCopyEnd> {
+  static async open(path: string, mode: Exclude<OpenMode, "create">): Promise<SqliteCopyEndpoint> {
     await requireOurs(path);
     const id = await readUnchanged(path, (db) => String(db.prepare("SELECT id FROM lyftr_database").get()?.id));
     if (mode === "read")
-      return new SqliteCopyEnd(
+      return new SqliteCopyEndpoint(
         id,
         (work) => readUnchanged(path, work),
         () => undefined,
       );
     const db = openWithoutCheckpoints(path);
-    return new SqliteCopyEnd(
+    return new SqliteCopyEndpoint(
       id,
       (work) => inThisTurn(db, work),
       () => closeUnlessBroken(db),

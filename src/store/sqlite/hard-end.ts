@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { endHard } from "../../domain/end-hard.ts";
 import { StoreBroken } from "../../domain/errors.ts";
-import { meaningOf } from "./connection.ts";
+import { toStoreError } from "./connection.ts";
 
 let isBroken = false;
 
@@ -26,9 +26,9 @@ export function closeUnlessBroken(db: DatabaseSync): void {
   if (!isBroken) db.close();
 }
 
-/** What a failure of a connection of the main thread means, as {@link meaningOf}. */
+/** What a failure of a connection of the main thread means, as {@link toStoreError}. */
 export function failureOf(error: unknown): Error {
-  const failure = meaningOf(error);
+  const failure = toStoreError(error);
   if (failure instanceof StoreBroken) neverCloseAgain();
   return failure;
 }

@@ -1,8 +1,19 @@
+import type { NewMessage } from "../../domain/message.ts";
 import { instantOf } from "../../domain/timestamp.ts";
+import { tombstoneOf } from "../retention.ts";
 import type { InsertOutcome } from "../store.ts";
-import { tombstoneOf } from "../tombstone.ts";
-import { COLUMNS_PER_ROW, type PackedRows } from "./packed-rows.ts";
 import type { Statements } from "./statements.ts";
+
+/** Rows one behind the other in one flat array: on the way to the writer's thread that costs little more than half of what objects do. */
+export type PackedRows = readonly (string | null)[];
+
+export const COLUMNS_PER_ROW = 7;
+
+export function packRows(rows: readonly NewMessage[]): PackedRows {
+  const packed: (string | null)[] = [];
+  for (const row of rows) packed.push(row.source, row.messageId, row.from, row.to, row.ts, row.text, row.createdAt);
+  return packed;
+}
 
 type InsertOne = (row: PackedRows, at: number, seq: number) => InsertOutcome;
 

@@ -8,11 +8,11 @@ export interface Query {
 }
 
 /** The folded entries of a list (a sender, or '' for all messages) within a range; an order and a limit can be put behind. */
-export function entriesOf(list: string, range: Range, foldedSeq: number): Query {
+export function entriesOf(list: string, range: Range, indexedSeq: number): Query {
   return list === ""
     ? {
         sql: `SELECT ${ENTRY} FROM lyftr_messages INDEXED BY messages_by_instant WHERE ${IN_RANGE} AND seq <= ?`,
-        values: [...rangeValues(range), foldedSeq],
+        values: [...rangeValues(range), indexedSeq],
       }
     : {
         sql: `SELECT ${ENTRY} FROM messages_by_sender WHERE from_msisdn = ? AND ${IN_RANGE}`,

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StoreBroken } from "../../domain/errors.ts";
-import { meaningOf, openWriter } from "./connection.ts";
+import { openWriter, toStoreError } from "./connection.ts";
 import { readHeader } from "./file-header.ts";
 import { makeFiles } from "./made-files.ts";
 import { requireCurrentSchema, schemaVersion, type Upgrade, upgrade } from "./upgrade.ts";
@@ -30,7 +30,7 @@ export function openUpgraded(
     return { db, upgraded: upgrade(db, report) };
   } catch (error) {
     // After a failed write or fsync nothing more may be written, and closing writes.
-    if (meaningOf(error) instanceof StoreBroken) throw error;
+    if (toStoreError(error) instanceof StoreBroken) throw error;
     if (db !== undefined) closeAsBefore(db, before?.isWal ?? true);
     undo();
     throw error;

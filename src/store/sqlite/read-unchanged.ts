@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { StoreRefused, StoreUnavailable } from "../../domain/errors.ts";
-import { meaningOf, openReader } from "./connection.ts";
+import { openReader, toStoreError } from "./connection.ts";
 import { readHeader } from "./file-header.ts";
 import { hasDamagedHeader } from "./wal-file.ts";
 
@@ -35,7 +35,7 @@ export interface Way {
  * Runs `work` on a connection that changes nothing: not the database, not its journal mode, and no file
  * beside it. SQLite's own read-only connections create or rewrite `-wal` and `-shm`. A service may run on
  * the database, may start and may stop; `work` is then run again where that is needed.
- * `index` is attached as `read_index`. Rejects with what `meaningOf` makes of a failure of SQLite.
+ * `index` is attached as `read_index`. Rejects with what `toStoreError` makes of a failure of SQLite.
  */
 export async function readUnchanged<T>(
   path: string,
@@ -46,7 +46,7 @@ export async function readUnchanged<T>(
     const ways = (index === undefined ? [path] : [path, index]).map(wayTo);
     const ended = await attempt(ways, work);
     if (!ways.every(({ isStillRight }) => isStillRight())) continue;
-    if ("failure" in ended) throw meaningOf(ended.failure);
+    if ("failure" in ended) throw toStoreError(ended.failure);
     return ended.result;
   }
   throw new StoreUnavailable(`${path} is opened and closed repeatedly by other programs`);

@@ -5,14 +5,14 @@ import { ReadIndexBehind, type StoreBroken, StoreDamaged, StoreRefused } from ".
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AlertStore } from "../alerts.ts";
-import type { AccessStore } from "../credentials.ts";
+import type { CredentialsStore } from "../credentials.ts";
 import { type Damage, REPAIR } from "../damage.ts";
-import type { OpenMode } from "../open-mode.ts";
 import type { RetentionStore } from "../retention.ts";
 import type {
   InsertOutcome,
   MessagePage,
   MessageStats,
+  OpenMode,
   ReadOptions,
   ReadThreadEnd,
   SenderPage,
@@ -23,20 +23,20 @@ import type {
   TimelineQuery,
 } from "../store.ts";
 import { requireCreatable, requireOurs } from "./contents.ts";
-import type { AccessOperation } from "./credentials/operations.ts";
-import { accessBy, alertsBy } from "./credentials/sqlite-credentials.ts";
+import type { CredentialsOperation } from "./credentials/operations.ts";
+import { alertsBy, credentialsBy } from "./credentials/sqlite-credentials.ts";
 import { retentionBy } from "./deletion/sqlite-retention.ts";
 import { isDiskFull } from "./disk-full.ts";
 import { requireWritable } from "./file-access.ts";
 import { readIndexPath } from "./index/connection.ts";
-import { Folding } from "./index/index-loop.ts";
+import { IndexLoop } from "./index/index-loop.ts";
+import { packRows } from "./insert.ts";
 import { DamageWatch } from "./integrity/damage-watch.ts";
 import { makeFiles } from "./made-files.ts";
-import { packRows } from "./packed-rows.ts";
 import { PLAN_BOUNDS } from "./reads/plan.ts";
 import type { OpenedIndex } from "./threads/indexer.ts";
 import { type ReadCall, ReaderPool } from "./threads/reader-pool.ts";
-import { WorkerLine } from "./threads/worker-client.ts";
+import { WorkerClient } from "./threads/worker-client.ts";
 import type { Upgrade } from "./upgrade.ts";
 
 const READER_THREADS = 2;
@@ -66,13 +66,13 @@ export class SqliteStore implements Store {
   readonly upgrades: readonly string[];
   readonly warnings: readonly string[];
   readonly identity = undefined;
-  readonly access: AccessStore;
+  readonly credentials: CredentialsStore;
   readonly retention: RetentionStore;
   readonly alerts: AlertStore;
   readonly #path: string;
-  readonly #writer: WorkerLine;
-  readonly #folder: WorkerLine;
-  readonly #folding: Folding;
+  readonly #writer: WorkerClient;
+  readonly #indexer: WorkerClient;
+  readonly #indexLoop: IndexLoop;
   readonly #readers: ReaderPool;
   readonly #damage: DamageWatch;
   #cutNotBeforeMs = 0;
@@ -92,48 +92,48 @@ export class SqliteStore implements Store {
       return part;
     };
     try {
-      const writer = opening(new WorkerLine("writer", { path, migrate }, { progress }));
+      const writer = opening(new WorkerClient("writer", { path, migrate }, { progress }));
       const upgraded = await writer.call<Upgrade>("opened");
       makeFiles(readIndexPath(path));
-      const folder = opening(new WorkerLine("indexer", { path }));
-      const { backlog, discarded } = await folder.call<OpenedIndex>("opened");
+      const indexer = opening(new WorkerClient("indexer", { path }));
+      const { backlog, discarded } = await indexer.call<OpenedIndex>("opened");
       if (discarded !== undefined) damaged({ kind: "read_index", file: readIndexPath(path), problem: discarded });
       const readers = opening(
         new ReaderPool(path, { threads: READER_THREADS, queueMax: READ_QUEUE_MAX, threadEnded: readThreadEnded }),
       );
       await readers.callAnyway("ping");
-      return new SqliteStore({ path, writer, folder, readers, upgraded, backlog, damaged });
+      return new SqliteStore({ path, writer, indexer, readers, upgraded, backlog, damaged });
     } catch (error) {
       for (const part of opened) await part.close();
       throw error instanceof StoreDamaged ? new StoreRefused(`${path} is damaged: ${error.message}. ${REPAIR}`) : error;
     }
   }
 
-  private constructor({ path, writer, folder, readers, upgraded, backlog, damaged }: Parts) {
+  private constructor({ path, writer, indexer, readers, upgraded, backlog, damaged }: Parts) {
     this.#path = path;
     this.#writer = writer;
-    this.#folder = folder;
+    this.#indexer = indexer;
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
     this.warnings = isDiskFull(path) ? [DISK_FULL] : [];
     this.#damage = new DamageWatch({ path, told: damaged, remakeIndex: () => this.#remakeIndex() });
-    this.retention = retentionBy((operation, argument) => this.#watched(folder.call(operation, argument)));
-    const ask = <T>(operation: AccessOperation, argument?: unknown) =>
-      this.#watched(writer.call<T>("access", { operation, argument }));
-    this.access = accessBy(ask);
+    this.retention = retentionBy((operation, argument) => this.#watched(indexer.call(operation, argument)));
+    const ask = <T>(operation: CredentialsOperation, argument?: unknown) =>
+      this.#watched(writer.call<T>("credentials", { operation, argument }));
+    this.credentials = credentialsBy(ask);
     this.alerts = alertsBy(ask);
-    this.broken = Promise.race([writer, folder, readers].map((part) => part.broken));
-    this.#folding = new Folding({
-      step: (rowsMax) => folder.call("fold", rowsMax),
+    this.broken = Promise.race([writer, indexer, readers].map((part) => part.broken));
+    this.#indexLoop = new IndexLoop({
+      step: (rowsMax) => indexer.call("indexMessages", rowsMax),
       backlog,
-      between: () => this.#cutLogs(),
-      failed: (error) => void this.#damage.meaningOfRead(error),
+      between: () => this.#truncateLongWals(),
+      failed: (error) => void this.#damage.toReadError(error),
     });
   }
 
   async insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
     const outcomes = await this.#watched(this.#writer.call<readonly InsertOutcome[]>("insert", packRows(rows)));
-    this.#folding.stored(outcomes.length);
+    this.#indexLoop.stored(outcomes.length);
     return outcomes;
   }
 
@@ -163,10 +163,10 @@ export class SqliteStore implements Store {
     try {
       return await this.#readers.call<T>(operation, argument, how);
     } catch (error) {
-      if (!(error instanceof ReadIndexBehind)) throw await this.#damage.meaningOfRead(error);
+      if (!(error instanceof ReadIndexBehind)) throw await this.#damage.toReadError(error);
       // Another process deleted, and ended before the index had followed. Whoever folds next makes the index anew.
-      await this.#folder.call("fold", 1);
-      this.#folding.stored(1);
+      await this.#indexer.call("indexMessages", 1);
+      this.#indexLoop.stored(1);
       return this.#readers.call<T>(operation, argument, how);
     }
   }
@@ -182,9 +182,9 @@ export class SqliteStore implements Store {
   }
 
   async #remakeIndex(): Promise<void> {
-    const backlog = await this.#folder.call<number>("remake");
+    const backlog = await this.#indexer.call<number>("remake");
     await this.#readers.reopen();
-    this.#folding.stored(backlog);
+    this.#indexLoop.stored(backlog);
   }
 
   /** Whether so much is not in the read index yet that every read takes long. */
@@ -193,7 +193,7 @@ export class SqliteStore implements Store {
   }
 
   backlogRows(): number {
-    return this.#folding.backlogRows();
+    return this.#indexLoop.backlogRows();
   }
 
   queuedReads(): number {
@@ -219,23 +219,23 @@ export class SqliteStore implements Store {
   }
 
   /** Called when folding reads nothing, which is when a log that has grown too large can be cut. */
-  async #cutLogs(): Promise<void> {
+  async #truncateLongWals(): Promise<void> {
     const logs = [
       [this.#writer, `${this.#path}-wal`],
-      [this.#folder, `${readIndexPath(this.#path)}-wal`],
+      [this.#indexer, `${readIndexPath(this.#path)}-wal`],
     ] as const;
     for (const [line, log] of logs) {
       // Whoever reads for long makes it fail, and each attempt makes writers wait.
       if (sizeOf(log) < LOG_BYTES_MAX || performance.now() < this.#cutNotBeforeMs) continue;
-      await line.call("cutLog");
+      await line.call("truncateWal");
       if (sizeOf(log) >= LOG_BYTES_MAX) this.#cutNotBeforeMs = performance.now() + CUT_EVERY_MS;
     }
   }
 
   async close(): Promise<void> {
-    await this.#folding.stop();
+    await this.#indexLoop.stop();
     await this.#readers.close();
-    await this.#folder.close();
+    await this.#indexer.close();
     // Last, because the last connection to close folds the write-ahead log into the file.
     await this.#writer.close();
   }
@@ -250,8 +250,8 @@ function sizeOf(path: string): number {
 
 interface Parts {
   readonly path: string;
-  readonly writer: WorkerLine;
-  readonly folder: WorkerLine;
+  readonly writer: WorkerClient;
+  readonly indexer: WorkerClient;
   readonly readers: ReaderPool;
   readonly upgraded: Upgrade;
   readonly backlog: number;

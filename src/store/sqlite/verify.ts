@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import { REPLACE_DISK } from "../damage.ts";
-import type { Verdict, VerifyOptions } from "../verify-report.ts";
+import type { VerifyOptions, VerifyReport } from "../verify-report.ts";
 import { requireOursUnlessDamaged } from "./contents.ts";
 import { readIndexPath } from "./index/connection.ts";
 import { verifyReadIndex } from "./index/verify.ts";
@@ -17,7 +17,7 @@ import { Statements } from "./statements.ts";
  * Looks for every damage of the database at `path` and of the read index beside it, while others write: both files
  * from end to end, what is stored by its rules, and all counts. Rejects as the store does, and with the signal's reason.
  */
-export async function verifySqlite(path: string, options: VerifyOptions): Promise<Verdict> {
+export async function verifySqlite(path: string, options: VerifyOptions): Promise<VerifyReport> {
   try {
     return await verifyAll(path, options);
   } catch (error) {
@@ -32,7 +32,7 @@ export async function verifySqlite(path: string, options: VerifyOptions): Promis
   }
 }
 
-async function verifyAll(path: string, options: VerifyOptions): Promise<Verdict> {
+async function verifyAll(path: string, options: VerifyOptions): Promise<VerifyReport> {
   const { phase = () => undefined, signal } = options;
   await requireOursUnlessDamaged(path);
   phase(`reading ${basename(path)}`);

@@ -1,5 +1,6 @@
 import type { AuditEntry, AuditQuery } from "../../credentials.ts";
-import type { Database, Transaction, Value } from "../database.ts";
+import type { Transaction, Value } from "../connection.ts";
+import type { Database } from "../database.ts";
 
 /** For a transaction that does what the entry tells of. */
 export async function addToAudit(

@@ -8,7 +8,8 @@ import {
   entryOfRotation,
   type Namesakes,
 } from "../../key-rules.ts";
-import type { Database, Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
+import type { Database } from "../database.ts";
 import { numberOf } from "../sql.ts";
 import { addToAudit } from "./audit.ts";
 

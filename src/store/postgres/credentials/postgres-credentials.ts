@@ -1,5 +1,5 @@
-import type { AccessStore } from "../../credentials.ts";
-import type { OpenMode } from "../../open-mode.ts";
+import type { CredentialsStore } from "../../credentials.ts";
+import type { OpenMode } from "../../store.ts";
 import { Database } from "../database.ts";
 import { requireOurs } from "../migrations.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
@@ -7,7 +7,7 @@ import { keysIn } from "./keys.ts";
 import { secretsIn } from "./secrets.ts";
 
 /** The tables beside the messages. */
-export function accessTo(database: Database): AccessStore {
+export function credentialsIn(database: Database): CredentialsStore {
   return {
     audit: {
       add: (entry) => database.transaction((tx) => addToAudit(tx, entry)),
@@ -19,14 +19,14 @@ export function accessTo(database: Database): AccessStore {
 }
 
 /** The same for a command. Rejects with `ConfigError` or `StoreRefused` when the database must not be used. */
-export async function openPostgresAccess(
+export async function openPostgresCredentials(
   url: string,
   mode: Exclude<OpenMode, "create">,
-): Promise<AccessStore & { close(): Promise<void> }> {
+): Promise<CredentialsStore & { close(): Promise<void> }> {
   const database = new Database(url, { connectionsMax: 1, readOnly: mode === "read" });
   try {
     await requireOurs(database, mode);
-    return { ...accessTo(database), close: () => database.close() };
+    return { ...credentialsIn(database), close: () => database.close() };
   } catch (error) {
     await database.close();
     throw error;

@@ -7,7 +7,8 @@ import {
   type SecretStore,
   type SecretUse,
 } from "../../credentials.ts";
-import type { Database, Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
+import type { Database } from "../database.ts";
 import { numberOf } from "../sql.ts";
 import { addToAudit } from "./audit.ts";
 

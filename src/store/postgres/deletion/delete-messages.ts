@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import type { Database, Transaction } from "../database.ts";
-import { waitedTooLong } from "../failures.ts";
-import { removeEmpty } from "../index/prune-counts.ts";
+import type { Transaction } from "../connection.ts";
+import type { Database } from "../database.ts";
+import { isLockTimeout } from "../failures.ts";
+import { pruneCounts } from "../index/prune-counts.ts";
 import { inTail, watermarks } from "../index/streams.ts";
 import { addToBlocks, addToTotals } from "../index/update-counts.ts";
 import { type Condition, every, Values } from "../sql.ts";
@@ -11,7 +12,7 @@ import { type Condition, every, Values } from "../sql.ts";
 const BARRIER_WAIT = "lock_timeout = '250ms'";
 const BARRIER_PAUSE_MS = 100;
 const BARRIER_MS_MAX = 4_000;
-/** The hash of tombstone.ts, so that what is deleted need not come here. */
+/** The hash of `tombstoneOf`, so that what is deleted need not come here. */
 const HASH = `encode(substr(sha256(convert_to(source, 'UTF8') || '\\x00'::bytea || convert_to(message_id, 'UTF8')), 1, 16), 'hex')`;
 
 /**
@@ -24,7 +25,7 @@ export async function announceDeletions(database: Database): Promise<void> {
     try {
       await database.transaction(putUpBarrier, { settings: [BARRIER_WAIT] });
     } catch (error) {
-      if (!waitedTooLong(error instanceof Error ? error.cause : error)) throw error;
+      if (!isLockTimeout(error instanceof Error ? error.cause : error)) throw error;
       const reason =
         "somebody holds the table deletions, which the first deletion needs to itself for a moment: a dump perhaps";
       if (performance.now() > deadlineMs) throw new StoreUnavailable(`PostgreSQL: ${reason}`, { cause: error });
@@ -61,7 +62,7 @@ export function deleteChosen(database: Database, { chosen, tombstonesUntil }: De
       addToBlocks(tx, counted, -1),
       bury(tx, chosen, tombstonesUntil),
     ]);
-    await removeEmpty(tx, changed);
+    await pruneCounts(tx, changed);
     return deleted;
   });
 }

@@ -6,8 +6,6 @@ import { type Condition, every } from "../sql.ts";
 const LOOK_MS_MAX = 50;
 /** Of a stream whose oldest messages are young enough, no more are looked at. */
 const ROWS_PER_LOOK_MAX = 1_000;
-/** How long a search where the oldest are as a rule has to do, after one everywhere. */
-const EVERYWHERE_EVERY = "1 day";
 
 /** Where a search is: behind this message. */
 export interface ExpiryPlace {
@@ -27,24 +25,6 @@ export interface Expired {
 interface Look {
   readonly receivedBefore: string;
   readonly rowsMax: number;
-}
-
-/**
- * Where a search begins. Within a stream messages lie in the order in which they were received, as a rule, so a search leaves it where
- * they are young enough. What an import or a copy has stored is as old as it was elsewhere: once a day, and when it is asked for, every message is looked at.
- */
-export async function beginExpiry(database: Database, everywhere: boolean | undefined): Promise<ExpiryPlace> {
-  return { stream: 0, seq: 0, everywhere: everywhere ?? (await isFullScanDue(database)) };
-}
-
-async function isFullScanDue(database: Database): Promise<boolean> {
-  const due = await database.transaction((tx) =>
-    tx.run(
-      `UPDATE leases SET expires_at = now() + interval '${EVERYWHERE_EVERY}'
-       WHERE name = 'retention everywhere' AND expires_at < now()`,
-    ),
-  );
-  return due === 1;
 }
 
 /** Looks for messages that were received before a moment, so many of them at most and for so long. */

@@ -11,7 +11,7 @@ import { isStorable } from "../index/searchable.ts";
 import type { Condition } from "../sql.ts";
 import { announceDeletions, deleteChosen } from "./delete-messages.ts";
 import { type ErasurePlace, findOf, hasAny } from "./erasure.ts";
-import { beginExpiry, type ExpiryPlace, findExpired } from "./expiry.ts";
+import { type ExpiryPlace, findExpired } from "./expiry.ts";
 import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "./last-sweep.ts";
 
 /** Whoever counts waits so long: about a quarter of a second. */
@@ -51,12 +51,10 @@ export class PostgresRetention implements RetentionStore {
   }
 
   async expire(step: ExpiryStep): Promise<DeletedStep> {
-    const { dryRun = false, everywhere = dryRun || undefined } = step;
+    const { dryRun = false, everywhere } = step;
     const receivedBefore = cutoffText(step.receivedBefore);
-    const from =
-      step.place === undefined
-        ? await beginExpiry(this.#database, everywhere)
-        : (JSON.parse(step.place) as ExpiryPlace);
+    const from: ExpiryPlace =
+      step.place === undefined ? { stream: 0, seq: 0, everywhere } : (JSON.parse(step.place) as ExpiryPlace);
     // What is only counted is bounded by time alone.
     const rowsMax = dryRun ? Number.MAX_SAFE_INTEGER : Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
     const { chosen, rows, place } = await findExpired(this.#database, from, { receivedBefore, rowsMax });
@@ -87,7 +85,7 @@ export class PostgresRetention implements RetentionStore {
   }
 
   /** Autovacuum makes room for new messages where deleted ones lay, and gives back what is free at the end of a file. */
-  async giveBackSpace(): Promise<number> {
+  async reclaimSpace(): Promise<number> {
     return 0;
   }
 

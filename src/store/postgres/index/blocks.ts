@@ -1,4 +1,4 @@
-import type { Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
 import { KEY, KEY_FIELDS, type Key, type List, type Range } from "../key.ts";
 import { aboutList, every, inList, inRange, Values } from "../sql.ts";
 import { inTail, type Watermark } from "./streams.ts";
@@ -48,7 +48,7 @@ async function divide(tx: Transaction, block: Block, { marks, blockRowsMax }: Li
     // The tail is cut along with the rest: only how many of each part are folded has to be exact.
     const cut = await keyAfter(tx, list, { lo, hi }, hi === undefined ? blockRowsMax : even);
     if (cut === undefined) return;
-    const kept = await countFolded(tx, { list, range: { lo, hi: cut }, marks });
+    const kept = await countIndexed(tx, { list, range: { lo, hi: cut }, marks });
     await setMessages(tx, { list, lo, messages: kept });
     await insertBlock(tx, { list, lo: cut, messages: messages - kept });
     [lo, messages] = [cut, messages - kept];
@@ -71,7 +71,7 @@ async function keyAfter(tx: Transaction, list: List, range: Range, rows: number)
 }
 
 /** How many messages of a part of a list are counted. */
-export async function countFolded(
+export async function countIndexed(
   tx: Transaction,
   { list, range, marks }: { readonly list: List; readonly range: Range; readonly marks: readonly Watermark[] },
 ): Promise<number> {

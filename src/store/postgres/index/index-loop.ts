@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../database.ts";
-import { backlogOf, fold } from "./index-messages.ts";
+import { backlogOf, indexMessages } from "./index-messages.ts";
 import { watermarks } from "./streams.ts";
 import { emptyPendingList } from "./trigrams.ts";
-import type { Settling } from "./visibility-delay.ts";
+import type { VisibilityDelay } from "./visibility-delay.ts";
 
 /** A step costs more by its number than by its rows, and reads look through what is not folded. */
 const FOLD_AT_ROWS = 5_000;
@@ -17,19 +17,19 @@ const RETRY_MS = 1_000;
 /** Taking texts into the index of the search costs 25 µs a message by 4,000 of them, 16 by 8,000; and searches look through those that wait. */
 const INDEX_AT_ROWS = 8_000;
 
-export interface FoldingOptions {
+export interface IndexLoopOptions {
   /** Tells this process from the others. */
   readonly holder: string;
   /** What waits to be folded. */
   readonly backlog: number;
-  readonly settling: Settling;
+  readonly settling: VisibilityDelay;
 }
 
 /** Keeps the counts close behind the messages, together with every other process of the database. */
-export class Folding {
+export class IndexLoop {
   readonly #database: Database;
   readonly #holder: string;
-  readonly #settling: Settling;
+  readonly #settling: VisibilityDelay;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #backlog: number;
@@ -37,7 +37,7 @@ export class Folding {
   /** Messages of this process that may wait to be taken into the index of the search. */
   #unindexed = 0;
 
-  constructor(database: Database, { holder, backlog, settling }: FoldingOptions) {
+  constructor(database: Database, { holder, backlog, settling }: IndexLoopOptions) {
     this.#database = database;
     this.#holder = holder;
     this.#settling = settling;
@@ -78,7 +78,7 @@ export class Folding {
   async #step(): Promise<void> {
     const before = this.#backlog;
     try {
-      const { advanced, backlog } = await fold(this.#database, this.#holder, { settling: this.#settling });
+      const { advanced, backlog } = await indexMessages(this.#database, this.#holder, { settling: this.#settling });
       // What was stored meanwhile may be counted in both: one step too many, never one too few.
       this.#backlog = (backlog ?? (await this.#othersBacklog())) + this.#backlog - before;
       // Another process counts, or nothing has settled yet.

@@ -1,9 +1,10 @@
-import type { Database, Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
+import type { Database } from "../database.ts";
 import { Values } from "../sql.ts";
 import { BLOCK_ROWS_MAX, divideBlocks } from "./blocks.ts";
 import { inTail, inWindows, type Watermark, type Window, watermarks } from "./streams.ts";
 import { addToBlocks, addToTotals } from "./update-counts.ts";
-import { AT_ONCE, type Settling } from "./visibility-delay.ts";
+import { NO_DELAY, type VisibilityDelay } from "./visibility-delay.ts";
 
 const LEASE = "fold";
 /** Longer than a step may take, so that only a process that is gone or stopped loses it. */
@@ -13,15 +14,15 @@ const SEQS_PER_STEP = 10_000;
 /** Whoever opened a stream before this writes to it no more, or not for long; see `STREAM_MS_MAX` in writer.ts. */
 const STREAM_LIFE = "1 day";
 
-export interface Folded {
+export interface IndexStep {
   /** Whether there was something for this process to count. */
   readonly advanced: boolean;
   /** How many messages were left at the time; undefined when another process is folding. */
   readonly backlog: number | undefined;
 }
 
-export interface FoldOptions {
-  readonly settling?: Settling;
+export interface IndexOptions {
+  readonly settling?: VisibilityDelay;
   /** What one step takes of a stream, in numbers of it. */
   readonly seqsMax?: number;
   readonly blockRowsMax?: number;
@@ -31,8 +32,12 @@ export interface FoldOptions {
  * Takes the oldest messages that are not counted yet into the counts, in one transaction. One process does it for all: the one whose
  * `holder` has the lease, or gets it. That many replicas store at once never makes one wait for another: each appends to its own stream.
  */
-export async function fold(database: Database, holder: string, options: FoldOptions = {}): Promise<Folded> {
-  const { settling = AT_ONCE, seqsMax = SEQS_PER_STEP, blockRowsMax = BLOCK_ROWS_MAX } = options;
+export async function indexMessages(
+  database: Database,
+  holder: string,
+  options: IndexOptions = {},
+): Promise<IndexStep> {
+  const { settling = NO_DELAY, seqsMax = SEQS_PER_STEP, blockRowsMax = BLOCK_ROWS_MAX } = options;
   return database.transaction(
     async (tx) => {
       if (!(await takeLease(tx, holder))) return { advanced: false, backlog: undefined };
@@ -40,9 +45,9 @@ export async function fold(database: Database, holder: string, options: FoldOpti
       const marks = await watermarks(tx);
       const windows = await windowsOf(tx, marks, { settling, seqsMax });
       if (windows.length === 0) return { advanced: false, backlog: await backlogOf(tx, marks) };
-      const advanced = marks.map(({ stream, foldedSeq }) => {
+      const advanced = marks.map(({ stream, indexedSeq }) => {
         const window = windows.find((candidate) => candidate.stream === stream);
-        return { stream, foldedSeq: window?.upTo ?? foldedSeq };
+        return { stream, indexedSeq: window?.upTo ?? indexedSeq };
       });
       const step = (values: Values) => inWindows(windows, values);
       await addToTotals(tx, step, 1);
@@ -81,7 +86,7 @@ async function takeLease(tx: Transaction, holder: string): Promise<boolean> {
 async function windowsOf(
   tx: Transaction,
   marks: readonly Watermark[],
-  { settling, seqsMax }: { readonly settling: Settling; readonly seqsMax: number },
+  { settling, seqsMax }: { readonly settling: VisibilityDelay; readonly seqsMax: number },
 ): Promise<readonly Window[]> {
   let found = await lookFor(tx, marks, seqsMax);
   // A long run of duplicates leaves a gap in the numbers of a stream.
@@ -89,7 +94,7 @@ async function windowsOf(
   return (
     found
       // No further than was looked for: after counting anew, what has settled may lie far beyond one step.
-      .map((window) => ({ ...window, upTo: Math.min(window.upTo, settling.settledSeq(window.stream, window.upTo)) }))
+      .map((window) => ({ ...window, upTo: Math.min(window.upTo, settling.visibleSeq(window.stream, window.upTo)) }))
       .filter(({ after, upTo }) => upTo > after)
   );
 }
@@ -97,24 +102,24 @@ async function windowsOf(
 /** The part of each tail that begins within so many numbers behind its watermark. */
 async function lookFor(tx: Transaction, marks: readonly Watermark[], seqsMax: number): Promise<readonly Window[]> {
   if (marks.length === 0) return [];
-  const near = marks.map(({ stream, foldedSeq }) => ({
+  const near = marks.map(({ stream, indexedSeq }) => ({
     stream,
-    after: foldedSeq,
-    upTo: Math.min(Number.MAX_SAFE_INTEGER, foldedSeq + seqsMax),
+    after: indexedSeq,
+    upTo: Math.min(Number.MAX_SAFE_INTEGER, indexedSeq + seqsMax),
   }));
   const values = new Values();
   const found = await tx.all<{ stream: number; upTo: number }>(
     `SELECT stream, max(seq) AS "upTo" FROM messages WHERE ${inWindows(near, values)} GROUP BY stream`,
     values.list,
   );
-  const after = new Map(marks.map(({ stream, foldedSeq }) => [stream, foldedSeq]));
+  const after = new Map(marks.map(({ stream, indexedSeq }) => [stream, indexedSeq]));
   return found.map(({ stream, upTo }) => ({ stream, after: after.get(stream) ?? 0, upTo }));
 }
 
 /** Lets go of the streams that nobody writes to any more, once all of their messages are counted. */
 async function forget(tx: Transaction): Promise<void> {
   const ended = await tx.all<Watermark>(
-    `SELECT stream, folded_seq AS "foldedSeq" FROM streams WHERE closed OR opened_at < now() - interval '${STREAM_LIFE}'`,
+    `SELECT stream, folded_seq AS "indexedSeq" FROM streams WHERE closed OR opened_at < now() - interval '${STREAM_LIFE}'`,
   );
   const counted: number[] = [];
   for (const mark of ended) {

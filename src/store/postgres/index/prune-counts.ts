@@ -1,12 +1,12 @@
 import { BUCKETS } from "../../store.ts";
-import type { Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
 import type { ChangedBlock } from "./update-counts.ts";
 
 /** Not `senders`: how many there are is a total even when there are none. */
 const KINDS = ["all", "from", "to", "source", ...Object.keys(BUCKETS)];
 
 /** Takes away the totals and blocks that count nothing any more, of those that have changed; a list's first block stays as long as the list. */
-export async function removeEmpty(tx: Transaction, changed: readonly ChangedBlock[]): Promise<void> {
+export async function pruneCounts(tx: Transaction, changed: readonly ChangedBlock[]): Promise<void> {
   const gone = await tx.all<{ kind: string; name: string }>(
     "DELETE FROM totals WHERE kind = ANY($1::text[]) AND messages = 0 RETURNING kind, name",
     [KINDS],

@@ -1,4 +1,5 @@
-import { Database, type Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
+import { Database } from "../database.ts";
 import { requireOurs } from "../migrations.ts";
 
 const RECOUNT_MS_MAX = 10 * 60 * 1_000;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CALL_MS_MAX, Database, type Statement, type Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
+import { CALL_MS_MAX, Database, type Statement } from "../database.ts";
 import { buildIndex, isBuilt, type MessagesIndex } from "./indexes.ts";
 import { foldedUnlessAscii, IS_NOT_NFC } from "./searchable.ts";
 

@@ -1,10 +1,10 @@
-import type { Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
 import type { Values } from "../sql.ts";
 
 /** How far a stream of messages is in the counts. */
 export interface Watermark {
   readonly stream: number;
-  readonly foldedSeq: number;
+  readonly indexedSeq: number;
 }
 
 /** A part of a stream: behind the first number, up to the second. */
@@ -16,7 +16,7 @@ export interface Window {
 
 /** The watermarks of every stream that may have a tail. What is in no stream known here is folded. */
 export function watermarks(tx: Transaction): Promise<readonly Watermark[]> {
-  return tx.all<Watermark>(`SELECT stream, folded_seq AS "foldedSeq" FROM streams ORDER BY stream`);
+  return tx.all<Watermark>(`SELECT stream, folded_seq AS "indexedSeq" FROM streams ORDER BY stream`);
 }
 
 /**
@@ -25,7 +25,7 @@ export function watermarks(tx: Transaction): Promise<readonly Watermark[]> {
  */
 export function inTail(marks: readonly Watermark[], values: Values): string {
   const tails = marks.map(
-    ({ stream, foldedSeq }) => `(stream = ${values.add(stream)} AND seq > ${values.add(foldedSeq)})`,
+    ({ stream, indexedSeq }) => `(stream = ${values.add(stream)} AND seq > ${values.add(indexedSeq)})`,
   );
   return tails.length === 0 ? "false" : `(${tails.join(" OR ")})`;
 }

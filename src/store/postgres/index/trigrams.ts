@@ -1,4 +1,5 @@
-import type { Database, Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
+import type { Database } from "../database.ts";
 import { buildIndex, isBuilt } from "./indexes.ts";
 import { SEARCHED, type SearchIndex } from "./searchable.ts";
 

@@ -1,5 +1,5 @@
 import { BUCKETS } from "../../store.ts";
-import type { Transaction } from "../database.ts";
+import type { Transaction } from "../connection.ts";
 import { KEY, KEY_FIELDS, type Key, type List } from "../key.ts";
 import { type Condition, hasBucket, Values } from "../sql.ts";
 

@@ -1,10 +1,11 @@
 import { BUCKETS } from "../../store.ts";
-import { DIFFERENCES_MAX, type Verdict, type VerifyOptions } from "../../verify-report.ts";
-import { Database, type Transaction } from "../database.ts";
+import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../verify-report.ts";
+import type { Transaction } from "../connection.ts";
+import { Database } from "../database.ts";
 import { KEY, KEY_FIELDS, type Key, type List } from "../key.ts";
 import { requireOurs } from "../migrations.ts";
 import { hasBucket, numberOf, Values } from "../sql.ts";
-import { countFolded } from "./blocks.ts";
+import { countIndexed } from "./blocks.ts";
 import { backlogOf } from "./index-messages.ts";
 import { inTail, type Watermark, watermarks } from "./streams.ts";
 
@@ -15,7 +16,7 @@ const VERIFY_MS_MAX = 6 * 60 * 60 * 1_000;
  * Counts everything that is counted again, from the messages, in one snapshot, while others write. Rejects as the store does, and with
  * the signal's reason.
  */
-export async function verifyCounts(url: string, options: VerifyOptions): Promise<Verdict> {
+export async function verifyCounts(url: string, options: VerifyOptions): Promise<VerifyReport> {
   const database = new Database(url, { connectionsMax: 1, readOnly: true });
   try {
     await requireOurs(database, "read");
@@ -32,7 +33,7 @@ export async function verifyCounts(url: string, options: VerifyOptions): Promise
   }
 }
 
-async function verify(tx: Transaction, { progress, signal }: VerifyOptions): Promise<Verdict> {
+async function verify(tx: Transaction, { progress, signal }: VerifyOptions): Promise<VerifyReport> {
   const marks = await watermarks(tx);
   const messages = await numberOf(tx, "SELECT messages FROM totals WHERE kind = 'all' AND name = ''");
   const differences = await differingTotals(tx, marks);
@@ -41,7 +42,7 @@ async function verify(tx: Transaction, { progress, signal }: VerifyOptions): Pro
     signal.throwIfAborted();
     const next = blocks[at + 1];
     const hi = next !== undefined && next.list.kind === list.kind && next.list.name === list.name ? next.lo : undefined;
-    const counted = await countFolded(tx, { list, range: { lo, hi }, marks });
+    const counted = await countIndexed(tx, { list, range: { lo, hi }, marks });
     if (indexed !== counted) {
       const what = list.kind === "all" ? "all messages" : list.kind === "from" ? "one sender" : "one receiver";
       differences.push(

@@ -1,4 +1,4 @@
-import { TooBroad } from "../../../domain/errors.ts";
+import { QueryTooExpensive } from "../../../domain/errors.ts";
 import type { MessageId } from "../../../domain/message.ts";
 import type { Place } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
@@ -8,9 +8,7 @@ import type { Database } from "../database.ts";
 import { IS_NOT_NFC, isIndexable, isStorable } from "../index/searchable.ts";
 import { inTail } from "../index/streams.ts";
 import { DESCENDING, KEY, KEY_FIELDS, type Key, keyBehind, overlap } from "../key.ts";
-import { MESSAGE } from "../messages.ts";
-import { BY_ANY_INDEX, BY_SEARCH_INDEX, BY_TABLE } from "../planner.ts";
-import { every, inList, inRange, numberOf, Values } from "../sql.ts";
+import { BY_ANY_INDEX, BY_SEARCH_INDEX, BY_TABLE, every, inList, inRange, MESSAGE, numberOf, Values } from "../sql.ts";
 import { CountedList } from "./counted-list.ts";
 import { conditions, isWholeSource, type Question, questionOf } from "./question.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -219,10 +217,10 @@ async function countRows({ tx }: Snapshot, question: Question): Promise<number> 
   return (await Promise.all(counted))[1];
 }
 
-function tooBroad({ filter }: Question, rows: number, rowsMax: number): TooBroad {
+function tooBroad({ filter }: Question, rows: number, rowsMax: number): QueryTooExpensive {
   const what = filter.q === undefined ? "These filters" : "This search";
   const longer = filter.q === undefined ? "" : "Search for something longer, or ";
-  return new TooBroad(
+  return new QueryTooExpensive(
     `${what} would have to look at ${rows} messages one by one, more than ${rowsMax}. ${longer}narrow it by from, since or until`,
   );
 }

@@ -1,6 +1,7 @@
-import { TooBroad } from "../../../domain/errors.ts";
-import type { Database, Transaction } from "../database.ts";
-import { tookTooLong } from "../failures.ts";
+import { QueryTooExpensive } from "../../../domain/errors.ts";
+import type { Transaction } from "../connection.ts";
+import type { Database } from "../database.ts";
+import { isStatementTimeout } from "../failures.ts";
 import type { SearchIndex } from "../index/searchable.ts";
 import { type Watermark, watermarks } from "../index/streams.ts";
 
@@ -40,13 +41,13 @@ export async function inSnapshot<T>(
       signal,
     });
   } catch (error) {
-    if (long && tookTooLong(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);
+    if (long && isStatementTimeout(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);
     throw error;
   }
 }
 
-function tooSlow(ms: number): TooBroad {
-  return new TooBroad(
+function tooSlow(ms: number): QueryTooExpensive {
+  return new QueryTooExpensive(
     `This took longer than ${ms / 1_000} seconds. Narrow it by from, since, until or a longer search`,
   );
 }

@@ -19,14 +19,14 @@ export async function stats(snapshot: Snapshot): Promise<MessageStats> {
          (SELECT ts FROM messages ORDER BY ${DESCENDING} LIMIT 1) AS "lastTs"`,
     ),
   ]);
-  const [folded = 0, foldedSenders = 0] = ["all", "senders"].map(
+  const [folded = 0, indexedSenders = 0] = ["all", "senders"].map(
     (wanted) => totals.find(({ kind }) => kind === wanted)?.messages,
   );
   const { late, newcomers } = ranked[0] ?? { late: 0, newcomers: 0 };
   const topSenders = ranked.map(({ from, count }) => ({ from, count }));
   return {
     total: folded + late,
-    senders: foldedSenders + newcomers,
+    senders: indexedSenders + newcomers,
     topSenders,
     ...(ends ?? { firstTs: null, lastTs: null }),
   };

@@ -1,4 +1,4 @@
-import { TooBroad } from "../../../domain/errors.ts";
+import { QueryTooExpensive } from "../../../domain/errors.ts";
 import { BUCKETS, type TimelineBucket, type TimelineQuery } from "../../store.ts";
 import { isStorable } from "../index/searchable.ts";
 import { inTail } from "../index/streams.ts";
@@ -82,8 +82,8 @@ function grouped(
   );
 }
 
-function tooMany({ bucket, bucketsMax }: TimelineQuery): TooBroad {
-  return new TooBroad(
+function tooMany({ bucket, bucketsMax }: TimelineQuery): QueryTooExpensive {
+  return new QueryTooExpensive(
     `There are more than ${bucketsMax} spans of one ${bucket}. Choose a larger bucket, or narrow it by since and until`,
   );
 }

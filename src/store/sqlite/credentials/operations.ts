@@ -15,7 +15,7 @@ import {
 } from "./secrets.ts";
 
 /** What can be asked of the tables beside the messages; each is one transaction of the connection it is asked on. */
-export const ACCESS_OPERATIONS = {
+export const CREDENTIALS_OPERATIONS = {
   addToAudit,
   newestAudit,
   allKeys,
@@ -36,14 +36,14 @@ export const ACCESS_OPERATIONS = {
   exchangeAlerts,
 } satisfies Readonly<Record<string, (statements: Statements, argument: never) => unknown>>;
 
-export type AccessOperation = keyof typeof ACCESS_OPERATIONS;
+export type CredentialsOperation = keyof typeof CREDENTIALS_OPERATIONS;
 
 /** An operation on its way to the thread that writes. */
-export interface AccessCall {
-  readonly operation: AccessOperation;
+export interface CredentialsCall {
+  readonly operation: CredentialsOperation;
   readonly argument: unknown;
 }
 
-export function carryOut(statements: Statements, { operation, argument }: AccessCall): unknown {
-  return ACCESS_OPERATIONS[operation](statements, argument as never);
+export function carryOut(statements: Statements, { operation, argument }: CredentialsCall): unknown {
+  return CREDENTIALS_OPERATIONS[operation](statements, argument as never);
 }

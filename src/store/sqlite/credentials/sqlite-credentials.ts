@@ -1,17 +1,17 @@
 import type { AlertStore } from "../../alerts.ts";
-import type { AccessStore } from "../../credentials.ts";
-import type { OpenMode } from "../../open-mode.ts";
+import type { CredentialsStore } from "../../credentials.ts";
+import type { OpenMode } from "../../store.ts";
 import { openWriter } from "../connection.ts";
 import { requireOurs } from "../contents.ts";
 import { closeUnlessBroken, failureOf } from "../hard-end.ts";
 import { readUnchanged } from "../read-unchanged.ts";
 import { Statements } from "../statements.ts";
-import { type AccessOperation, carryOut } from "./operations.ts";
+import { type CredentialsOperation, carryOut } from "./operations.ts";
 
-type Ask = <T>(operation: AccessOperation, argument?: unknown) => Promise<T>;
+type Ask = <T>(operation: CredentialsOperation, argument?: unknown) => Promise<T>;
 
 /** The tables beside the messages, by way of whoever carries the operations out. */
-export function accessBy(ask: Ask): AccessStore {
+export function credentialsBy(ask: Ask): CredentialsStore {
   return {
     audit: {
       add: (entry) => ask("addToAudit", entry),
@@ -45,22 +45,22 @@ export function alertsBy(ask: Ask): AlertStore {
 }
 
 /** The same for a command: on connections of its own, whose calls block. The service may be running. */
-export async function openSqliteAccess(
+export async function openSqliteCredentials(
   path: string,
   mode: Exclude<OpenMode, "create">,
-): Promise<AccessStore & { close(): Promise<void> }> {
+): Promise<CredentialsStore & { close(): Promise<void> }> {
   await requireOurs(path);
   return mode === "read" ? readAccess(path) : writeAccess(path);
 }
 
 /** Each call has a connection of its own: see {@link readUnchanged}. */
-function readAccess(path: string): AccessStore & { close(): Promise<void> } {
+function readAccess(path: string): CredentialsStore & { close(): Promise<void> } {
   const ask: Ask = (operation, argument) =>
     readUnchanged(path, (db) => carryOut(new Statements(db), { operation, argument }) as never);
-  return { ...accessBy(ask), close: async () => undefined };
+  return { ...credentialsBy(ask), close: async () => undefined };
 }
 
-function writeAccess(path: string): AccessStore & { close(): Promise<void> } {
+function writeAccess(path: string): CredentialsStore & { close(): Promise<void> } {
   try {
     const db = openWriter(path);
     const statements = new Statements(db);
@@ -71,7 +71,7 @@ function writeAccess(path: string): AccessStore & { close(): Promise<void> } {
         throw failureOf(error);
       }
     };
-    return { ...accessBy(ask), close: async () => closeUnlessBroken(db) };
+    return { ...credentialsBy(ask), close: async () => closeUnlessBroken(db) };
   } catch (error) {
     throw failureOf(error);
   }

@@ -1,11 +1,11 @@
-import { tombstoneOf } from "../../tombstone.ts";
+import { tombstoneOf } from "../../retention.ts";
 import { transaction } from "../connection.ts";
-import { LAST_FOLDED, makeAnew } from "../index/connection.ts";
-import { hasFollowed } from "../index/index-messages.ts";
-import { type Indexed, type Unfolding, unfold } from "../index/unindex-messages.ts";
+import { LAST_INDEXED, rebuild } from "../index/connection.ts";
+import { isInSync } from "../index/index-messages.ts";
+import { type Indexed, type UnindexOptions, unindexMessages } from "../index/unindex-messages.ts";
 import type { Statements } from "../statements.ts";
 
-export interface Deletion extends Unfolding {
+export interface Deletion extends UnindexOptions {
   /** Until when the ids are still known. */
   readonly tombstonesUntil: string;
 }
@@ -43,9 +43,9 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   // The write lock of the index; nobody folds or deletes beside this. The messages are not touched yet: a look at them would be of one moment,
   // and could not become a write once somebody has stored something.
   statements.run("UPDATE fold_state SET seq = seq");
-  const foldedSeq = statements.number("SELECT seq FROM fold_state");
-  const folded = rows.filter(({ seq }) => seq <= foldedSeq);
-  unfold(statements, folded, deletion);
+  const indexedSeq = statements.number("SELECT seq FROM fold_state");
+  const folded = rows.filter(({ seq }) => seq <= indexedSeq);
+  unindexMessages(statements, folded, deletion);
   let lastSeq = 0;
   for (const { seq, source, messageId } of rows) {
     if (statements.run("DELETE FROM lyftr_messages WHERE seq = ?", [seq]) === 0) throw new DeletedMeanwhile();
@@ -56,10 +56,10 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
     );
   }
   // Somebody ended between their two commits, and what was taken out of the index is of other messages: all of it is made again.
-  if (!hasFollowed(statements)) makeAnew(statements.db);
+  if (!isInSync(statements)) rebuild(statements.db);
   statements.run("UPDATE deletions SET generation = generation + 1, seq_floor = max(seq_floor, ?)", [lastSeq]);
   statements.run(
-    `UPDATE fold_state SET deletions = (SELECT generation FROM main.deletions), last_message = (${LAST_FOLDED})`,
+    `UPDATE fold_state SET deletions = (SELECT generation FROM main.deletions), last_message = (${LAST_INDEXED})`,
   );
   return rows.length;
 }

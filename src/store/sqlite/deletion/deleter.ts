@@ -12,8 +12,6 @@ const TEXT_CHARACTERS_PER_STEP_MAX = 2 * 1024 * 1024;
 /** How long one step may look for messages; nobody folds meanwhile. */
 const LOOK_MS_MAX = 50;
 const SEQS_PER_LOOK = 2_000;
-/** How long a search where the oldest are as a rule has to do, after one everywhere. */
-const FULL_SCAN_EVERY_MS = 24 * 60 * 60 * 1_000;
 const TRIES_MAX = 5;
 
 /** Where a search is: behind this message. */
@@ -45,25 +43,18 @@ interface How {
 /** Deletes step by step, on a connection to the messages and the read index. */
 export class Deleter {
   readonly #statements: Statements;
-  readonly #nowMs: () => number;
   readonly #blockRowsMax: number;
-  #searchedEverywhereMs = Number.NEGATIVE_INFINITY;
 
-  /** `nowMs` only ever grows. */
-  constructor(statements: Statements, nowMs: () => number, blockRowsMax = BLOCK_ROWS_MAX) {
+  constructor(statements: Statements, blockRowsMax = BLOCK_ROWS_MAX) {
     this.#statements = statements;
-    this.#nowMs = nowMs;
     this.#blockRowsMax = blockRowsMax;
   }
 
-  /**
-   * One step of deleting what was received before a moment. Messages lie in the order in which they were received, as a rule, so a search ends
-   * where they are young enough. What an import or a copy has stored is as old as it was elsewhere: once a day every message is looked at.
-   */
+  /** One step of deleting what was received before a moment. */
   expire(step: ExpiryStep): DeletedStep {
     return this.#step(step, {
       search: { where: "created_at < ?", values: [cutoffText(step.receivedBefore)] },
-      from: placeOf(step) ?? { seq: 0, everywhere: this.#isFullScanDue(step) },
+      from: placeOf(step) ?? { seq: 0, everywhere: step.everywhere },
       thorough: false,
     });
   }
@@ -75,15 +66,6 @@ export class Deleter {
       from: placeOf(step) ?? { seq: 0, everywhere: true },
       thorough: true,
     });
-  }
-
-  #isFullScanDue({ everywhere, dryRun = false }: ExpiryStep): boolean {
-    if (everywhere !== undefined) return everywhere;
-    // What is only counted is counted exactly.
-    if (dryRun) return true;
-    if (this.#nowMs() - this.#searchedEverywhereMs < FULL_SCAN_EVERY_MS) return false;
-    this.#searchedEverywhereMs = this.#nowMs();
-    return true;
   }
 
   #step({ tombstonesUntil, dryRun = false, ...step }: DeletionStep, { search, from, thorough }: How): DeletedStep {

@@ -10,8 +10,7 @@ export async function openSqliteRetentionPreview(path: string): Promise<Retentio
   await requireOurs(path);
   return {
     total: () => readUnchanged(path, (db) => new Statements(db).number("SELECT count(*) FROM lyftr_messages")),
-    expire: (step) =>
-      readUnchanged(path, (db) => new Deleter(new Statements(db), () => performance.now()).expire(step)),
+    expire: (step) => readUnchanged(path, (db) => new Deleter(new Statements(db)).expire(step)),
     lastSweep: () => readUnchanged(path, (db) => lastSweep(new Statements(db))),
     close: async () => undefined,
   };

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StoreBroken, StoreUnavailable } from "../../../domain/errors.ts";
-import { cutLog, meaningOf } from "../connection.ts";
+import { toStoreError, truncateWal } from "../connection.ts";
 import type { Statements } from "../statements.ts";
 import { KEPT_NAME } from "../takeover/old-table.ts";
 
@@ -11,7 +11,7 @@ const FREE_SHARE_KEPT = 0.05;
 const PAGES_PER_STEP_MAX = 256;
 
 /** Cuts free pages off the ends of both files. Returns the bytes; 0 when there are few, or the file was made before files could do that. */
-export function giveBackSpace(statements: Statements, share = FREE_SHARE_KEPT): number {
+export function reclaimSpace(statements: Statements, share = FREE_SHARE_KEPT): number {
   let bytes = 0;
   for (const schema of FILES) {
     const pages = (name: string) => statements.number(`PRAGMA ${schema}.${name}`);
@@ -53,30 +53,30 @@ export function scrub(statements: Statements, messagePagesMax = MESSAGE_PAGES_MA
   const { db } = statements;
   const left: string[] = [];
   // Whoever stores does not need the index.
-  if (!writeAnew(db, "read_index")) left.push(INDEX_KEPT);
+  if (!vacuum(db, "read_index")) left.push(INDEX_KEPT);
   const small = statements.number("PRAGMA main.page_count") <= messagePagesMax;
-  if (!small || !writeAnew(db, "main")) left.push(MESSAGES_KEPT);
-  while (giveBackSpace(statements, 0) > 0);
-  const remains = FILES.filter((schema) => !cutWhole(db, schema)).map((schema) => LOG_READ[schema]);
+  if (!small || !vacuum(db, "main")) left.push(MESSAGES_KEPT);
+  while (reclaimSpace(statements, 0) > 0);
+  const remains = FILES.filter((schema) => !truncateWhole(db, schema)).map((schema) => LOG_READ[schema]);
   const kept = statements.get("SELECT 1 FROM main.sqlite_schema WHERE name = ?", [KEPT_NAME]);
   return [...left, ...remains, ...(kept === undefined ? [] : [OLD_TABLE_KEPT]), ...ELSEWHERE];
 }
 
 /** False when somebody holds it for long, or there is no room for a second one. */
-function writeAnew(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
+function vacuum(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
   try {
     db.exec(`VACUUM ${schema}`);
     return true;
   } catch (error) {
-    const meaning = meaningOf(error);
+    const meaning = toStoreError(error);
     if (meaning instanceof StoreUnavailable && !(meaning instanceof StoreBroken)) return false;
     throw error;
   }
 }
 
-function cutWhole(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
+function truncateWhole(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
   for (let cut = 1; cut <= CUTS_MAX; cut++) {
-    if (cutLog(db, schema)) return true;
+    if (truncateWal(db, schema)) return true;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BETWEEN_CUTS_MS);
   }
   return false;

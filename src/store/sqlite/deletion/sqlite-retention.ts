@@ -12,7 +12,7 @@ export function retentionBy(call: Call): RetentionStore {
     erase: (step) => call("erase", step),
     dropTombstones: ({ now, rowsMax }) =>
       call("dropTombstones", { now, rowsMax: Math.min(rowsMax, TOMBSTONES_PER_STEP_MAX) }),
-    giveBackSpace: () => call("giveBackSpace"),
+    reclaimSpace: () => call("reclaimSpace"),
     scrub: () => call("scrub"),
     lastSweep: () => call("lastSweep"),
     recordSweep: (sweep) => call("recordSweep", sweep),

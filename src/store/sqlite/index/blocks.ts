@@ -22,12 +22,12 @@ interface Addition {
   /** What the step adds to the list, in its order; those of the list of all say their receiver. */
   readonly entries: readonly (Entry & { readonly to?: string })[];
   /** The newest message that is in the index, with this step. */
-  readonly foldedSeq: number;
+  readonly indexedSeq: number;
   /** A block that counts more is split. */
   readonly blockRowsMax: number;
 }
 
-type Limits = Pick<Addition, "foldedSeq" | "blockRowsMax">;
+type Limits = Pick<Addition, "indexedSeq" | "blockRowsMax">;
 
 interface Block {
   readonly list: string;
@@ -90,11 +90,11 @@ function blockOf(statements: Statements, list: string, entry: Entry): Block {
 
 /** The last block of a list is filled from its end as a rule, so it is cut there; others in even parts. */
 function split(statements: Statements, block: Block, limits: Limits): void {
-  const { foldedSeq, blockRowsMax } = limits;
+  const { indexedSeq, blockRowsMax } = limits;
   if (block.messages <= blockRowsMax) return;
   const { list, lo, hi, messages } = block;
   const kept = hi === END ? blockRowsMax : Math.ceil(messages / Math.ceil(messages / blockRowsMax));
-  const { sql, values } = entriesOf(list, { lo, hi }, foldedSeq);
+  const { sql, values } = entriesOf(list, { lo, hi }, indexedSeq);
   const first = statements.get<Entry>(`${sql} ORDER BY instant, message_id, source LIMIT 1 OFFSET ?`, [
     ...values,
     kept,
@@ -103,7 +103,7 @@ function split(statements: Statements, block: Block, limits: Limits): void {
   const rest = { list, lo: boundAt(first), hi, messages: messages - kept };
   setMessages(statements, block, kept);
   insertBlock(statements, rest);
-  if (list === "") moveReceivers(statements, block.lo, rest, foldedSeq);
+  if (list === "") moveReceivers(statements, block.lo, rest, indexedSeq);
   split(statements, rest, limits);
 }
 
@@ -147,11 +147,11 @@ function addReceived(statements: Statements, place: readonly [string, string, ..
 }
 
 /** The receivers of a block that was cut off another are taken from the other's. */
-function moveReceivers(statements: Statements, from: Bound, { lo, hi }: Block, foldedSeq: number): void {
+function moveReceivers(statements: Statements, from: Bound, { lo, hi }: Block, indexedSeq: number): void {
   const moved = statements.all<{ to: string; source: string; messages: number }>(
     `SELECT to_msisdn AS "to", source, count(*) AS messages FROM lyftr_messages INDEXED BY messages_by_instant
      WHERE ${IN_RANGE} AND seq <= ? GROUP BY to_msisdn, source`,
-    [...lo, ...hi, foldedSeq],
+    [...lo, ...hi, indexedSeq],
   );
   for (const { to, source, messages } of moved) {
     addReceived(statements, [to, source, ...lo], messages);

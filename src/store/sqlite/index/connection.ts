@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
-import { CACHE_KIB, meaningOf, openWithoutCheckpoints, transaction } from "../connection.ts";
+import { CACHE_KIB, openWithoutCheckpoints, toStoreError, transaction } from "../connection.ts";
 import { readError } from "../read-error.ts";
 import { Statements } from "../statements.ts";
 import { contentSum } from "./content-sum.ts";
@@ -30,7 +30,7 @@ export function openReadIndex(path: string, discarded: (problem: string) => void
   try {
     return openAgainWhenDamaged(path);
   } catch (error) {
-    const meaning = meaningOf(error, path);
+    const meaning = toStoreError(error, path);
     if (!(meaning instanceof StoreDamaged)) throw error;
     const unreadable = readError(readIndexPath(path)) ?? readError(path);
     if (unreadable !== undefined) throw new StoreBroken(`the disk reports an I/O error: ${unreadable}`);
@@ -46,7 +46,7 @@ function openAgainWhenDamaged(path: string): Statements {
   try {
     return open(path);
   } catch (error) {
-    if (!(meaningOf(error, path) instanceof StoreDamaged)) throw error;
+    if (!(toStoreError(error, path) instanceof StoreDamaged)) throw error;
     return open(path);
   }
 }
@@ -78,7 +78,7 @@ function open(path: string): Statements {
       const version = statements.number("PRAGMA read_index.user_version");
       lock(db);
       // Whoever waited for the lock may find the work done, or a deletion at its end.
-      if (version !== SCHEMA_VERSION || !fits(statements)) makeAnew(db);
+      if (version !== SCHEMA_VERSION || !fits(statements)) rebuild(db);
     });
   }
   return statements;
@@ -97,7 +97,7 @@ function fits(statements: Statements): boolean {
   return (
     statements.get(
       `SELECT 1 FROM fold_state JOIN lyftr_database ON id = database_id JOIN main.deletions ON generation = fold_state.deletions
-       WHERE seq = 0 OR last_message IS (${LAST_FOLDED})`,
+       WHERE seq = 0 OR last_message IS (${LAST_INDEXED})`,
     ) !== undefined
   );
 }
@@ -123,7 +123,7 @@ function tablesOf(db: DatabaseSync): string {
 }
 
 /** What tells the last message that is in the index from every other, also from the same one when it was sent again. */
-export const LAST_FOLDED = `SELECT m.seq || ' ' || m.created_at || ' ' || m.source || ' ' || m.message_id
+export const LAST_INDEXED = `SELECT m.seq || ' ' || m.created_at || ' ' || m.source || ' ' || m.message_id
   FROM lyftr_messages m WHERE m.seq <= fold_state.seq ORDER BY m.seq DESC LIMIT 1`;
 
 /** Takes the write lock of the index, before anything is read. */
@@ -132,7 +132,7 @@ function lock(db: DatabaseSync): void {
 }
 
 /** Empties the index, in a transaction that holds its write lock. */
-export function makeAnew(db: DatabaseSync): void {
+export function rebuild(db: DatabaseSync): void {
   // Backwards, so that the list of grams goes before the search it looks into.
   const tables = db
     .prepare(

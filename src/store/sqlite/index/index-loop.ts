@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreBroken } from "../../../domain/errors.ts";
-import type { Folded } from "./index-messages.ts";
+import type { IndexStep } from "./index-messages.ts";
 
 /** A step costs more by its number than by its rows (25 µs a message in steps of 1,000, 15 in steps of 4,000), and reads look through what is not folded. */
 const FOLD_AT_ROWS = 2_000;
@@ -10,9 +10,9 @@ const QUIET_MS = 500;
 const ROWS_PER_STEP_MAX = 20_000;
 const RETRY_MS = 1_000;
 
-export interface FoldingOptions {
+export interface IndexLoopOptions {
   /** Indexes messages in the index thread, at most this many. */
-  readonly step: (rowsMax: number) => Promise<Folded>;
+  readonly step: (rowsMax: number) => Promise<IndexStep>;
   readonly backlog: number;
   /** Awaited after each step, when the index thread reads nothing. */
   readonly between: () => Promise<void>;
@@ -21,14 +21,14 @@ export interface FoldingOptions {
 }
 
 /** Keeps the read index close behind the messages: one step after the other while there is enough, then when it has been quiet. */
-export class Folding {
-  readonly #options: FoldingOptions;
+export class IndexLoop {
+  readonly #options: IndexLoopOptions;
   readonly #stopping = new AbortController();
   #backlog: number;
   #running: Promise<void> | undefined;
   #wake = () => {};
 
-  constructor(options: FoldingOptions) {
+  constructor(options: IndexLoopOptions) {
     this.#options = options;
     this.#backlog = options.backlog;
     this.#running = this.#run();

@@ -4,10 +4,10 @@ import { ASCENDING, type Entry, hasBucket } from "../key.ts";
 import { beginningOf, IN_SEQ_RANGE as IN_STEP, partsOf, type SeqRange as Step } from "../seq-range.ts";
 import type { Statements } from "../statements.ts";
 import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
-import { LAST_FOLDED, makeAnew } from "./connection.ts";
+import { LAST_INDEXED, rebuild } from "./connection.ts";
 import { CONTENT, CONTENT_SUM_MASK } from "./content-sum.ts";
 
-export interface Folded {
+export interface IndexStep {
   /** How many messages this step took in. */
   readonly rows: number;
   /** How many wait for the next. */
@@ -20,7 +20,7 @@ export function backlogOf(statements: Statements): number {
 }
 
 /** Whether the index is that of the messages that are left. Between the two commits of a deletion it is not, nor after a crash there. */
-export function hasFollowed(statements: Statements): boolean {
+export function isInSync(statements: Statements): boolean {
   return (
     statements.get("SELECT 1 FROM fold_state JOIN main.deletions ON generation = fold_state.deletions") !== undefined
   );
@@ -32,29 +32,29 @@ const BYTES_PER_STEP_MAX = 8 * 1024 * 1024;
 const BYTES_PER_STATEMENT_MAX = 4 * 1024 * 1024;
 
 /** Takes the oldest messages that are not in the read index into every part of it, in one transaction. */
-export function fold(statements: Statements, rowsMax: number, blockRowsMax = BLOCK_ROWS_MAX): Folded {
+export function indexMessages(statements: Statements, rowsMax: number, blockRowsMax = BLOCK_ROWS_MAX): IndexStep {
   return transaction(statements.db, "BEGIN", () => {
     // The write lock of the index, before anything is read: another process may fold as well.
     statements.run("UPDATE fold_state SET seq = seq");
     // Somebody deleted messages and ended before the index had followed: it counts what is not there any more.
-    if (!hasFollowed(statements)) makeAnew(statements.db);
+    if (!isInSync(statements)) rebuild(statements.db);
     const after = statements.number("SELECT seq FROM fold_state");
     const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
     if (newest <= after) return { rows: 0, backlog: 0 };
     const step = beginningOf(statements, [after, Math.min(newest, after + rowsMax)], BYTES_PER_STEP_MAX);
     const [, upTo] = step;
     const rows = statements.number(`SELECT count(*) FROM lyftr_messages WHERE ${IN_STEP}`, step);
-    foldAll(statements, step, blockRowsMax);
-    foldSenders(statements, step, blockRowsMax);
-    foldSpans(statements, step);
-    foldTexts(statements, step);
+    indexAll(statements, step, blockRowsMax);
+    indexSenders(statements, step, blockRowsMax);
+    indexSpans(statements, step);
+    indexTexts(statements, step);
     statements.run("UPDATE fold_state SET seq = ?, messages = messages + ?", [upTo, rows]);
-    statements.run(`UPDATE fold_state SET last_message = (${LAST_FOLDED})`);
+    statements.run(`UPDATE fold_state SET last_message = (${LAST_INDEXED})`);
     return { rows, backlog: newest - upTo };
   });
 }
 
-function foldTexts(statements: Statements, step: Step): void {
+function indexTexts(statements: Statements, step: Step): void {
   for (const part of partsOf(statements, step, BYTES_PER_STATEMENT_MAX)) {
     statements.run(
       `INSERT INTO search (rowid, text) SELECT seq, searchable(text) FROM lyftr_messages
@@ -73,15 +73,15 @@ interface Received extends Entry {
   readonly to: string;
 }
 
-function foldAll(statements: Statements, step: Step, blockRowsMax: number): void {
+function indexAll(statements: Statements, step: Step, blockRowsMax: number): void {
   const entries = statements.all<Received>(
     `SELECT seq, instant, message_id AS messageId, source, to_msisdn AS "to" FROM lyftr_messages WHERE ${IN_STEP} ORDER BY ${ASCENDING}`,
     step,
   );
-  addToBlocks(statements, { list: "", entries, foldedSeq: step[1], blockRowsMax });
+  addToBlocks(statements, { list: "", entries, indexedSeq: step[1], blockRowsMax });
 }
 
-function foldSenders(statements: Statements, step: Step, blockRowsMax: number): void {
+function indexSenders(statements: Statements, step: Step, blockRowsMax: number): void {
   statements.run(
     `INSERT INTO messages_by_sender SELECT from_msisdn, instant, message_id, source, seq FROM lyftr_messages
      WHERE ${IN_STEP} ORDER BY from_msisdn, ${ASCENDING}`,
@@ -102,7 +102,7 @@ function foldSenders(statements: Statements, step: Step, blockRowsMax: number): 
      WHERE messages > ? AND msisdn IN (SELECT from_msisdn FROM lyftr_messages WHERE ${IN_STEP})`,
     [blockRowsMax, ...step],
   );
-  const limits = { foldedSeq: step[1], blockRowsMax };
+  const limits = { indexedSeq: step[1], blockRowsMax };
   for (const { list, messages, hasBlocks } of busy) {
     if (hasBlocks === 0) makeBlocks(statements, { list, messages, ...limits });
     else addToBlocks(statements, { list, entries: senderEntries(statements, list, step), ...limits });
@@ -117,7 +117,7 @@ function senderEntries(statements: Statements, list: string, step: Step): readon
   );
 }
 
-function foldSpans(statements: Statements, step: Step): void {
+function indexSpans(statements: Statements, step: Step): void {
   for (const characters of Object.values(BUCKETS)) {
     statements.run(
       `INSERT INTO spans SELECT ${characters}, substr(instant, 1, ${characters}) AS start, count(*) FROM lyftr_messages

@@ -11,7 +11,7 @@ export interface Indexed extends Entry, Content {
   readonly to: string;
 }
 
-export interface Unfolding {
+export interface UnindexOptions {
   /** Takes its letters out of the search at once. Otherwise they go when parts of the search are merged, which costs far less. */
   readonly thorough: boolean;
   /** A list of so many messages needs no blocks. */
@@ -22,7 +22,7 @@ export interface Unfolding {
  * Takes messages out of every part of the read index, the reverse of folding them. Looks at nothing but the index and what it is given: the
  * messages are about to be deleted by the same transaction.
  */
-export function unfold(statements: Statements, rows: readonly Indexed[], unfolding: Unfolding): void {
+export function unindexMessages(statements: Statements, rows: readonly Indexed[], unfolding: UnindexOptions): void {
   const sorted = [...rows].sort(compareKeys);
   takeFromSearch(statements, sorted, unfolding.thorough);
   takeFromBlocks(statements, { list: "", entries: sorted });
@@ -56,7 +56,7 @@ function takeFromSender(
     from,
     entries,
     blockRowsMax = BLOCK_ROWS_MAX,
-  }: Unfolding & { readonly from: string; readonly entries: readonly Indexed[] },
+  }: UnindexOptions & { readonly from: string; readonly entries: readonly Indexed[] },
 ): boolean {
   for (const { instant, messageId, source } of entries) {
     statements.run(`DELETE FROM messages_by_sender WHERE from_msisdn = ? AND ${KEY} = (?, ?, ?)`, [

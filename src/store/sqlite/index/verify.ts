@@ -3,14 +3,14 @@ import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { StoreRefused } from "../../../domain/errors.ts";
 import { BUCKETS } from "../../store.ts";
-import { DIFFERENCES_MAX, type Verdict, type VerifyOptions } from "../../verify-report.ts";
+import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../verify-report.ts";
 import { boundAt, END, hasBucket, IN_RANGE, type Key, type Range } from "../key.ts";
 import { entriesOf } from "../lists.ts";
 import { readUnchanged } from "../read-unchanged.ts";
 import { Statements } from "../statements.ts";
 import { hasItsTables, readIndexPath } from "./connection.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
-import { hasFollowed } from "./index-messages.ts";
+import { isInSync } from "./index-messages.ts";
 import { differingPostings, ExpectedPostings, indexedPostings } from "./search-postings.ts";
 
 const SEQS_PER_STEP = 50_000;
@@ -20,11 +20,11 @@ const LOOK_AGAIN_MS = 10;
  * Counts everything in the read index of the database at `path` again, from the messages, in one snapshot, while others write.
  * Rejects as the store does, and with the signal's reason.
  */
-export async function verifyReadIndex(path: string, options: VerifyOptions): Promise<Verdict> {
+export async function verifyReadIndex(path: string, options: VerifyOptions): Promise<VerifyReport> {
   if (!existsSync(readIndexPath(path))) {
     throw new StoreRefused(`there is no ${readIndexPath(path)}: it is made when the service starts`);
   }
-  const withoutTables: Verdict = {
+  const withoutTables: VerifyReport = {
     messages: 0,
     backlog: 0,
     differences: [
@@ -40,7 +40,7 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
   return readUnchanged(path, verifyOn, readIndexPath(path));
 }
 
-async function verify(statements: Statements, { progress, signal }: VerifyOptions): Promise<Verdict> {
+async function verify(statements: Statements, { progress, signal }: VerifyOptions): Promise<VerifyReport> {
   const state = statements.get<State>(
     "SELECT seq, messages, senders, content_sum AS contentSum FROM fold_state",
   ) as State;
@@ -81,7 +81,7 @@ async function beginBetweenDeletions(statements: Statements, signal: AbortSignal
   for (let look = 1; ; look++) {
     statements.db.exec("BEGIN");
     statements.get("SELECT seq FROM fold_state");
-    if (hasFollowed(statements)) return;
+    if (isInSync(statements)) return;
     statements.db.exec("ROLLBACK");
     if (look === LOOKS_MAX)
       throw new StoreRefused("its read index has not followed a deletion: it is made anew by a start of the service");

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  Abandoned,
   Overloaded,
+  QueryTooExpensive,
+  ReadCancelled,
   StoreDamaged,
   StoreRefused,
   StoreUnavailable,
-  TooBroad,
 } from "../../../domain/errors.ts";
 import type { Damage } from "../../damage.ts";
 import { readIndexPath } from "../index/connection.ts";
@@ -17,7 +17,7 @@ const ANSWER_MS_MAX = 2_000;
 const EXAMINE_EVERY_MS = 60_000;
 
 /** Failures whose meaning is known. Any other one may be what damage has led to. */
-const KNOWN = [StoreUnavailable, Overloaded, TooBroad, Abandoned, StoreRefused];
+const KNOWN = [StoreUnavailable, Overloaded, QueryTooExpensive, ReadCancelled, StoreRefused];
 
 export interface DamageWatchOptions {
   readonly path: string;
@@ -47,7 +47,7 @@ export class DamageWatch {
   }
 
   /** What the client of a read that failed is answered. An unknown failure is looked into first. */
-  async meaningOfRead(error: unknown): Promise<unknown> {
+  async toReadError(error: unknown): Promise<unknown> {
     this.noticed(error);
     if (KNOWN.some((Known) => error instanceof Known)) return error;
     const late = new AbortController();

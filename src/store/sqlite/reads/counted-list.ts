@@ -12,7 +12,7 @@ import {
   START,
 } from "../key.ts";
 import { entriesOf, type Query } from "../lists.ts";
-import type { FoldedList, Slice } from "./indexed-list.ts";
+import type { IndexedList, Slice } from "./indexed-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** A stretch of a list whose messages are counted. */
@@ -21,7 +21,7 @@ export interface Block extends Range {
 }
 
 /** All messages, or those of one sender: whole blocks are counted without a look at what is in them. */
-export class CountedList implements FoldedList {
+export class CountedList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #list: string;
 
@@ -33,8 +33,8 @@ export class CountedList implements FoldedList {
 
   /** How many there are in all. */
   total(): number {
-    const { statements, foldedMessages } = this.#snapshot;
-    if (this.#list === "") return foldedMessages;
+    const { statements, indexedMessages } = this.#snapshot;
+    if (this.#list === "") return indexedMessages;
     return statements.number("SELECT messages FROM senders WHERE msisdn = ?", [this.#list]);
   }
 
@@ -70,7 +70,7 @@ export class CountedList implements FoldedList {
 
   /** The folded entries of a range as a statement. */
   query(range: Range): Query {
-    return entriesOf(this.#list, range, this.#snapshot.foldedSeq);
+    return entriesOf(this.#list, range, this.#snapshot.indexedSeq);
   }
 
   #blocks({ lo, hi }: Range): readonly Block[] {

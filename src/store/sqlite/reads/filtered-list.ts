@@ -3,7 +3,7 @@ import { type Bound, type Entry, isEverything, KEY, type Key, type Range } from 
 import type { Query } from "../lists.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
 import type { CountedList } from "./counted-list.ts";
-import type { FoldedList, Slice } from "./indexed-list.ts";
+import type { IndexedList, Slice } from "./indexed-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { countMatching, findMatching } from "./walk.ts";
 
@@ -13,7 +13,7 @@ const ORDERS = {
 };
 
 /** The messages of a counted list that also fulfil conditions: looked through block by block, as far as no count tells what is in them. */
-export class FilteredList implements FoldedList {
+export class FilteredList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #base: CountedList;
   readonly #conditions: Query;

@@ -8,7 +8,7 @@ export interface Slice {
 }
 
 /** The messages of a filter that are in the read index, in the order of lists. */
-export interface FoldedList {
+export interface IndexedList {
   /** How many lie in the range. */
   count(range: Range): number;
   /** In the order in which they are passed: descending when `reverse`. */

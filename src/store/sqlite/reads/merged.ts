@@ -1,9 +1,9 @@
 import { boundAt, boundBehind, compareKeys, type Entry, type Range } from "../key.ts";
-import type { FoldedList, Slice } from "./indexed-list.ts";
+import type { IndexedList, Slice } from "./indexed-list.ts";
 import type { Tail } from "./tail.ts";
 
 /** A slice of a list with its tail: the folded entries and those that are not folded yet, in one order. */
-export function mergedEntries(folded: FoldedList, tail: Tail, range: Range, slice: Slice): readonly Entry[] {
+export function mergedEntries(folded: IndexedList, tail: Tail, range: Range, slice: Slice): readonly Entry[] {
   const { reverse, offset, limit } = slice;
   if (offset === 0) return firstEntries(folded, tail, range, { reverse, limit });
   const late = tail.count(range);
@@ -25,7 +25,7 @@ export function mergedEntries(folded: FoldedList, tail: Tail, range: Range, slic
 /** Keys may be long, so that the entries to be skipped are never in memory together. */
 const SKIPPED_AT_ONCE = 1_000;
 
-function entriesBehind(folded: FoldedList, tail: Tail, range: Range, slice: Slice): readonly Entry[] {
+function entriesBehind(folded: IndexedList, tail: Tail, range: Range, slice: Slice): readonly Entry[] {
   const { reverse, limit } = slice;
   let [rest, skip] = [range, slice.offset];
   while (skip > SKIPPED_AT_ONCE) {
@@ -38,7 +38,7 @@ function entriesBehind(folded: FoldedList, tail: Tail, range: Range, slice: Slic
 }
 
 function firstEntries(
-  folded: FoldedList,
+  folded: IndexedList,
   tail: Tail,
   range: Range,
   { reverse, limit }: { readonly reverse: boolean; readonly limit: number },

@@ -12,7 +12,7 @@ import {
 } from "../key.ts";
 import type { Query } from "../lists.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
-import type { FoldedList, Slice } from "./indexed-list.ts";
+import type { IndexedList, Slice } from "./indexed-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { countMatching, findMatching } from "./walk.ts";
 
@@ -21,7 +21,7 @@ const ROWS_PER_STRETCH = 16_384;
 const TABLE = "FROM lyftr_messages INDEXED BY messages_by_instant";
 
 /** All messages of a filter, folded or not, without the read index: for the time in which it has far to catch up. Slow, and exact. */
-export class PlainList implements FoldedList {
+export class PlainList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #conditions: Query;
   readonly #has: TextTest | undefined;

@@ -1,11 +1,11 @@
-import { TooBroad } from "../../../domain/errors.ts";
+import { QueryTooExpensive } from "../../../domain/errors.ts";
 import type { MessageFilter } from "../../../domain/message-filter.ts";
 import { type SearchExpression, searchExpression } from "../index/searchable.ts";
 import type { Range } from "../key.ts";
 import { textTestOf } from "./conditions.ts";
 import { CountedList } from "./counted-list.ts";
 import { FilteredList } from "./filtered-list.ts";
-import type { FoldedList } from "./indexed-list.ts";
+import type { IndexedList } from "./indexed-list.ts";
 import { PlainList } from "./plain-list.ts";
 import { SearchList } from "./search-list.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -43,14 +43,14 @@ export const PLAN_BOUNDS: PlanBounds = {
 const MATCH_COST = 2;
 
 export interface PagingWay {
-  readonly list: FoldedList;
+  readonly list: IndexedList;
   /** The list whose messages have to be looked at one by one. */
   readonly walked?: CountedList;
 }
 
 /** The ways to an answer. They differ in what they cost, never in what they say. */
 export interface Plan {
-  readonly counting: FoldedList;
+  readonly counting: IndexedList;
   /** For a page that ends `passed` matches behind the beginning of the list. */
   readonly paging: (passed: number) => PagingWay;
   readonly tail: Tail;
@@ -70,16 +70,16 @@ interface Question {
 
 export function planFor(question: Question): Plan {
   const { snapshot, filter, range, bounds } = question;
-  const backlog = snapshot.statements.number("SELECT max(seq) FROM lyftr_messages") - snapshot.foldedSeq;
-  if (backlog <= 0) return { ...foldedPlan(question), tail: NO_TAIL };
+  const backlog = snapshot.statements.number("SELECT max(seq) FROM lyftr_messages") - snapshot.indexedSeq;
+  if (backlog <= 0) return { ...indexedPlan(question), tail: NO_TAIL };
   if (backlog > bounds.tailRowsMax) {
     const plain = new PlainList(snapshot, filter);
     return { counting: plain, paging: () => ({ list: plain }), tail: NO_TAIL };
   }
-  return { ...foldedPlan(question), tail: tailOf(snapshot, filter, range) };
+  return { ...indexedPlan(question), tail: tailOf(snapshot, filter, range) };
 }
 
-function foldedPlan(question: Question): Omit<Plan, "tail"> {
+function indexedPlan(question: Question): Omit<Plan, "tail"> {
   const { snapshot, filter, range, exact, bounds } = question;
   const base = new CountedList(snapshot, filter.from ?? "");
   const { from: _sender, ...conditions } = filter;
@@ -121,7 +121,7 @@ function searchPlan(
   const { snapshot, filter, exact, stepwise, bounds } = question;
   const matches = search.matches();
   const everywhere =
-    search.exact && rows === snapshot.foldedMessages && filter.to === undefined && filter.source === undefined;
+    search.exact && rows === snapshot.indexedMessages && filter.to === undefined && filter.source === undefined;
   const cost = Math.min(MATCH_COST * matches, rows);
   if (exact && !everywhere && cost > bounds.scannedTextsMax) throw tooBroad(rows, question);
   return {
@@ -129,7 +129,7 @@ function searchPlan(
     counting: everywhere || cost < rows ? search : walk.list,
     paging: (passed) => {
       // How far to walk, if the matches lie as thick there as everywhere.
-      const walked = (passed * snapshot.foldedMessages) / Math.max(1, matches);
+      const walked = (passed * snapshot.indexedMessages) / Math.max(1, matches);
       const sorted = MATCH_COST * matches;
       if (sorted <= Math.max(bounds.fewRows, walked) && sorted <= bounds.scannedTextsMax) return { list: search };
       if (!stepwise && Math.min(walked, rows) > bounds.scannedTextsMax) throw tooBroad(rows, question);
@@ -142,11 +142,11 @@ function scannedMax({ filter, bounds }: Question): number {
   return filter.q === undefined ? bounds.scannedRowsMax : bounds.scannedTextsMax;
 }
 
-function tooBroad(rows: number, question: Question): TooBroad {
+function tooBroad(rows: number, question: Question): QueryTooExpensive {
   const { q } = question.filter;
   const what = q === undefined ? "These filters" : "This search";
   const longer = q === undefined ? "" : "Search for something longer, or ";
-  return new TooBroad(
+  return new QueryTooExpensive(
     `${what} would have to look at ${rows} messages one by one, more than ${scannedMax(question)}. ${longer}narrow it by from, since or until`,
   );
 }

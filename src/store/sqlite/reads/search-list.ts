@@ -12,7 +12,7 @@ import {
 } from "../key.ts";
 import type { Query } from "../lists.ts";
 import { conditionsOf, type TextTest } from "./conditions.ts";
-import type { FoldedList, Slice } from "./indexed-list.ts";
+import type { IndexedList, Slice } from "./indexed-list.ts";
 import { merge } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
@@ -23,7 +23,7 @@ const KEYS_KEPT_MAX = 2_000;
 const SEQS_PER_STATEMENT = 20_000;
 
 /** The messages whose text fits an expression of the search index. */
-export class SearchList implements FoldedList {
+export class SearchList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #expression: string;
   readonly #conditions: Query;

@@ -7,14 +7,14 @@ import { walk } from "./walk.ts";
 
 /** Senders in the order of their numbers, each with what it has in the rollups and in the tail. */
 export function findSenders(snapshot: Snapshot, { limit, offset, after = "" }: SenderQuery): SenderPage {
-  const { statements, foldedSeq, foldedSenders } = snapshot;
+  const { statements, indexedSeq, indexedSenders } = snapshot;
   const newcomers = `SELECT DISTINCT from_msisdn AS msisdn FROM lyftr_messages NOT INDEXED
     WHERE seq > ? AND NOT EXISTS (SELECT 1 FROM senders WHERE senders.msisdn = from_msisdn)`;
-  const total = foldedSenders + statements.number(`SELECT count(*) FROM (${newcomers})`, [foldedSeq]);
+  const total = indexedSenders + statements.number(`SELECT count(*) FROM (${newcomers})`, [indexedSeq]);
   const rows = statements.all<{ msisdn: string }>(
     `SELECT msisdn FROM senders WHERE msisdn > ? UNION ALL SELECT msisdn FROM (${newcomers}) WHERE msisdn > ?
      ORDER BY msisdn LIMIT ? OFFSET ?`,
-    [after, foldedSeq, after, limit + 1, offset],
+    [after, indexedSeq, after, limit + 1, offset],
   );
   const numbers = rows.slice(0, limit).map(({ msisdn }) => msisdn);
   const late = tailOfSenders(snapshot, numbers);
@@ -34,7 +34,7 @@ function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): Readonly
   const rows = walk<[number, string, string, string, string]>(snapshot, {
     sql: `SELECT seq, instant, message_id, source, from_msisdn FROM lyftr_messages NOT INDEXED
           WHERE seq > ? AND from_msisdn IN (SELECT value FROM json_each(?))`,
-    values: [snapshot.foldedSeq, JSON.stringify(numbers)],
+    values: [snapshot.indexedSeq, JSON.stringify(numbers)],
   });
   for (const [seq, instant, messageId, source, from] of rows) {
     const entry = { seq, instant, messageId, source };

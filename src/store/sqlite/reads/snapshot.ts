@@ -6,9 +6,9 @@ import type { Statements } from "../statements.ts";
 export interface Snapshot {
   readonly statements: Statements;
   /** Messages up to this one are in the read index; those behind it are the tail. */
-  readonly foldedSeq: number;
-  readonly foldedMessages: number;
-  readonly foldedSenders: number;
+  readonly indexedSeq: number;
+  readonly indexedMessages: number;
+  readonly indexedSenders: number;
   /** Throws when nobody waits for the answer any more. To be called every few milliseconds of work. */
   readonly check: () => void;
 }
@@ -36,7 +36,7 @@ function lookOnce<T>(statements: Statements, check: () => void, work: (snapshot:
     const state = statements.get<State>("SELECT seq, messages, senders, deletions FROM fold_state");
     const { seq = 0, messages = 0, senders = 0, deletions = 0 } = state ?? {};
     if (statements.number("SELECT generation FROM main.deletions") !== deletions) return BETWEEN;
-    return work({ statements, foldedSeq: seq, foldedMessages: messages, foldedSenders: senders, check });
+    return work({ statements, indexedSeq: seq, indexedMessages: messages, indexedSenders: senders, check });
   });
 }
 

@@ -6,7 +6,7 @@ import type { Snapshot } from "./snapshot.ts";
 const TOP_SENDERS_MAX = 10;
 
 /** Totals, from the rollups and the tail. */
-export function stats({ statements, foldedSeq, foldedMessages, foldedSenders }: Snapshot): MessageStats {
+export function stats({ statements, indexedSeq, indexedMessages, indexedSenders }: Snapshot): MessageStats {
   // Whoever is among the busiest is so by the rollups alone, or has written in the tail, which is looked through once.
   const rows = statements.all<{ from: string; count: number; late: number; newcomers: number }>(
     `WITH tail AS MATERIALIZED (
@@ -18,12 +18,12 @@ export function stats({ statements, foldedSeq, foldedMessages, foldedSenders }: 
      FROM (SELECT msisdn, late + coalesce(messages, 0) AS count FROM known
        UNION ALL SELECT msisdn, messages FROM busiest WHERE msisdn NOT IN (SELECT msisdn FROM known))
      ORDER BY count DESC, msisdn LIMIT ${TOP_SENDERS_MAX}`,
-    [foldedSeq],
+    [indexedSeq],
   );
   const { late, newcomers } = rows[0] ?? { late: 0, newcomers: 0 };
   return {
-    total: foldedMessages + (late ?? 0),
-    senders: foldedSenders + newcomers,
+    total: indexedMessages + (late ?? 0),
+    senders: indexedSenders + newcomers,
     topSenders: rows.map(({ from, count }) => ({ from, count })),
     firstTs: tsAtEnd(statements, ASCENDING),
     lastTs: tsAtEnd(statements, DESCENDING),

@@ -22,7 +22,7 @@ export function tailOf(snapshot: Snapshot, filter: MessageFilter, range: Range):
   const rows = walk<[number, string]>(snapshot, {
     sql: `SELECT seq, ${has === undefined ? "NULL" : "text"} FROM lyftr_messages NOT INDEXED
           WHERE seq > ? AND ${IN_RANGE} AND ${sql}`,
-    values: [snapshot.foldedSeq, ...rangeValues(range), ...values],
+    values: [snapshot.indexedSeq, ...rangeValues(range), ...values],
   });
   const seqs: number[] = [];
   for (const [seq, text] of rows) if (has === undefined || has(text)) seqs.push(seq);
@@ -37,19 +37,19 @@ class WholeTail implements Tail {
   }
 
   count(range: Range): number {
-    const { statements, foldedSeq } = this.#snapshot;
+    const { statements, indexedSeq } = this.#snapshot;
     return statements.number(`SELECT count(*) FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}`, [
-      foldedSeq,
+      indexedSeq,
       ...rangeValues(range),
     ]);
   }
 
   entries(range: Range, { reverse, limit }: { readonly reverse: boolean; readonly limit: number }): readonly Entry[] {
-    const { statements, foldedSeq } = this.#snapshot;
+    const { statements, indexedSeq } = this.#snapshot;
     return statements.all<Entry>(
       `SELECT ${ENTRY} FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}
        ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ?`,
-      [foldedSeq, ...rangeValues(range), limit],
+      [indexedSeq, ...rangeValues(range), limit],
     );
   }
 }

@@ -1,4 +1,4 @@
-import { TooBroad } from "../../../domain/errors.ts";
+import { QueryTooExpensive } from "../../../domain/errors.ts";
 import { BUCKETS, type TimelineBucket, type TimelineQuery } from "../../store.ts";
 import { compareBounds, END, hasBucket, IN_RANGE, type Range, rangeValues } from "../key.ts";
 import type { Query } from "../lists.ts";
@@ -68,16 +68,16 @@ function counted(
   );
 }
 
-function tail({ foldedSeq }: Snapshot, { from }: TimelineQuery, range: Range): Query {
+function tail({ indexedSeq }: Snapshot, { from }: TimelineQuery, range: Range): Query {
   const [condition, values] = from === undefined ? ["", []] : ["AND from_msisdn = ?", [from]];
   return {
     sql: `SELECT instant FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE} ${condition}`,
-    values: [foldedSeq, ...rangeValues(range), ...values],
+    values: [indexedSeq, ...rangeValues(range), ...values],
   };
 }
 
-function tooMany({ bucket, bucketsMax }: TimelineQuery): TooBroad {
-  return new TooBroad(
+function tooMany({ bucket, bucketsMax }: TimelineQuery): QueryTooExpensive {
+  return new QueryTooExpensive(
     `There are more than ${bucketsMax} spans of one ${bucket}. Choose a larger bucket, or narrow it by since and until`,
   );
 }

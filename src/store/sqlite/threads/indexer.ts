@@ -1,11 +1,11 @@
 import type { ExpiryStep, RetentionStore, RetentionSweep } from "../../retention.ts";
-import { checkpoint, cutLog, isReadError } from "../connection.ts";
+import { checkpoint, isReadError, truncateWal } from "../connection.ts";
 import { Deleter } from "../deletion/deleter.ts";
 import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "../deletion/last-sweep.ts";
-import { dropTombstones, giveBackSpace, scrub } from "../deletion/space.ts";
+import { dropTombstones, reclaimSpace, scrub } from "../deletion/space.ts";
 import { openReadIndex, removeReadIndex } from "../index/connection.ts";
-import { backlogOf, fold } from "../index/index-messages.ts";
-import { serveLine } from "./worker-client.ts";
+import { backlogOf, indexMessages } from "../index/index-messages.ts";
+import { serveWorker } from "./serve-worker.ts";
 
 type ErasureStep = Parameters<RetentionStore["erase"]>[0];
 
@@ -16,11 +16,11 @@ export interface OpenedIndex {
 }
 
 // The code of the thread that keeps the read index. It locks the index only, so no write of a message ever waits for it.
-serveLine(({ path }: { path: string }) => {
+serveWorker(({ path }: { path: string }) => {
   let discarded: string | undefined;
   const open = () => openReadIndex(path, (problem) => (discarded = problem));
   let statements = open();
-  let deleter = new Deleter(statements, () => performance.now());
+  let deleter = new Deleter(statements);
   return {
     opened: (): OpenedIndex => ({ backlog: backlogOf(statements), discarded }),
     remake: () => {
@@ -29,20 +29,20 @@ serveLine(({ path }: { path: string }) => {
       const damaged = statements;
       statements = open();
       damaged.db.close();
-      deleter = new Deleter(statements, () => performance.now());
+      deleter = new Deleter(statements);
       return backlogOf(statements);
     },
-    fold: (rowsMax: number) => fold(statements, rowsMax),
+    indexMessages: (rowsMax: number) => indexMessages(statements, rowsMax),
     expire: (step: ExpiryStep) => deleter.expire(step),
     erase: (step: ErasureStep) => deleter.erase(step),
     dropTombstones: (options: { now: string; rowsMax: number }) => dropTombstones(statements, options),
-    giveBackSpace: () => giveBackSpace(statements),
+    reclaimSpace: () => reclaimSpace(statements),
     lastSweep: () => lastSweep(statements),
     recordSweep: (sweep: RetentionSweep) => recordSweep(statements, sweep),
     seedLastSweep: () => seedLastSweep(statements),
     hasEndedTombstones: (now: string) => hasEndedTombstones(statements, now),
     scrub: () => scrub(statements),
-    cutLog: () => cutLog(statements.db, "read_index"),
+    truncateWal: () => truncateWal(statements.db, "read_index"),
     afterAnswer: () => {
       checkpoint(statements, "read_index");
       // A deletion writes to both.

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Abandoned, Overloaded, type StoreBroken, StoreUnavailable, TooBroad } from "../../../domain/errors.ts";
+import {
+  Overloaded,
+  QueryTooExpensive,
+  ReadCancelled,
+  type StoreBroken,
+  StoreUnavailable,
+} from "../../../domain/errors.ts";
 import type { ReadThreadEnd } from "../../store.ts";
 import { ReadingThread } from "./reading-thread.ts";
 
@@ -195,12 +201,12 @@ export class ReaderPool {
   }
 }
 
-function abandoned(): Abandoned {
-  return new Abandoned("the caller no longer waits for it");
+function abandoned(): ReadCancelled {
+  return new ReadCancelled("the caller no longer waits for it");
 }
 
-function tooSlow(ms: number): TooBroad {
-  return new TooBroad(
+function tooSlow(ms: number): QueryTooExpensive {
+  return new QueryTooExpensive(
     `This took longer than ${ms / 1_000} seconds. Narrow it by from, since, until or a longer search`,
   );
 }

@@ -1,4 +1,4 @@
-import { Abandoned } from "../../../domain/errors.ts";
+import { ReadCancelled } from "../../../domain/errors.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
 import type { SenderQuery, TimelineQuery } from "../../store.ts";
 import { openReader } from "../connection.ts";
@@ -9,7 +9,7 @@ import { inSnapshot } from "../reads/snapshot.ts";
 import { stats } from "../reads/stats.ts";
 import { timeline } from "../reads/timeline.ts";
 import { Statements } from "../statements.ts";
-import { serveLine } from "./worker-client.ts";
+import { serveWorker } from "./serve-worker.ts";
 
 export interface ReaderData {
   readonly path: string;
@@ -18,10 +18,10 @@ export interface ReaderData {
 }
 
 // The code of a thread that only reads. Each operation is one transaction, so all its statements see the same snapshot.
-serveLine(({ path, stop }: ReaderData) => {
+serveWorker(({ path, stop }: ReaderData) => {
   const stopped = new Int32Array(stop);
   const check = () => {
-    if (Atomics.load(stopped, 0) !== 0) throw new Abandoned("the caller no longer waits for it");
+    if (Atomics.load(stopped, 0) !== 0) throw new ReadCancelled("the caller no longer waits for it");
   };
   const open = () => {
     const db = openReader(path);

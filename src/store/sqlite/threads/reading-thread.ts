@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Abandoned, type StoreBroken, StoreUnavailable } from "../../../domain/errors.ts";
+import { ReadCancelled, type StoreBroken, StoreUnavailable } from "../../../domain/errors.ts";
 import type { ReaderData } from "./reader.ts";
-import { WorkerLine } from "./worker-client.ts";
+import { WorkerClient } from "./worker-client.ts";
 
 /** How long a read that was told to stop may go on: one statement of SQLite cannot be stopped. */
 const STOP_MS_MAX = 1_000;
@@ -35,7 +35,7 @@ export interface ReadingThreadOptions {
 }
 
 interface Started {
-  readonly line: WorkerLine;
+  readonly line: WorkerClient;
   /** Not 0 while what it reads shall stop. */
   readonly stop: Int32Array<SharedArrayBuffer>;
   readonly sinceMs: number;
@@ -58,11 +58,11 @@ export class ReadingThread {
     return this.#ready;
   }
 
-  /** Rejects with `StoreUnavailable` when the thread ends, and with `Abandoned` when the signal is aborted. */
+  /** Rejects with `StoreUnavailable` when the thread ends, and with `ReadCancelled` when the signal is aborted. */
   async run<T>(read: Read): Promise<T> {
     const thread = this.#thread;
     if (thread === undefined) throw new StoreUnavailable("SQLite: a reading thread is being started again");
-    if (read.signal?.aborted) throw new Abandoned("the caller no longer waits for it");
+    if (read.signal?.aborted) throw new ReadCancelled("the caller no longer waits for it");
     let late = false;
     let giveUp: NodeJS.Timeout | undefined;
     const stuck = Promise.withResolvers<never>();
@@ -70,7 +70,7 @@ export class ReadingThread {
     const stop = () => {
       Atomics.store(thread.stop, 0, 1);
       giveUp ??= setTimeout(() => {
-        stuck.reject(new Abandoned("the caller no longer waits for it"));
+        stuck.reject(new ReadCancelled("the caller no longer waits for it"));
         this.#replace(thread, `it did not stop within ${STOP_MS_MAX} ms when it was told to`);
       }, STOP_MS_MAX);
     };
@@ -82,7 +82,7 @@ export class ReadingThread {
     try {
       return await Promise.race([thread.line.call<T>(read.operation, read.argument), stuck.promise]);
     } catch (error) {
-      throw error instanceof Abandoned && late ? read.tooLate() : error;
+      throw error instanceof ReadCancelled && late ? read.tooLate() : error;
     } finally {
       clearTimeout(timer);
       clearTimeout(giveUp);
@@ -104,7 +104,7 @@ export class ReadingThread {
   #start(): Started {
     const { path, name, broken } = this.#options;
     const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const line = new WorkerLine(name, { path, stop } satisfies ReaderData, { replaceable: true });
+    const line = new WorkerClient(name, { path, stop } satisfies ReaderData, { replaceable: true });
     const thread = { line, stop: new Int32Array(stop), sinceMs: performance.now() };
     line.broken.then(broken);
     line.ended.then((reason) => this.#replace(thread, reason));

@@ -1,27 +1,26 @@
 import { extname } from "node:path";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import {
-  Abandoned,
+  QueryTooExpensive,
+  ReadCancelled,
   ReadIndexBehind,
   StoreBroken,
   StoreDamaged,
   StoreRefused,
   StoreUnavailable,
-  TooBroad,
 } from "../../../domain/errors.ts";
-import { meaningOf } from "../connection.ts";
 import { mayClose, neverCloseAgain } from "../hard-end.ts";
 
-interface Call {
+export interface Call {
   readonly id: number;
   readonly operation: string;
   readonly argument: unknown;
 }
-interface Failure {
+export interface Failure {
   readonly name: string;
   readonly message: string;
 }
-type Answer =
+export type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failure: Failure }
   /** What went wrong after the answer. */
@@ -36,7 +35,7 @@ interface Waiting {
 // A thread holds one batch or one page, so its garbage needs little room; an unbounded heap would only grow late.
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
-export interface WorkerLineOptions {
+export interface WorkerClientOptions {
   /** Told what the thread reports. */
   readonly progress?: (text: string) => void;
   /** Whether another thread can take its place: then its end is no end of the database. */
@@ -44,7 +43,7 @@ export interface WorkerLineOptions {
 }
 
 /** The line to one worker thread that has a database connection: calls in, answers out, in order. */
-export class WorkerLine {
+export class WorkerClient {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
@@ -57,8 +56,8 @@ export class WorkerLine {
   /** Resolves with the reason when the thread has ended. */
   readonly ended: Promise<string> = this.#ended.promise;
 
-  /** `name` is the file below this one's folder that calls {@link serveLine}. */
-  constructor(name: string, data: unknown, { progress = () => {}, replaceable = false }: WorkerLineOptions = {}) {
+  /** `name` is the file below this one's folder that calls {@link serveWorker}. */
+  constructor(name: string, data: unknown, { progress = () => {}, replaceable = false }: WorkerClientOptions = {}) {
     // The source runs as .ts, the published package as .js.
     this.#worker = new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
       workerData: data,
@@ -123,64 +122,18 @@ export class WorkerLine {
   }
 }
 
-const ERRORS = { ReadIndexBehind, StoreUnavailable, StoreBroken, StoreDamaged, StoreRefused, TooBroad, Abandoned };
+const ERRORS = {
+  ReadIndexBehind,
+  StoreUnavailable,
+  StoreBroken,
+  StoreDamaged,
+  StoreRefused,
+  QueryTooExpensive,
+  ReadCancelled,
+};
 
 /** Classes do not survive the way between threads; names do. */
 function revive({ name, message }: Failure): Error {
   const Known = ERRORS[name as keyof typeof ERRORS] ?? Error;
   return new Known(message);
-}
-
-/**
- * What a thread does when it is called. `afterAnswer` runs after each call, when its answer is on the way. `broken` is told the
- * first I/O error.
- */
-type Operations = Readonly<Record<string, (argument: never) => unknown>>;
-
-/**
- * The other end: answers calls with the operation of the same name. `open` runs before the first; its failure is that call's answer.
- * Once the database is broken nothing is asked of it any more: after a failed fsync the next one may succeed and mean nothing.
- */
-export function serveLine<Data extends { readonly path: string }>(
-  open: (data: Data, report: (progress: string) => void) => Operations,
-): void {
-  if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
-  const port = parentPort;
-  const data = workerData as Data;
-  const report = (progress: string) => port.postMessage({ progress } satisfies Answer);
-  let operations: Operations | undefined;
-  let broken: Error | undefined;
-  const meaningOfFailure = (error: unknown) => {
-    const meaning = meaningOf(error, data.path);
-    if (meaning instanceof StoreBroken && broken === undefined) {
-      broken = meaning;
-      operations?.broken?.(error as never);
-    }
-    return meaning;
-  };
-  const afterAnswer = () => {
-    try {
-      operations?.afterAnswer?.(undefined as never);
-    } catch (error) {
-      const meaning = meaningOfFailure(error);
-      // A lock or a full disk passes: it is tried again after the next call.
-      if (meaning instanceof StoreUnavailable && !(meaning instanceof StoreBroken)) return;
-      const { name, message } = meaning;
-      port.postMessage({ id: undefined, failure: { name, message } } satisfies Answer);
-    }
-  };
-  port.on("message", ({ id, operation, argument }: Call) => {
-    try {
-      if (broken !== undefined) throw broken;
-      // Nothing was opened, so there is nothing to close: do not open it for that.
-      if (operation === "close" && operations === undefined) operations = { close: () => undefined };
-      operations ??= open(data, report);
-      port.postMessage({ id, result: operations[operation]?.(argument as never) } satisfies Answer);
-    } catch (error) {
-      const { name, message } = meaningOfFailure(error);
-      port.postMessage({ id, failure: { name, message } } satisfies Answer);
-      return;
-    }
-    if (operation !== "close") afterAnswer();
-  });
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
 import { readError } from "../read-error.ts";
 import { readUnchanged } from "../read-unchanged.ts";
@@ -16,7 +17,7 @@ export type Findings =
   | { readonly kind: "unreadable"; readonly problem: string };
 
 /** Reads the SQLite file at `path` from end to end, with everything that SQLite can hold against each other. It changes nothing. */
-export async function examineFile(path: string): Promise<Findings> {
+async function examineFile(path: string): Promise<Findings> {
   const findings = await look(path);
   if (findings.kind !== "damaged") return findings;
   const problem = readError(path);
@@ -47,3 +48,8 @@ function findingsOf(lines: readonly string[]): Findings {
   if (unreadable !== undefined) return { kind: "unreadable", problem: unreadable };
   return { kind: "damaged", problems };
 }
+
+// The code of a thread that reads a file from end to end, which takes seconds to minutes, and ends.
+if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
+const { path } = workerData as { path: string };
+parentPort.postMessage(await examineFile(path));
