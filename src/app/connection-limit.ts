@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../runtime.ts";
 
 /** Files that the service opens beside those it has at the start and its clients' connections. */
 const FILES_RESERVED = 32;

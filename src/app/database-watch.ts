@@ -1,17 +1,9 @@
-import type { Clock } from "../domain/clock.ts";
 import { StoreUnavailable } from "../domain/errors.ts";
 import { failureInWords } from "../domain/failure-words.ts";
-import type { Log } from "../observe/log.ts";
+import type { Runtime } from "../runtime.ts";
 import type { Store } from "../store/store.ts";
 
 const LOOK_EVERY_MS = 2_000;
-
-export interface DatabaseWatchOptions {
-  readonly clock: Clock;
-  readonly log: Pick<Log, "info" | "error">;
-  /** What is wrong with the database, as a sentence; null when it answers. */
-  readonly problem: () => Promise<string | null>;
-}
 
 interface Outage {
   readonly sinceMs: number;
@@ -21,14 +13,17 @@ interface Outage {
 
 /** Says on the log when the database goes away and when it is back, one line each. */
 export class DatabaseWatch {
-  readonly #options: DatabaseWatchOptions;
+  readonly #runtime: Pick<Runtime, "clock" | "log">;
+  readonly #problem: () => Promise<string | null>;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #outage: Outage | undefined;
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(options: DatabaseWatchOptions) {
-    this.#options = options;
+  /** `problem` tells what is wrong with the database, as a sentence; null when it answers. */
+  constructor(runtime: Pick<Runtime, "clock" | "log">, problem: () => Promise<string | null>) {
+    this.#runtime = runtime;
+    this.#problem = problem;
     this.#running = this.#run();
   }
 
@@ -56,10 +51,10 @@ export class DatabaseWatch {
   }
 
   async #run(): Promise<void> {
-    const { clock, problem } = this.#options;
+    const { clock } = this.#runtime;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const reason = await problem();
+      const reason = await this.#problem();
       if (signal.aborted) return;
       if (reason !== null) this.#begin(reason, false);
       else if (this.#outage?.writesOnly === false) this.#end();
@@ -69,14 +64,14 @@ export class DatabaseWatch {
 
   /** A write failed: either the database is away, or it answers and takes no messages. */
   #lookAfter(error: StoreUnavailable): void {
-    const looked = this.#options.problem().then((reason) => {
+    const looked = this.#problem().then((reason) => {
       if (!this.#stopping.signal.aborted) this.#begin(reason ?? failureInWords(error), reason === null);
     });
     this.#looking = Promise.all([this.#looking, looked]).then(() => undefined);
   }
 
   #begin(reason: string, writesOnly: boolean): void {
-    const { clock, log } = this.#options;
+    const { clock, log } = this.#runtime;
     if (this.#outage !== undefined) {
       this.#outage.writesOnly &&= writesOnly;
       return;
@@ -88,7 +83,7 @@ export class DatabaseWatch {
   }
 
   #end(): void {
-    const { clock, log } = this.#options;
+    const { clock, log } = this.#runtime;
     if (this.#outage === undefined) return;
     const outageMs = Math.round(clock.monotonic() - this.#outage.sinceMs);
     this.#outage = undefined;

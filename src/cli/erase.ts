@@ -49,14 +49,15 @@ async function erase(env: Environment, databaseUrl: string, number: string): Pro
   const bar = startProgressBar({ label: "erasing", total: undefined, unit: "messages" });
   try {
     const { retention, credentials } = store;
-    const eraser = new Eraser({
-      store: retention,
-      audit: credentials.audit,
-      clock: systemClock,
-      newId: randomUUID,
-      tombstoneDays,
-      deleted: (messages) => bar.update(messages),
-    });
+    const eraser = new Eraser(
+      { clock: systemClock, newId: randomUUID },
+      {
+        store: retention,
+        audit: credentials.audit,
+        tombstoneDays,
+        deleted: (_, total) => bar.update(total),
+      },
+    );
     const { messages, remains } = await eraser.erase(number, "cli");
     bar.stop();
     say(`deleted ${messages} messages; none from or to the number is left\n`);

@@ -139,7 +139,7 @@ interface Keys {
 async function withKeys<T>(mode: "read" | "write", url: string, work: (keys: Keys) => Promise<T>): Promise<T> {
   const access = await openCredentials(url, mode);
   try {
-    const issuer = new KeyIssuer({ store: access.keys, now: systemClock.now, newId: randomUUID, randomBytes });
+    const issuer = new KeyIssuer({ clock: systemClock, newId: randomUUID }, { store: access.keys, randomBytes });
     return await work({ access, issuer });
   } finally {
     await access.close();

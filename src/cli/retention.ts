@@ -80,8 +80,8 @@ async function preview(
   try {
     noteClock(await store.lastSweep());
     const before = await store.total();
-    const receivedBefore = cutoffOf({ clock: systemClock, days }) ?? "";
-    const old = await countOld({ store, clock: systemClock, signal, found }, receivedBefore);
+    const receivedBefore = cutoffOf(systemClock, days) ?? "";
+    const old = await countOld(systemClock, { store, signal, found }, receivedBefore);
     bar.stop();
     if (signal.aborted) return false;
     (dryRun ? say : complain)(`received before  ${receivedBefore}\nwould delete     ${old} of ${before} messages\n`);
@@ -122,7 +122,6 @@ async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promis
   let done = 0;
   const options: SweepOptions = {
     store: store.retention,
-    clock: systemClock,
     days,
     tombstoneDays,
     everywhere: true,
@@ -133,11 +132,11 @@ async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promis
     },
   };
   try {
-    const report = await sweep(options);
+    const report = await sweep(systemClock, options);
     bar.stop();
     if (report.messages > 0) await tellAudit(store, report);
     // The service compares its next sweep with this one.
-    if (!signal.aborted) await store.retention.recordSweep(sweepRecord(options, { everywhere: true, last }));
+    if (!signal.aborted) await store.retention.recordSweep(sweepRecord(systemClock, { days, everywhere: true, last }));
     say(inWords(report, before));
     if (signal.aborted) complain("Interrupted. Run the same command again to go on.\n");
     return signal.aborted ? EXIT_FAILED : 0;

@@ -1,8 +1,7 @@
-import type { Clock } from "../domain/clock.ts";
 import { Overloaded, StoreUnavailable } from "../domain/errors.ts";
 import type { NewMessage } from "../domain/message.ts";
-import type { Metrics } from "../observe/metrics.ts";
 import type { RequestTrace, Tracing } from "../observe/trace.ts";
+import type { Runtime } from "../runtime.ts";
 import type { InsertOutcome, Store } from "../store/store.ts";
 import { CommitPace } from "./commit-pace.ts";
 
@@ -29,8 +28,6 @@ interface Waiting {
 
 export interface GroupCommitOptions {
   readonly store: Pick<Store, "insertMessages">;
-  readonly clock: Clock;
-  readonly metrics: Pick<Metrics, "commitSeconds" | "commitRows" | "commitFailures">;
   readonly tracing?: Pick<Tracing, "committed"> | undefined;
 }
 
@@ -42,8 +39,8 @@ export interface GroupCommitOptions {
  */
 export class GroupCommit {
   readonly #store: GroupCommitOptions["store"];
-  readonly #clock: Clock;
-  readonly #metrics: GroupCommitOptions["metrics"];
+  readonly #clock: Runtime["clock"];
+  readonly #metrics: Runtime["metrics"];
   readonly #tracing: GroupCommitOptions["tracing"];
   readonly #pace = new CommitPace();
   #queue: Waiting[] = [];
@@ -60,10 +57,10 @@ export class GroupCommit {
   #enough = () => {};
   #stopped = false;
 
-  constructor({ store, clock, metrics, tracing }: GroupCommitOptions) {
-    this.#store = store;
+  constructor({ clock, metrics }: Pick<Runtime, "clock" | "metrics">, { store, tracing }: GroupCommitOptions) {
     this.#clock = clock;
     this.#metrics = metrics;
+    this.#store = store;
     this.#tracing = tracing;
   }
 

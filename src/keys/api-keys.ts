@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { ADMIN_KEY_NAME, type ApiKey, endOf, hashOfKey, isKey, isLive, type Scope } from "../domain/api-key.ts";
-import { type Clock, within } from "../domain/clock.ts";
+import { within } from "../domain/clock.ts";
 import { failureInWords } from "../domain/failure-words.ts";
-import type { Log } from "../observe/log.ts";
+import type { Runtime } from "../runtime.ts";
 import type { KeyStore } from "../store/credentials.ts";
 import type { Creation, KeyIssuer, NewKey, Rotation } from "./key-issuer.ts";
 
@@ -21,8 +21,6 @@ const LAST_NOTE_MS_MAX = 1_000;
 export interface ApiKeysOptions {
   readonly store: KeyStore;
   readonly issuer: KeyIssuer;
-  readonly clock: Clock;
-  readonly log: Log;
   /** A key of scope `admin` that is kept nowhere else. */
   readonly adminKey: string | undefined;
 }
@@ -54,6 +52,7 @@ const ADMIN: KeyHolder = { id: ADMIN_KEY_NAME, name: ADMIN_KEY_NAME, scope: "adm
  * ones stay valid, and still expire.
  */
 export class ApiKeys {
+  readonly #runtime: Pick<Runtime, "clock" | "log">;
   readonly #options: ApiKeysOptions;
   readonly #adminHash: Buffer | undefined;
   readonly #closing = new AbortController();
@@ -73,19 +72,20 @@ export class ApiKeys {
   #notedMs: number;
 
   /** Resolves when the keys are known. */
-  static async start(options: ApiKeysOptions): Promise<ApiKeys> {
-    const keys = new ApiKeys(options);
+  static async start(runtime: Pick<Runtime, "clock" | "log">, options: ApiKeysOptions): Promise<ApiKeys> {
+    const keys = new ApiKeys(runtime, options);
     await keys.#look();
     keys.#running = keys.#run();
     return keys;
   }
 
-  private constructor(options: ApiKeysOptions) {
+  private constructor(runtime: Pick<Runtime, "clock" | "log">, options: ApiKeysOptions) {
+    this.#runtime = runtime;
     this.#options = options;
-    const { adminKey, clock } = options;
+    const { adminKey } = options;
     this.#adminHash = adminKey === undefined ? undefined : Buffer.from(hashOfKey(adminKey), "hex");
     this.#everWas = adminKey !== undefined;
-    this.#notedMs = clock.monotonic();
+    this.#notedMs = runtime.clock.monotonic();
   }
 
   /** Whether there is a key, or ever was one, however it ended. Once true, it stays so. */
@@ -95,7 +95,7 @@ export class ApiKeys {
 
   /** Whether there is a key that is accepted now. */
   anyLive(): boolean {
-    const at = new Date(this.#options.clock.now()).toISOString();
+    const at = new Date(this.#runtime.clock.now()).toISOString();
     return this.#adminHash !== undefined || [...this.#keys.values()].some((key) => isLive(key, at));
   }
 
@@ -105,7 +105,7 @@ export class ApiKeys {
     const hash = hashOfKey(text);
     if (this.#adminHash !== undefined && timingSafeEqual(Buffer.from(hash, "hex"), this.#adminHash)) return ADMIN;
     const known = this.#byHash.get(hash);
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#runtime.clock.now();
     if (known === undefined || known.endMs <= nowMs) return undefined;
     this.#uses.set(known.holder.id, nowMs);
     return known.holder;
@@ -125,7 +125,7 @@ export class ApiKeys {
   accepts({ id }: KeyHolder): boolean {
     if (id === ADMIN_KEY_NAME) return this.#adminHash !== undefined;
     const key = this.#keys.get(id);
-    return key !== undefined && isLive(key, new Date(this.#options.clock.now()).toISOString());
+    return key !== undefined && isLive(key, new Date(this.#runtime.clock.now()).toISOString());
   }
 
   /** Every key that ever was, with its last use as far as it is known here. */
@@ -159,11 +159,11 @@ export class ApiKeys {
     if (this.#closing.signal.aborted) return this.#running;
     this.#closing.abort();
     await this.#running;
-    await within(this.#options.clock, LAST_NOTE_MS_MAX, this.#note());
+    await within(this.#runtime.clock, LAST_NOTE_MS_MAX, this.#note());
   }
 
   async #run(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock } = this.#runtime;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       const nextMs = clock.monotonic() + LOOK_EVERY_MS;
@@ -201,7 +201,7 @@ export class ApiKeys {
 
   /** Counts failures, and tells of the first that mean something and of their end. */
   #tell(outcome: "known" | Error | undefined): void {
-    const { log } = this.#options;
+    const { log } = this.#runtime;
     if (outcome === "known") {
       if (this.#failures >= FAILURES_WORTH_TELLING) log.info({ msg: "API keys can be read again" });
       this.#failures = 0;
@@ -231,7 +231,7 @@ export class ApiKeys {
   }
 
   #noteAside(): void {
-    this.#notedMs = this.#options.clock.monotonic();
+    this.#notedMs = this.#runtime.clock.monotonic();
     this.#version = undefined;
     // Nobody waits for it; what cannot be noted now is kept for the next time.
     void this.#note();

@@ -1,11 +1,10 @@
 import { type ApiKey, hashOfKey, hintOfKey, KEY_BYTES, keyOf, type Scope } from "../domain/api-key.ts";
+import type { Runtime } from "../runtime.ts";
 import type { By, KeyStore } from "../store/credentials.ts";
 
 export interface KeyIssuerOptions {
   readonly store: KeyStore;
-  readonly now: () => number;
-  readonly newId: () => string;
-  /** So many random bytes that nobody can guess. */
+  /** Unpredictable bytes. */
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
@@ -30,9 +29,11 @@ export type Rotation =
 
 /** Makes API keys, and ends them. `actor` is who does it, for the audit. */
 export class KeyIssuer {
+  readonly #runtime: Pick<Runtime, "clock" | "newId">;
   readonly #options: KeyIssuerOptions;
 
-  constructor(options: KeyIssuerOptions) {
+  constructor(runtime: Pick<Runtime, "clock" | "newId">, options: KeyIssuerOptions) {
+    this.#runtime = runtime;
     this.#options = options;
   }
 
@@ -71,14 +72,14 @@ export class KeyIssuer {
   }
 
   #begin(actor: string): { by: By; text: string; fresh: Pick<ApiKey, "id" | "hash" | "hint"> } {
-    const { newId, randomBytes } = this.#options;
-    const text = keyOf(randomBytes(KEY_BYTES));
-    return { by: this.#by(actor), text, fresh: { id: newId(), hash: hashOfKey(text), hint: hintOfKey(text) } };
+    const text = keyOf(this.#options.randomBytes(KEY_BYTES));
+    const fresh = { id: this.#runtime.newId(), hash: hashOfKey(text), hint: hintOfKey(text) };
+    return { by: this.#by(actor), text, fresh };
   }
 
   #by(actor: string): By {
-    const { now, newId } = this.#options;
-    return { at: new Date(now()).toISOString(), id: newId(), actor };
+    const { clock, newId } = this.#runtime;
+    return { at: new Date(clock.now()).toISOString(), id: newId(), actor };
   }
 
   #later({ at }: By, ms: number): string {

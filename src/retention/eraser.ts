@@ -1,6 +1,5 @@
-import type { Clock } from "../domain/clock.ts";
 import { Overloaded } from "../domain/errors.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Runtime } from "../runtime.ts";
 import type { AuditLog } from "../store/credentials.ts";
 import type { RetentionStore } from "../store/retention.ts";
 import { tombstonesUntil } from "./sweep.ts";
@@ -12,12 +11,9 @@ const UNDER_WAY_MAX = 2;
 export interface EraserOptions {
   readonly store: RetentionStore;
   readonly audit: AuditLog;
-  readonly clock: Clock;
-  readonly newId: () => string;
   readonly tombstoneDays: number;
-  readonly metrics?: Pick<Metrics, "messagesDeleted">;
-  /** Called after each step that deleted something, with how many. */
-  readonly deleted?: (messages: number) => void;
+  /** Called after each step that deleted something: with the messages of the step, and of all steps so far. */
+  readonly deleted: (messages: number, total: number) => void;
 }
 
 export interface Erasure {
@@ -28,10 +24,12 @@ export interface Erasure {
 
 /** Erases people: everything from their number and to it. */
 export class Eraser {
+  readonly #runtime: Pick<Runtime, "clock" | "newId">;
   readonly #options: EraserOptions;
   #underWay = 0;
 
-  constructor(options: EraserOptions) {
+  constructor(runtime: Pick<Runtime, "clock" | "newId">, options: EraserOptions) {
+    this.#runtime = runtime;
     this.#options = options;
   }
 
@@ -55,23 +53,29 @@ export class Eraser {
   }
 
   async #deleteAll(msisdn: string, erased: { messages: number }): Promise<void> {
-    const { store, clock, tombstoneDays, metrics, deleted } = this.#options;
+    const { store, tombstoneDays, deleted } = this.#options;
     let place: string | undefined;
     do {
-      const until = tombstonesUntil(clock, tombstoneDays);
+      const until = tombstonesUntil(this.#runtime.clock, tombstoneDays);
       const step = await store.erase({ msisdn, place, rowsMax: ROWS_PER_STEP_MAX, tombstonesUntil: until });
       place = step.place;
       if (step.deleted === 0) continue;
       erased.messages += step.deleted;
-      metrics?.messagesDeleted.inc({ reason: "erased" }, step.deleted);
-      deleted?.(erased.messages);
+      deleted(step.deleted, erased.messages);
     } while (place !== undefined);
   }
 
   /** That somebody was erased, and by whom; not who. */
   async #tell(actor: string, details: { readonly messages: number; readonly finished: boolean }): Promise<void> {
-    const { audit, clock, newId } = this.#options;
+    const { clock, newId } = this.#runtime;
     const at = new Date(clock.now()).toISOString();
-    await audit.add({ at, id: newId(), actor, action: "sender.erased", subject: "", details: { ...details } });
+    await this.#options.audit.add({
+      at,
+      id: newId(),
+      actor,
+      action: "sender.erased",
+      subject: "",
+      details: { ...details },
+    });
   }
 }

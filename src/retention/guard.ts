@@ -45,7 +45,8 @@ export function clockInWords({ sweptAt, now, days }: ClockCheck): string {
 
 /** What is wrong with the clock, or undefined. Without retention nothing depends on it but tombstones that have ended. */
 export async function clockRefusal(
-  { store, clock, days }: Pick<SweepOptions, "store" | "clock" | "days">,
+  clock: Clock,
+  { store, days }: Pick<SweepOptions, "store" | "days">,
   last: RetentionSweep | undefined,
 ): Promise<Refusal | undefined> {
   const suspect = suspectClock(clock, last);
@@ -68,15 +69,20 @@ export function isFullScanDue(clock: Clock, last: RetentionSweep | undefined): b
  * count: a service that gets no messages for a long time empties itself day by day.
  */
 export async function shareRefusal(
+  clock: Clock,
   options: SweepOptions,
   { last, messages }: { readonly last: RetentionSweep | undefined; readonly messages: () => Promise<number> },
 ): Promise<Refusal | undefined> {
-  const receivedBefore = cutoffOf(options);
+  const receivedBefore = cutoffOf(clock, options.days);
   if (receivedBefore === undefined) return undefined;
   const lastCutoff = last?.receivedBefore ?? undefined;
   const advancedMs = Date.parse(receivedBefore) - Date.parse(lastCutoff ?? "");
   const steady = lastCutoff !== undefined && advancedMs <= STEADY_MS_MAX;
-  const unexpected = await countOld(options, steady && lastCutoff < receivedBefore ? lastCutoff : receivedBefore);
+  const unexpected = await countOld(
+    clock,
+    options,
+    steady && lastCutoff < receivedBefore ? lastCutoff : receivedBefore,
+  );
   const total = unexpected === 0 ? 0 : await messages();
   if (unexpected === 0 || unexpected < total * NEARLY_ALL_SHARE) return undefined;
   return {
@@ -85,15 +91,18 @@ export async function shareRefusal(
   };
 }
 
+interface SweepNote {
+  readonly days: number | undefined;
+  readonly everywhere: boolean;
+  readonly last: RetentionSweep | undefined;
+}
+
 /** The record of a completed sweep. */
-export function sweepRecord(
-  options: Pick<SweepOptions, "clock" | "days">,
-  { everywhere, last }: { readonly everywhere: boolean; readonly last: RetentionSweep | undefined },
-): RetentionSweep {
-  const at = new Date(options.clock.now()).toISOString();
+export function sweepRecord(clock: Clock, { days, everywhere, last }: SweepNote): RetentionSweep {
+  const at = new Date(clock.now()).toISOString();
   return {
     at,
-    receivedBefore: cutoffOf(options) ?? null,
+    receivedBefore: cutoffOf(clock, days) ?? null,
     fullScanAt: everywhere ? at : (last?.fullScanAt ?? null),
   };
 }

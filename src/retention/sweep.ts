@@ -9,7 +9,6 @@ const DAY_MS = 86_400_000;
 
 export interface SweepOptions {
   readonly store: RetentionStore;
-  readonly clock: Clock;
   /** Messages received longer ago are deleted; undefined deletes none. */
   readonly days: number | undefined;
   readonly tombstoneDays: number;
@@ -32,13 +31,14 @@ export interface SweepReport {
 }
 
 /** Deletes what is too old, in small steps with pauses between them. Rejects as the store does; what was deleted until then stays so. */
-export async function sweep(options: SweepOptions): Promise<SweepReport> {
-  const { store, clock } = options;
+export async function sweep(clock: Clock, options: SweepOptions): Promise<SweepReport> {
+  const { store } = options;
   const startMs = clock.monotonic();
   const now = new Date(clock.now()).toISOString();
-  const receivedBefore = cutoffOf(options);
-  const messages = receivedBefore === undefined ? 0 : await expire({ ...options, dryRun: false }, receivedBefore);
-  const paced = (step: () => Promise<number>) => untilNothing(options, step);
+  const receivedBefore = cutoffOf(clock, options.days);
+  const messages =
+    receivedBefore === undefined ? 0 : await expire(clock, { ...options, dryRun: false }, receivedBefore);
+  const paced = (step: () => Promise<number>) => untilNothing(clock, options.signal, step);
   return {
     receivedBefore,
     messages,
@@ -49,20 +49,20 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
 }
 
 /** Messages received before this moment are too old; undefined when messages are kept for ever. */
-export function cutoffOf({ clock, days }: Pick<SweepOptions, "clock" | "days">): string | undefined {
+export function cutoffOf(clock: Clock, days: number | undefined): string | undefined {
   return days === undefined ? undefined : new Date(clock.now() - days * DAY_MS).toISOString();
 }
 
-export interface CountOptions extends Pick<SweepOptions, "clock" | "everywhere" | "signal"> {
+export interface CountOptions extends Pick<SweepOptions, "everywhere" | "signal"> {
   readonly store: Pick<RetentionStore, "expire">;
   /** Called after each step that found something. */
   readonly found?: (messages: number) => void;
 }
 
 /** How many messages were received before a moment, as far as a sweep with the same options looks. */
-export function countOld(options: CountOptions, receivedBefore: string): Promise<number> {
+export function countOld(clock: Clock, options: CountOptions, receivedBefore: string): Promise<number> {
   const { found = () => undefined } = options;
-  return expire({ ...options, dryRun: true, tombstoneDays: 0, deleted: found }, receivedBefore);
+  return expire(clock, { ...options, dryRun: true, tombstoneDays: 0, deleted: found }, receivedBefore);
 }
 
 /** Until when a message deleted now is still known. */
@@ -74,12 +74,12 @@ interface Expiry extends CountOptions, Pick<SweepOptions, "tombstoneDays" | "del
   readonly dryRun: boolean;
 }
 
-async function expire(options: Expiry, receivedBefore: string): Promise<number> {
-  const { store, clock, tombstoneDays, dryRun } = options;
+async function expire(clock: Clock, options: Expiry, receivedBefore: string): Promise<number> {
+  const { store, tombstoneDays, dryRun } = options;
   const everywhere = options.everywhere ?? true;
   const step = { receivedBefore, rowsMax: ROWS_PER_STEP_MAX, dryRun, everywhere };
   let place: string | undefined;
-  return untilNothing(options, async () => {
+  return untilNothing(clock, options.signal, async () => {
     const done = await store.expire({ ...step, place, tombstonesUntil: tombstonesUntil(clock, tombstoneDays) });
     place = done.place;
     if (done.deleted > 0) options.deleted(done.deleted);
@@ -89,7 +89,8 @@ async function expire(options: Expiry, receivedBefore: string): Promise<number> 
 
 /** Repeats a step, with a pause behind each, until it says that there is no more; the sum of what the steps did. */
 async function untilNothing(
-  { clock, signal }: Pick<SweepOptions, "clock" | "signal">,
+  clock: Clock,
+  signal: AbortSignal,
   step: () => Promise<number | { readonly amount: number; readonly more: boolean }>,
 ): Promise<number> {
   for (let sum = 0; ; ) {

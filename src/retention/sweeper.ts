@@ -1,7 +1,5 @@
-import type { Clock } from "../domain/clock.ts";
 import { failureInWords } from "../domain/failure-words.ts";
-import type { Log } from "../observe/log.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Runtime } from "../runtime.ts";
 import type { AuditLog } from "../store/credentials.ts";
 import type { RetentionStore } from "../store/retention.ts";
 import { clockRefusal, isFullScanDue, type Refusal, shareRefusal, sweepRecord } from "./guard.ts";
@@ -16,10 +14,6 @@ const LEASE_SECONDS = 2 * 60 * 60;
 export interface SweeperOptions {
   readonly store: RetentionStore;
   readonly audit: AuditLog;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Pick<Metrics, "messagesDeleted" | "retentionRun" | "retentionRefused">;
-  readonly newId: () => string;
   /** How many messages there are. */
   readonly total: () => Promise<number>;
   readonly days: number | undefined;
@@ -27,16 +21,20 @@ export interface SweeperOptions {
   readonly firstMs?: number;
 }
 
+type SweeperRuntime = Pick<Runtime, "clock" | "log" | "metrics" | "newId">;
+
 /** Deletes what is too old, every hour, in whichever of all processes holds the lease. */
 export class Sweeper {
+  readonly #runtime: SweeperRuntime;
   readonly #options: SweeperOptions;
   readonly #holder: string;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(options: SweeperOptions) {
+  constructor(runtime: SweeperRuntime, options: SweeperOptions) {
+    this.#runtime = runtime;
     this.#options = options;
-    this.#holder = options.newId();
+    this.#holder = runtime.newId();
     this.#running = this.#run();
   }
 
@@ -47,10 +45,11 @@ export class Sweeper {
   }
 
   async #run(): Promise<void> {
-    const { clock, log, firstMs = FIRST_MS } = this.#options;
+    const { clock, log } = this.#runtime;
+    const { store, firstMs = FIRST_MS } = this.#options;
     const { signal } = this.#stopping;
     // Before a wrong clock dates new messages. If this fails, the first sweep runs without a record.
-    await this.#options.store.seedLastSweep().catch(() => undefined);
+    await store.seedLastSweep().catch(() => undefined);
     for (let waitMs = firstMs; ; waitMs = EVERY_MS) {
       await clock.sleep(waitMs, signal).catch(() => undefined);
       if (signal.aborted) return;
@@ -65,44 +64,52 @@ export class Sweeper {
 
   /** One sweep: it is refused, left to another process, or carried out. */
   async #runOnce(): Promise<void> {
-    const { store, clock, days, tombstoneDays, metrics, total } = this.#options;
+    const { clock, metrics } = this.#runtime;
+    const { store, days, tombstoneDays, total } = this.#options;
     const { signal } = this.#stopping;
     const last = await store.lastSweep();
     // Before the lease is taken: a process whose clock is wrong leaves the work to the others.
-    const wrongClock = await clockRefusal({ store, clock, days }, last);
+    const wrongClock = await clockRefusal(clock, { store, days }, last);
     if (wrongClock !== undefined) return this.#refuse(wrongClock);
     if (!(await store.holdLease(this.#holder, LEASE_SECONDS))) return this.#accept();
     const everywhere = isFullScanDue(clock, last);
     const deleted = (messages: number) => metrics.messagesDeleted.inc({ reason: "expired" }, messages);
-    const options: SweepOptions = { store, clock, days, tombstoneDays, signal, everywhere, deleted };
-    const nearlyAll = await shareRefusal(options, { last, messages: total });
+    const options: SweepOptions = { store, days, tombstoneDays, signal, everywhere, deleted };
+    const nearlyAll = await shareRefusal(clock, options, { last, messages: total });
     if (signal.aborted) return;
     if (nearlyAll !== undefined) return this.#refuse(nearlyAll);
     this.#accept();
     await this.#sweep(options);
-    if (!signal.aborted) await store.recordSweep(sweepRecord(options, { everywhere, last }));
+    if (!signal.aborted) await store.recordSweep(sweepRecord(clock, { days, everywhere, last }));
   }
 
   #refuse({ reason, text }: Refusal): void {
-    const { log, metrics } = this.#options;
+    const { log, metrics } = this.#runtime;
     this.#accept();
     metrics.retentionRefused.set({ reason }, 1);
     log.error({ msg: "deleting old messages refused", reason, error: text });
   }
 
   #accept(): void {
-    const { retentionRefused } = this.#options.metrics;
+    const { retentionRefused } = this.#runtime.metrics;
     for (const reason of ["clock", "nearly_all"] as const) retentionRefused.set({ reason }, 0);
   }
 
   async #sweep(options: SweepOptions): Promise<void> {
-    const { audit, clock, log, metrics, newId } = this.#options;
-    const report = await sweep(options);
+    const { clock, log, metrics, newId } = this.#runtime;
+    const report = await sweep(clock, options);
     const { messages, tombstones, bytesGivenBack, seconds, receivedBefore = "" } = report;
     if (messages > 0) {
       const at = new Date(clock.now()).toISOString();
       const details = { messages, received_before: receivedBefore };
-      await audit.add({ at, id: newId(), actor: "service", action: "retention.ran", subject: "", details });
+      await this.#options.audit.add({
+        at,
+        id: newId(),
+        actor: "service",
+        action: "retention.ran",
+        subject: "",
+        details,
+      });
     }
     metrics.retentionRun.set(clock.now() / 1_000);
     // Without retention no message is scanned. Tombstones of erased senders still expire.

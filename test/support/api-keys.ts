@@ -1,7 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Scope } from "../../src/domain/api-key.ts";
+import { systemClock } from "../../src/domain/clock.ts";
 import { type IssuedKey, KeyIssuer } from "../../src/keys/key-issuer.ts";
 import { openCredentials, openStore } from "../../src/store/open.ts";
+import { testRuntime } from "./runtime.ts";
 
 export interface MadeKey {
   readonly name?: string;
@@ -30,7 +32,8 @@ export class KeyMaker implements AsyncDisposable {
   private constructor(access: Awaited<ReturnType<typeof openCredentials>>) {
     this.#access = access;
     const now = () => this.#atMs ?? Date.now();
-    this.#issuer = new KeyIssuer({ store: access.keys, now, newId: randomUUID, randomBytes });
+    const runtime = testRuntime({ clock: { ...systemClock, now } });
+    this.#issuer = new KeyIssuer(runtime, { store: access.keys, randomBytes });
   }
 
   async make({ name = randomUUID(), scope = "read", lifeMs, atMs }: MadeKey = {}): Promise<IssuedKey> {

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -7,11 +7,11 @@ import { keyOf } from "../../src/domain/api-key.ts";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { ApiKeys } from "../../src/keys/api-keys.ts";
 import { type IssuedKey, KeyIssuer } from "../../src/keys/key-issuer.ts";
-import { createLog } from "../../src/observe/log.ts";
 import type { KeyStore } from "../../src/store/credentials.ts";
 import { createdAccess } from "../support/api-keys.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { HandClock } from "../support/hand-clock.ts";
+import { testRuntime } from "../support/runtime.ts";
 
 const GUESSES = 1_000_000;
 const HEAP_BYTES_MAX = 20_000_000;
@@ -21,7 +21,8 @@ type Condition = "well" | "refusing" | "hanging" | "slow to tell all";
 /** The keys of a service, somebody else who changes them in the same database, and a database that can be made to fail for the service. */
 class Bench implements AsyncDisposable {
   readonly clock = new HandClock();
-  readonly lines: Readonly<Record<string, unknown>>[] = [];
+  readonly #runtime = testRuntime({ clock: this.clock });
+  readonly lines = this.#runtime.lines;
   readonly other: KeyIssuer;
   readonly keys: ApiKeys;
   readonly store: KeyStore;
@@ -38,17 +39,14 @@ class Bench implements AsyncDisposable {
       folder[Symbol.dispose]();
     });
     await prepare(bench.other);
-    const { clock } = bench;
-    const destination = { write: (line: string) => void bench.lines.push(JSON.parse(line)) };
-    const log = createLog({ level: "INFO", destination, now: clock.now.bind(clock) });
-    const options = { store: bench.#failing(access.keys), issuer: bench.other, clock, log, adminKey: undefined };
-    return Object.assign(bench, { keys: await ApiKeys.start(options) });
+    const options = { store: bench.#failing(access.keys), issuer: bench.other, adminKey: undefined };
+    return Object.assign(bench, { keys: await ApiKeys.start(bench.#runtime, options) });
   }
 
   private constructor(store: KeyStore, close: () => Promise<void>) {
     this.store = store;
     this.keys = undefined as never;
-    this.other = new KeyIssuer({ store, now: () => this.clock.now(), newId: randomUUID, randomBytes });
+    this.other = new KeyIssuer(this.#runtime, { store, randomBytes });
     this.#close = close;
   }
 

@@ -6,10 +6,10 @@ import { Overloaded, StoreUnavailable } from "../../src/domain/errors.ts";
 import type { NewMessage } from "../../src/domain/message.ts";
 import { CommitPace } from "../../src/ingest/commit-pace.ts";
 import { GroupCommit } from "../../src/ingest/group-commit.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
 import type { InsertOutcome } from "../../src/store/store.ts";
 import { message } from "../store/exercise.ts";
 import { HandClock } from "../support/hand-clock.ts";
+import { testRuntime } from "../support/runtime.ts";
 
 type Insert = (ids: readonly string[]) => Promise<readonly InsertOutcome[]>;
 
@@ -23,11 +23,7 @@ function committer(insert: Insert = async (ids) => ids.map(() => "created"), clo
       return insert(ids);
     },
   };
-  const group = new GroupCommit({
-    store,
-    clock,
-    metrics: createMetrics({ version: "test", node: "test" }),
-  });
+  const group = new GroupCommit(testRuntime({ clock }), { store });
   return { group, batches, add: (id: string, bytes = 100) => group.insert(message(id), bytes) };
 }
 
@@ -172,15 +168,13 @@ test("the delay of the queue is how long the oldest of the newest batch had wait
   let nowMs = 0;
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const left = [...gates];
-  const group = new GroupCommit({
+  const group = new GroupCommit(testRuntime({ clock: { ...systemClock, monotonic: () => nowMs } }), {
     store: {
       insertMessages: async (rows) => {
         await left.shift()?.promise;
         return rows.map(() => "created" as const);
       },
     },
-    clock: { ...systemClock, monotonic: () => nowMs },
-    metrics: createMetrics({ version: "test", node: "test" }),
   });
   const add = (id: string) => group.insert(message(id), 100);
   const turn = () => new Promise(setImmediate);

@@ -3,11 +3,11 @@ import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
 import { type Clock, systemClock } from "../../src/domain/clock.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
 import { Sweeper } from "../../src/retention/sweeper.ts";
 import type { RetentionStore } from "../../src/store/retention.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { message } from "../store/exercise.ts";
+import { testRuntime } from "../support/runtime.ts";
 import { temporaryDatabase } from "../support/sqlite-parts.ts";
 
 const WAIT_MS_MAX = 20_000;
@@ -30,9 +30,10 @@ async function swept(store: SqliteStore, retention: RetentionStore = store.reten
   const days = "days" in how ? how.days : 10;
   const lines = new EventEmitter();
   const destination = { write: (line: string) => void lines.emit("line", JSON.parse(line)) };
-  const metrics = createMetrics({ version: "0", node: "0" });
+  const log = createLog({ level: "DEBUG", destination, now: Date.now });
+  const runtime = testRuntime({ clock, log });
   const told = once(lines, "line", { signal: AbortSignal.timeout(WAIT_MS_MAX) });
-  const sweeper = new Sweeper({
+  const sweeper = new Sweeper(runtime, {
     store: {
       ...retention,
       seedLastSweep: () =>
@@ -42,18 +43,14 @@ async function swept(store: SqliteStore, retention: RetentionStore = store.reten
           .then(() => undefined),
     },
     audit: store.credentials.audit,
-    clock,
-    metrics,
-    newId: () => `${Math.random()}`,
     total: async () => (await store.stats()).total,
-    log: createLog({ level: "DEBUG", destination, now: Date.now }),
     days,
     tombstoneDays: 30,
     firstMs: 1,
   });
   try {
     const [line] = await told;
-    return { line, text: await metrics.render() };
+    return { line, text: await runtime.metrics.render() };
   } finally {
     await sweeper.stop();
     await sweeper.stop();
@@ -96,15 +93,10 @@ test("a sweep that fails says so without the database's own words, and one that 
       return false;
     };
     const expire = () => Promise.reject(new Error("another process sweeps"));
-    const log = createLog({ level: "INFO", destination: { write: (text) => void written.push(text) }, now: Date.now });
-    const written: string[] = [];
-    const sweeper = new Sweeper({
+    const runtime = testRuntime();
+    const sweeper = new Sweeper(runtime, {
       store: { ...store.retention, holdLease, expire },
       audit: store.credentials.audit,
-      clock: systemClock,
-      log,
-      metrics: createMetrics({ version: "0", node: "0" }),
-      newId: () => "two",
       total: async () => 0,
       days: 10,
       tombstoneDays: 30,
@@ -112,7 +104,7 @@ test("a sweep that fails says so without the database's own words, and one that 
     });
     await asked.promise;
     await sweeper.stop();
-    deepEqual(written, []);
+    deepEqual(runtime.lines, []);
   } finally {
     await store.close();
   }

@@ -6,7 +6,6 @@ import { tracingOptions } from "../../src/app/tracing.ts";
 import { readConfig } from "../../src/config.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { GroupCommit } from "../../src/ingest/group-commit.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
 import type { RequestTrace, Tracing } from "../../src/observe/trace.ts";
 import { AnchoredTime, instantOf } from "../../src/observe/tracing/anchored-time.ts";
 import { SpanQueue } from "../../src/observe/tracing/span-queue.ts";
@@ -15,6 +14,7 @@ import { startTracing } from "../../src/observe/tracing.ts";
 import { message } from "../store/exercise.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.ts";
+import { testRuntime } from "../support/runtime.ts";
 
 const URL_OF_TRACES = "http://127.0.0.1:4318/v1/traces";
 const LINKS_MAX = 128;
@@ -129,8 +129,7 @@ async function tracingTo(receiver: OtlpReceiver, env: Readonly<Record<string, st
 async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promise<void> {
   const { monotonic } = systemClock;
   const store = { insertMessages: async (rows: readonly unknown[]) => rows.map(() => "created" as const) };
-  const metrics = createMetrics({ version: "0", node: "0" });
-  const committer = new GroupCommit({ store, clock: systemClock, metrics, tracing });
+  const committer = new GroupCommit(testRuntime(), { store, tracing });
   const traces = flags.map((sampled, at) => {
     const traceparent = formatTraceparent({
       traceId: `${at + 1}`.padStart(32, "a"),

@@ -1,0 +1,63 @@
+import { RedisResponses } from "../cache/redis-responses.ts";
+import { ResponseCache } from "../cache/response-cache.ts";
+import { WriteTracker } from "../cache/write-tracker.ts";
+import { VERSION } from "../observe/version.ts";
+import type { Redis } from "../redis/redis.ts";
+import type { DeletedStep, RetentionStore } from "../store/retention.ts";
+import type { InsertOutcome, Store } from "../store/store.ts";
+import type { StartUp } from "./start-up.ts";
+
+/** The response cache, and the store whose writes tell it that what it keeps is outdated. */
+export interface Caching {
+  readonly answers: ResponseCache;
+  readonly written: Pick<Store, "insertMessages">;
+  readonly retention: RetentionStore;
+}
+
+export function createCache({ config, runtime, part }: StartUp, store: Store, redis: Redis | undefined): Caching {
+  const { clock, metrics } = runtime;
+  const writes = new WriteTracker(clock);
+  // One of several does not know what the others store, and a service shall show at once what it has taken.
+  const ttlMs = part === undefined ? config.cacheTtlMs : 0;
+  const answers = new ResponseCache({
+    ttlMs,
+    writes,
+    clock,
+    count: (result) => metrics.cacheRequests.inc({ result }),
+    shared: sharedResponses(store, redis, ttlMs),
+  });
+  return {
+    answers,
+    written: ttlMs === 0 ? store : trackInserts(writes, store),
+    retention: trackDeletions(writes, store.retention),
+  };
+}
+
+/** The responses that all processes of one database share. A database without an identity has none. */
+function sharedResponses(store: Store, redis: Redis | undefined, ttlMs: number): RedisResponses | undefined {
+  if (redis === undefined || store.identity === undefined) return undefined;
+  return new RedisResponses({ redis, ttlMs, kind: [VERSION, store.identity] });
+}
+
+/** A store whose inserts tell the response cache that what it keeps is outdated. */
+function trackInserts(writes: WriteTracker, store: Store): Pick<Store, "insertMessages"> {
+  const anyNew = (outcomes: readonly InsertOutcome[]) => outcomes.includes("created");
+  return { insertMessages: (rows) => writes.during(() => store.insertMessages(rows), anyNew) };
+}
+
+/** The same for deletions. */
+function trackDeletions(writes: WriteTracker, store: RetentionStore): RetentionStore {
+  const anyGone = ({ deleted }: DeletedStep) => deleted > 0;
+  return {
+    expire: (step) => writes.during(() => store.expire(step), anyGone),
+    erase: (step) => writes.during(() => store.erase(step), anyGone),
+    dropTombstones: (options) => store.dropTombstones(options),
+    reclaimSpace: () => store.reclaimSpace(),
+    scrub: () => store.scrub(),
+    lastSweep: () => store.lastSweep(),
+    recordSweep: (sweep) => store.recordSweep(sweep),
+    seedLastSweep: () => store.seedLastSweep(),
+    hasEndedTombstones: (now) => store.hasEndedTombstones(now),
+    holdLease: (holder, seconds) => store.holdLease(holder, seconds),
+  };
+}

@@ -1,0 +1,84 @@
+import { ConfigError } from "../domain/errors.ts";
+import type { Runtime } from "../runtime.ts";
+import { type Damage, REPAIR, REPLACE_DISK } from "../store/damage.ts";
+import { openStore } from "../store/open.ts";
+import type { ReadThreadEnd, Store } from "../store/store.ts";
+import { NO_KEY, needsKey } from "./credentials.ts";
+import type { StartUp } from "./start-up.ts";
+
+/** With more unindexed messages than this, reads are slow: after an upgrade, or when the index was lost. */
+const BACKLOG_WORTH_TELLING_ROWS = 20_000;
+const TELL_EVERY_MS = 5_000;
+
+/** Opens the database and upgrades it if that is needed. */
+export async function openDatabase({ config, runtime, onceLog, stopping }: StartUp): Promise<Store> {
+  const { log, random } = runtime;
+  const store = await openStore(config.databaseUrl, {
+    migrate: config.migrate,
+    connectionsMax: config.databaseConnections,
+    allowWeakDurability: config.allowWeakDurability,
+    random,
+    progress: (progress) => log.info({ msg: "upgrading the database", progress }),
+    readThreadEnded: (end) => logReadThreadEnd(runtime, end),
+    damaged: (damage) => reportDamage(runtime, damage),
+    // A new database has no API key, and a start that is refused changes nothing.
+    newDatabaseError: needsKey(config) && config.adminApiKey === undefined ? new ConfigError([NO_KEY]) : undefined,
+  });
+  stopping.defer(() => store.close());
+  for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
+  for (const warning of store.warnings) onceLog?.warn({ msg: "the database needs attention", warning });
+  return store;
+}
+
+/** Logs how far the read index still has to catch up, until it has. */
+export function startCatchUpLog({ runtime: { clock, log }, stopping }: StartUp, store: Store): void {
+  const aborting = new AbortController();
+  const { signal } = aborting;
+  const isBehind = () => !signal.aborted && store.backlogRows() > BACKLOG_WORTH_TELLING_ROWS;
+  const run = async () => {
+    if (!isBehind()) return;
+    while (isBehind()) {
+      log.info({ msg: "the read index is catching up, reads may be slow", backlog_rows: store.backlogRows() });
+      await clock.sleep(TELL_EVERY_MS, signal).catch(() => undefined);
+    }
+    if (!signal.aborted) log.info({ msg: "the read index has caught up" });
+  };
+  const running = run();
+  stopping.defer(() => {
+    aborting.abort();
+    return running;
+  });
+}
+
+/** One reading thread may end. Several within a minute mean that some request keeps ending them. */
+function logReadThreadEnd({ log }: Pick<Runtime, "log">, { reason, again }: ReadThreadEnd): void {
+  if (!again) {
+    log.warn({ msg: "a reading thread of the database ended: its read failed, and the thread is replaced", reason });
+    return;
+  }
+  log.error({
+    msg:
+      "reading threads of the database end repeatedly: reads fail, webhooks are stored. " +
+      "Find the requests that get 422 or 503 at these times, and narrow or block them",
+    reason,
+  });
+}
+
+function reportDamage({ log, metrics }: Pick<Runtime, "log" | "metrics">, { kind, file, problem }: Damage): void {
+  if (kind === "read_index") {
+    metrics.readIndexRebuilds.inc();
+    log.error({ msg: "the read index was damaged and is rebuilt from the messages", file, problem });
+    return;
+  }
+  metrics.databaseDamaged.set(1);
+  if (kind === "unreadable") {
+    log.fatal({ msg: "the disk cannot deliver a part of the database", file, problem, action: REPLACE_DISK });
+    return;
+  }
+  log.fatal({
+    msg: "the database is damaged: reads of the damaged part get 503",
+    file,
+    problem,
+    action: REPAIR,
+  });
+}

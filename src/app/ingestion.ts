@@ -1,0 +1,41 @@
+import { Readiness } from "../http/readiness.ts";
+import { GroupCommit } from "../ingest/group-commit.ts";
+import type { SecretRing } from "../ingest/secret-ring.ts";
+import type { Tracing } from "../observe/trace.ts";
+import { NativeProvider } from "../providers/native.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { Store } from "../store/store.ts";
+import { DatabaseWatch } from "./database-watch.ts";
+import type { StartUp } from "./start-up.ts";
+
+export interface IngestionParts {
+  readonly store: Store;
+  /** The store as messages are written to it. */
+  readonly written: Pick<Store, "insertMessages">;
+  readonly secrets: SecretRing;
+  readonly tracing: Tracing | undefined;
+}
+
+/** What takes webhooks. */
+export interface Ingestion {
+  readonly provider: Provider;
+  readonly committer: GroupCommit;
+  readonly readiness: Readiness;
+  /** Messages answered 200 by source. */
+  readonly received: Map<string, number>;
+}
+
+export function startIngestion(start: StartUp, { store, written, secrets, tracing }: IngestionParts): Ingestion {
+  const { runtime, onceLog, stopping } = start;
+  const provider = new NativeProvider(secrets.signing);
+  const readiness = new Readiness({ store, clock: runtime.clock, secretConfigured: secrets.configured });
+  let watched = written;
+  if (onceLog !== undefined) {
+    const watch = new DatabaseWatch({ clock: runtime.clock, log: onceLog }, () => readiness.databaseProblem());
+    stopping.defer(() => watch.stop());
+    watched = watch.watching(written);
+  }
+  const committer = new GroupCommit(runtime, { store: watched, tracing });
+  stopping.defer(() => committer.stop());
+  return { provider, committer, readiness, received: new Map([[provider.source, 0]]) };
+}

@@ -1,0 +1,58 @@
+import { type Clock, within } from "../domain/clock.ts";
+import { StoreUnavailable } from "../domain/errors.ts";
+import type { SecretRing } from "../ingest/secret-ring.ts";
+import { NO_SPANS, type Tracing } from "../observe/trace.ts";
+import type { Redis } from "../redis/redis.ts";
+import type { Store } from "../store/store.ts";
+import type { Ingestion } from "./ingestion.ts";
+import type { StartUp } from "./start-up.ts";
+
+/** A database that hangs shall not hold up the other figures of a scrape, which are wanted most then. */
+const FIGURE_MS_MAX = 500;
+
+export interface ObservedParts {
+  readonly store: Store;
+  readonly ingestion: Ingestion;
+  readonly secrets: SecretRing;
+  readonly redis: Redis | undefined;
+  readonly tracing: Tracing | undefined;
+  readonly readIsOpen: () => boolean;
+  readonly logLinesDropped: () => number;
+}
+
+/** Adds the metrics that are asked of the running service at each scrape. */
+export function observeService({ runtime: { clock, metrics }, part }: StartUp, parts: ObservedParts): void {
+  const { store, ingestion, secrets, redis, tracing, readIsOpen, logLinesDropped } = parts;
+  const { committer, readiness, received } = ingestion;
+  metrics.observe({
+    queueRows: () => committer.queueRows(),
+    queueBytes: () => committer.queueBytes(),
+    queueAgeMs: () => committer.oldestAgeMs(),
+    // A database that hangs is not ready, and the other figures do not wait for it.
+    ready: async () => (await within(clock, FIGURE_MS_MAX, readiness.problem())) === null,
+    databaseBytes: () => inTime(clock, store.sizeBytes()),
+    disk: () => inTime(clock, store.disk()),
+    received: () => received,
+    backlogRows: () => store.backlogRows(),
+    queuedReads: () => store.queuedReads(),
+    readThreadRestarts: () => store.readThreadRestarts(),
+    logLinesDropped,
+    traceSpans: () => tracing?.spanCounts() ?? NO_SPANS,
+    signatureKeys: secrets.figures,
+    readAuthOpen: () => Number(readIsOpen()),
+    sharedStateUp: () => (redis?.up() ? 1 : 0),
+    // The supervisor counts the processes when there are several.
+    workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
+  });
+}
+
+async function inTime<T>(clock: Clock, asked: Promise<T>): Promise<T> {
+  // In a list, because undefined is an answer as well.
+  const answer = await within(
+    clock,
+    FIGURE_MS_MAX,
+    asked.then((figure) => [figure] as const),
+  );
+  if (answer === undefined) throw new StoreUnavailable("a figure of the database took too long");
+  return answer[0];
+}

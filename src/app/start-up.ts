@@ -1,0 +1,28 @@
+import type { Config } from "../config.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Log, Runtime } from "../runtime.ts";
+
+/** What every step of the start-up is handed. A step returns what it started, and says in `stopping` how it is stopped. */
+export interface StartUp {
+  readonly config: Config;
+  readonly runtime: AppRuntime;
+  /** Undefined when this process works alone. */
+  readonly part: Part | undefined;
+  /** Takes the lines that are the same for all processes. Undefined in all but the first of several. */
+  readonly onceLog: Log | undefined;
+  /** Stops what was started, in reverse order. */
+  readonly stopping: AsyncDisposableStack;
+}
+
+/** The runtime of the service, whose metrics can be rendered too. */
+export interface AppRuntime extends Runtime {
+  readonly metrics: Metrics;
+}
+
+/** What is different when this process is one of several that share the work. */
+export interface Part {
+  /** Its number stands in each of its log lines. That it listens and has closed is told by whoever started it. */
+  readonly worker: number;
+  /** The metrics of all of them, as one text. */
+  readonly renderAll: () => Promise<string>;
+}
