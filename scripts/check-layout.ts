@@ -14,6 +14,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   redis: 1,
   observe: 1,
   ingest: 2,
+  secrets: 2,
   keys: 2,
   retention: 2,
   alerts: 2,

@@ -16,7 +16,6 @@ import { requireFreePort } from "./http/free-port.ts";
 import { listensOn } from "./http/local-url.ts";
 import type { RateLimits } from "./http/rate-limit.ts";
 import { Server } from "./http/server.ts";
-import type { SecretRing } from "./ingest/secret-ring.ts";
 import { createLog, type LogDestination, type LogLevel } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import type { Tracing } from "./observe/trace.ts";
@@ -24,6 +23,7 @@ import { VERSION } from "./observe/version.ts";
 import { Eraser } from "./retention/eraser.ts";
 import { Sweeper } from "./retention/sweeper.ts";
 import type { Log } from "./runtime.ts";
+import type { WebhookSecrets } from "./secrets/webhook-secrets.ts";
 import type { RetentionStore } from "./store/retention.ts";
 import type { Store } from "./store/store.ts";
 
@@ -133,7 +133,7 @@ interface ServerParts extends ReadAccess {
   readonly tracing: Tracing | undefined;
   readonly limits: RateLimits;
   readonly cache: Caching;
-  readonly secrets: SecretRing;
+  readonly secrets: WebhookSecrets;
   readonly ingestion: Ingestion;
   readonly eraser: Eraser;
 }

@@ -4,11 +4,11 @@ import { pid } from "node:process";
 import type { Config } from "../config.ts";
 import { ConfigError } from "../domain/errors.ts";
 import { listensOn } from "../http/local-url.ts";
-import { environmentSecrets } from "../ingest/live-secrets.ts";
-import { SecretRing } from "../ingest/secret-ring.ts";
 import { ApiKeys } from "../keys/api-keys.ts";
 import { KeyIssuer } from "../keys/key-issuer.ts";
-import { SecretBox } from "../providers/sealed-secret.ts";
+import { environmentSecrets } from "../secrets/accepted-secrets.ts";
+import { SecretBox } from "../secrets/sealing.ts";
+import { WebhookSecrets } from "../secrets/webhook-secrets.ts";
 import type { Store } from "../store/store.ts";
 import type { StartUp } from "./start-up.ts";
 
@@ -30,11 +30,11 @@ export function needsKey({ readAuth }: Config): boolean {
 }
 
 /** Loads the webhook secrets of the environment and of the database. */
-export async function startSecrets(start: StartUp, { credentials }: Store): Promise<SecretRing> {
+export async function startSecrets(start: StartUp, { credentials }: Store): Promise<WebhookSecrets> {
   const { webhookSecret, webhookSecretsPrevious, masterKey } = start.config;
   const { clock, newId } = start.runtime;
-  const secrets = await SecretRing.start({
-    fixed: environmentSecrets(webhookSecret, webhookSecretsPrevious),
+  const secrets = await WebhookSecrets.start({
+    environment: environmentSecrets(webhookSecret, webhookSecretsPrevious),
     box: masterKey === undefined ? undefined : new SecretBox(masterKey),
     store: credentials.secrets,
     clock,

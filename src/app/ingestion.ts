@@ -1,9 +1,9 @@
 import { Readiness } from "../http/readiness.ts";
 import { GroupCommit } from "../ingest/group-commit.ts";
-import type { SecretRing } from "../ingest/secret-ring.ts";
 import type { Tracing } from "../observe/trace.ts";
 import { NativeProvider } from "../providers/native.ts";
 import type { Provider } from "../providers/provider.ts";
+import type { WebhookSecrets } from "../secrets/webhook-secrets.ts";
 import type { Store } from "../store/store.ts";
 import { DatabaseWatch } from "./database-watch.ts";
 import type { StartUp } from "./start-up.ts";
@@ -12,7 +12,7 @@ export interface IngestionParts {
   readonly store: Store;
   /** The store as messages are written to it. */
   readonly written: Pick<Store, "insertMessages">;
-  readonly secrets: SecretRing;
+  readonly secrets: WebhookSecrets;
   readonly tracing: Tracing | undefined;
 }
 

@@ -1,8 +1,8 @@
 import { type Clock, within } from "../domain/clock.ts";
 import { StoreUnavailable } from "../domain/errors.ts";
-import type { SecretRing } from "../ingest/secret-ring.ts";
 import { NO_SPANS, type Tracing } from "../observe/trace.ts";
 import type { Redis } from "../redis/redis.ts";
+import type { WebhookSecrets } from "../secrets/webhook-secrets.ts";
 import type { Store } from "../store/store.ts";
 import type { Ingestion } from "./ingestion.ts";
 import type { StartUp } from "./start-up.ts";
@@ -13,7 +13,7 @@ const FIGURE_MS_MAX = 500;
 export interface ObservedParts {
   readonly store: Store;
   readonly ingestion: Ingestion;
-  readonly secrets: SecretRing;
+  readonly secrets: WebhookSecrets;
   readonly redis: Redis | undefined;
   readonly tracing: Tracing | undefined;
   readonly readIsOpen: () => boolean;

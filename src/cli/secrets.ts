@@ -3,13 +3,14 @@ import { Command, InvalidArgumentError } from "commander";
 import { type Environment, secretWarnings } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { durationInWords, parseDuration } from "../domain/duration.ts";
-import { leavesAnother } from "../domain/retirement.ts";
-import { CURRENT, masterKeyProblem, openKept, PREVIOUS } from "../ingest/live-secrets.ts";
-import { NONCE_BYTES, SecretBox } from "../providers/sealed-secret.ts";
+import { CURRENT, masterKeyProblem, openKept, PREVIOUS } from "../secrets/accepted-secrets.ts";
+import { answerOf, leavesAnother } from "../secrets/retirement.ts";
+import { NONCE_BYTES, SecretBox } from "../secrets/sealing.ts";
+import { allSecrets, endsOf, type ListedSecret, type SecretSettings } from "../secrets/secret-list.ts";
 import { type AuditEntry, type CredentialsStore, KEPT_SECRETS_MAX, type SecretStore } from "../store/credentials.ts";
 import { openCredentials } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
-import { allSecrets, endsOf, type ListedSecret, type SecretSettings } from "./secrets/listed-secrets.ts";
+import { retirementInWords } from "./retirement-words.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
 import { complain, say } from "./terminal.ts";
@@ -102,13 +103,13 @@ function listCommand(env: Environment, exit: (code: number) => void): Command {
     .addHelpText("after", HELP)
     .action(async () => {
       const { secrets, processes } = await withSecrets("read", existingDatabaseUrlOf(env), (access) =>
-        allSecrets(secretSettingsOf(env), access.secrets),
+        allSecrets(secretSettingsOf(env), { store: access.secrets, nowMs: systemClock.now() }),
       );
       if (secrets.length === 0) complain("There are no secrets, so every webhook is refused.\n");
       else if (processes === 0) complain(`${NO_PROCESS}\n`);
       const headings = [...HEADINGS, ...(processes > 0 ? ["ACCEPTED BY"] : []), QUESTION];
       if (secrets.length > 0) say(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
-      if (secrets.some(({ mayRetire }) => mayRetire.startsWith("unknown"))) exit(EXIT_USAGE);
+      if (secrets.some(({ retirement }) => answerOf(retirement.decision) === "unknown")) exit(EXIT_USAGE);
     });
 }
 
@@ -116,7 +117,15 @@ function rowOf(secret: ListedSecret, processes: number): readonly string[] {
   const { name, from, since, ends, known } = secret;
   const verified = known === undefined ? "unknown" : minute(known.lastVerifiedMs, "never");
   const accepted = processes > 0 ? [`${secret.processes} of ${processes}`] : [];
-  return [name, from, minute(since, "-"), minute(ends, "-"), verified, ...accepted, secret.mayRetire];
+  return [
+    name,
+    from,
+    minute(since, "-"),
+    minute(ends, "-"),
+    verified,
+    ...accepted,
+    retirementInWords(secret.retirement),
+  ];
 }
 
 interface RetireOptions {
@@ -155,15 +164,17 @@ interface Judging {
 
 /** Rejects unless `list` says that the secret may be retired. */
 async function requireRetirable(name: string, untilMs: number, { settings, store }: Judging): Promise<void> {
-  const { secrets, processes } = await allSecrets(settings, store);
+  const { secrets, processes } = await allSecrets(settings, { store, nowMs: systemClock.now() });
   const found = secrets.find((one) => one.from === "database" && one.name === name);
   if (found === undefined) return;
   if (processes === 0) {
     if (!leavesAnother(name, untilMs, endsOf(settings, await store.list()))) throw new CliError(`${LAST_ONE} ${FORCE}`);
     complain(`${NO_PROCESS}\n`);
   }
-  if (/^(no|not yet):/.test(found.mayRetire))
-    throw new CliError(`${name} was not retired. The answer of lyftr secrets list: ${found.mayRetire}.\n${FORCE}`);
+  if (["no", "not yet"].includes(answerOf(found.retirement.decision))) {
+    const answer = retirementInWords(found.retirement);
+    throw new CliError(`${name} was not retired. The answer of lyftr secrets list: ${answer}.\n${FORCE}`);
+  }
 }
 
 const LAST_ONE =

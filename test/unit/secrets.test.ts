@@ -1,14 +1,20 @@
 import { deepEqual, equal, match, notEqual, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { allSecrets } from "../../src/cli/secrets/listed-secrets.ts";
+import { retirementInWords } from "../../src/cli/retirement-words.ts";
 import { ConfigError, StoreUnavailable } from "../../src/domain/errors.ts";
-import { type KnownSecret, leavesAnother, mayRetire, mayRetireEverywhere } from "../../src/domain/retirement.ts";
-import { environmentSecrets, withoutRepeats } from "../../src/ingest/live-secrets.ts";
-import { SecretRing } from "../../src/ingest/secret-ring.ts";
-import { SecretUses } from "../../src/ingest/secret-uses.ts";
-import { fingerprintOf } from "../../src/providers/fingerprint.ts";
-import { SecretBox } from "../../src/providers/sealed-secret.ts";
 import { sign } from "../../src/providers/signature.ts";
+import { environmentSecrets, withoutRepeats } from "../../src/secrets/accepted-secrets.ts";
+import {
+  type KnownSecret,
+  leavesAnother,
+  mayRetire,
+  mayRetireEverywhere,
+  type RetirementDecision,
+} from "../../src/secrets/retirement.ts";
+import { fingerprintOf, SecretBox } from "../../src/secrets/sealing.ts";
+import { allSecrets } from "../../src/secrets/secret-list.ts";
+import { SecretUsage } from "../../src/secrets/secret-usage.ts";
+import { WebhookSecrets } from "../../src/secrets/webhook-secrets.ts";
 import type {
   AcceptedSecret,
   AcceptingProcess,
@@ -75,43 +81,84 @@ function known(name: string, fields: Partial<KnownSecret> = {}): KnownSecret {
 const usedNow = known("new", { lastVerifiedMs: NOW });
 
 test("a secret may be retired a week after its last use, when another has been used since", () => {
-  const verdicts: [KnownSecret, readonly KnownSecret[], RegExp][] = [
-    [known("old", { lastVerifiedMs: NOW - 8 * DAY }), [usedNow], /^yes: another secret .* none for 8 days/],
-    [known("old", { lastVerifiedMs: NOW - 7 * DAY }), [usedNow], /^yes/],
+  const decisions: [KnownSecret, readonly KnownSecret[], RetirementDecision][] = [
+    [known("old", { lastVerifiedMs: NOW - 8 * DAY }), [usedNow], { kind: "replaced", unusedMs: 8 * DAY }],
+    [known("old", { lastVerifiedMs: NOW - 7 * DAY }), [usedNow], { kind: "replaced", unusedMs: 7 * DAY }],
     [
       known("old", { lastVerifiedMs: NOW - 7 * DAY + 1 }),
       [usedNow],
-      /^not yet: .* 6 days ago.* until 2026-11-25T12:00Z$/,
+      { kind: "retries", unusedMs: 7 * DAY - 1, untilMs: NOW + 1 },
     ],
-    [known("old", { lastVerifiedMs: NOW - 3 * MINUTE }), [usedNow], /^no: it verified a message 3 minutes ago$/],
-    [known("old", { lastVerifiedMs: NOW - 8 * DAY }), [known("new")], /^no: .* 8 days ago, and no other .* since$/],
-    [known("old", { lastVerifiedMs: NOW }), [], /^no: there is no other/],
-    [known("old"), [usedNow], /^yes: .* none for 90 days/],
-    [known("old", { sinceMs: NOW - MINUTE }), [usedNow], /^not yet: it is new/],
-    [known("old", { sinceMs: undefined }), [usedNow], /^not yet: it is new/],
-    [known("old"), [known("new")], /^no: no other secret has verified a message since$/],
-    [known("old", { endMs: NOW }), [usedNow], /^ended/],
-    [known("old"), [{ ...usedNow, endMs: NOW }], /^no: there is no other/],
-    [known("old"), [{ ...usedNow, endMs: NOW + DAY }], /^no: every other secret has an end$/],
-    [known("old", { lastVerifiedMs: NOW }), [known("new", { fingerprint: "old" })], /^yes: new is the same secret$/],
-    [known("old"), [known("new", { fingerprint: "old", endMs: NOW + DAY })], /^no: there is no other/],
+    [known("old", { lastVerifiedMs: NOW - 3 * MINUTE }), [usedNow], { kind: "in_use", unusedMs: 3 * MINUTE }],
+    [known("old", { lastVerifiedMs: NOW - 8 * DAY }), [known("new")], { kind: "not_replaced", unusedMs: 8 * DAY }],
+    [known("old", { lastVerifiedMs: NOW }), [], { kind: "only_one" }],
+    [known("old"), [usedNow], { kind: "replaced", unusedMs: 90 * DAY }],
+    [known("old", { sinceMs: NOW - MINUTE }), [usedNow], { kind: "new", untilMs: NOW - MINUTE + 7 * DAY }],
+    [known("old", { sinceMs: undefined }), [usedNow], { kind: "new", untilMs: NOW + 7 * DAY }],
+    [known("old"), [known("new")], { kind: "not_replaced", unusedMs: undefined }],
+    [known("old", { endMs: NOW }), [usedNow], { kind: "ended" }],
+    [known("old"), [{ ...usedNow, endMs: NOW }], { kind: "only_one" }],
+    [known("old"), [{ ...usedNow, endMs: NOW + DAY }], { kind: "others_end" }],
+    [
+      known("old", { lastVerifiedMs: NOW }),
+      [known("new", { fingerprint: "old" })],
+      { kind: "same_secret", name: "new" },
+    ],
+    [known("old"), [known("new", { fingerprint: "old", endMs: NOW + DAY })], { kind: "only_one" }],
   ];
-  for (const [secret, others, said] of verdicts) match(mayRetire(secret, [secret, ...others], NOW), said);
+  for (const [secret, others, decision] of decisions) deepEqual(mayRetire(secret, [secret, ...others], NOW), decision);
 });
 
 test("a secret may be retired only when it may be for each process that accepts it, and the one against it is named", () => {
   const old = known("old", { lastVerifiedMs: NOW - 8 * DAY });
   const view = (process: string, others: readonly KnownSecret[]) => ({ process, secret: old, others });
-  const answers: [Parameters<typeof mayRetireEverywhere>[0], RegExp][] = [
-    [[], /^yes: no running process accepts it$/],
-    [[view("1 on a", [usedNow])], /^yes: another secret .* 7 days\)$/],
-    [[view("1 on a", [usedNow]), view("2 on b", [usedNow])], /^yes: another secret .* 7 days\)$/],
-    [[view("1 on a", [usedNow]), view("2 on b", [])], /^no: there is no other.* \(in the process 2 on b\)$/],
-    [[view("1 on a", []), view("2 on b", [usedNow])], /^no: there is no other.* \(in the process 1 on a\)$/],
-    [[view("1 on a", [known("new")]), view("2 on b", [])], /^no: there is no other.* \(in the process 2 on b\)$/],
-    [[view("1 on a", [{ ...usedNow, endMs: NOW + DAY }])], /^no: every other secret has an end$/],
+  const replaced: RetirementDecision = { kind: "replaced", unusedMs: 8 * DAY };
+  const retirements: [Parameters<typeof mayRetireEverywhere>[0], RetirementDecision, string?][] = [
+    [[], { kind: "not_accepted" }],
+    [[view("1 on a", [usedNow])], replaced],
+    [[view("1 on a", [usedNow]), view("2 on b", [usedNow])], replaced],
+    [[view("1 on a", [usedNow]), view("2 on b", [])], { kind: "only_one" }, "2 on b"],
+    [[view("1 on a", []), view("2 on b", [usedNow])], { kind: "only_one" }, "1 on a"],
+    [[view("1 on a", [known("new")]), view("2 on b", [])], { kind: "only_one" }, "2 on b"],
+    [[view("1 on a", [{ ...usedNow, endMs: NOW + DAY }])], { kind: "others_end" }],
   ];
-  for (const [views, said] of answers) match(mayRetireEverywhere(views, NOW), said);
+  for (const [views, decision, process] of retirements)
+    deepEqual(mayRetireEverywhere(views, NOW), { decision, process });
+});
+
+test("each decision on a secret's retirement is a sentence that begins with its answer", () => {
+  const day = "2026-11-25T12:00Z";
+  const sentences: [RetirementDecision, string][] = [
+    [{ kind: "not_accepted" }, "yes: no running process accepts it"],
+    [{ kind: "same_secret", name: "new" }, "yes: new is the same secret"],
+    [
+      { kind: "replaced", unusedMs: 8 * DAY },
+      "yes: another secret has verified messages since, and this one none for 8 days (senders try again for up to 7 days)",
+    ],
+    [{ kind: "new", untilMs: NOW }, `not yet: it is new and has verified nothing so far; see again after ${day}`],
+    [
+      { kind: "not_accepted_yet" },
+      "not yet: it is new, and running processes accept it within seconds; see again in a minute",
+    ],
+    [
+      { kind: "retries", unusedMs: 6 * DAY, untilMs: NOW },
+      `not yet: it verified a message 6 days ago, and senders try again for up to 7 days, until ${day}`,
+    ],
+    [{ kind: "only_one" }, "no: there is no other, and without one every webhook is refused"],
+    [{ kind: "others_end" }, "no: every other secret has an end"],
+    [{ kind: "in_use", unusedMs: 3 * MINUTE }, "no: it verified a message 3 minutes ago"],
+    [
+      { kind: "not_replaced", unusedMs: 8 * DAY },
+      "no: it verified a message 8 days ago, and no other secret has verified a message since",
+    ],
+    [{ kind: "not_replaced", unusedMs: undefined }, "no: no other secret has verified a message since"],
+    [{ kind: "ended" }, "ended: it is refused"],
+    [{ kind: "unreadable" }, "unknown: MASTER_KEY is not set, or not the key that it is encrypted with"],
+  ];
+  for (const [decision, sentence] of sentences) {
+    equal(retirementInWords({ decision, process: undefined }), sentence);
+    equal(retirementInWords({ decision, process: "1 on a" }), `${sentence} (in the process 1 on a)`);
+  }
 });
 
 test("a process records all it accepts at its start and at each change, in between every 18 seconds, and drops it", async () => {
@@ -150,20 +197,23 @@ test("a secret that was retired a moment ago is no other secret, though processe
   const uses = recorded.map((one, at) => {
     return { fingerprint: one.fingerprint, seenAt: ago(90 * DAY), lastVerifiedAt: ago((9 - at) * DAY) };
   });
-  const answers = async (list: readonly KeptSecret[]) => {
+  const retirements = async (list: readonly KeptSecret[]) => {
     const methods = { list: async () => list, uses: async () => uses, databaseId: async () => "id" };
-    const { secrets, processes } = await allSecrets(NO_SETTINGS, { ...running, ...methods } as never);
+    const store = { ...running, ...methods } as never;
+    const { secrets, processes } = await allSecrets(NO_SETTINGS, { store, nowMs: now });
     equal(processes, 1);
-    return secrets.map(({ name, mayRetire }) => `${name} ${mayRetire}`.slice(0, 24));
+    return secrets.map(({ name, retirement }) => [name, retirement.decision.kind]);
   };
-  deepEqual(
-    await answers(database),
-    ["a yes: another secret ha", "b no: it verified a mess"].map((text) => text),
-  );
-  for (const others of [[], [kept("a", "a", ago(0))], [kept("a", "a", new Date(now + DAY).toISOString())]]) {
-    const [b] = (await answers([...others, kept("b", "b")])).slice(-1);
-    match(b ?? "", /^b no: (there is no other|every other secret)/);
-  }
+  deepEqual(await retirements(database), [
+    ["a", "replaced"],
+    ["b", "not_replaced"],
+  ]);
+  for (const [others, kind] of [
+    [[], "only_one"],
+    [[kept("a", "a", ago(0))], "only_one"],
+    [[kept("a", "a", new Date(now + DAY).toISOString())], "others_end"],
+  ] as const)
+    deepEqual((await retirements([...others, kept("b", "b")])).at(-1), ["b", kind]);
 });
 
 test("another secret is left only when it is accepted beyond that moment", () => {
@@ -240,8 +290,8 @@ async function ringOn(store: FakeStore, fixed: Parameters<typeof environmentSecr
   const clock = heldClock();
   const said: string[] = [];
   const say = (line: object) => void said.push((line as { msg: string }).msg);
-  const ring = await SecretRing.start({
-    fixed: environmentSecrets(...fixed),
+  const ring = await WebhookSecrets.start({
+    environment: environmentSecrets(...fixed),
     box: new SecretBox(MASTER_KEY),
     clock,
     process: "host:1:a",
@@ -342,7 +392,7 @@ test("the last use belongs to the secret, whatever it is called, and is written 
 test("of uses the later one counts, here and in the database, and what has not changed is not written again", async () => {
   const store = new FakeStore();
   const clock = heldClock();
-  const uses = new SecretUses({ store: store as unknown as SecretStore, clock });
+  const uses = new SecretUsage({ store: store as unknown as SecretStore, clock });
   const [use] = uses.follow(["a"]);
   await uses.exchange();
   const [row] = [...store.rows.values()];

@@ -1,25 +1,26 @@
 import type { Clock } from "../domain/clock.ts";
-import { fingerprintOf } from "../providers/fingerprint.ts";
 import type { SecretStore } from "../store/credentials.ts";
+import { fingerprintOf } from "./sealing.ts";
 
-/** Secrets that are not accepted any more, whose last use is still to be written down. */
+/** Secrets that are no longer accepted and whose last use is not in the database yet. */
 const GONE_MAX = 64;
 
-/** When one secret was used. */
+/** When one secret was first seen and last used. */
 export interface Use {
   readonly seenMs: number;
   /** 0 when it never verified a webhook. */
   lastMs: number;
-  /** Up to here it is in the database; undefined while what is there is not known. */
+  /** The last use that is in the database; undefined until it was read. */
   savedMs: number | undefined;
   fingerprint: string | undefined;
 }
 
 /**
- * When each secret last verified a webhook: counted here, and now and then brought together with what all replicas know in the database.
- * It belongs to the secret, whatever that is called, so moving one from WEBHOOK_SECRET to WEBHOOK_SECRET_PREVIOUS loses nothing.
+ * When each secret last verified a webhook. It is recorded here, and from time to time merged with what
+ * all replicas recorded in the database. A use belongs to the secret, whatever its name, so moving one
+ * from WEBHOOK_SECRET to WEBHOOK_SECRET_PREVIOUS loses nothing.
  */
-export class SecretUses {
+export class SecretUsage {
   readonly #store: SecretStore;
   readonly #clock: Clock;
   #uses = new Map<string, Use>();
@@ -30,7 +31,7 @@ export class SecretUses {
     this.#clock = clock;
   }
 
-  /** The uses of these secrets, in their order; of others only what is not in the database yet is kept. */
+  /** Returns the uses of these secrets, in their order. Of others it keeps only what is not in the database yet. */
   follow(secrets: readonly string[]): readonly Use[] {
     const gone = [...this.#uses].filter(([secret, use]) => !secrets.includes(secret) && isUnsaved(use));
     const fresh = (): Use => ({ seenMs: this.#clock.now(), lastMs: 0, savedMs: undefined, fingerprint: undefined });
@@ -39,17 +40,17 @@ export class SecretUses {
     return followed.map(([, use]) => use);
   }
 
-  /** Whether a webhook was verified of which the database knows nothing yet. */
+  /** Whether a use is not in the database yet. */
   hasUnsaved(): boolean {
     return [...this.#uses.values()].some(isUnsaved);
   }
 
-  /** The fingerprint of a secret that was followed at the last exchange; undefined when there was none since. */
+  /** Undefined until the first exchange after the secret was followed. */
   fingerprintOf(secret: string): string | undefined {
     return this.#uses.get(secret)?.fingerprint;
   }
 
-  /** Writes down what is new here, and takes over what is newer there. Slow for a secret it meets for the first time. */
+  /** Writes what is newer here, and reads what is newer there. The first time is slow for each secret. */
   async exchange(): Promise<void> {
     this.#databaseId ??= await this.#store.databaseId();
     const all: [string, Use][] = [];
@@ -59,7 +60,7 @@ export class SecretUses {
     }
     const rows = await this.#store.uses(all.map(([fingerprint]) => fingerprint));
     const known = new Map(rows.map(({ fingerprint, lastVerifiedAt }) => [fingerprint, msOf(lastVerifiedAt)]));
-    // What is verified from here on is for the next time.
+    // What is verified from here on is written by the next exchange.
     const news = all
       .filter(([fingerprint, { lastMs }]) => lastMs > (known.get(fingerprint) ?? -1))
       .map(([fingerprint, use]) => ({ fingerprint, use, lastMs: use.lastMs }));

@@ -1,8 +1,8 @@
-import type { SecretBox } from "../providers/sealed-secret.ts";
 import { isBlank, type SigningSecret } from "../providers/signature.ts";
 import type { KeptSecret } from "../store/credentials.ts";
+import type { SecretBox } from "./sealing.ts";
 
-/** Names that secrets of the environment have; none in the database may begin like one. */
+/** Names of secrets of the environment. None in the database may begin like one. */
 export const CURRENT = "current";
 export const PREVIOUS = "previous";
 
@@ -15,8 +15,11 @@ export function environmentSecrets(
   return [...first, ...previous.map((one, at) => ({ ...one, name: `${PREVIOUS}_${at + 1}` }))];
 }
 
-/** Whether a secret of that end is accepted. */
-export function isLive({ untilMs = Number.POSITIVE_INFINITY }: Pick<SigningSecret, "untilMs">, nowMs: number): boolean {
+/** Whether a secret with that end is accepted. */
+export function isAccepted(
+  { untilMs = Number.POSITIVE_INFINITY }: Pick<SigningSecret, "untilMs">,
+  nowMs: number,
+): boolean {
   return nowMs < untilMs;
 }
 
@@ -24,7 +27,7 @@ export function endOf({ retiresAt }: KeptSecret): number | undefined {
   return retiresAt === null ? undefined : Date.parse(retiresAt);
 }
 
-/** The secrets of the database that have not ended, and those among them that the box does not open. Without a box it is all. */
+/** The secrets of the database that have not ended, and those of them that the box does not open. Without a box that is all. */
 export function openKept(
   kept: readonly KeptSecret[],
   { box, nowMs }: { readonly box: SecretBox | undefined; readonly nowMs: number },
@@ -33,7 +36,7 @@ export function openKept(
   const unreadable: KeptSecret[] = [];
   for (const one of kept) {
     const untilMs = endOf(one);
-    if (!isLive({ untilMs }, nowMs)) continue;
+    if (!isAccepted({ untilMs }, nowMs)) continue;
     const secret = box?.open(one.name, one.sealed);
     if (secret === undefined) unreadable.push(one);
     else opened.push({ name: one.name, secret, untilMs });
@@ -53,7 +56,7 @@ export function withoutRepeats(secrets: readonly SigningSecret[]): readonly Sign
   return [...bySecret.values()];
 }
 
-/** What is wrong with a master key that does not open these, and what to do. Completes a list of problems of the configuration. */
+/** Says what is wrong with a master key that does not open these secrets, and what to do. */
 export function masterKeyProblem(unreadable: readonly KeptSecret[], isSet: boolean): string {
   const names = unreadable.map(({ name }) => name).join(", ");
   const remedy = "Set that one; if it is lost, remove them: lyftr secrets retire NAME";

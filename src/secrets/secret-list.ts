@@ -1,19 +1,23 @@
-import type { Config } from "../../config.ts";
-import { systemClock } from "../../domain/clock.ts";
+import type { SigningSecret } from "../providers/signature.ts";
+import type { AcceptingProcess, KeptSecret, SecretStore } from "../store/credentials.ts";
+import { CURRENT, endOf, environmentSecrets, isAccepted, openKept, PREVIOUS } from "./accepted-secrets.ts";
 import {
   type Ending,
   type KnownSecret,
   mayRetire,
   mayRetireEverywhere,
   type ProcessView,
-} from "../../domain/retirement.ts";
-import { CURRENT, endOf, environmentSecrets, isLive, openKept, PREVIOUS } from "../../ingest/live-secrets.ts";
-import { fingerprintOf } from "../../providers/fingerprint.ts";
-import { SecretBox } from "../../providers/sealed-secret.ts";
-import type { SigningSecret } from "../../providers/signature.ts";
-import type { AcceptingProcess, KeptSecret, SecretStore } from "../../store/credentials.ts";
+  type Retirement,
+  type RetirementDecision,
+} from "./retirement.ts";
+import { fingerprintOf, SecretBox } from "./sealing.ts";
 
-export type SecretSettings = Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey">;
+/** The secrets of an environment, and the key of those of the database. */
+export interface SecretSettings {
+  readonly webhookSecret: string | undefined;
+  readonly webhookSecretsPrevious: readonly { readonly secret: string; readonly untilMs: number | undefined }[];
+  readonly masterKey: string | undefined;
+}
 
 /** One line of the list. */
 export interface ListedSecret {
@@ -25,19 +29,20 @@ export interface ListedSecret {
   readonly known: KnownSecret | undefined;
   /** How many of the running processes accept it. */
   readonly processes: number;
-  /** A sentence that begins with `yes`, `no`, `not yet`, `ended` or `unknown`. */
-  readonly mayRetire: string;
+  readonly retirement: Retirement;
 }
 
 export interface SecretList {
   readonly secrets: readonly ListedSecret[];
-  /** The processes that run, as far as the database knows. Without any, this command's environment is what is judged by. */
+  /** The running processes that the database knows of. Without any, the decisions are about the environment. */
   readonly processes: number;
 }
 
 /** The secrets of the running processes, of this environment and of the database, with what is remembered of their use. */
-export async function allSecrets(settings: SecretSettings, store: SecretStore): Promise<SecretList> {
-  const nowMs = systemClock.now();
+export async function allSecrets(
+  settings: SecretSettings,
+  { store, nowMs }: { readonly store: SecretStore; readonly nowMs: number },
+): Promise<SecretList> {
   const kept = await store.list();
   const running = (await store.accepting(nowMs)).map((one) => withoutEnded(one, { kept, nowMs }));
   const box = settings.masterKey === undefined ? undefined : new SecretBox(settings.masterKey);
@@ -100,7 +105,6 @@ interface ListingOptions {
 
 /** Processes report what they accept at least so often. */
 const REPORTED_MS_MAX = 60_000;
-const NEW = "not yet: it is new, and running processes accept it within seconds; see again in a minute";
 
 /** Makes the lines of the list. */
 class Listing {
@@ -114,7 +118,7 @@ class Listing {
     const known = this.#options.catalogue.knownOf(print);
     const views = this.#viewsOf((one) => isOfEnvironment(one.name) && one.fingerprint === print.fingerprint);
     const line = { name: print.name, from, since: known.sinceMs, ends: known.endMs, known };
-    return { ...line, processes: views.length, mayRetire: this.#answer(known, views) };
+    return { ...line, processes: views.length, retirement: this.#retirementOf(known, views) };
   }
 
   ofDatabase(kept: KeptSecret): ListedSecret {
@@ -127,18 +131,18 @@ class Listing {
     const ends = endOf(kept);
     const known = print === undefined ? undefined : catalogue.knownOf({ ...print, endMs: ends });
     const isNew = running.length > 0 && views.length === 0 && nowMs - Date.parse(kept.createdAt) < REPORTED_MS_MAX;
-    const judged = isNew ? NEW : this.#answer(known, views);
-    const answer = isLive({ untilMs: ends }, nowMs) ? judged : "ended: it is refused";
-    const line = { name, from: "database", since: Date.parse(kept.createdAt), ends, known };
-    return { ...line, processes: views.length, mayRetire: answer };
+    const line = { name, from: "database", since: Date.parse(kept.createdAt), ends, known, processes: views.length };
+    if (!isAccepted({ untilMs: ends }, nowMs)) return { ...line, retirement: onlyOf({ kind: "ended" }) };
+    if (isNew) return { ...line, retirement: onlyOf({ kind: "not_accepted_yet" }) };
+    return { ...line, retirement: this.#retirementOf(known, views) };
   }
 
-  #answer(known: KnownSecret | undefined, views: readonly ProcessView[]): string {
+  #retirementOf(known: KnownSecret | undefined, views: readonly ProcessView[]): Retirement {
     const { running, here, catalogue, nowMs } = this.#options;
     if (running.length > 0) return mayRetireEverywhere(views, nowMs);
-    if (known === undefined) return "unknown: MASTER_KEY is not set, or not the key that it is encrypted with";
+    if (known === undefined) return onlyOf({ kind: "unreadable" });
     const all = here.map((print) => catalogue.knownOf(print));
-    return mayRetire(known, all, nowMs);
+    return onlyOf(mayRetire(known, all, nowMs));
   }
 
   /** The processes that accept a secret, and what else each of them accepts. */
@@ -151,6 +155,11 @@ class Listing {
       return [{ process, secret: catalogue.knownOf(found), others }];
     });
   }
+}
+
+/** A decision that is not about one process of several. */
+function onlyOf(decision: RetirementDecision): Retirement {
+  return { decision, process: undefined };
 }
 
 function fromEnvironment(settings: SecretSettings): readonly SigningSecret[] {
@@ -188,7 +197,10 @@ function withoutEnded(
     const stillKept = kept.find((one) => one.name === name);
     return stillKept === undefined ? [] : [{ name, fingerprint, endMs: endOf(stillKept) }];
   });
-  return { process: processName(process), secrets: prints.filter(({ endMs }) => isLive({ untilMs: endMs }, nowMs)) };
+  return {
+    process: processName(process),
+    secrets: prints.filter(({ endMs }) => isAccepted({ untilMs: endMs }, nowMs)),
+  };
 }
 
 /** `HOST:PID:…` is of use to a program; people look for a host and a process. */

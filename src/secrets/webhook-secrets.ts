@@ -2,92 +2,91 @@ import { isDeepStrictEqual } from "node:util";
 import { type Clock, within } from "../domain/clock.ts";
 import { ConfigError } from "../domain/errors.ts";
 import { failureInWords } from "../domain/failure-words.ts";
-import type { Log } from "../observe/log.ts";
-import type { SecretBox } from "../providers/sealed-secret.ts";
 import { isBlank, type SigningSecret, SigningSecrets } from "../providers/signature.ts";
+import type { Log } from "../runtime.ts";
 import type { KeptSecret, SecretStore } from "../store/credentials.ts";
-import { isLive, masterKeyProblem, openKept, withoutRepeats } from "./live-secrets.ts";
-import { SecretUses, type Use } from "./secret-uses.ts";
+import { isAccepted, masterKeyProblem, openKept, withoutRepeats } from "./accepted-secrets.ts";
+import type { SecretBox } from "./sealing.ts";
+import { SecretUsage, type Use } from "./secret-usage.ts";
 
 const RELOAD_EVERY_MS = 2_000;
-/** Uses are brought together with the database every tenth second. */
+/** Uses are merged with those in the database every 10 seconds. */
 const RELOADS_PER_EXCHANGE = 5;
-/** Two records may fail before a process counts as ended, after ACCEPTED_SECONDS. */
+/** Two records may fail before the process counts as ended, after ACCEPTED_SECONDS. */
 const RECORD_EVERY_MS = 18_000;
-/** At the end of the process; what was not written down by then is lost. */
+/** At the end of the process. What is not written by then is lost. */
 const LAST_EXCHANGE_MS_MAX = 2_000;
-/** Names that are gone are still counted for the scrapes to come. */
+/** Names of removed secrets stay in the metrics, up to this many names. */
 const NAMES_MAX = 64;
 
-export interface SecretRingOptions {
-  /** Those of the environment. */
-  readonly fixed: readonly SigningSecret[];
-  /** What opens those of the database; undefined without a master key. */
+export interface WebhookSecretsOptions {
+  readonly environment: readonly SigningSecret[];
+  /** Opens those of the database; undefined without a master key. */
   readonly box: SecretBox | undefined;
   readonly store: SecretStore;
   readonly clock: Clock;
-  /** What the record of this process is called, and no other's. */
+  /** The name of this process's record, which no other process has. */
   readonly process: string;
-  /** Undefined where another process tells the same. */
+  /** Undefined where another process logs the same. */
   readonly log: Pick<Log, "info" | "warn" | "error"> | undefined;
 }
 
-/** What metrics tell of a secret. */
+/** The metrics of one secret. */
 export interface SecretFigures {
   readonly key: string;
-  /** Webhooks it verified since the start of the process. */
+  /** Webhooks that it verified since the start of the process. */
   readonly verified: number;
-  /** 0 when it never did, and while it is not looked up yet; undefined of secrets that are gone. */
+  /** 0 when it never did, or its record is not read yet; undefined for a removed secret. */
   readonly lastVerifiedMs: number | undefined;
-  /** When it will be refused, if that is known; undefined of secrets that are gone. */
+  /** When it will be refused, if that is known; undefined for a removed secret. */
   readonly untilMs: number | undefined;
 }
 
 interface Entry {
   verified: number;
-  /** Undefined for a secret that is gone. */
+  /** Undefined for a removed secret. */
   use: Use | undefined;
   untilMs: number | undefined;
 }
 
-/** The secrets that are accepted, those of the environment and those of the database, which are looked up again while the service runs. */
-export class SecretRing {
+/** The webhook secrets that are accepted: those of the environment and those of the database, which are reloaded while the service runs. */
+export class WebhookSecrets {
   readonly signing = new SigningSecrets([]);
-  readonly #options: SecretRingOptions;
-  readonly #uses: SecretUses;
+  readonly #options: WebhookSecretsOptions;
+  readonly #usage: SecretUsage;
   readonly #entries = new Map<string, Entry>();
   readonly #stopping = new AbortController();
-  readonly #complaints = new Set<string>();
-  #live: readonly SigningSecret[] = [];
-  /** With the repeats that {@link withoutRepeats} takes out. */
+  readonly #logged = new Set<string>();
+  #accepted: readonly SigningSecret[] = [];
+  /** Including the repeats that {@link withoutRepeats} removes. */
   #named: readonly SigningSecret[] = [];
   #recorded = { text: "", atMs: Number.NEGATIVE_INFINITY };
   #wasConfigured = true;
   #running: Promise<void> = Promise.resolve();
 
-  /** Rejects with `ConfigError` when a secret of the database cannot be opened, so that nothing is refused for want of it. */
-  static async start(options: SecretRingOptions): Promise<SecretRing> {
-    const ring = new SecretRing(options);
-    const { opened, unreadable } = await ring.#load();
+  /** Rejects with `ConfigError` when a secret of the database cannot be opened, because webhooks would be refused then. */
+  static async start(options: WebhookSecretsOptions): Promise<WebhookSecrets> {
+    const secrets = new WebhookSecrets(options);
+    const { opened, unreadable } = await secrets.#load();
     if (unreadable.length > 0) throw new ConfigError([masterKeyProblem(unreadable, options.box !== undefined)]);
-    ring.#replace(opened);
-    ring.#tellWhetherConfigured();
-    ring.#running = ring.#run();
-    return ring;
+    secrets.#replace(opened);
+    secrets.#warnIfNone();
+    secrets.#running = secrets.#run();
+    return secrets;
   }
 
-  private constructor(options: SecretRingOptions) {
+  private constructor(options: WebhookSecretsOptions) {
     this.#options = options;
-    this.#uses = new SecretUses(options);
+    this.#usage = new SecretUsage(options);
   }
 
   /** Whether any secret is accepted now. */
   readonly configured = (): boolean => {
     const nowMs = this.#options.clock.now();
-    return this.#live.some((secret) => isLive(secret, nowMs));
+    return this.#accepted.some((secret) => isAccepted(secret, nowMs));
   };
 
-  /** Told of each webhook that the secret of that name has verified. */
+  /** Records that the secret of that name verified a webhook. */
   readonly verified = (name: string, nowMs: number): void => {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
@@ -101,12 +100,12 @@ export class SecretRing {
       key,
       verified,
       lastVerifiedMs: use?.lastMs,
-      // One that has ended is no secret that will.
+      // The metric is about secrets that will end, not about those that have.
       untilMs: use !== undefined && untilMs !== undefined && untilMs > nowMs ? untilMs : undefined,
     }));
   };
 
-  /** Resolves when nothing runs any more, and the last uses are written down if the database takes them. */
+  /** Resolves when nothing runs any more. The last uses are written if the database takes them. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
@@ -114,15 +113,15 @@ export class SecretRing {
   }
 
   async #end(): Promise<void> {
-    if (this.#uses.hasUnsaved()) await this.#uses.exchange().catch(() => undefined);
+    if (this.#usage.hasUnsaved()) await this.#usage.exchange().catch(() => undefined);
     if (this.#recorded.text === "") return;
-    // Otherwise it ends by itself.
+    // If that fails, the record expires by itself.
     await this.#options.store.dropAccepted(this.#options.process).catch(() => undefined);
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    // Commands that judge whether a secret may be retired must know of this process from its start.
+    // Commands that decide whether a secret may be retired need this process's record from its start.
     await this.#exchange();
     for (let reloads = 1; ; reloads++) {
       await this.#options.clock.sleep(RELOAD_EVERY_MS, signal).catch(() => undefined);
@@ -132,19 +131,19 @@ export class SecretRing {
     }
   }
 
-  /** Whether there are other secrets now. What is known stays when the database does not answer. */
+  /** Whether the secrets have changed. When the database does not answer, the known ones stay. */
   async #reload(): Promise<boolean> {
-    const before = { live: this.#live, named: this.#named };
+    const before = { live: this.#accepted, named: this.#named };
     try {
       const { opened, unreadable } = await this.#load();
-      for (const secret of unreadable) this.#complainOnce(secret);
+      for (const secret of unreadable) this.#logUnreadableOnce(secret);
       this.#replace(opened);
-      this.#complaints.delete("");
+      this.#logged.delete("");
     } catch (error) {
       this.#warnOnce("the webhook secrets of the database cannot be looked up; those that are known go on", error);
     }
-    this.#tellWhetherConfigured();
-    if (!isDeepStrictEqual(before.live, this.#live)) this.#tellChange();
+    this.#warnIfNone();
+    if (!isDeepStrictEqual(before.live, this.#accepted)) this.#logChange();
     return !isDeepStrictEqual(before.named, this.#named);
   }
 
@@ -154,11 +153,11 @@ export class SecretRing {
   }
 
   #replace(opened: readonly SigningSecret[]): void {
-    this.#named = [...this.#options.fixed, ...opened].filter(({ secret }) => !isBlank(secret));
+    this.#named = [...this.#options.environment, ...opened].filter(({ secret }) => !isBlank(secret));
     const live = withoutRepeats(this.#named);
     this.signing.replace(live);
-    this.#live = live;
-    const uses = this.#uses.follow(live.map(({ secret }) => secret));
+    this.#accepted = live;
+    const uses = this.#usage.follow(live.map(({ secret }) => secret));
     for (const entry of this.#entries.values()) entry.use = undefined;
     live.forEach(({ name, untilMs }, at) => {
       const entry: Entry = this.#entries.get(name) ?? { verified: 0, use: undefined, untilMs };
@@ -173,22 +172,22 @@ export class SecretRing {
 
   async #exchange(): Promise<void> {
     try {
-      await this.#uses.exchange();
+      await this.#usage.exchange();
       await this.#record();
     } catch {
-      // It is tried again, and what the database's being away means is told by everything else.
+      // The next one tries again, and other parts log that the database is unavailable.
     }
   }
 
-  /** Tells the other processes and the commands which secrets this process accepts. */
+  /** Records for other processes and for commands which secrets this process accepts. */
   async #record(): Promise<void> {
     const { store, process, clock } = this.#options;
     const nowMs = clock.now();
     const secrets = this.#named
-      .filter((secret) => isLive(secret, nowMs))
+      .filter((secret) => isAccepted(secret, nowMs))
       .map(({ name, secret, untilMs }) => {
         const endsAt = untilMs === undefined ? null : new Date(untilMs).toISOString();
-        return { name, fingerprint: this.#uses.fingerprintOf(secret) ?? "", endsAt };
+        return { name, fingerprint: this.#usage.fingerprintOf(secret) ?? "", endsAt };
       });
     const text = JSON.stringify(secrets);
     if (text === this.#recorded.text && clock.monotonic() - this.#recorded.atMs < RECORD_EVERY_MS) return;
@@ -196,12 +195,12 @@ export class SecretRing {
     this.#recorded = { text, atMs: clock.monotonic() };
   }
 
-  #tellChange(): void {
-    const accepted = this.#live.map(({ name }) => name);
+  #logChange(): void {
+    const accepted = this.#accepted.map(({ name }) => name);
     this.#options.log?.info({ msg: "webhook secrets changed", accepted });
   }
 
-  #tellWhetherConfigured(): void {
+  #warnIfNone(): void {
     const configured = this.configured();
     if (!configured && this.#wasConfigured)
       this.#options.log?.warn({
@@ -210,20 +209,20 @@ export class SecretRing {
     this.#wasConfigured = configured;
   }
 
-  #complainOnce({ name, sealed }: KeptSecret): void {
-    if (this.#isNews(sealed))
+  #logUnreadableOnce({ name, sealed }: KeptSecret): void {
+    if (this.#isFirst(sealed))
       this.#options.log?.error({ msg: "a webhook secret of the database is not encrypted under MASTER_KEY", name });
   }
 
   #warnOnce(msg: string, error: unknown): void {
-    if (this.#isNews("")) this.#options.log?.warn({ msg, error: failureInWords(error) });
+    if (this.#isFirst("")) this.#options.log?.warn({ msg, error: failureInWords(error) });
   }
 
-  #isNews(complaint: string): boolean {
-    if (this.#complaints.has(complaint)) return false;
-    // Each is about a secret somebody added by hand, or the database.
-    if (this.#complaints.size >= NAMES_MAX) this.#complaints.clear();
-    this.#complaints.add(complaint);
+  #isFirst(problem: string): boolean {
+    if (this.#logged.has(problem)) return false;
+    // Each is about one secret of the database, or about the database itself.
+    if (this.#logged.size >= NAMES_MAX) this.#logged.clear();
+    this.#logged.add(problem);
     return true;
   }
 }
