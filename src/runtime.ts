@@ -23,7 +23,7 @@ export interface Log {
 /** The fields of a line. All but the line of a request say in `msg` what happened. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** The metrics that services change. `observe/metrics.ts` declares their names, help and buckets. */
+/** The metrics that services change, and the values of their labels. `observe/metrics.ts` declares them. */
 export interface Metrics {
   readonly httpRequests: LabelledCounter<{ method: string; path: string; status: string }>;
   readonly webhookRequests: LabelledCounter<{ result: WebhookResult }>;
@@ -54,7 +54,7 @@ export interface Counter {
 }
 
 export interface LabelledCounter<Labels> {
-  inc(labels: Labels, amount?: number): void;
+  readonly inc: (labels: Labels, amount?: number) => void;
 }
 
 export interface Gauge {
@@ -62,7 +62,7 @@ export interface Gauge {
 }
 
 export interface LabelledGauge<Labels> {
-  set(labels: Labels, value: number): void;
+  readonly set: (labels: Labels, value: number) => void;
 }
 
 export interface Histogram {
