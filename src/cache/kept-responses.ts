@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { LRUCache } from "lru-cache";
 
 const ENTRIES_MAX = 1_000;
 const BYTES_MAX = 16 * 1024 * 1024;
@@ -31,54 +32,17 @@ export interface KeptResponse {
 }
 
 /** Responses by question, in bounded memory: the least recently used go first. */
-export class KeptResponses {
-  /** In the order of their last use. */
-  readonly #kept = new Map<string, KeptResponse>();
-  #bytes = 0;
-
-  get(question: string): KeptResponse | undefined {
-    const kept = this.#kept.get(question);
-    if (kept === undefined) return undefined;
-    this.#kept.delete(question);
-    this.#kept.set(question, kept);
-    return kept;
-  }
-
-  put(question: string, kept: KeptResponse): void {
-    this.#drop(question);
-    const bytes = bytesOf(question, kept);
-    if (bytes > RESPONSE_BYTES_MAX) return;
-    this.#kept.set(question, kept);
-    this.#bytes += bytes;
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= ENTRIES_MAX && this.#bytes <= BYTES_MAX) return;
-      this.#drop(oldest);
-    }
-  }
-
-  clear(): void {
-    this.#kept.clear();
-    this.#bytes = 0;
-  }
-
-  entries(): number {
-    return this.#kept.size;
-  }
-
-  /** No less than they take. */
-  bytes(): number {
-    return this.#bytes;
-  }
-
-  #drop(question: string): void {
-    const kept = this.#kept.get(question);
-    if (kept === undefined) return;
-    this.#kept.delete(question);
-    this.#bytes -= bytesOf(question, kept);
-  }
+export function keptResponses(): LRUCache<string, KeptResponse> {
+  return new LRUCache({
+    max: ENTRIES_MAX,
+    maxSize: BYTES_MAX,
+    maxEntrySize: RESPONSE_BYTES_MAX,
+    sizeCalculation: bytesOf,
+  });
 }
 
-function bytesOf(question: string, { body }: KeptResponse): number {
+/** No less than the memory that it takes. */
+function bytesOf({ body }: KeptResponse, question: string): number {
   const characters = question.length + body.text.length + body.tag.length;
   return OVERHEAD_BYTES + BYTES_PER_CHARACTER_MAX * characters;
 }

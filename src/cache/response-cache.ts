@@ -1,5 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
-import { bodyOf, KeptResponses, type ResponseBody } from "./kept-responses.ts";
+import type { CacheResult } from "../runtime.ts";
+import { bodyOf, keptResponses, type ResponseBody } from "./kept-responses.ts";
 import { SingleFlight } from "./single-flight.ts";
 import type { WriteTracker } from "./write-tracker.ts";
 
@@ -8,9 +9,6 @@ const QUESTIONS_UNDER_WAY_MAX = 1_000;
 
 /** Reads the text from the database. The signal is aborted when no request waits for it any more. */
 export type Read = (signal: AbortSignal) => Promise<string>;
-
-/** Where a response came from. */
-export type ResponseSource = "hit" | "shared_hit" | "joined" | "miss";
 
 /** Responses that several processes share. Each was read no longer ago than the time to live. */
 export interface SharedResponses {
@@ -28,7 +26,7 @@ export interface ResponseCacheOptions {
   readonly ttlMs: number;
   readonly writes: WriteTracker;
   readonly clock: Pick<Clock, "monotonic">;
-  readonly count: (source: ResponseSource) => void;
+  readonly count: (source: CacheResult) => void;
   readonly shared?: SharedResponses | undefined;
 }
 
@@ -52,9 +50,9 @@ interface Reads {
  */
 export class ResponseCache {
   readonly #options: ResponseCacheOptions;
-  readonly #kept = new KeptResponses();
+  /** Also those of before a write, until others take their place. */
+  readonly #kept = keptResponses();
   readonly #reads = new Map<string, Reads>();
-  #keptGeneration = 0;
 
   constructor(options: ResponseCacheOptions) {
     this.#options = options;
@@ -67,7 +65,6 @@ export class ResponseCache {
   async ask(parts: readonly unknown[], read: Read, gone: () => AbortSignal): Promise<ResponseBody> {
     if (this.#options.ttlMs === 0) return bodyOf(await read(gone()));
     const question = JSON.stringify(parts);
-    this.#dropOutdated();
     const kept = this.#kept.get(question);
     if (kept !== undefined && this.#isFresh(kept)) {
       this.#options.count("hit");
@@ -154,9 +151,9 @@ export class ResponseCache {
   }
 
   #keep(question: string, body: ResponseBody, { generation, untilMs }: Freshness): void {
-    this.#dropOutdated();
-    if (generation === this.#keptGeneration && this.#options.clock.monotonic() < untilMs) {
-      this.#kept.put(question, { body, generation, untilMs });
+    const { writes, clock } = this.#options;
+    if (generation === writes.generation() && clock.monotonic() < untilMs) {
+      this.#kept.set(question, { body, generation, untilMs });
     }
   }
 
@@ -168,13 +165,6 @@ export class ResponseCache {
   #isFresh({ generation, untilMs }: Freshness): boolean {
     const { writes, clock } = this.#options;
     return !writes.underWay() && generation === writes.generation() && clock.monotonic() < untilMs;
-  }
-
-  #dropOutdated(): void {
-    const generation = this.#options.writes.generation();
-    if (generation === this.#keptGeneration) return;
-    this.#kept.clear();
-    this.#keptGeneration = generation;
   }
 }
 

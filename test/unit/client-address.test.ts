@@ -16,6 +16,7 @@ test("an IPv6 address is its /64, however it is written", () => {
     "2001:0db8:0001:0002:0:0:0:1",
     "2001:db8:1:2::203.0.113.7",
     "2001:db8:1:2::1%eth0",
+    "2001:db8:1:2::1%br-0.1",
   ])
     equal(networkOf(address), "2001:db8:1:2::/64", address);
   equal(networkOf("::1"), "0:0:0:0::/64");
@@ -24,6 +25,8 @@ test("an IPv6 address is its /64, however it is written", () => {
   equal(networkOf("2001:db8::"), "2001:db8:0:0::/64");
   // Its last part is an IPv4 address, but it is none.
   equal(networkOf("64:ff9b::203.0.113.7"), "64:ff9b:0:0::/64");
+  for (const address of ["::203.0.113.7", "::cb00:7107", "::203.0.113.7%eth0"])
+    equal(networkOf(address), "0:0:0:0::/64", address);
 });
 
 test("all ways to write an IPv6 address are the same network", () => {

@@ -1,11 +1,12 @@
 import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { array, assert, asyncProperty, constantFrom } from "fast-check";
-import { KeptResponses } from "../../src/cache/kept-responses.ts";
-import { ResponseCache, type ResponseSource, type SharedResponses } from "../../src/cache/response-cache.ts";
+import { keptResponses } from "../../src/cache/kept-responses.ts";
+import { ResponseCache, type SharedResponses } from "../../src/cache/response-cache.ts";
 import { SingleFlight } from "../../src/cache/single-flight.ts";
 import { WriteTracker } from "../../src/cache/write-tracker.ts";
 import { Overloaded, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
+import type { CacheResult } from "../../src/runtime.ts";
 
 const TTL_MS = 1_000;
 const stays = () => new AbortController().signal;
@@ -18,7 +19,7 @@ function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: Shared
   let reads = 0;
   const clock = { monotonic: () => nowMs };
   const writes = new WriteTracker(clock);
-  const sources: ResponseSource[] = [];
+  const sources: CacheResult[] = [];
   const cache = new ResponseCache({ ttlMs, writes, clock, count: (source) => sources.push(source), shared });
   const read = async () => {
     reads++;
@@ -352,36 +353,36 @@ test("an answer of others that arrives after a write of this process is not kept
 const kept = (text: string) => ({ body: { text, tag: "tag" }, generation: 0, untilMs: 0 });
 
 test("the 1,000 answers that were used last are kept", () => {
-  const answers = new KeptResponses();
-  for (let index = 0; index < 1_000; index++) answers.put(String(index), kept("text"));
+  const answers = keptResponses();
+  for (let index = 0; index < 1_000; index++) answers.set(String(index), kept("text"));
   ok(answers.get("0"));
-  answers.put("one more", kept("text"));
-  deepEqual([answers.get("1"), answers.entries()], [undefined, 1_000]);
+  answers.set("one more", kept("text"));
+  deepEqual([answers.get("1"), answers.size], [undefined, 1_000]);
   ok(answers.get("0"));
   ok(answers.get("one more"));
 });
 
 test("kept answers take at most 16 MiB, whatever comes and in whichever order", () => {
-  const answers = new KeptResponses();
+  const answers = keptResponses();
   const text = "x".repeat(100_000);
   for (let index = 0; index < 400; index++) {
-    answers.put(String(index % 90), kept(text.slice(0, (index * 7_919) % 100_000)));
-    ok(answers.bytes() <= 16 * 1024 * 1024);
+    answers.set(String(index % 90), kept(text.slice(0, (index * 7_919) % 100_000)));
+    ok(answers.calculatedSize <= 16 * 1024 * 1024);
   }
-  for (let index = 0; index < 90; index++) answers.put(`large ${index}`, kept(text));
-  ok(answers.bytes() <= 16 * 1024 * 1024);
+  for (let index = 0; index < 90; index++) answers.set(`large ${index}`, kept(text));
+  ok(answers.calculatedSize <= 16 * 1024 * 1024);
   equal(answers.get("large 0"), undefined);
-  ok(answers.entries() > 70);
+  ok(answers.size > 70);
   ok(answers.get("large 89"));
   answers.clear();
-  deepEqual([answers.bytes(), answers.entries()], [0, 0]);
+  deepEqual([answers.calculatedSize, answers.size], [0, 0]);
 });
 
 test("an answer of more than 2 MiB is not kept, and what was kept of that question is gone", () => {
-  const answers = new KeptResponses();
-  answers.put("q", kept("small"));
-  answers.put("q", kept("x".repeat(1024 * 1024)));
-  deepEqual([answers.get("q"), answers.bytes()], [undefined, 0]);
+  const answers = keptResponses();
+  answers.set("q", kept("small"));
+  answers.set("q", kept("x".repeat(1024 * 1024)));
+  deepEqual([answers.get("q"), answers.calculatedSize], [undefined, 0]);
 });
 
 /** What happens in the property: times go by, questions come, writes begin, take effect and are acknowledged. */
