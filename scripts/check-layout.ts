@@ -2,47 +2,46 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// Who may import whom: imports point down the floors, never sideways, never in a circle. See ARCHITECTURE.md. The client is a house of
-// its own: it is installed by others, and knows the service by HTTP only.
-const FLOORS: Readonly<Record<string, number>> = {
-  domain: 0,
-  "runtime.ts": 0.5,
-  providers: 1,
-  store: 1,
-  cache: 1,
-  ratelimit: 1,
-  redis: 1,
-  observe: 1,
-  ingest: 2,
-  secrets: 2,
-  keys: 2,
-  retention: 2,
-  alerts: 2,
-  http: 3,
-  config: 4,
-  "config.ts": 4.5,
-  app: 4.7,
-  "app.ts": 5,
-  cli: 6,
-  "main.ts": 7,
-};
-/** The configuration is above everything it configures, but knows nothing beyond the domain. */
-const SEES_ONLY_THE_DOMAIN = ["config", "config.ts"];
+// Checks who imports whom. The floors are read from the table in ARCHITECTURE.md, so what is written there is what holds.
+// The client is a house of its own: it is installed by others, and knows the service by HTTP only.
+
+/** A folder (`store`) or a file (`app.ts`) of src/. */
+interface Place {
+  readonly floor: number;
+  /** The floors that it may import. */
+  readonly below: readonly number[];
+  /** Files outside src/ that it may import. */
+  readonly outside: readonly string[];
+}
+
 const LINES_PER_FILE_MAX = 300;
 const FORBIDDEN_NAMES = ["utils.ts", "index.ts"];
+/** For example: 2 | `ingest/` `keys/` | 0, 1 */
+const FLOOR_ROW = /^\| *(\d) *\|([^|]*)\|([^|]*)\|$/gm;
 
 /** Files beside it, and the part of Node that Bun and Deno have as well. */
 const CLIENT_IMPORTS = /^(\.\/[a-z-]+\.ts|node:(crypto|fs|fs\/promises|net|path))$/;
 
 const root = fileURLToPath(new URL("../src", import.meta.url));
-const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const files = sourcesIn(root);
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
+const places = placesIn(readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8"));
 const client = fileURLToPath(new URL("../client", import.meta.url));
-const clientFiles = readdirSync(client, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
-const complaints = [...files.flatMap(complaintsAbout), ...cycles(), ...clientFiles.flatMap(complaintsAboutClient)];
+const clientFiles = sourcesIn(client);
+const complaints = [
+  ...files.flatMap(complaintsAbout),
+  ...[...places.keys()].filter(isMissing).map((name) => `${name} has a floor in ARCHITECTURE.md, but is not there`),
+  ...loopsIn(imports).map((loop) => `import loop: ${loop}`),
+  ...foldersOf(files).flatMap(loopsBetweenParts),
+  ...clientFiles.flatMap(complaintsAboutClient),
+];
 for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
 process.stdout.write(`layout: ${files.length + clientFiles.length} files, ${complaints.length} complaints\n`);
 process.exitCode = complaints.length === 0 ? 0 : 1;
+
+function sourcesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+}
 
 function importsOf(file: string): readonly string[] {
   const text = readFileSync(join(root, file), "utf8");
@@ -50,19 +49,43 @@ function importsOf(file: string): readonly string[] {
   return names.map((name) => relative(root, normalize(join(root, dirname(file), name))));
 }
 
-function complaintsAbout(file: string): readonly string[] {
-  const found: string[] = [];
-  const folder = file.split("/")[0] ?? "";
-  const floor = FLOORS[folder];
-  if (floor === undefined) found.push(`${file} is on no floor`);
-  for (const target of imports.get(file) ?? []) {
-    const to = target.split("/")[0] ?? "";
-    const downward =
-      (FLOORS[to] ?? 99) < (floor ?? 0) &&
-      (!SEES_ONLY_THE_DOMAIN.includes(folder) || ["domain", "config"].includes(to));
-    if (to !== folder && !downward) found.push(`${file} may not import ${target}`);
+/** The table of floors: a number, the folders and files in backticks, what they may import (0–2 is 0, 1 and 2). */
+function placesIn(text: string): ReadonlyMap<string, Place> {
+  const found = new Map<string, Place>();
+  for (const [, floor, names = "", imported = ""] of text.matchAll(FLOOR_ROW)) {
+    const below = [...imported.matchAll(/(\d)(?:–(\d))?/g)].flatMap(([, from, to = from]) =>
+      Array.from({ length: Number(to) - Number(from) + 1 }, (_, at) => Number(from) + at),
+    );
+    const outside = [...imported.matchAll(/`([^`]+)`/g)].map(([, name]) => `../${name}`);
+    const place = { floor: Number(floor), below, outside };
+    for (const [, name = ""] of names.matchAll(/`([a-z.-]+)\/?`/g)) found.set(name, place);
   }
-  return [...found, ...complaintsAboutShape(file, readFileSync(join(root, file), "utf8"))];
+  return found;
+}
+
+function isMissing(name: string): boolean {
+  return !files.some((file) => placeOf(file) === name);
+}
+
+function placeOf(file: string): string {
+  return file.split("/")[0] ?? "";
+}
+
+function complaintsAbout(file: string): readonly string[] {
+  const found = complaintsAboutShape(file, readFileSync(join(root, file), "utf8"));
+  if (!places.has(placeOf(file))) return [...found, `${file} is on no floor of ARCHITECTURE.md`];
+  const forbidden = (imports.get(file) ?? []).filter((target) => !mayImport(placeOf(file), target));
+  return [...found, ...forbidden.map((target) => `${file} may not import ${target}`)];
+}
+
+/** Folders of one floor never import each other. A file of a floor may import the folder beside it. */
+function mayImport(from: string, target: string): boolean {
+  const to = placeOf(target);
+  const [importer, imported] = [places.get(from), places.get(to)];
+  if (from === to || importer?.outside.includes(target)) return true;
+  if (importer === undefined || imported === undefined) return false;
+  const isFileOfFloor = from.endsWith(".ts") && !to.endsWith(".ts") && importer.floor === imported.floor;
+  return isFileOfFloor || importer.below.includes(imported.floor);
 }
 
 function complaintsAboutClient(file: string): readonly string[] {
@@ -81,14 +104,38 @@ function complaintsAboutShape(file: string, text: string): readonly string[] {
   return found;
 }
 
-function cycles(): readonly string[] {
+/** Every folder of src/ that contains a file or a folder. */
+function foldersOf(names: readonly string[]): readonly string[] {
+  return [...new Set(names.flatMap((name) => name.split("/").flatMap((_, at, parts) => parts.slice(0, at).join("/"))))];
+}
+
+/** Loops between the sub-folders of a folder, by the imports of all files in them. */
+function loopsBetweenParts(folder: string): readonly string[] {
+  const depth = folder === "" ? 0 : folder.split("/").length;
+  const partOf = (file: string) => {
+    const parts = file.split("/");
+    const isInside = parts.length > depth + 1 && (folder === "" || file.startsWith(`${folder}/`));
+    return isInside ? parts.slice(0, depth + 1).join("/") : undefined;
+  };
+  const edges = new Map<string, Set<string>>();
+  for (const [file, targets] of imports) {
+    const from = partOf(file);
+    if (from === undefined) continue;
+    const known = edges.get(from) ?? new Set();
+    for (const to of targets.map(partOf)) if (to !== undefined && to !== from) known.add(to);
+    edges.set(from, known);
+  }
+  return loopsIn(edges).map((loop) => `import loop between folders: ${loop}`);
+}
+
+function loopsIn(edges: ReadonlyMap<string, Iterable<string>>): readonly string[] {
   const done = new Set<string>();
-  const walk = (file: string, path: readonly string[]): readonly string[] => {
-    if (path.includes(file)) return [`import cycle: ${[...path.slice(path.indexOf(file)), file].join(" → ")}`];
-    if (done.has(file)) return [];
-    const found = (imports.get(file) ?? []).flatMap((target) => walk(target, [...path, file]));
-    done.add(file);
+  const walk = (name: string, path: readonly string[]): readonly string[] => {
+    if (path.includes(name)) return [[...path.slice(path.indexOf(name)), name].join(" → ")];
+    if (done.has(name)) return [];
+    const found = [...(edges.get(name) ?? [])].flatMap((target) => walk(target, [...path, name]));
+    done.add(name);
     return found;
   };
-  return files.flatMap((file) => walk(file, []));
+  return [...edges.keys()].flatMap((name) => walk(name, []));
 }
