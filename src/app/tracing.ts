@@ -1,51 +1,47 @@
 import { randomUUID } from "node:crypto";
 import type { TracingConfig } from "../config/tracing-variables.ts";
-import type { Clock } from "../domain/clock.ts";
-import type { Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/trace.ts";
-import type { SamplerOptions, TracingOptions } from "../observe/tracing/options.ts";
-import { startTracing } from "../observe/tracing.ts";
+import type { SamplerOptions, TracingOptions } from "../observe/tracing/open-telemetry.ts";
+import type { Runtime } from "../runtime.ts";
 
 type Complain = (sentence: string) => void;
 
-/** A request that long is not under way any more, it hangs. */
+/** A request that takes longer is hanging. */
 const MS_MAX = 600_000;
 const SPANS_MAX = 65_536;
 const SAMPLER = /^(parentbased_)?(always_on|always_off|traceidratio)$/;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HEADER_VALUE = /^[\x20-\x7e]*$/;
 
-export interface TracingParts {
+export interface TracingParts extends Pick<Runtime, "clock" | "log" | "random"> {
   readonly version: string;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Pick<Log, "info" | "warn">;
-  /** The number of this process among several. */
+  /** The number of this process when several share the work. */
   readonly worker: number | undefined;
 }
 
-/** Traces, when there is a collector to send them to. Without one nothing of OpenTelemetry is loaded. */
+/** Starts tracing when a collector is configured. Without one nothing of OpenTelemetry is loaded. */
 export async function tracingOf(config: TracingConfig, parts: TracingParts): Promise<Tracing | undefined> {
   const url = urlOf(config);
   if (url === undefined) return undefined;
   const problems: string[] = [];
   const options = tracingOptions(config, url, (sentence) => problems.push(sentence));
-  // Of several processes, one tells what is the same for all.
+  // With several processes, only the first logs what is the same for all.
   if ((parts.worker ?? 1) === 1)
     for (const problem of problems) parts.log.warn({ msg: "a setting of OpenTelemetry is passed over", problem });
   const process = { "service.version": parts.version, "service.instance.id": randomUUID() };
   const worker = parts.worker === undefined ? {} : { "lyftr.worker": parts.worker };
-  return startTracing({ ...options, ...parts, resource: { ...process, ...worker, ...options.resource } });
+  const { OpenTelemetry } = await import("../observe/tracing/open-telemetry.ts");
+  return new OpenTelemetry({ ...options, ...parts, resource: { ...process, ...worker, ...options.resource } });
 }
 
-/** Where traces go; undefined for no traces. */
+/** The URL traces are sent to; undefined when there are no traces. */
 function urlOf(config: TracingConfig): string | undefined {
   if (config.otelSdkDisabled?.toLowerCase() === "true" || config.otelTracesExporter === "none") return undefined;
   if (config.otlpTracesEndpoint !== undefined) return config.otlpTracesEndpoint;
   return config.otlpEndpoint && `${config.otlpEndpoint.replace(/\/$/, "")}/v1/traces`;
 }
 
-/** What the variables say. A value that says nothing is complained of, and its default taken. */
+/** Reads the variables of OpenTelemetry. An invalid value is reported and replaced by its default. */
 export function tracingOptions(
   config: TracingConfig,
   url: string,
@@ -60,9 +56,8 @@ export function tracingOptions(
   };
   if (config.otelTracesExporter !== "otlp")
     complain("OTEL_TRACES_EXPORTER is neither otlp nor none: it is taken as otlp");
-  const sendMs = number(
-    ...(["OTEL_EXPORTER_OTLP_TIMEOUT", config.otlpTracesTimeout ?? config.otlpTimeout, [1, MS_MAX], 10_000] as const),
-  );
+  const sendTimeout = config.otlpTracesTimeout ?? config.otlpTimeout;
+  const sendMs = number("OTEL_EXPORTER_OTLP_TIMEOUT", sendTimeout, [1, MS_MAX], 10_000);
   const exportMs = number("OTEL_BSP_EXPORT_TIMEOUT", config.otelBspExportTimeout, [1, MS_MAX], 30_000);
   const spansMax = number("OTEL_BSP_MAX_QUEUE_SIZE", config.otelBspMaxQueueSize, [1, SPANS_MAX], 2_048);
   const batchName = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
@@ -118,7 +113,7 @@ function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, complain: 
   const name = "OTEL_EXPORTER_OTLP_HEADERS";
   const pairs = { ...pairsOf(name, otlpHeaders, complain), ...pairsOf(name, otlpTracesHeaders, complain) };
   const good = Object.entries(pairs).filter(([key, value]) => HEADER_NAME.test(key) && HEADER_VALUE.test(value));
-  // Neither a name nor a value is repeated: there is a key in one of them.
+  // Neither names nor values are repeated: one of them may be a key.
   if (good.length < Object.keys(pairs).length) complain(`${name} has what cannot be a header: it is left out`);
   return Object.fromEntries(good);
 }
@@ -128,7 +123,7 @@ function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, 
   return { "service.name": "lyftr", ...attributes, ...(otelServiceName && { "service.name": otelServiceName }) };
 }
 
-/** `key=value,key=value`, percent-encoded. One that is none spoils all, as the specification wants it. */
+/** Parses `key=value,key=value`, percent-encoded. One bad pair invalidates all, as the specification demands. */
 function pairsOf(name: string, text: string | undefined, complain: Complain): Record<string, string> {
   const parts = (text ?? "").split(",").filter((part) => part.trim() !== "");
   try {

@@ -1,11 +1,12 @@
 import type { Variable } from "./variable.ts";
 
 /**
- * The variables of OpenTelemetry that the service reads, as text: their specification wants a wrong value warned of and passed over, not
- * refused. Only an endpoint that cannot be one ends the start. Those with TRACES in their name go before the general ones.
+ * The variables of OpenTelemetry that the service reads, as text. Their specification demands that an invalid value is
+ * ignored with a warning; only an endpoint that is not a URL ends the start. Variables with TRACES in their name take
+ * precedence over the general ones.
  */
 export interface TracingConfig {
-  /** Traces are made when there is one of these two. */
+  /** Traces are made when one of these two is set. */
   readonly otlpEndpoint: string | undefined;
   readonly otlpTracesEndpoint: string | undefined;
   readonly otelSdkDisabled: string | undefined;
@@ -92,7 +93,7 @@ function httpUrl(text = ""): string | undefined {
   const url = URL.parse(text);
   if (url === null || !["http:", "https:"].includes(url.protocol) || url.hostname === "")
     throw new Error("must look like http://collector:4318");
-  // The text is not repeated: there is a password in it.
+  // The text is not repeated: it contains a password.
   if (url.username !== "" || url.password !== "")
     throw new Error("must have no user and password; OTEL_EXPORTER_OTLP_HEADERS can carry them");
   return text;

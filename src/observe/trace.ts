@@ -1,36 +1,36 @@
-// What the service knows of traces. OpenTelemetry is behind these interfaces: nothing but tracing/ names it.
+// What the service knows of traces. Only `tracing/` imports OpenTelemetry, behind these interfaces.
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
-/** What a request does that has a span of its own. */
+/** The parts of a request that have a span of their own. */
 export type PartName = "verify" | "wait" | "commit";
 
-/** A request that begins. Moments are of the monotonic clock, here and below. */
+/** A request that begins. All moments are of the monotonic clock. */
 export interface BegunRequest {
   readonly name: string;
   readonly atMs: number;
-  /** The fields of its header as they came; what is wrong with them is not the request's fault. */
+  /** The header fields as they came. Invalid ones are ignored. */
   readonly traceparent: unknown;
   readonly tracestate: unknown;
 }
 
 export interface EndedRequest {
   readonly atMs: number;
-  /** Asked only of what is sampled. */
+  /** Called for sampled requests only. */
   readonly attributes: () => Attributes;
-  /** It failed here, not because of what was asked. */
+  /** Whether the service failed, as opposed to a request that was wrong. */
   readonly failed: boolean;
 }
 
-/** The trace of one request, which is handed on with it. Where nothing is traced there is none. */
+/** The trace of one request, handed on with it. Without an endpoint there is none. */
 export interface RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
-  /** Both as the field of a header. */
+  /** Both ids as the value of the header field. */
   readonly traceparent: string;
-  /** Begins a part that ends when the function it returns is called. */
+  /** Begins a part. The function it returns ends the part. */
   begin(name: PartName): (attributes?: Attributes) => void;
-  /** A part that is over. */
+  /** Adds a part that is over. */
   part(name: PartName, fromMs: number, toMs: number): void;
   end(end: EndedRequest): void;
 }
@@ -41,7 +41,7 @@ export interface TracedWait {
   readonly sinceMs: number;
 }
 
-/** A transaction that is over, with all whose messages were in it. */
+/** A transaction that is over, with all its messages. */
 export interface CommittedBatch {
   readonly messages: readonly TracedWait[];
   readonly fromMs: number;
@@ -49,22 +49,21 @@ export interface CommittedBatch {
   readonly failed: boolean;
 }
 
-/** What became of the spans. */
 export interface SpanCounts {
   readonly sent: number;
   /** The collector did not take them. */
   readonly failed: number;
-  /** There was no room for them. */
+  /** The queue was full. */
   readonly dropped: number;
 }
 
 export const NO_SPANS: SpanCounts = { sent: 0, failed: 0, dropped: 0 };
 
-/** Makes traces and sends them. Nothing of it throws, or makes anybody wait. */
+/** Makes traces and sends them. No method throws, and no request waits for one. */
 export interface Tracing {
   begin(request: BegunRequest): RequestTrace | undefined;
   committed(batch: CommittedBatch): void;
   spanCounts(): SpanCounts;
-  /** Sends what is left, for two seconds at most. Nothing runs any more when it resolves. */
+  /** Sends what is left, for two seconds at most. Nothing is running once it resolves. */
   stop(): Promise<void>;
 }

@@ -2,11 +2,15 @@ import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { decodeJson, decodeProtobuf, type ReceivedSpan, type SpanId } from "./otlp-decode.ts";
 
-/** What it does with a request: takes the spans, answers with a status (429 with a second to wait), says nothing ever, or answers without an end. */
-export type Behaviour = "take" | "hang" | "endless" | number;
+/**
+ * What it does with a request: takes the spans, rejects one of them, never answers, answers without an end, sends its
+ * answer byte by byte, or answers with a status (429 and 504 with a `Retry-After`).
+ */
+export type Behaviour = "take" | "reject-one" | "hang" | "endless" | "drip" | number;
 
 export interface ReceivedRequest {
   readonly path: string;
@@ -23,6 +27,8 @@ export interface OtlpReceiver {
   spans(): readonly ReceivedSpan[];
   /** Resolves with the spans when they fit. */
   until(fits: (spans: readonly ReceivedSpan[]) => boolean): Promise<readonly ReceivedSpan[]>;
+  /** Requests without the end of an answer. */
+  open(): number;
   /** Resolves when so many requests have come, whatever was made of them. */
   asked(times: number): Promise<void>;
   behave(behaviour: Behaviour): void;
@@ -30,6 +36,13 @@ export interface OtlpReceiver {
 }
 
 const WAIT_MS_MAX = 20_000;
+const DRIP_EVERY_MS = 20;
+const RETRY_AFTER_SECONDS: Readonly<Record<number, string>> = { 429: "1", 504: "4" };
+/** ExportTraceServiceResponse { partial_success: { rejected_spans: 1 } } */
+const ONE_REJECTED: Readonly<Record<string, Buffer>> = {
+  "application/x-protobuf": Buffer.from([0x0a, 0x02, 0x08, 0x01]),
+  "application/json": Buffer.from('{"partialSuccess":{"rejectedSpans":"1"}}'),
+};
 const DECODERS: Readonly<Record<string, (body: Buffer) => readonly ReceivedSpan[]>> = {
   "application/x-protobuf": decodeProtobuf,
   "application/json": decodeJson,
@@ -38,23 +51,29 @@ const DECODERS: Readonly<Record<string, (body: Buffer) => readonly ReceivedSpan[
 export async function startOtlpReceiver(first: Behaviour = "take"): Promise<OtlpReceiver> {
   let behaviour = first;
   let asked = 0;
+  let open = 0;
   const problems: string[] = [];
   const requests: ReceivedRequest[] = [];
   const arrivals = new EventEmitter().setMaxListeners(0);
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     asked++;
+    open++;
+    response.once("close", () => open--);
     try {
       const received = await receive(request);
-      if (behaviour === "take") requests.push(received);
+      if (behaviour === "take" || behaviour === "reject-one") requests.push(received);
     } catch (error) {
       problems.push(String(error));
     }
     arrivals.emit("request");
     if (behaviour === "hang") return;
     if (behaviour === "endless") for (;;) if (!response.write("{".repeat(1_000))) await once(response, "drain");
+    if (behaviour === "drip") for (; !response.closed; await sleep(DRIP_EVERY_MS)) response.write(" ");
     const type = request.headers["content-type"] ?? "";
-    const wait = behaviour === 429 ? { "retry-after": "1" } : {};
-    response.writeHead(behaviour === "take" ? 200 : Number(behaviour), { "content-type": type, ...wait });
+    const wait = RETRY_AFTER_SECONDS[Number(behaviour)];
+    const status = typeof behaviour === "number" ? behaviour : 200;
+    response.writeHead(status, { "content-type": type, ...(wait && { "retry-after": wait }) });
+    if (behaviour === "reject-one") return void response.end(ONE_REJECTED[type]);
     response.end(type === "application/json" ? "{}" : "");
   };
   const server = createServer((request, response) => {
@@ -76,6 +95,7 @@ export async function startOtlpReceiver(first: Behaviour = "take"): Promise<Otlp
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     spans,
+    open: () => open,
     until: async (fits) => {
       await wait(
         () => fits(spans()),

@@ -1,5 +1,7 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { millisToHrTime } from "@opentelemetry/core";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import fc from "fast-check";
 import { tracingOptions } from "../../src/app/tracing.ts";
@@ -7,10 +9,9 @@ import { readConfig } from "../../src/config.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { GroupCommit } from "../../src/ingest/group-commit.ts";
 import type { RequestTrace, Tracing } from "../../src/observe/trace.ts";
-import { AnchoredTime, instantOf } from "../../src/observe/tracing/anchored-time.ts";
-import { SpanQueue } from "../../src/observe/tracing/span-queue.ts";
-import { formatTraceparent, parseTraceparent } from "../../src/observe/tracing/traceparent.ts";
-import { startTracing } from "../../src/observe/tracing.ts";
+import { AnchoredTime } from "../../src/observe/tracing/anchored-time.ts";
+import { OpenTelemetry } from "../../src/observe/tracing/open-telemetry.ts";
+import { SpanExport } from "../../src/observe/tracing/span-export.ts";
 import { message } from "../store/exercise.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.ts";
@@ -26,15 +27,24 @@ function optionsOf(env: Readonly<Record<string, string>>) {
   return { ...options, complaints };
 }
 
-test("what a traceparent says comes back as it was said, and of any other text nothing is made that is not one", () => {
+test("what a traceparent says comes back as it was said, and of any other text nothing is made that is not one", async () => {
+  await using receiver = await startOtlpReceiver();
+  const tracing = tracingTo(receiver);
+  const atMs = systemClock.monotonic();
+  const begin = (traceparent: unknown) =>
+    tracing.begin({ name: "GET /stats", atMs, traceparent, tracestate: undefined }) as RequestTrace;
   const hex = (length: number) =>
     fc
       .array(fc.constantFrom(..."0123456789abcdef"), { minLength: length, maxLength: length })
       .map((digits) => digits.join(""))
       .filter((text) => /[^0]/.test(text));
+  const parents = new Map<string, string>();
   fc.assert(
     fc.property(hex(32), hex(16), fc.boolean(), (traceId, spanId, sampled) => {
-      deepEqual(parseTraceparent(formatTraceparent({ traceId, spanId, sampled })), { traceId, spanId, sampled });
+      const trace = begin(`00-${traceId}-${spanId}-0${Number(sampled)}`);
+      equal(trace.traceparent, `00-${traceId}-${trace.spanId}-0${Number(sampled)}`);
+      trace.end({ atMs, attributes: () => ({}), failed: false });
+      if (sampled) parents.set(`${traceId} ${trace.spanId}`, spanId);
     }),
   );
   const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -43,24 +53,27 @@ test("what a traceparent says comes back as it was said, and of any other text n
   });
   fc.assert(
     fc.property(fc.oneof(fc.string(), spoilt, fc.anything()), (field) => {
-      const parsed = parseTraceparent(field);
-      if (parsed === undefined) return;
-      ok(/^[0-9a-f]{32}$/.test(parsed.traceId) && /^[0-9a-f]{16}$/.test(parsed.spanId), String(field));
-      ok(String(field).includes(`-${parsed.traceId}-${parsed.spanId}-`));
+      const { traceId, traceparent } = begin(field);
+      match(traceparent, /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/);
+      if (typeof field !== "string" || !field.includes(traceId)) return;
+      match(field, new RegExp(`^[0-9a-f]{2}-${traceId}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}`));
     }),
   );
+  await tracing.stop();
+  const sent = receiver.spans().map(({ traceId, spanId, parentSpanId }) => [`${traceId} ${spanId}`, parentSpanId]);
+  deepEqual(new Map(sent as [string, string][]), parents);
 });
 
 test("moments keep their order, and follow the wall clock when it is set", () => {
   const moments = [1_763_000_000_000.25, 1_763_000_000_000.5, 1_763_000_000_999.75, 1_763_000_001_000];
   const nanoseconds = moments
-    .map((ms) => instantOf(ms))
+    .map((ms) => millisToHrTime(ms))
     .map(([seconds, rest]) => BigInt(seconds) * 1_000_000_000n + BigInt(rest));
   deepEqual(
     nanoseconds,
     nanoseconds.toSorted((a, b) => (a < b ? -1 : 1)),
   );
-  ok(moments.every((ms) => instantOf(ms)[1] < 1_000_000_000));
+  ok(moments.every((ms) => millisToHrTime(ms)[1] < 1_000_000_000));
   let wallMs = 1_000_000;
   const time = new AnchoredTime({ ...systemClock, now: () => wallMs, monotonic: () => 1_000 });
   wallMs += 20;
@@ -69,10 +82,14 @@ test("moments keep their order, and follow the wall clock when it is set", () =>
   equal(time.wallAheadMs(), 999_020 + 3_600_000);
 });
 
-const SPAN = { spanContext: () => ({ traceFlags: 1 }) } as ReadableSpan;
+const SPAN = { spanContext: () => ({ traceFlags: 1 }), resource: {} } as ReadableSpan;
 
-test("past its bound spans are dropped and counted, and a collector that takes none is told of once a minute", async () => {
+test("past its bound spans are dropped and counted, and a collector that takes none is told of once a minute", async ({
+  mock,
+}) => {
   const clock = new HandClock();
+  // The SDK waits for the delay by the timer of Node.
+  mock.timers.enable({ apis: ["setTimeout"] });
   const warnings: Record<string, unknown>[] = [];
   const sizes: number[] = [];
   const gates: (() => void)[] = [];
@@ -86,11 +103,10 @@ test("past its bound spans are dropped and counted, and a collector that takes n
   };
   const log = { warn: (line: object) => void warnings.push({ ...line }) };
   const limits = { spansMax: 10, spansPerRequestMax: 4, delayMs: 1_000 };
-  const queue = new SpanQueue({ ...limits, sender, clock, log: log as never });
+  const queue = new SpanExport({ ...limits, sender, clock, log: log as never });
   const add = (count: number) => {
     for (let n = 0; n < count; n++) queue.onEnd(SPAN);
   };
-  queue.start();
   add(4);
   await clock.advance(1);
   // Four are under way, ten wait, six find no room.
@@ -102,6 +118,7 @@ test("past its bound spans are dropped and counted, and a collector that takes n
   }
   deepEqual([sizes, queue.counts()], [[4, 4, 4], { sent: 0, failed: 12, dropped: 6 }]);
   // The rest is less than a request, and waits for the delay.
+  mock.timers.tick(1_000);
   await clock.advance(1_000);
   deepEqual(sizes, [4, 4, 4, 2]);
   deepEqual(warnings, [{ msg: "spans of traces are lost", reason: "HTTP 500", spans: 10 }]);
@@ -117,12 +134,12 @@ test("past its bound spans are dropped and counted, and a collector that takes n
 });
 
 /** Traces that go to a receiver. */
-async function tracingTo(receiver: OtlpReceiver, env: Readonly<Record<string, string>> = {}): Promise<Tracing> {
+function tracingTo(receiver: Pick<OtlpReceiver, "url">, env: Readonly<Record<string, string>> = {}): Tracing {
   const { complaints, ...options } = optionsOf({ OTEL_BSP_MAX_QUEUE_SIZE: "65536", ...env });
   deepEqual(complaints, []);
   const log = { info: () => undefined, warn: () => undefined } as never;
   const otlp = { ...options.otlp, url: `${receiver.url}/v1/traces` };
-  return startTracing({ ...options, otlp, version: "0.0.0", clock: systemClock, random: Math.random, log });
+  return new OpenTelemetry({ ...options, otlp, version: "0.0.0", clock: systemClock, random: Math.random, log });
 }
 
 /** So many requests at once, of which `isSampled` says whether their sender samples them, in one batch. */
@@ -131,11 +148,7 @@ async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promis
   const store = { insertMessages: async (rows: readonly unknown[]) => rows.map(() => "created" as const) };
   const committer = new GroupCommit(testRuntime(), { store, tracing });
   const traces = flags.map((sampled, at) => {
-    const traceparent = formatTraceparent({
-      traceId: `${at + 1}`.padStart(32, "a"),
-      spanId: "1".padStart(16, "0"),
-      sampled,
-    });
+    const traceparent = `00-${`${at + 1}`.padStart(32, "a")}-${"1".padStart(16, "0")}-0${Number(sampled)}`;
     return tracing.begin({
       name: "POST /webhook",
       atMs: monotonic(),
@@ -154,7 +167,7 @@ test("each batch is linked to its sampled requests up to the bound, and the comm
     fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 400, size: "max" }), async (flags) => {
       const from = receiver.spans().length;
       // What the service would decide by itself is not asked: neither of the requests nor of their batches.
-      const tracing = await tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
+      const tracing = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
       await commitAtOnce(tracing, flags);
       await tracing.stop();
       const spans = receiver.spans().slice(from);
@@ -185,13 +198,13 @@ test("each batch is linked to its sampled requests up to the bound, and the comm
 
 test("without a sampled request a batch leaves no span, and the sampler decides where nobody has", async () => {
   await using receiver = await startOtlpReceiver();
-  const off = await tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
+  const off = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
   await commitAtOnce(off, [false, false]);
   const alone = { name: "GET /stats", atMs: systemClock.monotonic(), traceparent: undefined, tracestate: undefined };
   equal(off.begin(alone)?.traceparent.endsWith("-00"), true);
   await off.stop();
   equal(receiver.requests.length, 0);
-  const half = await tracingTo(receiver, { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.5" });
+  const half = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.5" });
   const begun = Array.from({ length: 400 }, () => half.begin(alone)?.traceparent.endsWith("-01"));
   const taken = begun.filter(Boolean).length;
   ok(taken > 120 && taken < 280, `${taken} of 400`);
@@ -203,7 +216,7 @@ test("spans arrive in either encoding, compressed or not, with the headers that 
   const seen: unknown[] = [];
   for (const protocol of ["http/protobuf", "http/json"]) {
     for (const compression of ["none", "gzip"]) {
-      const tracing = await tracingTo(receiver, {
+      const tracing = tracingTo(receiver, {
         OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
         OTEL_EXPORTER_OTLP_COMPRESSION: compression,
         OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20key",
@@ -222,7 +235,7 @@ test("spans arrive in either encoding, compressed or not, with the headers that 
 
 test("a collector that is busy is asked again, and one that refuses is not", async () => {
   await using receiver = await startOtlpReceiver(503);
-  const tracing = await tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
+  const tracing = tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
   await commitAtOnce(tracing, [true]);
   await receiver.asked(1);
   receiver.behave("take");
@@ -236,7 +249,7 @@ test("a collector that is busy is asked again, and one that refuses is not", asy
 
 test("a collector that says how long to wait is not asked before", async () => {
   await using receiver = await startOtlpReceiver(429);
-  const tracing = await tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
+  const tracing = tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
   await commitAtOnce(tracing, [true]);
   await receiver.asked(1);
   const askedMs = performance.now();
@@ -252,7 +265,7 @@ test("a collector that says how long to wait is not asked before", async () => {
 test("a collector that hangs, or answers without an end, is left after the time for it", async () => {
   for (const behaviour of ["hang", "endless"] as const) {
     await using receiver = await startOtlpReceiver(behaviour);
-    const tracing = await tracingTo(receiver, { OTEL_EXPORTER_OTLP_TIMEOUT: "200", OTEL_BSP_SCHEDULE_DELAY: "1" });
+    const tracing = tracingTo(receiver, { OTEL_EXPORTER_OTLP_TIMEOUT: "200", OTEL_BSP_SCHEDULE_DELAY: "1" });
     await commitAtOnce(tracing, [true]);
     await receiver.asked(1);
     await commitAtOnce(tracing, [true]);
@@ -266,9 +279,45 @@ test("a collector that hangs, or answers without an end, is left after the time 
   }
 });
 
+test("a collector that answers a byte now and then is left after the time for it", async () => {
+  await using receiver = await startOtlpReceiver("drip");
+  const tracing = tracingTo(receiver, { OTEL_EXPORTER_OTLP_TIMEOUT: "300", OTEL_BSP_SCHEDULE_DELAY: "1" });
+  await commitAtOnce(tracing, [true]);
+  await receiver.asked(1);
+  const askedMs = performance.now();
+  while (receiver.open() > 0) {
+    ok(performance.now() - askedMs < 3_000, "the request is still open");
+    await setTimeout(20);
+  }
+  await tracing.stop();
+  equal(tracing.spanCounts().dropped, 0);
+});
+
+test("spans that a collector rejects count as failed, in either encoding", async () => {
+  await using receiver = await startOtlpReceiver("reject-one");
+  for (const protocol of ["http/protobuf", "http/json"]) {
+    const tracing = tracingTo(receiver, { OTEL_EXPORTER_OTLP_PROTOCOL: protocol });
+    await commitAtOnce(tracing, [true]);
+    await tracing.stop();
+    deepEqual(tracing.spanCounts(), { sent: 3, failed: 1, dropped: 0 });
+  }
+});
+
+test("stopping ends a retry that waits: no timer of it is left", async () => {
+  await using receiver = await startOtlpReceiver(504);
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const tracing = tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
+  const before = timers();
+  await commitAtOnce(tracing, [true]);
+  await receiver.asked(1);
+  await tracing.stop();
+  deepEqual(tracing.spanCounts(), { sent: 0, failed: 4, dropped: 0 });
+  ok(timers() <= before, `${timers()} timers, ${before} before`);
+});
+
 test("stopping ends what a hanging collector holds within two seconds", async () => {
   await using receiver = await startOtlpReceiver("hang");
-  const tracing = await tracingTo(receiver);
+  const tracing = tracingTo(receiver);
   await commitAtOnce(
     tracing,
     Array.from({ length: 1_000 }, () => true),

@@ -1,14 +1,11 @@
 import type { Clock } from "../../domain/clock.ts";
 
-/** Seconds and nanoseconds since 1970. */
-export type Instant = [seconds: number, nanoseconds: number];
-
-/** The wall clock is exact to a millisecond and corrected by parts of one; further apart they are because it was set. */
+/** The wall clock is exact to a millisecond and corrected by parts of one. A larger drift means that it was set. */
 const DRIFT_MS_MAX = 50;
 
 /**
- * Wall time of moments of the monotonic clock. Read for each span apart, the wall clock would put a part outside of its whole, if only by the
- * millisecond it is exact to; so all take one difference of the two clocks, until it is wrong because the wall clock was set.
+ * The difference between the wall clock and the monotonic clock, in which requests are timed. One difference is used
+ * until the wall clock is set: read for each span, the wall clock would put a part a millisecond outside its request.
  */
 export class AnchoredTime {
   readonly #clock: Clock;
@@ -25,9 +22,4 @@ export class AnchoredTime {
     if (Math.abs(aheadMs - this.#wallAheadMs) > DRIFT_MS_MAX) this.#wallAheadMs = aheadMs;
     return this.#wallAheadMs;
   }
-}
-
-export function instantOf(epochMs: number): Instant {
-  const seconds = Math.floor(epochMs / 1_000);
-  return [seconds, Math.floor((epochMs - seconds * 1_000) * 1_000_000)];
 }

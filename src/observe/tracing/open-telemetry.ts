@@ -1,12 +1,5 @@
-import {
-  type Context,
-  createTraceState,
-  type Link,
-  ROOT_CONTEXT,
-  SpanKind,
-  type Tracer,
-  trace,
-} from "@opentelemetry/api";
+import { defaultTextMapGetter, type Link, ROOT_CONTEXT, SpanKind, type Tracer } from "@opentelemetry/api";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   AlwaysOffSampler,
@@ -16,52 +9,67 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
-import type { BegunRequest, CommittedBatch, RequestTrace, SpanCounts, Tracing } from "../trace.ts";
-import { AnchoredTime, instantOf } from "./anchored-time.ts";
-import type { SamplerOptions, TracingOptions } from "./options.ts";
-import { OtlpSender } from "./otlp-sender.ts";
-import { SpanQueue } from "./span-queue.ts";
+import type { Runtime } from "../../runtime.ts";
+import type { Attributes, BegunRequest, CommittedBatch, RequestTrace, SpanCounts, Tracing } from "../trace.ts";
+import { AnchoredTime } from "./anchored-time.ts";
+import { type OtlpOptions, OtlpSender } from "./otlp-sender.ts";
+import { type BatchLimits, SpanExport } from "./span-export.ts";
 import { failure, SpanTrace } from "./span-trace.ts";
-import { parseTraceparent, parseTracestate } from "./traceparent.ts";
 
 const SCOPE = "lyftr";
-/** A batch may hold 512 messages; what OpenTelemetry keeps of a span unless told otherwise. */
+/** A batch may hold 512 messages. The SDK keeps this many links of a span unless told otherwise. */
 const LINKS_PER_BATCH_MAX = 128;
 
-/** Traces by OpenTelemetry's SDK. Spans are handed on by values; there is no context that follows asynchronous calls, and nothing global. */
+export interface SamplerOptions {
+  readonly name: "always_on" | "always_off" | "traceidratio";
+  /** The part of the traces that begin here, 0 to 1. */
+  readonly ratio: number;
+  /** Whether the decision of the sender of a traceparent counts. */
+  readonly parentBased: boolean;
+}
+
+export interface TracingOptions extends Pick<Runtime, "clock" | "log" | "random"> {
+  readonly sampler: SamplerOptions;
+  readonly otlp: OtlpOptions;
+  readonly queue: BatchLimits;
+  /** The attributes of the process. */
+  readonly resource: Attributes;
+  readonly version: string;
+}
+
+/**
+ * Traces by OpenTelemetry's SDK. Spans are handed on as arguments: no context follows asynchronous calls, and nothing
+ * is global.
+ */
 export class OpenTelemetry implements Tracing {
   readonly #requests: Tracer;
-  /** For what belongs to requests that are sampled. */
+  /** For spans that belong to sampled requests. */
   readonly #parts: Tracer;
-  readonly #queue: SpanQueue;
+  readonly #export: SpanExport;
   readonly #time: AnchoredTime;
   readonly #monotonic: () => number;
+  readonly #propagator = new W3CTraceContextPropagator();
 
-  static start(options: TracingOptions): OpenTelemetry {
-    const started = new OpenTelemetry(options);
-    started.#queue.start();
-    return started;
-  }
-
-  private constructor({ sampler, otlp, queue, resource, ...common }: TracingOptions) {
+  constructor({ sampler, otlp, queue, resource, ...common }: TracingOptions) {
     const { clock, version } = common;
     this.#monotonic = clock.monotonic;
     this.#time = new AnchoredTime(clock);
-    this.#queue = new SpanQueue({ ...queue, ...common, sender: new OtlpSender({ ...otlp, ...common }) });
+    this.#export = new SpanExport({ ...queue, ...common, sender: new OtlpSender({ ...otlp, ...common }) });
     const shared = {
       resource: defaultResource().merge(resourceFromAttributes({ ...resource })),
-      spanProcessors: [this.#queue],
+      spanProcessors: [this.#export],
       spanLimits: { linkCountLimit: LINKS_PER_BATCH_MAX },
     };
     this.#requests = new TracerProvider({ ...shared, sampler: samplerOf(sampler) }).getTracer(SCOPE, version);
     this.#parts = new TracerProvider({ ...shared, sampler: new AlwaysOnSampler() }).getTracer(SCOPE, version);
   }
 
-  begin({ name, atMs, ...fields }: BegunRequest): RequestTrace | undefined {
+  begin(request: BegunRequest): RequestTrace | undefined {
     return quietly(() => {
       const wallAheadMs = this.#time.wallAheadMs();
-      const startTime = instantOf(wallAheadMs + atMs);
-      const span = this.#requests.startSpan(name, { kind: SpanKind.SERVER, startTime }, contextOf(fields));
+      const parent = this.#propagator.extract(ROOT_CONTEXT, request, defaultTextMapGetter);
+      const options = { kind: SpanKind.SERVER, startTime: wallAheadMs + request.atMs };
+      const span = this.#requests.startSpan(request.name, options, parent);
       return new SpanTrace({ span, parts: this.#parts, wallAheadMs, monotonic: this.#monotonic });
     });
   }
@@ -76,13 +84,13 @@ export class OpenTelemetry implements Tracing {
         sampled++;
         if (links.length < LINKS_PER_BATCH_MAX) links.push({ context: trace.context });
       }
-      // Nobody could come to it from a request.
+      // No request would lead to its span.
       if (sampled === 0) return;
       const attributes = { "lyftr.batch.messages": messages.length, "lyftr.batch.messages_sampled": sampled };
-      const startTime = instantOf(wallAheadMs + fromMs);
+      const startTime = wallAheadMs + fromMs;
       const batch = this.#parts.startSpan("commit batch", { startTime, attributes, links }, ROOT_CONTEXT);
       if (failed) batch.setStatus(failure());
-      batch.end(instantOf(wallAheadMs + toMs));
+      batch.end(wallAheadMs + toMs);
       const context = batch.spanContext();
       for (const { trace, sinceMs } of messages) {
         if (trace instanceof SpanTrace) trace.committed({ sinceMs, fromMs, toMs, batch: context });
@@ -91,26 +99,12 @@ export class OpenTelemetry implements Tracing {
   }
 
   spanCounts(): SpanCounts {
-    return this.#queue.counts();
+    return this.#export.counts();
   }
 
   stop(): Promise<void> {
-    return this.#queue.stop();
+    return this.#export.stop();
   }
-}
-
-function contextOf({ traceparent, tracestate }: Pick<BegunRequest, "traceparent" | "tracestate">): Context {
-  const parent = parseTraceparent(traceparent);
-  if (parent === undefined) return ROOT_CONTEXT;
-  const { traceId, spanId, sampled } = parent;
-  const state = parseTracestate(tracestate);
-  return trace.setSpanContext(ROOT_CONTEXT, {
-    traceId,
-    spanId,
-    traceFlags: Number(sampled),
-    isRemote: true,
-    ...(state !== undefined && { traceState: createTraceState(state) }),
-  });
 }
 
 function samplerOf({ name, ratio, parentBased }: SamplerOptions): Sampler {
@@ -129,7 +123,7 @@ function rootSampler(name: SamplerOptions["name"], ratio: number): Sampler {
   }
 }
 
-/** A fault in here costs a span, not a message. */
+/** A fault in tracing costs a span, not a message. */
 function quietly<T>(work: () => T): T | undefined {
   try {
     return work();

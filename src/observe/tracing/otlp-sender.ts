@@ -2,40 +2,45 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { Clock } from "../../domain/clock.ts";
 import { codeInWords } from "../../domain/failure-words.ts";
-import type { OtlpOptions } from "./options.ts";
+import type { Runtime } from "../../runtime.ts";
 
-const SERIALIZERS = { protobuf: ProtobufTraceSerializer, json: JsonTraceSerializer };
-const CONTENT_TYPES = { protobuf: "application/x-protobuf", json: "application/json" };
-/** What OTLP says may be tried again; everything else would be refused again. */
-const TRY_AGAIN = new Set([429, 502, 503, 504]);
+const ENCODINGS = {
+  protobuf: { serializer: ProtobufTraceSerializer, type: "application/x-protobuf" },
+  json: { serializer: JsonTraceSerializer, type: "application/json" },
+};
+/** The statuses OTLP names as retryable. */
+const RETRYABLE = new Set([429, 502, 503, 504]);
 const BACK_OFF_MS_FIRST = 500;
 const BACK_OFF_MS_MAX = 5_000;
-/** A collector's answer has some bytes. */
 const ANSWER_BYTES_MAX = 65_536;
 
-export interface OtlpSenderOptions extends OtlpOptions {
+/** Where spans go, and how. */
+export interface OtlpOptions {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly encoding: keyof typeof ENCODINGS;
+  readonly gzip: boolean;
+  /** The longest time of one request with all its attempts. */
+  readonly msMax: number;
+}
+
+export interface OtlpSenderOptions extends OtlpOptions, Pick<Runtime, "clock" | "random"> {
   readonly version: string;
-  readonly clock: Clock;
-  readonly random: () => number;
 }
 
-/** How many of the spans are not taken, and why; undefined when all are. */
-export interface Untaken {
-  readonly spans: number;
+/** Why the collector did not take spans. */
+export interface Refusal {
+  /** How many spans it did not take; all of them when this is missing. */
+  readonly spans?: number;
   readonly reason: string;
-}
-
-interface Attempt {
-  readonly untaken: Untaken | undefined;
-  /** It may be tried again after so long; undefined when it may not. */
-  readonly againMs?: number;
+  readonly isRetryable?: boolean;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /**
- * Sends spans to a collector, by OTLP over HTTP. A request with all its attempts ends in its time whatever the collector does, and at once
- * when the process closes.
+ * Sends spans to a collector by OTLP over HTTP. A request with all its attempts ends at its
+ * deadline, whatever the collector does, and at once when the process closes.
  */
 export class OtlpSender {
   readonly #options: OtlpSenderOptions;
@@ -45,22 +50,24 @@ export class OtlpSender {
     this.#options = options;
   }
 
-  /** Never rejects. */
-  async send(spans: readonly ReadableSpan[]): Promise<Untaken | undefined> {
-    const { encoding, msMax, clock } = this.#options;
-    const lost = (reason: string): Untaken => ({ spans: spans.length, reason });
+  /** Resolves with undefined when the collector took all spans. Never rejects. */
+  async send(spans: ReadableSpan[]): Promise<Refusal | undefined> {
+    const { encoding, msMax, clock, random } = this.#options;
     const deadlineMs = clock.monotonic() + msMax;
     const signal = AbortSignal.any([AbortSignal.timeout(msMax), this.#closing.signal]);
     try {
-      const body = await this.#encoded(SERIALIZERS[encoding].serializeRequest([...spans]));
+      const bytes = ENCODINGS[encoding].serializer.serializeRequest(spans);
+      if (bytes === undefined) return { reason: "The spans cannot be encoded." };
+      const body = new Uint8Array(this.#options.gzip ? await promisify(gzip)(bytes) : bytes);
       for (let backOffMs = BACK_OFF_MS_FIRST; ; backOffMs = Math.min(BACK_OFF_MS_MAX, 2 * backOffMs)) {
-        const { untaken, againMs } = await this.#attempt(body, { spans: spans.length, signal, backOffMs });
-        if (untaken === undefined || againMs === undefined) return untaken;
-        if (clock.monotonic() + againMs >= deadlineMs) return untaken;
-        await clock.sleep(againMs, signal);
+        const refusal = await this.#attempt(body, signal);
+        if (refusal === undefined) return undefined;
+        const retryMs = refusal.retryAfterMs ?? backOffMs * (0.5 + random());
+        if (!refusal.isRetryable || clock.monotonic() + retryMs >= deadlineMs) return refusal;
+        await clock.sleep(retryMs, signal);
       }
     } catch (error) {
-      return lost(this.#closing.signal.aborted ? "The service is closing." : reasonOf(error));
+      return { reason: this.#closing.signal.aborted ? "The service is closing." : reasonOf(error) };
     }
   }
 
@@ -69,58 +76,49 @@ export class OtlpSender {
     this.#closing.abort();
   }
 
-  async #encoded(bytes: Uint8Array | undefined): Promise<Uint8Array<ArrayBuffer>> {
-    if (bytes === undefined) throw new Error("cannot be encoded");
-    return new Uint8Array(this.#options.gzip ? await promisify(gzip)(bytes) : bytes);
-  }
-
-  async #attempt(
-    body: Uint8Array<ArrayBuffer>,
-    { spans, signal, backOffMs }: { readonly spans: number; readonly signal: AbortSignal; readonly backOffMs: number },
-  ): Promise<Attempt> {
-    const { url, headers, encoding, gzip: compressed, version, random } = this.#options;
-    const jitteredMs = backOffMs * (0.5 + random());
+  async #attempt(body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Refusal | undefined> {
+    const { url, headers, encoding, gzip: isGzip, version } = this.#options;
     let response: Response;
     try {
       response = await fetch(url, {
         method: "POST",
         body,
         signal,
-        // The headers may hold a key, which is for nobody but the collector.
+        // The headers may hold a key, and a redirect could take it to another host.
         redirect: "manual",
         headers: {
           "user-agent": `lyftr/${version}`,
           ...headers,
-          "content-type": CONTENT_TYPES[encoding],
-          ...(compressed && { "content-encoding": "gzip" }),
+          "content-type": ENCODINGS[encoding].type,
+          ...(isGzip && { "content-encoding": "gzip" }),
         },
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      return { untaken: { spans, reason: reasonOf(error) }, againMs: jitteredMs };
+      return { reason: reasonOf(error), isRetryable: true };
     }
-    if (response.ok) return { untaken: await this.#rejectedBy(response) };
+    const { ok, status } = response;
+    if (ok) return this.#partialRefusal(response);
     await response.body?.cancel();
-    const untaken = { spans, reason: `The collector answered ${response.status}.` };
-    if (!TRY_AGAIN.has(response.status)) return { untaken };
-    return { untaken, againMs: retryAfterMs(response) ?? jitteredMs };
+    const reason = `The collector answered ${status}.`;
+    return { reason, isRetryable: RETRYABLE.has(status), retryAfterMs: retryAfterMs(response) };
   }
 
-  /** A collector that takes what it is sent may still reject some of it, and says so. */
-  async #rejectedBy(response: Response): Promise<Untaken | undefined> {
+  /** A collector that answers 200 may still reject some spans, and then it says how many. */
+  async #partialRefusal(response: Response): Promise<Refusal | undefined> {
     try {
-      const answer = await boundedBody(response);
-      const { partialSuccess } = SERIALIZERS[this.#options.encoding].deserializeResponse(answer);
-      const spans = Number(partialSuccess?.rejectedSpans ?? 0);
+      const answer = await readBounded(response);
+      const { serializer } = ENCODINGS[this.#options.encoding];
+      const spans = Number(serializer.deserializeResponse(answer).partialSuccess?.rejectedSpans ?? 0);
       return spans > 0 ? { spans, reason: "The collector rejected them." } : undefined;
     } catch {
-      // Whatever else is in the body: its status said that they are taken.
+      // Whatever else the body is, the status said that the spans are taken.
       return undefined;
     }
   }
 }
 
-async function boundedBody({ body }: Response): Promise<Uint8Array> {
+async function readBounded({ body }: Response): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body ?? []) {
@@ -137,7 +135,7 @@ function retryAfterMs({ headers }: Response): number | undefined {
   return /^[0-9]{1,6}$/.test(text) ? Number(text) * 1_000 : undefined;
 }
 
-/** A sentence for the log: what fetch() says itself may have the URL in it. */
+/** A sentence for the log. The messages of fetch() are not repeated: they may contain the URL. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "It failed for an unknown reason.";
   if (error.name === "TimeoutError") return codeInWords("timeout");

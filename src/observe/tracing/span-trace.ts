@@ -10,14 +10,12 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type { Attributes, EndedRequest, PartName, RequestTrace } from "../trace.ts";
-import { instantOf } from "./anchored-time.ts";
-import { formatTraceparent } from "./traceparent.ts";
 
 export interface SpanTraceOptions {
   readonly span: Span;
-  /** Makes the spans of its parts. */
+  /** Makes the spans of the parts. */
   readonly parts: Tracer;
-  /** What is added to moments of the monotonic clock. */
+  /** The difference between the wall clock and the monotonic clock. */
   readonly wallAheadMs: number;
   readonly monotonic: () => number;
 }
@@ -37,10 +35,13 @@ interface Part {
   readonly links: Link[];
 }
 
-/** A request is verified, waits and is committed, each at most once. */
+/** More than enough: a request is verified, waits and is committed once each. */
 const PARTS_MAX = 8;
 
-/** One request. Its parts are remembered, and made spans of when its answer is out. */
+/**
+ * The trace of one request. Spans of its parts are made after the response is written, so that their cost is not in the
+ * latency they show.
+ */
 export class SpanTrace implements RequestTrace {
   readonly context: SpanContext;
   readonly #options: SpanTraceOptions;
@@ -64,7 +65,7 @@ export class SpanTrace implements RequestTrace {
   }
 
   get traceparent(): string {
-    return formatTraceparent({ traceId: this.traceId, spanId: this.spanId, sampled: this.sampled });
+    return `00-${this.traceId}-${this.spanId}-0${Number(this.sampled)}`;
   }
 
   begin(name: PartName): (attributes?: Attributes) => void {
@@ -88,14 +89,14 @@ export class SpanTrace implements RequestTrace {
     const { span } = this.#options;
     try {
       const last = this.#parts.at(-1);
-      // What fails after the signature is good fails where the message was last.
+      // A message with a good signature fails in the part it reached last.
       for (const part of this.#parts) this.#makeSpan(part, failed && part === last && part.name !== "verify");
-      const told = attributes();
-      span.setAttributes(told);
-      if (failed) span.setStatus(failure(told));
-      span.end(this.#instant(atMs));
+      const ended = attributes();
+      span.setAttributes(ended);
+      if (failed) span.setStatus(failure(ended));
+      span.end(this.#wallMs(atMs));
     } catch {
-      // It costs a span; the answer is out.
+      // A fault here costs a span. The response is already written.
     }
   }
 
@@ -105,18 +106,19 @@ export class SpanTrace implements RequestTrace {
 
   #makeSpan({ name, fromMs, toMs, attributes, links }: Part, failed: boolean): void {
     const { span, parts } = this.#options;
-    const options = { startTime: this.#instant(fromMs), attributes: { ...attributes }, links };
+    const options = { startTime: this.#wallMs(fromMs), attributes: { ...attributes }, links };
     const made = parts.startSpan(name, options, trace.setSpan(ROOT_CONTEXT, span));
     if (failed) made.setStatus(failure());
-    made.end(this.#instant(toMs));
+    made.end(this.#wallMs(toMs));
   }
 
-  #instant(ms: number) {
-    return instantOf(this.#options.wallAheadMs + ms);
+  /** Milliseconds since 1970, as the SDK takes them. */
+  #wallMs(atMs: number): number {
+    return this.#options.wallAheadMs + atMs;
   }
 }
 
-/** The status of what went wrong here. */
+/** The status of a failure of the service. */
 export function failure(attributes: Attributes = {}): SpanStatus {
   const message = attributes["lyftr.error"];
   return { code: SpanStatusCode.ERROR, ...(typeof message === "string" && { message }) };
