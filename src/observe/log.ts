@@ -7,7 +7,7 @@ export const LOG_LEVELS = { DEBUG: "debug", INFO: "info", WARNING: "warn", ERROR
 export type LogLevel = keyof typeof LOG_LEVELS;
 export type { Log } from "../runtime.ts";
 
-/** Where lines go. A `write` that throws or blocks would stop ingestion, so none may. */
+/** Where lines go. `write` must not throw or block, because that would stop ingestion. */
 export interface LogDestination {
   write(line: string): void;
 }
@@ -21,11 +21,14 @@ export interface LogOptions {
   readonly level: LogLevel;
   readonly destination: LogDestination;
   readonly now: () => number;
-  /** The number of this process, when several write one log. */
+  /** The number of this process when several write one log. */
   readonly worker?: number;
 }
 
-/** A logger that writes one JSON object a line: `level`, `ts`, then the fields given. Lines are assembled by value, so nothing has to be redacted. */
+/**
+ * Creates a logger that writes one JSON object a line: `level`, `ts`, then the given fields. Callers name every field
+ * they log, so nothing has to be redacted.
+ */
 export function createLog(options: LogOptions): Log {
   const { destination } = options;
   return pino(

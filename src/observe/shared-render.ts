@@ -1,4 +1,4 @@
-/** Renders at once, so that a scraper sees what has just happened; then one a second. */
+/** Renders that are done at once, so that a scrape shows current figures. Then there is one a second. */
 const RENDERS_AT_ONCE_MAX = 4;
 const RENDER_EVERY_MS = 1_000;
 
@@ -8,8 +8,8 @@ export interface SharedRenderOptions {
 }
 
 /**
- * A text that costs something to make. One render is under way at a time, and all who ask during it share it. Past a few renders the
- * latest text is given again until the next second: any number of questions costs no more than one render a second.
+ * A text that is expensive to render. One render runs at a time, and all requests during it share the result. Past a few
+ * renders the latest text is repeated until the next second: any number of requests costs one render a second at most.
  */
 export class SharedRender {
   readonly #options: SharedRenderOptions;
@@ -23,7 +23,7 @@ export class SharedRender {
     this.#countedMs = options.monotonic();
   }
 
-  /** The text as bytes, which any number of answers can send without a copy. */
+  /** The text as bytes, which any number of responses can send without a copy. */
   get(): Promise<Buffer> {
     if (this.#running !== undefined) return this.#running;
     if (!this.#mayRender() && this.#latest !== undefined) return Promise.resolve(this.#latest);

@@ -2,17 +2,17 @@ import { write } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogDestination } from "./log.ts";
 
-/** What waits for a stalled reader before lines are dropped. */
+/** The most text that waits for a stalled reader. Further lines are dropped. */
 const BUFFER_CHARACTERS_MAX = 8 * 1024 * 1024;
 const RETRY_MS = 50;
-/** Lines wait this long for company: every write wakes a thread and costs as much as making several lines. */
+/** Lines are gathered this long, because a write wakes a thread and costs as much as several lines. */
 const GATHER_MS = 5;
 const FLUSH_MS_MAX = 1_000;
 const STDOUT = 1;
 
 /**
- * Standard output for the log: asynchronous, bounded, and indifferent to a closed pipe, a full disk or a reader that sleeps.
- * Pino's own destination would, at exit, retry a full disk for ever.
+ * Standard output for the log: asynchronous and bounded. A closed pipe, a full disk or a stalled reader costs lines,
+ * never a request. Pino's own destination retries a full disk for ever at exit.
  */
 export class Stdout implements LogDestination {
   #texts: string[] = [];
@@ -33,12 +33,12 @@ export class Stdout implements LogDestination {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Lines given up so far: nobody reads any more, the disk is full, or the buffer was. */
+  /** The number of lines lost: the pipe is closed, the disk is full, or the buffer was. */
   dropped(): number {
     return this.#dropped;
   }
 
-  /** Resolves when everything is out, or after a second when nobody takes it. */
+  /** Resolves when everything is written, or after a second when the reader is stalled. */
   async flush(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const giveUp = setTimeout(resolve, FLUSH_MS_MAX);
@@ -52,14 +52,14 @@ export class Stdout implements LogDestination {
       const lines = this.#texts.join("");
       this.#texts = [];
       this.#characters = 0;
-      // What follows a line that a full disk cut off must not become its tail.
+      // A full disk may have cut off the last line. The next line must not continue it.
       const text = (this.#torn ? "\n" : "") + lines;
       if (!(await this.#writeBytes(Buffer.from(text)))) this.#dropped += countLines(lines);
     }
     this.#writing = undefined;
   }
 
-  /** Whether all of it could be written. */
+  /** Resolves with whether all bytes were written. */
   async #writeBytes(bytes: Buffer): Promise<boolean> {
     for (let at = 0; at < bytes.length; ) {
       const result = await new Promise<number | string>((resolve) => {
@@ -68,7 +68,7 @@ export class Stdout implements LogDestination {
       if (typeof result === "number") at += result;
       else if (result === "EAGAIN") await sleep(RETRY_MS);
       else {
-        // A closed pipe stays closed. A full disk may get room again: the next lines try.
+        // A closed pipe stays closed. A full disk may get space again, so the next lines are tried.
         this.#closed = result === "EPIPE";
         this.#torn ||= at > 0;
         return false;

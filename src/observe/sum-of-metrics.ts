@@ -1,30 +1,30 @@
 import { type Aggregator, Registry } from "@prometheus-io/client";
 import type { Samples } from "./metrics.ts";
 
-/** How the library's own figures of a process become one figure of several; left to itself it sums most of them. */
+/** How the library's own figures of several processes become one figure. By default it adds them. */
 const AGGREGATORS: Readonly<Record<string, Aggregator>> = {
-  // The worst of them is what an alert should see.
+  // An alert should see the worst process.
   nodejs_eventloop_lag_seconds: "max",
   nodejs_eventloop_lag_mean_seconds: "max",
   nodejs_eventloop_lag_stddev_seconds: "max",
   nodejs_eventloop_lag_p50_seconds: "max",
   nodejs_eventloop_lag_p90_seconds: "max",
   nodejs_eventloop_lag_p99_seconds: "max",
-  // Quantiles of several processes cannot be made one; the histogram beside them can.
+  // Quantiles of several processes cannot be combined. The histogram beside them can.
   nodejs_eventloop_utilization_summary: "omit",
-  // The limit is one of each process, so what is nearest to it counts.
+  // Each process has a limit of its own, so the one nearest to its limit counts.
   process_open_fds: "max",
   process_max_fds: "min",
   process_start_time_seconds: "min",
 };
 
-/** The metrics of several processes as one text, in the order of the first. */
+/** Renders the metrics of several processes as one text, in the order of the first process. */
 export async function renderSum(all: readonly Samples[]): Promise<string> {
   const text = await Registry.aggregate(all.map(withAggregators)).metrics();
   return text.replaceAll("\n\n", "\n");
 }
 
-/** The counts of several processes as those of one. */
+/** Adds the counts of several processes. */
 export async function sumOfCounts(all: readonly Samples[]): Promise<Samples> {
   return Registry.aggregate([...all]).getMetricsAsJSON();
 }
