@@ -9,7 +9,7 @@ import { type LyftrProcess, runLyftr } from "../support/process.ts";
 
 /** Resolves once the command has said this. */
 async function said(lyftr: LyftrProcess, stream: "stdout" | "stderr", what: RegExp): Promise<RegExpExecArray> {
-  const deadline = AbortSignal.timeout(60_000);
+  const deadline = AbortSignal.timeout(240_000);
   for (;;) {
     const found = what.exec(lyftr[stream]());
     if (found !== null) return found;

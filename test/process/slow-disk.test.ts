@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { diskFaults } from "../support/disk-faults.ts";
-import { runLyftr, serve } from "../support/process.ts";
+import { logLines, runLyftr, serve } from "../support/process.ts";
 import { body, post } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
@@ -38,13 +38,10 @@ test("with every fsync delayed by half a second messages wait or are shed, and r
     }
   };
   const refused: string[] = [];
-  let slowestMs = 0;
   const reader = async () => {
     while (!over.aborted) {
       for (const path of READS) {
-        const startMs = performance.now();
         const { status } = await fetch(lyftr.url + path);
-        slowestMs = Math.max(slowestMs, performance.now() - startMs);
         if (status !== 200) refused.push(`${path} ${status}`);
       }
       await sleep(10);
@@ -52,7 +49,13 @@ test("with every fsync delayed by half a second messages wait or are shed, and r
   };
   await Promise.all([...Array.from({ length: SENDERS }, sender), reader()]);
   deepEqual(refused, []);
-  ok(slowestMs < SYNC_MS * 2, `a read took ${slowestMs} ms`);
+  // By the service's own watch, as the senders keep this process busy. Reads that waited for a write would wait half of its fsync, in
+  // the middle. A busy machine makes a few slow, not most.
+  const tookMs = logLines(lyftr.stdout()).flatMap(({ method, latency_ms }) =>
+    method === "GET" ? Number(latency_ms) : [],
+  );
+  const medianMs = tookMs.sort((a, b) => a - b)[Math.floor(tookMs.length / 2)] ?? Number.NaN;
+  ok(medianMs < SYNC_MS / 2, `half of the reads took more than ${medianMs} ms`);
   ok((statuses.get(200) ?? 0) > SENDERS, "no load came through");
   equal(
     [...statuses.keys()].every((status) => status === 200 || status === 503),

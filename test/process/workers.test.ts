@@ -13,7 +13,7 @@ import { sign } from "../../src/providers/signature.ts";
 import { series } from "../support/client.ts";
 import { CLEAN, faultsIn, Ledger } from "../support/ledger.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
-import { type LyftrProcess, logLines, runLyftr, serve } from "../support/process.ts";
+import { INHERITED, type LyftrProcess, logLines, runLyftr, serve } from "../support/process.ts";
 import { body, getJson, post, SECRET } from "../support/service.ts";
 import { sql } from "../support/sql.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
@@ -244,10 +244,11 @@ test("kill -9 of a worker under load: the port is served, it is started again, n
   const ended = await lyftr.line(({ msg }) => msg === "worker ended");
   deepEqual([ended.pid, ended.signal, ended.restart_ms, ended.level], [victim, "SIGKILL", 1_000, "ERROR"]);
   const atDeath = load.accepted;
-  await until("the other one serves", () => load.accepted > atDeath + 100, 900);
+  // More than were under way when it died.
+  await until("the other one serves", () => load.accepted > atDeath + 32);
   const meanwhile = await samplesOf(lyftr.url);
   ok((meanwhile.get(CREATED) ?? 0) >= counted, `${meanwhile.get(CREATED)} after ${counted}`);
-  equal(meanwhile.get("workers_alive"), 1);
+  equal(meanwhile.get("workers_alive"), 1, "it was started again before the other one served");
   const again = await lyftr.line(({ msg }) => msg === "worker started again");
   equal(again.worker, ended.worker);
   ok(workersOf(lyftr).includes(other) && workersOf(lyftr).includes(Number(again.pid)));
@@ -445,7 +446,7 @@ test("lines that nobody takes are dropped and counted, and stop nothing", { skip
   const full = openSync("/dev/full", "w");
   const bin = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
   const settings = { DATABASE_URL: database.url, WEBHOOK_SECRET: SECRET, HOST: "127.0.0.1", PORT: String(port) };
-  const env = { PATH: process.env.PATH ?? "", ...settings };
+  const env = { ...INHERITED, ...settings };
   const child = spawn(process.execPath, [bin, "serve", "--workers", "2"], {
     cwd: folder(),
     env,

@@ -1,0 +1,17 @@
+import { fail } from "node:assert/strict";
+
+const MEASURES_MAX = 3;
+
+/**
+ * Measures again when it took too long, and fails when it does each time. A wait that the service makes is there every time;
+ * what a busy machine adds is not.
+ */
+export async function someWithin(msMax: number, measure: () => Promise<number>): Promise<void> {
+  const tookMs: number[] = [];
+  while (tookMs.length < MEASURES_MAX) {
+    const ms = await measure();
+    if (ms < msMax) return;
+    tookMs.push(Math.round(ms));
+  }
+  fail(`it took ${tookMs.join(", ")} ms, which may take ${msMax} ms`);
+}
