@@ -27,7 +27,7 @@ test: node_modules/.installed ## everything that can be tested on this machine; 
 	npm run --silent lint
 	npm test --silent
 
-check: node_modules/.installed ## the quick part: types, format, layout and the tests without processes
+check: node_modules/.installed ## the quick part: types, format, layout and the tests that need no server and no process
 	npm run --silent check
 
 bench: node_modules/.installed

@@ -1,51 +1,108 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, globSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ownServer, type PostgresServer } from "../test/support/postgres-server.ts";
 import { availableTools, REQUIRED_TOOLS } from "../test/support/tools.ts";
 
 // `npm test`: every test with the embedded database, with coverage if told --coverage; then what every database must do, with PostgreSQL and with Citus.
-// What this machine lacks is said loudly; with CI=true it is a failure, never a silent gap.
+// What this machine lacks is said loudly; with CI=true it is a failure, never a silent gap. `--quick` runs what needs no server and no process.
 
+const EVERYTHING = globSync("test/**/*.test.ts");
+/** Of the service in the test's own process, on SQLite. */
+const QUICK = globSync("test/{unit,store,http}/**/*.test.ts", { exclude: ["test/store/postgres*"] });
+/**
+ * Decided before the store is asked, or where none is there: connections and bytes, what pages of browsers may do, the documents. On
+ * another database they would be the same tests once more.
+ */
+const WITHOUT_STORE =
+  /\/(connections|cors|docs|export-stream|framing|never-closing|overload|security-headers|slow-clients)\.test\.ts$/;
+/** Of a SQLite file, whatever the run is about. */
+const OF_SQLITE = /\/reader-death\.test\.ts$/;
 /** What is told of a service, whichever database it is on. */
 const CONTRACT = [
-  "test/http/**/*.test.ts",
+  ...globSync("test/http/**/*.test.ts").filter((file) => !WITHOUT_STORE.test(file) && !OF_SQLITE.test(file)),
   "test/process/acceptance.test.ts",
   "test/process/cli-send.test.ts",
   "test/process/cli-healthcheck.test.ts",
 ];
-const EXAM = "test/store/postgres*.test.ts";
+const EXAM = globSync("test/store/postgres*.test.ts");
 /** Not by itself: a process that is killed while it writes its coverage leaves a file that the runner fails on, and tests kill many. */
 const COVERAGE = [
   "--experimental-test-coverage",
   "--test-coverage-include=src/**/*.ts",
   "--test-coverage-include=client/**/*.ts",
 ];
+const REPORTERS = ["spec", fileURLToPath(new URL("slowest-tests.ts", import.meta.url))].flatMap((reporter) => [
+  `--test-reporter=${reporter}`,
+  "--test-reporter-destination=stdout",
+]);
+/** Where files are kept in memory, and how much of it must be free. */
+const MEMORY = "/dev/shm";
+const MEMORY_BYTES_MIN = 4_000_000_000;
 
 const inCi = process.env.CI === "true";
 const say = (text: string) => process.stderr.write(`\n!!! ${text}\n`);
-const missing = REQUIRED_TOOLS.filter(({ name }) => !availableTools().has(name));
-for (const { name, neededFor, debian } of missing)
-  say(`${name} is not on this machine, so not tested: ${neededFor}. Debian: apt-get install ${debian}`);
-if (missing.length > 0 && inCi) {
-  say("CI must test everything: install what is missing, `make test` does it on Debian.");
-  process.exit(1);
+
+const folder = mkdtempSync(join(inMemory() ? MEMORY : tmpdir(), "lyftr-tests-"));
+// PostgreSQL runs as another user where this one is root.
+chmodSync(folder, 0o755);
+process.env.TMPDIR = folder;
+// Each test is a process with several threads, and each of them would compile the same files again.
+process.env.NODE_COMPILE_CACHE ??= join(folder, "compiled");
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+try {
+  process.exitCode = process.argv.includes("--quick") ? await quick() : await everything();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
 
-const own = process.env.TEST_POSTGRES_URL ? undefined : await sharedServer();
-const postgres = process.env.TEST_POSTGRES_URL || own?.url || "";
-if (postgres === "" && inCi) process.exit(1);
+async function quick(): Promise<number> {
+  return run("the embedded database", { TEST_POSTGRES_URL: "" }, QUICK);
+}
 
-const statuses = [
-  run("the embedded database", {}, [...(process.argv.includes("--coverage") ? COVERAGE : []), "test/**/*.test.ts"]),
-];
-if (postgres !== "") statuses.push(run("PostgreSQL", { TEST_STORE: "postgres" }, CONTRACT));
-if (process.env.TEST_CITUS_URL) statuses.push(run("Citus", { TEST_STORE: "citus" }, [EXAM, ...CONTRACT]));
+async function everything(): Promise<number> {
+  const missing = REQUIRED_TOOLS.filter(({ name }) => !availableTools().has(name));
+  for (const { name, neededFor, debian } of missing)
+    say(`${name} is not on this machine, so not tested: ${neededFor}. Debian: apt-get install ${debian}`);
+  if (missing.length > 0 && inCi) {
+    say("CI must test everything: install what is missing, `make test` does it on Debian.");
+    return 1;
+  }
+  await using own = process.env.TEST_POSTGRES_URL ? undefined : await sharedServer();
+  const postgres = process.env.TEST_POSTGRES_URL || own?.url || "";
+  if (postgres === "" && inCi) return 1;
 
-await own?.[Symbol.asyncDispose]();
-for (const { name, neededFor } of missing) say(`Left out for want of ${name}: ${neededFor}.`);
-if (postgres === "") say("Left out for want of a PostgreSQL: everything about it.");
-if (!process.env.TEST_CITUS_URL)
-  say("Left out: Citus. It has no package of Debian's; TEST_CITUS_URL=postgres://… of a coordinator tests it.");
-process.exit(Math.max(...statuses));
+  const coverage = process.argv.includes("--coverage") ? COVERAGE : [];
+  const shared = { TEST_POSTGRES_URL: postgres };
+  const statuses = [await run("the embedded database", shared, EVERYTHING, coverage)];
+  if (postgres !== "") statuses.push(await run("PostgreSQL", { ...shared, TEST_STORE: "postgres" }, CONTRACT));
+  if (process.env.TEST_CITUS_URL)
+    statuses.push(await run("Citus", { ...shared, TEST_STORE: "citus" }, [...EXAM, ...CONTRACT]));
+
+  for (const { name, neededFor } of missing) say(`Left out for want of ${name}: ${neededFor}.`);
+  if (postgres === "") say("Left out for want of a PostgreSQL: everything about it.");
+  if (!process.env.TEST_CITUS_URL)
+    say("Left out: Citus. It has no package of Debian's; TEST_CITUS_URL=postgres://… of a coordinator tests it.");
+  return Math.max(...statuses);
+}
+
+/** Whether the tests' files can be in memory: a start makes some ten fsyncs, and on a disk each takes milliseconds. */
+function inMemory(): boolean {
+  try {
+    const mount = readFileSync("/proc/self/mounts", "utf8")
+      .split("\n")
+      .find((line) => line.includes(` ${MEMORY} `));
+    const { bavail, bsize } = statfsSync(MEMORY);
+    // Tests run programs that they have compiled.
+    return mount !== undefined && !mount.includes("noexec") && bavail * bsize >= MEMORY_BYTES_MIN;
+  } catch {
+    return false;
+  }
+}
 
 /** One server for all test processes, or undefined where none can be had. */
 async function sharedServer(): Promise<PostgresServer | undefined> {
@@ -58,11 +115,17 @@ async function sharedServer(): Promise<PostgresServer | undefined> {
   }
 }
 
-function run(what: string, env: Readonly<Record<string, string>>, args: readonly string[]): number {
+async function run(
+  what: string,
+  env: Readonly<Record<string, string>>,
+  files: readonly string[],
+  more: readonly string[] = [],
+): Promise<number> {
+  if (interrupted.signal.aborted) return 1;
   process.stdout.write(`\nTests on ${what}\n`);
-  const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", "--test-timeout=300000", ...args], {
-    stdio: "inherit",
-    env: { ...process.env, TEST_POSTGRES_URL: postgres, ...env },
-  });
+  const options = ["--test", "--test-concurrency=2", "--test-timeout=300000", ...REPORTERS, ...more];
+  const child = spawn(process.execPath, [...options, ...files], { stdio: "inherit", env: { ...process.env, ...env } });
+  interrupted.signal.addEventListener("abort", () => child.kill());
+  const [status] = await once(child, "exit");
   return status ?? 1;
 }

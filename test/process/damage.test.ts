@@ -7,7 +7,7 @@ import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { message } from "../store/exercise.ts";
 import { BIN, hasStackTrace, run, temporaryFolder, valueIn } from "../support/cli.ts";
 import { scrape } from "../support/client.ts";
-import { logLines, serve } from "../support/process.ts";
+import { INHERITED, logLines, serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
 import { SqliteParts } from "../support/sqlite-parts.ts";
 import { attachStrace } from "../support/strace.ts";
@@ -147,6 +147,17 @@ for (const table of ["messages_by_sender", "search_data"]) {
 /** Has every read of a file by another program fail. */
 const failing = (path: string) => ["-P", path, "-e", "trace=pread64", "-e", "inject=pread64:error=EIO"];
 
+/** How a command ends whose every read of this file fails. */
+function runFailing(folder: Folder, path: string, command: "serve" | "verify") {
+  const traced = ["-f", "-q", "-o", "/dev/null", ...failing(path), process.execPath, BIN, command];
+  return spawnSync("strace", traced, {
+    cwd: folder.path,
+    env: { ...INHERITED, ...env, PORT: "0" },
+    encoding: "utf8",
+    timeout: WAIT_MS_MAX,
+  });
+}
+
 test("a disk that cannot deliver a part of the read index is not damage: it is reported, and the index is kept", {
   skip: unlessTool("strace"),
 }, async () => {
@@ -174,13 +185,7 @@ test("a disk that cannot deliver a part of the read index is not damage: it is r
     await strace.detach();
   }
   equal(statSync(index).ino, ino);
-  const command = ["strace", "-f", "-q", "-o", "/dev/null", ...failing(index), process.execPath, BIN, "verify"];
-  const { status, stdout, stderr } = spawnSync(command[0] ?? "", command.slice(1), {
-    cwd: folder.path,
-    env: { PATH: process.env.PATH, ...env },
-    encoding: "utf8",
-    timeout: WAIT_MS_MAX,
-  });
+  const { status, stdout, stderr } = runFailing(folder, index, "verify");
   deepEqual([status, stdout], [1, ""]);
   match(stderr, /app\.db-index cannot be read\. The disk reports an I\/O error, .*dmesg/);
   equal(statSync(index).ino, ino);
@@ -193,13 +198,7 @@ test("a start whose disk cannot give the read index is refused, and keeps the in
   filled(folder);
   const index = folder.file("app.db-index");
   const { ino } = statSync(index);
-  const command = ["-f", "-q", "-o", "/dev/null", ...failing(index), process.execPath, BIN, "serve"];
-  const { status, stdout, stderr } = spawnSync("strace", command, {
-    cwd: folder.path,
-    env: { PATH: process.env.PATH, ...env, PORT: "0" },
-    encoding: "utf8",
-    timeout: WAIT_MS_MAX,
-  });
+  const { status, stdout, stderr } = runFailing(folder, index, "serve");
   notEqual(status, 0);
   match(stdout + stderr, /I\/O error/);
   equal(hasStackTrace(stderr), false);

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { SAME_SIGNAL_MS } from "../../src/cli/repeated-signal.ts";
 import { sign } from "../../src/providers/signature.ts";
 import { scrape } from "../support/client.ts";
-import { logLines, runLyftr, serve } from "../support/process.ts";
+import { INHERITED, logLines, runLyftr, serve } from "../support/process.ts";
 import { body, getJson, post, SECRET } from "../support/service.ts";
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-shutdown-"));
@@ -119,7 +119,7 @@ test("a full log disk does not stop ingestion, and what was dropped is counted",
   const port = 20_000 + (process.pid % 20_000);
   const full = openSync("/dev/full", "w");
   const bin = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
-  const env = { PATH: process.env.PATH ?? "", WEBHOOK_SECRET: SECRET, HOST: "127.0.0.1", PORT: String(port) };
+  const env = { ...INHERITED, WEBHOOK_SECRET: SECRET, HOST: "127.0.0.1", PORT: String(port) };
   const child = spawn(process.execPath, [bin, "serve"], { cwd: folder(), env, stdio: ["ignore", full, "ignore"] });
   closeSync(full);
   const ended = once(child, "exit");

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { INHERITED } from "./process.ts";
 
 export const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
 
@@ -22,9 +23,9 @@ export interface RunOptions {
   readonly input?: string | Buffer;
 }
 
-/** Runs `lyftr ARGS` to its end, with `input` on its standard input and nothing of this process's environment but PATH. */
+/** Runs `lyftr ARGS` to its end, with `input` on its standard input and nothing of this process's environment but `INHERITED`. */
 export async function run(args: readonly string[], { cwd, env = {}, input = "" }: RunOptions): Promise<Finished> {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { PATH: process.env.PATH, ...env } });
+  const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...INHERITED, ...env } });
   // A command that refuses its arguments does not read its input.
   child.stdin.on("error", () => undefined).end(input);
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
