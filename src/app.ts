@@ -7,7 +7,7 @@ import { openDatabase, startCatchUpLog } from "./app/database.ts";
 import { type Ingestion, startIngestion } from "./app/ingestion.ts";
 import { createRateLimits, startRedis } from "./app/redis.ts";
 import { observeService } from "./app/service-figures.ts";
-import type { AppRuntime, Part, StartUp } from "./app/start-up.ts";
+import { type AppRuntime, NO_LOG, type Part, type StartUp } from "./app/start-up.ts";
 import { tracingOf } from "./app/tracing.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { systemClock } from "./domain/clock.ts";
@@ -59,8 +59,9 @@ export interface LogSink extends LogDestination {
 export async function startApp(config: Config, sink: LogSink, part?: Part): Promise<App> {
   await using stopping = new AsyncDisposableStack();
   const runtime = createRuntime(config, sink, part);
-  const onceLog = part === undefined || part.worker === 1 ? runtime.log : undefined;
-  const start: StartUp = { config, runtime, part, onceLog, stopping };
+  const isFirst = part === undefined || part.worker === 1;
+  const onceLog = isFirst ? runtime.log : NO_LOG;
+  const start: StartUp = { config, runtime, part, isFirst, onceLog, stopping };
   const tracing = await startTracing(start);
   if (part === undefined) await requireFreePort(config.host, config.port);
   const store = await openDatabase(start);
@@ -69,7 +70,7 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const cache = createCache(start, store, redis);
   const secrets = await startSecrets(start, store);
   const { keys, readIsOpen } = await startKeys(start, store);
-  for (const warning of configWarnings(config)) onceLog?.warn({ msg: "a setting needs attention", warning });
+  for (const warning of configWarnings(config)) onceLog.warn({ msg: "a setting needs attention", warning });
   const eraser = startRetention(start, store, cache.retention);
   const ingestion = startIngestion(start, { store, written: cache.written, secrets, tracing });
   const logLinesDropped = () => sink.dropped();

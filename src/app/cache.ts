@@ -19,10 +19,9 @@ export function createCache({ config, runtime, part }: StartUp, store: Store, re
   const writes = new WriteTracker(clock);
   // One of several does not know what the others store, and a service shall show at once what it has taken.
   const ttlMs = part === undefined ? config.cacheTtlMs : 0;
-  const answers = new ResponseCache({
+  const answers = new ResponseCache(clock, {
     ttlMs,
     writes,
-    clock,
     count: (result) => metrics.cacheRequests.inc({ result }),
     shared: sharedResponses(store, redis, ttlMs),
   });

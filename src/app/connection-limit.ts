@@ -16,12 +16,12 @@ export interface OpenFiles {
  * The connections that the service takes at most: as many as are wanted, if there are files for them. Without a file left the kernel
  * accepts and closes connections unseen, so fewer are taken instead, and those beyond are counted and logged.
  */
-export function connectionLimit(wanted: number, log: Pick<Log, "warn"> | undefined, files = openFiles()): number {
+export function connectionLimit(wanted: number, log: Pick<Log, "warn">, files = openFiles()): number {
   if (files === undefined) return wanted;
   const possible = files.filesMax - files.open - FILES_RESERVED;
   if (possible >= wanted) return wanted;
   const connections = Math.max(CONNECTIONS_MIN, possible);
-  log?.warn({
+  log.warn({
     msg: `the limit of open files allows ${connections} connections instead of ${wanted}: connections beyond that are closed. Raise the limit (ulimit -n, LimitNOFILE of systemd) or lower MAX_CONNECTIONS`,
     open_files_max: files.filesMax,
     open_files_needed: files.open + FILES_RESERVED + wanted,

@@ -33,14 +33,15 @@ export function needsKey({ readAuth }: Config): boolean {
 export async function startSecrets(start: StartUp, { credentials }: Store): Promise<WebhookSecrets> {
   const { webhookSecret, webhookSecretsPrevious, masterKey } = start.config;
   const { clock, newId } = start.runtime;
-  const secrets = await WebhookSecrets.start({
-    environment: environmentSecrets(webhookSecret, webhookSecretsPrevious),
-    box: masterKey === undefined ? undefined : new SecretBox(masterKey),
-    store: credentials.secrets,
-    clock,
-    log: start.onceLog,
-    process: `${hostname()}:${pid}:${newId()}`,
-  });
+  const secrets = await WebhookSecrets.start(
+    { clock, log: start.onceLog },
+    {
+      environment: environmentSecrets(webhookSecret, webhookSecretsPrevious),
+      box: masterKey === undefined ? undefined : new SecretBox(masterKey),
+      store: credentials.secrets,
+      process: `${hostname()}:${pid}:${newId()}`,
+    },
+  );
   start.stopping.defer(() => secrets.stop());
   return secrets;
 }
@@ -55,7 +56,7 @@ export async function startKeys(start: StartUp, { credentials: { keys: store } }
   const { readAuth } = config;
   const readIsOpen = () => readAuth === "open" || (readAuth === "auto" && !keys.everWas());
   if (readIsOpen()) {
-    onceLog?.warn({
+    onceLog.warn({
       msg: READING_IS_OPEN[readAuth === "open" ? "open" : "auto"],
       listens_on: listensOn(config.host),
     });

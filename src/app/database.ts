@@ -26,7 +26,7 @@ export async function openDatabase({ config, runtime, onceLog, stopping }: Start
   });
   stopping.defer(() => store.close());
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
-  for (const warning of store.warnings) onceLog?.warn({ msg: "the database needs attention", warning });
+  for (const warning of store.warnings) onceLog.warn({ msg: "the database needs attention", warning });
   return store;
 }
 

@@ -26,12 +26,12 @@ export interface Ingestion {
 }
 
 export function startIngestion(start: StartUp, { store, written, secrets, tracing }: IngestionParts): Ingestion {
-  const { runtime, onceLog, stopping } = start;
+  const { runtime, isFirst, stopping } = start;
   const provider = new NativeProvider(secrets.signing);
   const readiness = new Readiness({ store, clock: runtime.clock, secretConfigured: secrets.configured });
   let watched = written;
-  if (onceLog !== undefined) {
-    const watch = new DatabaseWatch({ clock: runtime.clock, log: onceLog }, () => readiness.databaseProblem());
+  if (isFirst) {
+    const watch = new DatabaseWatch(runtime, () => readiness.databaseProblem());
     stopping.defer(() => watch.stop());
     watched = watch.watching(written);
   }

@@ -5,11 +5,9 @@ import type { StartUp } from "./start-up.ts";
 /** Connects to the Redis that replicas share, if one is configured. */
 export async function startRedis({ config, runtime, stopping }: StartUp): Promise<Redis | undefined> {
   if (config.redisUrl === undefined) return undefined;
-  const { clock, log, metrics, random } = runtime;
-  const redis = await Redis.open({
+  const { log, metrics } = runtime;
+  const redis = await Redis.open(runtime, {
     url: config.redisUrl,
-    clock,
-    random,
     failed: () => metrics.sharedStateFailures.inc(),
     wentAway: (reason) =>
       log.warn({ msg: "Redis is unavailable: each process continues on its own", dependency: "redis", reason }),

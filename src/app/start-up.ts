@@ -8,8 +8,10 @@ export interface StartUp {
   readonly runtime: AppRuntime;
   /** Undefined when this process works alone. */
   readonly part: Part | undefined;
-  /** Takes the lines that are the same for all processes. Undefined in all but the first of several. */
-  readonly onceLog: Log | undefined;
+  /** Whether this process works alone, or is the first of several. */
+  readonly isFirst: boolean;
+  /** The log for lines that are the same in all processes: only the first writes them. */
+  readonly onceLog: Log;
   /** Stops what was started, in reverse order. */
   readonly stopping: AsyncDisposableStack;
 }
@@ -26,3 +28,6 @@ export interface Part {
   /** The metrics of all of them, as one text. */
   readonly renderAll: () => Promise<string>;
 }
+
+const nothing = () => undefined;
+export const NO_LOG: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, fatal: nothing };

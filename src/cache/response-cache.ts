@@ -25,7 +25,6 @@ export interface ResponseCacheOptions {
   /** How long a response may be given, from the start of its read. 0 switches the cache off. */
   readonly ttlMs: number;
   readonly writes: WriteTracker;
-  readonly clock: Pick<Clock, "monotonic">;
   readonly count: (source: CacheResult) => void;
   readonly shared?: SharedResponses | undefined;
 }
@@ -49,12 +48,14 @@ interface Reads {
  * this process is in every later response, and a write of another is missing no longer than that.
  */
 export class ResponseCache {
+  readonly #clock: Pick<Clock, "monotonic">;
   readonly #options: ResponseCacheOptions;
   /** Also those of before a write, until others take their place. */
   readonly #kept = keptResponses();
   readonly #reads = new Map<string, Reads>();
 
-  constructor(options: ResponseCacheOptions) {
+  constructor(clock: Pick<Clock, "monotonic">, options: ResponseCacheOptions) {
+    this.#clock = clock;
     this.#options = options;
   }
 
@@ -136,35 +137,35 @@ export class ResponseCache {
    * process it does not look, because the other process may have read before that write.
    */
   async #findShared(question: string): Promise<FoundBody> {
-    const { shared, writes, ttlMs, clock } = this.#options;
+    const { shared, writes, ttlMs } = this.#options;
     if (shared === undefined || writes.quietMs() < ttlMs) return NOT_SHARED;
     const { generation } = this.#freshness();
-    const askedMs = clock.monotonic();
+    const askedMs = this.#clock.monotonic();
     const found = await shared.find(question);
     if (found.kind === "missing") return found;
     const untilMs = askedMs + found.leftMs;
     // A request may have joined since, and for that one the response would be too old by now.
-    if (clock.monotonic() >= untilMs) return NOT_SHARED;
+    if (this.#clock.monotonic() >= untilMs) return NOT_SHARED;
     const body = bodyOf(found.text);
     this.#keep(question, body, { generation, untilMs });
     return { kind: "found", body };
   }
 
   #keep(question: string, body: ResponseBody, { generation, untilMs }: Freshness): void {
-    const { writes, clock } = this.#options;
-    if (generation === writes.generation() && clock.monotonic() < untilMs) {
+    const { writes } = this.#options;
+    if (generation === writes.generation() && this.#clock.monotonic() < untilMs) {
       this.#kept.set(question, { body, generation, untilMs });
     }
   }
 
   #freshness(): Freshness {
-    const { writes, clock, ttlMs } = this.#options;
-    return { generation: writes.generation(), untilMs: clock.monotonic() + ttlMs };
+    const { writes, ttlMs } = this.#options;
+    return { generation: writes.generation(), untilMs: this.#clock.monotonic() + ttlMs };
   }
 
   #isFresh({ generation, untilMs }: Freshness): boolean {
-    const { writes, clock } = this.#options;
-    return !writes.underWay() && generation === writes.generation() && clock.monotonic() < untilMs;
+    const { writes } = this.#options;
+    return !writes.underWay() && generation === writes.generation() && this.#clock.monotonic() < untilMs;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { App } from "../app.ts";
 import { systemClock } from "../domain/clock.ts";
 import { endHard } from "../domain/end-hard.ts";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../runtime.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
 import { SignalCounter } from "./repeated-signal.ts";
 
@@ -14,8 +14,7 @@ const LAST_LINE_MS = 30;
 /** Resolves with the exit code when the service has closed, or must end without closing. */
 export async function untilEnded(app: App, drainMs: number): Promise<number> {
   ignoreInspectorSignal(app.log);
-  const closed = closedBySignal({
-    log: app.log,
+  const closed = closedBySignal(app.log, {
     close: () => app.close().then(() => 0),
     closeMsMax: drainMs + CLOSING_MS_MAX,
   });
@@ -43,7 +42,6 @@ export function untilFault(log: Log): Promise<number> {
 }
 
 export interface Closable {
-  readonly log: Log;
   /** Resolves with the exit code when all is closed. */
   readonly close: () => Promise<number>;
   /** The time that closing may take; then the process ends in any case. */
@@ -53,7 +51,7 @@ export interface Closable {
 }
 
 /** Closes at the first SIGTERM, SIGINT or SIGHUP. Resolves with the exit code. */
-export function closedBySignal({ log, close, closeMsMax, abandon }: Closable): Promise<number> {
+export function closedBySignal(log: Log, { close, closeMsMax, abandon }: Closable): Promise<number> {
   return new Promise((resolve) => {
     const signals = new SignalCounter(() => systemClock.monotonic());
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
@@ -66,7 +64,7 @@ export function closedBySignal({ log, close, closeMsMax, abandon }: Closable): P
           process.exit(128 + SIGNAL_NUMBERS[signal]);
         }
         log.info({ msg: "shutting down", signal });
-        endAfter(closeMsMax, { log, abandon });
+        endAfter(closeMsMax, log, abandon);
         close().then(resolve, () => resolve(EXIT_FAILED));
       });
     }
@@ -74,7 +72,7 @@ export function closedBySignal({ log, close, closeMsMax, abandon }: Closable): P
 }
 
 /** Ends the process after that time if it is still there, with a line on the log. */
-function endAfter(ms: number, { log, abandon }: Pick<Closable, "log" | "abandon">): void {
+function endAfter(ms: number, log: Log, abandon: Closable["abandon"]): void {
   const end = () => {
     log.error({ msg: "the shutdown takes too long: the process ends now. Every message that got a 200 is stored", ms });
     abandon?.();

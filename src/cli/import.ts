@@ -76,9 +76,8 @@ async function importFile({ input, progress, databaseUrl, storeOptions }: Import
   const state = await placeToStart(store, progress);
   const bar = startProgressBar({ label: "importing", total: input.bytes, unit: "bytes" });
   const notes = new LineNotes((line) => bar.note(line));
-  const importer = new Importer({
+  const importer = new Importer(systemClock, {
     store,
-    clock: systemClock,
     state,
     invalid: (line, problem) => notes.add(line, problem),
     committed: (reached) => {

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { createClient as CreateClient } from "@redis/client";
-import { type Clock, within } from "../domain/clock.ts";
+import { within } from "../domain/clock.ts";
 import { codeInWords } from "../domain/failure-words.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** A request waits no longer than this for Redis, and continues without it then. */
 const CALL_MS_MAX = 50;
@@ -18,8 +19,6 @@ const PROBE = ["EVAL", "return redis.call('SET', KEYS[1], '1', 'PX', 1000)", "1"
 
 export interface RedisOptions {
   readonly url: string;
-  readonly clock: Clock;
-  readonly random: () => number;
   /** How long a call may take; for tests that are about something else, on machines that are busy. */
   readonly callMsMax?: number;
   /** Called for every call that failed or took too long. */
@@ -30,6 +29,7 @@ export interface RedisOptions {
   readonly cameBack: (outageMs: number) => void;
 }
 
+type RedisRuntime = Pick<Runtime, "clock" | "random">;
 type Client = Pick<ReturnType<typeof CreateClient>, "connect" | "sendCommand" | "destroy" | "on">;
 
 interface Call {
@@ -46,6 +46,7 @@ const NO_SCRIPT = Symbol("the script is not known");
  * 50 ms, and with undefined when Redis is unavailable. All keys are put below `lyftr:`.
  */
 export class Redis {
+  readonly #runtime: RedisRuntime;
   readonly #options: RedisOptions;
   readonly #newClient: () => Client;
   readonly #callMsMax: number;
@@ -65,15 +66,16 @@ export class Redis {
   #awaySinceMs = 0;
 
   /** Resolves when Redis answers, or soon when it does not. Then it keeps trying. */
-  static async open(options: RedisOptions): Promise<Redis> {
+  static async open(runtime: RedisRuntime, options: RedisOptions): Promise<Redis> {
     const { createClient } = await import("@redis/client");
-    const redis = new Redis(options, () => newClient(createClient, options.url));
+    const redis = new Redis(runtime, options, () => newClient(createClient, options.url));
     const reason = await redis.#connect();
     if (reason !== undefined) redis.#away(reason);
     return redis;
   }
 
-  private constructor(options: RedisOptions, newClient: () => Client) {
+  private constructor(runtime: RedisRuntime, options: RedisOptions, newClient: () => Client) {
+    this.#runtime = runtime;
     this.#options = options;
     this.#newClient = newClient;
     this.#callMsMax = options.callMsMax ?? CALL_MS_MAX;
@@ -126,7 +128,7 @@ export class Redis {
       return UNAVAILABLE;
     }
     return new Promise((resolve) => {
-      const call = { deadlineMs: this.#options.clock.monotonic() + this.#callMsMax, resolve };
+      const call = { deadlineMs: this.#runtime.clock.monotonic() + this.#callMsMax, resolve };
       this.#calls.push(call);
       if (!this.#watching) void this.#watch();
       this.#callsUnderWay += 1;
@@ -162,7 +164,7 @@ export class Redis {
 
   /** Ends calls that take too long. One timer serves all: one each would cost more than the call. */
   async #watch(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock } = this.#runtime;
     this.#watching = true;
     for (let first = this.#calls[0]; first !== undefined; first = this.#calls[0]) {
       const signal = this.#closing.signal;
@@ -190,20 +192,20 @@ export class Redis {
   }
 
   #away(reason: string): void {
-    this.#awaySinceMs = this.#options.clock.monotonic();
+    this.#awaySinceMs = this.#runtime.clock.monotonic();
     this.#options.wentAway(codeInWords(reason));
     this.#comingBack = this.#comeBack();
   }
 
   async #comeBack(): Promise<void> {
-    const { clock, random, cameBack } = this.#options;
+    const { clock, random } = this.#runtime;
     const { signal } = this.#closing;
     while (!signal.aborted && this.#client === undefined) {
       const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** this.#attempts);
       this.#attempts += 1;
       await clock.sleep(Math.round(delayMs * (0.8 + 0.4 * random())), signal).catch(() => undefined);
       if (!signal.aborted && (await this.#connect()) === undefined)
-        cameBack(Math.round(clock.monotonic() - this.#awaySinceMs));
+        this.#options.cameBack(Math.round(clock.monotonic() - this.#awaySinceMs));
     }
   }
 
@@ -212,7 +214,7 @@ export class Redis {
     const client = this.#newClient();
     client.on("error", (error: Error) => this.#lose(client, reasonOf(error)));
     const tried = client.connect().then(() => client.sendCommand(PROBE));
-    const reply = await within(this.#options.clock, CONNECT_MS_MAX, tried).catch(reasonOf);
+    const reply = await within(this.#runtime.clock, CONNECT_MS_MAX, tried).catch(reasonOf);
     if (reply === "OK" && !this.#closing.signal.aborted) {
       this.#failuresInARow = 0;
       this.#client = client;

@@ -26,7 +26,7 @@ export class SecretUsage {
   #uses = new Map<string, Use>();
   #databaseId: string | undefined;
 
-  constructor({ store, clock }: { readonly store: SecretStore; readonly clock: Clock }) {
+  constructor(clock: Clock, store: SecretStore) {
     this.#store = store;
     this.#clock = clock;
   }

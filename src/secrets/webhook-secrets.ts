@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Clock, within } from "../domain/clock.ts";
+import { within } from "../domain/clock.ts";
 import { ConfigError } from "../domain/errors.ts";
 import { failureInWords } from "../domain/failure-words.ts";
 import { isBlank, type SigningSecret, SigningSecrets } from "../providers/signature.ts";
-import type { Log } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import type { KeptSecret, SecretStore } from "../store/credentials.ts";
 import { isAccepted, masterKeyProblem, openKept, withoutRepeats } from "./accepted-secrets.ts";
 import type { SecretBox } from "./sealing.ts";
@@ -24,11 +24,8 @@ export interface WebhookSecretsOptions {
   /** Opens those of the database; undefined without a master key. */
   readonly box: SecretBox | undefined;
   readonly store: SecretStore;
-  readonly clock: Clock;
   /** The name of this process's record, which no other process has. */
   readonly process: string;
-  /** Undefined where another process logs the same. */
-  readonly log: Pick<Log, "info" | "warn" | "error"> | undefined;
 }
 
 /** The metrics of one secret. */
@@ -49,9 +46,12 @@ interface Entry {
   untilMs: number | undefined;
 }
 
+type SecretsRuntime = Pick<Runtime, "clock" | "log">;
+
 /** The webhook secrets that are accepted: those of the environment and those of the database, which are reloaded while the service runs. */
 export class WebhookSecrets {
   readonly signing = new SigningSecrets([]);
+  readonly #runtime: SecretsRuntime;
   readonly #options: WebhookSecretsOptions;
   readonly #usage: SecretUsage;
   readonly #entries = new Map<string, Entry>();
@@ -65,8 +65,8 @@ export class WebhookSecrets {
   #running: Promise<void> = Promise.resolve();
 
   /** Rejects with `ConfigError` when a secret of the database cannot be opened, because webhooks would be refused then. */
-  static async start(options: WebhookSecretsOptions): Promise<WebhookSecrets> {
-    const secrets = new WebhookSecrets(options);
+  static async start(runtime: SecretsRuntime, options: WebhookSecretsOptions): Promise<WebhookSecrets> {
+    const secrets = new WebhookSecrets(runtime, options);
     const { opened, unreadable } = await secrets.#load();
     if (unreadable.length > 0) throw new ConfigError([masterKeyProblem(unreadable, options.box !== undefined)]);
     secrets.#replace(opened);
@@ -75,14 +75,15 @@ export class WebhookSecrets {
     return secrets;
   }
 
-  private constructor(options: WebhookSecretsOptions) {
+  private constructor(runtime: SecretsRuntime, options: WebhookSecretsOptions) {
+    this.#runtime = runtime;
     this.#options = options;
-    this.#usage = new SecretUsage(options);
+    this.#usage = new SecretUsage(runtime.clock, options.store);
   }
 
   /** Whether any secret is accepted now. */
   readonly configured = (): boolean => {
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#runtime.clock.now();
     return this.#accepted.some((secret) => isAccepted(secret, nowMs));
   };
 
@@ -95,7 +96,7 @@ export class WebhookSecrets {
   };
 
   readonly figures = (): readonly SecretFigures[] => {
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#runtime.clock.now();
     return [...this.#entries].map(([key, { verified, use, untilMs }]) => ({
       key,
       verified,
@@ -109,7 +110,7 @@ export class WebhookSecrets {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
-    await within(this.#options.clock, LAST_EXCHANGE_MS_MAX, this.#end());
+    await within(this.#runtime.clock, LAST_EXCHANGE_MS_MAX, this.#end());
   }
 
   async #end(): Promise<void> {
@@ -124,7 +125,7 @@ export class WebhookSecrets {
     // Commands that decide whether a secret may be retired need this process's record from its start.
     await this.#exchange();
     for (let reloads = 1; ; reloads++) {
-      await this.#options.clock.sleep(RELOAD_EVERY_MS, signal).catch(() => undefined);
+      await this.#runtime.clock.sleep(RELOAD_EVERY_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
       const changed = await this.#reload();
       if (changed || reloads % RELOADS_PER_EXCHANGE === 0) await this.#exchange();
@@ -148,7 +149,8 @@ export class WebhookSecrets {
   }
 
   async #load() {
-    const { store, box, clock } = this.#options;
+    const { clock } = this.#runtime;
+    const { store, box } = this.#options;
     return openKept(await store.list(), { box, nowMs: clock.now() });
   }
 
@@ -181,7 +183,8 @@ export class WebhookSecrets {
 
   /** Records for other processes and for commands which secrets this process accepts. */
   async #record(): Promise<void> {
-    const { store, process, clock } = this.#options;
+    const { clock } = this.#runtime;
+    const { store, process } = this.#options;
     const nowMs = clock.now();
     const secrets = this.#named
       .filter((secret) => isAccepted(secret, nowMs))
@@ -197,13 +200,13 @@ export class WebhookSecrets {
 
   #logChange(): void {
     const accepted = this.#accepted.map(({ name }) => name);
-    this.#options.log?.info({ msg: "webhook secrets changed", accepted });
+    this.#runtime.log.info({ msg: "webhook secrets changed", accepted });
   }
 
   #warnIfNone(): void {
     const configured = this.configured();
     if (!configured && this.#wasConfigured)
-      this.#options.log?.warn({
+      this.#runtime.log.warn({
         msg: "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503",
       });
     this.#wasConfigured = configured;
@@ -211,11 +214,11 @@ export class WebhookSecrets {
 
   #logUnreadableOnce({ name, sealed }: KeptSecret): void {
     if (this.#isFirst(sealed))
-      this.#options.log?.error({ msg: "a webhook secret of the database is not encrypted under MASTER_KEY", name });
+      this.#runtime.log.error({ msg: "a webhook secret of the database is not encrypted under MASTER_KEY", name });
   }
 
   #warnOnce(msg: string, error: unknown): void {
-    if (this.#isFirst("")) this.#options.log?.warn({ msg, error: failureInWords(error) });
+    if (this.#isFirst("")) this.#runtime.log.warn({ msg, error: failureInWords(error) });
   }
 
   #isFirst(problem: string): boolean {

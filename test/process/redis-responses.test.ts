@@ -12,6 +12,7 @@ import { Redis } from "../../src/redis/redis.ts";
 import { scrape, series } from "../support/client.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { ownRedis, testedRedis, unlessRedis } from "../support/redis.ts";
+import { testRuntime } from "../support/runtime.ts";
 import { body, getJson, post, type Service, startService } from "../support/service.ts";
 
 const skip = unlessRedis();
@@ -21,7 +22,7 @@ const TTL_MS = 200;
 function connect(url: string): Promise<Redis> {
   const nothing = () => undefined;
   const told = { failed: nothing, wentAway: nothing, cameBack: nothing };
-  return Redis.open({ url, clock: systemClock, random: Math.random, ...told });
+  return Redis.open(testRuntime(), { url, ...told });
 }
 
 /** A connection of its own, and the answers of one kind behind it. */
@@ -103,7 +104,7 @@ test("three replicas read and write at random: each sees its own writes at once,
     const { answers } = scope.use(await answersIn(server.url, kind));
     const writes = new WriteTracker(systemClock);
     const count = (source: keyof typeof sources) => void sources[source]++;
-    const cache = new ResponseCache({ ttlMs: TTL_MS, writes, clock: systemClock, count, shared: answers });
+    const cache = new ResponseCache(systemClock, { ttlMs: TTL_MS, writes, count, shared: answers });
     replicas.push({ cache, writes, own: 0 });
   }
   const read = async () => {

@@ -8,6 +8,7 @@ import type { Rate } from "../../src/domain/rate.ts";
 import { RedisRateLimiter } from "../../src/ratelimit/rate-limiter.ts";
 import { Redis } from "../../src/redis/redis.ts";
 import { ownRedis, testedRedis, unlessAnyRedis, unlessRedis } from "../support/redis.ts";
+import { testRuntime } from "../support/runtime.ts";
 import { freePort } from "../support/server-folder.ts";
 
 const WAIT_MS_MAX = 15_000;
@@ -29,10 +30,8 @@ interface Watched extends AsyncDisposable {
 async function connect(url: string, patience: { readonly callMsMax?: number } = PATIENT): Promise<Watched> {
   const told: string[] = [];
   let failures = 0;
-  const redis = await Redis.open({
+  const redis = await Redis.open(testRuntime({ random: () => 0.5 }), {
     url,
-    clock: systemClock,
-    random: () => 0.5,
     ...patience,
     failed: () => (failures += 1),
     wentAway: (reason) => told.push(`away ${reason}`),

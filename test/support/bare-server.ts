@@ -45,10 +45,9 @@ export async function bareServer(options: Partial<ServerOptions>): Promise<BareS
     metricsGuarded: false,
     committer: { insert: none, queueDelayMs: () => 0, queueRows: () => 0 },
     metrics: createMetrics({ version: "0", node: "0" }),
-    answers: new ResponseCache({
+    answers: new ResponseCache(systemClock, {
       ttlMs: 0,
       writes: new WriteTracker(systemClock),
-      clock: systemClock,
       count: () => undefined,
     }),
     ...options,

@@ -20,7 +20,7 @@ function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: Shared
   const clock = { monotonic: () => nowMs };
   const writes = new WriteTracker(clock);
   const sources: CacheResult[] = [];
-  const cache = new ResponseCache({ ttlMs, writes, clock, count: (source) => sources.push(source), shared });
+  const cache = new ResponseCache(clock, { ttlMs, writes, count: (source) => sources.push(source), shared });
   const read = async () => {
     reads++;
     return String(stored);

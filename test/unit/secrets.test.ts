@@ -290,14 +290,16 @@ async function ringOn(store: FakeStore, fixed: Parameters<typeof environmentSecr
   const clock = heldClock();
   const said: string[] = [];
   const say = (line: object) => void said.push((line as { msg: string }).msg);
-  const ring = await WebhookSecrets.start({
-    environment: environmentSecrets(...fixed),
-    box: new SecretBox(MASTER_KEY),
-    clock,
-    process: "host:1:a",
-    store: store as unknown as SecretStore,
-    log: { info: say, warn: say, error: say } as never,
-  });
+  const log = { info: say, warn: say, error: say } as never;
+  const ring = await WebhookSecrets.start(
+    { clock, log },
+    {
+      environment: environmentSecrets(...fixed),
+      box: new SecretBox(MASTER_KEY),
+      process: "host:1:a",
+      store: store as unknown as SecretStore,
+    },
+  );
   /** One look at the database. */
   const look = async () => {
     const { lists } = store;
@@ -392,7 +394,7 @@ test("the last use belongs to the secret, whatever it is called, and is written 
 test("of uses the later one counts, here and in the database, and what has not changed is not written again", async () => {
   const store = new FakeStore();
   const clock = heldClock();
-  const uses = new SecretUsage({ store: store as unknown as SecretStore, clock });
+  const uses = new SecretUsage(clock, store as unknown as SecretStore);
   const [use] = uses.follow(["a"]);
   await uses.exchange();
   const [row] = [...store.rows.values()];

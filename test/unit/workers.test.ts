@@ -118,8 +118,7 @@ test("counters, histograms and queues of workers are summed; what is the same fo
     metrics.commitRows.observe(7);
     metrics.httpRequests.inc({ method: "POST", path: "/webhook", status: "200" }, 5);
   }
-  const team = new TeamMetrics({
-    clock: systemClock,
+  const team = new TeamMetrics(systemClock, {
     own: newMetrics(0),
     workers: () => workers.map((one) => counting(one)),
   });
@@ -145,8 +144,7 @@ test("counters, histograms and queues of workers are summed; what is the same fo
 });
 
 test("figures of processes: memory is summed, of open files and delays the worst one counts", async () => {
-  const team = new TeamMetrics({
-    clock: systemClock,
+  const team = new TeamMetrics(systemClock, {
     own: newMetrics(0),
     workers: () => [counting(newMetrics(0)), counting(newMetrics(0))],
   });
@@ -166,7 +164,7 @@ test("counters do not go down when a worker is silent for a second, nor when it 
   let answers = true;
   const mortal = counting(dying, () => answers);
   const workers = [counting(steady), mortal];
-  const team = new TeamMetrics({ clock: systemClock, own: newMetrics(0), workers: () => workers });
+  const team = new TeamMetrics(systemClock, { own: newMetrics(0), workers: () => workers });
   const created = async () => series(await team.render()).get(CREATED);
   equal(await created(), 10);
   answers = false;
@@ -191,7 +189,7 @@ test("a worker that dies during a scrape is counted once", async () => {
   const metrics = newMetrics(0);
   metrics.webhookRequests.inc({ result: "created" }, 5);
   const workers: Counting[] = [];
-  const team: TeamMetrics = new TeamMetrics({ clock: systemClock, own: newMetrics(0), workers: () => [...workers] });
+  const team: TeamMetrics = new TeamMetrics(systemClock, { own: newMetrics(0), workers: () => [...workers] });
   const mortal = {
     counts: await metrics.counts(),
     listens: () => true,

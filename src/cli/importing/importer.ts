@@ -15,7 +15,6 @@ const DELAY_MS_FIRST = 200;
 
 export interface ImporterOptions {
   readonly store: Pick<Store, "insertMessages">;
-  readonly clock: Clock;
   readonly state: ImportState;
   /** Told after each committed batch. */
   readonly committed: (state: ImportState) => void;
@@ -24,12 +23,14 @@ export interface ImporterOptions {
 
 /** Brings lines into the store, batch by batch. What is not yet committed is lost when the process ends, and only that. */
 export class Importer {
+  readonly #clock: Clock;
   readonly #options: ImporterOptions;
   #state: ImportState;
   #rows: NewMessage[] = [];
   #invalid = 0;
 
-  constructor(options: ImporterOptions) {
+  constructor(clock: Clock, options: ImporterOptions) {
+    this.#clock = clock;
     this.#options = options;
     this.#state = options.state;
   }
@@ -51,7 +52,7 @@ export class Importer {
   }
 
   #add({ number, bytes }: NdjsonLine): void {
-    const line = parseImportLine(bytes, SOURCE, this.#options.clock.now);
+    const line = parseImportLine(bytes, SOURCE, this.#clock.now);
     if (line.ok) {
       this.#rows.push(line.row);
     } else {
@@ -86,7 +87,7 @@ export class Importer {
       } catch (error) {
         const isPassing = error instanceof StoreUnavailable && !(error instanceof StoreBroken);
         if (!isPassing || attempt === ATTEMPTS_MAX) throw error;
-        await this.#options.clock.sleep(DELAY_MS_FIRST * 2 ** (attempt - 1));
+        await this.#clock.sleep(DELAY_MS_FIRST * 2 ** (attempt - 1));
       }
     }
   }

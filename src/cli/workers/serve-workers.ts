@@ -8,7 +8,7 @@ import { Supervisor } from "./supervisor.ts";
 /** Serves with several processes until a signal ends them. Resolves with the exit code; rejects when they cannot start. */
 export async function serveWorkers(config: Config, stdout: Stdout): Promise<number> {
   const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
-  const supervisor = new Supervisor({ config, stdout, log, clock: systemClock });
+  const supervisor = new Supervisor({ clock: systemClock, log }, { config, stdout });
   let running = Promise.resolve(0);
   const close = async () => {
     await supervisor.close();
@@ -18,8 +18,7 @@ export async function serveWorkers(config: Config, stdout: Stdout): Promise<numb
   };
   // Before there is a worker: whoever sees one may already send a signal.
   ignoreInspectorSignal(log);
-  const signalled = closedBySignal({
-    log,
+  const signalled = closedBySignal(log, {
     close,
     closeMsMax: config.drainMs + CLOSING_MS_MAX,
     abandon: () => supervisor.kill(),

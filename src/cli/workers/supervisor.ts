@@ -1,13 +1,13 @@
 import type { Reach } from "../../app.ts";
 import type { Config } from "../../config.ts";
-import { type Clock, within } from "../../domain/clock.ts";
+import { within } from "../../domain/clock.ts";
 import { requireFreePort } from "../../http/free-port.ts";
-import type { Log } from "../../observe/log.ts";
 import { createMetrics } from "../../observe/metrics.ts";
 import { SharedRender } from "../../observe/shared-render.ts";
 import type { Stdout } from "../../observe/stdout.ts";
 import { NO_SPANS } from "../../observe/trace.ts";
 import { VERSION } from "../../observe/version.ts";
+import type { Runtime } from "../../runtime.ts";
 import { CliError, EXIT_FAILED } from "../cli-error.ts";
 import { BackOff } from "./back-off.ts";
 import { TeamMetrics } from "./team-metrics.ts";
@@ -19,12 +19,13 @@ const CLOSING_MS_MAX = 600;
 export interface SupervisorOptions {
   readonly config: Config;
   readonly stdout: Stdout;
-  readonly log: Log;
-  readonly clock: Clock;
 }
+
+type SupervisorRuntime = Pick<Runtime, "clock" | "log">;
 
 /** Starts the workers, starts them again when they die, and ends them together. */
 export class Supervisor {
+  readonly #runtime: SupervisorRuntime;
   readonly #options: SupervisorOptions;
   readonly #team = new Map<number, WorkerProcess>();
   readonly #metrics: TeamMetrics;
@@ -38,7 +39,8 @@ export class Supervisor {
   #tornLines = 0;
   #exitCode = 0;
 
-  constructor(options: SupervisorOptions) {
+  constructor(runtime: SupervisorRuntime, options: SupervisorOptions) {
+    this.#runtime = runtime;
     this.#options = options;
     this.#port = options.config.port;
     const own = createMetrics({ version: VERSION, node: process.versions.node });
@@ -61,16 +63,17 @@ export class Supervisor {
       traceSpans: () => NO_SPANS,
       workers: () => ({ configured: options.config.workers, alive: this.#alive(), restarts: this.#restarts }),
     });
-    this.#metrics = new TeamMetrics({ clock: options.clock, own, workers: () => [...this.#team.values()] });
+    this.#metrics = new TeamMetrics(runtime.clock, { own, workers: () => [...this.#team.values()] });
     this.#shared = new SharedRender({
       render: () => this.#metrics.render(),
-      monotonic: () => options.clock.monotonic(),
+      monotonic: () => runtime.clock.monotonic(),
     });
   }
 
   /** Resolves with the exit code when all have ended after {@link close}. Rejects, with all of them ended, when one cannot start at all. */
   async run(): Promise<number> {
-    const { config, log } = this.#options;
+    const { log } = this.#runtime;
+    const { config } = this.#options;
     try {
       // Before the first opens the database: a start that is refused changes nothing.
       await requireFreePort(config.host, config.port);
@@ -129,7 +132,7 @@ export class Supervisor {
 
   /** As long as nobody closes it, there is such a worker. */
   async #keepUp(worker: number, first: WorkerProcess): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log } = this.#runtime;
     const backOff = new BackOff();
     let current = first;
     for (;;) {
@@ -148,9 +151,9 @@ export class Supervisor {
   }
 
   async #end(worker: WorkerProcess): Promise<void> {
-    const { clock, config, log } = this.#options;
+    const { clock, log } = this.#runtime;
     worker.close();
-    const end = await within(clock, config.drainMs + CLOSING_MS_MAX, worker.ended);
+    const end = await within(clock, this.#options.config.drainMs + CLOSING_MS_MAX, worker.ended);
     if (end !== undefined) return;
     log.error({ msg: "worker does not end, killing it", worker: worker.number, pid: worker.pid });
     worker.kill();

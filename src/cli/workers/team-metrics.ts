@@ -13,7 +13,6 @@ export interface Counting {
 }
 
 export interface TeamMetricsOptions {
-  readonly clock: Clock;
   /** The supervisor's own, with every metric in it: they come first, so their order is the order of all. */
   readonly own: Pick<Metrics, "samples">;
   readonly workers: () => readonly Counting[];
@@ -21,11 +20,13 @@ export interface TeamMetricsOptions {
 
 /** The metrics of all workers as those of one service. Counts never go down: what a worker had counted outlives it. */
 export class TeamMetrics {
+  readonly #clock: Clock;
   readonly #options: TeamMetricsOptions;
   readonly #sum = new Latest(() => this.#renderSum());
   #kept: Promise<Samples> = Promise.resolve([]);
 
-  constructor(options: TeamMetricsOptions) {
+  constructor(clock: Clock, options: TeamMetricsOptions) {
+    this.#clock = clock;
     this.#options = options;
   }
 
@@ -51,6 +52,6 @@ export class TeamMetrics {
   /** Of a worker that does not answer, what it had counted before: a counter that goes down looks like a restart. */
   async #samplesOf(worker: Counting): Promise<Samples> {
     if (!worker.listens()) return worker.counts;
-    return (await within(this.#options.clock, ANSWER_MS_MAX, worker.samples())) ?? worker.counts;
+    return (await within(this.#clock, ANSWER_MS_MAX, worker.samples())) ?? worker.counts;
   }
 }

@@ -1,5 +1,5 @@
 import { type App, startApp } from "../../app.ts";
-import { type Clock, systemClock, within } from "../../domain/clock.ts";
+import { systemClock, within } from "../../domain/clock.ts";
 import { endHard } from "../../domain/end-hard.ts";
 import { Stdout } from "../../observe/stdout.ts";
 import { untilBroken, untilFault } from "../endings.ts";
@@ -50,7 +50,7 @@ async function run(app: App, drainMs: number): Promise<number> {
   link.answerWith(sample);
   await link.tell({ kind: "listening", reach: app.reach });
   const counting = new AbortController();
-  const counted = every(COUNTS_EVERY_MS, { clock, signal: counting.signal, work: count });
+  const counted = every(COUNTS_EVERY_MS, counting.signal, count);
   const exitCode = await Promise.race([untilBroken(app), untilFault(app.log), closed(app, drainMs)]);
   counting.abort();
   await counted;
@@ -67,14 +67,8 @@ async function closed(app: App, drainMs: number): Promise<number> {
   );
 }
 
-interface Repetition {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly work: () => Promise<void>;
-}
-
 /** Works until aborted. */
-async function every(ms: number, { clock, signal, work }: Repetition): Promise<void> {
+async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(ms, signal).catch(() => undefined);
     if (!signal.aborted) await work();
