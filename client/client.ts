@@ -19,9 +19,10 @@ import { signatureOf } from "./signature.ts";
 export type { Clock } from "./clock.ts";
 export { type Issue, LyftrError, type LyftrErrorKind } from "./errors.ts";
 export type { Message, MessageFilter, Stats, StoredMessage } from "./message.ts";
+export { type NodeFetch, type NodeFetchOptions, nodeFetch } from "./node-fetch.ts";
 export type { LyftrClientOptions } from "./options.ts";
 export { Outbox, type OutboxOptions } from "./outbox.ts";
-export type { Fetch } from "./request.ts";
+export type { Fetch, FetchAnswer, FetchInit } from "./request.ts";
 export type { Failure, Progress, SendManyOptions, SendManyResult } from "./send-many.ts";
 export { signatureOf } from "./signature.ts";
 
@@ -127,7 +128,7 @@ export class LyftrClient {
     read: ReadAnswer<T>,
     { signal, deadlineMs, traceparent }: CallOptions,
   ): Promise<{ readonly value: T; readonly attempts: number }> {
-    const { baseUrl, fetch, attemptMs, random, clock } = this.#settings;
+    const { baseUrl, fetch, attemptMs, attemptsMax, random, clock } = this.#settings;
     const sent = {
       ...wanted,
       url: `${baseUrl}${path}`,
@@ -150,7 +151,7 @@ export class LyftrClient {
       }
     };
     const limitMs = deadlineMs === undefined ? this.#settings.deadlineMs : milliseconds("deadlineMs", deadlineMs);
-    return withRetries(attempt, { deadlineMs: limitMs, clock, random, signal });
+    return withRetries(attempt, { deadlineMs: limitMs, attemptsMax, clock, random, signal });
   }
 }
 

@@ -6,7 +6,7 @@ const DEADLINE_MS = 60_000;
 /** The service ends every request within ten seconds, whatever its database does. */
 const ATTEMPT_MS = 15_000;
 const CONCURRENCY = 16;
-const CONCURRENCY_MAX = 1_024;
+const COUNT_MAX = 1_024;
 /** What a timer can wait, some 24 days. */
 const MS_MAX = 2 ** 31 - 1;
 
@@ -21,9 +21,11 @@ export interface LyftrClientOptions {
   readonly deadlineMs?: number | undefined;
   /** For one attempt, to the end of its answer; 15 seconds. */
   readonly attemptMs?: number | undefined;
+  /** Attempts of one call; as many as the deadline allows. */
+  readonly attemptsMax?: number | undefined;
   /** Requests of this client that are under way at once; 16. */
   readonly concurrency?: number | undefined;
-  /** Another than the platform's. */
+  /** Another than the platform's; `nodeFetch()` is one. */
   readonly fetch?: Fetch | undefined;
   readonly random?: (() => number) | undefined;
   readonly clock?: Clock | undefined;
@@ -36,6 +38,7 @@ export interface ClientSettings {
   readonly headers: Readonly<Record<string, string>>;
   readonly deadlineMs: number;
   readonly attemptMs: number;
+  readonly attemptsMax: number;
   readonly concurrency: number;
   readonly fetch: Fetch;
   readonly random: () => number;
@@ -43,7 +46,7 @@ export interface ClientSettings {
 }
 
 export function settingsOf(options: LyftrClientOptions): ClientSettings {
-  const { url, secret, apiKey, fetch, random = Math.random, clock = systemClock } = options;
+  const { url, secret, apiKey, attemptsMax, fetch, random = Math.random, clock = systemClock } = options;
   if (secret?.trim() === "") throw new LyftrError("usage", "secret is empty");
   // fetch() would repeat the key in its complaint.
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
@@ -54,6 +57,7 @@ export function settingsOf(options: LyftrClientOptions): ClientSettings {
     headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
     deadlineMs: milliseconds("deadlineMs", options.deadlineMs ?? DEADLINE_MS),
     attemptMs: milliseconds("attemptMs", options.attemptMs ?? ATTEMPT_MS),
+    attemptsMax: attemptsMax === undefined ? Number.POSITIVE_INFINITY : countOf("attemptsMax", attemptsMax),
     concurrency: concurrencyOf(options.concurrency ?? CONCURRENCY),
     // Looked up at each call, so that what instruments it later is used too.
     fetch: fetch ?? ((address, init) => globalThis.fetch(address, init)),
@@ -68,8 +72,13 @@ export function milliseconds(name: string, value: number): number {
 }
 
 export function concurrencyOf(value: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= CONCURRENCY_MAX) return value;
-  throw new LyftrError("usage", `concurrency must be a whole number from 1 to ${CONCURRENCY_MAX}`);
+  return countOf("concurrency", value);
+}
+
+/** A number of requests, connections or attempts. */
+export function countOf(name: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= COUNT_MAX) return value;
+  throw new LyftrError("usage", `${name} must be a whole number from 1 to ${COUNT_MAX}`);
 }
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?$/;

@@ -1,12 +1,30 @@
 import { abortedBy, LyftrError } from "./errors.ts";
 
-/** The part of `fetch` that is used here. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** The part of the platform's `fetch` that is used here. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchAnswer>;
+
+/** The part of a RequestInit. */
+export interface FetchInit {
+  readonly method: "GET" | "POST";
+  readonly headers: Record<string, string>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly redirect: "manual";
+  readonly signal: AbortSignal;
+}
+
+/** The part of a Response. */
+export interface FetchAnswer {
+  readonly status: number;
+  /** Names are in lower case. */
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+  text(): Promise<string>;
+}
 
 export interface HttpRequest {
   readonly url: string;
   readonly method: "GET" | "POST";
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Record<string, string>;
   readonly body?: Uint8Array<ArrayBuffer>;
   /** Of the answer's body. */
   readonly bytesMax: number;
@@ -42,13 +60,14 @@ export async function request(fetch: Fetch, wanted: HttpRequest, limits: Request
   try {
     const { url, method, headers, body } = wanted;
     // A redirect is not followed: it would take the signed message, and the key, to a server that nobody named.
-    const init: RequestInit = { method, headers, redirect: "manual", signal: controller.signal };
+    const init = { method, headers, redirect: "manual", signal: controller.signal } as const;
     const response = await fetch(url, body === undefined ? init : { ...init, body });
     const { text, truncated } = await boundedText(response, wanted.bytesMax);
     return { status: response.status, retryAfter: response.headers.get("retry-after"), text, truncated };
   } catch (error) {
     if (signal?.aborted) throw abortedBy(signal);
     if (late) throw new LyftrError("timeout", `no complete answer within ${Math.round(msMax)} ms`);
+    if (error instanceof LyftrError) throw error;
     throw failureOf(error, wanted.url);
   } finally {
     clearTimeout(timer);
@@ -56,26 +75,23 @@ export async function request(fetch: Fetch, wanted: HttpRequest, limits: Request
   }
 }
 
-async function boundedText(response: Response, bytesMax: number): Promise<{ text: string; truncated: boolean }> {
-  const { headers, body } = response;
+async function boundedText(answer: FetchAnswer, bytesMax: number): Promise<{ text: string; truncated: boolean }> {
+  const { headers, body } = answer;
   if (body === null) return { text: "", truncated: false };
-  // A declared length is kept to by HTTP itself, unless the body comes in another coding.
-  const declared =
-    headers.has("content-encoding") || headers.has("transfer-encoding") ? null : headers.get("content-length");
-  if (declared !== null && Number(declared) <= bytesMax) return { text: await response.text(), truncated: false };
-  const reader = body.getReader();
+  // HTTP itself keeps to a declared length, unless the body comes in another coding.
+  const isCoded = headers.get("content-encoding") ?? headers.get("transfer-encoding");
+  const declared = isCoded === null ? headers.get("content-length") : null;
+  if (declared !== null && Number(declared) <= bytesMax) return { text: await answer.text(), truncated: false };
   const decoder = new TextDecoder();
   let text = "";
-  for (let bytes = 0; ; ) {
-    const { value, done } = await reader.read();
-    if (done) return { text: text + decoder.decode(), truncated: false };
-    bytes += value.length;
-    if (bytes > bytesMax) {
-      await reader.cancel();
-      return { text, truncated: true };
-    }
-    text += decoder.decode(value, { stream: true });
+  let bytes = 0;
+  // Leaving the loop early closes the connection.
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) return { text, truncated: true };
+    text += decoder.decode(chunk, { stream: true });
   }
+  return { text: text + decoder.decode(), truncated: false };
 }
 
 /** Codes of Node's and Bun's TLS, and the words of Deno's, about a certificate; none of them mends itself within a deadline. */

@@ -10,6 +10,8 @@ const SECOND_MS = 1_000;
 export interface RetryOptions {
   /** For all attempts and the waiting between them. */
   readonly deadlineMs: number;
+  /** Attempts at most, also when the deadline allows more. */
+  readonly attemptsMax?: number;
   readonly clock: Clock;
   /** Between 0 and 1. */
   readonly random: () => number;
@@ -45,7 +47,7 @@ export function parseRetryAfter(header: string | null, nowMs: number): number | 
  */
 export async function withRetries<T>(
   attempt: (leftMs: () => number) => Promise<T>,
-  { deadlineMs, clock, random, signal }: RetryOptions,
+  { deadlineMs, attemptsMax = Number.POSITIVE_INFINITY, clock, random, signal }: RetryOptions,
 ): Promise<{ readonly value: T; readonly attempts: number }> {
   const endMs = clock.monotonic() + deadlineMs;
   const leftMs = () => endMs - clock.monotonic();
@@ -56,8 +58,9 @@ export async function withRetries<T>(
     } catch (error) {
       if (!(error instanceof LyftrError)) throw error;
       error.attempts = attempts;
+      if (!error.retryable || attempts >= attemptsMax) throw error;
       const delayMs = retryDelayMs(attempts, error.retryAfterMs, random);
-      if (!error.retryable || delayMs + ATTEMPT_MS_MIN > leftMs()) throw error;
+      if (delayMs + ATTEMPT_MS_MIN > leftMs()) throw error;
       await clock.sleep(delayMs, signal);
     }
   }

@@ -20,7 +20,7 @@ const FORBIDDEN_NAMES = ["utils.ts", "index.ts"];
 const FLOOR_ROW = /^\| *(\d) *\|([^|]*)\|([^|]*)\|$/gm;
 
 /** Files beside it, and the part of Node that Bun and Deno have as well. */
-const CLIENT_IMPORTS = /^(\.\/[a-z-]+\.ts|node:(crypto|fs|fs\/promises|net|path))$/;
+const CLIENT_IMPORTS = /^(\.\/[a-z-]+\.ts|node:(crypto|fs|fs\/promises|https?|net|path))$/;
 
 const root = fileURLToPath(new URL("../src", import.meta.url));
 const files = sourcesIn(root);

@@ -41,12 +41,17 @@ interface Told {
 }
 
 /** A program that sends one message and has nothing else to do: what its call came to, and how long it lived on. */
-async function program(url: string, env: Readonly<Record<string, string>> = {}): Promise<Told & { restMs: number }> {
+async function program(
+  url: string,
+  env: Readonly<Record<string, string>> = {},
+  fetch: "undefined" | "nodeFetch()" = "undefined",
+): Promise<Told & { restMs: number }> {
   const source = `
-    import { LyftrClient } from ${JSON.stringify(CLIENT)};
+    import { LyftrClient, nodeFetch } from ${JSON.stringify(CLIENT)};
+    const fetch = ${fetch};
     process.on("unhandledRejection", () => process.exit(9));
     const startMs = performance.now();
-    const client = new LyftrClient({ url: ${JSON.stringify(url)}, secret: "testsecret", deadlineMs: ${DEADLINE_MS}, attemptMs: 600 });
+    const client = new LyftrClient({ url: ${JSON.stringify(url)}, secret: "testsecret", deadlineMs: ${DEADLINE_MS}, attemptMs: 600, fetch });
     const { kind = "ok", code, attempts } = await client.send(${JSON.stringify(MESSAGE)}).catch((error) => error);
     const tookMs = performance.now() - startMs;
     await new Promise(setImmediate);
@@ -76,6 +81,7 @@ test("a certificate of an authority that is trusted is accepted, so the refusals
 }, async () => {
   await using server = await badTlsServer(authority.certify(), (socket) => void socket.write(OK));
   equal((await program(server.url, trusting())).kind, "ok");
+  equal((await program(server.url, trusting(), "nodeFetch()")).kind, "ok");
 });
 
 for (const [name, asked, code, trusted] of [
@@ -87,10 +93,12 @@ for (const [name, asked, code, trusted] of [
     skip,
   }, async () => {
     await using server = await badTlsServer(authority.certify(asked), (socket) => void socket.write(OK));
-    const told = await program(server.url, trusted ? trusting() : {});
-    deepEqual([told.kind, told.code, told.attempts], ["certificate", code, 1]);
-    ok(told.tookMs < DEADLINE_MS, `${told.tookMs} ms`);
-    ok(told.restMs < LATE_MS_MAX, `${told.restMs} ms`);
+    for (const fetch of ["undefined", "nodeFetch()"] as const) {
+      const told = await program(server.url, trusted ? trusting() : {}, fetch);
+      deepEqual([told.kind, told.code, told.attempts], ["certificate", code, 1], fetch);
+      ok(told.tookMs < DEADLINE_MS, `${told.tookMs} ms`);
+      ok(told.restMs < LATE_MS_MAX, `${told.restMs} ms`);
+    }
     equal(server.requests(), 0);
   });
 }
@@ -121,6 +129,16 @@ test("a port that neither takes nor refuses connections: a typed error before th
   ok(told.tookMs < DEADLINE_MS + LATE_MS_MAX, `${told.tookMs} ms`);
   ok(!told.left.includes("Timeout"), told.left.join());
   ok(told.restMs < ATTEMPT_MS_MAX + LATE_MS_MAX, `${told.restMs} ms`);
+});
+
+test("nodeFetch ends a connection attempt with its deadline, and the program with it", {
+  skip: unlessTool("python3"),
+}, async () => {
+  await using server = await voidServer();
+  const told = await program(server.url, {}, "nodeFetch()");
+  equal(told.kind, "timeout");
+  ok(told.attempts > 1);
+  ok(told.restMs < LATE_MS_MAX, `${told.restMs} ms`);
 });
 
 test("nothing is left of a call that failed, whatever it failed of: no timer, no socket", async () => {

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { LyftrClient, LyftrError, type LyftrErrorKind } from "../../client/client.ts";
+import { type Fetch, LyftrClient, LyftrError, type LyftrErrorKind, nodeFetch } from "../../client/client.ts";
 import { type BadServer, badServer } from "../support/bad-server.ts";
 
 const MESSAGE = {
@@ -25,17 +25,27 @@ const CLOSED_MS_MAX = 2_000;
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}';
 
+/** Each failure is the same one with the platform's fetch() and with the client's. */
+async function withEach(check: (fetch: Fetch | undefined) => Promise<void>): Promise<void> {
+  await Promise.all([check(undefined), check(nodeFetch())]);
+}
+
+interface Expected {
+  readonly kind: LyftrErrorKind;
+  readonly retried: boolean;
+}
+
 /** Sends, and expects this kind of failure before the deadline and every connection closed after it. */
-async function fails(server: BadServer, kind: LyftrErrorKind, { retried }: { retried: boolean }): Promise<LyftrError> {
+async function fails(server: BadServer, { kind, retried }: Expected, fetch?: Fetch): Promise<LyftrError> {
   const startMs = performance.now();
-  const client = new LyftrClient({ ...OPTIONS, url: server.url });
+  const client = new LyftrClient({ ...OPTIONS, url: server.url, fetch });
   const error = await client.send(MESSAGE).then(
     () => undefined,
     (thrown: unknown) => thrown,
   );
   const tookMs = performance.now() - startMs;
   ok(error instanceof LyftrError, `${error}`);
-  equal(error.kind, kind, error.message);
+  equal(error.kind, kind, `${fetch === undefined ? "fetch" : "nodeFetch"}: ${error.message}`);
   ok(tookMs < DEADLINE_MS + LATE_MS_MAX, `${tookMs} ms`);
   equal(error.attempts > 1, retried, `${error.attempts} attempts: ${error.message}`);
   for (const endMs = performance.now() + CLOSED_MS_MAX; server.open() > 0; await delay(10))
@@ -201,18 +211,22 @@ function drip(socket: Socket, head: string): void {
   socket.on("close", () => clearInterval(timer));
 }
 
-for (const { name, answer, kind, retried } of CASES) {
+for (const { name, answer, ...expected } of CASES) {
   test(`${name}: a typed error before the deadline, and no connection is left`, async () => {
-    await using server = await badServer(answer);
-    await fails(server, kind, { retried });
+    await withEach(async (fetch) => {
+      await using server = await badServer(answer);
+      await fails(server, expected, fetch);
+    });
   });
 }
 
 test("a connection refused: tried again until the deadline", async () => {
-  const server = await badServer(() => undefined);
-  await server[Symbol.asyncDispose]();
-  const { code } = await fails(server, "network", { retried: true });
-  equal(code, "ECONNREFUSED");
+  await withEach(async (fetch) => {
+    const server = await badServer(() => undefined);
+    await server[Symbol.asyncDispose]();
+    const { code } = await fails(server, { kind: "network", retried: true }, fetch);
+    equal(code, "ECONNREFUSED");
+  });
 });
 
 test("a host that does not exist: tried again until the deadline", async () => {
@@ -246,8 +260,11 @@ test("a URL that is none is refused before anything is sent, and errors repeat n
     { concurrency: 0 },
     { concurrency: 1.5 },
     { concurrency: 1_000_000 },
+    { attemptsMax: 0 },
+    { attemptsMax: 1.5 },
   ])
     throwsUsage(() => new LyftrClient({ url, ...other }));
+  throwsUsage(() => nodeFetch({ connectionsMax: 0 }));
 });
 
 function throwsUsage(make: () => unknown): void {
@@ -263,17 +280,19 @@ function throwsUsage(make: () => unknown): void {
 }
 
 test("an abort ends a request under way at once, and closes its connection", async () => {
-  await using server = await badServer(() => undefined);
-  const client = new LyftrClient({ url: server.url, secret: "testsecret" });
-  const controller = new AbortController();
-  const sent = client.send(MESSAGE, { signal: controller.signal });
-  while (server.requests() === 0) await delay(5);
-  controller.abort();
-  await rejects(sent, { kind: "aborted" });
-  for (const endMs = performance.now() + CLOSED_MS_MAX; server.open() > 0; await delay(10))
-    ok(performance.now() < endMs);
-  await rejects(client.send(MESSAGE, { signal: controller.signal }), { kind: "aborted" });
-  equal(server.requests(), 1);
+  await withEach(async (fetch) => {
+    await using server = await badServer(() => undefined);
+    const client = new LyftrClient({ url: server.url, secret: "testsecret", fetch });
+    const controller = new AbortController();
+    const sent = client.send(MESSAGE, { signal: controller.signal });
+    while (server.requests() === 0) await delay(5);
+    controller.abort();
+    await rejects(sent, { kind: "aborted" });
+    for (const endMs = performance.now() + CLOSED_MS_MAX; server.open() > 0; await delay(10))
+      ok(performance.now() < endMs);
+    await rejects(client.send(MESSAGE, { signal: controller.signal }), { kind: "aborted" });
+    equal(server.requests(), 1);
+  });
 });
 
 /** What a process of its own does once its call has failed: end by itself, soon. */

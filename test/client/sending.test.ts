@@ -2,7 +2,8 @@ import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { LyftrClient, LyftrError, type Message, type Progress } from "../../client/client.ts";
+import { gzipSync } from "node:zlib";
+import { LyftrClient, LyftrError, type Message, nodeFetch, type Progress } from "../../client/client.ts";
 import { listMessages, macOf, storedTotal } from "../support/client.ts";
 import { SECRET, startService } from "../support/service.ts";
 
@@ -168,6 +169,49 @@ test("connections are kept, and bounded by the requests that may be under way", 
   equal(server.bodies.length, 200);
   // The platform may still hold one for an answer that is read when the next request begins.
   ok(server.connections.size <= 8, `${server.connections.size} connections`);
+});
+
+test("nodeFetch opens no more connections than it may, keeps them, and reads what has no length", async () => {
+  await using server = await answering((_request, response, number) => {
+    if (number % 2 === 0) return accept(response);
+    response.write('{"status":');
+    setImmediate(() => response.end('"ok"}'));
+  });
+  const fetch = nodeFetch({ connectionsMax: 4 });
+  const client = new LyftrClient({ url: server.url, secret: SECRET, fetch });
+  await Promise.all(Array.from(messages(200), (one) => client.send(one)));
+  equal(server.connections.size, 4);
+  deepEqual(
+    server.signatures,
+    server.bodies.map((body) => macOf(body)),
+  );
+});
+
+test("nodeFetch reads messages and statistics too", async () => {
+  await using service = await startService();
+  const client = new LyftrClient({ url: service.url, secret: SECRET, fetch: nodeFetch() });
+  await client.sendMany(messages(250));
+  const ids = new Set<string>();
+  for await (const { message_id } of client.messages()) ids.add(message_id);
+  deepEqual([ids.size, (await client.stats()).total_messages], [250, 250]);
+  deepEqual([(await client.message("m7"))?.text, await client.message("none")], ["m7", undefined]);
+});
+
+test("a compressed answer that was not asked for is no answer of Lyftr to nodeFetch", async () => {
+  await using server = await answering((_request, response) => {
+    response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync('{"status":"ok"}'));
+  });
+  const client = new LyftrClient({ url: server.url, secret: SECRET, fetch: nodeFetch() });
+  await rejects(client.send(message("m1")), { kind: "protocol", attempts: 1 });
+});
+
+test("a call ends after as many attempts as it may have, however long its deadline is", async () => {
+  await using server = await answering((_request, response) => {
+    response.writeHead(503).end('{"detail":"busy"}');
+  });
+  const client = new LyftrClient({ url: server.url, secret: SECRET, attemptsMax: 3 });
+  await rejects(client.send(message("m1")), { kind: "unavailable", attempts: 3 });
+  equal(server.bodies.length, 3);
 });
 
 test("a request that waits for its turn ends with its deadline or its signal, and gives its place to the next", async () => {
