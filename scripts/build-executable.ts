@@ -24,12 +24,11 @@ export function attachedFiles(root: string): Readonly<Record<string, string>> {
   return Object.fromEntries(["package.json", "LICENSE", ...files].map((name) => [name, join(root, name)]));
 }
 
-/** Packages below a package are in the lockfile themselves; the client is for others to install. */
+/** Packages below a package are in the lockfile themselves. */
 function filesBelow(root: string, folder: string): readonly string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const name = `${folder}/${entry.name}`;
-    if (entry.isDirectory())
-      return entry.name === "node_modules" || name === "dist/client" ? [] : filesBelow(root, name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : filesBelow(root, name);
     return NEEDED.test(entry.name) ? [name] : [];
   });
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,6 +11,7 @@ process.chdir(root);
 const PARTIAL = "dist.partial-";
 const OLD = "dist.old-";
 const partial = `${PARTIAL}${process.pid}`;
+const built = join(partial, "src");
 const old = `${OLD}${process.pid}`;
 
 for (const name of readdirSync(".")) if (isLeftOver(name)) rmSync(name, { recursive: true, force: true });
@@ -19,13 +20,25 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(sign
 
 // The client is for older runtimes than the service: its configuration knows no more of the language than those do.
 compile("tsconfig.build.json", partial);
-compile("tsconfig.client.json", join(partial, "client"));
+compile("tsconfig.client.json", join(built, "client"));
+importClientInside(join(built, "cli"));
 const sql = ["store/sqlite/migrations", "store/sqlite/index/schema.sql", "store/postgres/migrations"];
-for (const path of sql) cpSync(`src/${path}`, join(partial, path), { recursive: true });
+for (const path of sql) cpSync(`src/${path}`, join(built, path), { recursive: true });
 replace();
 
 function compile(project: string, folder: string): void {
   execFileSync("node_modules/.bin/tsc", ["-p", project, "--outDir", folder], { stdio: "inherit" });
+}
+
+/** In a checkout client/ is beside src/; in dist/ it is beside cli/, one folder nearer to the commands. */
+function importClientInside(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".js")) continue;
+    const file = join(folder, name);
+    const text = readFileSync(file, "utf8");
+    const moved = text.replace(/(from ")\.\.\/((?:\.\.\/)+client\/client\.js")/g, "$1$2");
+    if (moved !== text) writeFileSync(file, moved);
+  }
 }
 
 function replace(): void {
@@ -34,7 +47,7 @@ function replace(): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  renameSync(partial, "dist");
+  renameSync(built, "dist");
   rmSync(old, { recursive: true, force: true });
 }
 

@@ -13,7 +13,8 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 /** Reads an option's value as the address of a service, without a slash at its end. */
 export function serviceUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.search !== "" || url.hash !== "") {
+  const hasMore = [url?.username, url?.password, url?.search, url?.hash].some((part) => part !== "");
+  if (url === undefined || !["http:", "https:"].includes(url.protocol) || hasMore) {
     throw new InvalidArgumentError("It must look like http://127.0.0.1:8000 or https://hooks.example.com.");
   }
   return url.href.replace(/\/+$/, "");

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { type App, type LogSink, startApp } from "../app.ts";
 import { type Environment, readConfig } from "../config.ts";
-import { systemClock } from "../domain/clock.ts";
 import { wholeNumber } from "./arguments.ts";
 import { bulk } from "./demo/bulk.ts";
 import { demoReport } from "./demo/demo-report.ts";
@@ -15,7 +14,6 @@ import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { sendAll } from "./sending/send-all.ts";
 import { SendTally } from "./sending/send-tally.ts";
-import { Sender } from "./sending/sender.ts";
 import { complain, say } from "./terminal.ts";
 
 const MESSAGES_DEFAULT = 3_000;
@@ -101,26 +99,17 @@ async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions):
   complain(`The service runs at ${app.url}\n`);
   const tally = new SendTally();
   const bar = startProgressBar({ label: "sending", total: messages, unit: "messages" });
-  const sender = new Sender({
+  await sendAll(demoTraffic({ messages, nowMs }), {
     url: app.url,
     secret,
-    connectionsMax: CONCURRENCY,
-    clock: systemClock,
-    random: Math.random,
-    signal,
-    answered: (ms) => tally.answered(ms),
-  });
-  await sendAll(demoTraffic({ messages, nowMs }), {
     concurrency: CONCURRENCY,
+    tally,
     signal,
-    send: ({ body, signature }) => sender.send(body, signature),
-    done: ({ progress }, outcome) => {
-      if (outcome !== undefined) tally.count(outcome);
-      bar.update(progress);
-    },
+    // It is aborted when the service has closed.
+    graceMs: 0,
+    done: ({ progress }) => bar.update(progress),
   });
   bar.stop();
-  sender.close();
   return signal.aborted ? undefined : tally.speed();
 }
 

@@ -81,18 +81,18 @@ const CERTIFICATE_CODE = /CERT|^CRL_|_SIGNATURE|_CA$|INVALID_PURPOSE|PATH_LENGTH
 
 /** Why a request got no answer. */
 export function connectionProblem(error: unknown, url: URL): string {
-  const { code = "", message } = error as NodeJS.ErrnoException;
-  if (isCertificateProblem(error)) {
+  const { code = "", message } = rootOf(error);
+  if (Object.hasOwn(CERTIFICATE_PROBLEMS, code) || CERTIFICATE_CODE.test(code)) {
     const what = CERTIFICATE_PROBLEMS[code];
     return `the certificate of ${url.origin} ${what ?? "is not accepted"} (${what === undefined ? message : code})`;
   }
   return CONNECTION_PROBLEMS[code]?.(url) ?? message;
 }
 
-/** Whether a server was reached, and is not trusted. */
-export function isCertificateProblem(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return typeof code === "string" && (Object.hasOwn(CERTIFICATE_PROBLEMS, code) || CERTIFICATE_CODE.test(code));
+/** fetch() and the client wrap what the system said in errors of their own. */
+function rootOf(error: unknown): NodeJS.ErrnoException {
+  const { cause } = error as Error;
+  return cause instanceof Error ? rootOf(cause) : (error as NodeJS.ErrnoException);
 }
 
 /** One problem of a message in a few words. Nothing of the message itself is repeated. */

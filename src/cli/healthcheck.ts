@@ -1,9 +1,9 @@
 import { Command } from "commander";
+import { type FetchAnswer, nodeFetch } from "../../client/client.ts";
 import type { Environment } from "../config.ts";
 import { serviceUrl } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 import { connectionProblem } from "./failures.ts";
-import { HttpClient } from "./sending/http-client.ts";
 import { urlOf } from "./settings.ts";
 
 const ANSWER_MS_MAX = 3_000;
@@ -36,14 +36,23 @@ export function healthcheckCommand(env: Environment): Command {
 }
 
 async function problemOf(url: URL): Promise<string | undefined> {
-  const client = new HttpClient({ connectionsMax: 1 });
+  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
   try {
-    const { status, body } = await client.request(url, { msMax: ANSWER_MS_MAX });
+    const { status, body } = await nodeFetch()(url.href, { signal });
     if (status === 200) return undefined;
-    return `${url} answered ${status} ${body.slice(0, ANSWER_CHARACTERS_SHOWN_MAX).replace(/\s+/g, " ")}`;
+    return `${url} answered ${status} ${(await beginningOf(body)).replace(/\s+/g, " ")}`;
   } catch (error) {
+    if (signal.aborted) return `no answer from ${url.origin} within ${ANSWER_MS_MAX / 1_000} s`;
     return connectionProblem(error, url);
-  } finally {
-    client.close();
   }
+}
+
+async function beginningOf(body: FetchAnswer["body"]): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length >= ANSWER_CHARACTERS_SHOWN_MAX) break;
+  }
+  return text.slice(0, ANSWER_CHARACTERS_SHOWN_MAX);
 }

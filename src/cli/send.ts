@@ -1,16 +1,13 @@
 import { Command, Option } from "commander";
 import type { Environment } from "../config.ts";
-import { systemClock } from "../domain/clock.ts";
 import { serviceUrl, wholeNumber } from "./arguments.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
 import { LineNotes } from "./importing/line-notes.ts";
-import { LINE_BYTES_MAX } from "./importing/ndjson.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { sendAll } from "./sending/send-all.ts";
 import { messagesOf, type WhatToSend } from "./sending/send-messages.ts";
 import { SendTally } from "./sending/send-tally.ts";
-import { Sender } from "./sending/sender.ts";
 import { requiredSecret, urlOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
 
@@ -18,6 +15,8 @@ const CONCURRENCY_DEFAULT = 16;
 const CONCURRENCY_MAX = 256;
 const COUNT_MAX = 100_000_000;
 const UNAUTHORIZED = 401;
+/** After an interruption, for the answers to what is under way: the counts tell of all that was sent. */
+const GRACE_MS = 2_000;
 
 const HELP = `
 Each message is signed with WEBHOOK_SECRET, or with what is in --secret-file. What a service cannot take now is sent again a few
@@ -74,31 +73,19 @@ async function send(env: Environment, options: Options): Promise<number> {
   const bar = startProgressBar({ label: "sending", ...progress });
   const notes = new LineNotes((line) => bar.note(line), options.file === undefined ? "message" : "line");
   const tally = new SendTally();
-  const { concurrency } = options;
-  const sender = new Sender({
+  const reached = await sendAll(messages, {
     url,
     secret,
-    connectionsMax: concurrency,
-    clock: systemClock,
-    random: Math.random,
+    concurrency: options.concurrency,
+    tally,
     signal,
-    answered: (ms) => tally.answered(ms),
-  });
-  const reached = await sendAll(messages, {
-    concurrency,
-    signal,
-    send: ({ body }) => sender.send(body),
-    done: (message, outcome) => {
-      if (outcome === undefined) tally.skip();
-      else tally.count(outcome);
-      const problem =
-        outcome === undefined ? `longer than ${LINE_BYTES_MAX} bytes` : "problem" in outcome && outcome.problem;
-      if (problem) notes.add(message.line, problem);
+    graceMs: GRACE_MS,
+    done: (message, problem) => {
+      if (problem !== undefined) notes.add(message.line, problem);
       bar.update(message.progress);
     },
   });
   bar.stop();
-  sender.close();
   say(tally.summary());
   for (const remark of remarks({ tally, url, reached, interrupted: signal.aborted })) complain(`${remark}\n`);
   return tally.allAccepted && reached && !signal.aborted ? 0 : EXIT_FAILED;

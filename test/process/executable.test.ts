@@ -51,7 +51,7 @@ test("the documentation page and the other commands are in the executable too", 
   const { cwd, env } = emptyPlace("commands");
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const run = async (...args: readonly string[]) => {
-    await using lyftr = runLyftr(args, { command, cwd, env });
+    await using lyftr = runLyftr(args, { command, cwd, env: { ...env, WEBHOOK_SECRET: "testsecret" } });
     equal(await lyftr.ended, 0, lyftr.stderr());
     return lyftr.stdout();
   };
@@ -63,6 +63,7 @@ test("the documentation page and the other commands are in the executable too", 
   match(page, /swagger-ui/);
   equal((await fetch(`${lyftr.url}/docs/static/swagger-ui-bundle.js`)).status, 200);
   equal((await post(lyftr.url, body())).status, 200);
+  match(await run("send", "--url", lyftr.url, "--from", "+1", "--to", "+2"), /^accepted 1\n/);
   await run("backup", "copy.db");
   match(await run("verify"), /./);
   await run("healthcheck", "--url", lyftr.url);
@@ -80,7 +81,7 @@ test("several workers of the executable share a port, on PostgreSQL", { skip: un
   equal(await lyftr.ended, 0, lyftr.stderr());
 });
 
-test("what is attached is what the lockfile says runs in the service, with its licences, and no client", () => {
+test("what is attached is what the lockfile says runs in the service, with its licences and the client that it sends with", () => {
   const names = Object.keys(attachedFiles(clone));
   const runtime = Object.entries(readPackages()).filter(([, { dev }]) => dev !== true);
   for (const [path] of runtime) ok(names.includes(`${path}/package.json`), path);
@@ -91,6 +92,7 @@ test("what is attached is what the lockfile says runs in the service, with its l
     [...packages].filter((name) => name !== undefined && !runtime.some(([path]) => path === name)),
     [],
   );
-  ok(!names.some((name) => name.startsWith("dist/client") || /\.(d\.ts|map|ts)$/.test(name)));
+  ok(names.includes("dist/client/client.js"));
+  ok(!names.some((name) => /\.(d\.ts|map|ts)$/.test(name)));
   ok(names.includes("node_modules/fastify/LICENSE"));
 });

@@ -136,8 +136,8 @@ test("texts come in many scripts, some long and some missing", () => {
 test("the traffic of a demonstration has every kind of trouble in it, however short it is", async () => {
   const bodies: { readonly message_id: string; readonly text: string; readonly from: string }[] = [];
   let forged = 0;
-  for await (const { body, signature } of demoTraffic({ messages: 30, nowMs: NOW_MS })) {
-    if (signature === undefined) bodies.push(JSON.parse(String(body)));
+  for await (const { body, secret } of demoTraffic({ messages: 30, nowMs: NOW_MS })) {
+    if (secret === undefined) bodies.push(JSON.parse(String(body)));
     else forged++;
   }
   ok(forged > 0);

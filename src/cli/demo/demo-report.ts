@@ -1,4 +1,4 @@
-import { HttpClient } from "../sending/http-client.ts";
+import { nodeFetch } from "../../../client/client.ts";
 import { signedCurl } from "../sending/signed-curl.ts";
 
 const ANSWER_MS_MAX = 5_000;
@@ -23,29 +23,25 @@ export interface DemoReportOptions {
 
 /** What came of the demonstration, as the service itself tells it, and what to try next. */
 export async function demoReport({ url, secret, nowMs, speed, logPath }: DemoReportOptions): Promise<string> {
-  const client = new HttpClient({ connectionsMax: 1 });
-  const get = async (path: string) => (await client.request(new URL(url + path), { msMax: ANSWER_MS_MAX })).body;
-  try {
-    const metrics = await get("/metrics");
-    const outcomes = OUTCOMES.map(([metric, name, meaning]) => row(sample(metrics, metric), name, meaning));
-    return [
-      `\n${speed}\n`,
-      ...outcomes,
-      `\nGET ${url}/stats`,
-      pretty(JSON.parse(await get("/stats"))),
-      `\nGET ${url}/messages?limit=1`,
-      pretty(JSON.parse(await get("/messages?limit=1"))),
-      "\nLook around:",
-      ...["/docs", "/messages?limit=10", "/messages?q=%F0%9F%99%8F", "/stats", "/metrics"].map(
-        (path) => `  ${url}${path}`,
-      ),
-      "\nSend one yourself:",
-      signedCurl({ url, secret, nowMs }),
-      `\nIts log is ${logPath}. Ctrl-C ends it and removes everything.\n`,
-    ].join("\n");
-  } finally {
-    client.close();
-  }
+  const fetch = nodeFetch();
+  const get = async (path: string) => (await fetch(url + path, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })).text();
+  const metrics = await get("/metrics");
+  const outcomes = OUTCOMES.map(([metric, name, meaning]) => row(sample(metrics, metric), name, meaning));
+  return [
+    `\n${speed}\n`,
+    ...outcomes,
+    `\nGET ${url}/stats`,
+    pretty(JSON.parse(await get("/stats"))),
+    `\nGET ${url}/messages?limit=1`,
+    pretty(JSON.parse(await get("/messages?limit=1"))),
+    "\nLook around:",
+    ...["/docs", "/messages?limit=10", "/messages?q=%F0%9F%99%8F", "/stats", "/metrics"].map(
+      (path) => `  ${url}${path}`,
+    ),
+    "\nSend one yourself:",
+    signedCurl({ url, secret, nowMs }),
+    `\nIts log is ${logPath}. Ctrl-C ends it and removes everything.\n`,
+  ].join("\n");
 }
 
 /** The value of one sample of the text format of Prometheus. */

@@ -29,9 +29,9 @@ export async function* demoTraffic({
   const recent: GeneratedMessage[] = [];
   let line = 0;
   let progress = 0;
-  const outgoing = (body: unknown, signature?: string): DemoOutgoing => {
+  const outgoing = (body: unknown, secret?: string): DemoOutgoing => {
     const bytes = Buffer.from(JSON.stringify(body));
-    return { line: ++line, progress, body: bytes, ...(signature === undefined ? {} : { signature }) };
+    return { line: ++line, progress, body: bytes, ...(secret === undefined ? {} : { secret }) };
   };
   for (const message of generateMessages({ seed: SEED, count: messages, nowMs })) {
     progress++;
@@ -41,7 +41,7 @@ export async function* demoTraffic({
     const chosen = (share: number) => random() * OF < share || progress === FIRST_TROUBLE_AT;
     if (chosen(DUPLICATES)) yield outgoing(earlier);
     if (chosen(CONFLICTS)) yield outgoing({ ...earlier, text: "The same id, but another text" });
-    if (chosen(FORGERIES)) yield outgoing({ ...message, text: "Send me money" }, "0".repeat(64));
+    if (chosen(FORGERIES)) yield outgoing({ ...message, text: "Send me money" }, "a guess");
     if (chosen(INVALIDS)) yield outgoing({ ...message, message_id: `${message.message_id}-x`, from: "no number" });
   }
 }

@@ -1,41 +1,110 @@
-import type { SendOutcome } from "./sender.ts";
+import { type Fetch, LyftrClient, type LyftrClientOptions, LyftrError, nodeFetch } from "../../../client/client.ts";
+import { connectionProblem, issueInWords } from "../failures.ts";
+import { LINE_BYTES_MAX } from "../importing/ndjson.ts";
+import { isUnreachable, type SendTally } from "./send-tally.ts";
 
-/** When the service is not there for so many messages one after the other, it will not be there for the next million either. */
+/** After this many messages in a row that reached no service, the next million would not either. */
 const UNREACHABLE_IN_A_ROW_MAX = 8;
+const ATTEMPTS_MAX = 5;
+const ATTEMPT_MS_MAX = 30_000;
+/** For all attempts, with the waiting that the service asks for between them. */
+const MESSAGE_MS_MAX = 180_000;
 
-/** One message on its way: `line` says which one, to people. */
+/** One message to send. `line` is its number, for people. */
 export interface Outgoing {
   readonly line: number;
   /** Undefined when it is too long to be a message. */
   readonly body: Buffer | undefined;
-  /** In place of the right one. */
-  readonly signature?: string;
+  /** Signs it in place of the right one. */
+  readonly secret?: string;
 }
 
 export interface SendAllOptions<T extends Outgoing> {
+  /** The address of the service, with or without `/webhook`. */
+  readonly url: string;
+  readonly secret: string;
   readonly concurrency: number;
-  readonly send: (message: T & { readonly body: Buffer }) => Promise<SendOutcome>;
-  /** Undefined: it was not sent because it is too long. */
-  readonly done: (message: T, outcome: SendOutcome | undefined) => void;
+  readonly tally: SendTally;
+  /** `problem` is why the message was not accepted. */
+  readonly done: (message: T, problem: string | undefined) => void;
+  /** When it is aborted, no further message is sent. */
   readonly signal: AbortSignal;
+  /** How long the requests under way may still be answered then. */
+  readonly graceMs: number;
 }
 
-/** Sends each message, a bounded number at a time. Resolves with false when it stopped early because nobody answers. */
+/**
+ * Sends each message, a bounded number at a time. Resolves with false when it stopped early because
+ * no service is reached.
+ */
 export async function sendAll<T extends Outgoing>(
   messages: AsyncGenerator<T>,
   options: SendAllOptions<T>,
 ): Promise<boolean> {
+  const { url, concurrency, tally, done, signal } = options;
+  const send = sender(options);
   let unreachableInARow = 0;
   const lane = async () => {
-    while (!options.signal.aborted && unreachableInARow < UNREACHABLE_IN_A_ROW_MAX) {
-      const { value: message, done } = await messages.next();
-      if (done) return;
-      const { body } = message;
-      const outcome = body === undefined ? undefined : await options.send({ ...message, body });
-      unreachableInARow = outcome?.kind === "failed" && outcome.unreachable ? unreachableInARow + 1 : 0;
-      options.done(message, outcome);
+    while (!signal.aborted && unreachableInARow < UNREACHABLE_IN_A_ROW_MAX) {
+      const { value: message, done: ended } = await messages.next();
+      if (ended) return;
+      if (message.body === undefined) {
+        tally.skip();
+        done(message, `longer than ${LINE_BYTES_MAX} bytes`);
+        continue;
+      }
+      const error = await send(message.body, message.secret);
+      unreachableInARow = error !== undefined && isUnreachable(error) ? unreachableInARow + 1 : 0;
+      tally.count(error);
+      done(message, error && problemOf(error, new URL(url)));
     }
   };
-  await Promise.all(Array.from({ length: options.concurrency }, lane));
+  await Promise.all(Array.from({ length: concurrency }, lane));
   return unreachableInARow < UNREACHABLE_IN_A_ROW_MAX;
+}
+
+/** Resolves with what a message failed of, or undefined when it was accepted. */
+type Send = (body: Buffer, secret?: string) => Promise<LyftrError | undefined>;
+
+function sender(options: Omit<SendAllOptions<Outgoing>, "done">): Send {
+  const { url, secret, concurrency, tally, signal, graceMs } = options;
+  const settings: LyftrClientOptions = {
+    url,
+    secret,
+    concurrency,
+    attemptsMax: ATTEMPTS_MAX,
+    attemptMs: ATTEMPT_MS_MAX,
+    deadlineMs: MESSAGE_MS_MAX,
+    fetch: timed(nodeFetch({ connectionsMax: concurrency }), (ms) => tally.answered(ms)),
+  };
+  const client = new LyftrClient(settings);
+  const ending = new AbortController();
+  signal.addEventListener("abort", () => setTimeout(() => ending.abort(), graceMs));
+  return async (body, other) => {
+    const by = other === undefined ? client : new LyftrClient({ ...settings, secret: other });
+    try {
+      await by.sendBytes(body as Buffer<ArrayBuffer>, { signal: ending.signal });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof LyftrError)) throw error;
+      // Other implementations of the webhook may say yes in other words.
+      return error.status !== undefined && error.status < 300 ? undefined : error;
+    }
+  };
+}
+
+/** Tells how long each answer took, in milliseconds. */
+function timed(fetch: Fetch, answered: (ms: number) => void): Fetch {
+  return async (url, init) => {
+    const startMs = performance.now();
+    const answer = await fetch(url, init);
+    answered(performance.now() - startMs);
+    return answer;
+  };
+}
+
+function problemOf(error: LyftrError, url: URL): string {
+  const { status, issues, message } = error;
+  if (status === undefined) return connectionProblem(error, url);
+  return issues?.[0] === undefined ? message : `${status} ${issueInWords(issues[0])}`;
 }

@@ -1,5 +1,10 @@
 import { createHistogram } from "node:perf_hooks";
-import type { SendOutcome } from "./sender.ts";
+import type { LyftrError } from "../../../client/client.ts";
+
+/** Whether a message failed because no service was reached. */
+export function isUnreachable({ status, kind }: LyftrError): boolean {
+  return status === undefined && kind !== "aborted";
+}
 
 /** Counts what became of messages, in constant memory however many there are. */
 export class SendTally {
@@ -17,13 +22,16 @@ export class SendTally {
     this.#latencyMicroseconds.record(Math.max(1, Math.round(ms * 1_000)));
   }
 
-  count(outcome: SendOutcome): void {
-    if (outcome.kind === "accepted") this.#accepted++;
-    else if (outcome.kind === "failed") {
+  /** `error` is why a message was not accepted. */
+  count(error: LyftrError | undefined): void {
+    if (error === undefined) this.#accepted++;
+    else if (error.status !== undefined && error.status < 500)
+      this.#refused.set(error.status, this.refusedWith(error.status) + 1);
+    else {
       this.#failed++;
-      if (outcome.unreachable) this.#unreachable++;
-      if (outcome.untrusted) this.#untrusted++;
-    } else this.#refused.set(outcome.status, (this.#refused.get(outcome.status) ?? 0) + 1);
+      if (isUnreachable(error)) this.#unreachable++;
+      if (error.kind === "certificate") this.#untrusted++;
+    }
   }
 
   skip(): void {
