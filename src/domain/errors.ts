@@ -16,6 +16,10 @@ export class QueryTooExpensive extends Error {
 /** Whoever asked has gone away, so nobody is owed an answer. */
 export class ReadCancelled extends Error {
   override readonly name = "ReadCancelled";
+
+  constructor(message = "the caller no longer waits for it") {
+    super(message);
+  }
 }
 
 /** The database can no longer be trusted (I/O error, dead writer). The process has to end: a failed fsync may not be retried. */

@@ -83,10 +83,13 @@ export interface TimelineBucket {
   readonly count: number;
 }
 
+/** How many senders the statistics name. */
+export const TOP_SENDERS_MAX = 10;
+
 export interface MessageStats {
   readonly total: number;
   readonly senders: number;
-  /** The ten busiest, count descending, then sender ascending. */
+  /** The busiest, count descending, then sender ascending. */
   readonly topSenders: readonly { readonly from: string; readonly count: number }[];
   readonly firstTs: string | null;
   readonly lastTs: string | null;

@@ -32,13 +32,13 @@ export class ReadQueue {
 
   /** Runs `work` when it is its turn. Rejects with `Overloaded` when too many wait or its turn does not come in time, and with `ReadCancelled` when the signal is aborted before. */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    if (signal?.aborted) throw abandoned();
+    if (signal?.aborted) throw new ReadCancelled();
     if (this.#free > 0) this.#free--;
     else await this.#turn(signal);
     try {
       return await work();
     } catch (error) {
-      throw signal?.aborted ? abandoned() : error;
+      throw signal?.aborted ? new ReadCancelled() : error;
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free++;
@@ -54,7 +54,7 @@ export class ReadQueue {
         letGo();
         reject(error);
       };
-      const gone = () => leave(abandoned());
+      const gone = () => leave(new ReadCancelled());
       const timer = setTimeout(() => leave(new Overloaded("a read waited too long for its turn")), this.#waitMsMax);
       const letGo = () => {
         clearTimeout(timer);
@@ -71,8 +71,4 @@ export class ReadQueue {
       signal?.addEventListener("abort", gone, { once: true });
     });
   }
-}
-
-function abandoned(): ReadCancelled {
-  return new ReadCancelled("the caller no longer waits for it");
 }

@@ -1,6 +1,20 @@
+import type { ListPosition, ListRange } from "../list-position.ts";
 import { bucketPattern } from "../time-spans.ts";
 import type { Transaction, Value } from "./connection.ts";
-import { KEY, type List, type Range } from "./key.ts";
+
+/** A list that is counted: all messages, those of a sender, or those to a receiver. */
+export interface List {
+  readonly kind: "all" | "from" | "to";
+  /** The number, or '' for all. */
+  readonly name: string;
+}
+
+export const ALL: List = { kind: "all", name: "" };
+/** The three columns of a list position, for a row value in SQL and for its order. */
+export const KEY = "instant, message_id, source";
+export const DESCENDING = "instant DESC, message_id DESC, source DESC";
+/** The same as the fields of a {@link ListPosition}. */
+export const POSITION = `instant, message_id AS "messageId", source`;
 
 /** The values of one statement, in the order in which its text names them. */
 export class Values {
@@ -21,8 +35,8 @@ export function every(conditions: readonly string[]): string {
 }
 
 /** That a row lies in a range. */
-export function inRange({ lo, hi }: Range, values: Values): readonly string[] {
-  const bound = ({ instant, messageId, source }: NonNullable<Range["lo"]>) =>
+export function inRange({ lo, hi }: ListRange, values: Values): readonly string[] {
+  const bound = ({ instant, messageId, source }: ListPosition) =>
     `(${values.add(instant)}, ${values.add(messageId)}, ${values.add(source)})`;
   return [
     ...(lo === undefined ? [] : [`(${KEY}) >= ${bound(lo)}`]),

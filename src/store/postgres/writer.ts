@@ -1,9 +1,9 @@
 import { StoreUnavailable } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { instantOf } from "../../domain/timestamp.ts";
+import { compareText } from "../list-position.ts";
 import { tombstoneOf } from "../retention.ts";
 import type { InsertOutcome } from "../store.ts";
-import { compareText } from "../text-order.ts";
 import type { Value } from "./connection.ts";
 import { CALL_MS_MAX, type Database } from "./database.ts";
 import { isOutcomeUnknown, isRetryable } from "./failures.ts";

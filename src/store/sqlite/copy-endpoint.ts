@@ -5,8 +5,8 @@ import { openWithoutCheckpoints } from "./connection.ts";
 import { requireOurs } from "./contents.ts";
 import { closeUnlessBroken, failureOf } from "./hard-end.ts";
 import { readUnchanged } from "./read-unchanged.ts";
+import { MESSAGE } from "./sql.ts";
 
-const MESSAGE = `source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS createdAt`;
 const BYTES = "octet_length(message_id) + coalesce(octet_length(text), 0)";
 /** SQLite numbers its messages in one row. */
 const STREAM = "seq";

@@ -1,12 +1,12 @@
+import { type ListPosition, positionBehind } from "../../list-position.ts";
 import type { Database } from "../database.ts";
-import { KEY, KEY_FIELDS, type Key, keyBehind, type List } from "../key.ts";
-import { type Condition, every, inList, inRange, Values } from "../sql.ts";
+import { type Condition, every, inList, inRange, KEY, type List, POSITION, Values } from "../sql.ts";
 
 /** Where the erasing of a number is: in the messages from it, or in those to it. */
 export interface ErasurePlace {
   readonly kind: "from" | "to";
   /** The first that was not looked at yet. */
-  readonly lo?: Key;
+  readonly lo?: ListPosition;
 }
 
 export interface Found {
@@ -28,8 +28,8 @@ export async function findOf(database: Database, { kind, lo }: ErasurePlace, loo
   const values = new Values();
   const others = kind === "to" ? [`from_msisdn <> ${values.add(msisdn)}`] : [];
   const where = every([...inList(list, values), ...others, ...inRange({ lo }, values)]);
-  const rows = await database.all<Key & { stream: number; seq: number }>(
-    `SELECT ${KEY_FIELDS}, stream, seq FROM messages WHERE ${where} ORDER BY ${KEY} LIMIT ${values.add(rowsMax)}`,
+  const rows = await database.all<ListPosition & { stream: number; seq: number }>(
+    `SELECT ${POSITION}, stream, seq FROM messages WHERE ${where} ORDER BY ${KEY} LIMIT ${values.add(rowsMax)}`,
     values.list,
   );
   const last = rows.at(-1);
@@ -37,7 +37,7 @@ export async function findOf(database: Database, { kind, lo }: ErasurePlace, loo
   return {
     chosen: theseOf(rows),
     rows: rows.length,
-    place: last === undefined || rows.length < rowsMax ? onward : { kind, lo: keyBehind(last) },
+    place: last === undefined || rows.length < rowsMax ? onward : { kind, lo: positionBehind(last) },
   };
 }
 

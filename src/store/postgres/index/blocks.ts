@@ -1,6 +1,6 @@
+import type { ListPosition, ListRange } from "../../list-position.ts";
 import type { Transaction } from "../connection.ts";
-import { KEY, KEY_FIELDS, type Key, type List, type Range } from "../key.ts";
-import { aboutList, every, inList, inRange, Values } from "../sql.ts";
+import { aboutList, every, inList, inRange, KEY, type List, POSITION, Values } from "../sql.ts";
 import { inTail, type Watermark } from "./streams.ts";
 
 /** So many index entries are walked past in two or three milliseconds. */
@@ -8,11 +8,11 @@ export const BLOCK_ROWS_MAX = 4_096;
 
 interface Block {
   readonly list: List;
-  readonly lo: Key;
+  readonly lo: ListPosition;
   readonly messages: number;
 }
 
-const START: Key = { instant: "", messageId: "", source: "" };
+const START: ListPosition = { instant: "", messageId: "", source: "" };
 
 /** Gives lists that have outgrown being walked their first block, and divides the blocks that count more than `blockRowsMax`. */
 export async function divideBlocks(tx: Transaction, marks: readonly Watermark[], blockRowsMax: number): Promise<void> {
@@ -23,8 +23,8 @@ export async function divideBlocks(tx: Transaction, marks: readonly Watermark[],
     [blockRowsMax],
   );
   for (const { kind, name, messages } of grown) await insertBlock(tx, { list: { kind, name }, lo: START, messages });
-  const large = await tx.all<List & Key & { messages: number }>(
-    `SELECT kind, name, ${KEY_FIELDS}, messages FROM blocks WHERE messages > $1 ORDER BY kind, name, ${KEY}`,
+  const large = await tx.all<List & ListPosition & { messages: number }>(
+    `SELECT kind, name, ${POSITION}, messages FROM blocks WHERE messages > $1 ORDER BY kind, name, ${KEY}`,
     [blockRowsMax],
   );
   for (const { kind, name, instant, messageId, source, messages } of large) {
@@ -55,25 +55,30 @@ async function divide(tx: Transaction, block: Block, { marks, blockRowsMax }: Li
   }
 }
 
-async function nextBlock(tx: Transaction, { list, lo }: Block): Promise<Key | undefined> {
+async function nextBlock(tx: Transaction, { list, lo }: Block): Promise<ListPosition | undefined> {
   const values = new Values();
   const about = aboutList(list, values);
   const place = [lo.instant, lo.messageId, lo.source].map((part) => values.add(part)).join(", ");
-  const sql = `SELECT ${KEY_FIELDS} FROM blocks WHERE ${about} AND (${KEY}) > (${place}) ORDER BY kind, name, ${KEY} LIMIT 1`;
-  return (await tx.all<Key>(sql, values.list))[0];
+  const sql = `SELECT ${POSITION} FROM blocks WHERE ${about} AND (${KEY}) > (${place}) ORDER BY kind, name, ${KEY} LIMIT 1`;
+  return (await tx.all<ListPosition>(sql, values.list))[0];
 }
 
-async function keyAfter(tx: Transaction, list: List, range: Range, rows: number): Promise<Key | undefined> {
+async function keyAfter(
+  tx: Transaction,
+  list: List,
+  range: ListRange,
+  rows: number,
+): Promise<ListPosition | undefined> {
   const values = new Values();
   const where = every([...inList(list, values), ...inRange(range, values)]);
-  const sql = `SELECT ${KEY_FIELDS} FROM messages WHERE ${where} ORDER BY ${KEY} LIMIT 1 OFFSET ${values.add(rows)}`;
-  return (await tx.all<Key>(sql, values.list))[0];
+  const sql = `SELECT ${POSITION} FROM messages WHERE ${where} ORDER BY ${KEY} LIMIT 1 OFFSET ${values.add(rows)}`;
+  return (await tx.all<ListPosition>(sql, values.list))[0];
 }
 
 /** How many messages of a part of a list are counted. */
 export async function countIndexed(
   tx: Transaction,
-  { list, range, marks }: { readonly list: List; readonly range: Range; readonly marks: readonly Watermark[] },
+  { list, range, marks }: { readonly list: List; readonly range: ListRange; readonly marks: readonly Watermark[] },
 ): Promise<number> {
   const values = new Values();
   const where = every([...inList(list, values), ...inRange(range, values), `NOT ${inTail(marks, values)}`]);

@@ -1,7 +1,7 @@
+import type { ListPosition } from "../../list-position.ts";
 import { BUCKETS } from "../../store.ts";
 import type { Transaction } from "../connection.ts";
-import { KEY, KEY_FIELDS, type Key, type List } from "../key.ts";
-import { type Condition, hasBucket, Values } from "../sql.ts";
+import { type Condition, hasBucket, KEY, type List, POSITION, Values } from "../sql.ts";
 
 /** 1 for messages that come into the counts, -1 for those that leave them. */
 export type Sign = 1 | -1;
@@ -33,7 +33,7 @@ export async function addToTotals(tx: Transaction, step: Condition, sign: Sign):
 }
 
 /** A block and what it counts now. */
-export type ChangedBlock = List & Key & { readonly messages: number };
+export type ChangedBlock = List & ListPosition & { readonly messages: number };
 
 /**
  * Adds some messages to the blocks they fall into, or takes them away: blocks and messages of a list are put in one order, and each message
@@ -68,7 +68,7 @@ export async function addToBlocks(tx: Transaction, step: Condition, sign: Sign):
      INSERT INTO blocks (kind, name, ${KEY}, messages)
      SELECT kind, name, ${KEY}, ${sign} * messages FROM added ORDER BY 1, 2, 3, 4, 5
      ON CONFLICT (kind, name, ${KEY}) DO UPDATE SET messages = blocks.messages + excluded.messages
-     ${sign === 1 ? "" : `RETURNING kind, name, ${KEY_FIELDS}, messages`}`,
+     ${sign === 1 ? "" : `RETURNING kind, name, ${POSITION}, messages`}`,
     values.list,
   );
 }

@@ -1,10 +1,10 @@
+import type { ListPosition } from "../../list-position.ts";
 import { BUCKETS } from "../../store.ts";
 import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../verify-report.ts";
 import type { Transaction } from "../connection.ts";
 import { Database } from "../database.ts";
-import { KEY, KEY_FIELDS, type Key, type List } from "../key.ts";
 import { requireOurs } from "../migrations.ts";
-import { hasBucket, numberOf, Values } from "../sql.ts";
+import { hasBucket, KEY, type List, numberOf, POSITION, Values } from "../sql.ts";
 import { countIndexed } from "./blocks.ts";
 import { backlogOf } from "./index-messages.ts";
 import { inTail, type Watermark, watermarks } from "./streams.ts";
@@ -92,13 +92,13 @@ async function differingTotals(tx: Transaction, marks: readonly Watermark[]): Pr
 
 interface Block {
   readonly list: List;
-  readonly lo: Key;
+  readonly lo: ListPosition;
   readonly messages: number;
 }
 
 async function blocksOf(tx: Transaction): Promise<readonly Block[]> {
-  const rows = await tx.all<List & Key & { messages: number }>(
-    `SELECT kind, name, ${KEY_FIELDS}, messages FROM blocks ORDER BY kind, name, ${KEY}`,
+  const rows = await tx.all<List & ListPosition & { messages: number }>(
+    `SELECT kind, name, ${POSITION}, messages FROM blocks ORDER BY kind, name, ${KEY}`,
   );
   return rows.map(({ kind, name, instant, messageId, source, messages }) => ({
     list: { kind, name },

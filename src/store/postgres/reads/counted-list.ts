@@ -1,14 +1,15 @@
+import {
+  comparePositions,
+  isEmpty,
+  isWholeList,
+  type ListPosition,
+  type ListRange,
+  overlap,
+} from "../../list-position.ts";
+import type { Slice } from "../../page.ts";
 import { inTail } from "../index/streams.ts";
-import { compareKeys, DESCENDING, KEY, KEY_FIELDS, type Key, type List, overlap, type Range } from "../key.ts";
-import { aboutList, every, inList, inRange, numberOf, Values } from "../sql.ts";
+import { aboutList, DESCENDING, every, inList, inRange, KEY, type List, numberOf, POSITION, Values } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
-
-/** Which messages of a range: `limit` of them behind the first `offset`, from its beginning or, `reverse`, from its end. */
-export interface Slice {
-  readonly reverse: boolean;
-  readonly offset: number;
-  readonly limit: number;
-}
 
 /** A list whose messages are counted in blocks: whole blocks are counted without a look at what is in them. */
 export class CountedList {
@@ -21,12 +22,12 @@ export class CountedList {
   }
 
   /** How many messages lie in a range. */
-  async count(range: Range): Promise<number> {
-    if (range.lo === undefined && range.hi === undefined) return this.#total();
-    if (range.lo !== undefined && range.hi !== undefined && compareKeys(range.lo, range.hi) >= 0) return 0;
+  async count(range: ListRange): Promise<number> {
+    if (isWholeList(range)) return this.#total();
+    if (isEmpty(range)) return 0;
     const [first, last] = await Promise.all([this.#firstBlock(range.lo), this.#lastBlock(range.hi)]);
     const hasWhole =
-      first !== undefined && (range.hi === undefined || (last !== undefined && compareKeys(first, last) < 0));
+      first !== undefined && (range.hi === undefined || (last !== undefined && comparePositions(first, last) < 0));
     if (!hasWhole) return this.#countRows(range);
     const whole = { lo: first, hi: range.hi === undefined ? undefined : last };
     const parts = [
@@ -39,7 +40,11 @@ export class CountedList {
   }
 
   /** Where a slice begins, so that no more than about a block has to be walked past; an offset of `walkedMax` is not worth a look at the blocks. */
-  async jump(range: Range, slice: Slice, walkedMax: number): Promise<{ readonly range: Range; readonly slice: Slice }> {
+  async jump(
+    range: ListRange,
+    slice: Slice,
+    walkedMax: number,
+  ): Promise<{ readonly range: ListRange; readonly slice: Slice }> {
     const { reverse, offset, limit } = slice;
     if (offset <= walkedMax) return { range, slice };
     if (reverse) {
@@ -58,50 +63,50 @@ export class CountedList {
   async #total(): Promise<number> {
     const values = new Values();
     const sql = `SELECT sum(messages)::bigint FROM totals WHERE ${aboutList(this.#list, values)}`;
-    const [folded, tail] = await Promise.all([numberOf(this.#snapshot.tx, sql, values.list), this.#countTail({})]);
-    return folded + tail;
+    const [counted, tail] = await Promise.all([numberOf(this.#snapshot.tx, sql, values.list), this.#countTail({})]);
+    return counted + tail;
   }
 
-  async #firstBlock(lo: Key | undefined): Promise<Key | undefined> {
+  async #firstBlock(lo: ListPosition | undefined): Promise<ListPosition | undefined> {
     const values = new Values();
     const where = every([aboutList(this.#list, values), ...inRange({ lo }, values)]);
-    const sql = `SELECT ${KEY_FIELDS} FROM blocks WHERE ${where} ORDER BY kind, name, ${KEY} LIMIT 1`;
-    return (await this.#snapshot.tx.all<Key>(sql, values.list))[0];
+    const sql = `SELECT ${POSITION} FROM blocks WHERE ${where} ORDER BY kind, name, ${KEY} LIMIT 1`;
+    return (await this.#snapshot.tx.all<ListPosition>(sql, values.list))[0];
   }
 
-  async #lastBlock(hi: Key | undefined): Promise<Key | undefined> {
+  async #lastBlock(hi: ListPosition | undefined): Promise<ListPosition | undefined> {
     if (hi === undefined) return undefined;
     const values = new Values();
     const where = every([aboutList(this.#list, values), ...inRange({ hi }, values)]);
-    const sql = `SELECT ${KEY_FIELDS} FROM blocks WHERE ${where} ORDER BY kind DESC, name DESC, ${DESCENDING} LIMIT 1`;
-    return (await this.#snapshot.tx.all<Key>(sql, values.list))[0];
+    const sql = `SELECT ${POSITION} FROM blocks WHERE ${where} ORDER BY kind DESC, name DESC, ${DESCENDING} LIMIT 1`;
+    return (await this.#snapshot.tx.all<ListPosition>(sql, values.list))[0];
   }
 
-  #countBlocks(range: Range): Promise<number> {
+  #countBlocks(range: ListRange): Promise<number> {
     const values = new Values();
     const where = every([aboutList(this.#list, values), ...inRange(range, values)]);
     return numberOf(this.#snapshot.tx, `SELECT sum(messages)::bigint FROM blocks WHERE ${where}`, values.list);
   }
 
-  #countTail(range: Range): Promise<number> {
+  #countTail(range: ListRange): Promise<number> {
     const values = new Values();
     const tail = inTail(this.#snapshot.marks, values);
     const where = every([tail, ...inList(this.#list, values), ...inRange(range, values)]);
     return numberOf(this.#snapshot.tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list);
   }
 
-  #countRows(range: Range): Promise<number> {
+  #countRows(range: ListRange): Promise<number> {
     const values = new Values();
     const where = every([...inList(this.#list, values), ...inRange(range, values)]);
     return numberOf(this.#snapshot.tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list);
   }
 
   /** The last block that begins at or before the message at `index`, and how many messages come before the block. */
-  async #blockAt(index: number): Promise<(Key & { readonly before: number }) | undefined> {
+  async #blockAt(index: number): Promise<(ListPosition & { readonly before: number }) | undefined> {
     const values = new Values();
     const blocks = aboutList(this.#list, values);
     const tail = every([inTail(this.#snapshot.marks, values), ...inList(this.#list, values)]);
-    const [block] = await this.#snapshot.tx.all<Key & { before: number }>(
+    const [block] = await this.#snapshot.tx.all<ListPosition & { before: number }>(
       `WITH tail AS MATERIALIZED (SELECT ${KEY} FROM messages WHERE ${tail}),
        both_of AS (
          SELECT ${KEY}, messages, 0 AS late FROM blocks WHERE ${blocks}
@@ -109,7 +114,7 @@ export class CountedList {
        summed AS (
          SELECT ${KEY}, late, messages,
            sum(messages) OVER (ORDER BY ${KEY}, late ROWS UNBOUNDED PRECEDING)::bigint AS up_to FROM both_of)
-       SELECT ${KEY_FIELDS}, up_to - messages AS before FROM summed
+       SELECT ${POSITION}, up_to - messages AS before FROM summed
        WHERE late = 0 AND up_to - messages <= ${values.add(index)} ORDER BY before DESC, ${DESCENDING} LIMIT 1`,
       values.list,
     );

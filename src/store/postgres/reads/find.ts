@@ -1,86 +1,60 @@
-import { QueryTooExpensive } from "../../../domain/errors.ts";
-import type { MessageId } from "../../../domain/message.ts";
-import type { Place } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
-import type { Instant } from "../../../domain/timestamp.ts";
+import type { ListPosition } from "../../list-position.ts";
+import { type PageRows, pageOf, readUpTo } from "../../page.ts";
+import { requireScannable, SCAN_LIMITS, type ScanLimits } from "../../read-limits.ts";
 import type { MessagePage, StoredMessage } from "../../store.ts";
 import type { Database } from "../database.ts";
 import { IS_NOT_NFC, isIndexable, isStorable } from "../index/searchable.ts";
 import { inTail } from "../index/streams.ts";
-import { DESCENDING, KEY, KEY_FIELDS, type Key, keyBehind, overlap } from "../key.ts";
-import { BY_ANY_INDEX, BY_SEARCH_INDEX, BY_TABLE, every, inList, inRange, MESSAGE, numberOf, Values } from "../sql.ts";
+import {
+  BY_ANY_INDEX,
+  BY_SEARCH_INDEX,
+  BY_TABLE,
+  DESCENDING,
+  every,
+  inList,
+  inRange,
+  KEY,
+  MESSAGE,
+  numberOf,
+  POSITION,
+  Values,
+} from "../sql.ts";
 import { CountedList } from "./counted-list.ts";
 import { conditions, isWholeSource, type Question, questionOf } from "./question.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** When which way is taken, in messages. */
-export interface FindBounds {
-  /** How many texts one read may look at, one by one. More is refused. */
-  readonly scannedTextsMax: number;
-  /** The same for rows of which only numbers are looked at. */
-  readonly scannedRowsMax: number;
-  /** What a page without a total walks past before it is given as it is, to be gone on from. */
-  readonly walkedRowsMax: number;
+export interface FindBounds extends ScanLimits {
   /** So many matches are sorted rather than walked to. */
   readonly sortedMatchesMax: number;
   /** So many index entries are walked past in about a millisecond: a smaller offset is not worth a look at the blocks. */
   readonly offsetWalkedMax: number;
 }
 
-export const FIND_BOUNDS: FindBounds = {
-  scannedTextsMax: 1_000_000,
-  scannedRowsMax: 4_000_000,
-  walkedRowsMax: 500_000,
-  sortedMatchesMax: 20_000,
-  offsetWalkedMax: 1_000,
-};
+export const FIND_BOUNDS: FindBounds = { ...SCAN_LIMITS, sortedMatchesMax: 20_000, offsetWalkedMax: 1_000 };
 
 type Row = StoredMessage & { readonly instant: string };
-
-interface Found {
-  /** One more than the limit, if there are, so that it is known whether the list goes on; in the order in which it was read. */
-  readonly rows: readonly Row[];
-  /** The message up to which the list was read, when that was not its end. */
-  readonly stoppedAt?: Key | undefined;
-  readonly total: number | null;
-}
+type Found = PageRows<Row>;
 
 /** A page, and what it needs to be shown. */
-export async function find(
-  snapshot: Snapshot,
-  query: MessageQuery,
-  bounds: FindBounds = FIND_BOUNDS,
-): Promise<MessagePage> {
-  const { offset, limit, place } = query;
-  const { rows, stoppedAt, total } = await rowsOf(snapshot, query, bounds);
-  const backwards = place?.side === "before";
-  const page = backwards ? rows.slice(0, limit).toReversed() : rows.slice(0, limit);
-  const [first, last] = [page[0], page.at(-1)];
-  // Where the list goes on in the direction in which it was read, and where it came from.
-  const onward = rows.length > limit ? (backwards ? first : last) : stoppedAt;
-  const behind = place !== undefined || offset > 0 ? (backwards ? last : first) : undefined;
-  const [next, previous] = backwards ? [behind, onward] : [onward, behind];
-  return {
-    messages: page.map(({ instant: _place, ...message }) => message),
-    total,
-    next: next === undefined ? null : { position: positionOf(next), side: "after" },
-    previous: previous === undefined ? null : { position: positionOf(previous), side: "before" },
-  };
+export async function find(snapshot: Snapshot, query: MessageQuery, bounds = FIND_BOUNDS): Promise<MessagePage> {
+  const found = await rowsOf(snapshot, query, bounds);
+  return pageOf(query, found, ({ instant: _position, ...message }) => message);
 }
 
 async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBounds): Promise<Found> {
-  const { filter, offset, count } = query;
-  const exact = count === "exact";
+  const { filter, count } = query;
   // Nothing in the database can be equal to what cannot be in it.
   const { from = "", to = "", source = "", q = "" } = filter;
-  if (![from, to, source, q].every(isStorable)) return { rows: [], total: exact ? 0 : null };
+  if (![from, to, source, q].every(isStorable)) return { rows: [], total: count === "exact" ? 0 : null };
   const question = questionOf(query, q !== "" && (await hasOldForms(snapshot)));
-  if (!question.narrowed) return plainRows(snapshot, question, exact, bounds);
+  if (!question.narrowed) return plainRows(snapshot, question, bounds);
   if (q !== "" && isIndexable(q, snapshot.searchIndex)) {
-    const few = exact || (await hasFewMatches(snapshot, question, bounds));
-    if (few) return searchedRows(snapshot, question, exact);
+    const few = question.exact || (await hasFewMatches(snapshot, question, bounds));
+    if (few) return searchedRows(snapshot, question);
   }
-  return walkedRows(snapshot, question, { exact, stepwise: !exact && offset === 0, bounds });
+  return walkedRows(snapshot, question, bounds);
 }
 
 /** Whether there are texts in another form than that of the search: asked of an index that is empty once they are converted. */
@@ -89,17 +63,8 @@ async function hasOldForms({ tx, oldFormsIndexed }: Snapshot): Promise<boolean> 
   return (await tx.all(`SELECT 1 FROM messages WHERE ${IS_NOT_NFC} LIMIT 1`)).length > 0;
 }
 
-function positionOf({ instant, messageId, source }: Key): Place["position"] {
-  return { instant: instant as Instant, messageId: messageId as MessageId, source };
-}
-
 /** A list, or a part of it, as its blocks count it. */
-async function plainRows(
-  snapshot: Snapshot,
-  question: Question,
-  exact: boolean,
-  { offsetWalkedMax }: FindBounds,
-): Promise<Found> {
+async function plainRows(snapshot: Snapshot, question: Question, { offsetWalkedMax }: FindBounds): Promise<Found> {
   const list = new CountedList(snapshot, question.list);
   const page = async () => {
     const { range, slice } = await list.jump(question.rest, question.slice, offsetWalkedMax);
@@ -107,7 +72,7 @@ async function plainRows(
     // A place far from the beginning of a reversed list was reached from its end.
     return slice.reverse === question.slice.reverse ? rows : rows.toReversed();
   };
-  const [rows, total] = await Promise.all([page(), exact ? list.count(question.range) : null]);
+  const [rows, total] = await Promise.all([page(), question.exact ? list.count(question.range) : null]);
   return { rows, total };
 }
 
@@ -134,18 +99,18 @@ async function hasFewMatches({ tx }: Snapshot, question: Question, bounds: FindB
 }
 
 /** Everything that the index of the search finds is gone through once: for the total and for the page. */
-async function searchedRows({ tx }: Snapshot, question: Question, exact: boolean): Promise<Found> {
-  const { range, rest, slice } = question;
+async function searchedRows({ tx }: Snapshot, question: Question): Promise<Found> {
+  const { range, rest, slice, exact } = question;
   const values = new Values();
   const matching = every([...conditions(question, values), ...inRange(exact ? range : rest, values)]);
   const onPage = every(inRange(rest, values));
   const sql = `WITH found AS MATERIALIZED (SELECT ${KEY} FROM messages WHERE ${matching}),
     page AS (SELECT ${KEY} FROM found WHERE ${onPage} ORDER BY ${slice.reverse ? DESCENDING : KEY}
       LIMIT ${values.add(slice.limit)} OFFSET ${values.add(slice.offset)})
-    SELECT total, ${KEY_FIELDS} FROM (SELECT count(*) AS total FROM found) AS counted LEFT JOIN page ON true`;
+    SELECT total, ${POSITION} FROM (SELECT count(*) AS total FROM found) AS counted LEFT JOIN page ON true`;
   const [, keys] = await Promise.all([
     tx.run(BY_SEARCH_INDEX),
-    tx.all<Nullable<Key> & { total: number }>(sql, values.list),
+    tx.all<Nullable<ListPosition> & { total: number }>(sql, values.list),
   ]);
   const total = exact ? (keys[0]?.total ?? 0) : null;
   const ids = keys.flatMap(({ messageId }) => messageId ?? []);
@@ -158,31 +123,23 @@ async function searchedRows({ tx }: Snapshot, question: Question, exact: boolean
 
 type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 
-interface Walk {
-  readonly exact: boolean;
-  /** Whether a page may end before it is full, to be gone on from. */
-  readonly stepwise: boolean;
-  readonly bounds: FindBounds;
-}
-
 /** The messages of a list are looked at one by one. */
-async function walkedRows(snapshot: Snapshot, question: Question, { exact, stepwise, bounds }: Walk): Promise<Found> {
-  const { range, rest, slice } = question;
+async function walkedRows(snapshot: Snapshot, question: Question, bounds: FindBounds): Promise<Found> {
+  const { range, rest, exact, stepwise } = question;
   if (exact && isWholeSource(question)) {
     const [rows, total] = await Promise.all([select(snapshot, question), sourceTotal(snapshot, question)]);
     return { rows, total };
   }
   if (!stepwise) {
     const looked = await new CountedList(snapshot, question.list).count(exact ? range : rest);
-    const lookedMax = question.filter.q === undefined ? bounds.scannedRowsMax : bounds.scannedTextsMax;
-    if (looked > lookedMax) throw tooBroad(question, looked, lookedMax);
+    requireScannable(looked, question.filter, bounds);
     const total = exact ? await countRows(snapshot, question) : null;
     return { rows: total === 0 ? [] : await select(snapshot, question), total };
   }
   const stoppedAt = await stopOf(snapshot, question, bounds.walkedRowsMax);
   if (stoppedAt === undefined) return { rows: await select(snapshot, question), total: null };
-  const step = overlap(rest, slice.reverse ? { lo: stoppedAt } : { hi: keyBehind(stoppedAt) });
-  return { rows: await select(snapshot, { ...question, rest: step }), total: null, stoppedAt };
+  const rows = await select(snapshot, { ...question, rest: readUpTo(question, stoppedAt) });
+  return { rows, total: null, stoppedAt };
 }
 
 async function sourceTotal({ tx, marks }: Snapshot, { filter: { source = "" } }: Question): Promise<number> {
@@ -196,11 +153,15 @@ async function sourceTotal({ tx, marks }: Snapshot, { filter: { source = "" } }:
 }
 
 /** The message at which a walk has seen enough for one page; none when it ends before. */
-async function stopOf({ tx }: Snapshot, { list, rest, slice }: Question, rowsMax: number): Promise<Key | undefined> {
+async function stopOf(
+  { tx }: Snapshot,
+  { list, rest, slice }: Question,
+  rowsMax: number,
+): Promise<ListPosition | undefined> {
   const values = new Values();
   const where = every([...inList(list, values), ...inRange(rest, values)]);
-  const [stop] = await tx.all<Key>(
-    `SELECT ${KEY_FIELDS} FROM messages WHERE ${where}
+  const [stop] = await tx.all<ListPosition>(
+    `SELECT ${POSITION} FROM messages WHERE ${where}
      ORDER BY ${slice.reverse ? DESCENDING : KEY} LIMIT 1 OFFSET ${values.add(rowsMax - 1)}`,
     values.list,
   );
@@ -215,14 +176,6 @@ async function countRows({ tx }: Snapshot, question: Question): Promise<number> 
     numberOf(tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list),
   ] as const;
   return (await Promise.all(counted))[1];
-}
-
-function tooBroad({ filter }: Question, rows: number, rowsMax: number): QueryTooExpensive {
-  const what = filter.q === undefined ? "These filters" : "This search";
-  const longer = filter.q === undefined ? "" : "Search for something longer, or ";
-  return new QueryTooExpensive(
-    `${what} would have to look at ${rows} messages one by one, more than ${rowsMax}. ${longer}narrow it by from, since or until`,
-  );
 }
 
 /** The message of an id; of several sources the first by bytes, unless one is named. */

@@ -1,8 +1,7 @@
 import type { Sender, SenderPage, SenderQuery } from "../../store.ts";
 import { isStorable } from "../index/searchable.ts";
 import { inTail } from "../index/streams.ts";
-import { DESCENDING, KEY } from "../key.ts";
-import { numberOf, Values } from "../sql.ts";
+import { DESCENDING, KEY, numberOf, Values } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Senders in the order of their numbers, each with what it has in the counts and in the tail. */
@@ -21,13 +20,13 @@ export async function findSenders(snapshot: Snapshot, query: SenderQuery): Promi
        (SELECT name, messages FROM totals WHERE kind = 'from' AND name > ${behind} ORDER BY kind, name LIMIT ${values.add(offset + limit + 1)})
        UNION ALL SELECT name, late FROM known WHERE name > ${behind}) AS parts
      GROUP BY name ORDER BY name LIMIT ${values.add(limit + 1)} OFFSET ${values.add(offset)}`;
-  const [rows, folded, late] = await Promise.all([
+  const [rows, counted, late] = await Promise.all([
     tx.all<{ from: string; count: number }>(page, values.list),
     numberOf(tx, "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''"),
     numberOf(tx, `${tail} SELECT count(*) FROM known WHERE messages IS NULL`, inTailOnly),
   ]);
   const senders = await Promise.all(rows.slice(0, limit).map((row) => senderOf(snapshot, row)));
-  return { senders, total: folded + late, more: rows.length > limit };
+  return { senders, total: counted + late, more: rows.length > limit };
 }
 
 async function senderOf(snapshot: Snapshot, row: { from: string; count: number }): Promise<Sender> {

@@ -1,4 +1,4 @@
-import { QueryTooExpensive } from "../../../domain/errors.ts";
+import { tooSlow } from "../../read-limits.ts";
 import type { Transaction } from "../connection.ts";
 import type { Database } from "../database.ts";
 import { isStatementTimeout } from "../failures.ts";
@@ -44,10 +44,4 @@ export async function inSnapshot<T>(
     if (long && isStatementTimeout(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);
     throw error;
   }
-}
-
-function tooSlow(ms: number): QueryTooExpensive {
-  return new QueryTooExpensive(
-    `This took longer than ${ms / 1_000} seconds. Narrow it by from, since, until or a longer search`,
-  );
 }

@@ -1,10 +1,7 @@
-import type { MessageStats } from "../../store.ts";
+import { type MessageStats, TOP_SENDERS_MAX } from "../../store.ts";
 import { inTail } from "../index/streams.ts";
-import { DESCENDING, KEY } from "../key.ts";
-import { Values } from "../sql.ts";
+import { DESCENDING, KEY, Values } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
-
-const TOP_SENDERS_MAX = 10;
 
 /** Totals, from the counts and the tail. */
 export async function stats(snapshot: Snapshot): Promise<MessageStats> {
@@ -19,13 +16,13 @@ export async function stats(snapshot: Snapshot): Promise<MessageStats> {
          (SELECT ts FROM messages ORDER BY ${DESCENDING} LIMIT 1) AS "lastTs"`,
     ),
   ]);
-  const [folded = 0, indexedSenders = 0] = ["all", "senders"].map(
+  const [counted = 0, indexedSenders = 0] = ["all", "senders"].map(
     (wanted) => totals.find(({ kind }) => kind === wanted)?.messages,
   );
   const { late, newcomers } = ranked[0] ?? { late: 0, newcomers: 0 };
   const topSenders = ranked.map(({ from, count }) => ({ from, count }));
   return {
-    total: folded + late,
+    total: counted + late,
     senders: indexedSenders + newcomers,
     topSenders,
     ...(ends ?? { firstTs: null, lastTs: null }),

@@ -1,16 +1,15 @@
+import { comparePositions, type ListPosition, START } from "../../list-position.ts";
 import {
-  type Bound,
-  boundAt,
-  compareBounds,
-  compareKeyToBound,
+  ASCENDING,
   DESCENDING,
-  END,
   type Entry,
+  entriesOf,
   IN_RANGE,
   KEY,
-  START,
-} from "../key.ts";
-import { entriesOf } from "../lists.ts";
+  POSITION,
+  positionValues,
+  rangeValues,
+} from "../sql.ts";
 import type { Statements } from "../statements.ts";
 
 /** So many index entries are walked past in a millisecond. */
@@ -31,8 +30,8 @@ type Limits = Pick<Addition, "indexedSeq" | "blockRowsMax">;
 
 interface Block {
   readonly list: string;
-  readonly lo: Bound;
-  readonly hi: Bound;
+  readonly lo: ListPosition;
+  readonly hi: ListPosition | undefined;
   readonly messages: number;
 }
 
@@ -40,9 +39,8 @@ interface Block {
 export function addToBlocks(statements: Statements, { list, entries, ...limits }: Addition): void {
   for (let at = 0; at < entries.length; ) {
     const block = blockOf(statements, list, entries[at] as Entry);
-    const first = at;
-    while (at < entries.length && compareKeyToBound(entries[at] as Entry, block.hi) < 0) at++;
-    const added = entries.slice(first, at);
+    const added = inBlock(entries, at, block);
+    at += added.length;
     setMessages(statements, block, block.messages + added.length);
     if (list === "") countReceivers(statements, block.lo, added, 1);
     split(statements, { ...block, messages: block.messages + added.length }, limits);
@@ -54,7 +52,7 @@ export function makeBlocks(
   statements: Statements,
   { list, messages, ...limits }: Limits & { readonly list: string; readonly messages: number },
 ): void {
-  const block = { list, lo: START, hi: END, messages };
+  const block = { list, lo: START, hi: undefined, messages };
   insertBlock(statements, block);
   split(statements, block, limits);
 }
@@ -63,29 +61,36 @@ export function makeBlocks(
 export function takeFromBlocks(statements: Statements, { list, entries }: Pick<Addition, "list" | "entries">): void {
   for (let at = 0; at < entries.length; ) {
     const block = blockOf(statements, list, entries[at] as Entry);
-    const first = at;
-    while (at < entries.length && compareKeyToBound(entries[at] as Entry, block.hi) < 0) at++;
-    const taken = entries.slice(first, at);
+    const taken = inBlock(entries, at, block);
+    at += taken.length;
     if (list === "") countReceivers(statements, block.lo, taken, -1);
     const messages = block.messages - taken.length;
-    if (messages > 0 || compareBounds(block.lo, START) === 0) setMessages(statements, block, messages);
-    else statements.run(`DELETE FROM blocks WHERE list = ? AND ${KEY} = (?, ?, ?)`, [list, ...block.lo]);
+    if (messages > 0 || comparePositions(block.lo, START) === 0) setMessages(statements, block, messages);
+    else
+      statements.run(`DELETE FROM blocks WHERE list = ? AND ${KEY} = (?, ?, ?)`, [list, ...positionValues(block.lo)]);
   }
+}
+
+/** The entries from an index on that fall into a block. */
+function inBlock(entries: Addition["entries"], from: number, { hi }: Block): Addition["entries"] {
+  let at = from;
+  while (at < entries.length && (hi === undefined || comparePositions(entries[at] as Entry, hi) < 0)) at++;
+  return entries.slice(from, at);
 }
 
 function blockOf(statements: Statements, list: string, entry: Entry): Block {
   const from = statements.get<Entry & { messages: number }>(
-    `SELECT instant, message_id AS messageId, source, messages FROM blocks
+    `SELECT ${POSITION}, messages FROM blocks
      WHERE list = ? AND ${KEY} <= (?, ?, ?) ORDER BY ${DESCENDING} LIMIT 1`,
-    [list, ...boundAt(entry)],
+    [list, ...positionValues(entry)],
   );
   if (from === undefined) throw new Error("a list of the read index has no first block");
   const next = statements.get<Entry>(
-    `SELECT instant, message_id AS messageId, source FROM blocks
-     WHERE list = ? AND ${KEY} > (?, ?, ?) ORDER BY instant, message_id, source LIMIT 1`,
-    [list, ...boundAt(from)],
+    `SELECT ${POSITION} FROM blocks
+     WHERE list = ? AND ${KEY} > (?, ?, ?) ORDER BY ${ASCENDING} LIMIT 1`,
+    [list, ...positionValues(from)],
   );
-  return { list, lo: boundAt(from), hi: next === undefined ? END : boundAt(next), messages: from.messages };
+  return { list, lo: from, hi: next, messages: from.messages };
 }
 
 /** The last block of a list is filled from its end as a rule, so it is cut there; others in even parts. */
@@ -93,14 +98,11 @@ function split(statements: Statements, block: Block, limits: Limits): void {
   const { indexedSeq, blockRowsMax } = limits;
   if (block.messages <= blockRowsMax) return;
   const { list, lo, hi, messages } = block;
-  const kept = hi === END ? blockRowsMax : Math.ceil(messages / Math.ceil(messages / blockRowsMax));
+  const kept = hi === undefined ? blockRowsMax : Math.ceil(messages / Math.ceil(messages / blockRowsMax));
   const { sql, values } = entriesOf(list, { lo, hi }, indexedSeq);
-  const first = statements.get<Entry>(`${sql} ORDER BY instant, message_id, source LIMIT 1 OFFSET ?`, [
-    ...values,
-    kept,
-  ]);
+  const first = statements.get<Entry>(`${sql} ORDER BY ${ASCENDING} LIMIT 1 OFFSET ?`, [...values, kept]);
   if (first === undefined) throw new Error("a block of the read index counts more messages than there are");
-  const rest = { list, lo: boundAt(first), hi, messages: messages - kept };
+  const rest = { list, lo: first, hi, messages: messages - kept };
   setMessages(statements, block, kept);
   insertBlock(statements, rest);
   if (list === "") moveReceivers(statements, block.lo, rest, indexedSeq);
@@ -108,15 +110,19 @@ function split(statements: Statements, block: Block, limits: Limits): void {
 }
 
 function insertBlock(statements: Statements, { list, lo, messages }: Block): void {
-  statements.run("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", [list, ...lo, messages]);
+  statements.run("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", [list, ...positionValues(lo), messages]);
 }
 
 function setMessages(statements: Statements, { list, lo }: Block, messages: number): void {
-  statements.run(`UPDATE blocks SET messages = ? WHERE list = ? AND ${KEY} = (?, ?, ?)`, [messages, list, ...lo]);
+  statements.run(`UPDATE blocks SET messages = ? WHERE list = ? AND ${KEY} = (?, ?, ?)`, [
+    messages,
+    list,
+    ...positionValues(lo),
+  ]);
 }
 
 /** `sign` is 1 for entries that come, -1 for those that go. */
-function countReceivers(statements: Statements, lo: Bound, entries: Addition["entries"], sign: 1 | -1): void {
+function countReceivers(statements: Statements, lo: ListPosition, entries: Addition["entries"], sign: 1 | -1): void {
   const counts = new Map<string, { to: string; source: string; messages: number }>();
   for (const { to = "", source } of entries) {
     const pair = JSON.stringify([to, source]);
@@ -125,37 +131,44 @@ function countReceivers(statements: Statements, lo: Bound, entries: Addition["en
     else count.messages++;
   }
   for (const { to, source, messages } of counts.values()) {
-    addReceived(statements, [to, source, ...lo], sign * messages);
+    addReceived(statements, { to, source, lo }, sign * messages);
     if (sign === -1) dropReceivers(statements, { to, source }, lo);
   }
 }
 
 /** A count of nothing is not kept. */
-function dropReceivers(statements: Statements, { to, source }: { to: string; source: string }, lo: Bound): void {
+function dropReceivers(statements: Statements, { to, source }: { to: string; source: string }, lo: ListPosition): void {
   statements.run(
     `DELETE FROM receiver_blocks WHERE to_msisdn = ? AND via_source = ? AND ${KEY} = (?, ?, ?) AND messages = 0`,
-    [to, source, ...lo],
+    [to, source, ...positionValues(lo)],
   );
 }
 
-function addReceived(statements: Statements, place: readonly [string, string, ...Bound], messages: number): void {
+interface Receiver {
+  readonly to: string;
+  readonly source: string;
+  /** Where the block begins. */
+  readonly lo: ListPosition;
+}
+
+function addReceived(statements: Statements, { to, source, lo }: Receiver, messages: number): void {
   statements.run(
     `INSERT INTO receiver_blocks VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`,
-    [...place, messages],
+    [to, source, ...positionValues(lo), messages],
   );
 }
 
 /** The receivers of a block that was cut off another are taken from the other's. */
-function moveReceivers(statements: Statements, from: Bound, { lo, hi }: Block, indexedSeq: number): void {
+function moveReceivers(statements: Statements, from: ListPosition, { lo, hi }: Block, indexedSeq: number): void {
   const moved = statements.all<{ to: string; source: string; messages: number }>(
     `SELECT to_msisdn AS "to", source, count(*) AS messages FROM lyftr_messages INDEXED BY messages_by_instant
      WHERE ${IN_RANGE} AND seq <= ? GROUP BY to_msisdn, source`,
-    [...lo, ...hi, indexedSeq],
+    [...rangeValues({ lo, hi }), indexedSeq],
   );
   for (const { to, source, messages } of moved) {
-    addReceived(statements, [to, source, ...lo], messages);
-    addReceived(statements, [to, source, ...from], -messages);
+    addReceived(statements, { to, source, lo }, messages);
+    addReceived(statements, { to, source, lo: from }, -messages);
     dropReceivers(statements, { to, source }, from);
   }
 }

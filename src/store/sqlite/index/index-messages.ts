@@ -1,7 +1,7 @@
 import { BUCKETS } from "../../store.ts";
 import { transaction } from "../connection.ts";
-import { ASCENDING, type Entry, hasBucket } from "../key.ts";
 import { beginningOf, IN_SEQ_RANGE as IN_STEP, partsOf, type SeqRange as Step } from "../seq-range.ts";
+import { ASCENDING, ENTRY, type Entry, hasBucket } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
 import { LAST_INDEXED, rebuild } from "./connection.ts";
@@ -75,7 +75,7 @@ interface Received extends Entry {
 
 function indexAll(statements: Statements, step: Step, blockRowsMax: number): void {
   const entries = statements.all<Received>(
-    `SELECT seq, instant, message_id AS messageId, source, to_msisdn AS "to" FROM lyftr_messages WHERE ${IN_STEP} ORDER BY ${ASCENDING}`,
+    `SELECT ${ENTRY}, to_msisdn AS "to" FROM lyftr_messages WHERE ${IN_STEP} ORDER BY ${ASCENDING}`,
     step,
   );
   addToBlocks(statements, { list: "", entries, indexedSeq: step[1], blockRowsMax });
@@ -111,7 +111,7 @@ function indexSenders(statements: Statements, step: Step, blockRowsMax: number):
 
 function senderEntries(statements: Statements, list: string, step: Step): readonly Entry[] {
   return statements.all<Entry>(
-    `SELECT seq, instant, message_id AS messageId, source FROM lyftr_messages WHERE ${IN_STEP} AND from_msisdn = ?
+    `SELECT ${ENTRY} FROM lyftr_messages WHERE ${IN_STEP} AND from_msisdn = ?
      ORDER BY ${ASCENDING}`,
     [...step, list],
   );

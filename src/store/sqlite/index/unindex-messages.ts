@@ -1,5 +1,6 @@
+import { comparePositions } from "../../list-position.ts";
 import { BUCKETS } from "../../store.ts";
-import { compareKeys, type Entry, KEY } from "../key.ts";
+import { type Entry, KEY } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 import { BLOCK_ROWS_MAX, takeFromBlocks } from "./blocks.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
@@ -23,7 +24,7 @@ export interface UnindexOptions {
  * messages are about to be deleted by the same transaction.
  */
 export function unindexMessages(statements: Statements, rows: readonly Indexed[], unfolding: UnindexOptions): void {
-  const sorted = [...rows].sort(compareKeys);
+  const sorted = [...rows].sort(comparePositions);
   takeFromSearch(statements, sorted, unfolding.thorough);
   takeFromBlocks(statements, { list: "", entries: sorted });
   const senders = [...Map.groupBy(sorted, ({ from }) => from)];

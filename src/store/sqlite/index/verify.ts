@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { StoreRefused } from "../../../domain/errors.ts";
+import type { ListPosition } from "../../list-position.ts";
 import { BUCKETS } from "../../store.ts";
 import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../verify-report.ts";
-import { boundAt, END, hasBucket, IN_RANGE, type Key, type Range } from "../key.ts";
-import { entriesOf } from "../lists.ts";
 import { readUnchanged } from "../read-unchanged.ts";
+import { ASCENDING, entriesOf, hasBucket, IN_RANGE, KEY, POSITION, positionValues, rangeValues } from "../sql.ts";
 import { Statements } from "../statements.ts";
 import { hasItsTables, readIndexPath } from "./connection.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
@@ -182,43 +182,48 @@ function* checkSpans(statements: Statements, { seq }: State): Generator<string> 
   }
 }
 
-type BlockRow = Key & { readonly list: string; readonly messages: number };
+interface Block {
+  readonly list: string;
+  readonly lo: ListPosition;
+  readonly hi: ListPosition | undefined;
+  readonly messages: number;
+}
 
-function* blocksOf(statements: Statements): Generator<{ list: string; range: Range; messages: number }> {
-  const rows = statements.all<BlockRow>(
-    `SELECT list, instant, message_id AS messageId, source, messages FROM blocks
-     ORDER BY list, instant, message_id, source`,
+function* blocksOf(statements: Statements): Generator<Block> {
+  const rows = statements.all<ListPosition & Pick<Block, "list" | "messages">>(
+    `SELECT list, ${POSITION}, messages FROM blocks ORDER BY list, ${ASCENDING}`,
   );
-  for (const [at, { list, messages, ...key }] of rows.entries()) {
+  for (const [at, lo] of rows.entries()) {
+    const { list, messages } = lo;
     const next = rows[at + 1];
-    yield { list, range: { lo: boundAt(key), hi: next?.list === list ? boundAt(next) : END }, messages };
+    yield { list, lo, hi: next?.list === list ? next : undefined, messages };
   }
 }
 
 function* checkBlocks(statements: Statements, { seq }: State): Generator<string> {
-  for (const { list, range, messages } of blocksOf(statements)) {
-    const { sql, values } = entriesOf(list, range, seq);
+  for (const { list, lo, hi, messages } of blocksOf(statements)) {
+    const { sql, values } = entriesOf(list, { lo, hi }, seq);
     const counted = statements.number(`SELECT count(*) FROM (${sql})`, values);
     const what = list === "" ? "all messages" : "one sender";
-    yield* differ(`the count of a block of ${what} (from ${range.lo[0]})`, messages, counted);
+    yield* differ(`the count of a block of ${what} (from ${lo.instant})`, messages, counted);
   }
 }
 
 function* checkReceivers(statements: Statements, { seq }: State): Generator<string> {
-  for (const { list, range } of blocksOf(statements)) {
+  for (const { list, lo, hi } of blocksOf(statements)) {
     if (list !== "") continue;
     const indexed = statements.all(
       `SELECT to_msisdn, via_source, messages FROM receiver_blocks
-       WHERE (instant, message_id, source) = (?, ?, ?) ORDER BY to_msisdn, via_source`,
-      [...range.lo],
+       WHERE ${KEY} = (?, ?, ?) ORDER BY to_msisdn, via_source`,
+      [...positionValues(lo)],
     );
     const counted = statements.all(
       `SELECT to_msisdn, source AS via_source, count(*) AS messages FROM lyftr_messages INDEXED BY messages_by_instant
        WHERE ${IN_RANGE} AND seq <= ? GROUP BY 1, 2 ORDER BY 1, 2`,
-      [...range.lo, ...range.hi, seq],
+      [...rangeValues({ lo, hi }), seq],
     );
     if (JSON.stringify(indexed) !== JSON.stringify(counted)) {
-      yield `the receivers of a block of all messages (from ${range.lo[0]}) are ${indexed.length} in the index, ${counted.length} in the messages, or their counts differ`;
+      yield `the receivers of a block of all messages (from ${lo.instant}) are ${indexed.length} in the index, ${counted.length} in the messages, or their counts differ`;
     }
   }
 }

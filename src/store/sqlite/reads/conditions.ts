@@ -1,7 +1,6 @@
 import { foldCase } from "../../../domain/case-fold.ts";
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { END, type Range, START } from "../key.ts";
-import type { Query } from "../lists.ts";
+import type { Query } from "../sql.ts";
 
 /** What a filter asks of a row of `lyftr_messages`, but for its place in time and its text; `1` when nothing. */
 export function conditionsOf({ from, to, source, q }: MessageFilter): Query {
@@ -30,9 +29,4 @@ export function textTestOf({ q }: MessageFilter): TextTest | undefined {
   if (q === undefined) return undefined;
   const part = foldCase(q);
   return (text) => foldCase(text).includes(part);
-}
-
-/** The span of time of a filter. */
-export function rangeOf({ since, until }: Pick<MessageFilter, "since" | "until">): Range {
-  return { lo: since === undefined ? START : [since, "", ""], hi: until === undefined ? END : [until, "", ""] };
 }

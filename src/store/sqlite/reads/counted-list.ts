@@ -1,23 +1,23 @@
+import { comparePositions, isEmpty, type ListPosition, type ListRange, overlap, START } from "../../list-position.ts";
+import type { Slice } from "../../page.ts";
 import {
   ASCENDING,
-  type Bound,
-  boundAt,
-  compareBounds,
   DESCENDING,
-  END,
   type Entry,
+  endValues,
+  entriesOf,
   KEY,
-  type Key,
-  type Range,
-  START,
-} from "../key.ts";
-import { entriesOf, type Query } from "../lists.ts";
-import type { IndexedList, Slice } from "./indexed-list.ts";
+  POSITION,
+  positionValues,
+  type Query,
+} from "../sql.ts";
+import type { IndexedList } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** A stretch of a list whose messages are counted. */
-export interface Block extends Range {
-  readonly messages: number;
+/** A part of a list. Its messages are counted unless the part is cut out of a block. */
+export interface Block extends ListRange {
+  readonly lo: ListPosition;
+  readonly messages: number | undefined;
 }
 
 /** All messages, or those of one sender: whole blocks are counted without a look at what is in them. */
@@ -38,13 +38,13 @@ export class CountedList implements IndexedList {
     return statements.number("SELECT messages FROM senders WHERE msisdn = ?", [this.#list]);
   }
 
-  count({ lo, hi }: Range): number {
+  count({ lo = START, hi }: ListRange): number {
     return Math.max(0, this.#before(hi) - this.#before(lo));
   }
 
-  entries(range: Range, { reverse, offset, limit }: Slice): readonly Entry[] {
+  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly Entry[] {
     if (offset === 0) return this.#walk(range, reverse, 0, limit);
-    const first = this.#before(range.lo);
+    const first = this.#before(range.lo ?? START);
     const total = Math.max(0, this.#before(range.hi) - first);
     if (offset >= total) return [];
     if (reverse) {
@@ -56,81 +56,75 @@ export class CountedList implements IndexedList {
   }
 
   /** The blocks that lie in a range, ascending; those at its ends are cut to it and their count is unknown. */
-  blocks(range: Range): readonly (Range & { readonly messages: number | undefined })[] {
-    if (compareBounds(range.lo, range.hi) >= 0) return [];
-    const all = this.#blocks(range);
-    return all.map(({ lo, hi, messages }) => {
-      const cut = {
-        lo: compareBounds(lo, range.lo) < 0 ? range.lo : lo,
-        hi: compareBounds(hi, range.hi) > 0 ? range.hi : hi,
-      };
-      return { ...cut, messages: cut.lo === lo && cut.hi === hi ? messages : undefined };
+  blocks(range: ListRange): readonly Block[] {
+    if (isEmpty(range)) return [];
+    return this.#blocks(range).map((block) => {
+      const { lo = START, hi } = overlap(range, block);
+      return { lo, hi, messages: lo === block.lo && hi === block.hi ? block.messages : undefined };
     });
   }
 
-  /** The folded entries of a range as a statement. */
-  query(range: Range): Query {
+  /** The indexed entries of a range as a statement. */
+  query(range: ListRange): Query {
     return entriesOf(this.#list, range, this.#snapshot.indexedSeq);
   }
 
-  #blocks({ lo, hi }: Range): readonly Block[] {
+  #blocks({ lo, hi }: ListRange): readonly Block[] {
     const { statements } = this.#snapshot;
-    const rows = statements.all<Key & { messages: number }>(
-      `SELECT instant, message_id AS messageId, source, messages FROM blocks
+    const rows = statements.all<ListPosition & { messages: number }>(
+      `SELECT ${POSITION}, messages FROM blocks
        WHERE list = ? AND ${KEY} < (?, ?, ?) ORDER BY ${ASCENDING}`,
-      [this.#list, ...hi],
+      [this.#list, ...endValues(hi)],
     );
-    if (rows.length === 0) return [{ lo: START, hi: END, messages: this.total() }];
+    if (rows.length === 0) return [{ lo: START, hi: undefined, messages: this.total() }];
     const blocks = rows.map((row, at) => {
-      const next = rows[at + 1];
-      const end = next === undefined ? this.#startBehind(row) : boundAt(next);
-      return { lo: boundAt(row), hi: end, messages: row.messages };
+      const end = rows[at + 1] ?? this.#startBehind(row);
+      return { lo: row, hi: end, messages: row.messages };
     });
-    return blocks.filter((block) => compareBounds(block.hi, lo) > 0);
+    return blocks.filter((block) => !isEmpty({ lo, hi: block.hi }));
   }
 
-  #startBehind(key: Key): Bound {
-    const next = this.#snapshot.statements.get<Key>(
-      `SELECT instant, message_id AS messageId, source FROM blocks
+  #startBehind(position: ListPosition): ListPosition | undefined {
+    return this.#snapshot.statements.get<ListPosition>(
+      `SELECT ${POSITION} FROM blocks
        WHERE list = ? AND ${KEY} > (?, ?, ?) ORDER BY ${ASCENDING} LIMIT 1`,
-      [this.#list, ...boundAt(key)],
+      [this.#list, ...positionValues(position)],
     );
-    return next === undefined ? END : boundAt(next);
   }
 
-  /** How many lie before a bound: whole blocks, and a walk from the beginning of the one it is in. */
-  #before(bound: Bound): number {
-    if (compareBounds(bound, START) <= 0) return 0;
-    if (compareBounds(bound, END) === 0) return this.total();
+  /** How many lie before a position, or in all: whole blocks, and a walk from the beginning of the one it is in. */
+  #before(position: ListPosition | undefined): number {
+    if (position === undefined) return this.total();
+    if (comparePositions(position, START) === 0) return 0;
     const { statements } = this.#snapshot;
-    const block = statements.get<Key>(
-      `SELECT instant, message_id AS messageId, source FROM blocks
-       WHERE list = ? AND ${KEY} < (?, ?, ?) ORDER BY ${DESCENDING} LIMIT 1`,
-      [this.#list, ...bound],
-    );
-    const lo = block === undefined ? START : boundAt(block);
+    const lo =
+      statements.get<ListPosition>(
+        `SELECT ${POSITION} FROM blocks
+         WHERE list = ? AND ${KEY} < (?, ?, ?) ORDER BY ${DESCENDING} LIMIT 1`,
+        [this.#list, ...positionValues(position)],
+      ) ?? START;
     const whole = statements.number(`SELECT sum(messages) FROM blocks WHERE list = ? AND ${KEY} < (?, ?, ?)`, [
       this.#list,
-      ...lo,
+      ...positionValues(lo),
     ]);
-    const { sql, values } = this.query({ lo, hi: bound });
+    const { sql, values } = this.query({ lo, hi: position });
     return whole + statements.number(`SELECT count(*) FROM (${sql})`, values);
   }
 
   /** The block that holds the entry at `index`, and how many come before the block. */
-  #blockAt(index: number): { lo: Bound; before: number } {
+  #blockAt(index: number): { lo: ListPosition; before: number } {
     // A frame of rows, not of equal keys, and no order: so the walk along the blocks ends at the one that is looked for.
-    const row = this.#snapshot.statements.get<Key & { before: number }>(
+    const row = this.#snapshot.statements.get<ListPosition & { before: number }>(
       `SELECT instant, messageId, source, upTo - messages AS before FROM (
-         SELECT instant, message_id AS messageId, source, messages,
+         SELECT ${POSITION}, messages,
            sum(messages) OVER (ORDER BY ${ASCENDING} ROWS UNBOUNDED PRECEDING) AS upTo FROM blocks WHERE list = ?)
        WHERE upTo > ? LIMIT 1`,
       [this.#list, index],
     );
-    return row === undefined ? { lo: START, before: 0 } : { lo: boundAt(row), before: row.before };
+    return row === undefined ? { lo: START, before: 0 } : { lo: row, before: row.before };
   }
 
-  #walk(range: Range, reverse: boolean, offset: number, limit: number): readonly Entry[] {
+  #walk(range: ListRange, reverse: boolean, offset: number, limit: number): readonly Entry[] {
     const { sql, values } = this.query(range);
     const order = reverse ? DESCENDING : ASCENDING;
     return this.#snapshot.statements.all<Entry>(`${sql} ORDER BY ${order} LIMIT ? OFFSET ?`, [

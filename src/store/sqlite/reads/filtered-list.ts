@@ -1,9 +1,10 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { type Bound, type Entry, isEverything, KEY, type Key, type Range } from "../key.ts";
-import type { Query } from "../lists.ts";
+import { isWholeList, type ListPosition, type ListRange } from "../../list-position.ts";
+import type { Slice } from "../../page.ts";
+import { type Entry, KEY, POSITION, positionValues, type Query } from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
-import type { CountedList } from "./counted-list.ts";
-import type { IndexedList, Slice } from "./indexed-list.ts";
+import type { Block, CountedList } from "./counted-list.ts";
+import type { IndexedList } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { countMatching, findMatching } from "./walk.ts";
 
@@ -21,7 +22,7 @@ export class FilteredList implements IndexedList {
   /** How many of a block fulfil the conditions, by where it begins. */
   readonly #known: Map<string, number> | undefined;
   readonly #counted = new Map<string, number>();
-  #blocks: { readonly range: Range; readonly list: ReturnType<CountedList["blocks"]> } | undefined;
+  #blocks: { readonly range: ListRange; readonly list: readonly Block[] } | undefined;
 
   constructor(snapshot: Snapshot, base: CountedList, filter: MessageFilter) {
     this.#snapshot = snapshot;
@@ -36,13 +37,13 @@ export class FilteredList implements IndexedList {
     return this.#known !== undefined;
   }
 
-  count(range: Range): number {
-    if (this.#known !== undefined && isEverything(range))
+  count(range: ListRange): number {
+    if (this.#known !== undefined && isWholeList(range))
       return [...this.#known.values()].reduce((sum, count) => sum + count, 0);
     return this.#blocksOf(range).reduce((sum, block) => sum + (this.#countKnown(block) ?? this.#countRows(block)), 0);
   }
 
-  entries(range: Range, { reverse, offset, limit }: Slice): readonly Entry[] {
+  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly Entry[] {
     const found: Entry[] = [];
     let skip = offset;
     const blocks = this.#blocksOf(range);
@@ -63,25 +64,25 @@ export class FilteredList implements IndexedList {
   }
 
   /** A total and its page ask for the same range one after the other, and there are a thousand blocks. */
-  #blocksOf(range: Range): ReturnType<CountedList["blocks"]> {
+  #blocksOf(range: ListRange): readonly Block[] {
     if (this.#blocks?.range !== range) this.#blocks = { range, list: this.#base.blocks(range) };
     return this.#blocks.list;
   }
 
-  #countKnown({ lo, messages }: Range & { readonly messages: number | undefined }): number | undefined {
+  #countKnown({ lo, messages }: Block): number | undefined {
     if (messages === undefined) return undefined;
     if (messages === 0) return 0;
-    const start = JSON.stringify(lo);
+    const start = nameOf(lo);
     return this.#known === undefined ? this.#counted.get(start) : (this.#known.get(start) ?? 0);
   }
 
-  #countRows(block: Range & { readonly messages: number | undefined }): number {
+  #countRows(block: Block): number {
     const count = countMatching(this.#snapshot, { from: this.#matching(block), has: this.#has });
-    if (block.messages !== undefined) this.#counted.set(JSON.stringify(block.lo), count);
+    if (block.messages !== undefined) this.#counted.set(nameOf(block.lo), count);
     return count;
   }
 
-  #matching(range: Range): Query {
+  #matching(range: ListRange): Query {
     const { sql, values } = this.#base.query(range);
     const { sql: conditions, values: wanted } = this.#conditions;
     return {
@@ -97,12 +98,15 @@ function receivedPerBlock({ statements }: Snapshot, { to, source }: MessageFilte
     ...(to === undefined ? [] : ["to_msisdn = ?"]),
     ...(source === undefined ? [] : ["via_source = ?"]),
   ];
-  const rows = statements.all<Key & { messages: number }>(
-    `SELECT instant, message_id AS messageId, source, sum(messages) AS messages FROM receiver_blocks
+  const rows = statements.all<ListPosition & { messages: number }>(
+    `SELECT ${POSITION}, sum(messages) AS messages FROM receiver_blocks
      WHERE ${conditions.join(" AND ")} GROUP BY ${KEY.slice(1, -1)}`,
     [to, source].filter((value) => value !== undefined),
   );
-  return new Map(
-    rows.map((row) => [JSON.stringify([row.instant, row.messageId, row.source] satisfies Bound), row.messages]),
-  );
+  return new Map(rows.map((row) => [nameOf(row), row.messages]));
+}
+
+/** Names a block by where it begins. */
+function nameOf(lo: ListPosition): string {
+  return JSON.stringify(positionValues(lo));
 }

@@ -1,18 +1,9 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import {
-  ASCENDING,
-  boundAt,
-  boundBehind,
-  DESCENDING,
-  type Entry,
-  IN_RANGE,
-  type Key,
-  type Range,
-  rangeValues,
-} from "../key.ts";
-import type { Query } from "../lists.ts";
+import { type ListPosition, type ListRange, positionBehind } from "../../list-position.ts";
+import type { Slice } from "../../page.ts";
+import { ASCENDING, DESCENDING, type Entry, IN_RANGE, POSITION, type Query, rangeValues } from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
-import type { IndexedList, Slice } from "./indexed-list.ts";
+import type { IndexedList } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { countMatching, findMatching } from "./walk.ts";
 
@@ -20,7 +11,7 @@ import { countMatching, findMatching } from "./walk.ts";
 const ROWS_PER_STRETCH = 16_384;
 const TABLE = "FROM lyftr_messages INDEXED BY messages_by_instant";
 
-/** All messages of a filter, folded or not, without the read index: for the time in which it has far to catch up. Slow, and exact. */
+/** All messages of a filter, indexed or not, without the read index: for the time in which it has far to catch up. Slow, and exact. */
 export class PlainList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #conditions: Query;
@@ -32,7 +23,7 @@ export class PlainList implements IndexedList {
     this.#has = textTestOf(filter);
   }
 
-  count(range: Range): number {
+  count(range: ListRange): number {
     let count = 0;
     for (const stretch of this.#stretches(range, false)) {
       count += countMatching(this.#snapshot, { from: this.#matching(stretch), has: this.#has });
@@ -40,7 +31,7 @@ export class PlainList implements IndexedList {
     return count;
   }
 
-  entries(range: Range, { reverse, offset, limit }: Slice): readonly Entry[] {
+  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly Entry[] {
     const found: Entry[] = [];
     const order = reverse ? DESCENDING : ASCENDING;
     let skip = offset;
@@ -55,22 +46,22 @@ export class PlainList implements IndexedList {
   }
 
   /** A range in parts of a fixed number of messages, from its beginning or its end. */
-  *#stretches(range: Range, reverse: boolean): Generator<Range> {
+  *#stretches(range: ListRange, reverse: boolean): Generator<ListRange> {
     for (let { lo, hi } = range; ; ) {
-      const next = this.#snapshot.statements.get<Key>(
-        `SELECT instant, message_id AS messageId, source ${TABLE} WHERE ${IN_RANGE}
+      const next = this.#snapshot.statements.get<ListPosition>(
+        `SELECT ${POSITION} ${TABLE} WHERE ${IN_RANGE}
          ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT 1 OFFSET ${ROWS_PER_STRETCH}`,
         rangeValues({ lo, hi }),
       );
       if (next === undefined) return yield { lo, hi };
-      const cut = reverse ? boundBehind(next) : boundAt(next);
+      const cut = reverse ? positionBehind(next) : next;
       yield reverse ? { lo: cut, hi } : { lo, hi: cut };
       if (reverse) hi = cut;
       else lo = cut;
     }
   }
 
-  #matching(range: Range): Query {
+  #matching(range: ListRange): Query {
     const { sql, values } = this.#conditions;
     return { sql: `${TABLE} WHERE ${IN_RANGE} AND ${sql}`, values: [...rangeValues(range), ...values] };
   }

@@ -1,26 +1,20 @@
-import { QueryTooExpensive } from "../../../domain/errors.ts";
 import type { MessageFilter } from "../../../domain/message-filter.ts";
+import type { PageRead } from "../../page.ts";
+import { requireScannable, SCAN_LIMITS, type ScanLimits, tooManyRows } from "../../read-limits.ts";
 import { type SearchExpression, searchExpression } from "../index/searchable.ts";
-import type { Range } from "../key.ts";
 import { textTestOf } from "./conditions.ts";
 import { CountedList } from "./counted-list.ts";
 import { FilteredList } from "./filtered-list.ts";
-import type { IndexedList } from "./indexed-list.ts";
+import type { IndexedList } from "./merged.ts";
 import { PlainList } from "./plain-list.ts";
 import { SearchList } from "./search-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { NO_TAIL, type Tail, tailOf } from "./tail.ts";
 
 /** When which way is taken, in messages. */
-export interface PlanBounds {
-  /** How many texts one read may look at, one by one: some two seconds. More is refused. */
-  readonly scannedTextsMax: number;
-  /** The same for rows of which only numbers are looked at. */
-  readonly scannedRowsMax: number;
+export interface PlanBounds extends ScanLimits {
   /** Every read looks through the tail; a longer one is left to the plain list. */
   readonly tailRowsMax: number;
-  /** What a page without a total walks past before it is given as it is, to be gone on from. */
-  readonly walkedRowsMax: number;
   /** The longest part, in code points, that is looked for as one phrase whatever it costs. */
   readonly phraseMax: number;
   /** How many grams a longer phrase may compare with texts: about a second. */
@@ -30,10 +24,8 @@ export interface PlanBounds {
 }
 
 export const PLAN_BOUNDS: PlanBounds = {
-  scannedTextsMax: 1_000_000,
-  scannedRowsMax: 4_000_000,
+  ...SCAN_LIMITS,
   tailRowsMax: 20_000,
-  walkedRowsMax: 500_000,
   phraseMax: 24,
   phraseGramsMax: 20_000_000,
   fewRows: 2_000,
@@ -57,14 +49,9 @@ export interface Plan {
 }
 
 /** What is asked, and how far an answer may go. */
-interface Question {
+interface Question extends Pick<PageRead, "range" | "exact" | "stepwise"> {
   readonly snapshot: Snapshot;
   readonly filter: MessageFilter;
-  readonly range: Range;
-  /** Whether the total is asked for. */
-  readonly exact: boolean;
-  /** Whether a page may end before it is full, to be gone on from. */
-  readonly stepwise: boolean;
   readonly bounds: PlanBounds;
 }
 
@@ -94,7 +81,7 @@ function indexedPlan(question: Question): Omit<Plan, "tail"> {
   const expression =
     filter.q === undefined || few ? undefined : searchExpression(snapshot.statements, filter.q, bounds.phraseMax);
   if (expression === undefined) {
-    if (exact && rows > scannedMax(question)) throw tooBroad(rows, question);
+    if (exact) requireScannable(rows, filter, bounds);
     return { counting: filtered, paging: () => walk };
   }
   return searchPlan(question, rows, { walk, search: searchListOf(question, expression) });
@@ -123,7 +110,7 @@ function searchPlan(
   const everywhere =
     search.exact && rows === snapshot.indexedMessages && filter.to === undefined && filter.source === undefined;
   const cost = Math.min(MATCH_COST * matches, rows);
-  if (exact && !everywhere && cost > bounds.scannedTextsMax) throw tooBroad(rows, question);
+  if (exact && !everywhere && cost > bounds.scannedTextsMax) throw tooManyRows(rows, filter, bounds.scannedTextsMax);
   return {
     // The search index alone tells how many texts there are; which of them are a sender's, or of a span, only their rows.
     counting: everywhere || cost < rows ? search : walk.list,
@@ -132,21 +119,9 @@ function searchPlan(
       const walked = (passed * snapshot.indexedMessages) / Math.max(1, matches);
       const sorted = MATCH_COST * matches;
       if (sorted <= Math.max(bounds.fewRows, walked) && sorted <= bounds.scannedTextsMax) return { list: search };
-      if (!stepwise && Math.min(walked, rows) > bounds.scannedTextsMax) throw tooBroad(rows, question);
+      if (!stepwise && Math.min(walked, rows) > bounds.scannedTextsMax)
+        throw tooManyRows(rows, filter, bounds.scannedTextsMax);
       return walk;
     },
   };
-}
-
-function scannedMax({ filter, bounds }: Question): number {
-  return filter.q === undefined ? bounds.scannedRowsMax : bounds.scannedTextsMax;
-}
-
-function tooBroad(rows: number, question: Question): QueryTooExpensive {
-  const { q } = question.filter;
-  const what = q === undefined ? "These filters" : "This search";
-  const longer = q === undefined ? "" : "Search for something longer, or ";
-  return new QueryTooExpensive(
-    `${what} would have to look at ${rows} messages one by one, more than ${scannedMax(question)}. ${longer}narrow it by from, since or until`,
-  );
 }

@@ -1,19 +1,9 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import {
-  ASCENDING,
-  DESCENDING,
-  ENTRY,
-  type Entry,
-  IN_RANGE,
-  IN_SEQS,
-  isEverything,
-  type Range,
-  rangeValues,
-} from "../key.ts";
-import type { Query } from "../lists.ts";
+import { isWholeList, type ListRange } from "../../list-position.ts";
+import type { Slice } from "../../page.ts";
+import { ASCENDING, DESCENDING, ENTRY, type Entry, IN_RANGE, IN_SEQS, type Query, rangeValues } from "../sql.ts";
 import { conditionsOf, type TextTest } from "./conditions.ts";
-import type { IndexedList, Slice } from "./indexed-list.ts";
-import { merge } from "./merged.ts";
+import { type IndexedList, merge } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
 
@@ -30,7 +20,7 @@ export class SearchList implements IndexedList {
   readonly #filtered: boolean;
   readonly #has: TextTest | undefined;
   #matches: number | undefined;
-  #found: { readonly range: Range; readonly seqs: readonly number[] } | undefined;
+  #found: { readonly range: ListRange; readonly seqs: readonly number[] } | undefined;
 
   /** `has` is what the expression leaves to be tested: it may fit more texts than those that are searched for. */
   constructor(
@@ -60,11 +50,11 @@ export class SearchList implements IndexedList {
     return this.#matches;
   }
 
-  count(range: Range): number {
+  count(range: ListRange): number {
     return this.#isAll(range) ? this.matches() : this.#seqsIn(range).length;
   }
 
-  entries(range: Range, { reverse, offset, limit }: Slice): readonly Entry[] {
+  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly Entry[] {
     const seqs = this.#seqsIn(range);
     const sql = `SELECT ${ENTRY} FROM lyftr_messages WHERE ${IN_SEQS}
       ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ? OFFSET ?`;
@@ -82,7 +72,7 @@ export class SearchList implements IndexedList {
   }
 
   /** The total and the page of a list ask for the same range one after the other. */
-  #seqsIn(range: Range): readonly number[] {
+  #seqsIn(range: ListRange): readonly number[] {
     if (this.#found?.range !== range) {
       const seqs: number[] = [];
       for (const [seq, text] of walk<[number, string]>(this.#snapshot, this.#matching(range))) {
@@ -93,7 +83,7 @@ export class SearchList implements IndexedList {
     return this.#found.seqs;
   }
 
-  #matching(range: Range): Query {
+  #matching(range: ListRange): Query {
     const { sql, values } = this.#conditions;
     if (this.#isAll(range)) {
       return { sql: "SELECT rowid, NULL FROM search WHERE search MATCH ?", values: [this.#expression] };
@@ -107,7 +97,7 @@ export class SearchList implements IndexedList {
   }
 
   /** Whether the search index alone can tell. */
-  #isAll(range: Range): boolean {
-    return this.exact && !this.#filtered && isEverything(range);
+  #isAll(range: ListRange): boolean {
+    return this.exact && !this.#filtered && isWholeList(range);
   }
 }

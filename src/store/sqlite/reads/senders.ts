@@ -1,5 +1,6 @@
+import { comparePositions } from "../../list-position.ts";
 import type { Sender, SenderPage, SenderQuery } from "../../store.ts";
-import { compareKeys, END, type Entry, START } from "../key.ts";
+import type { Entry } from "../sql.ts";
 import { CountedList } from "./counted-list.ts";
 import { messageAt } from "./find.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -44,17 +45,16 @@ function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): Readonly
       continue;
     }
     known.count++;
-    if (compareKeys(entry, known.first) < 0) known.first = entry;
-    if (compareKeys(entry, known.last) > 0) known.last = entry;
+    if (comparePositions(entry, known.first) < 0) known.first = entry;
+    if (comparePositions(entry, known.last) > 0) known.last = entry;
   }
   return late;
 }
 
 function senderOf(snapshot: Snapshot, from: string, late: Late | undefined): Sender {
   const list = new CountedList(snapshot, from);
-  const everything = { lo: START, hi: END };
-  const ends = [false, true].flatMap((reverse) => list.entries(everything, { reverse, offset: 0, limit: 1 }));
-  const entries = [...ends, ...(late === undefined ? [] : [late.first, late.last])].sort(compareKeys);
+  const ends = [false, true].flatMap((reverse) => list.entries({}, { reverse, offset: 0, limit: 1 }));
+  const entries = [...ends, ...(late === undefined ? [] : [late.first, late.last])].sort(comparePositions);
   const tsOf = (entry: Entry | undefined) => (entry === undefined ? "" : messageAt(snapshot.statements, entry.seq).ts);
   const count = list.total() + (late?.count ?? 0);
   return { from, count, firstTs: tsOf(entries[0]), lastTs: tsOf(entries.at(-1)) };

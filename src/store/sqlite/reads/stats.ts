@@ -1,9 +1,7 @@
-import type { MessageStats } from "../../store.ts";
-import { ASCENDING, DESCENDING } from "../key.ts";
+import { type MessageStats, TOP_SENDERS_MAX } from "../../store.ts";
+import { ASCENDING, DESCENDING } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 import type { Snapshot } from "./snapshot.ts";
-
-const TOP_SENDERS_MAX = 10;
 
 /** Totals, from the rollups and the tail. */
 export function stats({ statements, indexedSeq, indexedMessages, indexedSenders }: Snapshot): MessageStats {

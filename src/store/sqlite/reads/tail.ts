@@ -1,20 +1,20 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { ASCENDING, DESCENDING, ENTRY, type Entry, IN_RANGE, IN_SEQS, type Range, rangeValues } from "../key.ts";
-import type { Query } from "../lists.ts";
+import type { ListRange } from "../../list-position.ts";
+import { ASCENDING, DESCENDING, ENTRY, type Entry, IN_RANGE, IN_SEQS, type Query, rangeValues } from "../sql.ts";
 import { conditionsOf, textTestOf } from "./conditions.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
 
 /** The messages of a filter that are not in the read index yet. */
 export interface Tail {
-  count(range: Range): number;
+  count(range: ListRange): number;
   /** The first of the range, or the last and descending. */
-  entries(range: Range, end: { readonly reverse: boolean; readonly limit: number }): readonly Entry[];
+  entries(range: ListRange, end: { readonly reverse: boolean; readonly limit: number }): readonly Entry[];
 }
 
 export const NO_TAIL: Tail = { count: () => 0, entries: () => [] };
 
-export function tailOf(snapshot: Snapshot, filter: MessageFilter, range: Range): Tail {
+export function tailOf(snapshot: Snapshot, filter: MessageFilter, range: ListRange): Tail {
   const { sql, values } = conditionsOf(filter);
   // Where a filter leaves few, they are found once; where it leaves all, they are counted, and only those of the page are looked at.
   if (sql === "1") return new WholeTail(snapshot);
@@ -36,7 +36,7 @@ class WholeTail implements Tail {
     this.#snapshot = snapshot;
   }
 
-  count(range: Range): number {
+  count(range: ListRange): number {
     const { statements, indexedSeq } = this.#snapshot;
     return statements.number(`SELECT count(*) FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}`, [
       indexedSeq,
@@ -44,7 +44,10 @@ class WholeTail implements Tail {
     ]);
   }
 
-  entries(range: Range, { reverse, limit }: { readonly reverse: boolean; readonly limit: number }): readonly Entry[] {
+  entries(
+    range: ListRange,
+    { reverse, limit }: { readonly reverse: boolean; readonly limit: number },
+  ): readonly Entry[] {
     const { statements, indexedSeq } = this.#snapshot;
     return statements.all<Entry>(
       `SELECT ${ENTRY} FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}
@@ -64,12 +67,15 @@ class FilteredTail implements Tail {
     this.#seqs = JSON.stringify(seqs);
   }
 
-  count(range: Range): number {
+  count(range: ListRange): number {
     const { sql, values } = this.#within(range);
     return this.#snapshot.statements.number(`SELECT count(*) ${sql}`, values);
   }
 
-  entries(range: Range, { reverse, limit }: { readonly reverse: boolean; readonly limit: number }): readonly Entry[] {
+  entries(
+    range: ListRange,
+    { reverse, limit }: { readonly reverse: boolean; readonly limit: number },
+  ): readonly Entry[] {
     const { sql, values } = this.#within(range);
     return this.#snapshot.statements.all<Entry>(
       `SELECT ${ENTRY} ${sql} ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ?`,
@@ -77,7 +83,7 @@ class FilteredTail implements Tail {
     );
   }
 
-  #within(range: Range): Query {
+  #within(range: ListRange): Query {
     return { sql: `FROM lyftr_messages WHERE ${IN_SEQS} AND ${IN_RANGE}`, values: [this.#seqs, ...rangeValues(range)] };
   }
 }

@@ -1,5 +1,4 @@
-import type { Entry } from "../key.ts";
-import type { Query } from "../lists.ts";
+import type { Entry, Query } from "../sql.ts";
 import type { TextTest } from "./conditions.ts";
 import type { Snapshot } from "./snapshot.ts";
 

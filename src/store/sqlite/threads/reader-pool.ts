@@ -1,11 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  Overloaded,
-  QueryTooExpensive,
-  ReadCancelled,
-  type StoreBroken,
-  StoreUnavailable,
-} from "../../../domain/errors.ts";
+import { Overloaded, ReadCancelled, type StoreBroken, StoreUnavailable } from "../../../domain/errors.ts";
+import { tooSlow } from "../../read-limits.ts";
 import type { ReadThreadEnd } from "../../store.ts";
 import { ReadingThread } from "./reading-thread.ts";
 
@@ -123,14 +118,14 @@ export class ReaderPool {
   }
 
   #enqueue<T>(queue: WaitingRead[], operation: string, argument: unknown, signal: AbortSignal | undefined): Promise<T> {
-    if (signal?.aborted) return Promise.reject(abandoned());
+    if (signal?.aborted) return Promise.reject(new ReadCancelled());
     return new Promise<T>((resolve, reject) => {
       const leave = (error: Error) => {
         queue.splice(queue.indexOf(read), 1);
         begin();
         reject(error);
       };
-      const gone = () => leave(abandoned());
+      const gone = () => leave(new ReadCancelled());
       const timer = setTimeout(() => leave(new Overloaded("a read waited too long for its turn")), this.#waitMsMax);
       const begin = () => {
         clearTimeout(timer);
@@ -199,14 +194,4 @@ export class ReaderPool {
   async #fewGivenUp(): Promise<void> {
     while (this.#givenUp.size > GIVEN_UP_MAX) await Promise.race(this.#givenUp);
   }
-}
-
-function abandoned(): ReadCancelled {
-  return new ReadCancelled("the caller no longer waits for it");
-}
-
-function tooSlow(ms: number): QueryTooExpensive {
-  return new QueryTooExpensive(
-    `This took longer than ${ms / 1_000} seconds. Narrow it by from, since, until or a longer search`,
-  );
 }

@@ -21,7 +21,7 @@ export interface ReaderData {
 serveWorker(({ path, stop }: ReaderData) => {
   const stopped = new Int32Array(stop);
   const check = () => {
-    if (Atomics.load(stopped, 0) !== 0) throw new ReadCancelled("the caller no longer waits for it");
+    if (Atomics.load(stopped, 0) !== 0) throw new ReadCancelled();
   };
   const open = () => {
     const db = openReader(path);

@@ -62,7 +62,7 @@ export class ReadingThread {
   async run<T>(read: Read): Promise<T> {
     const thread = this.#thread;
     if (thread === undefined) throw new StoreUnavailable("SQLite: a reading thread is being started again");
-    if (read.signal?.aborted) throw new ReadCancelled("the caller no longer waits for it");
+    if (read.signal?.aborted) throw new ReadCancelled();
     let late = false;
     let giveUp: NodeJS.Timeout | undefined;
     const stuck = Promise.withResolvers<never>();
@@ -70,7 +70,7 @@ export class ReadingThread {
     const stop = () => {
       Atomics.store(thread.stop, 0, 1);
       giveUp ??= setTimeout(() => {
-        stuck.reject(new ReadCancelled("the caller no longer waits for it"));
+        stuck.reject(new ReadCancelled());
         this.#replace(thread, `it did not stop within ${STOP_MS_MAX} ms when it was told to`);
       }, STOP_MS_MAX);
     };

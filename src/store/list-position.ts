@@ -1,0 +1,71 @@
+import type { MessageFilter } from "../domain/message-filter.ts";
+
+/** Where a row stands in a list. Every list has this order: by instant, then id, then source, each by its bytes. */
+export interface ListPosition {
+  readonly instant: string;
+  readonly messageId: string;
+  readonly source: string;
+}
+
+/** A part of a list: from `lo`, inclusive, to `hi`, exclusive. A missing end is the end of the list. */
+export interface ListRange {
+  readonly lo?: ListPosition | undefined;
+  readonly hi?: ListPosition | undefined;
+}
+
+/** The position before every row of an instant. */
+export function positionAt(instant: string): ListPosition {
+  return { instant, messageId: "", source: "" };
+}
+
+/** The position before every row. */
+export const START = positionAt("");
+
+/** The position right behind another: no source has a NUL, so no source is between one and the same with U+0001. */
+export function positionBehind({ instant, messageId, source }: ListPosition): ListPosition {
+  return { instant, messageId, source: `${source}\u0001` };
+}
+
+export function comparePositions(a: ListPosition, b: ListPosition): number {
+  return compareText(a.instant, b.instant) || compareText(a.messageId, b.messageId) || compareText(a.source, b.source);
+}
+
+/** The rows of a filter's span of time. */
+export function rangeOf({ since, until }: Pick<MessageFilter, "since" | "until">): ListRange {
+  return {
+    lo: since === undefined ? undefined : positionAt(since),
+    hi: until === undefined ? undefined : positionAt(until),
+  };
+}
+
+/** The part of a list that is in both ranges. Of two equal ends it has that of `b`. */
+export function overlap(a: ListRange, b: ListRange): ListRange {
+  const lo = a.lo && b.lo ? (comparePositions(a.lo, b.lo) > 0 ? a.lo : b.lo) : (a.lo ?? b.lo);
+  const hi = a.hi && b.hi ? (comparePositions(a.hi, b.hi) < 0 ? a.hi : b.hi) : (a.hi ?? b.hi);
+  return { lo, hi };
+}
+
+export function isEmpty({ lo, hi }: ListRange): boolean {
+  return lo !== undefined && hi !== undefined && comparePositions(lo, hi) >= 0;
+}
+
+export function isWholeList({ lo, hi }: ListRange): boolean {
+  return lo === undefined && hi === undefined;
+}
+
+/** The order of the bytes of UTF-8, which is that of both databases; that of UTF-16, JavaScript's, is another beyond U+FFFF. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const difference = a.charCodeAt(at) - b.charCodeAt(at);
+    if (difference !== 0) return weight(a.charCodeAt(at)) - weight(b.charCodeAt(at));
+  }
+  return a.length - b.length;
+}
+
+/** Lifts surrogates above the rest of the basic plane. */
+function weight(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}
