@@ -1,261 +1,245 @@
-import { type Clock, within } from "../domain/clock.ts";
+import { within } from "../domain/clock.ts";
 import { failureInWords } from "../domain/failure-words.ts";
-import type { Log } from "../observe/log.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Runtime } from "../runtime.ts";
 import type { AlertNotice, AlertState, AlertStore, AlertVote } from "../store/alerts.ts";
 import type { Figures } from "./figures.ts";
-import { type Firing, Hysteresis, type Moment, type Verdict } from "./hysteresis.ts";
-import { RULES, type Rule, verdictOf } from "./rules.ts";
-import type { Target } from "./target.ts";
-import { Telling, type Wanted } from "./telling.ts";
+import { type Firing, Hysteresis, type Moment } from "./hysteresis.ts";
+import { Notifier } from "./notifier.ts";
+import { evaluateRule, RULES, type Rule, type RuleEvaluation } from "./rules.ts";
+import type { AlertMessage, Target } from "./targets.ts";
 
 const LOOK_EVERY_MS = 5_000;
-/** A database that hangs shall not hold up what has to be told of it. */
+/** A database that hangs must not delay the alert about it. */
 const EXCHANGE_MS_MAX = 3_000;
-/** Before that nobody is told that all is well: what is wrong may not have been found yet. */
-const SETTLED_MS = 60_000;
+/** Other processes need so long to store what they told while the database was away. */
+const CHAT_AFTER_LEADING_MS = 20_000;
+/** A rule needs so long to fire, in this process or in another. */
+const SETTLED_AFTER_LEADING_MS = 60_000;
+/** After so long without the database, another process may have died, or ended this incident. */
+const UNHEARD_MS_MAX = 10 * 60 * 1_000;
 /**
- * Without the database processes cannot agree who tells. A target that makes two of what is told twice is told by the one that told last; by
- * the others only when it has lasted so long that the one may be gone too.
+ * A process that started just before the end was told still votes for what it took over: until it
+ * has been well for long enough, that is no new alert.
  */
-const UNLED_MS = 10 * 60 * 1_000;
-/** When the database is back, so long passes until everybody has written down what they told meanwhile. */
-const RETURNING_MS = 20_000;
+const AGAIN_AFTER_MS = 60_000;
 const STOP_MS_MAX = 3_000;
-const STEP_DOWN_MS_MAX = 1_000;
 
-/** A notice to the next that tells, and to nobody outside: whoever wrote it told all it wrote down, and no more, only if it took this back. */
+/** A leader stores this notice, and takes it back when it stops and everything it told is stored. */
 const AT_WORK = { rule: "at_work", target: "itself" };
 
-export interface AlertsOptions {
+export interface AlertsOptions extends Pick<Runtime, "clock" | "log" | "metrics" | "random"> {
   readonly store: AlertStore;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Pick<Metrics, "alertsFiring" | "alertNotifications">;
-  /** What this process finds about itself. It answers within seconds. */
+  /** What this process measures of itself. It answers within seconds. */
   readonly look: (atMs: number) => Promise<Figures>;
-  /** Whom this process may tell; none when another of the same service does. */
+  /** None in a process that leaves the telling to another of the same service. */
   readonly targets: readonly Target[];
   /** Which process this is. */
   readonly holder: string;
-  /** The machine it runs on. */
+  /** The machine that it runs on. */
   readonly host: string;
   /** Tells the database from every other. */
   readonly databaseId: string;
-  /** Between 0 and 1. */
-  readonly random: () => number;
-}
-
-/** Names one rule of one installation to whoever is told: the same in every process and after every restart. */
-export function alertKey(databaseId: string, rule: string): string {
-  return `lyftr-${databaseId}-${rule}`;
 }
 
 interface RuleState {
   readonly rule: Rule;
-  /** As this process sees it. */
+  readonly key: string;
+  /** The rule as this process sees it. */
   readonly own: Hysteresis;
-  readonly tellings: readonly Telling[];
+  readonly notifiers: readonly Notifier[];
+  /** As it fires, or as it fired last. */
+  last: Firing | undefined;
+  shown: boolean;
 }
 
-/** Looks every few seconds, agrees with the other processes of the database on what fires, and tells. Nothing waits for it. */
+/**
+ * Evaluates the rules every few seconds, shares the result with the other processes of the
+ * database, and tells the targets if this process leads.
+ */
 export class Alerts {
   readonly #options: AlertsOptions;
   readonly #rules: readonly RuleState[];
-  readonly #stopping = new AbortController();
-  readonly #stopped = Promise.withResolvers<void>();
-  /** Ends requests under way, some time after {@link #stopping}. */
-  readonly #cutting = new AbortController();
-  readonly #startedMs: number;
+  readonly #notifiers: readonly Notifier[];
   readonly #running: Promise<void>;
-  readonly #shown = new Set<string>();
-  #exchanging: Promise<unknown> | undefined;
-  #woken = false;
-  #wake = () => {};
-  /** What was agreed on when that was last possible. */
-  #agreed: AlertState | undefined;
-  #agreedMs: number;
-  #alone = false;
-  /** Before that, another process may have told what is not written down yet. */
-  #unknownUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #stopped = Promise.withResolvers<void>();
+  #stopping = false;
+  #leaving = false;
+  #pause = new AbortController();
+  /** Ends requests that are still under way some time after the stop. */
+  readonly #cutting = new AbortController();
+  #exchanging = false;
+  /** What the database said last, and when. */
+  #state: AlertState | undefined;
+  #heardMs: number;
+  /** Whether the database did not answer this time. */
+  #away = false;
+  #leadsSinceMs = 0;
 
   constructor(options: AlertsOptions) {
     this.#options = options;
-    const { clock, targets, log, metrics, random, databaseId } = options;
-    this.#startedMs = clock.monotonic();
-    this.#agreedMs = this.#startedMs;
-    const common = {
-      log,
-      metrics,
-      random,
-      startedMs: clock.now(),
-      now: () => this.#now(),
-      told: () => this.#lookAgain(),
-    };
+    const { targets, databaseId } = options;
+    this.#heardMs = options.clock.monotonic();
+    const told = () => this.#pause.abort();
     this.#rules = RULES.map((rule) => ({
       rule,
+      key: `lyftr-${databaseId}-${rule.name}`,
       own: new Hysteresis(),
-      tellings: targets.map((target) => new Telling({ ...common, rule, target, key: alertKey(databaseId, rule.name) })),
+      notifiers: targets.map((target) => new Notifier({ ...options, rule: rule.name, target, told })),
+      last: undefined,
+      shown: false,
     }));
+    this.#notifiers = this.#rules.flatMap(({ notifiers }) => notifiers);
     this.#running = this.#run();
   }
 
-  /** Resolves when the requests under way are done or given up, and what was told is written down if that can be. Safe twice. */
+  /** Resolves when no request is under way, and what was told is stored if that is possible. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#stopping = true;
     this.#stopped.resolve();
-    this.#wake();
+    this.#pause.abort();
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      this.#woken = false;
+    const { clock, log } = this.#options;
+    while (!this.#stopping) {
+      this.#pause = new AbortController();
       try {
-        // A database that hangs holds a look up for seconds, and nobody waits for those of a service that ends.
+        // A database that hangs delays a look by seconds, and a stop does not wait for that.
         await Promise.race([this.#look(), this.#stopped.promise]);
       } catch (error) {
-        this.#options.log.error({ msg: "looking for alerts failed", error: failureInWords(error) });
+        log.error({ msg: "looking for alerts failed", error: failureInWords(error) });
       }
-      await this.#pause();
+      await clock.sleep(LOOK_EVERY_MS, this.#pause.signal).catch(() => undefined);
     }
     await this.#leave();
-  }
-
-  async #pause(): Promise<void> {
-    if (this.#stopping.signal.aborted || this.#woken) return;
-    const waking = new AbortController();
-    this.#wake = () => waking.abort();
-    await this.#options.clock.sleep(LOOK_EVERY_MS, waking.signal).catch(() => undefined);
-    this.#wake = () => {};
-  }
-
-  #lookAgain(): void {
-    this.#woken = true;
-    this.#wake();
   }
 
   async #look(): Promise<void> {
     const figures = await this.#options.look(this.#options.clock.monotonic());
     const at = this.#now();
-    for (const { rule, own } of this.#rules) own.look(this.#judge(rule, figures), at);
-    const state = await this.#exchange();
-    if (this.#stopping.signal.aborted) return;
-    if (state === undefined) this.#alone = true;
-    else this.#learn(state);
+    for (const { rule, own } of this.#rules) own.look(this.#evaluate(rule, figures), at);
+    await this.#exchange();
+    if (this.#stopping) return;
     for (const one of this.#rules) {
       this.#show(one);
-      for (const telling of one.tellings) {
-        const wanted =
-          state === undefined ? this.#wantedAlone(one, telling) : this.#wantedTogether(one, telling, state);
-        telling.step(wanted, this.#cutting.signal);
-      }
+      for (const notifier of one.notifiers) notifier.step(this.#messageFor(one, notifier), this.#cutting.signal);
     }
   }
 
-  #judge(rule: Rule, figures: Figures): Verdict {
-    const verdict = verdictOf(rule, figures);
-    return verdict.kind === "bad" ? { ...verdict, summary: `${this.#options.host} ${verdict.summary}` } : verdict;
+  #evaluate(rule: Rule, figures: Figures): RuleEvaluation {
+    const evaluation = evaluateRule(rule, figures);
+    if (evaluation.kind !== "bad") return evaluation;
+    return { kind: "bad", summary: `${this.#options.host} ${evaluation.summary}` };
   }
 
-  /** What all processes found and told, or undefined when the database does not say in time. */
-  async #exchange(notice: readonly AlertNotice[] = this.#atWork()): Promise<AlertState | undefined> {
-    if (this.#exchanging !== undefined) return undefined;
+  /** Stores what this process found and told, and takes over what the others did. */
+  async #exchange(): Promise<void> {
+    this.#away = true;
+    if (this.#exchanging) return;
+    this.#exchanging = true;
     const { store, clock, holder, targets } = this.#options;
-    const asked = store.exchange({
-      holder,
-      nowMs: clock.now(),
-      mayLead: targets.length > 0,
-      votes: this.#rules.flatMap(voteOf),
-      notices: [...this.#tellings().flatMap(({ unwritten }) => unwritten ?? []), ...notice],
-    });
-    const answered = asked.then(
-      (state) => state,
-      () => undefined,
-    );
-    this.#exchanging = answered.then(() => {
-      this.#exchanging = undefined;
-    });
-    return within(clock, EXCHANGE_MS_MAX, answered);
+    const notices = this.#notifiers.flatMap(({ unstored }) => unstored ?? []);
+    const asked = store
+      .exchange({
+        holder,
+        nowMs: clock.now(),
+        mayLead: targets.length > 0 && !this.#leaving,
+        votes: this.#rules.flatMap(voteOf),
+        notices: [...notices, ...this.#mark()],
+      })
+      .catch(() => undefined)
+      .finally(() => {
+        this.#exchanging = false;
+      });
+    const state = await within(clock, EXCHANGE_MS_MAX, asked);
+    if (state !== undefined) this.#adopt(state);
   }
 
-  #learn(state: AlertState): void {
-    const begins = state.leads && this.#agreed?.leads !== true;
-    if (begins && isAtWork(state)) for (const telling of this.#tellings()) telling.doubt();
-    for (const { rule, own, tellings } of this.#rules) {
-      for (const telling of tellings) {
-        const notice = state.notices.find((one) => one.rule === rule.name && one.target === telling.target);
-        if (notice !== undefined) telling.learn(notice);
-      }
-      if (this.#agreed === undefined && tellings.some(({ firing }) => firing))
-        own.inherit(
-          firingOf(state, rule) ?? { summary: `${rule.name}, since before a restart`, sinceMs: this.#now().nowMs },
-        );
+  /** See {@link AT_WORK}. */
+  #mark(): readonly AlertNotice[] {
+    if (this.#state?.leads !== true) return [];
+    const unknown = this.#notifiers.some(({ told }) => told === "unknown");
+    if (this.#leaving ? unknown : isAtWork(this.#state)) return [];
+    const at = new Date(this.#options.clock.now()).toISOString();
+    return [{ ...AT_WORK, firing: !this.#leaving, at }];
+  }
+
+  #adopt(state: AlertState): void {
+    this.#away = false;
+    this.#heardMs = this.#options.clock.monotonic();
+    const before = this.#state;
+    this.#state = state;
+    for (const notifier of this.#notifiers) notifier.adopt(state.notices);
+    if (before === undefined) this.#inherit(state);
+    if (!state.leads || before?.leads) return;
+    this.#leadsSinceMs = this.#heardMs;
+    if (isAtWork(state)) for (const notifier of this.#notifiers) notifier.doubt();
+  }
+
+  /** What fired before this process started goes on until it has been well for long enough. */
+  #inherit({ notices }: AlertState): void {
+    for (const { rule, own } of this.#rules) {
+      if (!notices.some((notice) => notice.rule === rule.name && notice.firing)) continue;
+      const summary = `${rule.name}, since before a restart`;
+      own.inherit(firingOf(this.#state, rule) ?? { summary, sinceMs: this.#now().nowMs });
     }
-    const nowMs = this.#options.clock.monotonic();
-    // Whoever led knows what was told: the others left it alone.
-    if (this.#alone && this.#agreed?.leads === false) this.#unknownUntilMs = nowMs + RETURNING_MS;
-    this.#alone = false;
-    this.#agreed = state;
-    this.#agreedMs = nowMs;
   }
 
-  /** One process of all tells what any of them finds. */
-  #wantedTogether({ rule, own }: RuleState, telling: Telling, state: AlertState): Wanted {
-    const firing = own.firing ?? firingOf(state, rule);
-    const settled = own.calm && this.#options.clock.monotonic() - this.#startedMs >= SETTLED_MS;
-    const { leads } = state;
-    const knows = telling.mergesRepeats || this.#options.clock.monotonic() >= this.#unknownUntilMs;
-    return { firing, away: false, mayTrigger: leads && knows, mayResolve: leads && (telling.firing || settled) };
+  /** What this target has to be told now, if anything. */
+  #messageFor(one: RuleState, notifier: Notifier): AlertMessage | undefined {
+    const { rule, key, own } = one;
+    const firing = own.firing ?? (this.#away ? undefined : firingOf(this.#state, rule));
+    one.last = firing ?? one.last;
+    const isDue = firing === undefined ? this.#isResolveDue(own, notifier) : this.#isTriggerDue(notifier);
+    if (!isDue) return undefined;
+    const { nowMs } = this.#now();
+    const { summary, sinceMs } = one.last ?? { summary: rule.name, sinceMs: nowMs };
+    return { event: firing === undefined ? "resolve" : "trigger", key, rule, summary, sinceMs, nowMs };
   }
 
-  /** Each tells what it finds itself. That something is over only all together can say. */
-  #wantedAlone({ own }: RuleState, telling: Telling): Wanted {
-    const unledMs = this.#options.clock.monotonic() - this.#agreedMs;
-    const mayTrigger = telling.mergesRepeats || this.#agreed?.leads === true || unledMs >= UNLED_MS;
-    return { firing: own.firing, away: true, mayTrigger, mayResolve: false };
+  /**
+   * The leader tells. Without the database no process knows whether it leads: then each tells a
+   * target that merges repeats, and only the last leader a chat, for as long as it may be alive.
+   */
+  #isTriggerDue({ target, told, toldMs }: Notifier): boolean {
+    const leads = this.#state?.leads === true;
+    const { nowMs, monotonicMs } = this.#now();
+    const toldAgoMs = nowMs - toldMs;
+    if (told === "over" && toldAgoMs >= 0 && toldAgoMs < AGAIN_AFTER_MS) return false;
+    if (target.mergesRepeats) {
+      const isOld = this.#away && toldAgoMs >= UNHEARD_MS_MAX;
+      return (leads || this.#away) && (told !== "firing" || isOld);
+    }
+    const knows = leads && monotonicMs - this.#leadsSinceMs >= CHAT_AFTER_LEADING_MS;
+    return told !== "firing" && (knows || monotonicMs - this.#heardMs >= UNHEARD_MS_MAX);
   }
 
-  #show({ rule, own }: RuleState): void {
-    const firing = own.firing ?? (this.#agreed && firingOf(this.#agreed, rule));
-    this.#options.metrics.alertsFiring.set({ rule: rule.name }, firing === undefined ? 0 : 1);
-    if ((firing !== undefined) === this.#shown.has(rule.name)) return;
-    if (firing === undefined) this.#shown.delete(rule.name);
-    else this.#shown.add(rule.name);
-    if (firing === undefined) this.#options.log.info({ msg: "alert is over", rule: rule.name });
-    else this.#options.log.warn({ msg: "alert fires", rule: rule.name, summary: firing.summary });
+  /** Without the database no process knows whether it is over for the others. */
+  #isResolveDue(own: Hysteresis, { told }: Notifier): boolean {
+    if (this.#away || this.#state?.leads !== true || told === "over") return false;
+    const ledMs = this.#options.clock.monotonic() - this.#leadsSinceMs;
+    return told === "firing" || (own.calm && ledMs >= SETTLED_AFTER_LEADING_MS);
+  }
+
+  #show(one: RuleState): void {
+    const { log, metrics } = this.#options;
+    const { name } = one.rule;
+    const firing = one.own.firing ?? firingOf(this.#state, one.rule);
+    metrics.alertsFiring.set({ rule: name }, firing === undefined ? 0 : 1);
+    if ((firing !== undefined) === one.shown) return;
+    one.shown = firing !== undefined;
+    if (firing === undefined) log.info({ msg: "alert is over", rule: name });
+    else log.warn({ msg: "alert fires", rule: name, summary: firing.summary });
   }
 
   async #leave(): Promise<void> {
-    const { clock, store, holder, targets } = this.#options;
-    const tellings = this.#tellings();
-    const settled = () => Promise.all(tellings.map((telling) => telling.settled()));
-    await within(clock, STOP_MS_MAX, settled());
+    const settled = () => Promise.all(this.#notifiers.map((notifier) => notifier.settled()));
+    await within(this.#options.clock, STOP_MS_MAX, settled());
     this.#cutting.abort();
     await settled();
-    const workDone = this.#workDone();
-    if (workDone.length > 0 || tellings.some(({ unwritten }) => unwritten !== undefined))
-      await this.#exchange(workDone);
-    if (targets.length === 0) return;
-    await within(
-      clock,
-      STEP_DOWN_MS_MAX,
-      store.stepDown(holder).catch(() => undefined),
-    );
-  }
-
-  #tellings(): readonly Telling[] {
-    return this.#rules.flatMap(({ tellings }) => tellings);
-  }
-
-  #atWork(): readonly AlertNotice[] {
-    if (this.#agreed?.leads !== true || isAtWork(this.#agreed)) return [];
-    return [{ ...AT_WORK, firing: true, at: new Date(this.#options.clock.now()).toISOString() }];
-  }
-
-  #workDone(): readonly AlertNotice[] {
-    if (this.#agreed?.leads !== true || this.#tellings().some(({ unsure }) => unsure)) return [];
-    return [{ ...AT_WORK, firing: false, at: new Date(this.#options.clock.now()).toISOString() }];
+    this.#leaving = true;
+    await this.#exchange();
   }
 
   #now(): Moment {
@@ -264,18 +248,19 @@ export class Alerts {
   }
 }
 
-/** Whether somebody tells, or ended without having written down all of it. */
+/** Whether a leader is at work, or ended without having stored everything it told. */
 function isAtWork({ notices }: AlertState): boolean {
-  return notices.some(({ rule, target, firing }) => rule === AT_WORK.rule && target === AT_WORK.target && firing);
+  return notices.some(({ rule, firing }) => rule === AT_WORK.rule && firing);
 }
 
 function voteOf({ rule, own: { firing } }: RuleState): readonly AlertVote[] {
   if (firing === undefined) return [];
-  return [{ rule: rule.name, summary: firing.summary, since: new Date(firing.sinceMs).toISOString() }];
+  const since = new Date(firing.sinceMs).toISOString();
+  return [{ rule: rule.name, summary: firing.summary, since }];
 }
 
-/** What the processes together say: the one that began first has the word. */
-function firingOf({ votes }: AlertState, rule: Rule): Firing | undefined {
-  const vote = votes.find((one) => one.rule === rule.name);
+/** How a rule fires in any process; the vote that began first counts. */
+function firingOf(state: AlertState | undefined, rule: Rule): Firing | undefined {
+  const vote = state?.votes.find((one) => one.rule === rule.name);
   return vote && { summary: vote.summary, sinceMs: Date.parse(vote.since) };
 }

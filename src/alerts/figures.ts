@@ -1,13 +1,15 @@
-/** What a process finds about itself in one look. */
+import type { Silence, SilenceWatch } from "./silence.ts";
+
+/** What a process measures of itself in one look. */
 export interface Figures {
   /** Why it cannot take messages; null when it can. */
   readonly notReady: string | null;
   /** Webhooks of the last minute, and of the last quarter of it. */
   readonly lastMinute: Requests;
   readonly justNow: Requests;
-  /** The longest that a message was found to wait in the last looks. */
+  /** The longest wait of a message in the last looks. */
   readonly queueAgeMs: number;
-  /** Undefined when it is not known, or another machine's. */
+  /** Undefined when it is not known, or is another machine's. */
   readonly disk: { readonly freeBytes: number; readonly sizeBytes: number } | undefined;
   readonly silence: Silence;
 }
@@ -18,17 +20,6 @@ export interface Requests {
   readonly failed: number;
 }
 
-export interface Silence {
-  /** How long no message came in, as far as this process knows; undefined when nobody wants to know. */
-  readonly ms: number | undefined;
-  /** Whether one came in since the process began. */
-  readonly heard: boolean;
-  /** More than so long is told of. */
-  readonly msMax: number;
-  /** Whether messages usually come in at this time of the week; undefined when that cannot be found out now. */
-  readonly unusual: boolean | undefined;
-}
-
 const MINUTE_MS = 60_000;
 const JUST_NOW_MS = 15_000;
 
@@ -36,13 +27,13 @@ interface Sample extends Requests {
   readonly atMs: number;
 }
 
-/** What became of the requests of the last minute, made of counts that only rise. */
+/** The requests of the last minute, from counters that only rise. */
 export class RecentRequests {
   #samples: readonly Sample[] = [];
 
   look(counts: Requests, atMs: number): Pick<Figures, "lastMinute" | "justNow"> {
     const newest = { ...counts, atMs };
-    // One that is older than a minute is what the minute is counted from.
+    // The newest sample that is at least a minute old is the base of the minute.
     const from = Math.max(
       0,
       this.#samples.findLastIndex((sample) => atMs - sample.atMs >= MINUTE_MS),
@@ -57,7 +48,7 @@ export class RecentRequests {
   }
 }
 
-/** The age of the queue goes up and down with each batch: the highest of the last looks tells more than the last. */
+/** The age of the queue changes with each batch, so the highest of the last looks counts. */
 export class RecentPeak {
   #samples: readonly { readonly atMs: number; readonly value: number }[] = [];
 
@@ -65,5 +56,39 @@ export class RecentPeak {
     const young = this.#samples.filter((sample) => atMs - sample.atMs < JUST_NOW_MS);
     this.#samples = [...young, { atMs, value }];
     return Math.max(...this.#samples.map((sample) => sample.value));
+  }
+}
+
+export interface ObservationSources {
+  /** Why messages cannot be taken; null when they can. It answers within seconds. */
+  readonly notReady: () => Promise<string | null>;
+  /** Webhooks since the process started. */
+  readonly requests: () => Promise<Requests>;
+  readonly queueAgeMs: () => number;
+  /** Undefined when it is another machine's. It answers within seconds. */
+  readonly disk: () => Promise<Figures["disk"]>;
+  readonly silence: Pick<SilenceWatch, "look">;
+}
+
+/** Measures the process that it runs in. */
+export class Observation {
+  readonly #sources: ObservationSources;
+  readonly #requests = new RecentRequests();
+  readonly #queueAge = new RecentPeak();
+
+  constructor(sources: ObservationSources) {
+    this.#sources = sources;
+  }
+
+  async look(atMs: number): Promise<Figures> {
+    const { notReady, requests, queueAgeMs, disk, silence } = this.#sources;
+    const found = await Promise.all([notReady(), disk().catch(() => undefined), silence.look(), requests()]);
+    return {
+      notReady: found[0],
+      disk: found[1],
+      silence: found[2],
+      ...this.#requests.look(found[3], atMs),
+      queueAgeMs: this.#queueAge.look(queueAgeMs(), atMs),
+    };
   }
 }

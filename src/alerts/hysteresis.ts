@@ -1,20 +1,16 @@
-/** What a rule says of one look: `between` is too good to fire and too bad to end. */
-export type Verdict =
-  | { readonly kind: "bad"; readonly summary: string }
-  | { readonly kind: "between" }
-  | { readonly kind: "well" };
+import type { RuleEvaluation } from "./rules.ts";
 
-/** Longer than a restart, of the service or of its database: those wake nobody. */
+/** Longer than a restart of the service or of its database, which is no alert. */
 export const FIRES_AFTER_MS = 40_000;
-/** What is well for a moment between two failures has not ended. */
+/** A short pause between two failures does not end an alert. */
 export const ENDS_AFTER_MS = 40_000;
-/** Nobody knows what was between two looks that lie further apart, because the machine slept or had no time. */
+/** Two looks that are further apart say nothing about the time between them: the machine slept or was busy. */
 const LOOKS_APART_MS_MAX = 20_000;
 
-/** Something that fires. */
+/** An alert that fires. */
 export interface Firing {
   readonly summary: string;
-  /** When it began, of the wall clock. */
+  /** When it began, on the wall clock. */
   readonly sinceMs: number;
 }
 
@@ -24,10 +20,13 @@ export interface Moment {
   readonly monotonicMs: number;
 }
 
-/** One rule as one process sees it: it fires when looks were bad for long enough without a break, and ends when they were well as long. */
+/**
+ * One rule as one process sees it. It begins to fire after enough time of bad looks without a
+ * break, and ends after enough time of good ones.
+ */
 export class Hysteresis {
   #firing: Firing | undefined;
-  /** Since when looks have said the opposite of what it does. */
+  /** Since when every look has said the opposite of the present state. */
   #turning: Moment | undefined;
   #lookedMs = Number.NEGATIVE_INFINITY;
 
@@ -35,31 +34,31 @@ export class Hysteresis {
     return this.#firing;
   }
 
-  /** Whether it neither fires nor is about to. */
+  /** Whether it neither fires nor may soon begin to. */
   get calm(): boolean {
     return this.#firing === undefined && this.#turning === undefined;
   }
 
-  /** It fired in the process before this one: it goes on until it has been well for long enough. */
+  /** Continues an alert of an earlier process until it has been well for long enough. */
   inherit(firing: Firing): void {
     this.#firing ??= firing;
     this.#turning = undefined;
   }
 
-  look(verdict: Verdict, at: Moment): void {
+  look(evaluation: RuleEvaluation, at: Moment): void {
     if (at.monotonicMs - this.#lookedMs > LOOKS_APART_MS_MAX) this.#turning = undefined;
     this.#lookedMs = at.monotonicMs;
-    if (this.#firing !== undefined && verdict.kind === "bad")
-      this.#firing = { ...this.#firing, summary: verdict.summary };
-    const turns = this.#firing === undefined ? "bad" : "well";
-    if (verdict.kind !== turns) {
+    const { kind } = evaluation;
+    if (this.#firing !== undefined && kind === "bad") this.#firing = { ...this.#firing, summary: evaluation.summary };
+    if (kind !== (this.#firing === undefined ? "bad" : "well")) {
       this.#turning = undefined;
       return;
     }
     this.#turning ??= at;
     const forMs = at.monotonicMs - this.#turning.monotonicMs;
-    if (forMs < (this.#firing === undefined ? FIRES_AFTER_MS : ENDS_AFTER_MS)) return;
-    this.#firing = verdict.kind === "bad" ? { summary: verdict.summary, sinceMs: this.#turning.nowMs } : undefined;
+    if (forMs < (kind === "bad" ? FIRES_AFTER_MS : ENDS_AFTER_MS)) return;
+    const { nowMs: sinceMs } = this.#turning;
+    this.#firing = kind === "bad" ? { summary: evaluation.summary, sinceMs } : undefined;
     this.#turning = undefined;
   }
 }

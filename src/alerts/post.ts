@@ -1,16 +1,16 @@
 import { codeInWords } from "../domain/failure-words.ts";
 
-/** What became of one request. */
+/** The outcome of one request. */
 export type PostResult =
   | { readonly kind: "taken"; readonly status: number; readonly words: string }
-  /** The same again would be refused again. */
+  /** The same request would be refused again. */
   | { readonly kind: "refused"; readonly status: number; readonly words: string }
   | {
       readonly kind: "failed";
       readonly reason: string;
-      /** The other side asks to be left alone so long. */
+      /** The target asks to wait at least this long. */
       readonly retryAfterMs: number;
-      /** No answer came, or none that tells. */
+      /** No answer came, or one that leaves it open. */
       readonly perhapsTaken: boolean;
     };
 
@@ -19,19 +19,22 @@ const ANSWER_BYTES_MAX = 4_096;
 const WORDS_CHARACTERS_MAX = 200;
 const RETRY_AFTER_MS_MAX = 300_000;
 const PASSING_REFUSALS: readonly number[] = [408, 425, 429];
-/** What fetch() calls it. */
+/** The name that fetch() gives to the error. */
 const TIMEOUT = "TimeoutError";
-/** Nothing was sent. */
+/** Errors before anything was sent. */
 const NOT_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
 export interface PostOptions {
   /** Aborted when the caller no longer waits for it. */
   readonly signal: AbortSignal;
-  /** What may not be repeated, should the answer have it in it. */
+  /** Texts that are cut out of the answer. */
   readonly secrets: readonly string[];
 }
 
-/** One request with a body of JSON. It ends within ten seconds, reads a few kilobytes of the answer, and follows no redirect: that would take a secret to a server nobody named. */
+/**
+ * Sends one request with a JSON body. It ends within ten seconds and reads a few kilobytes of the
+ * answer. It follows no redirect, which would take a secret to a server that is not configured.
+ */
 export async function postJson(url: string, body: object, { signal, secrets }: PostOptions): Promise<PostResult> {
   try {
     const response = await fetch(url, {
@@ -82,7 +85,10 @@ function secondsOf(header: string | null): number {
   return /^[0-9]{1,9}$/.test(header ?? "") ? Number(header) : 0;
 }
 
-/** fetch() wraps what happened, and a name with several addresses fails with a list. Messages may name the URL; codes never do. */
+/**
+ * The code of the error inside fetch()'s error; a name with several addresses fails with a list.
+ * Messages may contain the URL, codes do not.
+ */
 function codeOf(error: unknown): string {
   const { cause, code, errors, name } = error as Readonly<Record<string, unknown>>;
   if (name === TIMEOUT) return TIMEOUT;

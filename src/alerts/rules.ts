@@ -1,8 +1,7 @@
-import type { AlertRule } from "../observe/metrics.ts";
+import type { AlertRule } from "../runtime.ts";
 import type { Figures } from "./figures.ts";
-import type { Verdict } from "./hysteresis.ts";
 
-/** With fewer in a minute, one that failed would be a large share. */
+/** With fewer requests in a minute, one failure would be a large share. */
 const REQUESTS_MIN = 10;
 const FAILED_SHARE_BAD = 0.05;
 const FAILED_SHARE_WELL = 0.01;
@@ -13,36 +12,42 @@ const FREE_BYTES_BAD = 256 * MIB;
 const FREE_BYTES_WELL = 384 * MIB;
 const FREE_SHARE_BAD = 0.05;
 const FREE_SHARE_WELL = 0.075;
-/** A twentieth of a large disk is no reason to wake anybody. */
+/** With more than this free, a small share of a large disk is no alert. */
 const FREE_BYTES_PLENTY = 50 * 1_024 * MIB;
+
+/** What a rule says about one look. `between` is too good to begin an alert and too bad to end it. */
+export type RuleEvaluation =
+  | { readonly kind: "bad"; readonly summary: string }
+  | { readonly kind: "between" }
+  | { readonly kind: "well" };
 
 export interface Rule {
   readonly name: AlertRule;
   readonly severity: "critical" | "error" | "warning";
-  /** For whoever is woken. */
+  /** Advice for the operator on call. */
   readonly whatToDo: string;
-  readonly judge: (figures: Figures) => Verdict;
-  /** Rules that the same fault makes bad, and that say more of it. */
+  readonly evaluate: (figures: Figures) => RuleEvaluation;
+  /** Rules that the same fault makes bad, and that say more about it. */
   readonly followsFrom?: readonly AlertRule[];
 }
 
-const WELL: Verdict = { kind: "well" };
-const BETWEEN: Verdict = { kind: "between" };
+const WELL: RuleEvaluation = { kind: "well" };
+const BETWEEN: RuleEvaluation = { kind: "between" };
 
-/** Everything that is told of, the most pressing first. */
+/** All built-in alerts, the most pressing first. */
 export const RULES: readonly Rule[] = [
   {
     name: "not_ready",
     severity: "critical",
     whatToDo: "GET /health/ready says why, and the log. Senders get 503 or 401 meanwhile, and send again.",
-    judge: ({ notReady }) => (notReady === null ? WELL : bad(`cannot take messages: ${notReady}`)),
+    evaluate: ({ notReady }) => (notReady === null ? WELL : bad(`cannot take messages: ${notReady}`)),
   },
   {
     name: "error_ratio",
     severity: "critical",
     whatToDo:
       "Lines of level ERROR in the log have the reason in `error` or `shed`. Senders have to send again what was answered 5xx.",
-    judge: errorRatio,
+    evaluate: errorRatio,
     followsFrom: ["not_ready"],
   },
   {
@@ -50,7 +55,7 @@ export const RULES: readonly Rule[] = [
     severity: "error",
     whatToDo:
       "The database takes messages slower than they come in: look at commit_duration_seconds, its disk and who else locks it.",
-    judge: ({ queueAgeMs }) => {
+    evaluate: ({ queueAgeMs }) => {
       if (queueAgeMs < QUEUE_MS_WELL) return WELL;
       if (queueAgeMs < QUEUE_MS_BAD) return BETWEEN;
       return bad(`messages wait ${(queueAgeMs / 1_000).toFixed(1)} s to be stored`);
@@ -61,15 +66,15 @@ export const RULES: readonly Rule[] = [
     name: "disk_nearly_full",
     severity: "error",
     whatToDo: "Make room on the disk of the database, or enlarge it. When it is full, every message is answered 503.",
-    judge: diskNearlyFull,
+    evaluate: diskNearlyFull,
   },
   {
     name: "silence",
     severity: "warning",
     whatToDo: "Ask whether the sender still sends, and where to. The service itself may be well.",
-    judge: ({ silence: { ms, heard, msMax, unusual } }) => {
+    evaluate: ({ silence: { ms, heard, msMax, unusual } }) => {
       if (ms === undefined) return WELL;
-      // A process that began in the silence has not ended it.
+      // A restart during the silence does not end it.
       if (ms < msMax) return heard ? WELL : BETWEEN;
       return unusual
         ? bad(`no message for ${Math.floor(ms / 60_000)} minutes, though usually there are some now`)
@@ -78,26 +83,27 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-/** One fault is one page: a rule does not begin to fire while one that it follows from is bad. What it has begun it also ends. */
-export function verdictOf(rule: Rule, figures: Figures): Verdict {
-  const verdict = rule.judge(figures);
+/** One fault is one page: a rule does not begin to fire while its cause is bad, and can still end. */
+export function evaluateRule(rule: Rule, figures: Figures): RuleEvaluation {
+  const evaluation = rule.evaluate(figures);
   const causes = RULES.filter(({ name }) => rule.followsFrom?.includes(name));
-  return verdict.kind === "bad" && causes.some((cause) => cause.judge(figures).kind === "bad") ? BETWEEN : verdict;
+  const isCaused = causes.some((cause) => cause.evaluate(figures).kind === "bad");
+  return evaluation.kind === "bad" && isCaused ? BETWEEN : evaluation;
 }
 
-function bad(summary: string): Verdict {
+function bad(summary: string): RuleEvaluation {
   return { kind: "bad", summary };
 }
 
-/** Failures of the last minute that still go on: those of a few seconds are over before anybody is woken. */
-function errorRatio({ lastMinute, justNow }: Figures): Verdict {
+/** Failures of the last minute that still go on. */
+function errorRatio({ lastMinute, justNow }: Figures): RuleEvaluation {
   if (justNow.failed <= justNow.answered * FAILED_SHARE_WELL) return WELL;
   const share = lastMinute.failed / lastMinute.answered;
   if (lastMinute.answered < REQUESTS_MIN || share < FAILED_SHARE_BAD) return BETWEEN;
   return bad(`${Math.round(share * 100)} % of the webhooks of the last minute were answered 5xx`);
 }
 
-function diskNearlyFull({ disk }: Figures): Verdict {
+function diskNearlyFull({ disk }: Figures): RuleEvaluation {
   if (disk === undefined) return BETWEEN;
   const { freeBytes, sizeBytes } = disk;
   const scarce = (bytes: number, share: number) =>

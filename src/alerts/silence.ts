@@ -1,33 +1,44 @@
 import { type Clock, within } from "../domain/clock.ts";
 import { instantOf } from "../domain/timestamp.ts";
 import type { Store } from "../store/store.ts";
-import type { Silence } from "./figures.ts";
 
-/** Fewer in a span are too few to miss any. */
+/** With fewer in a span, their absence says nothing. */
 const MESSAGES_MIN = 10;
 const DAYS_BUSY_MIN = 3;
 const DAYS_BETWEEN: readonly number[] = [1, 2, 3, 4, 5, 6];
 const DAYS_PER_WEEK = 7;
 const DAY_MS = 86_400_000;
-/** Others may have stored messages: that is asked for no more often. */
+/** How often the database is asked whether another process stored messages. */
 const ASK_EVERY_MS = 60_000;
 const USUAL_EVERY_MS = 300_000;
 const STORE_MS_MAX = 2_000;
 /** No span is longer than a day. */
 const BUCKETS_MAX = 30;
 
+export interface Silence {
+  /** How long no message came in, as far as this process knows; undefined when the rule is off. */
+  readonly ms: number | undefined;
+  /** Whether one came in since the process started. */
+  readonly heard: boolean;
+  /** A longer silence is an alert. */
+  readonly msMax: number;
+  /** Whether messages usually come in at this time of the week; undefined when that is not known. */
+  readonly unusual: boolean | undefined;
+}
+
 export interface SilenceWatchOptions {
   readonly store: Pick<Store, "stats" | "timeline">;
   readonly clock: Clock;
-  /** Messages that this process took, stored now or before. */
+  /** Messages that this process took. */
   readonly received: () => number;
-  /** How long is too long; undefined is never. */
+  /** A longer silence is an alert; undefined turns the rule off. */
   readonly msMax: number | undefined;
 }
 
 /**
- * Since when nobody has sent anything, and whether that is unusual. Kept in memory, so that it begins anew with the process; what is usual comes from
- * the timeline of the stored messages: those of the same time of day a week ago, and on the days since.
+ * Measures for how long no message came in, and whether that is unusual. The time is counted from
+ * the start of the process. What is usual comes from the timeline of the stored messages: the same
+ * time of day a week ago, and on the days since.
  */
 export class SilenceWatch {
   readonly #options: SilenceWatchOptions;
@@ -67,7 +78,7 @@ export class SilenceWatch {
     this.#unusualAskedMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Replicas store into the same database. What is deleted meanwhile makes the number of messages smaller, never larger. */
+  /** Replicas store into the same database. Deletions make the total smaller, never larger. */
   async #askOthers(nowMs: number): Promise<void> {
     this.#askedMs = nowMs;
     const total = (await this.#inTime(this.#options.store.stats()))?.total;
@@ -86,7 +97,7 @@ export class SilenceWatch {
     return false;
   }
 
-  /** Whether so many days ago there were messages in the span that is silent today. */
+  /** Whether, this number of days ago, messages came in during the span that is silent today. */
   async #wasBusy(days: number, msMax: number): Promise<boolean> {
     const untilMs = this.#options.clock.now() - days * DAY_MS;
     const at = (ms: number) => instantOf(new Date(ms).toISOString());
@@ -95,7 +106,7 @@ export class SilenceWatch {
     return buckets.reduce((sum, { count }) => sum + count, 0) >= MESSAGES_MIN;
   }
 
-  /** Undefined when the database does not say. */
+  /** Undefined when the database does not answer in time. */
   async #inTime<T>(asked: Promise<T>): Promise<T | undefined> {
     return within(this.#options.clock, STORE_MS_MAX, asked).catch(() => undefined);
   }

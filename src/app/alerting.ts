@@ -1,12 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { Alerts } from "../alerts/alerts.ts";
-import { chatWebhook } from "../alerts/chat-webhook.ts";
-import type { Requests } from "../alerts/figures.ts";
-import { Observation } from "../alerts/observation.ts";
-import { pagerDuty } from "../alerts/pagerduty.ts";
+import { Observation, type Requests } from "../alerts/figures.ts";
 import { SilenceWatch } from "../alerts/silence.ts";
-import type { Target } from "../alerts/target.ts";
+import { chatWebhook, pagerDuty, type Target } from "../alerts/targets.ts";
 import type { Config } from "../config.ts";
 import { type Clock, within } from "../domain/clock.ts";
 import type { Readiness } from "../http/readiness.ts";

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { Command } from "commander";
 import type { PostResult } from "../alerts/post.ts";
-import type { AlertMessage, Target } from "../alerts/target.ts";
+import type { AlertMessage, Target } from "../alerts/targets.ts";
 import { alertTargets } from "../app/alerting.ts";
 import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";

@@ -1,9 +1,9 @@
-/** How long a process that says nothing more is believed. It spans a restart: the next process says the same again if it still holds. */
+/** For so long the votes of a process count after its last report. It spans a restart: the next process votes again. */
 export const VOTE_SECONDS = 60;
-/** After so long without a word another process may tell in its place. */
+/** After so long without a report of the leader, another process may lead. */
 export const LEADER_SECONDS = 20;
 
-/** That a rule fires, as one process sees it. */
+/** That an alert fires, as one process sees it. */
 export interface AlertVote {
   readonly rule: string;
   /** What is wrong and where, in a sentence. */
@@ -12,11 +12,11 @@ export interface AlertVote {
   readonly since: string;
 }
 
-/** What somebody outside was told of a rule last. */
+/** What a target was told about an alert last. */
 export interface AlertNotice {
   readonly rule: string;
   readonly target: string;
-  /** Whether they were told that it fires, or that it does no more. */
+  /** Whether the target was told that it fires, or that it is over. */
   readonly firing: boolean;
   readonly at: string;
 }
@@ -24,28 +24,26 @@ export interface AlertNotice {
 export interface AlertReport {
   /** Which process reports. */
   readonly holder: string;
-  /** When, of its clock. */
+  /** When, on its clock. */
   readonly nowMs: number;
-  /** Whether it may be the one that tells. */
+  /** Whether the process takes or renews the lease, if it is free; otherwise it gives the lease back. */
   readonly mayLead: boolean;
-  /** Everything that fires there: what it voted before and is not among these is taken back. */
+  /** Everything that fires there. Earlier votes that are not among these are withdrawn. */
   readonly votes: readonly AlertVote[];
-  /** What it has told since it reported last. Of two about the same, the newer is kept. */
+  /** What it has told since its last report. Of two notices about the same, the newer is kept. */
   readonly notices: readonly AlertNotice[];
 }
 
 export interface AlertState {
-  /** Whether this process is the one of all that tells. */
+  /** Whether this process holds the lease: of all processes, the one that tells. */
   readonly leads: boolean;
-  /** Of all processes, the oldest first. */
+  /** The votes of all processes, the oldest first. */
   readonly votes: readonly AlertVote[];
   readonly notices: readonly AlertNotice[];
 }
 
-/** What the processes of one database know of alerts together, and what outlives them. Rejections are those of the store. */
+/** What the processes of one database share about alerts. It outlives them. */
 export interface AlertStore {
-  /** Brings in what this process found and told, and resolves with what all did: one transaction. */
+  /** Stores what this process found and told, and resolves with the state of all: one transaction. */
   exchange(report: AlertReport): Promise<AlertState>;
-  /** Another process may tell from now on. The votes stay until they end by themselves. */
-  stepDown(holder: string): Promise<void>;
 }

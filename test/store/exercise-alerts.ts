@@ -55,9 +55,9 @@ export function exerciseAlerts(check: Check): void {
     deepEqual((await report(store, { notices: [newest] })).notices, [newest, webhook]);
   });
 
-  check("stepping down takes nothing back that was said", async (store) => {
+  check("giving the lease back withdraws no vote", async (store) => {
     await report(store, { votes: [vote("disk")] });
-    await store.alerts.stepDown("a");
+    await report(store, { votes: [vote("disk")], mayLead: false });
     deepEqual((await report(store, { holder: "b" })).votes, [vote("disk")]);
     equal((await report(store, { holder: "b" })).leads, true);
   });

@@ -1,4 +1,4 @@
-import { deepEqual } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { PostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
@@ -19,9 +19,9 @@ test("of several processes one leads until it steps down or is not heard of; wha
   try {
     deepEqual(await all(), [true, false, false]);
     deepEqual(await all(), [true, false, false]);
-    await store.alerts.stepDown("b");
+    equal(await leads("b", false), false);
     deepEqual([await leads("b"), await leads("a")], [false, true]);
-    await store.alerts.stepDown("a");
+    equal(await leads("a", false), false);
     deepEqual([await leads("c", false), await leads("b"), await leads("a")], [false, true, false]);
     // As when it has said nothing for so long.
     await sql(database.url, "UPDATE leases SET expires_at = now() - interval '1 s' WHERE name = 'alerts'");

@@ -1,7 +1,7 @@
 import { Alerts } from "../../src/alerts/alerts.ts";
 import type { Figures } from "../../src/alerts/figures.ts";
 import type { PostResult } from "../../src/alerts/post.ts";
-import type { AlertMessage, Target } from "../../src/alerts/target.ts";
+import type { AlertMessage, Target } from "../../src/alerts/targets.ts";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { type AlertTarget, createMetrics } from "../../src/observe/metrics.ts";
@@ -27,6 +27,8 @@ export const WELL: Figures = {
   disk: { freeBytes: 1e12, sizeBytes: 2e12 },
 };
 export const NOT_READY: Figures = { ...WELL, notReady: "database not ready" };
+/** A slow database answers so late with what it had then. */
+const SLOW_MS = 2_000;
 const CUT: PostResult = { kind: "failed", reason: "AbortError", retryAfterMs: 0, perhapsTaken: true };
 export const TAKEN: PostResult = { kind: "taken", status: 202, words: "" };
 
@@ -66,7 +68,7 @@ export class Listener implements Target {
 export interface AlertProcess {
   figures: Figures;
   /** Whether the database does not answer it. */
-  away: "no" | "refuses" | "hangs";
+  away: "no" | "slow" | "refuses" | "hangs";
   readonly lines: readonly LogLine[];
   readonly alerts: Alerts;
   /** Ends as by `kill -9`: it does nothing any more. */
@@ -123,10 +125,9 @@ export class AlertWorld {
         exchange: async (report) => {
           if (dead || one.away === "hangs") return never;
           if (one.away === "refuses") throw new StoreUnavailable("away");
-          return this.#exchange(report);
-        },
-        stepDown: async () => {
-          if (this.#leader.holder === holder) this.#leader = { holder: "", untilMs: 0 };
+          const state = this.#exchange(report);
+          if (one.away === "slow") await this.clock.sleep(SLOW_MS);
+          return state;
         },
       },
     });
@@ -140,6 +141,7 @@ export class AlertWorld {
 
   #exchange({ holder, mayLead, votes, notices }: AlertReport): AlertState {
     const nowMs = this.clock.monotonic();
+    if (!mayLead && this.#leader.holder === holder) this.#leader = { holder: "", untilMs: 0 };
     if (mayLead && (this.#leader.holder === holder || this.#leader.untilMs < nowMs))
       this.#leader = { holder, untilMs: nowMs + LEADER_SECONDS * 1_000 };
     for (const [key, vote] of this.#votes) if (vote.holder === holder || vote.untilMs < nowMs) this.#votes.delete(key);

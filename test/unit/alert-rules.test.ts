@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { type Figures, RecentPeak, RecentRequests } from "../../src/alerts/figures.ts";
-import { ENDS_AFTER_MS, FIRES_AFTER_MS, Hysteresis, type Verdict } from "../../src/alerts/hysteresis.ts";
-import { RULES, verdictOf } from "../../src/alerts/rules.ts";
+import { ENDS_AFTER_MS, FIRES_AFTER_MS, Hysteresis } from "../../src/alerts/hysteresis.ts";
+import { evaluateRule, RULES, type RuleEvaluation } from "../../src/alerts/rules.ts";
 import type { AlertRule } from "../../src/observe/metrics.ts";
 
 const MIB = 1_048_576;
@@ -17,22 +17,22 @@ const WELL: Figures = {
   silence: { ms: 0, heard: true, msMax: 3_600_000, unusual: undefined },
 };
 
-function judged(name: AlertRule, figures: Partial<Figures>): string {
+function evaluated(name: AlertRule, figures: Partial<Figures>): string {
   const [rule] = RULES.filter((one) => one.name === name);
   ok(rule, name);
-  const verdict = verdictOf(rule, { ...WELL, ...figures });
-  return verdict.kind === "bad" ? verdict.summary : verdict.kind;
+  const evaluation = evaluateRule(rule, { ...WELL, ...figures });
+  return evaluation.kind === "bad" ? evaluation.summary : evaluation.kind;
 }
 
 test("a process that cannot take messages is not ready, with the reason", () => {
-  equal(judged("not_ready", {}), "well");
-  equal(judged("not_ready", { notReady: "database not ready" }), "cannot take messages: database not ready");
+  equal(evaluated("not_ready", {}), "well");
+  equal(evaluated("not_ready", { notReady: "database not ready" }), "cannot take messages: database not ready");
 });
 
 test("errors count when they are many of enough requests and still go on", () => {
   const ratio = (lastMinute: number[], justNow: number[]) => {
     const requests = ([answered = 0, failed = 0]: number[]) => ({ answered, failed });
-    return judged("error_ratio", { lastMinute: requests(lastMinute), justNow: requests(justNow) });
+    return evaluated("error_ratio", { lastMinute: requests(lastMinute), justNow: requests(justNow) });
   };
   equal(ratio([0, 0], [0, 0]), "well");
   equal(ratio([10_000, 499], [2_000, 400]), "between");
@@ -44,26 +44,27 @@ test("errors count when they are many of enough requests and still go on", () =>
 });
 
 test("the age of the queue has another threshold for its end than for its beginning", () => {
-  const ages = [499, 500, 1_999, 2_000].map((queueAgeMs) => judged("queue_age", { queueAgeMs }));
+  const ages = [499, 500, 1_999, 2_000].map((queueAgeMs) => evaluated("queue_age", { queueAgeMs }));
   deepEqual(ages, ["well", "between", "between", "messages wait 2.0 s to be stored"]);
 });
 
 test("one fault makes one rule fire: the one that says most of it", () => {
   const failing = { lastMinute: { answered: 10, failed: 10 }, justNow: { answered: 3, failed: 3 }, queueAgeMs: 3_000 };
   const firing = (figures: Partial<Figures>) =>
-    RULES.filter(({ name }) => !/^(well|between)$/.test(judged(name, figures))).map(({ name }) => name);
+    RULES.filter(({ name }) => !/^(well|between)$/.test(evaluated(name, figures))).map(({ name }) => name);
   deepEqual(firing({ ...failing, notReady: "database not ready" }), ["not_ready"]);
   deepEqual(firing(failing), ["error_ratio"]);
   deepEqual(firing({ queueAgeMs: 3_000 }), ["queue_age"]);
   // Too few requests for a share of errors: then the age of the queue has the word.
   deepEqual(firing({ ...failing, lastMinute: { answered: 9, failed: 9 } }), ["queue_age"]);
   // What follows from it is over by itself, whatever the cause does.
-  equal(judged("queue_age", { notReady: "database not ready", queueAgeMs: 0 }), "well");
+  equal(evaluated("queue_age", { notReady: "database not ready", queueAgeMs: 0 }), "well");
 });
 
 test("a disk is nearly full by its share or by its bytes, but a large one not by its share", () => {
-  const disk = (freeBytes: number, sizeBytes: number) => judged("disk_nearly_full", { disk: { freeBytes, sizeBytes } });
-  equal(judged("disk_nearly_full", { disk: undefined }), "between");
+  const disk = (freeBytes: number, sizeBytes: number) =>
+    evaluated("disk_nearly_full", { disk: { freeBytes, sizeBytes } });
+  equal(evaluated("disk_nearly_full", { disk: undefined }), "between");
   equal(disk(8 * GIB, 100 * GIB), "well");
   equal(disk(6 * GIB, 100 * GIB), "between");
   equal(disk(4 * GIB, 100 * GIB), "the disk of the database has 4096 MiB left, 4.0 %");
@@ -74,7 +75,7 @@ test("a disk is nearly full by its share or by its bytes, but a large one not by
 
 test("silence counts when it is long and unusual; a process that began in it does not end it", () => {
   const silence = (minutes: number | undefined, heard: boolean, unusual: boolean | undefined) =>
-    judged("silence", {
+    evaluated("silence", {
       silence: { ms: minutes === undefined ? undefined : minutes * 60_000, heard, msMax: 3_600_000, unusual },
     });
   equal(silence(61, true, true), "no message for 61 minutes, though usually there are some now");
@@ -87,14 +88,14 @@ test("silence counts when it is long and unusual; a process that began in it doe
 
 /** What it does after each of these looks, five seconds apart: `f` fires, `.` does not. */
 function course(looks: string, hysteresis = new Hysteresis()): string {
-  const verdicts: Readonly<Record<string, Verdict>> = {
+  const evaluations: Readonly<Record<string, RuleEvaluation>> = {
     b: { kind: "bad", summary: "it" },
     "-": { kind: "between" },
     w: { kind: "well" },
   };
   return [...looks]
     .map((look, at) => {
-      hysteresis.look(verdicts[look] ?? { kind: "well" }, { nowMs: at * 5_000, monotonicMs: at * 5_000 });
+      hysteresis.look(evaluations[look] ?? { kind: "well" }, { nowMs: at * 5_000, monotonicMs: at * 5_000 });
       return hysteresis.firing ? "f" : ".";
     })
     .join("");

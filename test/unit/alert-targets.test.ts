@@ -1,9 +1,7 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { chatText, chatWebhook } from "../../src/alerts/chat-webhook.ts";
-import { pagerDuty, pagerDutyEvent } from "../../src/alerts/pagerduty.ts";
 import { postJson } from "../../src/alerts/post.ts";
-import type { AlertMessage } from "../../src/alerts/target.ts";
+import { type AlertMessage, chatText, chatWebhook, pagerDuty, pagerDutyEvent } from "../../src/alerts/targets.ts";
 import { badServer } from "../support/bad-server.ts";
 import { fakeChat } from "../support/fake-chat.ts";
 import { fakePagerDuty } from "../support/fake-pagerduty.ts";

@@ -106,6 +106,19 @@ test("after a process that may have told PagerDuty what it could not write down,
   deepEqual(await toldAfter("ended while the database was away"), [...all, "trigger not_ready"]);
 });
 
+test("in doubt, a rule that may be about to fire is not ended", async () => {
+  const world = new AlertWorld();
+  const first = world.start();
+  await world.pass(60);
+  first.kill();
+  const second = world.start();
+  await world.pass(60);
+  second.figures = NOT_READY;
+  await world.pass(100);
+  deepEqual(of(world.pagerduty.told), ["165 trigger not_ready"]);
+  await second.alerts.stop();
+});
+
 test("an endpoint that is down is told later, with waits that grow to a minute", async () => {
   const world = new AlertWorld();
   const one = world.start(NOT_READY);
@@ -223,6 +236,66 @@ test("a worker that does not tell is heard all the same", async () => {
   await world.pass(60);
   deepEqual(world.chat.told, ["150 trigger not_ready", "210 resolve not_ready"]);
   await Promise.all([one.alerts.stop(), two.alerts.stop()]);
+});
+
+test("what a worker that does not tell found goes on after its restart, however long that takes to find again", async () => {
+  const world = new AlertWorld();
+  const [one, two] = [world.start(), world.start(NOT_READY, { tells: false })];
+  await world.pass(60);
+  two.kill();
+  await world.pass(30);
+  const again = world.start(NOT_READY, { tells: false });
+  await world.pass(300);
+  deepEqual(world.chat.told, ["45 trigger not_ready"]);
+  again.figures = WELL;
+  await world.pass(60);
+  equal(world.chat.told.length, 2);
+  await Promise.all([one.alerts.stop(), again.alerts.stop()]);
+});
+
+test("a process that starts while the end is being told does not begin the alert again", async () => {
+  const world = new AlertWorld();
+  const [one, two] = [world.start(NOT_READY), world.start()];
+  await world.pass(60);
+  one.figures = WELL;
+  const answered = Promise.withResolvers<PostResult>();
+  world.chat.answer = ({ event }) => (event === "resolve" ? answered.promise : TAKEN);
+  await world.pass(46);
+  equal(world.chat.attempts, 2);
+  const three = world.start();
+  await world.pass(1);
+  answered.resolve(TAKEN);
+  await world.pass(200);
+  deepEqual(
+    world.chat.told.map((line) => line.split(" ")[1]),
+    ["trigger", "resolve"],
+  );
+  await Promise.all([one, two, three].map(({ alerts }) => alerts.stop()));
+});
+
+test("what was told while a slow database answered is not told again", async () => {
+  const world = new AlertWorld();
+  const one = world.start(NOT_READY);
+  one.away = "slow";
+  await world.pass(90);
+  one.figures = WELL;
+  await world.pass(120);
+  one.figures = NOT_READY;
+  // The target answers between a question to the database and its answer.
+  world.chat.answer = async () => {
+    await world.clock.sleep(8_000);
+    return TAKEN;
+  };
+  await world.pass(120);
+  one.figures = WELL;
+  await world.pass(120);
+  deepEqual(
+    world.chat.told.map((line) => line.split(" ")[1]),
+    ["trigger", "resolve", "trigger", "resolve"],
+  );
+  one.away = "no";
+  await world.pass(10);
+  await one.alerts.stop();
 });
 
 for (const away of ["refuses", "hangs"] as const) {

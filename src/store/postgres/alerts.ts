@@ -11,31 +11,24 @@ import type { Transaction } from "./connection.ts";
 import type { Database } from "./database.ts";
 
 export function alertsIn(database: Database): AlertStore {
-  return {
-    exchange: (report) => database.transaction((tx) => exchange(tx, report)),
-    stepDown: async (holder) => {
-      await database.all("UPDATE leases SET expires_at = 'epoch' WHERE name = 'alerts' AND holder = $1", [holder]);
-    },
-  };
+  return { exchange: (report) => database.transaction((tx) => exchange(tx, report)) };
 }
 
 async function exchange(tx: Transaction, report: AlertReport): Promise<AlertState> {
-  const { holder, mayLead } = report;
-  const leads = mayLead && (await holdLease(tx, holder));
-  // Only one process forgets those of others: two would wait for each other.
-  await tx.run(
-    `DELETE FROM alert_votes WHERE (holder = $1 AND NOT rule = ANY($2)) ${leads ? "OR expires_at < now()" : ""}`,
-    [holder, report.votes.map(({ rule }) => rule)],
-  );
-  for (const { rule, summary, since } of report.votes) {
+  const { holder, votes, notices } = report;
+  const leads = await holdLease(tx, report);
+  // Only the leader deletes expired votes of others: two processes could deadlock.
+  const expired = leads ? "OR expires_at < now()" : "";
+  await tx.run(`DELETE FROM alert_votes WHERE holder = $1 ${expired}`, [holder]);
+  for (const { rule, summary, since } of votes) {
     await tx.run(
       `INSERT INTO alert_votes (rule, holder, summary, since, expires_at)
-       VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
-       ON CONFLICT (rule, holder) DO UPDATE SET summary = excluded.summary, since = excluded.since, expires_at = excluded.expires_at`,
+       VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
       [rule, holder, summary, since, VOTE_SECONDS],
     );
   }
-  for (const notice of sorted(report.notices)) await note(tx, notice);
+  // Every process reports its notices in the same order, so two never wait for each other.
+  for (const notice of notices) await note(tx, notice);
   return {
     leads,
     votes: await tx.all<AlertVote>(
@@ -45,7 +38,12 @@ async function exchange(tx: Transaction, report: AlertReport): Promise<AlertStat
   };
 }
 
-async function holdLease(tx: Transaction, holder: string): Promise<boolean> {
+/** Takes or renews the lease, or gives it back. */
+async function holdLease(tx: Transaction, { holder, mayLead }: AlertReport): Promise<boolean> {
+  if (!mayLead) {
+    await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'alerts' AND holder = $1", [holder]);
+    return false;
+  }
   const taken = await tx.run(
     `UPDATE leases SET holder = $1, expires_at = now() + make_interval(secs => $2)
      WHERE name = 'alerts' AND (holder = $1 OR expires_at < now())`,
@@ -61,10 +59,4 @@ async function note(tx: Transaction, { rule, target, firing, at }: AlertNotice):
        WHERE excluded.at > alert_notices.at`,
     [rule, target, firing, at],
   );
-}
-
-/** In the same order everywhere, so that two replicas never wait for each other. */
-function sorted(notices: readonly AlertNotice[]): readonly AlertNotice[] {
-  const key = ({ rule, target }: AlertNotice) => `${rule} ${target}`;
-  return [...notices].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }

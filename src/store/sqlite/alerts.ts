@@ -4,7 +4,7 @@ import type { Statements } from "./statements.ts";
 
 export function exchangeAlerts(statements: Statements, report: AlertReport): AlertState {
   const { votes, notices, mayLead } = report;
-  // As a rule nothing fires: then nothing is written, every few seconds.
+  // Usually no alert fires, and then these few seconds write nothing.
   const anyVote = votes.length > 0 || statements.number("SELECT count(*) FROM alert_votes") > 0;
   if (anyVote || notices.length > 0) {
     transaction(statements.db, "BEGIN IMMEDIATE", () => {
@@ -13,6 +13,7 @@ export function exchangeAlerts(statements: Statements, report: AlertReport): Ale
     });
   }
   return {
+    // One process serves a file, so it always leads.
     leads: mayLead,
     votes: statements
       .all<AlertVote>("SELECT rule, summary, since FROM alert_votes ORDER BY since, holder")

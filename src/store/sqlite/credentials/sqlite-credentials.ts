@@ -39,9 +39,9 @@ export function credentialsBy(ask: Ask): CredentialsStore {
   };
 }
 
-/** Alerts in the same way. One process serves a file, so there is no lease to give back. */
+/** Alerts in the same way. */
 export function alertsBy(ask: Ask): AlertStore {
-  return { exchange: (report) => ask("exchangeAlerts", report), stepDown: async () => undefined };
+  return { exchange: (report) => ask("exchangeAlerts", report) };
 }
 
 /** The same for a command: on connections of its own, whose calls block. The service may be running. */

@@ -1,0 +1,156 @@
+import type { AlertResult, Runtime } from "../runtime.ts";
+import type { AlertNotice } from "../store/alerts.ts";
+import type { PostResult } from "./post.ts";
+import type { AlertMessage, Target } from "./targets.ts";
+
+const RETRY_MS_FIRST = 4_000;
+const RETRY_MS_MAX = 60_000;
+/** For so long a target that is down is tried. */
+const GIVE_UP_MS = 60 * 60 * 1_000;
+
+export interface NotifierOptions extends Pick<Runtime, "clock" | "log" | "metrics" | "random"> {
+  readonly rule: AlertNotice["rule"];
+  readonly target: Target;
+  /** Called when the target took a message, so that the notice is stored at once. */
+  readonly told: () => void;
+}
+
+/** A message on its way, with its retries. */
+interface Delivery {
+  readonly event: AlertMessage["event"];
+  readonly beganMs: number;
+  attempts: number;
+  notBeforeMs: number;
+  over: boolean;
+}
+
+/** Tells one target about one rule, and knows what the target was told last. */
+export class Notifier {
+  readonly target: Target;
+  readonly #options: NotifierOptions;
+  #told: "firing" | "over" | "unknown" = "over";
+  /** When, on the wall clock. */
+  #toldMs = 0;
+  #unstored: AlertNotice | undefined;
+  #delivery: Delivery | undefined;
+  #request: Promise<void> | undefined;
+
+  constructor(options: NotifierOptions) {
+    this.#options = options;
+    this.target = options.target;
+  }
+
+  /** What the target was told last. `unknown`: it may have an incident that no notice mentions. */
+  get told(): "firing" | "over" | "unknown" {
+    return this.#told;
+  }
+
+  get toldMs(): number {
+    return this.#toldMs;
+  }
+
+  /** What the target was told and what is not known to be stored. */
+  get unstored(): AlertNotice | undefined {
+    return this.#unstored;
+  }
+
+  /** Takes over what any process told this target, if that is newer. */
+  adopt(notices: readonly AlertNotice[]): void {
+    const { rule } = this.#options;
+    const notice = notices.find((one) => one.rule === rule && one.target === this.target.name);
+    const atMs = notice === undefined ? 0 : Date.parse(notice.at);
+    if (notice === undefined || atMs < this.#toldMs) return;
+    this.#unstored = undefined;
+    if (atMs === this.#toldMs) return;
+    this.#told = notice.firing ? "firing" : "over";
+    this.#toldMs = atMs;
+  }
+
+  /** An earlier process may have told this target without storing it. */
+  doubt(): void {
+    // A chat would show the end of an alert that it has never seen.
+    if (this.target.mergesRepeats && this.#told === "over") this.#told = "unknown";
+  }
+
+  /** Starts a request for this message when one is due. At most one is under way. */
+  step(message: AlertMessage | undefined, signal: AbortSignal): void {
+    if (this.#request !== undefined) return;
+    if (message?.event !== this.#delivery?.event) this.#delivery = undefined;
+    if (message === undefined) return;
+    const nowMs = this.#options.clock.monotonic();
+    const { event } = message;
+    this.#delivery ??= { event, beganMs: nowMs, attempts: 0, notBeforeMs: nowMs, over: false };
+    if (this.#delivery.over || nowMs < this.#delivery.notBeforeMs) return;
+    this.#request = this.#attempt(this.#delivery, message, signal).finally(() => {
+      this.#request = undefined;
+    });
+  }
+
+  /** Resolves when no request is under way. */
+  async settled(): Promise<void> {
+    await this.#request;
+  }
+
+  async #attempt(delivery: Delivery, message: AlertMessage, signal: AbortSignal): Promise<void> {
+    const result = await this.target.tell(message, signal);
+    switch (result.kind) {
+      case "taken":
+        return this.#taken(delivery, message);
+      case "refused":
+        return this.#refused(delivery, result);
+      case "failed":
+        return this.#failed(delivery, result);
+    }
+  }
+
+  #taken({ event, beganMs, attempts }: Delivery, { nowMs }: AlertMessage): void {
+    const { log, told, clock } = this.#options;
+    const outageMs = Math.round(clock.monotonic() - beganMs);
+    // In doubt, a resolve is sent to be safe; usually there is nothing to end.
+    const level = event === "resolve" && this.#told !== "firing" ? "debug" : "info";
+    const outage = attempts > 0 && { outage_ms: outageMs };
+    log[level]({ msg: "alert told", ...this.#names(), event, ...outage });
+    this.#count("sent");
+    this.#told = event === "trigger" ? "firing" : "over";
+    // Two notices of one millisecond need an order.
+    this.#toldMs = Math.max(nowMs, this.#toldMs + 1);
+    const at = new Date(this.#toldMs).toISOString();
+    this.#unstored = { ...this.#names(), firing: event === "trigger", at };
+    told();
+  }
+
+  #refused(delivery: Delivery, { status, words }: PostResult & { kind: "refused" }): void {
+    delivery.over = true;
+    this.#count("refused");
+    this.#options.log.error({
+      msg: `alert refused: ${this.target.whenRefused}; lyftr alerts test tries it`,
+      ...this.#names(),
+      event: delivery.event,
+      status,
+      answer: words,
+    });
+  }
+
+  #failed(delivery: Delivery, result: PostResult & { kind: "failed" }): void {
+    const { log, clock, random } = this.#options;
+    const { reason, retryAfterMs, perhapsTaken } = result;
+    if (delivery.event === "trigger" && perhapsTaken) this.#told = "unknown";
+    const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** delivery.attempts);
+    delivery.attempts++;
+    delivery.notBeforeMs = clock.monotonic() + Math.max(retryAfterMs, waitMs * (0.5 + random() / 2));
+    delivery.over = delivery.notBeforeMs > delivery.beganMs + GIVE_UP_MS;
+    this.#count(delivery.over ? "gave_up" : "failed");
+    const { event, attempts } = delivery;
+    const line = { ...this.#names(), event, reason, attempts };
+    if (delivery.over) log.error({ msg: "alert could not be told, giving up", ...line });
+    else if (attempts === 1) log.warn({ msg: "alert could not be told, trying again", ...line });
+  }
+
+  #count(result: AlertResult): void {
+    this.#options.metrics.alertNotifications.inc({ target: this.target.name, result });
+  }
+
+  #names() {
+    return { rule: this.#options.rule, target: this.target.name };
+  }
+}

@@ -1,0 +1,96 @@
+import type { AlertTarget } from "../runtime.ts";
+import { type PostResult, postJson } from "./post.ts";
+import type { Rule } from "./rules.ts";
+
+const SUMMARY_CHARACTERS_MAX = 1_024;
+const MINUTE_MS = 60_000;
+
+/** That an alert began or ended. */
+export interface AlertMessage {
+  readonly event: "trigger" | "resolve";
+  /** The deduplication key: the same for one rule of one database, in every process. */
+  readonly key: string;
+  readonly rule: { readonly name: string } & Pick<Rule, "severity" | "whatToDo">;
+  readonly summary: string;
+  /** When it began. */
+  readonly sinceMs: number;
+  readonly nowMs: number;
+}
+
+/** A service outside that is told about alerts. */
+export interface Target {
+  readonly name: AlertTarget;
+  /** Whether it makes one incident of messages with the same key. */
+  readonly mergesRepeats: boolean;
+  /** What the operator should check when it refuses a message. */
+  readonly whenRefused: string;
+  tell(message: AlertMessage, signal: AbortSignal): Promise<PostResult>;
+}
+
+export interface PagerDutyOptions {
+  readonly url: string;
+  readonly routingKey: string;
+  /** The machine of this process. */
+  readonly host: string;
+  readonly version: string;
+}
+
+/** PagerDuty by its Events API v2. */
+export function pagerDuty(options: PagerDutyOptions): Target {
+  const secrets = [options.routingKey];
+  return {
+    name: "pagerduty",
+    mergesRepeats: true,
+    whenRefused:
+      "look whether PAGERDUTY_ROUTING_KEY is the integration key of a service with Events API v2, " +
+      "and PAGERDUTY_URL of its region",
+    tell: (message, signal) => postJson(options.url, pagerDutyEvent(message, options), { signal, secrets }),
+  };
+}
+
+/** A resolve needs only the key of the incident that it ends. */
+export function pagerDutyEvent(
+  { event, key, rule, summary, sinceMs }: AlertMessage,
+  { routingKey, host, version }: PagerDutyOptions,
+): object {
+  const common = { routing_key: routingKey, event_action: event, dedup_key: key };
+  if (event === "resolve") return common;
+  return {
+    ...common,
+    client: "Lyftr",
+    payload: {
+      summary: `Lyftr: ${summary}`.slice(0, SUMMARY_CHARACTERS_MAX),
+      source: host,
+      severity: rule.severity,
+      timestamp: new Date(sinceMs).toISOString(),
+      component: "lyftr",
+      class: rule.name,
+      custom_details: { rule: rule.name, what_to_do: rule.whatToDo, version },
+    },
+  };
+}
+
+/** A webhook that takes `{"text": …}`, as Slack's and Mattermost's do. Its URL is a credential. */
+export function chatWebhook(url: string): Target {
+  const { pathname, search } = new URL(url);
+  // The host is not secret, and a path of one slash is in every answer.
+  const secrets = [url, `${pathname}${search}`, pathname].filter((part) => part.length > 1);
+  return {
+    name: "webhook",
+    mergesRepeats: false,
+    whenRefused: "look whether ALERT_WEBHOOK_URL is still valid there",
+    tell: (message, signal) => postJson(url, { text: chatText(message) }, { signal, secrets }),
+  };
+}
+
+export function chatText({ event, rule, summary, sinceMs, nowMs }: AlertMessage): string {
+  const text = escaped(summary);
+  if (event === "trigger") return `*Lyftr, ${rule.severity}:* ${text}\n${escaped(rule.whatToDo)}`;
+  const minutes = Math.max(1, Math.round((nowMs - sinceMs) / MINUTE_MS));
+  return `*Lyftr, over:* ${text} (after ${minutes} min)`;
+}
+
+/** Escapes what Slack reads as markup: mentions and links. */
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
