@@ -8,7 +8,9 @@ import ipaddr from "ipaddr.js";
  */
 export function clientNetwork(request: FastifyRequest): string {
   const { remoteAddress = "" } = request.socket;
-  return networkOf(addressOf(request.ip) ?? remoteAddress);
+  const { ip } = request;
+  // Without a trusted proxy that is the peer's own address, which needs no examination.
+  return networkOf(ip === remoteAddress ? ip : (addressOf(ip) ?? remoteAddress));
 }
 
 const PORT = "(?::[0-9]{1,5})?";
