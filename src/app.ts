@@ -6,15 +6,16 @@ import { type ReadAccess, startKeys, startSecrets } from "./app/credentials.ts";
 import { openDatabase, startCatchUpLog } from "./app/database.ts";
 import { type Ingestion, startIngestion } from "./app/ingestion.ts";
 import { createRateLimits, startRedis } from "./app/redis.ts";
+import { serviceRoutes } from "./app/routes.ts";
 import { observeService } from "./app/service-figures.ts";
 import { type AppRuntime, NO_LOG, type Part, type StartUp } from "./app/start-up.ts";
 import { tracingOf } from "./app/tracing.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { systemClock } from "./domain/clock.ts";
 import type { StoreBroken } from "./domain/errors.ts";
-import { requireFreePort } from "./http/free-port.ts";
-import { listensOn } from "./http/local-url.ts";
-import type { RateLimits } from "./http/rate-limit.ts";
+import { Auth } from "./http/auth.ts";
+import { listensOn, requireFreePort } from "./http/listen-address.ts";
+import { RateLimiting, type RateLimits } from "./http/rate-limit.ts";
 import { Server } from "./http/server.ts";
 import { createLog, type LogDestination, type LogLevel } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
@@ -140,28 +141,41 @@ interface ServerParts extends ReadAccess {
 }
 
 async function startServer({ config, runtime, part, onceLog, stopping }: StartUp, parts: ServerParts): Promise<Server> {
-  const { ingestion, cache, limits, secrets, ...passed } = parts;
-  const { received, ...taking } = ingestion;
-  const { host, port, bodyBytesMax, corsOrigins, trustProxy, logHealth } = config;
-  const server = await Server.listen({
-    ...runtime,
-    ...passed,
-    ...taking,
-    host,
-    port,
-    bodyBytesMax,
-    corsOrigins,
-    trustProxy,
-    logHealth,
-    limits,
-    version: VERSION,
-    senders: limits.sender,
-    verified: secrets.verified,
-    received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
+  const { store, tracing, limits, cache, secrets, keys, readIsOpen, ingestion, eraser } = parts;
+  const { received, committer } = ingestion;
+  const { host, port, bodyBytesMax, corsOrigins, trustProxy, logHealth, metricsAuth } = config;
+  const { metrics, clock } = runtime;
+  const limiting = new RateLimiting(limits, metrics);
+  const auth = new Auth({ keys, readIsOpen, metricsGuarded: metricsAuth === "required", limiting, metrics });
+  const routes = serviceRoutes({
+    store,
+    ingest: {
+      provider: ingestion.provider,
+      committer,
+      clock,
+      senders: limits.sender,
+      verified: secrets.verified,
+      received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
+    },
     answers: cache.answers,
-    connectionsMax: connectionLimit(config.connectionsMax, onceLog),
-    metricsGuarded: config.metricsAuth === "required",
-    metrics: { ...runtime.metrics, render: part?.renderAll ?? runtime.metrics.render },
+    auth,
+    limiting,
+    keys,
+    eraser,
+    readiness: ingestion.readiness,
+    metrics: { contentType: metrics.contentType, render: part?.renderAll ?? metrics.render },
+    bodyBytesMax,
+    version: VERSION,
+  });
+  const connectionsMax = connectionLimit(config.connectionsMax, onceLog);
+  const server = await Server.listen({
+    settings: { host, port, bodyBytesMax, connectionsMax, trustProxy, corsOrigins, logHealth },
+    routes,
+    runtime,
+    auth,
+    limiting,
+    queue: committer,
+    tracing,
   });
   stopping.defer(() => server.close(config.drainMs));
   return server;

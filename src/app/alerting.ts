@@ -7,6 +7,7 @@ import { chatWebhook, pagerDuty, type Target } from "../alerts/targets.ts";
 import type { Config } from "../config.ts";
 import { type Clock, within } from "../domain/clock.ts";
 import type { Readiness } from "../http/readiness.ts";
+import { WEBHOOK_PATH } from "../http/routes/webhook.ts";
 import type { GroupCommit } from "../ingest/group-commit.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -81,7 +82,7 @@ async function webhooksOf({ httpRequests }: Metrics): Promise<Requests> {
   const requests = { answered: 0, failed: 0 };
   for (const { labels, value } of values) {
     const { method, path, status }: Readonly<Record<string, unknown>> = labels;
-    if (method !== "POST" || path !== "/webhook") continue;
+    if (method !== "POST" || path !== WEBHOOK_PATH) continue;
     requests.answered += value;
     if (String(status).startsWith("5")) requests.failed += value;
   }

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { pid } from "node:process";
 import type { Config } from "../config.ts";
 import { ConfigError } from "../domain/errors.ts";
-import { listensOn } from "../http/local-url.ts";
+import { listensOn } from "../http/listen-address.ts";
 import { ApiKeys } from "../keys/api-keys.ts";
 import { KeyIssuer } from "../keys/key-issuer.ts";
 import { environmentSecrets } from "../secrets/accepted-secrets.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readValueFile } from "../config/given.ts";
 import { type Config, type Environment, readConfig } from "../config.ts";
-import { localUrl } from "../http/local-url.ts";
+import { localUrl } from "../http/listen-address.ts";
 import { type OpenOptions, sqlitePath } from "../store/open.ts";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";

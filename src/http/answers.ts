@@ -1,7 +1,6 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ResponseCache } from "../cache/response-cache.ts";
-import { clientGone } from "./client-gone.ts";
-import { sendJsonText } from "./json.ts";
+import type { Headers, Reply } from "./reply.ts";
+import type { Request } from "./route.ts";
 
 /** What a route needs whose answers may be given again. */
 export interface Answering {
@@ -12,24 +11,22 @@ export interface Answering {
 export interface Question {
   readonly parts: readonly unknown[];
   readonly read: (signal: AbortSignal) => Promise<unknown>;
-  /** Adds headers that depend on the text, whether it was read now or kept. */
-  readonly headers?: (text: string) => void;
+  /** Headers that depend on the text, whether it was read now or kept. */
+  readonly headers?: (text: string) => Headers;
 }
 
 /** Answers a question with JSON, whether it is read for this client or was for others; a client that has just this answer gets 304. */
-export async function sendAnswer(
-  request: FastifyRequest,
-  reply: FastifyReply,
+export async function answerTo(
+  request: Request,
   { answers }: Answering,
   { parts, read, headers }: Question,
-): Promise<FastifyReply> {
+): Promise<Reply> {
   const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
-  const { text, tag } = await answers.ask(parts, asText, () => clientGone(reply));
+  const { text, tag } = await answers.ask(parts, asText, () => request.clientGone());
   // It may be kept by the client alone, and given again only after it has asked here.
-  reply.header("etag", `"${tag}"`).header("cache-control", "private, no-cache");
-  headers?.(text);
-  if (hasTag(request.headers["if-none-match"], tag)) return reply.code(304).send();
-  return sendJsonText(reply, text);
+  const told = { etag: `"${tag}"`, "cache-control": "private, no-cache", ...headers?.(text) };
+  if (hasTag(request.headers["if-none-match"], tag)) return { status: 304, headers: told };
+  return { status: 200, headers: told, body: text };
 }
 
 /** One of a list, up to the comma behind it. An opaque tag may have commas too. */

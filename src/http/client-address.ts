@@ -1,12 +1,14 @@
 import { BlockList, isIP } from "node:net";
-import type { FastifyRequest } from "fastify";
 import ipaddr from "ipaddr.js";
 
 /**
  * What stands for a client where addresses are limited. X-Forwarded-For counts as far as trusted proxies wrote it; what it has there that
  * is no address leaves the peer's.
  */
-export function clientNetwork(request: FastifyRequest): string {
+export function clientNetwork(request: {
+  readonly ip: string;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}): string {
   const { remoteAddress = "" } = request.socket;
   const { ip } = request;
   // Without a trusted proxy that is the peer's own address, which needs no examination.

@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Log } from "../observe/log.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Runtime } from "../runtime.ts";
 import { networkOf } from "./client-address.ts";
 import { type Admission, Connection } from "./connection.ts";
 
@@ -16,9 +15,7 @@ export interface ConnectionsOptions {
   readonly connectionsMax: number;
   /** Whether an address is a proxy's, behind which there are many clients. */
   readonly isProxy: (address: string) => boolean;
-  readonly metrics: Pick<Metrics, "connectionsOpen" | "connectionsMax" | "connectionsRefused">;
-  readonly log: Pick<Log, "warn">;
-  readonly monotonic: () => number;
+  readonly runtime: Pick<Runtime, "clock" | "log" | "metrics">;
 }
 
 /** An honest client sends its first request within this time. */
@@ -52,9 +49,9 @@ export class Connections {
 
   /** Keeps track of the connections of a server from now on. */
   watch(server: Server): void {
-    const { connectionsMax, metrics } = this.#options;
+    const { connectionsMax, runtime } = this.#options;
     server.maxConnections = connectionsMax;
-    metrics.connectionsMax.set(connectionsMax);
+    runtime.metrics.connectionsMax.set(connectionsMax);
     server.on("drop", () => this.#countRefused());
     server.on("connection", (socket) => this.#add(socket));
     // Node's own would destroy them, which a client that is just sending sees as a reset.
@@ -95,13 +92,13 @@ export class Connections {
   }
 
   #add(socket: Socket): void {
-    const { connectionsMax, isProxy, metrics } = this.#options;
+    const { connectionsMax, isProxy, runtime } = this.#options;
     const address = socket.remoteAddress ?? "";
     const network = networkOf(address);
-    const openedMs = this.#options.monotonic();
+    const openedMs = runtime.clock.monotonic();
     const connection = new Connection({ socket, network, openedMs, waitingOfAll: this.#waiting });
     this.#opened++;
-    metrics.connectionsOpen.inc();
+    runtime.metrics.connectionsOpen.inc();
     const count = (this.#countByNetwork.get(network) ?? 0) + 1;
     this.#countByNetwork.set(network, count);
     this.#bySocket.set(socket, connection);
@@ -113,7 +110,7 @@ export class Connections {
   }
 
   #remove(connection: Connection): void {
-    this.#options.metrics.connectionsOpen.dec();
+    this.#options.runtime.metrics.connectionsOpen.dec();
     this.#bySocket.delete(connection.socket);
     this.#silent.delete(connection);
     this.#used.delete(connection);
@@ -134,7 +131,8 @@ export class Connections {
 
   #firstWithoutRequest(fits: (connection: Connection) => boolean): Connection | undefined {
     const silent = firstOf(this.#silent, fits);
-    if (silent !== undefined && this.#options.monotonic() - silent.openedMs > FIRST_REQUEST_MS_MAX) return silent;
+    if (silent !== undefined && this.#options.runtime.clock.monotonic() - silent.openedMs > FIRST_REQUEST_MS_MAX)
+      return silent;
     return this.#firstUploading(fits) ?? silent ?? firstOf(this.#used, (one) => fits(one) && !one.isBusy());
   }
 
@@ -147,18 +145,19 @@ export class Connections {
   }
 
   #countRefused(): void {
-    const { metrics, log, monotonic, connectionsMax } = this.#options;
-    metrics.connectionsRefused.inc();
+    const { runtime, connectionsMax } = this.#options;
+    const nowMs = runtime.clock.monotonic();
+    runtime.metrics.connectionsRefused.inc();
     this.#refusedSinceLog++;
-    if (monotonic() - this.#loggedMs < LOGGED_EVERY_MS) return;
-    log.warn({
+    if (nowMs - this.#loggedMs < LOGGED_EVERY_MS) return;
+    runtime.log.warn({
       msg: "too many connections: the ones that waited longest without a request, or new ones, are closed. Check connections_open, MAX_CONNECTIONS and the limit of open files",
       closed: this.#refusedSinceLog,
       connections: this.#bySocket.size,
       connections_max: connectionsMax,
     });
     this.#refusedSinceLog = 0;
-    this.#loggedMs = monotonic();
+    this.#loggedMs = nowMs;
   }
 }
 

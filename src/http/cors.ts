@@ -1,5 +1,5 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
-import { pathOf } from "./route-table.ts";
+import type { Reply } from "./reply.ts";
+import type { Request } from "./route.ts";
 
 /** What a page may read of an answer besides its body; without being named here it sees the type and the length only. */
 const EXPOSED = "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id";
@@ -8,54 +8,37 @@ const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, Traceparent
 const PREFLIGHT_SECONDS = "600";
 /** What pages may do: read. A key that does more belongs into no page. */
 const METHODS_OF_PAGES = ["GET", "HEAD"];
-/** Is posted to by machines, which no browser keeps from it: pages have no business there. */
-const NOT_FOR_PAGES = "/webhook";
-
-export interface CorsOptions {
-  /** Origins of pages that may read what they are allowed to; none: no answer says anything about origins. */
-  readonly corsOrigins: readonly string[];
-  /** The methods a path answers to; none when there is no such route. */
-  readonly methodsOf: (path: string) => readonly string[];
-}
+const VARY = { vary: "Origin" };
 
 /**
- * Lets the pages of listed origins read answers, and ask before they do. It opens nothing: whoever needs a key needs it here too.
- * A preflight carries none, so it is answered here, before keys are asked for; it tells the methods with which a page may read, which are no secret.
+ * Lets the pages of listed origins read answers, and ask before they do. It opens nothing: a request that needs a
+ * key needs it here too. A preflight carries none, so it is answered before keys are asked for; it tells the
+ * methods with which a page may read, which are no secret.
  */
 export class Cors {
   readonly #origins: ReadonlySet<string>;
-  readonly #methodsOf: CorsOptions["methodsOf"];
 
-  constructor({ corsOrigins, methodsOf }: CorsOptions) {
-    this.#origins = new Set(corsOrigins);
-    this.#methodsOf = methodsOf;
+  /** Without an origin no answer says anything about origins. */
+  constructor(origins: readonly string[]) {
+    this.#origins = new Set(origins);
   }
 
-  /** For a hook of `onRequest`, before every other that may answer. */
-  readonly hook = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    const path = pathOf(request);
-    reply.headers(this.headersFor(path, request.headers.origin));
-    const methods = this.#asksBefore(request) && path !== NOT_FOR_PAGES ? this.#methodsForPages(path) : [];
-    if (methods.length === 0) done();
-    else reply.code(204).headers(allowing(methods)).send();
-  };
-
-  /** What an answer to a page of that origin says. `Vary` stands on all, lest a cache give one page the answer of another. */
-  headersFor(path: string, origin: string | undefined): Readonly<Record<string, string>> {
-    if (this.#origins.size === 0 || path === NOT_FOR_PAGES) return {};
-    if (origin === undefined || !this.#origins.has(origin)) return { vary: "Origin" };
-    return { vary: "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED };
+  /** Tells the page of a request whether it may read the answer. `Vary` is on all, lest a cache mix origins up. */
+  tell(request: Request): void {
+    if (this.#origins.size === 0 || request.target.ofPath?.notForPages) return;
+    request.tell(VARY);
+    const { origin } = request.headers;
+    if (origin === undefined || !this.#origins.has(origin)) return;
+    request.tell({ "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED });
   }
 
-  /** None where there is nothing to read: then a preflight is answered as any other OPTIONS. */
-  #methodsForPages(path: string): readonly string[] {
-    return this.#methodsOf(path).filter((method) => METHODS_OF_PAGES.includes(method));
-  }
-
-  /** Whether it is a preflight of a page that may read. */
-  #asksBefore({ method, headers }: FastifyRequest): boolean {
+  /** The answer to a preflight; undefined for other requests, and where a page has nothing to read. */
+  preflight({ method, headers, target }: Request): Reply | undefined {
     const asks = method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
-    return asks && headers.origin !== undefined && this.#origins.has(headers.origin);
+    if (!asks || headers.origin === undefined || !this.#origins.has(headers.origin)) return undefined;
+    const methods = target.methods.filter((one) => METHODS_OF_PAGES.includes(one));
+    if (methods.length === 0 || target.ofPath?.notForPages) return undefined;
+    return { status: 204, headers: allowing(methods) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { oneLine } from "../domain/json.ts";
 import type { StoredMessage } from "../store/store.ts";
-import { messageBody } from "./message-body.ts";
+import { messageBody } from "./schemas.ts";
 
 /** How a list is written to a file. */
 export interface ExportFormat {

@@ -1,6 +1,6 @@
-import type { FastifyRequest } from "fastify";
 import { Overloaded } from "../domain/errors.ts";
 import { clientNetwork } from "./client-address.ts";
+import type { Request } from "./route.ts";
 
 const EXPORTS_MAX = 16;
 /** What one API key, or one address without a key, may have in any case. */
@@ -14,7 +14,7 @@ export class ExportSlots {
   #underWay = 0;
 
   /** Takes a slot for a request and returns how to give it back. Throws `Overloaded` when there is none for it. */
-  take(request: FastifyRequest): () => void {
+  take(request: Request): () => void {
     const holder = holderOf(request);
     const own = this.#held.get(holder) ?? 0;
     if (this.#underWay >= EXPORTS_MAX) throw new Overloaded("too many exports are under way");
@@ -36,6 +36,6 @@ export class ExportSlots {
 }
 
 /** Clients behind one proxy are told apart by their keys. */
-function holderOf(request: FastifyRequest): string {
+function holderOf(request: Request): string {
   return request.apiKey === undefined ? `address ${clientNetwork(request)}` : `key ${request.apiKey.id}`;
 }

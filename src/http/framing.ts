@@ -1,25 +1,21 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { FastifyReply, FastifyRequest } from "fastify";
-import { sendProblem } from "./problem.ts";
 
 const HEADERS_MAX = 100;
 
 /** Connections on which a request was ambiguous: what follows on them may be the rest of it. */
 const distrusted = new WeakSet<Socket>();
 
-/** Refuses a request that two parsers in a row might see differently, and never looks at what comes behind it on its connection. */
-export function requireClearFraming(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  const { socket } = request.raw;
-  if (distrusted.has(socket)) {
-    // The answer to the ambiguous one is about to close the connection.
-    reply.hijack();
-  } else if (isUnambiguous(request.raw)) {
-    done();
-  } else {
-    distrusted.add(socket);
-    sendProblem(request, reply, { status: 400, detail: "Bad Request", headers: { connection: "close" } });
-  }
+/**
+ * Whether two parsers in a row see a request the same way. What follows an ambiguous one on its connection is
+ * `distrusted`: it is never looked at, and the answer to the ambiguous one is about to close the connection.
+ */
+export function framingOf(request: IncomingMessage): "clear" | "ambiguous" | "distrusted" {
+  const { socket } = request;
+  if (distrusted.has(socket)) return "distrusted";
+  if (isUnambiguous(request)) return "clear";
+  distrusted.add(socket);
+  return "ambiguous";
 }
 
 /** Whether a request is sound, and comes behind none on its connection that was not. */

@@ -1,6 +1,6 @@
-import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import type { Parameters } from "../domain/parameters.ts";
+import type { Headers } from "./reply.ts";
 
 /**
  * Has room for the longest `q` in emoji and the longest id in words. Longer ones, of ids in control characters, are left out:
@@ -25,12 +25,12 @@ export interface NextPage {
 }
 
 /** Says where the next page is: RFC 8288, as a reference relative to the host. */
-export function linkNext(reply: FastifyReply, { path, parameters, names, limit, from }: NextPage): void {
+export function linkToNext({ path, parameters, names, limit, from }: NextPage): Headers {
   const query = new URLSearchParams({ limit: String(limit) });
   for (const name of names) if (parameters[name]) query.set(name, parameters[name]);
   query.set(...from);
   const link = `<${path}?${query}>; rel="next"`;
-  if (link.length <= LINK_CHARACTERS_MAX) reply.header("link", link);
+  return link.length <= LINK_CHARACTERS_MAX ? { link } : {};
 }
 
 /** The `next_cursor` in the text of a page, which may have been kept; undefined on the last page. */

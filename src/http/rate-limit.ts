@@ -1,7 +1,5 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from "fastify";
 import type { Clock } from "../domain/clock.ts";
 import type { Rate } from "../domain/rate.ts";
-import type { Limit, Metrics } from "../observe/metrics.ts";
 import {
   type LimiterRedis,
   LocalRateLimiter,
@@ -9,20 +7,10 @@ import {
   type RateLimiter,
   RedisRateLimiter,
 } from "../ratelimit/rate-limiter.ts";
+import type { Limit, Runtime } from "../runtime.ts";
 import { clientNetwork } from "./client-address.ts";
-import { sendProblem } from "./problem.ts";
-import { pathOf } from "./route-table.ts";
-
-declare module "fastify" {
-  interface FastifyRequest {
-    /** What the answer tells of the limits that hold for it. */
-    toldLimits: { readonly policy: string; readonly state: string } | undefined;
-  }
-  interface FastifyContextConfig {
-    /** Asked by whoever watches the service: never limited. */
-    unlimited?: true;
-  }
-}
+import { problem, type Reply } from "./reply.ts";
+import type { Request } from "./route.ts";
 
 /** A limiter for each limit that is set. */
 export interface RateLimits extends Readonly<Record<Limit, RateLimiter | undefined>> {
@@ -59,107 +47,73 @@ export function rateLimits(
   };
 }
 
-export interface LimitingOptions {
-  readonly limits: RateLimits;
-  readonly metrics: Pick<Metrics, "rateLimited">;
-}
+/** Asks the limiters about requests, and answers 429. */
+export class RateLimiting {
+  readonly #limits: RateLimits;
+  readonly #metrics: Pick<Runtime["metrics"], "rateLimited">;
 
-/** Limits the requests of an address, before anything of them is looked at. Nothing is added when there is no such limit. */
-export function limitAddresses(server: FastifyInstance, options: LimitingOptions): void {
-  server.decorateRequest("toldLimits", undefined);
-  const limiter = options.limits.ip;
-  if (limiter === undefined) return;
-  const unlimited = new Set<string>();
-  server.addHook("onRoute", ({ url, config }) => {
-    if (config?.unlimited) unlimited.add(url);
-  });
-  server.addHook("onRequest", (request, reply, done) => {
-    if (unlimited.has(pathOf(request))) done();
-    else spend(request, reply, "ip", limiter.take(clientNetwork(request)), options, done);
-  });
-}
+  constructor(limits: RateLimits, metrics: Pick<Runtime["metrics"], "rateLimited">) {
+    this.#limits = limits;
+    this.#metrics = metrics;
+  }
 
-/** Limits the requests with one API key. Whoever showed none that is good is not limited by it. */
-export function limitKey(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  options: LimitingOptions,
-  done: HookHandlerDoneFunction,
-): void {
-  const decision = request.apiKey && options.limits.key?.take(request.apiKey.id);
-  if (decision === undefined) done();
-  else spend(request, reply, "key", decision, options, done);
-}
+  /** Limits the requests of an address, before anything of them is looked at. */
+  refuseAddress(request: Request): Reply | undefined | Promise<Reply | undefined> {
+    const limiter = this.#limits.ip;
+    return limiter && this.#spend(request, "ip", limiter.take(clientNetwork(request)));
+  }
 
-/** Goes on with a request that got its token, and answers the others. */
-function spend(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  limit: Limit,
-  asked: RateLimitDecision | Promise<RateLimitDecision>,
-  options: LimitingOptions,
-  done: HookHandlerDoneFunction,
-): void {
-  const judged = (decision: RateLimitDecision) => {
-    if (decision.allowed) {
-      tellLimit(request, reply, limit, decision);
-      done();
-    } else refuse(request, reply, limit, decision, options);
-  };
-  if (asked instanceof Promise) asked.then(judged, done);
-  else judged(asked);
-}
+  /** Limits the requests with one API key. A request without a valid key is not limited by it. */
+  refuseKey(request: Request): Reply | undefined | Promise<Reply | undefined> {
+    const decision = request.apiKey && this.#limits.key?.take(request.apiKey.id);
+    return decision && this.#spend(request, "key", decision);
+  }
 
-/**
- * A signature or key was wrong. Whether the answer to that is 429, which then is sent. Only what is wrong spends tokens and is refused for
- * want of them: otherwise anybody behind the address of a proxy could lock out the others there.
- */
-export function refuseFailure(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  limit: "failed_signature" | "failed_key",
-  options: LimitingOptions,
-): boolean {
-  const decision = options.limits[limit]?.take(clientNetwork(request));
-  if (decision === undefined || decision.allowed) return false;
-  refuse(request, reply, limit, decision, options);
-  return true;
-}
+  /**
+   * A signature or key was wrong; undefined unless the answer to that is 429. Only failures spend these tokens
+   * and are refused without one: otherwise one client behind the address of a proxy could lock out the others.
+   */
+  refuseFailure(request: Request, limit: "failed_signature" | "failed_key"): Reply | undefined {
+    const decision = this.#limits[limit]?.take(clientNetwork(request));
+    return decision === undefined || decision.allowed ? undefined : this.refuse(request, limit, decision);
+  }
 
-/** Answers 429 and counts it. */
-export function refuse(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  limit: Limit,
-  decision: RateLimitDecision,
-  { metrics }: Pick<LimitingOptions, "metrics">,
-): FastifyReply {
-  metrics.rateLimited.inc({ limit });
-  request.logged = { ...request.logged, limit };
-  tellLimit(request, reply, limit, decision);
-  const headers = { "retry-after": String(seconds(decision.nextMs)) };
-  return sendProblem(request, reply, { status: 429, detail: "rate limit exceeded", headers });
-}
+  /** The 429, which is counted. */
+  refuse(request: Request, limit: Limit, decision: RateLimitDecision): Reply {
+    this.#metrics.rateLimited.inc({ limit });
+    this.tell(request, limit, decision);
+    const headers = { "retry-after": String(seconds(decision.nextMs)) };
+    return problem(429, "rate limit exceeded", { headers, log: { limit }, result: "rate_limited" });
+  }
 
-/** The fields of draft-ietf-httpapi-ratelimit-headers: so many in a span of seconds, what is left, and in how many seconds there is more. */
-export function tellLimit(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  limit: Limit,
-  decision: RateLimitDecision,
-): void {
-  const { rate, remaining, nextMs } = decision;
-  const spanMs = (rate.perMs / rate.count) * rate.burst;
-  const [policy, state] = [
-    `"${limit}";q=${rate.burst};w=${seconds(spanMs)}`,
-    `"${limit}";r=${remaining};t=${seconds(nextMs)}`,
-  ];
-  // Several limits may hold for one request.
-  const told = request.toldLimits;
-  request.toldLimits = told
-    ? { policy: `${told.policy}, ${policy}`, state: `${told.state}, ${state}` }
-    : { policy, state };
-  reply.header("ratelimit-policy", request.toldLimits.policy).header("ratelimit", request.toldLimits.state);
+  /** Adds the fields of draft-ietf-httpapi-ratelimit-headers to the answer: tokens and seconds, of the limit and left. */
+  tell(request: Request, limit: Limit, decision: RateLimitDecision): void {
+    const { rate, remaining, nextMs } = decision;
+    const spanMs = (rate.perMs / rate.count) * rate.burst;
+    const [policy, state] = [
+      `"${limit}";q=${rate.burst};w=${seconds(spanMs)}`,
+      `"${limit}";r=${remaining};t=${seconds(nextMs)}`,
+    ];
+    // Several limits may hold for one request.
+    const told = request.toldLimits;
+    request.toldLimits = told
+      ? { policy: `${told.policy}, ${policy}`, state: `${told.state}, ${state}` }
+      : { policy, state };
+    request.tell({ "ratelimit-policy": request.toldLimits.policy, ratelimit: request.toldLimits.state });
+  }
+
+  #spend(
+    request: Request,
+    limit: Limit,
+    asked: RateLimitDecision | Promise<RateLimitDecision>,
+  ): Reply | undefined | Promise<Reply | undefined> {
+    const judge = (decision: RateLimitDecision) => {
+      if (!decision.allowed) return this.refuse(request, limit, decision);
+      this.tell(request, limit, decision);
+      return undefined;
+    };
+    return asked instanceof Promise ? asked.then(judge) : judge(asked);
+  }
 }
 
 function seconds(ms: number): number {

@@ -1,187 +1,246 @@
+import { lookup } from "node:dns/promises";
+import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
-import { type Clock, within } from "../domain/clock.ts";
-import type { IngestOptions } from "../ingest/ingest.ts";
-import type { Log } from "../observe/log.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import { within } from "../domain/clock.ts";
 import type { Tracing } from "../observe/trace.ts";
-import type { Eraser } from "../retention/eraser.ts";
-import type { Store } from "../store/store.ts";
-import { Access, requestId } from "./access.ts";
-import type { Answering } from "./answers.ts";
-import { Auth, type AuthOptions } from "./auth.ts";
+import type { Runtime } from "../runtime.ts";
+import { AdmissionControl, type Queue } from "./admission-control.ts";
+import type { Auth } from "./auth.ts";
 import { inNetworks } from "./client-address.ts";
 import { Connections } from "./connections.ts";
 import { Cors } from "./cors.ts";
-import { Door } from "./door.ts";
-import { answerFailure } from "./error-boundary.ts";
-import { requireClearFraming } from "./framing.ts";
-import { localUrl } from "./local-url.ts";
-import { nodeServer } from "./node-server.ts";
-import { refuseConnect, refuseNotHttp } from "./not-http.ts";
-import { Overload, type Queue } from "./overload.ts";
-import { sendProblem } from "./problem.ts";
-import { limitAddresses, type RateLimits } from "./rate-limit.ts";
-import type { Readiness } from "./readiness.ts";
-import { retryAfter } from "./retry-after.ts";
-import { pathOf } from "./route-table.ts";
-import { auditRoute } from "./routes/audit.ts";
-import { docsRoutes } from "./routes/docs.ts";
-import { exportRoute } from "./routes/export.ts";
-import { healthRoutes } from "./routes/health.ts";
-import { type KeysRouteOptions, keysRoutes } from "./routes/keys.ts";
-import { messageRoute } from "./routes/message.ts";
-import { messagesRoute } from "./routes/messages.ts";
-import { metricsRoute } from "./routes/metrics.ts";
-import { senderRoute } from "./routes/sender.ts";
-import { sendersRoute } from "./routes/senders.ts";
-import { statsRoute } from "./routes/stats.ts";
-import { timelineRoute } from "./routes/timeline.ts";
-import { webhookRoute } from "./routes/webhook.ts";
+import { Handler } from "./handler.ts";
+import { localUrl } from "./listen-address.ts";
+import { LoadShedder } from "./load-shedder.ts";
+import type { RateLimiting } from "./rate-limit.ts";
+import { problem, type Reply } from "./reply.ts";
+import { RequestLog } from "./request-log.ts";
+import { Request, type RequestContext, type Route } from "./route.ts";
+import { Router } from "./router.ts";
+import { Writer } from "./writer.ts";
 
+// Node's own defaults leave a slow socket open for minutes.
+const HEADERS_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 15_000;
+const TIMEOUTS_CHECKED_EVERY_MS = 500;
+const KEEP_ALIVE_MS = 72_000;
 // Under a steady stream of requests there is never a moment without one: after this time the port closes all the same.
 const READINESS_HEARD_MS = 2_000;
 /** A list of the longest messages has 1.6 MB: a client that takes longer holds it in memory on purpose, or is gone. */
 const ANSWER_MS_MAX = 30_000;
-// The id of a message has at most 1024 bytes, each of which may be escaped.
-const PATH_PART_CHARACTERS_MAX = 3 * 1_024;
 /** Some hundred milliseconds under load. */
 const ACCEPTING_TURNS_MAX = 100;
-/** Stands for the URLs that the router does not take. */
-const UNROUTABLE = "/-";
+const BACKLOG_CONNECTIONS = 4_096;
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-export interface ServerOptions extends IngestOptions, Answering, Omit<AuthOptions, "metrics" | "keys"> {
+const NOT_HTTP = problem(400, "Bad Request");
+const NO_PROXY = problem(405, "Method Not Allowed");
+/** What Node's parser refuses, by its codes; everything else is {@link NOT_HTTP}. */
+const REFUSALS: Readonly<Record<string, Reply>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: problem(408, "Request Timeout"),
+  HPE_HEADER_OVERFLOW: problem(431, "Request Header Fields Too Large"),
+};
+
+export interface ServerSettings {
   readonly host: string;
   readonly port: number;
+  /** The longest body of any route. */
   readonly bodyBytesMax: number;
-  /** Whose X-Forwarded-For is believed. */
-  readonly trustProxy: readonly string[];
-  readonly limits: RateLimits;
-  readonly readiness: Pick<Readiness, "problem" | "reason">;
-  readonly store: Store;
-  readonly keys: AuthOptions["keys"] & KeysRouteOptions["keys"];
-  readonly eraser: Pick<Eraser, "erase">;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly tracing?: Pick<Tracing, "begin"> | undefined;
-  readonly newId: () => string;
-  readonly random: () => number;
-  readonly version: string;
-  readonly committer: IngestOptions["committer"] & Queue;
-  readonly answerMsMax?: number;
-  /** False leaves healthy answers to probes out of the log. */
-  readonly logHealth?: boolean;
   /** The most connections at a time. */
   readonly connectionsMax: number;
+  /** The networks whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
   /** Origins of pages that may read. */
   readonly corsOrigins: readonly string[];
+  readonly logHealth: boolean;
+  readonly answerMsMax?: number;
+}
+
+export interface ServerOptions {
+  readonly settings: ServerSettings;
+  readonly routes: readonly Route[];
+  readonly runtime: Runtime;
+  readonly auth: Auth;
+  readonly limiting: RateLimiting;
+  /** The messages that wait for their commit. */
+  readonly queue: Queue;
+  readonly tracing: Pick<Tracing, "begin"> | undefined;
 }
 
 /** The wire. From {@link Server.listen} to {@link Server.close} it accepts connections. */
 export class Server {
-  readonly #http: FastifyInstance;
-  readonly #access: Access;
-  readonly #cors: Cors;
-  readonly #closing = new AbortController();
-  readonly #overload: Overload;
-  readonly #door: Door;
+  readonly #settings: ServerSettings;
+  readonly #runtime: Runtime;
+  readonly #router: Router;
   readonly #connections: Connections;
+  readonly #log: RequestLog;
+  readonly #writer: Writer;
+  readonly #handler: Handler;
+  readonly #admission: AdmissionControl;
+  readonly #shedder: LoadShedder;
+  readonly #context: RequestContext;
+  readonly #http: NodeServer[] = [];
+  readonly #closing = new AbortController();
   #watching: Promise<void> | undefined;
-  readonly #clock: Clock;
-  readonly #host: string;
-  readonly #port: number;
 
   static async listen(options: ServerOptions): Promise<Server> {
     const server = new Server(options);
-    await server.#addRoutes(options);
-    await server.#http.listen({ host: options.host, port: options.port, backlog: 4_096 });
-    server.#watching = server.#overload.watch(options.clock, server.#closing.signal, () => {
-      server.#door.release();
-      server.#access.cutSlow(options.answerMsMax ?? ANSWER_MS_MAX);
-    });
+    await server.#listen();
     return server;
   }
 
-  private constructor(options: ServerOptions) {
-    this.#clock = options.clock;
-    this.#host = options.host;
-    this.#port = options.port;
-    this.#access = new Access(options);
-    this.#cors = new Cors({ ...options, methodsOf: (path) => this.#access.methodsOf(path) });
-    this.#overload = new Overload(options.committer);
-    this.#door = new Door({ ...options, overload: this.#overload, access: this.#access, cors: this.#cors });
-    const isProxy = inNetworks(options.trustProxy);
-    this.#connections = new Connections({
-      connectionsMax: options.connectionsMax,
-      isProxy,
-      metrics: options.metrics,
-      log: options.log,
-      monotonic: () => options.clock.monotonic(),
-    });
-    const refusing = { access: this.#access, connections: this.#connections };
-    this.#http = fastify({
-      logger: false,
-      bodyLimit: options.bodyBytesMax,
-      requestIdHeader: false,
-      trustProxy: options.trustProxy.length > 0 && isProxy,
-      genReqId: (request) => requestId(request.headers["x-request-id"], options.newId),
-      // During shutdown, a request on an open connection is still served; its answer closes the connection.
-      return503OnClosing: false,
-      serverFactory: (handle) =>
-        nodeServer({
-          handle,
-          admit: (request, response, go) => this.#door.admit(request, response, go),
-          refusePipelined: (request, response) => this.#door.refusePipelined(request, response),
-          refuseConnect: (socket) => refuseConnect(refusing, socket),
-          connections: this.#connections,
-          bodyBytesMax: options.bodyBytesMax,
-        }),
-      routerOptions: {
-        // The older service redirected; a sender that follows no redirect takes a 404 as final.
-        ignoreTrailingSlash: true,
-        maxParamLength: PATH_PART_CHARACTERS_MAX,
-        querystringParser: (text) => (text === "" ? {} : Object.fromEntries(new URLSearchParams(text))),
-      },
-      clientErrorHandler: (error, socket) => refuseNotHttp(refusing, error, socket),
-      frameworkErrors: (_error, request, reply) => {
-        this.#refusedByRouter(request as FastifyRequest, reply as unknown as FastifyReply);
-      },
+  private constructor({ settings, routes, runtime, auth, limiting, queue, tracing }: ServerOptions) {
+    this.#settings = settings;
+    this.#runtime = runtime;
+    this.#router = new Router(routes);
+    const isProxy = inNetworks(settings.trustProxy);
+    const { connectionsMax, bodyBytesMax } = settings;
+    this.#connections = new Connections({ connectionsMax, isProxy, runtime });
+    this.#log = new RequestLog({ runtime, tracing, logHealth: settings.logHealth });
+    for (const route of routes) if (route.countsResults) this.#log.startCounting(route);
+    this.#writer = new Writer(this.#log, runtime.random);
+    const cors = new Cors(settings.corsOrigins);
+    this.#handler = new Handler({ writer: this.#writer, cors, auth, limiting, runtime });
+    this.#admission = new AdmissionControl(queue);
+    const isDraining = () => this.#log.isDraining();
+    this.#context = { isProxy, isDraining };
+    this.#shedder = new LoadShedder({
+      admission: this.#admission,
+      refuse: (request, reply) => this.#handler.refuse(request, reply),
+      isDraining,
+      runtime,
+      bodyBytesMax,
     });
   }
 
   /** Where it listens, for example `http://127.0.0.1:8000`. */
   get url(): string {
-    const address = this.#http.server.address();
-    return localUrl(this.#host, typeof address === "object" && address !== null ? address.port : this.#port);
+    const { host, port } = this.#settings;
+    const address = this.#http[0]?.address();
+    return localUrl(host, typeof address === "object" && address !== null ? address.port : port);
   }
 
   /**
-   * Readiness turns 503, then what is being answered is answered while new connections are still taken, then the port closes.
-   * Resolves within `ms`: connections that are still open then are cut.
+   * Readiness turns 503, then requests under way are answered while new connections are still taken, then the port
+   * closes. Resolves within `ms`: connections that are still open then are reset.
    */
   async close(ms: number): Promise<void> {
-    const deadline = this.#clock.monotonic() + ms;
+    const { clock } = this.#runtime;
+    const deadline = clock.monotonic() + ms;
     const quiet = this.#untilQuiet();
-    this.#door.releaseAll();
-    await within(this.#clock, Math.min(ms, READINESS_HEARD_MS), quiet);
+    this.#shedder.releaseAll();
+    await within(clock, Math.min(ms, READINESS_HEARD_MS), quiet);
     await this.#acceptWaiting();
-    // At once, in the turn in which no connection waited. Fastify would take some turns to do it.
-    const disconnected = new Promise<void>((resolve) => this.#http.server.close(() => resolve()));
-    const closed = disconnected.then(() => this.#http.close());
-    await within(this.#clock, deadline - this.#clock.monotonic(), closed);
-    this.#access.breakOff();
-    this.#http.server.closeAllConnections();
-    await closed;
+    // At once, in the turn in which no connection waited.
+    const closed = this.#http.map((http) => new Promise<void>((resolve) => http.close(() => resolve())));
+    await within(clock, deadline - clock.monotonic(), Promise.all(closed));
+    this.#log.resetUnfinished();
+    this.#connections.destroyAll();
+    await Promise.all(closed);
     this.#closing.abort();
     await this.#watching;
+  }
+
+  async #listen(): Promise<void> {
+    const { host, port, answerMsMax = ANSWER_MS_MAX } = this.#settings;
+    const first = await this.#listenOn(host, port);
+    // It stands for 127.0.0.1 and ::1, where both are there.
+    const others = host === "localhost" ? await lookup(host, { all: true }) : [];
+    for (const { address } of others) {
+      if (address !== first.address) await this.#listenOn(address, first.port).catch(() => undefined);
+    }
+    this.#watching = this.#admission.watch(this.#runtime.clock, this.#closing.signal, () => {
+      this.#shedder.release();
+      this.#log.cutSlow(answerMsMax);
+    });
+  }
+
+  async #listenOn(host: string, port: number): Promise<AddressInfo> {
+    const http = this.#createServer();
+    const listening = Promise.withResolvers<void>();
+    http.once("error", listening.reject).listen({ host, port, backlog: BACKLOG_CONNECTIONS }, listening.resolve);
+    await listening.promise;
+    http.off("error", listening.reject);
+    this.#http.push(http);
+    return http.address() as AddressInfo;
+  }
+
+  /** Node's server, with time limits. */
+  #createServer(): NodeServer {
+    const http = createServer({
+      headersTimeout: HEADERS_MS_MAX,
+      requestTimeout: REQUEST_MS_MAX,
+      connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // Node would answer these itself, without a body and a log line; framing.ts does it.
+      requireHostHeader: false,
+    });
+    // More headers than this would be dropped silently, a signature among them; 0 lets framing.ts see and refuse them.
+    http.maxHeadersCount = 0;
+    // A client may close its half of the connection once it has sent its request; it still gets its answer.
+    Object.assign(http, { httpAllowHalfOpen: true });
+    this.#connections.watch(http);
+    http.on("request", (raw, response) => this.#take(raw, response));
+    http.on("checkContinue", (raw, response) => this.#take(raw, response, () => this.#continue(raw, response)));
+    // Other expectations are not met, and not worth refusing a message for.
+    http.on("checkExpectation", (raw, response) => this.#take(raw, response));
+    // Its stream may be one that Node has put around the socket.
+    http.on("connect", ({ socket }) => this.#refuseConnect(socket));
+    http.on("clientError", (error, socket) => this.#refuseNotHttp(error, socket as Socket));
+    return http;
+  }
+
+  #take(raw: IncomingMessage, response: ServerResponse, before = () => {}): void {
+    const request = () => this.#requestOf(raw, response);
+    this.#connections.admit(raw, response, {
+      handle: () => {
+        const own = request();
+        this.#shedder.admit(own, () => {
+          before();
+          void this.#handler.handle(own);
+        });
+      },
+      refuse: () => this.#shedder.refusePipelined(request()),
+    });
+  }
+
+  #requestOf(raw: IncomingMessage, response: ServerResponse): Request {
+    const given = raw.headers["x-request-id"];
+    return new Request({
+      raw,
+      response,
+      target: this.#router.find(raw.method ?? "", raw.url ?? ""),
+      id: typeof given === "string" && REQUEST_ID.test(given) ? given : this.#runtime.newId(),
+      startedMs: this.#runtime.clock.monotonic(),
+      context: this.#context,
+    });
+  }
+
+  /** Asks for the body, unless it is going to be refused. */
+  #continue({ headers }: IncomingMessage, response: ServerResponse): void {
+    if (!(Number(headers["content-length"]) > this.#settings.bodyBytesMax)) response.writeContinue();
+  }
+
+  /** Answers bytes that are not an HTTP request, or a request that took too long, and closes the connection. */
+  #refuseNotHttp(error: Error & { code?: string }, socket: Socket): void {
+    const isEnding = this.#connections.of(socket)?.isEnding === true;
+    if (error.code === "ECONNRESET" || (!isEnding && !socket.writable)) socket.destroy();
+    else this.#writer.refuseConnection(this.#connections, socket, REFUSALS[error.code ?? ""] ?? NOT_HTTP);
+  }
+
+  /** Answers CONNECT: this is not a proxy. */
+  #refuseConnect(socket: Socket): void {
+    // Node listens to the socket no more.
+    socket.on("error", () => undefined);
+    this.#writer.refuseConnection(this.#connections, socket, NO_PROXY);
   }
 
   /** Resolves when no request is under way and none has just come. */
   async #untilQuiet(): Promise<void> {
     for (let opened = -1; opened !== this.#connections.opened; ) {
       opened = this.#connections.opened;
-      await this.#access.drain();
+      await this.#log.drain();
       await this.#acceptWaiting();
     }
   }
@@ -192,63 +251,6 @@ export class Server {
       opened = this.#connections.opened;
       await nextTurn();
       await nextTurn();
-    }
-  }
-
-  async #addRoutes(options: ServerOptions): Promise<void> {
-    const http = this.#http;
-    // Schemas document; inputs are checked by the domain's parsers, which are made of the same schemas.
-    http.setValidatorCompiler(() => () => true);
-    http.setSerializerCompiler(() => JSON.stringify);
-    this.#access.install(http);
-    http.addHook("onRequest", requireClearFraming);
-    if (options.corsOrigins.length > 0) http.addHook("onRequest", this.#cors.hook);
-    limitAddresses(http, options);
-    http.addHook("onRequest", (request, reply, done) => {
-      if (request.is404) this.#notFound(request, reply);
-      else done();
-    });
-    const retry = () => retryAfter(options.random);
-    http.setErrorHandler<FastifyError>((error, request, reply) => answerFailure(error, request, reply, retry));
-    const auth = new Auth(options);
-    auth.install(http);
-    await docsRoutes(http, options);
-    webhookRoute(http, options);
-    messagesRoute(http, options);
-    messageRoute(http, options);
-    exportRoute(http, {
-      store: options.store,
-      clock: options.clock,
-      mayRead: (request) => auth.mayRead(request),
-      brokenOff: (reply, status) => this.#access.brokenOff(reply.raw, status),
-    });
-    statsRoute(http, options);
-    timelineRoute(http, options);
-    sendersRoute(http, options);
-    senderRoute(http, options);
-    keysRoutes(http, options);
-    auditRoute(http, options);
-    healthRoutes(http, { ...options, draining: () => this.#access.draining() });
-    metricsRoute(http, { ...options, monotonic: () => options.clock.monotonic() });
-  }
-
-  /**
-   * A URL that the router does not take. It goes through the router again under a path that is not a route, so that every check of a
-   * request holds for it as well.
-   */
-  #refusedByRouter({ raw }: FastifyRequest, reply: FastifyReply): void {
-    Object.assign(raw, { originalUrl: raw.url, url: UNROUTABLE });
-    this.#http.routing(raw, reply.raw);
-  }
-
-  #notFound(request: FastifyRequest, reply: FastifyReply): void {
-    const methods = this.#access.methodsOf(pathOf(request));
-    // The method fits, but the path is one the router could not take: a broken escape, or too long a part.
-    if (methods.length === 0 || methods.includes(request.method)) {
-      sendProblem(request, reply, { status: 404, detail: "Not Found" });
-    } else {
-      const allow = [...new Set(methods)].sort().join(", ");
-      sendProblem(request, reply, { status: 405, detail: "Method Not Allowed", headers: { allow } });
     }
   }
 }

@@ -64,7 +64,6 @@ function declareHttpRequests(registry: Registry) {
     registers: [registry],
   });
   httpRequests.inc({ method: "GET", path: "/metrics", status: "200" }, 0);
-  for (const status of ["200", "500", "503"]) httpRequests.inc({ method: "POST", path: "/webhook", status }, 0);
   return httpRequests;
 }
 

@@ -1,7 +1,12 @@
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { assert, asyncProperty, constantFrom, oneof, option, record, string } from "fast-check";
+import { temporaryFolder } from "../support/cli.ts";
 import { scrape } from "../support/client.ts";
 import { OPENAPI_SCHEMA } from "../support/openapi-schema.ts";
 import { body, post, startService } from "../support/service.ts";
@@ -13,6 +18,7 @@ interface Content {
 interface Operation {
   readonly operationId?: string;
   readonly tags?: readonly string[];
+  readonly security?: readonly object[];
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
   readonly requestBody?: { readonly content: Content };
   readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
@@ -22,9 +28,11 @@ interface OpenApi {
   readonly openapi: string;
   readonly info: { readonly version: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly servers?: readonly { readonly url: string }[];
   readonly tags?: readonly { readonly name: string }[];
 }
 
+const REDOCLY = fileURLToPath(new URL("../../node_modules/@redocly/cli/bin/cli.js", import.meta.url));
 const ROUTES = [
   "POST /webhook",
   "GET /messages",
@@ -54,6 +62,18 @@ function operation(method: string, path: string): Operation {
   return found;
 }
 
+/** The rules of Redocly's recommended set that a document breaks, by their names. */
+function redoclyErrors(one: object): readonly string[] {
+  using folder = temporaryFolder();
+  const file = folder.file("openapi.json");
+  writeFileSync(file, JSON.stringify(one));
+  const command = [REDOCLY, "lint", "--format=json", file];
+  const env = { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
+  const { stdout } = spawnSync(process.execPath, command, { env, encoding: "utf8" });
+  const { problems } = JSON.parse(stdout) as { problems: readonly { ruleId: string; severity: string }[] };
+  return problems.filter(({ severity }) => severity === "error").map(({ ruleId }) => ruleId);
+}
+
 /** Asserts that an answer is one the document tells of: its status, its type, and its shape. */
 async function documented(method: string, path: string, answer: Promise<Response>): Promise<number> {
   const response = await answer;
@@ -81,6 +101,37 @@ test("the OpenAPI document is a valid one of version 3.1", () => {
   const broken = structuredClone(document) as { paths: Record<string, unknown> };
   broken.paths["/stats"] = { get: { responses: { 200: {} } } };
   ok(!validate(broken), "a response without a description would be noticed");
+});
+
+test("the OpenAPI document passes a validator of others, which notices what is wrong with a broken one", async () => {
+  const valid = async (one: object) => (await new Validator().validate(structuredClone(one) as never)).valid;
+  ok(await valid(document));
+  const broken = structuredClone(document);
+  Object.assign(broken.paths["/stats"]?.get ?? {}, { parameters: [{ name: "x", in: "nowhere" }] });
+  ok(!(await valid(broken)));
+});
+
+test("the OpenAPI document breaks none of Redocly's recommended rules", () => {
+  const errors = redoclyErrors(document);
+  deepEqual(errors, []);
+  const broken = structuredClone(document);
+  Object.assign(broken.paths["/stats"]?.get ?? {}, { security: [{ unknown: [] }] });
+  deepEqual(redoclyErrors(broken), ["security-defined"]);
+});
+
+test("every operation has an id of its own and says which key it asks for, and a server is named", () => {
+  const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+  const ids = operations.map(({ operationId }) => operationId);
+  ok(
+    ids.every((id) => /^[a-z]+[A-Za-z]+$/.test(id ?? "")),
+    ids.join(),
+  );
+  equal(new Set(ids).size, ids.length);
+  for (const { operationId, security } of operations) ok(Array.isArray(security), String(operationId));
+  deepEqual(
+    document.servers?.map(({ url }) => url),
+    ["/"],
+  );
 });
 
 test("every schema of the OpenAPI document compiles, and every example fits its own", () => {

@@ -1,11 +1,11 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { fastify } from "fastify";
 import { systemClock } from "../../src/domain/clock.ts";
 import type { Place } from "../../src/domain/message-filter.ts";
 import { exportRoute } from "../../src/http/routes/export.ts";
 import { bearer, KeyMaker } from "../support/api-keys.ts";
+import { bareServer } from "../support/bare-server.ts";
 import { scrape, series } from "../support/client.ts";
 import { startFilled } from "../support/filled-service.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
@@ -127,7 +127,6 @@ const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "afte
 
 /** An export of a given number of pages, and how far its client may be behind. */
 async function pacedExport(pages: number, behindMsMax: number) {
-  const http = fastify();
   let page = 0;
   const messages = Array.from({ length: 250 }, (_, at) => ({
     source: "native",
@@ -139,16 +138,19 @@ async function pacedExport(pages: number, behindMsMax: number) {
     text: "x".repeat(2_000),
   }));
   const findMessages = async () => ({ messages, total: null, next: ++page < pages ? NEXT : null, previous: null });
-  const cuts: number[] = [];
-  exportRoute(http, {
+  const route = exportRoute({
     store: { findMessages } as never,
     clock: systemClock,
     mayRead: () => true,
-    brokenOff: (_reply, status) => cuts.push(status),
     behindMsMax,
   });
-  const url = await http.listen({ host: "127.0.0.1", port: 0 });
-  return { url, port: Number(new URL(url).port), cuts, [Symbol.asyncDispose]: () => http.close() };
+  const server = await bareServer({ routes: [route] });
+  return {
+    ...server,
+    get cuts() {
+      return server.lines.map(({ status }) => status).filter((status) => status !== 200);
+    },
+  };
 }
 
 test("a client that takes a byte now and then is cut all the same", async () => {

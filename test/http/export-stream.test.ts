@@ -1,7 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { fastify } from "fastify";
 import { systemClock } from "../../src/domain/clock.ts";
 import { Overloaded, QueryTooExpensive, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
 import type { Place } from "../../src/domain/message-filter.ts";
@@ -231,21 +230,13 @@ test("no more than sixteen exports are under way, and a place is free again when
 });
 
 test("a client that takes nothing for long loses its connection", async () => {
-  const http = fastify();
   const store = { findMessages: async () => heavy() };
-  exportRoute(http, {
-    store,
-    clock: systemClock,
-    mayRead: () => true,
-    brokenOff: () => undefined,
-    behindMsMax: 200,
-  });
-  const url = await http.listen({ host: "127.0.0.1", port: 0 });
-  await using connection = await RawConnection.open(Number(new URL(url).port), { reading: false });
+  const route = exportRoute({ store, clock: systemClock, mayRead: () => true, behindMsMax: 200 });
+  await using server = await bareServer({ routes: [route] });
+  await using connection = await RawConnection.open(server.port, { reading: false });
   await connection.write(get("/messages/export", "stalled"));
   await delay(1_500);
   connection.read();
   ok(["closed", "reset"].includes(await connection.ending()));
   ok(!connection.received().endsWith("0\r\n\r\n"));
-  await http.close();
 });

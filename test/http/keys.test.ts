@@ -311,11 +311,11 @@ test("the document tells which routes ask for a key, and which do not", async ()
   equal(components, undefined);
   const document = await told("/openapi.json");
   deepEqual(document.components.securitySchemes.apiKey, { type: "http", scheme: "bearer" });
-  const guarded = (method: string, path: string) => document.paths[path][method].security !== undefined;
+  const securityOf = (method: string, path: string) => document.paths[path][method].security;
   for (const path of ["/messages", "/messages/export", "/stats", "/senders", "/keys", "/audit"])
-    ok(guarded("get", path), path);
-  for (const path of ["/health/live", "/health/ready", "/metrics"]) ok(!guarded("get", path), path);
-  ok(!guarded("post", "/webhook"));
+    deepEqual(securityOf("get", path), [{ apiKey: [] }], path);
+  for (const path of ["/health/live", "/health/ready", "/metrics"]) deepEqual(securityOf("get", path), [], path);
+  deepEqual(securityOf("post", "/webhook"), []);
   const { responses } = document.paths["/keys/{id}/rotate"].post;
   for (const one of ["201", "401", "403", "404", "409", "422"]) ok(responses[one] !== undefined, one);
 });

@@ -1,10 +1,16 @@
+import { serviceRoutes } from "../../src/app/routes.ts";
 import { ResponseCache } from "../../src/cache/response-cache.ts";
 import { WriteTracker } from "../../src/cache/write-tracker.ts";
 import { systemClock } from "../../src/domain/clock.ts";
-import { rateLimits } from "../../src/http/rate-limit.ts";
-import { Server, type ServerOptions } from "../../src/http/server.ts";
+import { Auth, type AuthOptions } from "../../src/http/auth.ts";
+import { RateLimiting, rateLimits } from "../../src/http/rate-limit.ts";
+import type { Readiness } from "../../src/http/readiness.ts";
+import type { Route } from "../../src/http/route.ts";
+import { Server, type ServerOptions, type ServerSettings } from "../../src/http/server.ts";
+import type { IngestOptions } from "../../src/ingest/ingest.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
+import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { LogLine } from "./service.ts";
 
 export interface BareServer {
@@ -15,42 +21,77 @@ export interface BareServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What a test hands in. Of what is left out nothing may be asked. */
+export interface BareServerOptions extends Partial<ServerSettings> {
+  readonly store?: Store;
+  readonly readiness?: Pick<Readiness, "problem" | "reason">;
+  readonly metrics?: Metrics;
+  readonly committer?: IngestOptions["committer"] & ServerOptions["queue"];
+  readonly provider?: IngestOptions["provider"];
+  readonly keys?: AuthOptions["keys"];
+  readonly newId?: () => string;
+  readonly random?: () => number;
+  /** Instead of those of the service. */
+  readonly routes?: readonly Route[];
+}
+
+const none = undefined as never;
+
 /** The wire alone, for what a real database, a real clock or a real sender would not do when it is asked to: the test hands in what does. */
-export async function bareServer(options: Partial<ServerOptions>): Promise<BareServer> {
+export async function bareServer(options: BareServerOptions): Promise<BareServer> {
   const lines: LogLine[] = [];
   const destination = { write: (text: string) => void lines.push(JSON.parse(text)) };
-  const none = undefined as never;
-  const server = await Server.listen({
-    host: "127.0.0.1",
-    port: 0,
-    bodyBytesMax: 1,
-    readiness: { problem: async () => null, reason: async () => null },
-    version: "0",
-    newId: () => "new",
-    trustProxy: [],
-    senders: undefined,
-    verified: () => undefined,
-    received: () => undefined,
-    corsOrigins: [],
-    random: () => 0,
-    connectionsMax: 1_000,
-    limits: rateLimits({}, { clock: systemClock, redis: undefined, keySecret: "" }),
-    clock: systemClock,
-    log: createLog({ level: "INFO", destination, now: systemClock.now }),
-    store: none,
-    eraser: none,
-    provider: none,
+  const {
+    store = none,
+    readiness = { problem: async () => null, reason: async () => null },
+    metrics = createMetrics({ version: "0", node: "0" }),
+    committer = { insert: none, queueDelayMs: () => 0, queueRows: () => 0 },
+    provider = none,
+    newId = () => "new",
+    random = () => 0,
+    bodyBytesMax = 1,
+  } = options;
+  const clock = systemClock;
+  const limiting = new RateLimiting(rateLimits({}, { clock, redis: undefined, keySecret: "" }), metrics);
+  const auth = new Auth({ keys: none, readIsOpen: () => true, metricsGuarded: false, limiting, metrics });
+  const answers = new ResponseCache(clock, { ttlMs: 0, writes: new WriteTracker(clock), count: () => undefined });
+  const routes = serviceRoutes({
+    store,
+    ingest: {
+      provider,
+      committer,
+      clock,
+      senders: undefined,
+      verified: () => undefined,
+      received: () => undefined,
+    },
+    answers,
+    auth,
+    limiting,
     keys: none,
-    readIsOpen: () => true,
-    metricsGuarded: false,
-    committer: { insert: none, queueDelayMs: () => 0, queueRows: () => 0 },
-    metrics: createMetrics({ version: "0", node: "0" }),
-    answers: new ResponseCache(systemClock, {
-      ttlMs: 0,
-      writes: new WriteTracker(systemClock),
-      count: () => undefined,
-    }),
-    ...options,
+    eraser: none,
+    readiness,
+    metrics,
+    bodyBytesMax,
+    version: "0",
+  });
+  const server = await Server.listen({
+    settings: {
+      host: "127.0.0.1",
+      port: 0,
+      bodyBytesMax,
+      connectionsMax: 1_000,
+      trustProxy: [],
+      corsOrigins: [],
+      logHealth: true,
+      ...options,
+    },
+    routes: options.routes ?? routes,
+    runtime: { clock, log: createLog({ level: "INFO", destination, now: clock.now }), metrics, random, newId },
+    auth,
+    limiting,
+    queue: committer,
+    tracing: undefined,
   });
   let closed: Promise<void> | undefined;
   return {

@@ -1,28 +1,27 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { FastifyInstance } from "fastify";
+import { Server } from "../../src/http/server.ts";
 
-/** A route as Fastify has it, not as any document tells it. */
+/** A route as the server has it, not as any document tells it. */
 export interface ListedRoute {
   readonly method: string;
   /** With `:name` and `*` for what may stand there. */
   readonly url: string;
 }
 
-const INITIALIZED = "fastify.initialization";
-
 /** Everything that servers made during `work` answer to, HEAD too. */
 export async function routesDuring(work: () => Promise<unknown>): Promise<readonly ListedRoute[]> {
-  const routes = new Map<string, ListedRoute>();
-  const listen = (message: unknown) => {
-    (message as { readonly fastify: FastifyInstance }).fastify.addHook("onRoute", ({ method, url }) => {
-      for (const one of [method].flat()) routes.set(`${one} ${url}`, { method: one, url });
-    });
+  const routes: ListedRoute[] = [];
+  const { listen } = Server;
+  Server.listen = (options) => {
+    for (const { method, path: url } of options.routes) {
+      routes.push({ method, url });
+      if (method === "GET") routes.push({ method: "HEAD", url });
+    }
+    return listen.call(Server, options);
   };
-  subscribe(INITIALIZED, listen);
   try {
     await work();
   } finally {
-    unsubscribe(INITIALIZED, listen);
+    Server.listen = listen;
   }
-  return [...routes.values()];
+  return routes;
 }

@@ -1,3 +1,4 @@
+import { WEBHOOK_PATH } from "../../http/routes/webhook.ts";
 import { sign } from "../../providers/signature.ts";
 
 /** A shell command that posts one signed message, ready to be pasted. Pasted twice it shows what a duplicate does. */
@@ -10,7 +11,7 @@ export function signedCurl({ url, secret, nowMs }: { url: string; secret: string
     text: "Hello",
   });
   const lines = [
-    `curl -sS ${url}/webhook`,
+    `curl -sS ${url}${WEBHOOK_PATH}`,
     "-H 'Content-Type: application/json'",
     `-H 'X-Signature: ${sign(secret, body)}'`,
     `--data-raw '${body}'`,

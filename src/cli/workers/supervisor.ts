@@ -1,7 +1,7 @@
 import type { Reach } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import { within } from "../../domain/clock.ts";
-import { requireFreePort } from "../../http/free-port.ts";
+import { requireFreePort } from "../../http/listen-address.ts";
 import { createMetrics } from "../../observe/metrics.ts";
 import { SharedRender } from "../../observe/shared-render.ts";
 import type { Stdout } from "../../observe/stdout.ts";

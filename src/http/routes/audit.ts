@@ -1,31 +1,38 @@
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import { AUDIT_LIMIT_MAX, parseAuditQuery, placeOf } from "../../domain/audit-query.ts";
-import type { Parameters } from "../../domain/parameters.ts";
 import type { Store } from "../../store/store.ts";
-import { sendJson } from "../json.ts";
-import { LinkHeader, linkNext } from "../next-page.ts";
-import { sendInvalidQuery } from "../problem.ts";
+import { LinkHeader, linkToNext } from "../next-page.ts";
+import { invalidQuery, json } from "../reply.ts";
+import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** `GET /audit`: what was done with keys, secrets and people's data, and by whom. */
-export function auditRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "credentials"> }): void {
-  server.get("/audit", { schema: SCHEMA, config: { access: "admin" } }, async (request, reply) => {
-    const parameters = request.query as Parameters;
-    const parsed = parseAuditQuery(parameters);
-    if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
-    const { limit, before } = parsed.query;
-    const entries = await store.credentials.audit.newest({ limit: limit + 1, before });
-    const data = entries.slice(0, limit);
-    const last = data.at(-1);
-    const next = entries.length > limit && last !== undefined ? placeOf(last) : null;
-    if (next !== null) linkNext(reply, { path: "/audit", parameters, names: [], limit, from: ["before", next] });
-    return sendJson(reply.header("cache-control", "no-store"), { data, next_before: next });
-  });
+export function auditRoute({ store }: { readonly store: Pick<Store, "credentials"> }): Route {
+  return {
+    method: "GET",
+    path: PATH,
+    access: "admin",
+    schema: SCHEMA,
+    handle: async (request) => {
+      const parameters = request.query;
+      const parsed = parseAuditQuery(parameters);
+      if (!parsed.ok) return invalidQuery(parsed);
+      const { limit, before } = parsed.query;
+      const entries = await store.credentials.audit.newest({ limit: limit + 1, before });
+      const data = entries.slice(0, limit);
+      const last = data.at(-1);
+      const next = entries.length > limit && last !== undefined ? placeOf(last) : null;
+      const from = ["before", next ?? ""] as const;
+      const headers = next === null ? {} : linkToNext({ path: PATH, parameters, names: [], limit, from });
+      return json({ data, next_before: next }, { headers });
+    },
+  };
 }
 
+const PATH = "/audit";
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]);
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "readAudit",
   summary: "Read the audit",
   description: "The newest entries first. Nothing in it is ever changed.",
   tags: ["administration"],
@@ -47,7 +54,7 @@ const SCHEMA = {
             actor: Type.String({ description: "`key:NAME`, `ADMIN_API_KEY`, `cli` or `service`." }),
             action: Type.String({ description: "For example `key.created`." }),
             subject: Type.String({ description: "What it was done to; empty where that must not be kept." }),
-            details: Type.Record(Type.String(), Scalar),
+            details: Type.Object({}, { additionalProperties: Scalar }),
           }),
         ),
         next_before: Type.Union([Type.String(), Type.Null()], { description: "Null when nothing is older." }),

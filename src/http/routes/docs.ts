@@ -1,55 +1,87 @@
-import swagger from "@fastify/swagger";
-import swaggerUi from "@fastify/swagger-ui";
-import type { FastifyInstance } from "fastify";
-import { SECURITY_SCHEME } from "../auth.ts";
-import { sendJsonText } from "../json.ts";
+import { readFile } from "node:fs/promises";
+import { stringify } from "yaml";
+import { NOT_FOUND, type Reply } from "../reply.ts";
+import type { Route } from "../route.ts";
 
-// The library's own policy upgrades to https, which breaks the page on a plain http host, and forbids the styles its page sets.
-const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
+/** For a page whose parts are all served from here. It must not send browsers of a service on plain HTTP to HTTPS. */
+const PAGE_HEADERS = {
+  "content-security-policy":
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+};
+const JAVASCRIPT = "application/javascript; charset=utf-8";
+/** The files of Swagger UI that the page uses, and their types. */
+const FILES = new Map([
+  ["swagger-ui.css", "text/css; charset=utf-8"],
+  ["index.css", "text/css; charset=utf-8"],
+  ["swagger-ui-bundle.js", JAVASCRIPT],
+  ["favicon-16x16.png", "image/png"],
+  ["favicon-32x32.png", "image/png"],
+]);
+const INITIALIZER = `window.onload = () => {
+  SwaggerUIBundle({
+    // Below the address of the page, whatever a proxy put before it.
+    url: new URL("./json", location.href.replace(/[?#].*$/, "").replace(/\\/?$/, "/")).href,
+    dom_id: "#swagger-ui",
+    deepLinking: true,
+    validatorUrl: null,
+    plugins: [SwaggerUIBundle.plugins.DownloadUrl],
+    layout: "BaseLayout",
+  });
+};
+`;
 
-/** `GET /openapi.json` and the interactive `/docs`, which needs nothing from the internet. Registered before the routes it describes. */
-export async function docsRoutes(server: FastifyInstance, { version }: { readonly version: string }): Promise<void> {
-  let text: string | undefined;
-  // The document does not change once the service has started, so it is written once.
-  const json = () => {
-    text ??= JSON.stringify(server.swagger());
-    return text;
-  };
-  await server.register(swagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: {
-        title: "Lyftr",
-        version,
-        description:
-          "A webhook inbox: verifies every request, stores each message once, acknowledges only what is on disk.\n\n" +
-          "Where a lock is shown, an API key is asked for: `Authorization: Bearer lyftr_…`. `lyftr keys create` makes one; " +
-          "“Authorize” sends it with what is tried out here. Until the first key exists everybody may read, unless the operator " +
-          "decided otherwise, and such answers have `X-Read-Auth: open`.",
-      },
-      components: { securitySchemes: { [SECURITY_SCHEME]: { type: "http", scheme: "bearer" } } },
-      tags: [
-        { name: "messages", description: "What came in" },
-        { name: "operations", description: "How the service is" },
-        { name: "administration", description: "Who may use it, and what was done" },
-      ],
-    },
+/** `GET /openapi.json` and the interactive `/docs`, which needs nothing from the internet. */
+export function docsRoutes(document: object): readonly Route[] {
+  const text = JSON.stringify(document);
+  const file = (path: string, reply: Reply | Route["handle"]): Route => ({
+    method: "GET",
+    path,
+    access: "read",
+    handle: typeof reply === "function" ? reply : () => reply,
   });
-  await server.register(swaggerUi, {
-    routePrefix: "/docs",
-    theme: { title: "Lyftr API" },
-    uiConfig: { layout: "BaseLayout" },
-    staticCSP: CONTENT_SECURITY_POLICY,
-    uiHooks: {
-      onRequest: (request, reply, done) => {
-        const { url } = request.routeOptions;
-        // The page's other address. The plugin would redirect it to itself when a slash ends it.
-        if (url === "/docs/static/index.html") reply.redirect("/docs/");
-        else if (url === "/docs/json") sendJsonText(reply, json(), "application/json; charset=utf-8");
-        else done();
-      },
-    },
-  });
-  server.get("/openapi.json", { schema: { hide: true } }, async (_request, reply) => sendJsonText(reply, json()));
+  return [
+    file("/openapi.json", { status: 200, body: text }),
+    file("/docs", ({ url }) => page(html(/^\/docs\/(\?|$)/.test(url) ? "." : "/docs"), "text/html; charset=utf-8")),
+    file("/docs/json", page(text, "application/json; charset=utf-8")),
+    file("/docs/yaml", () => page(stringify(document, { strict: false }), "application/x-yaml")),
+    // The page's other address.
+    file("/docs/static/index.html", {
+      status: 302,
+      headers: { ...PAGE_HEADERS, location: "/docs/", "content-length": "0" },
+    }),
+    file("/docs/static/swagger-initializer.js", page(INITIALIZER, JAVASCRIPT)),
+    file("/docs/static/*", ({ params }) => staticFile(params["*"] ?? "")),
+  ];
+}
+
+function page(body: string | Buffer, type: string): Reply {
+  return { status: 200, headers: PAGE_HEADERS, body, type };
+}
+
+/** Read at each request: the page is opened rarely, and its files take 1.9 MB. */
+async function staticFile(name: string): Promise<Reply> {
+  const type = FILES.get(name);
+  if (type === undefined) return { ...NOT_FOUND, headers: PAGE_HEADERS };
+  const file = import.meta.resolve(`@fastify/swagger-ui/static/${name}`);
+  return page(await readFile(new URL(file)), type);
+}
+
+function html(base: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="UTF-8">
+    <title>Lyftr API</title>
+    <link rel="stylesheet" type="text/css" href="${base}/static/swagger-ui.css">
+    <link rel="stylesheet" type="text/css" href="${base}/static/index.css">
+    <link rel="icon" type="image/png" href="${base}/static/favicon-32x32.png" sizes="32x32">
+    <link rel="icon" type="image/png" href="${base}/static/favicon-16x16.png" sizes="16x16">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="${base}/static/swagger-ui-bundle.js" charset="UTF-8"></script>
+    <script src="${base}/static/swagger-initializer.js" charset="UTF-8"></script>
+  </body>
+</html>
+`;
 }

@@ -1,5 +1,3 @@
-import { Readable } from "node:stream";
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Clock } from "../../domain/clock.ts";
 import { ReadCancelled } from "../../domain/errors.ts";
@@ -8,15 +6,12 @@ import type { MessageList, Place } from "../../domain/message-filter.ts";
 import { parseMessageList } from "../../domain/message-query.ts";
 import { oneOf, type Parameters } from "../../domain/parameters.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
-import { CLIENT_CLOSED_REQUEST } from "../access.ts";
-import { clientGone } from "../client-gone.ts";
-import { problemOf } from "../error-boundary.ts";
 import { EXPORT_FORMATS, type ExportFormat } from "../export-formats.ts";
 import { ExportSlots } from "../export-slots.ts";
-import { ListParameters } from "../list-parameters.ts";
-import { sendInvalidQuery } from "../problem.ts";
 import { ReaderPace } from "../reader-pace.ts";
-import { problemResponses } from "../schemas.ts";
+import { CLIENT_CLOSED_REQUEST, invalidQuery, StreamCut } from "../reply.ts";
+import type { Request, Route, RouteSchema } from "../route.ts";
+import { ListParameters, problemResponses } from "../schemas.ts";
 
 /** Read at a time, and with the page before it all of an export that is in memory: 2 MiB when all are the longest there may be. */
 const MESSAGES_PER_PAGE = 128;
@@ -32,66 +27,58 @@ export interface ExportRouteOptions {
   readonly store: Pick<Store, "findMessages">;
   readonly clock: Pick<Clock, "monotonic">;
   /** Whether the client may read now: its key may have ended since it asked. */
-  readonly mayRead: (request: FastifyRequest) => boolean;
-  /** Told when an answer that has begun cannot be finished. */
-  readonly brokenOff: (reply: FastifyReply, status: number) => void;
+  readonly mayRead: (request: Request) => boolean;
   readonly behindMsMax?: number;
   readonly keyCheckedEveryMs?: number;
 }
 
 /** `GET /messages/export`: every message of a list as a file, however many there are. */
-export function exportRoute(server: FastifyInstance, options: ExportRouteOptions): void {
-  const { store } = options;
+export function exportRoute(options: ExportRouteOptions): Route {
   const slots = new ExportSlots();
-  server.get("/messages/export", { schema: SCHEMA, config: { streams: true } }, async (request, reply) => {
-    const parsed = parseExport(request.query as Parameters);
-    if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
-    requireClient(reply);
-    // One listener for all of it: past ten on an answer Node warns of a leak.
-    const untilClosed = new DisposableStack();
-    untilClosed.defer(slots.take(request));
-    reply.raw.once("close", () => untilClosed.dispose());
-    const { list, format } = parsed;
-    const read = pageReader(store, list, clientGone(reply));
-    // Before the headers: what is refused or fails at once gets a status of its own.
-    const first = await read();
-    requireClient(reply);
-    reply.headers({
-      "content-type": format.contentType,
-      "content-disposition": `attachment; filename="${format.fileName}"`,
-    });
-    if (request.method === "HEAD") return reply.send(Readable.from([]));
-    const cut = (status: number, error: string) => cutOff(request, reply, options, { status, error });
-    untilClosed.defer(watchKey(request, options, cut));
-    const pace = paceOf(options, cut);
-    untilClosed.defer(() => pace.stop());
-    const text = paced(textOf(first, read, format), pace);
-    return reply.send(Readable.from(breaking(text, request, reply, options), { objectMode: false }));
-  });
+  return {
+    method: "GET",
+    path: "/messages/export",
+    access: "read",
+    schema: SCHEMA,
+    streams: true,
+    handle: async (request) => {
+      const parsed = parseExport(request.query);
+      if (!parsed.ok) return invalidQuery(parsed);
+      requireClient(request);
+      // One listener for all of it: past ten on an answer Node warns of a leak.
+      const untilClosed = new DisposableStack();
+      untilClosed.defer(slots.take(request));
+      request.whenClosed(() => untilClosed.dispose());
+      const { list, format } = parsed;
+      const read = pageReader(options.store, list, request.clientGone());
+      // Before the headers: what is refused or fails at once gets a status of its own.
+      const first = await read();
+      requireClient(request);
+      const cutting = new AbortController();
+      const cut = (status: number, reason: string) => cutting.abort(new StreamCut(status, reason));
+      untilClosed.defer(watchKey(request, options, cut));
+      const pace = paceOf(options, cut);
+      untilClosed.defer(() => pace.stop());
+      const disposition = `attachment; filename="${format.fileName}"`;
+      return {
+        status: 200,
+        headers: { "content-type": format.contentType, "content-disposition": disposition },
+        stream: { text: paced(textOf(first, read, format), pace), cut: cutting.signal },
+      };
+    },
+  };
 }
 
 /** What is given back when the connection closes would never be, if it has closed already. */
-function requireClient(reply: FastifyReply): void {
-  if (reply.raw.closed) throw new ReadCancelled("the client has gone away");
+function requireClient({ response }: Request): void {
+  if (response.closed) throw new ReadCancelled("the client has gone away");
 }
 
-type Cut = (status: number, error: string) => void;
-
-/** Ends an answer so that it does not look finished: to a client of HTTP/1.0 the end of the connection is the end of the answer, unless it is a reset. */
-function cutOff(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { brokenOff }: ExportRouteOptions,
-  { status, error }: { readonly status: number; readonly error: string },
-): void {
-  request.logged = { ...request.logged, error };
-  brokenOff(reply, status);
-  reply.raw.socket?.resetAndDestroy();
-}
+type Cut = (status: number, reason: string) => void;
 
 /** Cuts the answer when its client may not read any more. Returns how to end the watch. */
 function watchKey(
-  request: FastifyRequest,
+  request: Request,
   { mayRead, keyCheckedEveryMs = KEY_CHECKED_EVERY_MS }: ExportRouteOptions,
   cut: Cut,
 ): () => void {
@@ -152,25 +139,6 @@ function* chunksOf(lines: readonly string[]): Generator<string> {
   if (chunk !== "") yield chunk;
 }
 
-/** Makes sure that an answer which cannot be finished does not look finished. */
-async function* breaking(
-  text: AsyncGenerator<string>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { brokenOff }: ExportRouteOptions,
-): AsyncGenerator<string> {
-  try {
-    yield* text;
-  } catch (error) {
-    if (!reply.raw.destroyed) {
-      brokenOff(reply, problemOf(error as FastifyError, request).status);
-      // To a client of HTTP/1.0 the end of the connection is the end of the answer, unless it is a reset.
-      reply.raw.socket?.resetAndDestroy();
-    }
-    throw error;
-  }
-}
-
 type ParsedExport =
   | { readonly ok: true; readonly list: MessageList; readonly format: ExportFormat }
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
@@ -184,7 +152,8 @@ function parseExport(parameters: Parameters): ParsedExport {
   return { ok: true, list: parsed.list, format: EXPORT_FORMATS[format] };
 }
 
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "exportMessages",
   summary: "Export messages",
   description:
     "Every message of the list, in its order, as a file that is sent while it is read. What arrives meanwhile may be in it. " +

@@ -1,23 +1,19 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import Type, { type TSchema } from "typebox";
 import { type ApiKey, KEY_NAME_PATTERN, KEY_PATTERN, SCOPES } from "../../domain/api-key.ts";
+import { parseJson } from "../../domain/json.ts";
 import { OVERLAP_DEFAULT, parseKeyRequest, parseRotationRequest } from "../../domain/key-request.ts";
 import type { ApiKeys } from "../../keys/api-keys.ts";
 import type { Creation, IssuedKey, Rotation } from "../../keys/key-issuer.ts";
 import { actorIn } from "../auth.ts";
-import { sendJson } from "../json.ts";
-import { JSON_BODY, jsonOf } from "../json-body.ts";
-import { sendInvalidQuery, sendProblem } from "../problem.ts";
+import { invalid, json, NOT_FOUND, problem, type Reply } from "../reply.ts";
+import type { Request, Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
-export interface KeysRouteOptions {
-  readonly keys: Pick<ApiKeys, "all" | "create" | "rotate" | "revoke">;
-}
+type Keys = Pick<ApiKeys, "all" | "create" | "rotate" | "revoke">;
 
-const ADMIN = { ...JSON_BODY, config: { access: "admin" } } as const;
-const NOT_FOUND = { status: 404, detail: "Not Found" };
+const BODY = { bodyBytesMax: 16 * 1_024 };
 const ID = /^[A-Za-z0-9-]{1,64}$/;
-/** Why a key is not made, to whoever wanted one. */
+/** Why a key is not made, in words for the client. */
 const CONFLICTS = {
   name_taken: "a live key has this name: rotate or revoke it, or choose another name",
   full: "there are too many keys",
@@ -25,57 +21,64 @@ const CONFLICTS = {
   two_live: "the key has a successor, or is one, and both are live: revoke one, or wait until the older one has ended",
 } as const;
 
-/** `POST /keys`, `GET /keys`, `POST /keys/{id}/rotate` and `DELETE /keys/{id}`: who may use the service. */
-export function keysRoutes(server: FastifyInstance, { keys }: KeysRouteOptions): void {
-  server.post("/keys", { ...ADMIN, schema: CREATE_SCHEMA }, async (request, reply) => {
-    const json = jsonOf(request);
-    const parsed = json.ok ? parseKeyRequest(json.value) : { ok: false as const, issues: [json.issue] };
-    if (!parsed.ok) return sendInvalidQuery(request, reply, { reason: "issues", issues: parsed.issues });
-    return answer(request, reply, await keys.create(parsed.request, actorIn(request)));
-  });
-  server.get("/keys", { ...ADMIN, schema: LIST_SCHEMA }, async (_request, reply) => {
-    return sendJson(notStored(reply), { data: (await keys.all()).map(keyBody) });
-  });
-  server.post("/keys/:id/rotate", { ...ADMIN, schema: ROTATE_SCHEMA }, async (request, reply) => {
-    const json = jsonOf(request);
-    const parsed = json.ok ? parseRotationRequest(json.value) : { ok: false as const, issues: [json.issue] };
-    if (!parsed.ok) return sendInvalidQuery(request, reply, { reason: "issues", issues: parsed.issues });
-    const id = idIn(request);
-    if (id === undefined) return sendProblem(request, reply, NOT_FOUND);
-    return answer(request, reply, await keys.rotate(id, parsed.overlapMs, actorIn(request)));
-  });
-  server.delete("/keys/:id", { ...ADMIN, schema: REVOKE_SCHEMA }, async (request, reply) => {
-    const id = idIn(request);
-    const known = id !== undefined && (await keys.revoke(id, actorIn(request)));
-    return known ? reply.code(204).send() : sendProblem(request, reply, NOT_FOUND);
-  });
+/** `POST /keys`, `GET /keys`, `POST /keys/{id}/rotate` and `DELETE /keys/{id}`: the credentials of clients. */
+export function keysRoutes({ keys }: { readonly keys: Keys }): readonly Route[] {
+  const list = async () => json({ data: (await keys.all()).map(keyBody) });
+  const create = (request: Request) => createKey(keys, request);
+  const rotate = (request: Request) => rotateKey(keys, request);
+  const revoke = (request: Request) => revokeKey(keys, request);
+  const admin = { access: "admin" } as const;
+  return [
+    { ...admin, method: "POST", path: "/keys", limits: BODY, schema: CREATE_SCHEMA, handle: create },
+    { ...admin, method: "GET", path: "/keys", schema: LIST_SCHEMA, handle: list },
+    { ...admin, method: "POST", path: "/keys/:id/rotate", limits: BODY, schema: ROTATE_SCHEMA, handle: rotate },
+    { ...admin, method: "DELETE", path: "/keys/:id", schema: REVOKE_SCHEMA, handle: revoke },
+  ];
 }
 
-function answer(request: FastifyRequest, reply: FastifyReply, outcome: Creation | Rotation): FastifyReply {
+async function createKey(keys: Keys, request: Request): Promise<Reply> {
+  const body = parseJson(request.body);
+  if (!body.ok) return invalid([body.issue]);
+  const parsed = parseKeyRequest(body.value);
+  if (!parsed.ok) return invalid(parsed.issues);
+  return replyTo(await keys.create(parsed.request, actorIn(request)));
+}
+
+async function rotateKey(keys: Keys, request: Request): Promise<Reply> {
+  const body = parseJson(request.body);
+  if (!body.ok) return invalid([body.issue]);
+  const parsed = parseRotationRequest(body.value);
+  if (!parsed.ok) return invalid(parsed.issues);
+  const id = idIn(request);
+  if (id === undefined) return NOT_FOUND;
+  return replyTo(await keys.rotate(id, parsed.overlapMs, actorIn(request)));
+}
+
+async function revokeKey(keys: Keys, request: Request): Promise<Reply> {
+  const id = idIn(request);
+  const isKnown = id !== undefined && (await keys.revoke(id, actorIn(request)));
+  return isKnown ? { status: 204 } : NOT_FOUND;
+}
+
+function replyTo(outcome: Creation | Rotation): Reply {
   switch (outcome.kind) {
     case "created":
-      return sendJson(notStored(reply.code(201)), issuedBody(outcome));
+      return json(issuedBody(outcome), { status: 201 });
     case "rotated":
-      return sendJson(notStored(reply.code(201)), { ...issuedBody(outcome), replaces: keyBody(outcome.old) });
+      return json({ ...issuedBody(outcome), replaces: keyBody(outcome.old) }, { status: 201 });
     case "unknown":
-      return sendProblem(request, reply, NOT_FOUND);
+      return NOT_FOUND;
     case "name_taken":
     case "full":
     case "over":
     case "two_live":
-      return sendProblem(request, reply, { status: 409, detail: CONFLICTS[outcome.kind] });
+      return problem(409, CONFLICTS[outcome.kind]);
   }
 }
 
 /** Undefined when it can be no id: databases differ in which texts they refuse to look for. */
-function idIn(request: FastifyRequest): string | undefined {
-  const { id } = request.params as { readonly id: string };
+function idIn({ params: { id = "" } }: Request): string | undefined {
   return ID.test(id) ? id : undefined;
-}
-
-/** No proxy or browser shall keep a key, or who has one. */
-function notStored(reply: FastifyReply): FastifyReply {
-  return reply.header("cache-control", "no-store");
 }
 
 function issuedBody({ key, text }: IssuedKey) {
@@ -113,26 +116,25 @@ const KEY = {
 const KeySchema = Type.Object(KEY);
 const TextSchema = Type.String({ pattern: KEY_PATTERN, description: "The key itself. It is shown this once only." });
 
-const tags = ["administration"];
-const json = (schema: TSchema) => ({ body: schema });
+const tags: RouteSchema["tags"] = ["administration"];
 const issued = (more: Record<string, TSchema>) =>
   Type.Object({ ...KEY, key: TextSchema, ...more }, { description: "The new key." });
 
-const CREATE_SCHEMA = {
+const CREATE_SCHEMA: RouteSchema = {
+  operationId: "createKey",
   summary: "Create an API key",
   tags,
-  ...json(
-    Type.Object({
-      name: NameSchema,
-      scope: ScopeSchema,
-      expires_in: Type.Optional(
-        Type.Union([Type.String(), Type.Null()], { description: "How long it lives: `12h`, `90d`. For ever without." }),
-      ),
-    }),
-  ),
+  body: Type.Object({
+    name: NameSchema,
+    scope: ScopeSchema,
+    expires_in: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], { description: "How long it lives: `12h`, `90d`. For ever without." }),
+    ),
+  }),
   response: { 201: issued({}), ...problemResponses(409, 413, 422, 500, 503) },
 };
-const LIST_SCHEMA = {
+const LIST_SCHEMA: RouteSchema = {
+  operationId: "listKeys",
   summary: "List API keys",
   description: "Every key that ever was, the oldest first, those that have ended too.",
   tags,
@@ -142,26 +144,26 @@ const LIST_SCHEMA = {
   },
 };
 const params = Type.Object({ id: Type.String({ description: "The id of the key." }) });
-const ROTATE_SCHEMA = {
+const ROTATE_SCHEMA: RouteSchema = {
+  operationId: "rotateKey",
   summary: "Give an API key a successor",
   description:
     "A new key of the same name and scope, that lives as long from now on as the old one was made to. Both are accepted until the old one ends. " +
     "A body is not needed.",
   tags,
   params,
-  ...json(
-    Type.Object({
-      overlap: Type.Optional(
-        Type.String({
-          default: OVERLAP_DEFAULT,
-          description: "How long the old one is accepted; `0` ends it at once.",
-        }),
-      ),
-    }),
-  ),
+  body: Type.Object({
+    overlap: Type.Optional(
+      Type.String({
+        default: OVERLAP_DEFAULT,
+        description: "How long the old one is accepted; `0` ends it at once.",
+      }),
+    ),
+  }),
   response: { 201: issued({ replaces: KeySchema }), ...problemResponses(404, 409, 413, 422, 500, 503) },
 };
-const REVOKE_SCHEMA = {
+const REVOKE_SCHEMA: RouteSchema = {
+  operationId: "revokeKey",
   summary: "Revoke an API key",
   description: "It is refused at once by the process that answers, and within 5 seconds by all others. Safe twice.",
   tags,

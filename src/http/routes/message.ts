@@ -1,24 +1,26 @@
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
-import { exact, type Parameters } from "../../domain/parameters.ts";
+import { exact } from "../../domain/parameters.ts";
 import type { Store } from "../../store/store.ts";
-import { sendJson } from "../json.ts";
-import { MessageBodySchema, messageBody } from "../message-body.ts";
-import { sendProblem } from "../problem.ts";
-import { problemResponses } from "../schemas.ts";
+import { json, NOT_FOUND } from "../reply.ts";
+import type { Route, RouteSchema } from "../route.ts";
+import { MessageBodySchema, messageBody, problemResponses } from "../schemas.ts";
 
-/** `GET /messages/{message_id}`: one message, as the list tells it. */
-export function messageRoute(server: FastifyInstance, { store }: { readonly store: Pick<Store, "findMessage"> }): void {
-  server.get("/messages/:message_id", { schema: SCHEMA }, async (request, reply) => {
-    const { message_id: messageId } = request.params as { readonly message_id: string };
-    const { source } = request.query as Parameters;
-    const message = await store.findMessage(messageId, exact(source));
-    if (message === undefined) return sendProblem(request, reply, { status: 404, detail: "Not Found" });
-    return sendJson(reply, messageBody(message));
-  });
+/** `GET /messages/{message_id}`: one message, in the form of the list. */
+export function messageRoute({ store }: { readonly store: Pick<Store, "findMessage"> }): Route {
+  return {
+    method: "GET",
+    path: "/messages/:message_id",
+    access: "read",
+    schema: SCHEMA,
+    handle: async ({ params, query }) => {
+      const message = await store.findMessage(params.message_id ?? "", exact(query.source));
+      return message === undefined ? NOT_FOUND : json(messageBody(message));
+    },
+  };
 }
 
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "readMessage",
   summary: "Read one message",
   description:
     "The id is escaped as any part of a path, a slash as `%2F`. A message whose id is `export` is to be had from the list only.",

@@ -1,38 +1,38 @@
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import { encodeCursor } from "../../domain/cursor.ts";
 import { type MessageQuery, parseMessageQuery } from "../../domain/message-query.ts";
-import type { Parameters } from "../../domain/parameters.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
-import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
-import { ListParameters, PageParameters } from "../list-parameters.ts";
-import { MessageBodySchema, messageBody } from "../message-body.ts";
-import { LinkHeader, linkNext, nextCursorIn } from "../next-page.ts";
-import { sendInvalidQuery } from "../problem.ts";
-import { problemResponses } from "../schemas.ts";
+import { type Answering, answerTo, NotModifiedResponse } from "../answers.ts";
+import { LinkHeader, linkToNext, nextCursorIn } from "../next-page.ts";
+import { invalidQuery } from "../reply.ts";
+import type { Route, RouteSchema } from "../route.ts";
+import { ListParameters, MessageBodySchema, messageBody, PageParameters, problemResponses } from "../schemas.ts";
 
+const PATH = "/messages";
 /** What makes a list, besides its place. */
 const LINKED = [...Object.keys(ListParameters), "count"];
 
 /** `GET /messages`: a page of stored messages, filtered, with the exact number of all that match. */
-export function messagesRoute(
-  server: FastifyInstance,
-  options: Answering & { readonly store: Pick<Store, "findMessages"> },
-): void {
-  server.get("/messages", { schema: SCHEMA }, async (request, reply) => {
-    const parameters = request.query as Parameters;
-    const parsed = parseMessageQuery(parameters);
-    if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
-    const { query } = parsed;
-    const read = async (signal: AbortSignal) => pageBody(query, await options.store.findMessages(query, { signal }));
-    const headers = (text: string) => {
-      const cursor = nextCursorIn(text);
-      if (cursor === undefined) return;
-      const { limit } = query;
-      linkNext(reply, { path: "/messages", parameters, names: LINKED, limit, from: ["cursor", cursor] });
-    };
-    return sendAnswer(request, reply, options, { parts: ["messages", query], read, headers });
-  });
+export function messagesRoute(options: Answering & { readonly store: Pick<Store, "findMessages"> }): Route {
+  return {
+    method: "GET",
+    path: PATH,
+    access: "read",
+    schema: SCHEMA,
+    handle: async (request) => {
+      const parameters = request.query;
+      const parsed = parseMessageQuery(parameters);
+      if (!parsed.ok) return invalidQuery(parsed);
+      const { query } = parsed;
+      const read = async (signal: AbortSignal) => pageBody(query, await options.store.findMessages(query, { signal }));
+      const headers = (text: string) => {
+        const cursor = nextCursorIn(text);
+        if (cursor === undefined) return {};
+        return linkToNext({ path: PATH, parameters, names: LINKED, limit: query.limit, from: ["cursor", cursor] });
+      };
+      return answerTo(request, options, { parts: ["messages", query], read, headers });
+    },
+  };
 }
 
 function pageBody(query: MessageQuery, page: MessagePage) {
@@ -46,7 +46,8 @@ function pageBody(query: MessageQuery, page: MessagePage) {
   };
 }
 
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "listMessages",
   summary: "List messages",
   description:
     "In the order of their instant, then of their id. Numbers out of range are moved to the nearest that is not. " +

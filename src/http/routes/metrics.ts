@@ -1,7 +1,7 @@
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import type { Metrics } from "../../observe/metrics.ts";
 import { SharedRender } from "../../observe/shared-render.ts";
+import type { Route, RouteSchema } from "../route.ts";
 
 export interface MetricsRouteOptions {
   readonly metrics: Pick<Metrics, "render" | "contentType">;
@@ -9,18 +9,28 @@ export interface MetricsRouteOptions {
 }
 
 /** `GET /metrics`: Prometheus text 0.0.4. */
-export function metricsRoute(server: FastifyInstance, { metrics, monotonic }: MetricsRouteOptions): void {
+export function metricsRoute({ metrics, monotonic }: MetricsRouteOptions): Route {
   const shared = new SharedRender({ render: metrics.render, monotonic });
-  server.get(
-    "/metrics",
-    { schema: SCHEMA, config: { access: "metrics", unlimited: true, untraced: true } },
-    async (_request, reply) => reply.header("content-type", metrics.contentType).send(await shared.get()),
-  );
+  return {
+    method: "GET",
+    path: "/metrics",
+    access: "metrics",
+    limits: { unlimited: true },
+    schema: SCHEMA,
+    admission: "scrape",
+    untraced: true,
+    handle: async () => ({ status: 200, body: await shared.get(), type: metrics.contentType }),
+  };
 }
 
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "readMetrics",
   summary: "Metrics in the Prometheus text format",
   tags: ["operations"],
-  produces: ["text/plain"],
-  response: { 200: Type.String({ description: "Prometheus text 0.0.4." }) },
+  response: {
+    200: {
+      description: "Prometheus text 0.0.4.",
+      content: { "text/plain": { schema: Type.String({ description: "Prometheus text 0.0.4." }) } },
+    },
+  },
 };

@@ -1,25 +1,29 @@
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import { msisdn } from "../../domain/parameters.ts";
-import { actorOf } from "../../keys/api-keys.ts";
 import type { Eraser } from "../../retention/eraser.ts";
-import { sendJson } from "../json.ts";
+import { actorIn } from "../auth.ts";
+import { json } from "../reply.ts";
+import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
-/** `DELETE /senders/{msisdn}`: erases a person. It goes on to its end when the client does not wait for it. */
-export function senderRoute(server: FastifyInstance, { eraser }: { readonly eraser: Pick<Eraser, "erase"> }): void {
-  server.delete("/senders/:msisdn", { schema: SCHEMA, config: { access: "admin" } }, async (request, reply) => {
-    const number = msisdn((request.params as { readonly msisdn: string }).msisdn) ?? "";
-    // The route is for holders of a key only.
-    const actor = request.apiKey === undefined ? "" : actorOf(request.apiKey);
-    const erasure = eraser.erase(number, actor);
-    request.pending = erasure;
-    const { messages, remains } = await erasure;
-    return sendJson(reply, { messages_deleted: messages, remains });
-  });
+/** `DELETE /senders/{msisdn}`: erases a person, to its end even when the client does not wait for it. */
+export function senderRoute({ eraser }: { readonly eraser: Pick<Eraser, "erase"> }): Route {
+  return {
+    method: "DELETE",
+    path: "/senders/:msisdn",
+    access: "admin",
+    schema: SCHEMA,
+    outlivesClient: true,
+    handle: async (request) => {
+      const number = msisdn(request.params.msisdn) ?? "";
+      const { messages, remains } = await eraser.erase(number, actorIn(request));
+      return json({ messages_deleted: messages, remains });
+    },
+  };
 }
 
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "eraseSender",
   summary: "Erase a person",
   description:
     "Deletes every message from the number and to it, with what indexes hold of them. Their ids stay known for TOMBSTONE_DAYS, so that a late retry " +

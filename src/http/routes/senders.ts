@@ -1,33 +1,36 @@
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import { encodeSenderCursor } from "../../domain/cursor.ts";
-import type { Parameters } from "../../domain/parameters.ts";
 import { parseSenderQuery } from "../../domain/sender-query.ts";
 import type { Sender, SenderPage, SenderQuery, Store } from "../../store/store.ts";
-import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
-import { PageParameters } from "../list-parameters.ts";
-import { LinkHeader, linkNext, nextCursorIn } from "../next-page.ts";
-import { sendInvalidQuery } from "../problem.ts";
-import { problemResponses } from "../schemas.ts";
+import { type Answering, answerTo, NotModifiedResponse } from "../answers.ts";
+import { LinkHeader, linkToNext, nextCursorIn } from "../next-page.ts";
+import { invalidQuery } from "../reply.ts";
+import type { Route, RouteSchema } from "../route.ts";
+import { PageParameters, problemResponses } from "../schemas.ts";
 
-/** `GET /senders`: a page of everybody who wrote. */
-export function sendersRoute(
-  server: FastifyInstance,
-  options: Answering & { readonly store: Pick<Store, "findSenders"> },
-): void {
-  server.get("/senders", { schema: SCHEMA }, async (request, reply) => {
-    const parameters = request.query as Parameters;
-    const parsed = parseSenderQuery(parameters);
-    if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
-    const { query } = parsed;
-    const read = async (signal: AbortSignal) => pageBody(query, await options.store.findSenders(query, { signal }));
-    const headers = (text: string) => {
-      const cursor = nextCursorIn(text);
-      if (cursor === undefined) return;
-      linkNext(reply, { path: "/senders", parameters, names: [], limit: query.limit, from: ["cursor", cursor] });
-    };
-    return sendAnswer(request, reply, options, { parts: ["senders", query], read, headers });
-  });
+const PATH = "/senders";
+
+/** `GET /senders`: a page of all senders. */
+export function sendersRoute(options: Answering & { readonly store: Pick<Store, "findSenders"> }): Route {
+  return {
+    method: "GET",
+    path: PATH,
+    access: "read",
+    schema: SCHEMA,
+    handle: async (request) => {
+      const parameters = request.query;
+      const parsed = parseSenderQuery(parameters);
+      if (!parsed.ok) return invalidQuery(parsed);
+      const { query } = parsed;
+      const read = async (signal: AbortSignal) => pageBody(query, await options.store.findSenders(query, { signal }));
+      const headers = (text: string) => {
+        const cursor = nextCursorIn(text);
+        if (cursor === undefined) return {};
+        return linkToNext({ path: PATH, parameters, names: [], limit: query.limit, from: ["cursor", cursor] });
+      };
+      return answerTo(request, options, { parts: ["senders", query], read, headers });
+    },
+  };
 }
 
 function pageBody({ limit, offset }: SenderQuery, { senders, total, more }: SenderPage) {
@@ -45,7 +48,8 @@ function senderBody({ from, count, firstTs, lastTs }: Sender) {
   return { from, count, first_seen: firstTs, last_seen: lastTs };
 }
 
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "listSenders",
   summary: "List senders",
   description: "In the order of their number, by bytes. Numbers out of range are moved to the nearest that is not.",
   tags: ["messages"],

@@ -1,18 +1,19 @@
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import type { MessageStats, Store } from "../../store/store.ts";
-import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
+import { type Answering, answerTo, NotModifiedResponse } from "../answers.ts";
+import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** `GET /stats`: totals that always agree with `/messages`. */
-export function statsRoute(
-  server: FastifyInstance,
-  options: Answering & { readonly store: Pick<Store, "stats"> },
-): void {
+export function statsRoute(options: Answering & { readonly store: Pick<Store, "stats"> }): Route {
   const read = async (signal: AbortSignal) => statsBody(await options.store.stats({ signal }));
-  server.get("/stats", { schema: SCHEMA }, (request, reply) =>
-    sendAnswer(request, reply, options, { parts: ["stats"], read }),
-  );
+  return {
+    method: "GET",
+    path: "/stats",
+    access: "read",
+    schema: SCHEMA,
+    handle: (request) => answerTo(request, options, { parts: ["stats"], read }),
+  };
 }
 
 function statsBody({ total, senders, topSenders, firstTs, lastTs }: MessageStats) {
@@ -25,7 +26,8 @@ function statsBody({ total, senders, topSenders, firstTs, lastTs }: MessageStats
   };
 }
 
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "readStats",
   summary: "Count messages and senders",
   tags: ["messages"],
   response: {

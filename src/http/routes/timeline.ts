@@ -1,38 +1,40 @@
-import type { FastifyInstance } from "fastify";
 import Type from "typebox";
-import type { Parameters } from "../../domain/parameters.ts";
 import { parseTimelineQuery } from "../../domain/timeline-query.ts";
 import type { Store, TimelineBucket } from "../../store/store.ts";
-import { type Answering, NotModifiedResponse, sendAnswer } from "../answers.ts";
-import { FromParameter, SpanParameters } from "../list-parameters.ts";
-import { sendInvalidQuery } from "../problem.ts";
-import { problemResponses } from "../schemas.ts";
+import { type Answering, answerTo, NotModifiedResponse } from "../answers.ts";
+import { invalidQuery } from "../reply.ts";
+import type { Route, RouteSchema } from "../route.ts";
+import { FromParameter, problemResponses, SpanParameters } from "../schemas.ts";
 
 /** Almost a week by the minute. An answer of this many is half a megabyte. */
 const BUCKETS_MAX = 10_000;
 
 /** `GET /stats/timeline`: how many messages there are in each minute, hour or day. */
-export function timelineRoute(
-  server: FastifyInstance,
-  options: Answering & { readonly store: Pick<Store, "timeline"> },
-): void {
-  server.get("/stats/timeline", { schema: SCHEMA }, async (request, reply) => {
-    const parsed = parseTimelineQuery(request.query as Parameters);
-    if (!parsed.ok) return sendInvalidQuery(request, reply, parsed);
-    const query = { ...parsed.query, bucketsMax: BUCKETS_MAX };
-    const read = async (signal: AbortSignal) => {
-      const buckets = await options.store.timeline(query, { signal });
-      return { bucket: query.bucket, data: buckets.map(bucketBody) };
-    };
-    return sendAnswer(request, reply, options, { parts: ["timeline", query], read });
-  });
+export function timelineRoute(options: Answering & { readonly store: Pick<Store, "timeline"> }): Route {
+  return {
+    method: "GET",
+    path: "/stats/timeline",
+    access: "read",
+    schema: SCHEMA,
+    handle: async (request) => {
+      const parsed = parseTimelineQuery(request.query);
+      if (!parsed.ok) return invalidQuery(parsed);
+      const query = { ...parsed.query, bucketsMax: BUCKETS_MAX };
+      const read = async (signal: AbortSignal) => {
+        const buckets = await options.store.timeline(query, { signal });
+        return { bucket: query.bucket, data: buckets.map(bucketBody) };
+      };
+      return answerTo(request, options, { parts: ["timeline", query], read });
+    },
+  };
 }
 
 function bucketBody({ start, count }: TimelineBucket) {
   return { start: start + "0000-01-01T00:00:00Z".slice(start.length), count };
 }
 
-const SCHEMA = {
+const SCHEMA: RouteSchema = {
+  operationId: "readTimeline",
   summary: "Count messages by minute, hour or day",
   description: `In the order of time, by the messages' own timestamps, in UTC. Buckets without a message are left out. More than ${BUCKETS_MAX} are refused with 422, type \`too_broad\`.`,
   tags: ["messages"],

@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import type { GroupCommit } from "../ingest/group-commit.ts";
-import type { ShedReason } from "../observe/metrics.ts";
+import type { ShedReason } from "../runtime.ts";
 
 const LOOKED_AT_EVERY_MS = 20;
 /** What is above its target for so long is no burst, which would be over by itself. */
@@ -62,7 +62,7 @@ class Share {
  * refused, which costs little, so that those let in are answered in time, and as many of them as without an overload. A late queue refuses
  * messages only: a read does not wait in it, and a slow disk does not slow it down.
  */
-export class Overload {
+export class AdmissionControl {
   readonly #queue: Queue;
   readonly #loopShare = new Share();
   readonly #queueShare = new Share();

@@ -2,7 +2,7 @@ import { equal, throws } from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { Overloaded } from "../../src/domain/errors.ts";
-import { BodyBudget } from "../../src/http/body-budget.ts";
+import { BodyBudget } from "../../src/http/body.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 
 const MIB = 1024 * 1024;
@@ -12,14 +12,15 @@ function budget() {
   const bodies = new BodyBudget(createMetrics({ version: "0", node: "0" }));
   const begin = (ip: string, headers: Readonly<Record<string, string>>) => {
     const raw = Object.assign(new EventEmitter(), { headers });
-    const reply = { raw: new EventEmitter(), header: () => undefined };
+    const answer = new EventEmitter();
+    const whenClosed = (then: () => void) => void answer.once("close", then);
     let error: unknown;
     raw.on("error", (thrown) => (error = thrown));
-    bodies.count({ raw, ip, socket: { remoteAddress: ip }, logged: {} } as never, reply as never);
+    bodies.count({ raw, ip, socket: { remoteAddress: ip }, whenClosed } as never);
     return {
       send: (bytes: number) => raw.emit("data", Buffer.alloc(bytes)),
       isRefused: () => error instanceof Overloaded,
-      end: () => reply.raw.emit("close"),
+      end: () => answer.emit("close"),
     };
   };
   return { begin };

@@ -1,7 +1,9 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { IncomingMessage } from "node:http";
 import { Overloaded } from "../domain/errors.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Runtime } from "../runtime.ts";
 import { clientNetwork } from "./client-address.ts";
+import { BodiesTooLarge } from "./reply.ts";
+import type { Request } from "./route.ts";
 
 const MIB = 1024 * 1024;
 /** Bodies are held in memory before anything is known of their senders: all of them together stay below this. */
@@ -18,62 +20,62 @@ const LONG_BYTES_OF_ONE_ADDRESS_MAX = 16 * MIB;
  * beyond the first bytes has a budget of its own, and one address a share of that, so that long bodies keep no short one out.
  */
 export class BodyBudget {
-  readonly #metrics: Pick<Metrics, "requestsShed">;
+  readonly #metrics: Pick<Runtime["metrics"], "requestsShed">;
   #bytes = 0;
   #longBytes = 0;
   readonly #longBytesByNetwork = new Map<string, number>();
 
-  constructor(metrics: Pick<Metrics, "requestsShed">) {
+  constructor(metrics: Pick<Runtime["metrics"], "requestsShed">) {
     this.#metrics = metrics;
   }
 
-  /** Counts the body of a request until its answer is out. Throws `Overloaded` when there is no room; if it comes to that later, the body ends with that error. */
-  count(request: FastifyRequest, reply: FastifyReply): void {
+  /**
+   * Counts the body of a request until its answer is out. Throws `BodiesTooLarge` when there is no room; when
+   * the room ends later, the body ends with that error.
+   */
+  count(request: Request): void {
     const body = request.raw;
-    const { headers } = body;
-    const announced = headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Infinity;
+    const announced = announcedBytes(body);
     const network = clientNetwork(request);
     let counted = 0;
     const add = (bytes: number) => {
-      this.#take(request, network, counted, bytes);
+      this.#take(network, counted, bytes);
       counted += bytes;
     };
     if (announced <= SHORT_BYTES_MAX) {
       add(announced);
     } else {
-      this.#requireRoom(request, network, 1, Number.isFinite(announced) ? 1 : 0);
+      this.#requireRoom(network, 1, Number.isFinite(announced) ? 1 : 0, false);
       const arrived = ({ length }: Buffer) => {
         try {
           add(length);
         } catch (error) {
           body.off("data", arrived);
-          reply.header("connection", "close");
           // Nobody listens when the body has been refused already, for its length.
           if (body.listenerCount("error") > 0) body.emit("error", error);
         }
       };
       body.on("data", arrived);
     }
-    reply.raw.once("close", () => this.#giveBack(network, counted));
+    request.whenClosed(() => this.#giveBack(network, counted));
   }
 
   /** Takes room for more bytes of a body of which some are counted. */
-  #take(request: FastifyRequest, network: string, counted: number, bytes: number): void {
+  #take(network: string, counted: number, bytes: number): void {
     const long = longPartOf(counted + bytes) - longPartOf(counted);
-    this.#requireRoom(request, network, bytes, long);
+    this.#requireRoom(network, bytes, long, long > 0);
     this.#bytes += bytes;
     this.#longBytes += long;
     if (long > 0) this.#longBytesByNetwork.set(network, (this.#longBytesByNetwork.get(network) ?? 0) + long);
   }
 
-  #requireRoom(request: FastifyRequest, network: string, bytes: number, long: number): void {
+  #requireRoom(network: string, bytes: number, long: number, arrived: boolean): void {
     const ofNetwork = this.#longBytesByNetwork.get(network) ?? 0;
     const hasRoom = this.#bytes + bytes <= BODIES_UNDER_WAY_BYTES_MAX;
     const hasLongRoom = this.#longBytes + long <= LONG_BYTES_MAX && ofNetwork + long <= LONG_BYTES_OF_ONE_ADDRESS_MAX;
     if (hasRoom && (long === 0 || hasLongRoom)) return;
     this.#metrics.requestsShed.inc({ reason: "bytes" });
-    request.logged = { ...request.logged, shed: "bytes" };
-    throw new Overloaded("too many requests are under way");
+    throw new BodiesTooLarge(arrived);
   }
 
   #giveBack(network: string, counted: number): void {
@@ -89,4 +91,43 @@ export class BodyBudget {
 
 function longPartOf(bytes: number): number {
   return Math.max(0, bytes - SHORT_BYTES_MAX);
+}
+
+/** Why a body is not there: it is longer than allowed, or its connection ended before it did. */
+export type Unread = "too_large" | "broken";
+
+/** Reads the body of a request, whatever its type is called. Rejects when it does not fit the budget, if it has one. */
+export async function readBody(
+  request: Request,
+  bytesMax: number,
+  budget: BodyBudget | undefined,
+): Promise<Buffer | Unread> {
+  const { raw } = request;
+  const announced = announcedBytes(raw);
+  if (announced === 0) return request.body;
+  if (announced !== Number.POSITIVE_INFINITY && announced > bytesMax) return "too_large";
+  budget?.count(request);
+  return collect(raw, bytesMax);
+}
+
+function collect(raw: IncomingMessage, bytesMax: number): Promise<Buffer | Unread> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const arrived = (chunk: Buffer) => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes <= bytesMax) return;
+      raw.off("data", arrived);
+      resolve("too_large");
+    };
+    raw.on("data", arrived);
+    raw.once("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    raw.once("error", (error) => (error instanceof Overloaded ? reject(error) : resolve("broken")));
+  });
+}
+
+/** The length of a body that its headers tell; infinite when they tell none. */
+function announcedBytes({ headers }: IncomingMessage): number {
+  return headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Number.POSITIVE_INFINITY;
 }

@@ -1,29 +1,29 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { Overload } from "../../src/http/overload.ts";
+import { AdmissionControl } from "../../src/http/admission-control.ts";
 
 const LOOK_MS = 20;
 const MANY = 1_000;
 
-/** An overload that looks every 20 ms at the delays it is given. */
+/** An admission control that looks every 20 ms at the delays it is given. */
 function watched() {
   const state = { nowMs: 0, queueDelayMs: 0, queueRows: MANY };
-  const overload = new Overload({ queueDelayMs: () => state.queueDelayMs, queueRows: () => state.queueRows });
+  const admission = new AdmissionControl({ queueDelayMs: () => state.queueDelayMs, queueRows: () => state.queueRows });
   return {
     state,
-    overload,
+    admission,
     /** Looks for so many milliseconds, the loop late by `loopDelayMs` each time. */
     pass: (ms: number, loopDelayMs: number, queueDelayMs = 0) => {
       state.queueDelayMs = queueDelayMs;
       for (const endMs = state.nowMs + ms; state.nowMs < endMs; ) {
         state.nowMs += LOOK_MS + loopDelayMs;
-        overload.look(state.nowMs, loopDelayMs);
+        admission.look(state.nowMs, loopDelayMs);
       }
     },
     /** The part of a thousand requests that is refused, the first 200 between two looks left out, and why. */
     refused: () => {
-      for (let at = 0; at < 200; at++) overload.refuses();
-      const reasons = Array.from({ length: 1_000 }, () => overload.refuses()).filter((reason) => reason !== undefined);
+      for (let at = 0; at < 200; at++) admission.refuses();
+      const reasons = Array.from({ length: 1_000 }, () => admission.refuses()).filter((reason) => reason !== undefined);
       return { share: reasons.length / 1_000, reasons: [...new Set(reasons)] };
     },
   };
@@ -70,12 +70,12 @@ test("a late queue refuses messages only, a late loop reads too", () => {
   queue.pass(5_000, 0, 1_000);
   equal(queue.refused().share > 0.9, true);
   equal(
-    Array.from({ length: MANY }, () => queue.overload.refuses(false)).every((reason) => reason === undefined),
+    Array.from({ length: MANY }, () => queue.admission.refuses(false)).every((reason) => reason === undefined),
     true,
   );
   const loop = watched();
   loop.pass(5_000, 100, 1_000);
-  equal(Array.from({ length: MANY }, () => loop.overload.refuses(false)).includes("event_loop"), true);
+  equal(Array.from({ length: MANY }, () => loop.admission.refuses(false)).includes("event_loop"), true);
 });
 
 test("the longer and the later, the more is refused, but never everything", () => {
@@ -98,12 +98,12 @@ test("when it is over everything is let in again within a second", () => {
 });
 
 test("few requests between two looks are let in, because it is not they who make the loop late", () => {
-  const { pass, overload } = watched();
+  const { pass, admission } = watched();
   pass(60_000, 1_000);
-  const first = Array.from({ length: 120 }, () => overload.refuses());
+  const first = Array.from({ length: 120 }, () => admission.refuses());
   deepEqual(first, [...Array(100).fill(undefined), ...Array(20).fill("event_loop")]);
   pass(1, 1_000);
-  equal(overload.refuses(), undefined);
+  equal(admission.refuses(), undefined);
 });
 
 test("few messages in the queue are let in, however long they wait", () => {
@@ -117,12 +117,12 @@ test("few messages in the queue are let in, however long they wait", () => {
 
 test("the share that is let in settles where the loop is as late as it may be", () => {
   // Requests that wait make the loop late: 1.5 ms for each hundredth that is let in, five times of what it can do in 30 ms.
-  const { overload, state, refused } = watched();
+  const { admission, state, refused } = watched();
   let share = 1;
   for (let turn = 0; turn < 300; turn++) {
     const loopDelayMs = 150 * share;
     state.nowMs += LOOK_MS + loopDelayMs;
-    overload.look(state.nowMs, loopDelayMs);
+    admission.look(state.nowMs, loopDelayMs);
     share = 1 - refused().share;
   }
   ok(share > 0.17 && share < 0.23, `${share}`);

@@ -1,0 +1,119 @@
+import type { TSchema } from "typebox";
+import type { ResponseSchema, Route, RouteSchema } from "./route.ts";
+import { problemResponses } from "./schemas.ts";
+
+/** The name of the security scheme. */
+const SECURITY_SCHEME = "apiKey";
+const INFO = {
+  title: "Lyftr",
+  description:
+    "A webhook inbox: verifies every request, stores each message once, acknowledges only what is on disk.\n\n" +
+    "Where a lock is shown, an API key is asked for: `Authorization: Bearer lyftr_…`. `lyftr keys create` makes one; " +
+    "“Authorize” sends it with what is tried out here. Until the first key exists everybody may read, unless the operator " +
+    "decided otherwise, and such answers have `X-Read-Auth: open`.",
+};
+const TAGS = [
+  { name: "messages", description: "What came in" },
+  { name: "operations", description: "How the service is" },
+  { name: "administration", description: "Who may use it, and what was done" },
+];
+
+export interface OpenApiOptions {
+  readonly version: string;
+  /** Whether a route asks for a key. */
+  readonly asksForKey: (access: Route["access"]) => boolean;
+}
+
+/** The OpenAPI 3.1 document of routes, made of nothing but them. */
+export function openApi(routes: readonly Route[], { version, asksForKey }: OpenApiOptions): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const { path, method, access, schema } of routes) {
+    if (schema === undefined) continue;
+    const template = path.replace(/:([a-z_]+)/g, "{$1}");
+    paths[template] ??= {};
+    paths[template][method.toLowerCase()] = operation(schema, access, asksForKey(access));
+  }
+  return {
+    openapi: "3.1.0",
+    info: { ...INFO, version },
+    // Wherever the document came from.
+    servers: [{ url: "/", description: "This service" }],
+    tags: TAGS,
+    paths,
+    components: { securitySchemes: { [SECURITY_SCHEME]: { type: "http", scheme: "bearer" } } },
+  };
+}
+
+function operation(schema: RouteSchema, access: Route["access"], asksForKey: boolean): object {
+  const { operationId, summary, description, tags, headers, params, querystring, body, response } = schema;
+  const parameters = [
+    ...parametersIn("header", headers),
+    ...parametersIn("path", params),
+    ...parametersIn("query", querystring),
+  ];
+  return {
+    operationId,
+    summary,
+    ...(description !== undefined && { description }),
+    tags,
+    ...(parameters.length > 0 && { parameters }),
+    ...(body !== undefined && { requestBody: requestBody(body) }),
+    security: asksForKey ? [{ [SECURITY_SCHEME]: [] }] : [],
+    responses: { ...responses(response), ...(asksForKey && responses(problemResponses(...refusals(access)))) },
+  };
+}
+
+/** What the check of keys answers on a route of this access. */
+function refusals(access: Route["access"]): readonly number[] {
+  return access === "admin" ? [401, 403] : [401];
+}
+
+function parametersIn(place: "header" | "path" | "query", schema: TSchema | undefined): readonly object[] {
+  const { properties = {}, required = [] } = (schema ?? {}) as ObjectSchema;
+  return Object.entries(properties).map(([name, { description, ...rest }]) => ({
+    name,
+    in: place,
+    required: required.includes(name),
+    description,
+    schema: rest,
+  }));
+}
+
+function requestBody(body: TSchema): object {
+  const { examples, ...schema } = body as { readonly examples?: readonly unknown[] };
+  const example = examples?.[0];
+  return { required: true, content: { "application/json": { schema, ...(example !== undefined && { example }) } } };
+}
+
+function responses(response: RouteSchema["response"]): object {
+  return Object.fromEntries(Object.entries(response).map(([status, schema]) => [status, responseOf(schema)]));
+}
+
+function responseOf(response: ResponseSchema): object {
+  const { description, headers, ...schema } = response as Response;
+  const told = { description, ...(headers !== undefined && { headers: headersOf(headers) }) };
+  if (schema.content !== undefined) return { ...told, content: schema.content };
+  if (schema.type === "null") return told;
+  return { ...told, content: { "application/json": { schema: { ...schema, description } } } };
+}
+
+function headersOf(headers: Readonly<Record<string, Described>>): object {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, { description, ...schema }]) => [name, { description, schema }]),
+  );
+}
+
+interface Described {
+  readonly description?: string;
+}
+
+interface ObjectSchema {
+  readonly properties?: Readonly<Record<string, Described>>;
+  readonly required?: readonly string[];
+}
+
+interface Response extends Described {
+  readonly headers?: Readonly<Record<string, Described>>;
+  readonly content?: object;
+  readonly type?: string;
+}
