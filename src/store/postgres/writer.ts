@@ -25,7 +25,7 @@ const insertWhere = (condition: string) => `
   WHERE ${condition}
   ON CONFLICT DO NOTHING
   RETURNING message_id AS "messageId", source`;
-// The stream has to be known: what is in one that is not counts as folded.
+// The stream has to be known: what is in one that is not counts as counted.
 const KNOWN = "EXISTS (SELECT 1 FROM streams WHERE stream = $11)";
 const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELECT 1 FROM deletions)`) };
 // Where messages are deleted, a batch takes back those of its own that have a tombstone. It looks for them behind the insertion, with eyes of
@@ -63,7 +63,7 @@ export class Writer {
     this.#random = random;
   }
 
-  /** See {@link Store.insertMessages}. Calls are served in turn: the order of a stream is what tells what is folded. */
+  /** See {@link Store.insertMessages}. Calls are served in turn: the order of a stream is what tells what is counted. */
   insert(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
     const inserted = this.#last.then(() => this.#insert(rows));
     this.#last = inserted.catch(() => undefined);
@@ -183,7 +183,7 @@ export class Writer {
     return this.#stream.number;
   }
 
-  /** Says that nothing more will come, so that it is forgotten once it is folded. Should that fail, a day does it. */
+  /** Says that nothing more will come, so that it is forgotten once it is counted. Should that fail, a day does it. */
   async #closeStream(): Promise<void> {
     const stream = this.#stream;
     this.#stream = undefined;

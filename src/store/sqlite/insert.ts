@@ -17,7 +17,7 @@ export function packRows(rows: readonly NewMessage[]): PackedRows {
 
 type InsertOne = (row: PackedRows, at: number, seq: number) => InsertOutcome;
 
-/** No number is given twice, those of deleted messages included: what is folded, and how far a copy came, is told by it. */
+/** No number is given twice, those of deleted messages included: what is indexed, and how far a copy came, is told by it. */
 const LAST_SEQ = "SELECT max(seq_floor, coalesce((SELECT max(seq) FROM lyftr_messages), 0)) FROM deletions";
 const ANY_TOMBSTONE = "SELECT 1 FROM tombstones LIMIT 1";
 const TOMBSTONE = "SELECT 1 FROM tombstones WHERE hash = ?";

@@ -60,7 +60,7 @@ export interface SqliteOptions {
   readonly damaged?: ((damage: Damage) => void) | undefined;
 }
 
-/** Messages in one SQLite file, and a read index beside it: one thread writes, one folds, a few read, and none of them is the event loop's. */
+/** Messages in one SQLite file, and a read index beside it: one thread writes, one indexes, a few read, and none of them is the event loop's. */
 export class SqliteStore implements Store {
   readonly broken: Promise<StoreBroken>;
   readonly upgrades: readonly string[];
@@ -164,7 +164,7 @@ export class SqliteStore implements Store {
       return await this.#readers.call<T>(operation, argument, how);
     } catch (error) {
       if (!(error instanceof ReadIndexBehind)) throw await this.#damage.toReadError(error);
-      // Another process deleted, and ended before the index had followed. Whoever folds next makes the index anew.
+      // Another process deleted, and ended before the index had followed. The next step of indexing rebuilds the index.
       await this.#indexer.call("indexMessages", 1);
       this.#indexLoop.stored(1);
       return this.#readers.call<T>(operation, argument, how);
@@ -218,7 +218,7 @@ export class SqliteStore implements Store {
     return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
   }
 
-  /** Called when folding reads nothing, which is when a log that has grown too large can be cut. */
+  /** Called when the index thread reads nothing, which is when a log that has grown too large can be cut. */
   async #truncateLongWals(): Promise<void> {
     const logs = [
       [this.#writer, `${this.#path}-wal`],
@@ -236,7 +236,7 @@ export class SqliteStore implements Store {
     await this.#indexLoop.stop();
     await this.#readers.close();
     await this.#indexer.close();
-    // Last, because the last connection to close folds the write-ahead log into the file.
+    // Last, because the last connection to close copies the write-ahead log into the file.
     await this.#writer.close();
   }
 }

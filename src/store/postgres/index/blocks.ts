@@ -45,7 +45,7 @@ async function divide(tx: Transaction, block: Block, { marks, blockRowsMax }: Li
   let { lo, messages } = block;
   const even = Math.ceil(messages / Math.ceil(messages / blockRowsMax));
   while (messages > blockRowsMax) {
-    // The tail is cut along with the rest: only how many of each part are folded has to be exact.
+    // The tail is cut along with the rest: only how many of each part are counted has to be exact.
     const cut = await keyAfter(tx, list, { lo, hi }, hi === undefined ? blockRowsMax : even);
     if (cut === undefined) return;
     const kept = await countIndexed(tx, { list, range: { lo, hi: cut }, marks });

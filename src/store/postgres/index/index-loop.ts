@@ -5,7 +5,7 @@ import { watermarks } from "./streams.ts";
 import { emptyPendingList } from "./trigrams.ts";
 import type { VisibilityDelay } from "./visibility-delay.ts";
 
-/** A step costs more by its number than by its rows, and reads look through what is not folded. */
+/** A step costs more by its number than by its rows, and reads look through what is not counted. */
 const FOLD_AT_ROWS = 5_000;
 /** Fewer wait this long for others. */
 const QUIET_MS = 1_000;
@@ -20,7 +20,7 @@ const INDEX_AT_ROWS = 8_000;
 export interface IndexLoopOptions {
   /** Tells this process from the others. */
   readonly holder: string;
-  /** What waits to be folded. */
+  /** What waits to be counted. */
   readonly backlog: number;
   readonly settling: VisibilityDelay;
 }
@@ -45,7 +45,7 @@ export class IndexLoop {
     this.#running = this.#run();
   }
 
-  /** Messages that are stored and not folded yet, of this process as far as it knows, and of the others as of a moment ago. */
+  /** Messages that are stored and not counted yet, of this process as far as it knows, and of the others as of a moment ago. */
   backlogRows(): number {
     return this.#backlog;
   }

@@ -17,7 +17,7 @@ const STREAM_LIFE = "1 day";
 export interface IndexStep {
   /** Whether there was something for this process to count. */
   readonly advanced: boolean;
-  /** How many messages were left at the time; undefined when another process is folding. */
+  /** How many messages were left at the time; undefined when another process is counting. */
   readonly backlog: number | undefined;
 }
 

@@ -19,7 +19,7 @@ export async function recount(url: string): Promise<void> {
 }
 
 async function reset(tx: Transaction): Promise<void> {
-  // Whoever folds waits here until this is done, and finds everything still to be counted.
+  // The process that counts waits here until this is done, and finds everything still to be counted.
   await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'fold'");
   await tx.run("UPDATE streams SET folded_seq = 0");
   for (const stream of await forgottenStreams(tx)) {

@@ -14,7 +14,7 @@ export interface Window {
   readonly upTo: number;
 }
 
-/** The watermarks of every stream that may have a tail. What is in no stream known here is folded. */
+/** The watermarks of every stream that may have a tail. What is in no stream known here is counted. */
 export function watermarks(tx: Transaction): Promise<readonly Watermark[]> {
   return tx.all<Watermark>(`SELECT stream, folded_seq AS "indexedSeq" FROM streams ORDER BY stream`);
 }

@@ -55,7 +55,7 @@ async function verify(tx: Transaction, { progress, signal }: VerifyOptions): Pro
   return { messages, backlog: await backlogOf(tx, marks), differences: differences.slice(0, DIFFERENCES_MAX) };
 }
 
-/** Every kind of total, and the statement that counts it from the messages that are folded. */
+/** Every kind of total, and the statement that counts it from the messages that are counted. */
 function totals(): readonly (readonly [kind: string, name: string, where: string])[] {
   const spans = Object.entries(BUCKETS).map(
     ([bucket, characters]) => [bucket, `substr(instant, 1, ${characters})`, hasBucket(characters)] as const,

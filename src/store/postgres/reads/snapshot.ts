@@ -26,7 +26,7 @@ export interface SnapshotOptions {
 
 /**
  * Runs `work` in one snapshot. On a distributed engine, whose shards have no common one, the counts and their watermarks are read before
- * the messages, which then hold at least what is counted: so nothing is counted twice or left out, whatever is folded meanwhile.
+ * the messages, which then hold at least what is counted: so nothing is counted twice or left out, whatever is counted meanwhile.
  */
 export async function inSnapshot<T>(
   database: Database,

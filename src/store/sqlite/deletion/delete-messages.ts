@@ -40,7 +40,7 @@ export function deleteMessages(statements: Statements, rows: readonly Indexed[],
 class DeletedMeanwhile extends Error {}
 
 function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion: Deletion): number {
-  // The write lock of the index; nobody folds or deletes beside this. The messages are not touched yet: a look at them would be of one moment,
+  // The write lock of the index; no other thread or process indexes or deletes meanwhile. The messages are not touched yet: a look at them would be of one moment,
   // and could not become a write once somebody has stored something.
   statements.run("UPDATE fold_state SET seq = seq");
   const indexedSeq = statements.number("SELECT seq FROM fold_state");

@@ -9,7 +9,7 @@ import { deleteMessages, INDEXED } from "./delete-messages.ts";
 const ROWS_PER_STEP_MAX = 500;
 /** The texts of a step are in memory, because they are taken out of the search index. */
 const TEXT_CHARACTERS_PER_STEP_MAX = 2 * 1024 * 1024;
-/** How long one step may look for messages; nobody folds meanwhile. */
+/** How long one step may look for messages; nothing is indexed meanwhile. */
 const LOOK_MS_MAX = 50;
 const SEQS_PER_LOOK = 2_000;
 const TRIES_MAX = 5;

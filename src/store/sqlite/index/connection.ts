@@ -23,7 +23,7 @@ export function attachReadIndex(db: DatabaseSync, path: string): void {
 }
 
 /**
- * A connection that folds messages into the read index at their side. An index that is damaged, of another version or of other
+ * A connection that adds messages to the read index at their side. An index that is damaged, of another version or of other
  * messages is emptied: the messages are what counts, and all of it can be made again.
  */
 export function openReadIndex(path: string, discarded: (problem: string) => void = () => undefined): Statements {
@@ -67,7 +67,7 @@ function open(path: string): Statements {
   const statements = new Statements(db);
   // It writes, and an index that exists may lie on a full disk.
   if (statements.number("PRAGMA read_index.page_count") === 0) db.exec("PRAGMA read_index.auto_vacuum = INCREMENTAL");
-  // A power cut may take the newest transactions of the index away, never a part of one: they are folded again.
+  // A power cut may take the newest transactions of the index away, never a part of one: they are indexed again.
   // Of what is deleted nothing is left behind in a page that is written anyhow.
   db.exec(`PRAGMA secure_delete = FAST; PRAGMA main.synchronous = FULL;
     PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
@@ -84,7 +84,7 @@ function open(path: string): Statements {
   return statements;
 }
 
-/** What folding asks of each message. */
+/** What indexing asks of each message. */
 function addFunctions(db: DatabaseSync): void {
   db.function("searchable", { deterministic: true }, (text) => searchable(String(text)));
   db.function("content_sum", { deterministic: true }, (ts, createdAt, text) =>

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { StoreBroken } from "../../../domain/errors.ts";
 import type { IndexStep } from "./index-messages.ts";
 
-/** A step costs more by its number than by its rows (25 µs a message in steps of 1,000, 15 in steps of 4,000), and reads look through what is not folded. */
+/** A step costs more by its number than by its rows (25 µs a message in steps of 1,000, 15 in steps of 4,000), and reads look through what is not indexed. */
 const FOLD_AT_ROWS = 2_000;
 /** Fewer wait this long for others. */
 const QUIET_MS = 500;
@@ -34,7 +34,7 @@ export class IndexLoop {
     this.#running = this.#run();
   }
 
-  /** Messages that are stored and not folded yet; never too few. */
+  /** Messages that are stored and not indexed yet; never too few. */
   backlogRows(): number {
     return this.#backlog;
   }

@@ -14,7 +14,7 @@ export interface IndexStep {
   readonly backlog: number;
 }
 
-/** How many messages wait to be folded, at most: a number that was never given counts too. */
+/** How many messages wait to be indexed, at most: a number that was never given counts too. */
 export function backlogOf(statements: Statements): number {
   return statements.number("SELECT max(0, coalesce((SELECT max(seq) FROM lyftr_messages), 0) - seq) FROM fold_state");
 }
@@ -34,7 +34,7 @@ const BYTES_PER_STATEMENT_MAX = 4 * 1024 * 1024;
 /** Takes the oldest messages that are not in the read index into every part of it, in one transaction. */
 export function indexMessages(statements: Statements, rowsMax: number, blockRowsMax = BLOCK_ROWS_MAX): IndexStep {
   return transaction(statements.db, "BEGIN", () => {
-    // The write lock of the index, before anything is read: another process may fold as well.
+    // The write lock of the index, before anything is read: another process may index as well.
     statements.run("UPDATE fold_state SET seq = seq");
     // Somebody deleted messages and ended before the index had followed: it counts what is not there any more.
     if (!isInSync(statements)) rebuild(statements.db);

@@ -6,7 +6,7 @@ import { BLOCK_ROWS_MAX, takeFromBlocks } from "./blocks.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
 import { searchable } from "./searchable.ts";
 
-/** A folded message, as far as the index has something of it. */
+/** An indexed message, as far as the index has something of it. */
 export interface Indexed extends Entry, Content {
   readonly from: string;
   readonly to: string;
@@ -20,7 +20,7 @@ export interface UnindexOptions {
 }
 
 /**
- * Takes messages out of every part of the read index, the reverse of folding them. Looks at nothing but the index and what it is given: the
+ * Takes messages out of every part of the read index, the reverse of indexing them. Looks at nothing but the index and what it is given: the
  * messages are about to be deleted by the same transaction.
  */
 export function unindexMessages(statements: Statements, rows: readonly Indexed[], unfolding: UnindexOptions): void {
@@ -67,7 +67,7 @@ function takeFromSender(
   statements.run("UPDATE senders SET messages = messages - ? WHERE msisdn = ?", [entries.length, from]);
   const left = statements.number("SELECT messages FROM senders WHERE msisdn = ?", [from]);
   if (left === 0) statements.run("DELETE FROM senders WHERE msisdn = ?", [from]);
-  // Blocks of a list that needs none would not be kept up by folding.
+  // Blocks of a list that needs none would not be kept up by indexing.
   if (left <= blockRowsMax) statements.run("DELETE FROM blocks WHERE list = ?", [from]);
   else takeFromBlocks(statements, { list: from, entries });
   return left === 0;
