@@ -61,7 +61,8 @@ try {
 }
 
 async function quick(): Promise<number> {
-  return run("the embedded database", { TEST_POSTGRES_URL: "" }, QUICK);
+  // Some wait for most of their time, so one more than there are processors where there are two.
+  return run("the embedded database", { TEST_POSTGRES_URL: "" }, QUICK, ["--test-concurrency=3"]);
 }
 
 async function everything(): Promise<number> {
