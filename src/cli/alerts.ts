@@ -7,8 +7,7 @@ import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { alertSettingsOf } from "./settings.ts";
-import { tableOf } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { complain, say, tableOf } from "./terminal.ts";
 
 const HELP = `
 Sends a trigger, which wakes whoever is on call, and then a resolve to everybody that the environment names: PAGERDUTY_ROUTING_KEY (with

@@ -4,8 +4,7 @@ import type { AuditEntry } from "../store/credentials.ts";
 import { openCredentials } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
-import { tableOf } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { complain, say, tableOf } from "./terminal.ts";
 
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 10_000;

@@ -18,8 +18,7 @@ import { KEYS_MAX } from "../store/key-rules.ts";
 import { openCredentials } from "../store/open.ts";
 import { CliError } from "./cli-error.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
-import { tableOf } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { complain, say, tableOf } from "./terminal.ts";
 
 const ACTOR = "cli";
 const HELP = `

@@ -12,8 +12,7 @@ import { openCredentials } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { retirementInWords } from "./retirement-words.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
-import { tableOf } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { complain, say, tableOf } from "./terminal.ts";
 
 const NAME = /^(?!current|previous)[a-z0-9][a-z0-9_-]{0,31}$/;
 const SECRET_BYTES = 32;

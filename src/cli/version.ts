@@ -4,8 +4,7 @@ import { Command } from "commander";
 import type { Environment } from "../config.ts";
 import { VERSION } from "../observe/version.ts";
 import { schemaVersions } from "../store/migrate.ts";
-import { tableOf } from "./table.ts";
-import { say } from "./terminal.ts";
+import { say, tableOf } from "./terminal.ts";
 
 const HELP = `
 It opens no database: the schemas are those that this version makes.
