@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { scrape } from "../support/client.ts";
@@ -33,6 +34,14 @@ function telling(
   env: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   return { PAGERDUTY_ROUTING_KEY: ROUTING_KEY, PAGERDUTY_URL: pagerduty.url, ...env };
+}
+
+/** Resolves when the database has the notice that this target was told of an alert. */
+async function untilStored(path: string, target: string): Promise<void> {
+  using db = new DatabaseSync(path, { readOnly: true });
+  const notice = db.prepare("SELECT 1 FROM alert_notices WHERE target = ? AND firing = 1 AND rule <> 'at_work'");
+  for (const deadlineMs = Date.now() + TOLD_MS_MAX; notice.get(target) === undefined; await setTimeout(20))
+    ok(Date.now() < deadlineMs, `no notice for ${target} was stored`);
 }
 
 /** A webhook every half second, until told otherwise. */
@@ -143,7 +152,7 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     await pagerduty.until(() => pagerduty.received.length === 2, TOLD_MS_MAX);
     pagerduty.answer(202);
     await pagerduty.until(() => pagerduty.open().length === 1 && chat.texts.length === 1, TOLD_MS_MAX);
-    await first.line(({ msg, target }) => msg === "alert told" && target === "pagerduty");
+    await untilStored(join(cwd.path, "app.db"), "pagerduty");
     first.child.kill("SIGKILL");
     await first.ended;
     const told = pagerduty.received.length;

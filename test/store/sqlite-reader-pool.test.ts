@@ -114,7 +114,9 @@ for (const [how, operation] of [
   test(`a reading thread that ${how} fails its read, is reported, and is replaced`, async () => {
     using file = temporaryDatabase();
     const ends: ReadThreadEnd[] = [];
-    const options = { threads: 2, queueMax: 8, name: DYING, threadEnded: (end: ReadThreadEnd) => void ends.push(end) };
+    const threadEnded = (end: ReadThreadEnd) => void ends.push(end);
+    // On a busy machine memory takes long to fill.
+    const options = { threads: 2, queueMax: 8, heavyMsMax: 60_000, name: DYING, threadEnded };
     const pool = new ReaderPool(file.path, options);
     let isBroken = false;
     pool.broken.then(() => {
