@@ -17,8 +17,11 @@ process.stdout.write(`${describeMachine(folder.path)}\n\n`);
 if (flags.rounds > 0) {
   const { bare, client } = await clientOverhead(flags);
   const row = (name: string, times: readonly number[], cpu: readonly number[]) => [
-    ...[name, rounded(median(times), 1), times.map((one) => rounded(one, 1)).join(" · ")],
-    ...[rounded(median(cpu), 1), cpu.map((one) => rounded(one, 1)).join(" · ")],
+    name,
+    rounded(median(times), 1),
+    times.map((one) => rounded(one, 1)).join(" · "),
+    rounded(median(cpu), 1),
+    cpu.map((one) => rounded(one, 1)).join(" · "),
   ];
   const over = (of: "micros" | "cpuMicros") => median(client[of]) / median(bare[of]) - 1;
   const verdict = over("micros") <= OVERHEAD_GOAL ? "met" : "missed";

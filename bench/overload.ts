@@ -98,10 +98,16 @@ function row(name: string, figures: Figures): readonly string[] {
   const a = (count: number) => rounded(count / figures.seconds);
   const ms = (value: number | null) => (value === null ? "" : rounded(value, 1));
   return [
-    ...[name, a(figures.due), a(figures.due - figures.notOffered), a(figures.acceptedInTime)],
+    name,
+    a(figures.due),
+    a(figures.due - figures.notOffered),
+    a(figures.acceptedInTime),
     `${rounded((100 * figures.acceptedInTime) / figures.seconds / peak)} %`,
-    ...[ms(figures.acceptedP50Ms), ms(figures.acceptedP99Ms), a(figures.refused)],
-    ...[ms(figures.refusedP50Ms), ms(figures.refusedP99Ms)],
+    ms(figures.acceptedP50Ms),
+    ms(figures.acceptedP99Ms),
+    a(figures.refused),
+    ms(figures.refusedP50Ms),
+    ms(figures.refusedP99Ms),
   ];
 }
 

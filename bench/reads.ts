@@ -74,8 +74,14 @@ function cells({ total, latencies, coldMs, firstDesign }: FigureResult): readonl
   const ms = (value: number | undefined) => (value === undefined ? "–" : rounded(value, 1));
   const { requests, p50Ms, p99Ms, maxMs } = latencies;
   return [
-    ...[total === undefined ? "" : rounded(total), rounded(requests), ms(p50Ms), ms(p99Ms), ms(maxMs), ms(coldMs)],
-    ...[ms(firstDesign?.p50Ms), ms(firstDesign?.maxMs)],
+    total === undefined ? "" : rounded(total),
+    rounded(requests),
+    ms(p50Ms),
+    ms(p99Ms),
+    ms(maxMs),
+    ms(coldMs),
+    ms(firstDesign?.p50Ms),
+    ms(firstDesign?.maxMs),
   ];
 }
 

@@ -55,8 +55,10 @@ for (const engine of flags.engines.split(",")) {
   rows.push([
     engine,
     middle(({ rowsPerSecond }) => rowsPerSecond, 0),
-    ...[middle(({ quiet }) => quiet.p50Ms), middle(({ meanwhile }) => meanwhile.p50Ms)],
-    ...[middle(({ quiet }) => quiet.p99Ms), middle(({ meanwhile }) => meanwhile.p99Ms)],
+    middle(({ quiet }) => quiet.p50Ms),
+    middle(({ meanwhile }) => meanwhile.p50Ms),
+    middle(({ quiet }) => quiet.p99Ms),
+    middle(({ meanwhile }) => meanwhile.p99Ms),
     middle(({ quiet, meanwhile }) => meanwhile.p99Ms / quiet.p99Ms, 2),
   ]);
 }

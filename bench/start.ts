@@ -69,7 +69,9 @@ for (let round = 0; round < flags.rounds; round++)
   for (const [name, command, args] of WAYS) starts.get(name)?.push(await start(command, args));
 
 const rows = [...starts].map(([name, all]) => [
-  ...[name, rounded(median(all.map(({ ms }) => ms))), all.map(({ ms }) => rounded(ms)).join(" · ")],
+  name,
+  rounded(median(all.map(({ ms }) => ms))),
+  all.map(({ ms }) => rounded(ms)).join(" · "),
   name.startsWith("npx") ? "" : rounded(median(all.map(({ mib }) => mib))),
 ]);
 const npxMs = median((starts.get("npx lyftr serve") ?? []).map(({ ms }) => ms));

@@ -116,9 +116,11 @@ export function readsTables({ figures, diskUse }: ReadsComparison, rows: number,
   const ms = (value: number | undefined) => rounded(value ?? Number.NaN, 1);
   const ratio = ([a, b]: readonly Latencies[], of: "p50Ms" | "p99Ms") => (b?.[of] ?? 0) / (a?.[of] ?? 0);
   const body = figures.map(({ name, total, latencies }) => [
-    ...[name, total === undefined ? "" : rounded(total)],
+    name,
+    total === undefined ? "" : rounded(total),
     ...latencies.flatMap(({ p50Ms, p99Ms }) => [ms(p50Ms), ms(p99Ms)]),
-    ...[rounded(ratio(latencies, "p50Ms"), 1), rounded(ratio(latencies, "p99Ms"), 1)],
+    rounded(ratio(latencies, "p50Ms"), 1),
+    rounded(ratio(latencies, "p99Ms"), 1),
   ]);
   const head = ["SQLite p50 ms", "p99 ms", "PostgreSQL p50 ms", "p99 ms", "p50 ÷", "p99 ÷"];
   const slow = (of: "p50Ms" | "p99Ms") =>

@@ -48,7 +48,15 @@ console.log(JSON.stringify(seen));
 const SEEN = [
   "ok",
   { sent: 150, failed: 0 },
-  ...["Grüße 👋", true, 150, 1, "unauthorized", "network", "aborted", "IN_USE", 0],
+  "Grüße 👋",
+  true,
+  150,
+  1,
+  "unauthorized",
+  "network",
+  "aborted",
+  "IN_USE",
+  0,
 ];
 
 before(() => {

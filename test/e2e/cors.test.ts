@@ -7,7 +7,10 @@ import { unlessTool } from "../support/tools.ts";
 
 // Without these, Chromium looks for its maker's hosts at every start.
 const QUIET = [
-  ...["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
   "--disable-quic",
 ];
 const ADMIN = "an-admin-key-of-the-tests-0123456789-abcdef";

@@ -81,7 +81,7 @@ test("a key of scope admin administers, and what it did is told as its own", asy
   const { data } = await told("/audit?limit=1", { key });
   deepEqual(
     data.map(({ actor, action, subject, details }: Record<string, unknown>) => ({ actor, action, subject, details })),
-    [...[{ actor: "key:deputy", action: "key.created", subject: "by-deputy" }]].map((entry) => ({
+    [{ actor: "key:deputy", action: "key.created", subject: "by-deputy" }].map((entry) => ({
       ...entry,
       details: { id, scope: "read", expires_at: null },
     })),

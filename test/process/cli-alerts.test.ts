@@ -20,7 +20,8 @@ test("alerts test sends a trigger and a resolve to everybody, and shows what was
     [
       'pagerduty trigger taken, 202: {"status":"success","message":"Event processed"}',
       'pagerduty resolve taken, 202: {"status":"success","message":"Event processed"}',
-      ...["webhook trigger taken, 200: ok", "webhook resolve taken, 200: ok"],
+      "webhook trigger taken, 200: ok",
+      "webhook resolve taken, 200: ok",
     ],
   );
   deepEqual(

@@ -81,8 +81,15 @@ test("the tarball has the compiled service, the client with its types, the SQL a
   const paths = packed().map(({ path }) => path);
   const compiled = (folder: string, to: string) => filesBelow(folder, ".ts").map((name) => `${to}${name.slice(0, -3)}`);
   const wanted = [
-    ...["package.json", "npm-shrinkwrap.json", "bin/lyftr.js", "LICENSE"],
-    ...["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"],
+    "package.json",
+    "npm-shrinkwrap.json",
+    "bin/lyftr.js",
+    "LICENSE",
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
     ...compiled("src", "dist/").map((path) => `${path}.js`),
     ...compiled("client", "dist/client/").flatMap((path) => [`${path}.js`, `${path}.d.ts`]),
     ...filesBelow("src", ".sql").map((name) => `dist/${name}`),

@@ -30,7 +30,9 @@ export function exerciseAlerts(check: Check): void {
       const [disk, queue] = [vote("disk", { since: "2025-01-15T11:00:00.000Z" }), vote("queue")];
       deepEqual((await report(store, { votes: [disk, queue] })).votes, [queue, disk]);
       deepEqual((await report(store, { holder: "b", votes: [vote("queue", { summary: "there too" })] })).votes, [
-        ...[queue, vote("queue", { summary: "there too" }), disk],
+        queue,
+        vote("queue", { summary: "there too" }),
+        disk,
       ]);
       const other = vote("disk", { summary: "worse", since: disk.since });
       deepEqual((await report(store, { votes: [other] })).votes, [vote("queue", { summary: "there too" }), other]);

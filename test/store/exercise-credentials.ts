@@ -158,16 +158,14 @@ export function exerciseAccess(check: Check): void {
       equal(await revokedIds(which), undefined, JSON.stringify(which));
     deepEqual(
       new Set((await keys.all()).map(({ name, revokedAt }) => `${name} ${revokedAt}`)),
-      new Set([...[`reports ${AT}`, `reports ${LATER}`, "other null"]]),
+      new Set([`reports ${AT}`, `reports ${LATER}`, "other null"]),
     );
     deepEqual(await told(store), [
-      ...[
-        "key.created reports",
-        "key.created other",
-        "key.rotated reports",
-        "key.revoked reports",
-        "key.revoked reports",
-      ],
+      "key.created reports",
+      "key.created other",
+      "key.rotated reports",
+      "key.revoked reports",
+      "key.revoked reports",
     ]);
   });
 

@@ -24,7 +24,10 @@ export class Authority {
     const base = `${++this.#made}`;
     this.#openssl(`req -subj /CN=server -addext subjectAltName=${name} -out ${base}.csr -keyout ${base}.key`, NEW_KEY);
     this.#openssl(`x509 -req -in ${base}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copy`, [
-      ...["-days", `${days}`, "-out", `${base}.pem`],
+      "-days",
+      `${days}`,
+      "-out",
+      `${base}.pem`,
     ]);
     const read = (ending: string) => readFileSync(join(this.#folder, `${base}.${ending}`));
     return { key: read("key"), cert: read("pem") };

@@ -88,9 +88,7 @@ function answerTo(type: string, columns: readonly string[]): Buffer {
 
 function describe(column: string): Buffer {
   const name = / AS "?(\w+)"?\s*$/.exec(column.split(/\bFROM\b/)[0] ?? "")?.[1] ?? "?column?";
-  return Buffer.concat([
-    ...[Buffer.from(`${name}\0`), int32(0), int16(0), int32(TEXT_OID), int16(-1), int32(-1), int16(0)],
-  ]);
+  return Buffer.concat([Buffer.from(`${name}\0`), int32(0), int16(0), int32(TEXT_OID), int16(-1), int32(-1), int16(0)]);
 }
 
 function field(value: string | undefined): Buffer {

@@ -191,7 +191,7 @@ test("a refusal is an ERROR that says what to look at, and is not repeated", asy
   const { msg, status, answer, rule } = refusals[0] ?? {};
   deepEqual(
     [msg, status, answer, rule],
-    ["alert refused: look after it; lyftr alerts test tries it", ...[400, "no such key", "not_ready"]],
+    ["alert refused: look after it; lyftr alerts test tries it", 400, "no such key", "not_ready"],
   );
   deepEqual(world.chat.told, ["40 trigger not_ready"]);
   await one.alerts.stop();

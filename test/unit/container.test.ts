@@ -114,17 +114,15 @@ test("the Redis beside the one service keeps nothing, is bounded, reached by nob
   const { redis = {}, "webhook-api": api = {} } = alone;
   match(redis.image ?? "", EXACT);
   deepEqual(redis.command, [
-    ...[
-      "redis-server",
-      "--save",
-      "",
-      "--appendonly",
-      "no",
-      "--maxmemory",
-      "128mb",
-      "--maxmemory-policy",
-      "allkeys-lru",
-    ],
+    "redis-server",
+    "--save",
+    "",
+    "--appendonly",
+    "no",
+    "--maxmemory",
+    "128mb",
+    "--maxmemory-policy",
+    "allkeys-lru",
   ]);
   deepEqual([redis.ports, redis.volumes, redis.read_only, redis.cap_drop], [undefined, undefined, true, ["ALL"]]);
   deepEqual([redis.security_opt, redis.user], [["no-new-privileges:true"], "999:999"]);
@@ -173,7 +171,9 @@ test("images of others are pinned, and nothing is published but the load balance
     Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`)),
     [
       "haproxy 8000:8000",
-      ...["prometheus 127.0.0.1:9090:9090", "alertmanager 127.0.0.1:9093:9093", "grafana 127.0.0.1:3000:3000"],
+      "prometheus 127.0.0.1:9090:9090",
+      "alertmanager 127.0.0.1:9093:9093",
+      "grafana 127.0.0.1:3000:3000",
     ],
   );
 });

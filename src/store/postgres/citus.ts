@@ -12,17 +12,20 @@ const DISTRIBUTED = [
 ];
 /** What is small, and looked at by every read, is on every node. */
 const REFERENCE_TABLES = [
-  ...["streams", "totals", "blocks", "leases", "lyftr_database", "lyftr_migrations"],
-  ...[
-    "api_keys",
-    "webhook_secrets",
-    "secret_uses",
-    "accepted_secrets",
-    "audit",
-    "deletions",
-    "alert_votes",
-    "alert_notices",
-  ],
+  "streams",
+  "totals",
+  "blocks",
+  "leases",
+  "lyftr_database",
+  "lyftr_migrations",
+  "api_keys",
+  "webhook_secrets",
+  "secret_uses",
+  "accepted_secrets",
+  "audit",
+  "deletions",
+  "alert_votes",
+  "alert_notices",
 ];
 
 /** Distributes the tables of a database that has the Citus extension, those that are not yet. Returns what it did, in words. */

@@ -30,7 +30,11 @@ function vote(statements: Statements, { holder, nowMs, votes }: AlertReport): vo
   statements.run("DELETE FROM alert_votes WHERE holder = ? OR expires_at < ?", [holder, now]);
   for (const { rule, summary, since } of votes) {
     statements.run("INSERT INTO alert_votes (rule, holder, summary, since, expires_at) VALUES (?, ?, ?, ?, ?)", [
-      ...[rule, holder, summary, since, until],
+      rule,
+      holder,
+      summary,
+      since,
+      until,
     ]);
   }
 }

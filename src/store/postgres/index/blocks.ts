@@ -89,7 +89,11 @@ export async function countIndexed(
 async function insertBlock(tx: Transaction, { list, lo, messages }: Block): Promise<void> {
   const { kind, name } = list;
   await tx.run("INSERT INTO blocks VALUES ($1, $2, $3, $4, $5, $6)", [
-    ...[kind, name, lo.instant, lo.messageId, lo.source],
+    kind,
+    name,
+    lo.instant,
+    lo.messageId,
+    lo.source,
     messages,
   ]);
 }

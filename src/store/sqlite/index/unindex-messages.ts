@@ -61,7 +61,10 @@ function takeFromSender(
 ): boolean {
   for (const { instant, messageId, source } of entries) {
     statements.run(`DELETE FROM messages_by_sender WHERE from_msisdn = ? AND ${KEY} = (?, ?, ?)`, [
-      ...[from, instant, messageId, source],
+      from,
+      instant,
+      messageId,
+      source,
     ]);
   }
   statements.run("UPDATE senders SET messages = messages - ? WHERE msisdn = ?", [entries.length, from]);
