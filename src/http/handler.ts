@@ -35,7 +35,17 @@ export class Handler {
     if (framing === "distrusted") return;
     const reply = framing === "ambiguous" ? BAD_REQUEST : await this.#replyTo(request);
     if (reply === undefined) request.response.destroy();
-    else writer.write(request, reply);
+    else this.#write(request, reply);
+  }
+
+  /** A reply that cannot be written, such as one with a bad header, ends its own request and not the process. */
+  #write(request: Request, reply: Reply): void {
+    try {
+      this.#options.writer.write(request, reply);
+    } catch (error) {
+      request.broken = replyToFailure(error, this.#options.runtime.random);
+      request.response.destroy();
+    }
   }
 
   /** Answers a request that is refused before any of this. */

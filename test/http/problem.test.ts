@@ -1,5 +1,7 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { after, test } from "node:test";
+import type { Route } from "../../src/http/route.ts";
+import { bareServer } from "../support/bare-server.ts";
 import { json, seen } from "../support/client.ts";
 import { exchange, rawRequest } from "../support/raw-http.ts";
 import { body, post, startService } from "../support/service.ts";
@@ -172,4 +174,18 @@ test("an answer never tells what it was made with, nor a stack", async () => {
       ok(!/node_modules|\.ts\b|\.js\b|at .*:[0-9]+:[0-9]+|fastify|FST_|SQLITE/i.test(text), `${name}: ${text}`);
     }
   }
+});
+
+test("a reply that cannot be written ends its own request, with a 500 in the log, and the service goes on", async () => {
+  const route: Route = {
+    method: "GET",
+    path: "/broken",
+    access: "open",
+    handle: () => ({ status: 200, headers: { link: "a\nb" }, body: "{}" }),
+  };
+  await using server = await bareServer({ routes: [route] });
+  await rejects(fetch(`${server.url}/broken`));
+  equal((await fetch(`${server.url}/other`)).status, 404);
+  const line = server.lines.find(({ path }) => path === "/broken");
+  deepEqual([line?.status, line?.level, line?.error], [500, "ERROR", "TypeError"]);
 });
