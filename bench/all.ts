@@ -57,7 +57,7 @@ const BENCHMARKS: readonly Benchmark[] = [
 ];
 
 execFileSync(process.execPath, [fileURLToPath(new URL("../scripts/build.ts", import.meta.url))], { stdio: "inherit" });
-const env = { ...process.env, BENCH_BUILT: "1" };
+const env = { ...process.env, BENCH_BUILT: "1", BENCH_QUICK: flags.quick ? "1" : "" };
 const failed: string[] = [];
 for (const { file, title, quick } of BENCHMARKS) {
   process.stdout.write(`## ${title}\n\n`);

@@ -49,8 +49,6 @@ const say = (text: string) => process.stderr.write(`\n!!! ${text}\n`);
 const folder = mkdtempSync(join(inMemory() ? MEMORY : tmpdir(), "lyftr-tests-"));
 // PostgreSQL runs as another user where this one is root.
 chmodSync(folder, 0o755);
-// Benchmarks want a disk.
-process.env.TEST_DISK_FOLDER = tmpdir();
 process.env.TMPDIR = folder;
 // Each test is a process with several threads, and each of them would compile the same files again.
 process.env.NODE_COMPILE_CACHE ??= join(folder, "compiled");
