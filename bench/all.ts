@@ -20,6 +20,11 @@ const BENCHMARKS: readonly Benchmark[] = [
   { file: "latency.ts", title: "Latency", quick: `${QUICK_LOAD} --warmup-seconds 1 --rate 100` },
   { file: "fsyncs.ts", title: "Fsyncs", quick: `${QUICK_LOAD} --ordered-seconds 1` },
   {
+    file: "slow-disk.ts",
+    title: "Slow disk",
+    quick: "--seconds 1 --warmup-seconds 1 --rounds 1 --connections 16 --delay-ms 20",
+  },
+  {
     file: "lock.ts",
     title: "Busy database",
     quick: "--seconds 1 --warmup-seconds 0 --lock-seconds 0.3 --rows 10000 --rate 100 --probes-per-second 100",
