@@ -133,7 +133,13 @@ test("counters, histograms and queues of workers are summed; what is the same fo
     [7, 4, 4],
   );
   equal(value(`lyftr_build_info{version="test",node="test"}`), 1);
-  equal([...samples.keys()].filter((name) => name.startsWith("http_requests_total")).length, 4);
+  deepEqual(
+    [...samples.keys()].filter((name) => name.startsWith("http_requests_total")),
+    [
+      `http_requests_total{method="GET",path="/metrics",status="200"}`,
+      `http_requests_total{method="POST",path="/webhook",status="200"}`,
+    ],
+  );
   // Alike but for what cannot be summed, and in the same order, so that the counters of the contract come first.
   const types = (exposition: string) => [...exposition.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
   const alone = types(await newMetrics(0).render());
