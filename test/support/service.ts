@@ -49,7 +49,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
       for (;;) {
         const found = lines.find(fits);
         if (found !== undefined) return found;
-        await once(arrivals, "line", { signal: AbortSignal.timeout(5_000) });
+        await once(arrivals, "line", { signal: AbortSignal.timeout(20_000) });
       }
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
