@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { readFlags } from "./support/flags.ts";
 
 // Every benchmark, one after the other, as sections in Markdown. --quick only finds out whether they still run and whether what they assert
-// still holds: its figures mean nothing.
+// still holds: its figures mean nothing. --only ingest.ts,reads.ts runs these.
 
-const flags = readFlags({ quick: false });
+const flags = readFlags({ quick: false, only: "" });
 
 interface Benchmark {
   readonly file: string;
@@ -65,6 +65,7 @@ execFileSync(process.execPath, [fileURLToPath(new URL("../scripts/build.ts", imp
 const env = { ...process.env, BENCH_BUILT: "1", BENCH_QUICK: flags.quick ? "1" : "" };
 const failed: string[] = [];
 for (const { file, title, quick } of BENCHMARKS) {
+  if (flags.only !== "" && !flags.only.split(",").includes(file)) continue;
   process.stdout.write(`## ${title}\n\n`);
   const script = fileURLToPath(new URL(file, import.meta.url));
   const child = spawn(process.execPath, [script, ...(flags.quick ? quick.split(" ") : [])], { stdio: "inherit", env });
