@@ -10,7 +10,7 @@ import { fileProblem } from "./failures.ts";
 
 /** Where the service of this environment is reached from this machine, for example `http://127.0.0.1:8000`. */
 export function urlOf(env: Environment): string {
-  const { host, port } = readConfig({ ...only(env, "HOST"), ...only(env, "PORT") });
+  const { host, port } = readConfig(only(env, "HOST", "PORT"));
   if (port === 0) {
     throw new CliError("PORT is 0, so the service took a free port: its log names it. Give it as --url.", EXIT_USAGE);
   }
@@ -35,25 +35,22 @@ export function existingDatabaseUrlOf(env: Environment): string {
 
 /** How the environment wants a PostgreSQL database to be used. */
 export function storeOptionsOf(env: Environment): OpenOptions {
-  const { databaseConnections, migrate, allowWeakDurability } = readConfig({
-    ...only(env, "DATABASE_CONNECTIONS"),
-    ...only(env, "MIGRATE"),
-    ...only(env, "ALLOW_WEAK_DURABILITY"),
-  });
+  const { databaseConnections, migrate, allowWeakDurability } = readConfig(
+    only(env, "DATABASE_CONNECTIONS", "MIGRATE", "ALLOW_WEAK_DURABILITY"),
+  );
   return { connectionsMax: databaseConnections, migrate, allowWeakDurability };
 }
 
 /** How long messages are kept, and tombstones of deleted ones, in days. */
 export function retentionOf(env: Environment): Pick<Config, "retentionDays" | "tombstoneDays"> {
-  return readConfig({ ...only(env, "RETENTION_DAYS"), ...only(env, "TOMBSTONE_DAYS") });
+  return readConfig(only(env, "RETENTION_DAYS", "TOMBSTONE_DAYS"));
 }
 
 /** Whom alerts are sent to. */
 export function alertSettingsOf(
   env: Environment,
 ): Pick<Config, "pagerdutyRoutingKey" | "pagerdutyUrl" | "alertWebhookUrl"> {
-  const names = ["PAGERDUTY_ROUTING_KEY", "PAGERDUTY_URL", "ALERT_WEBHOOK_URL"];
-  return readConfig(Object.assign({}, ...names.map((name) => only(env, name))));
+  return readConfig(only(env, "PAGERDUTY_ROUTING_KEY", "PAGERDUTY_URL", "ALERT_WEBHOOK_URL"));
 }
 
 /** The secret of the environment, or undefined when there is none. */
@@ -65,8 +62,7 @@ export function secretOf(env: Environment): string | undefined {
 export function secretSettingsOf(
   env: Environment,
 ): Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey"> {
-  const names = ["WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "MASTER_KEY"];
-  return readConfig(Object.assign({}, ...names.map((name) => only(env, name))));
+  return readConfig(only(env, "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "MASTER_KEY"));
 }
 
 /** The secret in `file`, less the line end an editor puts there; without a file, that of the environment. */
@@ -91,6 +87,7 @@ function readSecret(file: string): string {
   }
 }
 
-function only(env: Environment, name: string): Environment {
-  return { [name]: env[name], [`${name}_FILE`]: env[`${name}_FILE`] };
+/** These variables alone, and the files that they may be read from. */
+function only(env: Environment, ...names: readonly string[]): Environment {
+  return Object.fromEntries(names.flatMap((name) => [name, `${name}_FILE`]).map((name) => [name, env[name]]));
 }
