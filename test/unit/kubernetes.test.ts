@@ -219,7 +219,7 @@ test("selectors find the pods: of services, budgets, policies and spreads", () =
 });
 
 test("the secret that the document makes has what the pods read", () => {
-  const made = [...read("docs/deployment.md").matchAll(/--from-literal=([a-z-]+)=/g)].map(([, key]) => key);
+  const made = [...read("docs/deployment/kubernetes.md").matchAll(/--from-literal=([a-z-]+)=/g)].map(([, key]) => key);
   const settings = BASES.flatMap((base) => read(`deploy/kubernetes/${base}/kustomization.yaml`));
   const files = [...settings, read("deploy/kubernetes/migrate/job.yaml")].join("\n");
   const wanted = new Set([...files.matchAll(/\/run\/secrets\/lyftr\/([a-z-]+)/g)].map(([, key]) => key));

@@ -97,8 +97,8 @@ test("both services run as the same user, and the one that backs up reaches no n
 });
 
 test("no secret is in a unit, and the document says how each is given", () => {
-  const document = readFileSync(new URL("../../docs/deployment.md", import.meta.url), "utf8");
+  const document = readFileSync(new URL("../../docs/deployment/systemd.md", import.meta.url), "utf8");
   for (const name of [...UNITS, POSTGRES])
     for (const [, path = ""] of unitText(name).matchAll(/^LoadCredential=[a-z-]+:(.+)$/gm))
-      ok(document.includes(path), `${path} is not in docs/deployment.md`);
+      ok(document.includes(path), `${path} is not in docs/deployment/systemd.md`);
 });
