@@ -8,7 +8,7 @@ import { type Ingestion, startIngestion } from "./app/ingestion.ts";
 import { createRateLimits, startRedis } from "./app/redis.ts";
 import { serviceRoutes } from "./app/routes.ts";
 import { observeService } from "./app/service-figures.ts";
-import { type AppRuntime, NO_LOG, type Part, type StartUp } from "./app/start-up.ts";
+import { type AppRuntime, NO_LOG, type Part, type StartUp, VERSION } from "./app/start-up.ts";
 import { tracingOf } from "./app/tracing.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { systemClock } from "./domain/clock.ts";
@@ -18,9 +18,8 @@ import { listensOn, requireFreePort } from "./http/listen-address.ts";
 import { RateLimiting, type RateLimits } from "./http/rate-limit.ts";
 import { Server } from "./http/server.ts";
 import { createLog, type LogDestination, type LogLevel } from "./observe/log.ts";
-import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { createMetrics, type ServiceMetrics } from "./observe/metrics.ts";
 import type { Tracing } from "./observe/trace.ts";
-import { VERSION } from "./observe/version.ts";
 import { Eraser } from "./retention/eraser.ts";
 import { Sweeper } from "./retention/sweeper.ts";
 import type { Log } from "./runtime.ts";
@@ -44,7 +43,7 @@ export interface App {
   readonly url: string;
   readonly reach: Reach;
   readonly log: Log;
-  readonly metrics: Metrics;
+  readonly metrics: ServiceMetrics;
   /** Resolves when the database must not be used any more: the process has to end. */
   readonly broken: Promise<StoreBroken>;
   /** Answers what was accepted, then lets go of everything. Nothing runs any more when it resolves. Safe twice. */

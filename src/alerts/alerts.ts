@@ -8,7 +8,7 @@ import { Notifier } from "./notifier.ts";
 import { evaluateRule, RULES, type Rule, type RuleEvaluation } from "./rules.ts";
 import type { AlertMessage, Target } from "./targets.ts";
 
-const LOOK_EVERY_MS = 5_000;
+const EVALUATE_EVERY_MS = 5_000;
 /** A database that hangs must not delay the alert about it. */
 const EXCHANGE_MS_MAX = 3_000;
 /** Other processes need so long to store what they told while the database was away. */
@@ -16,21 +16,21 @@ const CHAT_AFTER_LEADING_MS = 20_000;
 /** A rule needs so long to fire, in this process or in another. */
 const SETTLED_AFTER_LEADING_MS = 60_000;
 /** After so long without the database, another process may have died, or ended this incident. */
-const UNHEARD_MS_MAX = 10 * 60 * 1_000;
+const WITHOUT_DATABASE_MS_MAX = 10 * 60 * 1_000;
 /**
  * A process that started just before the end was told still votes for what it took over: until it
  * has been well for long enough, that is no new alert.
  */
-const AGAIN_AFTER_MS = 60_000;
+const REPEAT_AFTER_MS = 60_000;
 const STOP_MS_MAX = 3_000;
 
 /** A leader stores this notice, and takes it back when it stops and everything it told is stored. */
-const AT_WORK = { rule: "at_work", target: "itself" };
+const LEADER_NOTICE = { rule: "at_work", target: "itself" };
 
 export interface AlertsOptions extends Pick<Runtime, "clock" | "log" | "metrics" | "random"> {
   readonly store: AlertStore;
   /** What this process measures of itself. It answers within seconds. */
-  readonly look: (atMs: number) => Promise<Figures>;
+  readonly measure: (atMs: number) => Promise<Figures>;
   /** None in a process that leaves the telling to another of the same service. */
   readonly targets: readonly Target[];
   /** Which process this is. */
@@ -66,25 +66,25 @@ export class Alerts {
   #leaving = false;
   #pause = new AbortController();
   /** Ends requests that are still under way some time after the stop. */
-  readonly #cutting = new AbortController();
+  readonly #aborting = new AbortController();
   #exchanging = false;
   /** What the database said last, and when. */
   #state: AlertState | undefined;
-  #heardMs: number;
+  #exchangedMs: number;
   /** Whether the database did not answer this time. */
-  #away = false;
+  #isDatabaseDown = false;
   #leadsSinceMs = 0;
 
   constructor(options: AlertsOptions) {
     this.#options = options;
     const { targets, databaseId } = options;
-    this.#heardMs = options.clock.monotonic();
+    this.#exchangedMs = options.clock.monotonic();
     const told = () => this.#pause.abort();
     this.#rules = RULES.map((rule) => ({
       rule,
       key: `lyftr-${databaseId}-${rule.name}`,
       own: new Hysteresis(),
-      notifiers: targets.map((target) => new Notifier({ ...options, rule: rule.name, target, told })),
+      notifiers: targets.map((target) => new Notifier({ ...options, rule: rule.name, target, delivered: told })),
       last: undefined,
       shown: false,
     }));
@@ -106,24 +106,24 @@ export class Alerts {
       this.#pause = new AbortController();
       try {
         // A database that hangs delays a look by seconds, and a stop does not wait for that.
-        await Promise.race([this.#look(), this.#stopped.promise]);
+        await Promise.race([this.#runOnce(), this.#stopped.promise]);
       } catch (error) {
         log.error({ msg: "looking for alerts failed", error: failureInWords(error) });
       }
-      await clock.sleep(LOOK_EVERY_MS, this.#pause.signal).catch(() => undefined);
+      await clock.sleep(EVALUATE_EVERY_MS, this.#pause.signal).catch(() => undefined);
     }
     await this.#leave();
   }
 
-  async #look(): Promise<void> {
-    const figures = await this.#options.look(this.#options.clock.monotonic());
+  async #runOnce(): Promise<void> {
+    const figures = await this.#options.measure(this.#options.clock.monotonic());
     const at = this.#now();
-    for (const { rule, own } of this.#rules) own.look(this.#evaluate(rule, figures), at);
+    for (const { rule, own } of this.#rules) own.update(this.#evaluate(rule, figures), at);
     await this.#exchange();
     if (this.#stopping) return;
     for (const one of this.#rules) {
       this.#show(one);
-      for (const notifier of one.notifiers) notifier.step(this.#messageFor(one, notifier), this.#cutting.signal);
+      for (const notifier of one.notifiers) notifier.step(this.#messageFor(one, notifier), this.#aborting.signal);
     }
   }
 
@@ -135,7 +135,7 @@ export class Alerts {
 
   /** Stores what this process found and told, and takes over what the others did. */
   async #exchange(): Promise<void> {
-    this.#away = true;
+    this.#isDatabaseDown = true;
     if (this.#exchanging) return;
     this.#exchanging = true;
     const { store, clock, holder, targets } = this.#options;
@@ -146,7 +146,7 @@ export class Alerts {
         nowMs: clock.now(),
         mayLead: targets.length > 0 && !this.#leaving,
         votes: this.#rules.flatMap(voteOf),
-        notices: [...notices, ...this.#mark()],
+        notices: [...notices, ...this.#leaderNotice()],
       })
       .catch(() => undefined)
       .finally(() => {
@@ -156,25 +156,25 @@ export class Alerts {
     if (state !== undefined) this.#adopt(state);
   }
 
-  /** See {@link AT_WORK}. */
-  #mark(): readonly AlertNotice[] {
+  /** See {@link LEADER_NOTICE}. */
+  #leaderNotice(): readonly AlertNotice[] {
     if (this.#state?.leads !== true) return [];
-    const unknown = this.#notifiers.some(({ told }) => told === "unknown");
-    if (this.#leaving ? unknown : isAtWork(this.#state)) return [];
+    const unknown = this.#notifiers.some(({ lastSent }) => lastSent === "unknown");
+    if (this.#leaving ? unknown : hasActiveLeader(this.#state)) return [];
     const at = new Date(this.#options.clock.now()).toISOString();
-    return [{ ...AT_WORK, firing: !this.#leaving, at }];
+    return [{ ...LEADER_NOTICE, firing: !this.#leaving, at }];
   }
 
   #adopt(state: AlertState): void {
-    this.#away = false;
-    this.#heardMs = this.#options.clock.monotonic();
+    this.#isDatabaseDown = false;
+    this.#exchangedMs = this.#options.clock.monotonic();
     const before = this.#state;
     this.#state = state;
     for (const notifier of this.#notifiers) notifier.adopt(state.notices);
     if (before === undefined) this.#inherit(state);
     if (!state.leads || before?.leads) return;
-    this.#leadsSinceMs = this.#heardMs;
-    if (isAtWork(state)) for (const notifier of this.#notifiers) notifier.doubt();
+    this.#leadsSinceMs = this.#exchangedMs;
+    if (hasActiveLeader(state)) for (const notifier of this.#notifiers) notifier.markUnknown();
   }
 
   /** What fired before this process started goes on until it has been well for long enough. */
@@ -189,7 +189,7 @@ export class Alerts {
   /** What this target has to be told now, if anything. */
   #messageFor(one: RuleState, notifier: Notifier): AlertMessage | undefined {
     const { rule, key, own } = one;
-    const firing = own.firing ?? (this.#away ? undefined : firingOf(this.#state, rule));
+    const firing = own.firing ?? (this.#isDatabaseDown ? undefined : firingOf(this.#state, rule));
     one.last = firing ?? one.last;
     const isDue = firing === undefined ? this.#isResolveDue(own, notifier) : this.#isTriggerDue(notifier);
     if (!isDue) return undefined;
@@ -202,24 +202,24 @@ export class Alerts {
    * The leader tells. Without the database no process knows whether it leads: then each tells a
    * target that merges repeats, and only the last leader a chat, for as long as it may be alive.
    */
-  #isTriggerDue({ target, told, toldMs }: Notifier): boolean {
+  #isTriggerDue({ target, lastSent, lastSentMs }: Notifier): boolean {
     const leads = this.#state?.leads === true;
     const { nowMs, monotonicMs } = this.#now();
-    const toldAgoMs = nowMs - toldMs;
-    if (told === "over" && toldAgoMs >= 0 && toldAgoMs < AGAIN_AFTER_MS) return false;
+    const toldAgoMs = nowMs - lastSentMs;
+    if (lastSent === "over" && toldAgoMs >= 0 && toldAgoMs < REPEAT_AFTER_MS) return false;
     if (target.mergesRepeats) {
-      const isOld = this.#away && toldAgoMs >= UNHEARD_MS_MAX;
-      return (leads || this.#away) && (told !== "firing" || isOld);
+      const isOld = this.#isDatabaseDown && toldAgoMs >= WITHOUT_DATABASE_MS_MAX;
+      return (leads || this.#isDatabaseDown) && (lastSent !== "firing" || isOld);
     }
     const knows = leads && monotonicMs - this.#leadsSinceMs >= CHAT_AFTER_LEADING_MS;
-    return told !== "firing" && (knows || monotonicMs - this.#heardMs >= UNHEARD_MS_MAX);
+    return lastSent !== "firing" && (knows || monotonicMs - this.#exchangedMs >= WITHOUT_DATABASE_MS_MAX);
   }
 
   /** Without the database no process knows whether it is over for the others. */
-  #isResolveDue(own: Hysteresis, { told }: Notifier): boolean {
-    if (this.#away || this.#state?.leads !== true || told === "over") return false;
+  #isResolveDue(own: Hysteresis, { lastSent }: Notifier): boolean {
+    if (this.#isDatabaseDown || this.#state?.leads !== true || lastSent === "over") return false;
     const ledMs = this.#options.clock.monotonic() - this.#leadsSinceMs;
-    return told === "firing" || (own.calm && ledMs >= SETTLED_AFTER_LEADING_MS);
+    return lastSent === "firing" || (own.isCalm && ledMs >= SETTLED_AFTER_LEADING_MS);
   }
 
   #show(one: RuleState): void {
@@ -236,7 +236,7 @@ export class Alerts {
   async #leave(): Promise<void> {
     const settled = () => Promise.all(this.#notifiers.map((notifier) => notifier.settled()));
     await within(this.#options.clock, STOP_MS_MAX, settled());
-    this.#cutting.abort();
+    this.#aborting.abort();
     await settled();
     this.#leaving = true;
     await this.#exchange();
@@ -249,8 +249,8 @@ export class Alerts {
 }
 
 /** Whether a leader is at work, or ended without having stored everything it told. */
-function isAtWork({ notices }: AlertState): boolean {
-  return notices.some(({ rule, firing }) => rule === AT_WORK.rule && firing);
+function hasActiveLeader({ notices }: AlertState): boolean {
+  return notices.some(({ rule, firing }) => rule === LEADER_NOTICE.rule && firing);
 }
 
 function voteOf({ rule, own: { firing } }: RuleState): readonly AlertVote[] {

@@ -31,7 +31,7 @@ interface Sample extends Requests {
 export class RecentRequests {
   #samples: readonly Sample[] = [];
 
-  look(counts: Requests, atMs: number): Pick<Figures, "lastMinute" | "justNow"> {
+  add(counts: Requests, atMs: number): Pick<Figures, "lastMinute" | "justNow"> {
     const newest = { ...counts, atMs };
     // The newest sample that is at least a minute old is the base of the minute.
     const from = Math.max(
@@ -52,7 +52,7 @@ export class RecentRequests {
 export class RecentPeak {
   #samples: readonly { readonly atMs: number; readonly value: number }[] = [];
 
-  look(value: number, atMs: number): number {
+  add(value: number, atMs: number): number {
     const young = this.#samples.filter((sample) => atMs - sample.atMs < JUST_NOW_MS);
     this.#samples = [...young, { atMs, value }];
     return Math.max(...this.#samples.map((sample) => sample.value));
@@ -67,7 +67,7 @@ export interface ObservationSources {
   readonly queueAgeMs: () => number;
   /** Undefined when it is another machine's. It answers within seconds. */
   readonly disk: () => Promise<Figures["disk"]>;
-  readonly silence: Pick<SilenceWatch, "look">;
+  readonly silence: Pick<SilenceWatch, "measure">;
 }
 
 /** Measures the process that it runs in. */
@@ -80,15 +80,15 @@ export class Observation {
     this.#sources = sources;
   }
 
-  async look(atMs: number): Promise<Figures> {
+  async measure(atMs: number): Promise<Figures> {
     const { notReady, requests, queueAgeMs, disk, silence } = this.#sources;
-    const found = await Promise.all([notReady(), disk().catch(() => undefined), silence.look(), requests()]);
+    const found = await Promise.all([notReady(), disk().catch(() => undefined), silence.measure(), requests()]);
     return {
       notReady: found[0],
       disk: found[1],
       silence: found[2],
-      ...this.#requests.look(found[3], atMs),
-      queueAgeMs: this.#queueAge.look(queueAgeMs(), atMs),
+      ...this.#requests.add(found[3], atMs),
+      queueAgeMs: this.#queueAge.add(queueAgeMs(), atMs),
     };
   }
 }

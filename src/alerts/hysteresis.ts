@@ -5,7 +5,7 @@ export const FIRES_AFTER_MS = 40_000;
 /** A short pause between two failures does not end an alert. */
 export const ENDS_AFTER_MS = 40_000;
 /** Two looks that are further apart say nothing about the time between them: the machine slept or was busy. */
-const LOOKS_APART_MS_MAX = 20_000;
+const EVALUATIONS_APART_MS_MAX = 20_000;
 
 /** An alert that fires. */
 export interface Firing {
@@ -28,14 +28,14 @@ export class Hysteresis {
   #firing: Firing | undefined;
   /** Since when every look has said the opposite of the present state. */
   #turning: Moment | undefined;
-  #lookedMs = Number.NEGATIVE_INFINITY;
+  #updatedMs = Number.NEGATIVE_INFINITY;
 
   get firing(): Firing | undefined {
     return this.#firing;
   }
 
   /** Whether it neither fires nor may soon begin to. */
-  get calm(): boolean {
+  get isCalm(): boolean {
     return this.#firing === undefined && this.#turning === undefined;
   }
 
@@ -45,9 +45,9 @@ export class Hysteresis {
     this.#turning = undefined;
   }
 
-  look(evaluation: RuleEvaluation, at: Moment): void {
-    if (at.monotonicMs - this.#lookedMs > LOOKS_APART_MS_MAX) this.#turning = undefined;
-    this.#lookedMs = at.monotonicMs;
+  update(evaluation: RuleEvaluation, at: Moment): void {
+    if (at.monotonicMs - this.#updatedMs > EVALUATIONS_APART_MS_MAX) this.#turning = undefined;
+    this.#updatedMs = at.monotonicMs;
     const { kind } = evaluation;
     if (this.#firing !== undefined && kind === "bad") this.#firing = { ...this.#firing, summary: evaluation.summary };
     if (kind !== (this.#firing === undefined ? "bad" : "well")) {

@@ -12,7 +12,7 @@ export interface NotifierOptions extends Pick<Runtime, "clock" | "log" | "metric
   readonly rule: AlertNotice["rule"];
   readonly target: Target;
   /** Called when the target took a message, so that the notice is stored at once. */
-  readonly told: () => void;
+  readonly delivered: () => void;
 }
 
 /** A message on its way, with its retries. */
@@ -28,9 +28,9 @@ interface Delivery {
 export class Notifier {
   readonly target: Target;
   readonly #options: NotifierOptions;
-  #told: "firing" | "over" | "unknown" = "over";
+  #lastSent: "firing" | "over" | "unknown" = "over";
   /** When, on the wall clock. */
-  #toldMs = 0;
+  #lastSentMs = 0;
   #unstored: AlertNotice | undefined;
   #delivery: Delivery | undefined;
   #request: Promise<void> | undefined;
@@ -41,12 +41,12 @@ export class Notifier {
   }
 
   /** What the target was told last. `unknown`: it may have an incident that no notice mentions. */
-  get told(): "firing" | "over" | "unknown" {
-    return this.#told;
+  get lastSent(): "firing" | "over" | "unknown" {
+    return this.#lastSent;
   }
 
-  get toldMs(): number {
-    return this.#toldMs;
+  get lastSentMs(): number {
+    return this.#lastSentMs;
   }
 
   /** What the target was told and what is not known to be stored. */
@@ -59,17 +59,17 @@ export class Notifier {
     const { rule } = this.#options;
     const notice = notices.find((one) => one.rule === rule && one.target === this.target.name);
     const atMs = notice === undefined ? 0 : Date.parse(notice.at);
-    if (notice === undefined || atMs < this.#toldMs) return;
+    if (notice === undefined || atMs < this.#lastSentMs) return;
     this.#unstored = undefined;
-    if (atMs === this.#toldMs) return;
-    this.#told = notice.firing ? "firing" : "over";
-    this.#toldMs = atMs;
+    if (atMs === this.#lastSentMs) return;
+    this.#lastSent = notice.firing ? "firing" : "over";
+    this.#lastSentMs = atMs;
   }
 
   /** An earlier process may have told this target without storing it. */
-  doubt(): void {
+  markUnknown(): void {
     // A chat would show the end of an alert that it has never seen.
-    if (this.target.mergesRepeats && this.#told === "over") this.#told = "unknown";
+    if (this.target.mergesRepeats && this.#lastSent === "over") this.#lastSent = "unknown";
   }
 
   /** Starts a request for this message when one is due. At most one is under way. */
@@ -92,7 +92,7 @@ export class Notifier {
   }
 
   async #attempt(delivery: Delivery, message: AlertMessage, signal: AbortSignal): Promise<void> {
-    const result = await this.target.tell(message, signal);
+    const result = await this.target.send(message, signal);
     switch (result.kind) {
       case "taken":
         return this.#taken(delivery, message);
@@ -104,19 +104,19 @@ export class Notifier {
   }
 
   #taken({ event, beganMs, attempts }: Delivery, { nowMs }: AlertMessage): void {
-    const { log, told, clock } = this.#options;
+    const { log, delivered, clock } = this.#options;
     const outageMs = Math.round(clock.monotonic() - beganMs);
     // In doubt, a resolve is sent to be safe; usually there is nothing to end.
-    const level = event === "resolve" && this.#told !== "firing" ? "debug" : "info";
+    const level = event === "resolve" && this.#lastSent !== "firing" ? "debug" : "info";
     const outage = attempts > 0 && { outage_ms: outageMs };
     log[level]({ msg: "alert told", ...this.#names(), event, ...outage });
     this.#count("sent");
-    this.#told = event === "trigger" ? "firing" : "over";
+    this.#lastSent = event === "trigger" ? "firing" : "over";
     // Two notices of one millisecond need an order.
-    this.#toldMs = Math.max(nowMs, this.#toldMs + 1);
-    const at = new Date(this.#toldMs).toISOString();
+    this.#lastSentMs = Math.max(nowMs, this.#lastSentMs + 1);
+    const at = new Date(this.#lastSentMs).toISOString();
     this.#unstored = { ...this.#names(), firing: event === "trigger", at };
-    told();
+    delivered();
   }
 
   #refused(delivery: Delivery, { status, words }: PostResult & { kind: "refused" }): void {
@@ -134,7 +134,7 @@ export class Notifier {
   #failed(delivery: Delivery, result: PostResult & { kind: "failed" }): void {
     const { log, clock, random } = this.#options;
     const { reason, retryAfterMs, perhapsTaken } = result;
-    if (delivery.event === "trigger" && perhapsTaken) this.#told = "unknown";
+    if (delivery.event === "trigger" && perhapsTaken) this.#lastSent = "unknown";
     const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** delivery.attempts);
     delivery.attempts++;
     delivery.notBeforeMs = clock.monotonic() + Math.max(retryAfterMs, waitMs * (0.5 + random() / 2));

@@ -3,15 +3,15 @@ import type { Figures } from "./figures.ts";
 
 /** With fewer requests in a minute, one failure would be a large share. */
 const REQUESTS_MIN = 10;
-const FAILED_SHARE_BAD = 0.05;
-const FAILED_SHARE_WELL = 0.01;
-const QUEUE_MS_BAD = 2_000;
-const QUEUE_MS_WELL = 500;
+const FAILED_SHARE_FIRES = 0.05;
+const FAILED_SHARE_ENDS = 0.01;
+const QUEUE_MS_FIRES = 2_000;
+const QUEUE_MS_ENDS = 500;
 const MIB = 1_048_576;
-const FREE_BYTES_BAD = 256 * MIB;
-const FREE_BYTES_WELL = 384 * MIB;
-const FREE_SHARE_BAD = 0.05;
-const FREE_SHARE_WELL = 0.075;
+const FREE_BYTES_FIRES = 256 * MIB;
+const FREE_BYTES_ENDS = 384 * MIB;
+const FREE_SHARE_FIRES = 0.05;
+const FREE_SHARE_ENDS = 0.075;
 /** With more than this free, a small share of a large disk is no alert. */
 const FREE_BYTES_PLENTY = 50 * 1_024 * MIB;
 
@@ -31,7 +31,7 @@ export interface Rule {
   readonly followsFrom?: readonly AlertRule[];
 }
 
-const WELL: RuleEvaluation = { kind: "well" };
+const OK: RuleEvaluation = { kind: "well" };
 const BETWEEN: RuleEvaluation = { kind: "between" };
 
 /** All built-in alerts, the most pressing first. */
@@ -40,7 +40,7 @@ export const RULES: readonly Rule[] = [
     name: "not_ready",
     severity: "critical",
     whatToDo: "GET /health/ready says why, and the log. Senders get 503 or 401 meanwhile, and send again.",
-    evaluate: ({ notReady }) => (notReady === null ? WELL : bad(`cannot take messages: ${notReady}`)),
+    evaluate: ({ notReady }) => (notReady === null ? OK : bad(`cannot take messages: ${notReady}`)),
   },
   {
     name: "error_ratio",
@@ -56,8 +56,8 @@ export const RULES: readonly Rule[] = [
     whatToDo:
       "The database takes messages slower than they come in: look at commit_duration_seconds, its disk and who else locks it.",
     evaluate: ({ queueAgeMs }) => {
-      if (queueAgeMs < QUEUE_MS_WELL) return WELL;
-      if (queueAgeMs < QUEUE_MS_BAD) return BETWEEN;
+      if (queueAgeMs < QUEUE_MS_ENDS) return OK;
+      if (queueAgeMs < QUEUE_MS_FIRES) return BETWEEN;
       return bad(`messages wait ${(queueAgeMs / 1_000).toFixed(1)} s to be stored`);
     },
     followsFrom: ["not_ready", "error_ratio"],
@@ -73,9 +73,9 @@ export const RULES: readonly Rule[] = [
     severity: "warning",
     whatToDo: "Ask whether the sender still sends, and where to. The service itself may be well.",
     evaluate: ({ silence: { ms, heard, msMax, unusual } }) => {
-      if (ms === undefined) return WELL;
+      if (ms === undefined) return OK;
       // A restart during the silence does not end it.
-      if (ms < msMax) return heard ? WELL : BETWEEN;
+      if (ms < msMax) return heard ? OK : BETWEEN;
       return unusual
         ? bad(`no message for ${Math.floor(ms / 60_000)} minutes, though usually there are some now`)
         : BETWEEN;
@@ -97,9 +97,9 @@ function bad(summary: string): RuleEvaluation {
 
 /** Failures of the last minute that still go on. */
 function errorRatio({ lastMinute, justNow }: Figures): RuleEvaluation {
-  if (justNow.failed <= justNow.answered * FAILED_SHARE_WELL) return WELL;
+  if (justNow.failed <= justNow.answered * FAILED_SHARE_ENDS) return OK;
   const share = lastMinute.failed / lastMinute.answered;
-  if (lastMinute.answered < REQUESTS_MIN || share < FAILED_SHARE_BAD) return BETWEEN;
+  if (lastMinute.answered < REQUESTS_MIN || share < FAILED_SHARE_FIRES) return BETWEEN;
   return bad(`${Math.round(share * 100)} % of the webhooks of the last minute were answered 5xx`);
 }
 
@@ -108,8 +108,8 @@ function diskNearlyFull({ disk }: Figures): RuleEvaluation {
   const { freeBytes, sizeBytes } = disk;
   const scarce = (bytes: number, share: number) =>
     freeBytes < bytes || (freeBytes < FREE_BYTES_PLENTY && freeBytes < sizeBytes * share);
-  if (!scarce(FREE_BYTES_WELL, FREE_SHARE_WELL)) return WELL;
-  if (!scarce(FREE_BYTES_BAD, FREE_SHARE_BAD)) return BETWEEN;
+  if (!scarce(FREE_BYTES_ENDS, FREE_SHARE_ENDS)) return OK;
+  if (!scarce(FREE_BYTES_FIRES, FREE_SHARE_FIRES)) return BETWEEN;
   const share = ((freeBytes / sizeBytes) * 100).toFixed(1);
   return bad(`the disk of the database has ${Math.floor(freeBytes / MIB)} MiB left, ${share} %`);
 }

@@ -55,7 +55,7 @@ export class SilenceWatch {
     this.#heardMs = options.clock.monotonic();
   }
 
-  async look(): Promise<Silence> {
+  async measure(): Promise<Silence> {
     const { clock, msMax } = this.#options;
     if (msMax === undefined) return { ms: undefined, heard: false, msMax: 0, unusual: false };
     const nowMs = clock.monotonic();

@@ -24,7 +24,7 @@ export interface Target {
   readonly mergesRepeats: boolean;
   /** What the operator should check when it refuses a message. */
   readonly whenRefused: string;
-  tell(message: AlertMessage, signal: AbortSignal): Promise<PostResult>;
+  send(message: AlertMessage, signal: AbortSignal): Promise<PostResult>;
 }
 
 export interface PagerDutyOptions {
@@ -44,7 +44,7 @@ export function pagerDuty(options: PagerDutyOptions): Target {
     whenRefused:
       "look whether PAGERDUTY_ROUTING_KEY is the integration key of a service with Events API v2, " +
       "and PAGERDUTY_URL of its region",
-    tell: (message, signal) => postJson(options.url, pagerDutyEvent(message, options), { signal, secrets }),
+    send: (message, signal) => postJson(options.url, pagerDutyEvent(message, options), { signal, secrets }),
   };
 }
 
@@ -79,7 +79,7 @@ export function chatWebhook(url: string): Target {
     name: "webhook",
     mergesRepeats: false,
     whenRefused: "look whether ALERT_WEBHOOK_URL is still valid there",
-    tell: (message, signal) => postJson(url, { text: chatText(message) }, { signal, secrets }),
+    send: (message, signal) => postJson(url, { text: chatText(message) }, { signal, secrets }),
   };
 }
 

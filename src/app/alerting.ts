@@ -10,9 +10,9 @@ import type { Readiness } from "../http/readiness.ts";
 import { WEBHOOK_PATH } from "../http/routes/webhook.ts";
 import type { GroupCommit } from "../ingest/group-commit.ts";
 import type { Log } from "../observe/log.ts";
-import type { Metrics } from "../observe/metrics.ts";
-import { VERSION } from "../observe/version.ts";
+import type { ServiceMetrics } from "../observe/metrics.ts";
 import type { Store } from "../store/store.ts";
+import { VERSION } from "./start-up.ts";
 
 const MINUTE_MS = 60_000;
 const DISK_MS_MAX = 500;
@@ -21,7 +21,7 @@ export interface AlertingParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Metrics;
+  readonly metrics: ServiceMetrics;
   readonly readiness: Readiness;
   readonly committer: GroupCommit;
   readonly received: ReadonlyMap<string, number>;
@@ -56,7 +56,7 @@ export async function startAlerts(config: Config, parts: AlertingParts): Promise
     random: Math.random,
     targets: part === undefined || part.worker === 1 ? targets : [],
     databaseId: await store.credentials.secrets.databaseId(),
-    look: (atMs) => observation.look(atMs),
+    measure: (atMs) => observation.measure(atMs),
   });
 }
 
@@ -77,7 +77,7 @@ function observe({ alertSilenceMinutes }: Config, parts: AlertingParts): Observa
 }
 
 /** What became of webhooks, from the counter that counts them anyhow. */
-async function webhooksOf({ httpRequests }: Metrics): Promise<Requests> {
+async function webhooksOf({ httpRequests }: ServiceMetrics): Promise<Requests> {
   const { values } = await httpRequests.get();
   const requests = { answered: 0, failed: 0 };
   for (const { labels, value } of values) {

@@ -1,11 +1,11 @@
 import { RedisResponses } from "../cache/redis-responses.ts";
 import { ResponseCache } from "../cache/response-cache.ts";
 import { WriteTracker } from "../cache/write-tracker.ts";
-import { VERSION } from "../observe/version.ts";
 import type { Redis } from "../redis/redis.ts";
 import type { DeletedStep, RetentionStore } from "../store/retention.ts";
 import type { InsertOutcome, Store } from "../store/store.ts";
 import type { StartUp } from "./start-up.ts";
+import { VERSION } from "./start-up.ts";
 
 /** The response cache, and the store whose writes tell it that what it keeps is outdated. */
 export interface Caching {

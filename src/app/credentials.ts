@@ -54,7 +54,7 @@ export async function startKeys(start: StartUp, { credentials: { keys: store } }
   stopping.defer(() => keys.close());
   if (needsKey(config) && !keys.anyLive()) throw new ConfigError([NO_KEY]);
   const { readAuth } = config;
-  const readIsOpen = () => readAuth === "open" || (readAuth === "auto" && !keys.everWas());
+  const readIsOpen = () => readAuth === "open" || (readAuth === "auto" && !keys.hasEverExisted());
   if (readIsOpen()) {
     onceLog.warn({
       msg: READING_IS_OPEN[readAuth === "open" ? "open" : "auto"],

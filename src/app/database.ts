@@ -7,8 +7,8 @@ import { NO_KEY, needsKey } from "./credentials.ts";
 import type { StartUp } from "./start-up.ts";
 
 /** With more unindexed messages than this, reads are slow: after an upgrade, or when the index was lost. */
-const BACKLOG_WORTH_TELLING_ROWS = 20_000;
-const TELL_EVERY_MS = 5_000;
+const BACKLOG_LOGGED_ROWS = 20_000;
+const LOG_EVERY_MS = 5_000;
 
 /** Opens the database and upgrades it if that is needed. */
 export async function openDatabase({ config, runtime, onceLog, stopping }: StartUp): Promise<Store> {
@@ -34,12 +34,12 @@ export async function openDatabase({ config, runtime, onceLog, stopping }: Start
 export function startCatchUpLog({ runtime: { clock, log }, stopping }: StartUp, store: Store): void {
   const aborting = new AbortController();
   const { signal } = aborting;
-  const isBehind = () => !signal.aborted && store.backlogRows() > BACKLOG_WORTH_TELLING_ROWS;
+  const isBehind = () => !signal.aborted && store.backlogRows() > BACKLOG_LOGGED_ROWS;
   const run = async () => {
     if (!isBehind()) return;
     while (isBehind()) {
       log.info({ msg: "the read index is catching up, reads may be slow", backlog_rows: store.backlogRows() });
-      await clock.sleep(TELL_EVERY_MS, signal).catch(() => undefined);
+      await clock.sleep(LOG_EVERY_MS, signal).catch(() => undefined);
     }
     if (!signal.aborted) log.info({ msg: "the read index has caught up" });
   };

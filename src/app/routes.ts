@@ -19,7 +19,7 @@ import { timelineRoute } from "../http/routes/timeline.ts";
 import { webhookRoute } from "../http/routes/webhook.ts";
 import type { IngestOptions } from "../ingest/ingest.ts";
 import type { ApiKeys } from "../keys/api-keys.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { ServiceMetrics } from "../observe/metrics.ts";
 import type { Eraser } from "../retention/eraser.ts";
 import type { Store } from "../store/store.ts";
 
@@ -27,13 +27,13 @@ import type { Store } from "../store/store.ts";
 export interface RouteParts {
   readonly store: Store;
   readonly ingest: IngestOptions;
-  readonly answers: Pick<ResponseCache, "ask">;
+  readonly answers: Pick<ResponseCache, "getOrRead">;
   readonly auth: Auth;
   readonly limiting: RateLimiting;
   readonly keys: Pick<ApiKeys, "all" | "create" | "rotate" | "revoke">;
   readonly eraser: Pick<Eraser, "erase">;
   readonly readiness: Pick<Readiness, "problem" | "reason">;
-  readonly metrics: Pick<Metrics, "render" | "contentType">;
+  readonly metrics: Pick<ServiceMetrics, "render" | "contentType">;
   readonly bodyBytesMax: number;
   readonly version: string;
 }

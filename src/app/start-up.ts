@@ -1,6 +1,10 @@
+import { readFileSync } from "node:fs";
 import type { Config } from "../config.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { ServiceMetrics } from "../observe/metrics.ts";
 import type { Log, Runtime } from "../runtime.ts";
+
+/** The version in package.json. */
+export const VERSION: string = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 
 /** What every step of the start-up is handed. A step returns what it started, and says in `stopping` how it is stopped. */
 export interface StartUp {
@@ -18,7 +22,7 @@ export interface StartUp {
 
 /** The runtime of the service, whose metrics can be rendered too. */
 export interface AppRuntime extends Runtime {
-  readonly metrics: Metrics;
+  readonly metrics: ServiceMetrics;
 }
 
 /** What is different when this process is one of several that share the work. */

@@ -4,7 +4,7 @@ import type { Tracing } from "../observe/trace.ts";
 import type { SamplerOptions, TracingOptions } from "../observe/tracing/open-telemetry.ts";
 import type { Runtime } from "../runtime.ts";
 
-type Complain = (sentence: string) => void;
+type Warn = (sentence: string) => void;
 
 /** A request that takes longer is hanging. */
 const MS_MAX = 600_000;
@@ -45,7 +45,7 @@ function urlOf(config: TracingConfig): string | undefined {
 export function tracingOptions(
   config: TracingConfig,
   url: string,
-  complain: Complain,
+  complain: Warn,
 ): Pick<TracingOptions, "sampler" | "otlp" | "queue" | "resource"> {
   const number = (name: string, text: string | undefined, [min, max]: readonly [number, number], fallback: number) => {
     if (text === undefined) return fallback;
@@ -80,7 +80,7 @@ export function tracingOptions(
   };
 }
 
-function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: TracingConfig, complain: Complain) {
+function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: TracingConfig, complain: Warn) {
   const [, parentBased, root] = SAMPLER.exec(name) ?? [];
   if (root === undefined) {
     complain("OTEL_TRACES_SAMPLER is no sampler that is known here: it is taken as parentbased_always_on");
@@ -96,20 +96,20 @@ function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: 
   };
 }
 
-function encodingOf(protocol: string | undefined, complain: Complain): "protobuf" | "json" {
+function encodingOf(protocol: string | undefined, complain: Warn): "protobuf" | "json" {
   if (protocol === "http/json") return "json";
   if (protocol !== undefined && protocol !== "http/protobuf")
     complain("OTEL_EXPORTER_OTLP_PROTOCOL is neither http/protobuf nor http/json: it is taken as http/protobuf");
   return "protobuf";
 }
 
-function gzipOf(compression: string | undefined, complain: Complain): boolean {
+function gzipOf(compression: string | undefined, complain: Warn): boolean {
   if (compression !== undefined && compression !== "none" && compression !== "gzip")
     complain("OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: it is taken as none");
   return compression === "gzip";
 }
 
-function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, complain: Complain): Record<string, string> {
+function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, complain: Warn): Record<string, string> {
   const name = "OTEL_EXPORTER_OTLP_HEADERS";
   const pairs = { ...pairsOf(name, otlpHeaders, complain), ...pairsOf(name, otlpTracesHeaders, complain) };
   const good = Object.entries(pairs).filter(([key, value]) => HEADER_NAME.test(key) && HEADER_VALUE.test(value));
@@ -118,13 +118,13 @@ function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, complain: 
   return Object.fromEntries(good);
 }
 
-function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, complain: Complain) {
+function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, complain: Warn) {
   const attributes = pairsOf("OTEL_RESOURCE_ATTRIBUTES", otelResourceAttributes, complain);
   return { "service.name": "lyftr", ...attributes, ...(otelServiceName && { "service.name": otelServiceName }) };
 }
 
 /** Parses `key=value,key=value`, percent-encoded. One bad pair invalidates all, as the specification demands. */
-function pairsOf(name: string, text: string | undefined, complain: Complain): Record<string, string> {
+function pairsOf(name: string, text: string | undefined, complain: Warn): Record<string, string> {
   const parts = (text ?? "").split(",").filter((part) => part.trim() !== "");
   try {
     return Object.fromEntries(

@@ -5,7 +5,7 @@ import { SingleFlight } from "./single-flight.ts";
 import type { WriteTracker } from "./write-tracker.ts";
 
 /** Questions that are read at once. Past it each request reads for itself, which the store bounds. */
-const QUESTIONS_UNDER_WAY_MAX = 1_000;
+const READS_UNDER_WAY_MAX = 1_000;
 
 /** Reads the text from the database. The signal is aborted when no request waits for it any more. */
 export type Read = (signal: AbortSignal) => Promise<string>;
@@ -63,7 +63,7 @@ export class ResponseCache {
    * `parts` are all that the response depends on except what is stored. `gone` makes the signal that
    * is aborted when the client disconnects.
    */
-  async ask(parts: readonly unknown[], read: Read, gone: () => AbortSignal): Promise<ResponseBody> {
+  async getOrRead(parts: readonly unknown[], read: Read, gone: () => AbortSignal): Promise<ResponseBody> {
     if (this.#options.ttlMs === 0) return bodyOf(await read(gone()));
     const question = JSON.stringify(parts);
     const kept = this.#kept.get(question);
@@ -71,10 +71,10 @@ export class ResponseCache {
       this.#options.count("hit");
       return kept.body;
     }
-    return this.#flightOf(question, read).join(gone());
+    return this.#joinOrStart(question, read).join(gone());
   }
 
-  #flightOf(question: string, read: Read): SingleFlight<ResponseBody> {
+  #joinOrStart(question: string, read: Read): SingleFlight<ResponseBody> {
     const reads = this.#reads.get(question);
     if (reads === undefined) return this.#start(question, read);
     const { running, freshness, next } = reads;
@@ -93,7 +93,7 @@ export class ResponseCache {
 
   #start(question: string, read: Read): SingleFlight<ResponseBody> {
     const running = this.#flight(question, read);
-    if (this.#reads.size >= QUESTIONS_UNDER_WAY_MAX) {
+    if (this.#reads.size >= READS_UNDER_WAY_MAX) {
       void running.run();
       return running;
     }

@@ -48,7 +48,7 @@ async function allTaken(targets: readonly Target[]): Promise<boolean> {
   let taken = true;
   for (const target of targets) {
     for (const event of ["trigger", "resolve"] as const) {
-      const result = await target.tell(testMessage(event), new AbortController().signal);
+      const result = await target.send(testMessage(event), new AbortController().signal);
       rows.push([target.name, event, inWords(result)]);
       if (result.kind === "taken") continue;
       taken = false;

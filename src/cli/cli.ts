@@ -55,7 +55,7 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     const [name = ""] = args;
     const called = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     // Without one, all are needed: for the help, and to guess what a misspelt one means. The version is the service's.
-    if (called === undefined) program.version((await import("../observe/version.ts")).VERSION);
+    if (called === undefined) program.version((await import("../app/start-up.ts")).VERSION);
     for (const load of called === undefined ? Object.values(COMMANDS) : [called]) {
       const command = await load();
       program.addCommand(

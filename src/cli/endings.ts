@@ -1,6 +1,6 @@
 import type { App } from "../app.ts";
 import { systemClock } from "../domain/clock.ts";
-import { endHard } from "../domain/end-hard.ts";
+import { killProcess } from "../domain/kill-process.ts";
 import type { Log } from "../runtime.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
 import { SignalCounter } from "./repeated-signal.ts";
@@ -76,7 +76,7 @@ function endAfter(ms: number, log: Log, abandon: Closable["abandon"]): void {
   const end = () => {
     log.error({ msg: "the shutdown takes too long: the process ends now. Every message that got a 200 is stored", ms });
     abandon?.();
-    setTimeout(endHard, LAST_LINE_MS);
+    setTimeout(killProcess, LAST_LINE_MS);
   };
   setTimeout(end, ms).unref();
 }

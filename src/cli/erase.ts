@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Command } from "commander";
 import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
-import { msisdn } from "../domain/parameters.ts";
+import { msisdn } from "../domain/query-params.ts";
 import { Eraser } from "../retention/eraser.ts";
 import { openCredentials, openStore } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";

@@ -1,8 +1,8 @@
 import { release } from "node:os";
 import { isSea } from "node:sea";
 import { Command } from "commander";
+import { VERSION } from "../app/start-up.ts";
 import type { Environment } from "../config.ts";
-import { VERSION } from "../observe/version.ts";
 import { schemaVersions } from "../store/migrate.ts";
 import { say, tableOf } from "./terminal.ts";
 

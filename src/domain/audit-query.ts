@@ -1,12 +1,12 @@
 import type { Issue } from "./issue.ts";
-import { integer, moment, optional, type Parameters } from "./parameters.ts";
+import { integer, moment, optional, type QueryParams } from "./query-params.ts";
 
 export const AUDIT_LIMIT_MAX = 100;
 const LIMIT_DEFAULT = 50;
-/** The place of an entry, as {@link placeOf} spells it. */
-const PLACE = /^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z),([A-Za-z0-9-]{1,64})$/;
+/** The place of an entry, as {@link positionText} spells it. */
+const POSITION = /^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z),([A-Za-z0-9-]{1,64})$/;
 
-interface Place {
+interface AuditPosition {
   readonly at: string;
   readonly id: string;
 }
@@ -14,7 +14,7 @@ interface Place {
 export interface AuditParameters {
   /** 1 to {@link AUDIT_LIMIT_MAX}. */
   readonly limit: number;
-  readonly before?: Place;
+  readonly before?: AuditPosition;
 }
 
 export type ParsedAuditQuery =
@@ -22,23 +22,23 @@ export type ParsedAuditQuery =
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
 
 /** Makes a question of parameters, or says everything that is wrong with them. */
-export function parseAuditQuery(parameters: Parameters): ParsedAuditQuery {
+export function parseAuditQuery(parameters: QueryParams): ParsedAuditQuery {
   const issues: Issue[] = [];
   const limit = integer(parameters, "limit", [1, AUDIT_LIMIT_MAX], LIMIT_DEFAULT, issues);
-  const before = placeIn(parameters, issues);
+  const before = positionIn(parameters, issues);
   return issues.length > 0
     ? { ok: false, reason: "issues", issues }
     : { ok: true, query: { limit, ...optional("before", before) } };
 }
 
 /** How `before` names an entry. */
-export function placeOf({ at, id }: Place): string {
+export function positionText({ at, id }: AuditPosition): string {
   return `${at},${id}`;
 }
 
 /** Behind an entry, or before a moment: the text of that has neither `Z` nor zeros at its end, so it stands before all entries of it. */
-function placeIn(parameters: Parameters, issues: Issue[]): Place | undefined {
-  const [, at, id] = PLACE.exec(parameters.before ?? "") ?? [];
+function positionIn(parameters: QueryParams, issues: Issue[]): AuditPosition | undefined {
+  const [, at, id] = POSITION.exec(parameters.before ?? "") ?? [];
   if (at !== undefined && id !== undefined) return { at, id };
   const instant = moment(parameters, "before", issues);
   return instant === undefined ? undefined : { at: instant, id: "" };

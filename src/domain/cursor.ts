@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { MessageId } from "./message.ts";
-import type { MessageList, Place } from "./message-filter.ts";
+import type { CursorPosition, MessageList } from "./message-filter.ts";
 import type { Instant } from "./timestamp.ts";
 
 const CHECKSUM_BYTES = 9;
@@ -10,13 +10,13 @@ const SENDERS = "senders";
  * An opaque place to go on from. It carries a checksum over itself and its list, so that a typo, a cut or other filters are noticed.
  * It is not a secret: whoever forges one reads only what a plain list would show them.
  */
-export function encodeCursor({ position, side }: Place, list: MessageList): string {
+export function encodeCursor({ position, side }: CursorPosition, list: MessageList): string {
   const parts = [position.instant, position.messageId, position.source, ...(side === "before" ? [side] : [])];
   return sealed(parts, nameOf(list));
 }
 
 /** The place, or undefined when the text was altered or belongs to another list. */
-export function decodeCursor(text: string, list: MessageList): Place | undefined {
+export function decodeCursor(text: string, list: MessageList): CursorPosition | undefined {
   const [instant, messageId, source, side = "after"] = opened(text, nameOf(list));
   if (instant === undefined || messageId === undefined || source === undefined) return undefined;
   if (side !== "after" && side !== "before") return undefined;

@@ -1,4 +1,3 @@
-import type { MessageId } from "./message.ts";
 import type { Instant } from "./timestamp.ts";
 
 /** What narrows a list. Absent means: no filter. */
@@ -14,10 +13,10 @@ export interface MessageFilter {
   readonly q?: string;
 }
 
-/** Where a message stands in the order of lists: by instant, then id by bytes, then source. */
-export interface Position {
-  readonly instant: Instant;
-  readonly messageId: MessageId;
+/** Where a message stands in a list. Every list has this order: by instant, then id, then source, each by its bytes. */
+export interface ListPosition {
+  readonly instant: string;
+  readonly messageId: string;
   readonly source: string;
 }
 
@@ -29,7 +28,7 @@ export interface MessageList {
 }
 
 /** A place between two messages of a list: behind or before the one at `position`, as seen along the list. */
-export interface Place {
-  readonly position: Position;
+export interface CursorPosition {
+  readonly position: ListPosition;
   readonly side: "after" | "before";
 }

@@ -1,7 +1,7 @@
 import { decodeCursor } from "./cursor.ts";
 import type { Issue } from "./issue.ts";
-import type { MessageList, Place } from "./message-filter.ts";
-import { exact, integer, moment, msisdn, oneOf, optional, type Parameters } from "./parameters.ts";
+import type { CursorPosition, MessageList } from "./message-filter.ts";
+import { exact, integer, moment, msisdn, oneOf, optional, type QueryParams } from "./query-params.ts";
 
 export const LIMIT_MAX = 100;
 export const LIMIT_DEFAULT = 50;
@@ -10,10 +10,10 @@ export const SEARCH_CODE_POINTS_MAX = 256;
 export interface MessageQuery extends MessageList {
   /** 1 to {@link LIMIT_MAX} for people; an export asks for more at a time. */
   readonly limit: number;
-  /** 0 to 2^53 - 1; 0 when `place` is given. */
+  /** 0 to 2^53 - 1; 0 when `cursor` is given. */
   readonly offset: number;
   /** Where the page starts, or ends when its side is `before`. */
-  readonly place?: Place;
+  readonly cursor?: CursorPosition;
   /** `none` leaves the total out, and a page for which far too many messages would be looked at ends early, to be gone on from. */
   readonly count: "exact" | "none";
 }
@@ -28,7 +28,7 @@ export type ParsedList =
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
 
 /** Makes a query of parameters, or says everything that is wrong with them. */
-export function parseMessageQuery(parameters: Parameters): ParsedQuery {
+export function parseMessageQuery(parameters: QueryParams): ParsedQuery {
   const issues: Issue[] = [];
   const limit = integer(parameters, "limit", [1, LIMIT_MAX], LIMIT_DEFAULT, issues);
   const offset = integer(parameters, "offset", [0, Number.MAX_SAFE_INTEGER], 0, issues);
@@ -37,20 +37,20 @@ export function parseMessageQuery(parameters: Parameters): ParsedQuery {
   if (issues.length > 0) return { ok: false, reason: "issues", issues };
   const query = { ...list, limit, offset, count };
   if (!parameters.cursor) return { ok: true, query };
-  const place = decodeCursor(parameters.cursor, list);
-  return place === undefined
+  const cursor = decodeCursor(parameters.cursor, list);
+  return cursor === undefined
     ? { ok: false, reason: "invalid_cursor" }
-    : { ok: true, query: { ...query, offset: 0, place } };
+    : { ok: true, query: { ...query, offset: 0, cursor } };
 }
 
 /** The filters and the order alone, for a list that is read from end to end. */
-export function parseMessageList(parameters: Parameters): ParsedList {
+export function parseMessageList(parameters: QueryParams): ParsedList {
   const issues: Issue[] = [];
   const list = messageList(parameters, issues);
   return issues.length > 0 ? { ok: false, reason: "issues", issues } : { ok: true, list };
 }
 
-function messageList(parameters: Parameters, issues: Issue[]): MessageList {
+function messageList(parameters: QueryParams, issues: Issue[]): MessageList {
   const filter = {
     ...optional("from", msisdn(parameters.from)),
     ...optional("to", msisdn(parameters.to)),

@@ -1,7 +1,7 @@
 import { decodeSenderCursor } from "./cursor.ts";
 import type { Issue } from "./issue.ts";
 import { LIMIT_DEFAULT, LIMIT_MAX } from "./message-query.ts";
-import { integer, type Parameters } from "./parameters.ts";
+import { integer, type QueryParams } from "./query-params.ts";
 
 /** A part of the list of senders. */
 export interface SenderParameters {
@@ -19,7 +19,7 @@ export type ParsedSenderQuery =
   | { readonly ok: false; readonly reason: "invalid_cursor" };
 
 /** Makes a question of parameters, or says everything that is wrong with them. */
-export function parseSenderQuery(parameters: Parameters): ParsedSenderQuery {
+export function parseSenderQuery(parameters: QueryParams): ParsedSenderQuery {
   const issues: Issue[] = [];
   const limit = integer(parameters, "limit", [1, LIMIT_MAX], LIMIT_DEFAULT, issues);
   const offset = integer(parameters, "offset", [0, Number.MAX_SAFE_INTEGER], 0, issues);

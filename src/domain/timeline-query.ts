@@ -1,5 +1,5 @@
 import type { Issue } from "./issue.ts";
-import { moment, msisdn, oneOf, optional, type Parameters } from "./parameters.ts";
+import { moment, msisdn, oneOf, optional, type QueryParams } from "./query-params.ts";
 import type { Instant } from "./timestamp.ts";
 
 /** What a timeline counts, and in which unit. */
@@ -17,7 +17,7 @@ export type ParsedTimelineQuery =
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
 
 /** Makes a question of parameters, or says everything that is wrong with them. */
-export function parseTimelineQuery(parameters: Parameters): ParsedTimelineQuery {
+export function parseTimelineQuery(parameters: QueryParams): ParsedTimelineQuery {
   const issues: Issue[] = [];
   const query = {
     bucket: oneOf(parameters, "bucket", ["hour", "minute", "day"], issues),

@@ -4,7 +4,7 @@ import type { Request } from "./route.ts";
 
 /** What a route needs whose answers may be given again. */
 export interface Answering {
-  readonly answers: Pick<ResponseCache, "ask">;
+  readonly answers: Pick<ResponseCache, "getOrRead">;
 }
 
 /** What is asked: all that the answer depends on but for what is stored, and how its body is read. */
@@ -22,7 +22,7 @@ export async function answerTo(
   { parts, read, headers }: Question,
 ): Promise<Reply> {
   const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
-  const { text, tag } = await answers.ask(parts, asText, () => request.clientGone());
+  const { text, tag } = await answers.getOrRead(parts, asText, () => request.clientGone());
   // It may be kept by the client alone, and given again only after it has asked here.
   const told = { etag: `"${tag}"`, "cache-control": "private, no-cache", ...headers?.(text) };
   if (hasTag(request.headers["if-none-match"], tag)) return { status: 304, headers: told };

@@ -9,7 +9,7 @@ const BEARER = /^bearer +([^ ]+)$/i;
 const READ_AUTH_OPEN = { "x-read-auth": "open" };
 
 export interface AuthOptions {
-  readonly keys: Pick<ApiKeys, "holderOf" | "refusalOf" | "accepts">;
+  readonly keys: Pick<ApiKeys, "authenticate" | "refusalOf" | "accepts">;
   /** Whether all clients may read now. */
   readonly readIsOpen: () => boolean;
   /** Whether the metrics ask for a key. */
@@ -53,7 +53,7 @@ export class Auth {
 
   #check(request: Request, access: RouteAccess): Decision {
     const key = keyIn(request);
-    request.apiKey = key === undefined ? undefined : this.#options.keys.holderOf(key);
+    request.apiKey = key === undefined ? undefined : this.#options.keys.authenticate(key);
     if (access === "read" && this.#options.readIsOpen()) {
       request.tell(READ_AUTH_OPEN);
       return "allowed";

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import type { Parameters } from "../domain/parameters.ts";
+import type { QueryParams } from "../domain/query-params.ts";
 import type { Headers } from "./reply.ts";
 
 /**
@@ -16,7 +16,7 @@ const NEXT_CURSOR = /"next_cursor":"([A-Za-z0-9_-]+)"(?:,"prev_cursor":(?:null|"
 export interface NextPage {
   readonly path: string;
   /** As the client sent them: the filters and the order. An empty one is left out. */
-  readonly parameters: Parameters;
+  readonly parameters: QueryParams;
   readonly names: readonly string[];
   /** The effective one. */
   readonly limit: number;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { TSchema } from "typebox";
-import type { Parameters } from "../domain/parameters.ts";
+import type { QueryParams } from "../domain/query-params.ts";
 import type { KeyHolder } from "../keys/api-keys.ts";
 import type { RequestTrace } from "../observe/trace.ts";
 import type { Headers, Reply } from "./reply.ts";
@@ -84,7 +84,7 @@ export interface Target {
 /** A client that closed its half of the connection may still want its answer, if that does not take long. */
 const HALF_CLOSED_MS_MAX = 1_000;
 const NO_BODY = Buffer.alloc(0);
-const NO_PARAMETERS: Parameters = {};
+const NO_PARAMETERS: QueryParams = {};
 
 /** What requests ask of their server. */
 export interface RequestContext {
@@ -177,7 +177,7 @@ export class Request {
   }
 
   /** The parameters of the query; of one that comes twice the last counts. */
-  get query(): Parameters {
+  get query(): QueryParams {
     const start = this.url.search(/[?#]/);
     return start === -1 ? NO_PARAMETERS : Object.fromEntries(new URLSearchParams(this.url.slice(start + 1)));
   }

@@ -7,16 +7,16 @@ import type { KeyStore } from "../store/credentials.ts";
 import type { Creation, KeyIssuer, NewKey, Rotation } from "./key-issuer.ts";
 
 // A key that is revoked anywhere is refused here within 5 s: two rounds, of which the first may hang, and what the last one takes.
-const LOOK_EVERY_MS = 2_000;
-const LOOK_MS_MAX = 1_500;
+const RELOAD_EVERY_MS = 2_000;
+const RELOAD_MS_MAX = 1_500;
 /** Looks that hang beyond that. Further ones would only queue behind them. */
-const LOOKS_MAX = 2;
+const RELOADS_UNDER_WAY_MAX = 2;
 /** After so many that came to nothing, revocations may be missed, and a person should know. */
-const FAILURES_WORTH_TELLING = 2;
+const FAILURES_LOGGED_MIN = 2;
 /** Last uses are noted together. All keys are read again then, too, in case somebody changed them by hand. */
-const NOTE_EVERY_MS = 60_000;
+const SAVE_USES_EVERY_MS = 60_000;
 const USES_PER_STEP_MAX = 500;
-const LAST_NOTE_MS_MAX = 1_000;
+const LAST_SAVE_MS_MAX = 1_000;
 
 export interface ApiKeysOptions {
   readonly store: KeyStore;
@@ -62,19 +62,19 @@ export class ApiKeys {
   /** By hash, those that are refused too. */
   #everyKey: ReadonlyMap<string, ApiKey> = new Map();
   #running: Promise<void> = Promise.resolve();
-  #everWas: boolean;
+  #hasEverExisted: boolean;
   #version: string | undefined;
   /** Numbers of the last look that began, and of the one whose answer is the state of this object. */
   #began = 0;
   #taken = 0;
   #underWay = 0;
   #failures = 0;
-  #notedMs: number;
+  #savedMs: number;
 
   /** Resolves when the keys are known. */
   static async start(runtime: Pick<Runtime, "clock" | "log">, options: ApiKeysOptions): Promise<ApiKeys> {
     const keys = new ApiKeys(runtime, options);
-    await keys.#look();
+    await keys.#reload();
     keys.#running = keys.#run();
     return keys;
   }
@@ -84,13 +84,13 @@ export class ApiKeys {
     this.#options = options;
     const { adminKey } = options;
     this.#adminHash = adminKey === undefined ? undefined : Buffer.from(hashOfKey(adminKey), "hex");
-    this.#everWas = adminKey !== undefined;
-    this.#notedMs = runtime.clock.monotonic();
+    this.#hasEverExisted = adminKey !== undefined;
+    this.#savedMs = runtime.clock.monotonic();
   }
 
   /** Whether there is a key, or ever was one, however it ended. Once true, it stays so. */
-  everWas(): boolean {
-    return this.#everWas;
+  hasEverExisted(): boolean {
+    return this.#hasEverExisted;
   }
 
   /** Whether there is a key that is accepted now. */
@@ -100,7 +100,7 @@ export class ApiKeys {
   }
 
   /** Who holds a key, if it is accepted now. It takes the same few microseconds and no memory, whatever the text is. */
-  holderOf(text: string): KeyHolder | undefined {
+  authenticate(text: string): KeyHolder | undefined {
     if (this.#adminHash === undefined && !isKey(text)) return undefined;
     const hash = hashOfKey(text);
     if (this.#adminHash !== undefined && timingSafeEqual(Buffer.from(hash, "hex"), this.#adminHash)) return ADMIN;
@@ -111,7 +111,7 @@ export class ApiKeys {
     return known.holder;
   }
 
-  /** Why {@link holderOf} knows no holder, for the log. Who asks is not told. */
+  /** Why {@link authenticate} knows no holder, for the log. Who asks is not told. */
   refusalOf(text: string): KeyRefusal {
     if (!isKey(text)) return "malformed";
     const key = this.#everyKey.get(hashOfKey(text));
@@ -159,24 +159,25 @@ export class ApiKeys {
     if (this.#closing.signal.aborted) return this.#running;
     this.#closing.abort();
     await this.#running;
-    await within(this.#runtime.clock, LAST_NOTE_MS_MAX, this.#note());
+    await within(this.#runtime.clock, LAST_SAVE_MS_MAX, this.#saveUses());
   }
 
   async #run(): Promise<void> {
     const { clock } = this.#runtime;
     const { signal } = this.#closing;
     while (!signal.aborted) {
-      const nextMs = clock.monotonic() + LOOK_EVERY_MS;
-      if (this.#underWay < LOOKS_MAX) this.#tell(await within(clock, LOOK_MS_MAX, this.#lookSafely()));
-      if (clock.monotonic() - this.#notedMs >= NOTE_EVERY_MS) this.#noteAside();
+      const nextMs = clock.monotonic() + RELOAD_EVERY_MS;
+      if (this.#underWay < RELOADS_UNDER_WAY_MAX)
+        this.#logOutcome(await within(clock, RELOAD_MS_MAX, this.#reloadSafely()));
+      if (clock.monotonic() - this.#savedMs >= SAVE_USES_EVERY_MS) this.#saveUsesAside();
       await clock.sleep(Math.max(0, nextMs - clock.monotonic()), signal).catch(() => undefined);
     }
   }
 
-  async #lookSafely(): Promise<"known" | Error> {
+  async #reloadSafely(): Promise<"known" | Error> {
     this.#underWay += 1;
     try {
-      await this.#look();
+      await this.#reload();
       return "known";
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
@@ -185,7 +186,7 @@ export class ApiKeys {
     }
   }
 
-  async #look(): Promise<void> {
+  async #reload(): Promise<void> {
     const { store } = this.#options;
     this.#began += 1;
     const look = this.#began;
@@ -200,15 +201,15 @@ export class ApiKeys {
   }
 
   /** Counts failures, and tells of the first that mean something and of their end. */
-  #tell(outcome: "known" | Error | undefined): void {
+  #logOutcome(outcome: "known" | Error | undefined): void {
     const { log } = this.#runtime;
     if (outcome === "known") {
-      if (this.#failures >= FAILURES_WORTH_TELLING) log.info({ msg: "API keys can be read again" });
+      if (this.#failures >= FAILURES_LOGGED_MIN) log.info({ msg: "API keys can be read again" });
       this.#failures = 0;
       return;
     }
     this.#failures += 1;
-    if (this.#failures !== FAILURES_WORTH_TELLING) return;
+    if (this.#failures !== FAILURES_LOGGED_MIN) return;
     const error = outcome === undefined ? "The database does not answer." : failureInWords(outcome);
     log.warn({ msg: "API keys cannot be read: those known last are accepted, revocations are not seen", error });
   }
@@ -225,19 +226,19 @@ export class ApiKeys {
   #take(keys: readonly ApiKey[]): void {
     this.#keys = new Map(keys.map((key) => [key.id, key]));
     this.#everyKey = new Map(keys.map((key) => [key.hash, key]));
-    this.#everWas ||= keys.length > 0;
+    this.#hasEverExisted ||= keys.length > 0;
     const accepted = [...this.#keys.values()].filter(({ revokedAt }) => revokedAt === null);
     this.#byHash = new Map(accepted.map((key) => [key.hash, knownOf(key)]));
   }
 
-  #noteAside(): void {
-    this.#notedMs = this.#runtime.clock.monotonic();
+  #saveUsesAside(): void {
+    this.#savedMs = this.#runtime.clock.monotonic();
     this.#version = undefined;
     // Nobody waits for it; what cannot be noted now is kept for the next time.
-    void this.#note();
+    void this.#saveUses();
   }
 
-  async #note(): Promise<void> {
+  async #saveUses(): Promise<void> {
     const uses = [...this.#uses];
     this.#uses.clear();
     for (let at = 0; at < uses.length; at += USES_PER_STEP_MAX) {

@@ -12,7 +12,7 @@ const BATCH_BUCKETS_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /** The samples of metrics at one moment, as they travel between processes. */
 export type Samples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
-export type Metrics = ReturnType<typeof createMetrics>;
+export type ServiceMetrics = ReturnType<typeof createMetrics>;
 
 /** Every metric of the service. Labels take values from fixed lists and route templates only, never from a request. */
 export function createMetrics(build: { version: string; node: string }) {

@@ -9,8 +9,8 @@ import type { Rate } from "../domain/rate.ts";
 /** Keys of one limiter in memory, some 100 bytes each. */
 const KEYS_MAX = 100_000;
 /** A new key looks at this many old ones, which is how those that are full again are dropped. */
-const LOOKS_PER_NEW_KEY = 4;
-const LOOKS_WITHOUT_ROOM = 16;
+const CHECKS_PER_NEW_KEY = 4;
+const CHECKS_WHEN_FULL = 16;
 /** The rounding error of sums of fractions. */
 const SLACK_MS = 1e-4;
 const HASH_CHARACTERS = 22;
@@ -39,7 +39,7 @@ export class LocalRateLimiter implements RateLimiter {
   /** When the bucket of a key is full again. One that is not in here is full. */
   readonly #fullAtMs = new Map<string, number>();
   /** Iterates over the keys, again and again. */
-  #hand = this.#fullAtMs.entries();
+  #oldest = this.#fullAtMs.entries();
 
   constructor(rate: Rate, clock: Pick<Clock, "monotonic">) {
     this.#rate = rate;
@@ -66,7 +66,7 @@ export class LocalRateLimiter implements RateLimiter {
   }
 
   /** Sets how far the bucket of this key is from being full. */
-  missing(key: string, ms: number): void {
+  setMissing(key: string, ms: number): void {
     const nowMs = this.#clock.monotonic();
     this.#remember(key, nowMs + ms, nowMs);
   }
@@ -83,7 +83,7 @@ export class LocalRateLimiter implements RateLimiter {
 
   /** Drops the keys that are full again among the next few; without room also the fullest of the others. */
   #makeRoom(nowMs: number): void {
-    const looks = this.#fullAtMs.size < KEYS_MAX ? LOOKS_PER_NEW_KEY : LOOKS_WITHOUT_ROOM;
+    const looks = this.#fullAtMs.size < KEYS_MAX ? CHECKS_PER_NEW_KEY : CHECKS_WHEN_FULL;
     let fullest: readonly [string, number] | undefined;
     for (let look = 0; look < looks; look++) {
       const entry = this.#nextEntry();
@@ -95,10 +95,10 @@ export class LocalRateLimiter implements RateLimiter {
   }
 
   #nextEntry(): readonly [string, number] | undefined {
-    const next = this.#hand.next();
+    const next = this.#oldest.next();
     if (next.done !== true) return next.value;
-    this.#hand = this.#fullAtMs.entries();
-    return this.#hand.next().value;
+    this.#oldest = this.#fullAtMs.entries();
+    return this.#oldest.next().value;
   }
 }
 
@@ -164,7 +164,7 @@ export class RedisRateLimiter implements RateLimiter {
     const reply = await redis.evaluate(TAKE, [`limit:${name}:${hashed}`], this.#args);
     if (!Array.isArray(reply)) return this.#local.take(key);
     const missingMs = Number(reply[1]);
-    this.#local.missing(key, missingMs);
+    this.#local.setMissing(key, missingMs);
     return decision(rate, reply[0] === 1, missingMs);
   }
 }

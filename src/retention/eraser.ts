@@ -48,7 +48,7 @@ export class Eraser {
       return { messages: erased.messages, remains };
     } finally {
       this.#underWay--;
-      await this.#tell(actor, erased);
+      await this.#audit(actor, erased);
     }
   }
 
@@ -66,7 +66,7 @@ export class Eraser {
   }
 
   /** That somebody was erased, and by whom; not who. */
-  async #tell(actor: string, details: { readonly messages: number; readonly finished: boolean }): Promise<void> {
+  async #audit(actor: string, details: { readonly messages: number; readonly finished: boolean }): Promise<void> {
     const { clock, newId } = this.#runtime;
     const at = new Date(clock.now()).toISOString();
     await this.#options.audit.add({

@@ -67,7 +67,7 @@ export function endsOf(settings: SecretSettings, kept: readonly KeptSecret[]): r
 }
 
 /** A secret by its fingerprint. */
-interface Print {
+interface FingerprintedSecret {
   readonly name: string;
   readonly fingerprint: string;
   readonly endMs: number | undefined;
@@ -75,7 +75,7 @@ interface Print {
 
 interface RunningProcess {
   readonly process: string;
-  readonly secrets: readonly Print[];
+  readonly secrets: readonly FingerprintedSecret[];
 }
 
 /** What is remembered of secrets, by fingerprint. */
@@ -88,7 +88,7 @@ class Catalogue {
     this.#uses = uses;
   }
 
-  knownOf({ name, fingerprint, endMs }: Print): KnownSecret {
+  knownOf({ name, fingerprint, endMs }: FingerprintedSecret): KnownSecret {
     const use = this.#uses.get(fingerprint);
     const since = this.#kept.find((one) => one.name === name)?.createdAt ?? use?.seenAt;
     return { name, fingerprint, endMs, sinceMs: msOf(since), lastVerifiedMs: msOf(use?.lastVerifiedAt) };
@@ -100,7 +100,7 @@ interface ListingOptions {
   readonly running: readonly RunningProcess[];
   readonly nowMs: number;
   /** What a service with this command's environment would accept. */
-  readonly here: readonly Print[];
+  readonly here: readonly FingerprintedSecret[];
 }
 
 /** Processes report what they accept at least so often. */
@@ -114,7 +114,7 @@ class Listing {
     this.#options = options;
   }
 
-  ofEnvironment(print: Print, from: string): ListedSecret {
+  ofEnvironment(print: FingerprintedSecret, from: string): ListedSecret {
     const known = this.#options.catalogue.knownOf(print);
     const views = this.#viewsOf((one) => isOfEnvironment(one.name) && one.fingerprint === print.fingerprint);
     const line = { name: print.name, from, since: known.sinceMs, ends: known.endMs, known };
@@ -146,7 +146,7 @@ class Listing {
   }
 
   /** The processes that accept a secret, and what else each of them accepts. */
-  #viewsOf(isIt: (print: Print) => boolean): readonly ProcessView[] {
+  #viewsOf(isIt: (print: FingerprintedSecret) => boolean): readonly ProcessView[] {
     const { running, catalogue } = this.#options;
     return running.flatMap(({ process, secrets }) => {
       const found = secrets.find(isIt);
@@ -174,12 +174,15 @@ function sourceOf(name: string): string {
   return name === CURRENT ? "WEBHOOK_SECRET" : "WEBHOOK_SECRET_PREVIOUS";
 }
 
-function entriesOf(running: readonly RunningProcess[]): readonly Print[] {
+function entriesOf(running: readonly RunningProcess[]): readonly FingerprintedSecret[] {
   return running.flatMap(({ secrets }) => secrets);
 }
 
 /** The secrets that processes have from an environment which is not this one, each once. */
-function notIn(own: readonly Print[], running: readonly RunningProcess[]): readonly Print[] {
+function notIn(
+  own: readonly FingerprintedSecret[],
+  running: readonly RunningProcess[],
+): readonly FingerprintedSecret[] {
   const ownPrints = own.map(({ fingerprint }) => fingerprint);
   const others = entriesOf(running).filter(
     ({ name, fingerprint }) => isOfEnvironment(name) && !ownPrints.includes(fingerprint),
@@ -209,16 +212,19 @@ function processName(process: string): string {
   return host === undefined ? process : `${pid} on ${host}`;
 }
 
-async function fingerprinted(secrets: readonly SigningSecret[], store: SecretStore): Promise<readonly Print[]> {
+async function fingerprinted(
+  secrets: readonly SigningSecret[],
+  store: SecretStore,
+): Promise<readonly FingerprintedSecret[]> {
   const databaseId = await store.databaseId();
-  const prints: Print[] = [];
+  const prints: FingerprintedSecret[] = [];
   // One after the other: each takes 32 MiB for a moment.
   for (const { name, secret, untilMs } of secrets)
     prints.push({ name, fingerprint: await fingerprintOf(secret, databaseId), endMs: untilMs });
   return prints;
 }
 
-async function usesOf(prints: readonly Print[], store: SecretStore) {
+async function usesOf(prints: readonly FingerprintedSecret[], store: SecretStore) {
   const uses = await store.uses([...new Set(prints.map(({ fingerprint }) => fingerprint))]);
   return new Map(uses.map((use) => [use.fingerprint, use]));
 }

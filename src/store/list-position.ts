@@ -1,11 +1,4 @@
-import type { MessageFilter } from "../domain/message-filter.ts";
-
-/** Where a row stands in a list. Every list has this order: by instant, then id, then source, each by its bytes. */
-export interface ListPosition {
-  readonly instant: string;
-  readonly messageId: string;
-  readonly source: string;
-}
+import type { ListPosition, MessageFilter } from "../domain/message-filter.ts";
 
 /** A part of a list: from `lo`, inclusive, to `hi`, exclusive. A missing end is the end of the list. */
 export interface ListRange {

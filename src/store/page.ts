@@ -1,8 +1,6 @@
-import type { MessageId } from "../domain/message.ts";
-import type { Place } from "../domain/message-filter.ts";
+import type { ListPosition } from "../domain/message-filter.ts";
 import type { MessageQuery } from "../domain/message-query.ts";
-import type { Instant } from "../domain/timestamp.ts";
-import { type ListPosition, type ListRange, overlap, positionBehind, rangeOf } from "./list-position.ts";
+import { type ListRange, overlap, positionBehind, rangeOf } from "./list-position.ts";
 import type { MessagePage, StoredMessage } from "./store.ts";
 
 /** Which rows of a range: `limit` of them behind the first `offset`, from its beginning or, `reverse`, from its end. */
@@ -26,14 +24,14 @@ export interface PageRead {
   readonly stepwise: boolean;
 }
 
-export function pageReadOf({ filter, order, offset, limit, place, count }: MessageQuery): PageRead {
+export function pageReadOf({ filter, order, offset, limit, cursor, count }: MessageQuery): PageRead {
   const range = rangeOf(filter);
-  const reverse = place === undefined ? order === "desc" : (order === "desc") === (place.side === "after");
-  const side = reverse ? { hi: place?.position } : { lo: place && positionBehind(place.position) };
+  const reverse = cursor === undefined ? order === "desc" : (order === "desc") === (cursor.side === "after");
+  const side = reverse ? { hi: cursor?.position } : { lo: cursor && positionBehind(cursor.position) };
   const exact = count === "exact";
   return {
     range,
-    rest: place === undefined ? range : overlap(range, side),
+    rest: cursor === undefined ? range : overlap(range, side),
     slice: { reverse, offset, limit: limit + 1 },
     exact,
     stepwise: !exact && offset === 0,
@@ -56,25 +54,26 @@ export interface PageRows<Row extends ListPosition> {
 
 /** Assembles a page from the rows that were read for it, with the cursors to both sides. */
 export function pageOf<Row extends ListPosition>(
-  { offset, limit, place }: MessageQuery,
+  { offset, limit, cursor }: MessageQuery,
   { rows, stoppedAt, total }: PageRows<Row>,
   messageOf: (row: Row) => StoredMessage,
 ): MessagePage {
-  const backwards = place?.side === "before";
+  const backwards = cursor?.side === "before";
   const page = backwards ? rows.slice(0, limit).toReversed() : rows.slice(0, limit);
   const [first, last] = [page[0], page.at(-1)];
   // Where the list goes on in the direction in which it was read, and where it came from.
   const onward = rows.length > limit ? (backwards ? first : last) : stoppedAt;
-  const behind = place !== undefined || offset > 0 ? (backwards ? last : first) : undefined;
+  const behind = cursor !== undefined || offset > 0 ? (backwards ? last : first) : undefined;
   const [next, previous] = backwards ? [behind, onward] : [onward, behind];
   return {
     messages: page.map(messageOf),
     total,
-    next: next === undefined ? null : { position: cursorPosition(next), side: "after" },
-    previous: previous === undefined ? null : { position: cursorPosition(previous), side: "before" },
+    next: next === undefined ? null : { position: positionOf(next), side: "after" },
+    previous: previous === undefined ? null : { position: positionOf(previous), side: "before" },
   };
 }
 
-function cursorPosition({ instant, messageId, source }: ListPosition): Place["position"] {
-  return { instant: instant as Instant, messageId: messageId as MessageId, source };
+/** Only the position: a row may have more fields, which a cursor must not show. */
+function positionOf({ instant, messageId, source }: ListPosition): ListPosition {
+  return { instant, messageId, source };
 }

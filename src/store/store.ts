@@ -1,6 +1,6 @@
 import type { StoreBroken } from "../domain/errors.ts";
 import type { NewMessage } from "../domain/message.ts";
-import type { Place } from "../domain/message-filter.ts";
+import type { CursorPosition } from "../domain/message-filter.ts";
 import type { MessageQuery } from "../domain/message-query.ts";
 import type { Instant } from "../domain/timestamp.ts";
 import type { AlertStore } from "./alerts.ts";
@@ -34,9 +34,9 @@ export interface MessagePage {
   /** Rows of the filter before limit and offset, counted in the same snapshot as the page; null when it was not asked for. */
   readonly total: number | null;
   /** Where the page behind this one starts; null at the end of the list, and when the page is empty. */
-  readonly next: Place | null;
+  readonly next: CursorPosition | null;
   /** Where the page before this one ends; null at the beginning of the list, and when the page is empty. */
-  readonly previous: Place | null;
+  readonly previous: CursorPosition | null;
 }
 
 /** Somebody who writes. */

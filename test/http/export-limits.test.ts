@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../../src/domain/clock.ts";
-import type { Place } from "../../src/domain/message-filter.ts";
+import type { CursorPosition } from "../../src/domain/message-filter.ts";
 import { exportRoute } from "../../src/http/routes/export.ts";
 import { bearer, KeyMaker } from "../support/api-keys.ts";
 import { bareServer } from "../support/bare-server.ts";
@@ -123,7 +123,7 @@ test("one address without a key, or one key, leaves slots for the others", async
   await refused(bearer(other.text), "too many exports of this API key are under way");
 });
 
-const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "after" } as unknown as Place;
+const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "after" } as unknown as CursorPosition;
 
 /** An export of a given number of pages, and how far its client may be behind. */
 async function pacedExport(pages: number, behindMsMax: number) {

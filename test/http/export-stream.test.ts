@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../../src/domain/clock.ts";
 import { Overloaded, QueryTooExpensive, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
-import type { Place } from "../../src/domain/message-filter.ts";
+import type { CursorPosition } from "../../src/domain/message-filter.ts";
 import type { MessageQuery } from "../../src/domain/message-query.ts";
 import { exportRoute } from "../../src/http/routes/export.ts";
 import type { MessagePage, ReadOptions, Store } from "../../src/store/store.ts";
@@ -49,7 +49,7 @@ async function startWith(find: Find): Promise<Wire> {
   };
 }
 
-const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "after" } as unknown as Place;
+const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "after" } as unknown as CursorPosition;
 const FAILURES = [
   [new Overloaded("too many reads are waiting"), 503, "too many reads are waiting"],
   [new StoreUnavailable("locked"), 503, "database unavailable"],
@@ -57,7 +57,7 @@ const FAILURES = [
   [new Error("of the engine"), 500, "internal server error"],
 ] as const;
 
-function pageOf(messages: number, next: Place | null, text = "x"): MessagePage {
+function pageOf(messages: number, next: CursorPosition | null, text = "x"): MessagePage {
   const message = { source: "native", from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z", text, createdAt: "" };
   const all = Array.from({ length: messages }, (_, at) => ({ ...message, messageId: `${at}` }));
   return { messages: all, total: null, next, previous: null };
@@ -107,9 +107,9 @@ test("an export of a gigabyte does not grow the process", { timeout: 60_000 }, a
 });
 
 test("a page may be short or empty and go on all the same", async () => {
-  const asked: (Place | undefined)[] = [];
+  const asked: (CursorPosition | undefined)[] = [];
   await using wire = await startWith((page, _options, query) => {
-    asked.push(query.place);
+    asked.push(query.cursor);
     deepEqual([query.limit, query.offset, query.count, query.order], [128, 0, "none", "desc"]);
     return page === 7 ? pageOf(2, null) : pageOf(page % 3 === 0 ? 3 : 0, NEXT);
   });

@@ -129,7 +129,7 @@ test("three replicas read and write at random: each sees its own writes at once,
       const askedMs = performance.now();
       const old = writtenMs.findLastIndex((ms) => ms < askedMs - TTL_MS);
       const least = Math.max(replica.own, old);
-      const asked = [1, 2].map(() => cache.ask(["q"], read, () => new AbortController().signal));
+      const asked = [1, 2].map(() => cache.getOrRead(["q"], read, () => new AbortController().signal));
       for (const { text } of await Promise.all(asked))
         ok(Number(text) >= least, `${text} where ${least} was known, after own ${replica.own}`);
       await setTimeout(Math.random() * 20);

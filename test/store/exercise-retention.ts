@@ -166,7 +166,7 @@ export function exerciseRetention(check: Check): void {
     const first = await store.findMessages(query({ limit: "8" }));
     equal(await expireAll(store, day(11)), 10);
     ok(first.next !== null);
-    const { messages } = await store.findMessages({ ...query({ limit: "100" }), place: first.next });
+    const { messages } = await store.findMessages({ ...query({ limit: "100" }), cursor: first.next });
     deepEqual(
       messages.map(({ messageId }) => messageId),
       all.slice(10).map(({ messageId }) => messageId),

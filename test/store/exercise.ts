@@ -235,7 +235,7 @@ export function exerciseStore(name: string, fixture: () => Promise<StoreFixture>
       paged.push(...page.messages);
       if (page.next === null) break;
       const place = decodeCursor(encodeCursor(page.next, query()), query());
-      page = await store.findMessages({ ...query({ limit: "4" }), ...(place === undefined ? {} : { place }) });
+      page = await store.findMessages({ ...query({ limit: "4" }), ...(place === undefined ? {} : { cursor: place }) });
     }
     deepEqual(paged, all);
     equal(all.length, 23);

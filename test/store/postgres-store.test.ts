@@ -278,7 +278,7 @@ test("questions with NUL or half of a letter never reach the server: nothing can
       equal(await store.findMessage("m\ufffd", bad), undefined);
       deepEqual(await store.timeline({ bucket: "day", from: bad, bucketsMax: 10 }), []);
       const position = { instant: bad, messageId: bad, source: bad } as never;
-      await store.findMessages({ ...query(), place: { position, side: "after" } });
+      await store.findMessages({ ...query(), cursor: { position, side: "after" } });
       await store.findSenders({ limit: 1, offset: 0, after: bad });
     }
   });

@@ -52,7 +52,7 @@ export class Listener implements Target {
     this.#clock = clock;
   }
 
-  async tell(message: AlertMessage, signal: AbortSignal): Promise<PostResult> {
+  async send(message: AlertMessage, signal: AbortSignal): Promise<PostResult> {
     this.attempts++;
     const cut = new Promise<PostResult>((resolve) => signal.addEventListener("abort", () => resolve(CUT)));
     const result = await Promise.race([this.answer(message), cut]);
@@ -96,7 +96,7 @@ export class AlertWorld {
       name: listener.name,
       mergesRepeats: listener.mergesRepeats,
       whenRefused: listener.whenRefused,
-      tell: (message, signal) => (dead ? never : listener.tell(message, signal)),
+      send: (message, signal) => (dead ? never : listener.send(message, signal)),
     });
     const one = {
       figures,
@@ -120,7 +120,7 @@ export class AlertWorld {
         destination: { write: (line) => void lines.push(JSON.parse(line)) },
       }),
       targets: tells ? [target(this.pagerduty), target(this.chat)] : [],
-      look: async () => (dead ? never : one.figures),
+      measure: async () => (dead ? never : one.figures),
       store: {
         exchange: async (report) => {
           if (dead || one.away === "hangs") return never;

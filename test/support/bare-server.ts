@@ -9,7 +9,7 @@ import type { Route } from "../../src/http/route.ts";
 import { Server, type ServerOptions, type ServerSettings } from "../../src/http/server.ts";
 import type { IngestOptions } from "../../src/ingest/ingest.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
+import { createMetrics, type ServiceMetrics } from "../../src/observe/metrics.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { LogLine } from "./service.ts";
 
@@ -25,7 +25,7 @@ export interface BareServer {
 export interface BareServerOptions extends Partial<ServerSettings> {
   readonly store?: Store;
   readonly readiness?: Pick<Readiness, "problem" | "reason">;
-  readonly metrics?: Metrics;
+  readonly metrics?: ServiceMetrics;
   readonly committer?: IngestOptions["committer"] & ServerOptions["queue"];
   readonly provider?: IngestOptions["provider"];
   readonly keys?: AuthOptions["keys"];

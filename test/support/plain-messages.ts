@@ -13,17 +13,17 @@ export class PlainMessages {
     }
   }
 
-  page({ filter, order, limit, offset, place }: MessageQuery) {
+  page({ filter, order, limit, offset, cursor }: MessageQuery) {
     const matching = this.rows.filter((row) => fits(row, filter)).sort(byPosition);
     if (order === "desc") matching.reverse();
     let page = matching.slice(offset, offset + limit);
-    if (place !== undefined) {
-      const { instant, messageId, source } = place.position;
+    if (cursor !== undefined) {
+      const { instant, messageId, source } = cursor.position;
       const at = { ts: instant, messageId, source } as unknown as NewMessage;
       const sign = order === "desc" ? -1 : 1;
       const sides = matching.map((row) => sign * byPosition(row, at));
       page =
-        place.side === "after"
+        cursor.side === "after"
           ? matching.filter((_row, index) => (sides[index] as number) > 0).slice(0, limit)
           : matching.filter((_row, index) => (sides[index] as number) < 0).slice(-limit);
     }

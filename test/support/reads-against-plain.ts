@@ -194,11 +194,11 @@ async function walk(reads: Reads, query: MessageQuery): Promise<readonly string[
   for (let asked = query; ; ) {
     const { ids, next, previous } = await answer(reads, asked);
     ok(ids.length <= query.limit);
-    const backwards = asked.place?.side === "before";
+    const backwards = asked.cursor?.side === "before";
     all.splice(backwards ? 0 : all.length, 0, ...ids);
     const onward = backwards ? previous : next;
     if (onward === null) return all;
-    asked = { ...query, place: onward };
+    asked = { ...query, cursor: onward };
   }
 }
 
@@ -212,9 +212,9 @@ async function expectSamePage(reads: Reads, plain: PlainMessages, query: Message
   const got = await answer(reads, query);
   deepEqual(got.ids, ids, JSON.stringify(query));
   equal(got.total, query.count === "exact" ? total : null, JSON.stringify(query));
-  equal(got.next !== null, goesOn || (query.place?.side === "before" && ids.length > 0), JSON.stringify(query));
-  if (ids.length > 0 && query.offset + (query.place === undefined ? 0 : 1) > 0)
-    equal(got.previous !== null, hasPrevious || query.place?.side === "after", JSON.stringify(query));
+  equal(got.next !== null, goesOn || (query.cursor?.side === "before" && ids.length > 0), JSON.stringify(query));
+  if (ids.length > 0 && query.offset + (query.cursor === undefined ? 0 : 1) > 0)
+    equal(got.previous !== null, hasPrevious || query.cursor?.side === "after", JSON.stringify(query));
   // From the page to its neighbours and back: the cursors are places of the same list.
   for (const place of [got.next, got.previous]) {
     if (place === null) continue;

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../../src/domain/clock.ts";
 import { createLog, type LogLevel } from "../../src/observe/log.ts";
-import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
+import { createMetrics, type ServiceMetrics } from "../../src/observe/metrics.ts";
 import type { Runtime } from "../../src/runtime.ts";
 
 /** A runtime for tests, whose log lines are kept. */
 export interface TestRuntime extends Runtime {
-  readonly metrics: Metrics;
+  readonly metrics: ServiceMetrics;
   /** Every line that was logged so far, parsed. */
   readonly lines: readonly Readonly<Record<string, unknown>>[];
 }

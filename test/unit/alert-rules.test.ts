@@ -95,7 +95,7 @@ function course(looks: string, hysteresis = new Hysteresis()): string {
   };
   return [...looks]
     .map((look, at) => {
-      hysteresis.look(evaluations[look] ?? { kind: "well" }, { nowMs: at * 5_000, monotonicMs: at * 5_000 });
+      hysteresis.update(evaluations[look] ?? { kind: "well" }, { nowMs: at * 5_000, monotonicMs: at * 5_000 });
       return hysteresis.firing ? "f" : ".";
     })
     .join("");
@@ -113,7 +113,7 @@ test("it fires after forty seconds that were bad without a break, and ends after
 
 test("what was bad before and after a pause of the machine was not bad all the time", () => {
   const hysteresis = new Hysteresis();
-  const look = (atMs: number) => hysteresis.look({ kind: "bad", summary: "it" }, { nowMs: atMs, monotonicMs: atMs });
+  const look = (atMs: number) => hysteresis.update({ kind: "bad", summary: "it" }, { nowMs: atMs, monotonicMs: atMs });
   look(0);
   look(60_000);
   equal(hysteresis.firing, undefined);
@@ -137,7 +137,7 @@ test("requests of the last minute and of its end are told from counts that only 
   const recent = new RecentRequests();
   // Ten a look, and from the fortieth second on all of them fail.
   const looks = Array.from({ length: 25 }, (_, at) =>
-    recent.look({ answered: at * 10, failed: Math.max(0, at - 8) * 10 }, at * 5_000),
+    recent.add({ answered: at * 10, failed: Math.max(0, at - 8) * 10 }, at * 5_000),
   );
   deepEqual(looks[0], { lastMinute: NONE, justNow: NONE });
   deepEqual(looks[8], { lastMinute: { answered: 80, failed: 0 }, justNow: { answered: 30, failed: 0 } });
@@ -148,7 +148,7 @@ test("requests of the last minute and of its end are told from counts that only 
 test("a peak is remembered for fifteen seconds", () => {
   const peak = new RecentPeak();
   deepEqual(
-    [3, 9, 1, 1, 2].map((value, at) => peak.look(value, at * 5_000)),
+    [3, 9, 1, 1, 2].map((value, at) => peak.add(value, at * 5_000)),
     [3, 9, 9, 9, 2],
   );
 });

@@ -19,7 +19,7 @@ interface Watched {
   /** What the process has received. */
   received: number;
   /** Looks every five seconds for so many minutes, and once more. */
-  watch(minutes: number): Promise<Awaited<ReturnType<SilenceWatch["look"]>>>;
+  watch(minutes: number): Promise<Awaited<ReturnType<SilenceWatch["measure"]>>>;
 }
 
 async function watching(body: (watched: Watched) => Promise<void>, msMax: number | undefined = 60 * MINUTE_MS) {
@@ -33,10 +33,10 @@ async function watching(body: (watched: Watched) => Promise<void>, msMax: number
     received: 0,
     watch: async (minutes) => {
       for (let look = 0; look < minutes * 12; look++) {
-        await silence.look();
+        await silence.measure();
         await clock.advance(5_000);
       }
-      return silence.look();
+      return silence.measure();
     },
   };
   try {
@@ -109,5 +109,5 @@ test("nobody who does not want to know of silence asks the database, and one tha
     received: () => 0,
     msMax: undefined,
   });
-  deepEqual(await off.look(), { ms: undefined, heard: false, msMax: 0, unusual: false });
+  deepEqual(await off.measure(), { ms: undefined, heard: false, msMax: 0, unusual: false });
 });

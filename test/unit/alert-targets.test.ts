@@ -57,16 +57,16 @@ test("a chat reads what is wrong and what to do, and afterwards how long it last
 test("PagerDuty's answers are told apart: taken, refused for good, to be tried again", async () => {
   await using fake = await fakePagerDuty();
   const target = pagerDuty({ ...OPTIONS, url: fake.url });
-  deepEqual(await target.tell(message(), NOBODY), {
+  deepEqual(await target.send(message(), NOBODY), {
     kind: "taken",
     status: 202,
     words: '{"status":"success","message":"Event processed"}',
   });
   equal(fake.open()[0]?.dedupKey, "lyftr-id-disk_nearly_full");
-  equal((await target.tell(message({ event: "resolve" }), NOBODY)).kind, "taken");
+  equal((await target.send(message({ event: "resolve" }), NOBODY)).kind, "taken");
   equal(fake.open().length, 0);
   fake.answer(400);
-  const refused = await target.tell(message(), NOBODY);
+  const refused = await target.send(message(), NOBODY);
   ok(refused.kind === "refused" && refused.status === 400);
   match(refused.words, /told to refuse/);
   for (const [status, perhapsTaken] of [
@@ -75,7 +75,7 @@ test("PagerDuty's answers are told apart: taken, refused for good, to be tried a
   ] as const) {
     fake.answer(status);
     const reason = `It answered ${status}.`;
-    deepEqual(await target.tell(message(), NOBODY), { kind: "failed", reason, retryAfterMs: 0, perhapsTaken });
+    deepEqual(await target.send(message(), NOBODY), { kind: "failed", reason, retryAfterMs: 0, perhapsTaken });
   }
 });
 
@@ -83,11 +83,11 @@ test("a redirect is not followed, and what a chat answers is shown without its a
   await using chat = await fakeChat();
   const target = chatWebhook(chat.url);
   chat.answer(302);
-  const result = await target.tell(message(), NOBODY);
+  const result = await target.send(message(), NOBODY);
   deepEqual(result, { kind: "refused", status: 302, words: "no ***" });
   equal(chat.requests(), 1);
   chat.answer(200);
-  equal((await target.tell(message(), NOBODY)).kind, "taken");
+  equal((await target.send(message(), NOBODY)).kind, "taken");
   equal(chat.texts.length, 1);
 });
 

@@ -57,7 +57,7 @@ class Bench implements AsyncDisposable {
   }
 
   accepts({ text }: IssuedKey): boolean {
-    return this.keys.holderOf(text) !== undefined;
+    return this.keys.authenticate(text) !== undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -128,7 +128,7 @@ test("a million guesses are refused, and none of them is remembered", { timeout:
     bytes.writeUInt32LE(guess, guess % 28);
     // Whole keys, whose checksums hold, are dear to make: one in ten.
     const text = guess % 10 === 0 ? keyOf(bytes) : good.text.slice(0, guess % 55) + guess.toString(36);
-    if (bench.keys.holderOf(text) !== undefined) accepted += 1;
+    if (bench.keys.authenticate(text) !== undefined) accepted += 1;
   }
   equal(accepted, 0);
   collect();
@@ -198,17 +198,17 @@ test("an answer that was on its way while a key was revoked here does not bring 
 
 test("what is made, rotated and revoked here counts at once", async () => {
   await using bench = await Bench.start();
-  equal(bench.keys.everWas(), false);
+  equal(bench.keys.hasEverExisted(), false);
   const made = await bench.keys.create({ name: "a", scope: "admin" }, "test");
   ok(made.kind === "created");
-  deepEqual([bench.accepts(made), bench.keys.everWas(), bench.keys.anyLive()], [true, true, true]);
+  deepEqual([bench.accepts(made), bench.keys.hasEverExisted(), bench.keys.anyLive()], [true, true, true]);
   const next = await bench.keys.rotate(made.key.id, 60_000, "test");
   ok(next.kind === "rotated");
   deepEqual([bench.accepts(made), bench.accepts(next)], [true, true]);
   await bench.clock.advance(60_000);
   deepEqual([bench.accepts(made), bench.accepts(next)], [false, true]);
   equal(await bench.keys.revoke(next.key.id, "test"), true);
-  deepEqual([bench.accepts(next), bench.keys.everWas(), bench.keys.anyLive()], [false, true, false]);
+  deepEqual([bench.accepts(next), bench.keys.hasEverExisted(), bench.keys.anyLive()], [false, true, false]);
   equal(await bench.keys.revoke("nothing", "test"), false);
 });
 

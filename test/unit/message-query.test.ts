@@ -2,7 +2,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { decodeCursor, decodeSenderCursor, encodeCursor, encodeSenderCursor } from "../../src/domain/cursor.ts";
-import type { MessageFilter, MessageList, Place } from "../../src/domain/message-filter.ts";
+import type { CursorPosition, MessageFilter, MessageList } from "../../src/domain/message-filter.ts";
 import { parseMessageList, parseMessageQuery } from "../../src/domain/message-query.ts";
 
 const ALL = { filter: {}, order: "asc", limit: 50, offset: 0, count: "exact" } as const;
@@ -86,7 +86,7 @@ test("256 emoji are a search, 257 are too long", () => {
   equal(parseMessageQuery({ q: "\u{1F600}".repeat(257) }).ok, false);
 });
 
-const place: fc.Arbitrary<Place> = fc.record(
+const place: fc.Arbitrary<CursorPosition> = fc.record(
   {
     position: fc.record(
       { instant: fc.string(), messageId: fc.string(), source: fc.string() },
@@ -130,7 +130,7 @@ const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 
 test("a cursor with any character changed, added or taken away is none", () => {
   const position = { instant: "2025-01-15T10:00:00", messageId: "m12", source: "native" };
-  const cursor = encodeCursor({ position, side: "after" } as Place, ALL);
+  const cursor = encodeCursor({ position, side: "after" } as CursorPosition, ALL);
   for (let at = 0; at < cursor.length; at++) {
     for (const other of [...BASE64URL, "", "AA", "="]) {
       const altered = cursor.slice(0, at) + other + cursor.slice(at + 1);

@@ -44,7 +44,8 @@ function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: Shared
         },
         () => true,
       ),
-    ask: async (parts: readonly unknown[] = ["q"], reading = read) => (await cache.ask(parts, reading, stays)).text,
+    ask: async (parts: readonly unknown[] = ["q"], reading = read) =>
+      (await cache.getOrRead(parts, reading, stays)).text,
   };
 }
 
@@ -178,7 +179,8 @@ test("with a time to live of 0 each question is read by itself and nothing is co
 
 test("the same text has the same tag, another text another", async () => {
   const { cache } = cacheOver();
-  const tagOf = async (question: string, text: string) => (await cache.ask([question], async () => text, stays)).tag;
+  const tagOf = async (question: string, text: string) =>
+    (await cache.getOrRead([question], async () => text, stays)).tag;
   equal(await tagOf("1", "a"), await tagOf("2", "a"));
   notEqual(await tagOf("3", "a"), await tagOf("4", "b"));
 });
@@ -195,7 +197,7 @@ test("one who goes away leaves the reading to the others; when all have gone it 
         reject(new ReadCancelled("stopped"));
       });
     });
-  const answers = [first, second].map(({ signal }) => cache.ask(["q"], read, () => signal));
+  const answers = [first, second].map(({ signal }) => cache.getOrRead(["q"], read, () => signal));
   first.abort();
   await rejects(answers[0] as Promise<unknown>, ReadCancelled);
   equal(stopped, false);
@@ -208,7 +210,7 @@ test("who comes after all have gone gets a reading of their own, also when nothi
   const { cache, ask, set } = cacheOver();
   const gone = new AbortController();
   const gate = Promise.withResolvers<string>();
-  const abandoned = cache.ask(
+  const abandoned = cache.getOrRead(
     ["q"],
     () => gate.promise,
     () => gone.signal,
@@ -229,7 +231,7 @@ test("a client that is gone before it asks starts nothing that goes on", async (
     return new Promise<string>(() => undefined);
   };
   await rejects(
-    cache.ask(["q"], read, () => AbortSignal.abort()),
+    cache.getOrRead(["q"], read, () => AbortSignal.abort()),
     ReadCancelled,
   );
   equal(signalled?.aborted, true);
@@ -246,7 +248,7 @@ test("a reading for which nobody waits any more when its turn comes is not begun
     begun = true;
     return "";
   };
-  const left = cache.ask(["q"], read, () => gone.signal);
+  const left = cache.getOrRead(["q"], read, () => gone.signal);
   gone.abort();
   await rejects(left, ReadCancelled);
   const stayed = ask();
@@ -421,7 +423,7 @@ async function interleave(events: readonly (typeof EVENTS)[number][]): Promise<v
   };
   const ask = (question: string) => {
     const least = seen;
-    const answered = cache.ask([question], read, stays).then(({ text }) => {
+    const answered = cache.getOrRead([question], read, stays).then(({ text }) => {
       ok(Number(text) >= least, `${text} was answered where ${least} was known`);
       seen = Math.max(seen, Number(text));
     });

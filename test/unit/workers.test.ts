@@ -5,10 +5,10 @@ import { Latest } from "../../src/cli/workers/latest.ts";
 import { type Counting, TeamMetrics } from "../../src/cli/workers/team-metrics.ts";
 import { WholeLines } from "../../src/cli/workers/whole-lines.ts";
 import { systemClock } from "../../src/domain/clock.ts";
-import { createMetrics, type Metrics, type Samples } from "../../src/observe/metrics.ts";
+import { createMetrics, type Samples, type ServiceMetrics } from "../../src/observe/metrics.ts";
 import { series } from "../support/client.ts";
 
-function newMetrics(figure: number): Metrics {
+function newMetrics(figure: number): ServiceMetrics {
   const metrics = createMetrics({ version: "test", node: "test" });
   metrics.observe({
     queueRows: () => figure,
@@ -32,7 +32,7 @@ function newMetrics(figure: number): Metrics {
 }
 
 /** A worker that answers as long as `answers` says so. */
-function counting(metrics: Metrics, answers: () => boolean = () => true): Counting & { counts: Samples } {
+function counting(metrics: ServiceMetrics, answers: () => boolean = () => true): Counting & { counts: Samples } {
   const worker = {
     counts: [] as Samples,
     listens: () => true,

@@ -1,3 +1,4 @@
+import { VERSION } from "../../app/start-up.ts";
 import type { Reach } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import { within } from "../../domain/clock.ts";
@@ -6,7 +7,6 @@ import { createMetrics } from "../../observe/metrics.ts";
 import { SharedRender } from "../../observe/shared-render.ts";
 import type { Stdout } from "../../observe/stdout.ts";
 import { NO_SPANS } from "../../observe/trace.ts";
-import { VERSION } from "../../observe/version.ts";
 import type { Runtime } from "../../runtime.ts";
 import { CliError, EXIT_FAILED } from "../cli-error.ts";
 import { BackOff } from "./back-off.ts";

@@ -1,5 +1,5 @@
 import { type Clock, within } from "../../domain/clock.ts";
-import type { Metrics, Samples } from "../../observe/metrics.ts";
+import type { Samples, ServiceMetrics } from "../../observe/metrics.ts";
 import { renderSum, sumOfCounts } from "../../observe/sum-of-metrics.ts";
 import { Latest } from "./latest.ts";
 
@@ -14,7 +14,7 @@ export interface Counting {
 
 export interface TeamMetricsOptions {
   /** The supervisor's own, with every metric in it: they come first, so their order is the order of all. */
-  readonly own: Pick<Metrics, "samples">;
+  readonly own: Pick<ServiceMetrics, "samples">;
   readonly workers: () => readonly Counting[];
 }
 

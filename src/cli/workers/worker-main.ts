@@ -1,6 +1,6 @@
 import { type App, startApp } from "../../app.ts";
 import { systemClock, within } from "../../domain/clock.ts";
-import { endHard } from "../../domain/end-hard.ts";
+import { killProcess } from "../../domain/kill-process.ts";
 import { Stdout } from "../../observe/stdout.ts";
 import { untilBroken, untilFault } from "../endings.ts";
 import { explain } from "../failures.ts";
@@ -60,7 +60,7 @@ async function run(app: App, drainMs: number): Promise<number> {
 
 async function closed(app: App, drainMs: number): Promise<number> {
   await link.close;
-  setTimeout(endHard, drainMs + CLOSING_MS_MAX).unref();
+  setTimeout(killProcess, drainMs + CLOSING_MS_MAX).unref();
   return app.close().then(
     () => 0,
     () => 1,

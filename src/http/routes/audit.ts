@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { AUDIT_LIMIT_MAX, parseAuditQuery, placeOf } from "../../domain/audit-query.ts";
+import { AUDIT_LIMIT_MAX, parseAuditQuery, positionText } from "../../domain/audit-query.ts";
 import type { Store } from "../../store/store.ts";
 import { LinkHeader, linkToNext } from "../next-page.ts";
 import { invalidQuery, json } from "../reply.ts";
@@ -21,7 +21,7 @@ export function auditRoute({ store }: { readonly store: Pick<Store, "credentials
       const entries = await store.credentials.audit.newest({ limit: limit + 1, before });
       const data = entries.slice(0, limit);
       const last = data.at(-1);
-      const next = entries.length > limit && last !== undefined ? placeOf(last) : null;
+      const next = entries.length > limit && last !== undefined ? positionText(last) : null;
       const from = ["before", next ?? ""] as const;
       const headers = next === null ? {} : linkToNext({ path: PATH, parameters, names: [], limit, from });
       return json({ data, next_before: next }, { headers });

@@ -2,9 +2,9 @@ import Type from "typebox";
 import type { Clock } from "../../domain/clock.ts";
 import { ReadCancelled } from "../../domain/errors.ts";
 import type { Issue } from "../../domain/issue.ts";
-import type { MessageList, Place } from "../../domain/message-filter.ts";
+import type { CursorPosition, MessageList } from "../../domain/message-filter.ts";
 import { parseMessageList } from "../../domain/message-query.ts";
-import { oneOf, type Parameters } from "../../domain/parameters.ts";
+import { oneOf, type QueryParams } from "../../domain/query-params.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
 import { EXPORT_FORMATS, type ExportFormat } from "../export-formats.ts";
 import { ExportSlots } from "../export-slots.ts";
@@ -105,13 +105,13 @@ async function* paced(text: AsyncGenerator<string>, pace: ReaderPace): AsyncGene
   pace.offered();
 }
 
-type PageReader = (place?: Place) => Promise<MessagePage>;
+type PageReader = (place?: CursorPosition) => Promise<MessagePage>;
 
 function pageReader(store: ExportRouteOptions["store"], list: MessageList, signal: AbortSignal): PageReader {
   return async (place) => {
     for (let at = place; ; ) {
       const query = { ...list, limit: MESSAGES_PER_PAGE, offset: 0, count: "none" as const };
-      const page = await store.findMessages(at === undefined ? query : { ...query, place: at }, { signal });
+      const page = await store.findMessages(at === undefined ? query : { ...query, cursor: at }, { signal });
       // A page may be empty and go on all the same.
       if (page.messages.length > 0 || page.next === null) return page;
       at = page.next;
@@ -143,7 +143,7 @@ type ParsedExport =
   | { readonly ok: true; readonly list: MessageList; readonly format: ExportFormat }
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
 
-function parseExport(parameters: Parameters): ParsedExport {
+function parseExport(parameters: QueryParams): ParsedExport {
   const issues: Issue[] = [];
   const parsed = parseMessageList(parameters);
   const format = oneOf(parameters, "format", ["ndjson", "csv"], issues);

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { exact } from "../../domain/parameters.ts";
+import { exact } from "../../domain/query-params.ts";
 import type { Store } from "../../store/store.ts";
 import { json, NOT_FOUND } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";

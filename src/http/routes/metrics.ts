@@ -1,10 +1,10 @@
 import Type from "typebox";
-import type { Metrics } from "../../observe/metrics.ts";
+import type { ServiceMetrics } from "../../observe/metrics.ts";
 import { SharedRender } from "../../observe/shared-render.ts";
 import type { Route, RouteSchema } from "../route.ts";
 
 export interface MetricsRouteOptions {
-  readonly metrics: Pick<Metrics, "render" | "contentType">;
+  readonly metrics: Pick<ServiceMetrics, "render" | "contentType">;
   readonly monotonic: () => number;
 }
 

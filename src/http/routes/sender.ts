@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { msisdn } from "../../domain/parameters.ts";
+import { msisdn } from "../../domain/query-params.ts";
 import type { Eraser } from "../../retention/eraser.ts";
 import { actorIn } from "../auth.ts";
 import { json } from "../reply.ts";

@@ -1,4 +1,5 @@
-import type { ListPosition, ListRange } from "../list-position.ts";
+import type { ListPosition } from "../../domain/message-filter.ts";
+import type { ListRange } from "../list-position.ts";
 import { bucketPattern } from "../time-spans.ts";
 import type { Transaction, Value } from "./connection.ts";
 

@@ -12,7 +12,7 @@ const READER_CACHE_KIB = 4_096;
 const CHECKPOINT_PAGES = 4_000;
 /** A longer log is one that readers keep from restarting. A checkpoint is then worth its fsyncs for this many pages. */
 const CHECKPOINT_PAGES_MIN = 500;
-/** The garbage collector closes what nothing refers to, and a close is a checkpoint. See hard-end.ts. */
+/** The garbage collector closes what nothing refers to, and a close is a checkpoint. See forbid-closing.ts. */
 const opened: DatabaseSync[] = [];
 /** Before this version two connections could corrupt a WAL at its reset. */
 const VERSION_MIN = [3, 51, 3];

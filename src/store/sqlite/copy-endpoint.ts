@@ -3,7 +3,7 @@ import { COPY_BYTES_MAX, type CopyEndpoint, type CopyPart, type CopyPlace } from
 import type { OpenMode, StoredMessage } from "../store.ts";
 import { openWithoutCheckpoints } from "./connection.ts";
 import { requireOurs } from "./contents.ts";
-import { closeUnlessBroken, failureOf } from "./hard-end.ts";
+import { closeUnlessBroken, failureOf } from "./forbid-closing.ts";
 import { readUnchanged } from "./read-unchanged.ts";
 import { MESSAGE } from "./sql.ts";
 

@@ -1,4 +1,5 @@
-import { type ListPosition, type ListRange, START } from "../list-position.ts";
+import type { ListPosition } from "../../domain/message-filter.ts";
+import { type ListRange, START } from "../list-position.ts";
 import { bucketPattern } from "../time-spans.ts";
 import type { Values } from "./statements.ts";
 

@@ -1,4 +1,5 @@
-import { type ListPosition, positionBehind } from "../../list-position.ts";
+import type { ListPosition } from "../../../domain/message-filter.ts";
+import { positionBehind } from "../../list-position.ts";
 import type { Database } from "../database.ts";
 import { type Condition, every, inList, inRange, KEY, type List, POSITION, Values } from "../sql.ts";
 

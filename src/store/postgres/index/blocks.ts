@@ -1,4 +1,5 @@
-import type { ListPosition, ListRange } from "../../list-position.ts";
+import type { ListPosition } from "../../../domain/message-filter.ts";
+import type { ListRange } from "../../list-position.ts";
 import type { Transaction } from "../connection.ts";
 import { aboutList, every, inList, inRange, KEY, type List, POSITION, Values } from "../sql.ts";
 import { inTail, type Watermark } from "./streams.ts";

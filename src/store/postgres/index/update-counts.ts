@@ -1,4 +1,4 @@
-import type { ListPosition } from "../../list-position.ts";
+import type { ListPosition } from "../../../domain/message-filter.ts";
 import { BUCKETS } from "../../store.ts";
 import type { Transaction } from "../connection.ts";
 import { type Condition, hasBucket, KEY, type List, POSITION, Values } from "../sql.ts";

@@ -1,4 +1,4 @@
-import type { ListPosition } from "../../list-position.ts";
+import type { ListPosition } from "../../../domain/message-filter.ts";
 import { BUCKETS } from "../../store.ts";
 import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../verify-report.ts";
 import type { Transaction } from "../connection.ts";

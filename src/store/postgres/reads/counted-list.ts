@@ -1,11 +1,5 @@
-import {
-  comparePositions,
-  isEmpty,
-  isWholeList,
-  type ListPosition,
-  type ListRange,
-  overlap,
-} from "../../list-position.ts";
+import type { ListPosition } from "../../../domain/message-filter.ts";
+import { comparePositions, isEmpty, isWholeList, type ListRange, overlap } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import { inTail } from "../index/streams.ts";
 import { aboutList, DESCENDING, every, inList, inRange, KEY, type List, numberOf, POSITION, Values } from "../sql.ts";

@@ -1,5 +1,5 @@
+import type { ListPosition } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
-import type { ListPosition } from "../../list-position.ts";
 import { type PageRows, pageOf, readUpTo } from "../../page.ts";
 import { requireScannable, SCAN_LIMITS, type ScanLimits } from "../../read-limits.ts";
 import type { MessagePage, StoredMessage } from "../../store.ts";

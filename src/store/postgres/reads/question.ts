@@ -1,4 +1,4 @@
-import type { MessageFilter, Place } from "../../../domain/message-filter.ts";
+import type { CursorPosition, MessageFilter } from "../../../domain/message-filter.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
 import { isWholeList } from "../../list-position.ts";
 import { type PageRead, pageReadOf } from "../../page.ts";
@@ -16,17 +16,17 @@ export interface Question extends PageRead {
 }
 
 export function questionOf(query: MessageQuery, oldForms: boolean): Question {
-  const { filter, place } = query;
+  const { filter, cursor } = query;
   const { from, to, source, q } = filter;
   const list: List =
     from !== undefined ? { kind: "from", name: from } : to !== undefined ? { kind: "to", name: to } : ALL;
   const narrowed = (from !== undefined && to !== undefined) || source !== undefined || q !== undefined;
-  const read = pageReadOf(place === undefined ? query : { ...query, place: storablePlace(place) });
+  const read = pageReadOf(cursor === undefined ? query : { ...query, cursor: storablePlace(cursor) });
   return { ...read, list, filter, narrowed, oldForms };
 }
 
 /** The place of a cursor. What is in it need not come from here, but NUL would be refused. */
-function storablePlace({ position, side }: Place): Place {
+function storablePlace({ position, side }: CursorPosition): CursorPosition {
   const clean = <T extends string>(text: T) => text.toWellFormed().replaceAll("\0", "") as T;
   const { instant, messageId, source } = position;
   return { position: { instant: clean(instant), messageId: clean(messageId), source: clean(source) }, side };

@@ -3,7 +3,7 @@ import type { CredentialsStore } from "../../credentials.ts";
 import type { OpenMode } from "../../store.ts";
 import { openWriter } from "../connection.ts";
 import { requireOurs } from "../contents.ts";
-import { closeUnlessBroken, failureOf } from "../hard-end.ts";
+import { closeUnlessBroken, failureOf } from "../forbid-closing.ts";
 import { readUnchanged } from "../read-unchanged.ts";
 import { Statements } from "../statements.ts";
 import { type CredentialsOperation, carryOut } from "./operations.ts";

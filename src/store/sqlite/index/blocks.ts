@@ -1,4 +1,5 @@
-import { comparePositions, type ListPosition, START } from "../../list-position.ts";
+import type { ListPosition } from "../../../domain/message-filter.ts";
+import { comparePositions, START } from "../../list-position.ts";
 import {
   ASCENDING,
   DESCENDING,

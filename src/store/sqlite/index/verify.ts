@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { StoreRefused } from "../../../domain/errors.ts";
-import type { ListPosition } from "../../list-position.ts";
+import type { ListPosition } from "../../../domain/message-filter.ts";
 import { BUCKETS } from "../../store.ts";
 import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../verify-report.ts";
 import { readUnchanged } from "../read-unchanged.ts";

@@ -1,4 +1,5 @@
-import { comparePositions, isEmpty, type ListPosition, type ListRange, overlap, START } from "../../list-position.ts";
+import type { ListPosition } from "../../../domain/message-filter.ts";
+import { comparePositions, isEmpty, type ListRange, overlap, START } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import {
   ASCENDING,

@@ -1,5 +1,5 @@
-import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { isWholeList, type ListPosition, type ListRange } from "../../list-position.ts";
+import type { ListPosition, MessageFilter } from "../../../domain/message-filter.ts";
+import { isWholeList, type ListRange } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import { type Entry, KEY, POSITION, positionValues, type Query } from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";

@@ -1,5 +1,5 @@
-import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { type ListPosition, type ListRange, positionBehind } from "../../list-position.ts";
+import type { ListPosition, MessageFilter } from "../../../domain/message-filter.ts";
+import { type ListRange, positionBehind } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import { ASCENDING, DESCENDING, type Entry, IN_RANGE, POSITION, type Query, rangeValues } from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";

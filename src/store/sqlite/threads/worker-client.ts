@@ -9,7 +9,7 @@ import {
   StoreRefused,
   StoreUnavailable,
 } from "../../../domain/errors.ts";
-import { mayClose, neverCloseAgain } from "../hard-end.ts";
+import { mayClose, neverCloseAgain } from "../forbid-closing.ts";
 
 export interface Call {
   readonly id: number;

@@ -2,7 +2,7 @@ import { type Issue, shownInput } from "./issue.ts";
 import { type Instant, parseInstant } from "./timestamp.ts";
 
 /** Decoded parameters of a URL. An empty value is no value; unknown names are ignored. */
-export type Parameters = Readonly<Record<string, string>>;
+export type QueryParams = Readonly<Record<string, string>>;
 
 export function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
@@ -12,7 +12,7 @@ const INTEGER = /^[+-]?[0-9]+(\.0*)?([eE]\+?[0-9]+)?$/;
 
 /** Numbers out of range are moved to its nearest end; what is no integer is an issue. */
 export function integer(
-  parameters: Parameters,
+  parameters: QueryParams,
   name: string,
   [min, max]: readonly [number, number],
   fallback: number,
@@ -28,7 +28,7 @@ export function integer(
 
 /** One of a few words; the first is meant when none is given. */
 export function oneOf<T extends string>(
-  parameters: Parameters,
+  parameters: QueryParams,
   name: string,
   [fallback, ...others]: readonly [T, ...T[]],
   issues: Issue[],
@@ -60,7 +60,7 @@ export function msisdn(value: string | undefined): string | undefined {
   return text !== undefined && /^[0-9]+$/.test(text) ? `+${text}` : text;
 }
 
-export function moment(parameters: Parameters, name: string, issues: Issue[]): Instant | undefined {
+export function moment(parameters: QueryParams, name: string, issues: Issue[]): Instant | undefined {
   const value = parameters[name];
   if (!value) return undefined;
   const instant = parseInstant(value);

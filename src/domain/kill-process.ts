@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 const FALSE = "/bin/false";
 
 /** Ends the process now, with exit code 1. Nothing is waited for, not even a thread that is busy in native code. */
-export function endHard(): void {
+export function killProcess(): void {
   // Another program takes the place of this one, so that the exit code is 1 and nothing of this process runs any more.
   if (existsSync(FALSE)) process.execve?.(FALSE, ["false"], {});
   process.kill(process.pid, "SIGKILL");

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
-import { endHard } from "../../domain/end-hard.ts";
 import { StoreBroken } from "../../domain/errors.ts";
+import { killProcess } from "../../domain/kill-process.ts";
 import { toStoreError } from "./connection.ts";
 
 let isBroken = false;
@@ -13,7 +13,7 @@ let isBroken = false;
 export function neverCloseAgain(): void {
   if (isBroken) return;
   isBroken = true;
-  process.once("exit", endHard);
+  process.once("exit", killProcess);
 }
 
 /** Whether connections may be closed and threads be ended. */
