@@ -10,7 +10,8 @@ import { SECRET, startService } from "../support/service.ts";
 import { isOnPath, unlessTool } from "../support/tools.ts";
 
 const RUN_MS_MAX = 60_000;
-const document = readFileSync(new URL("../../docs/sending.md", import.meta.url), "utf8");
+const PAGES = ["sending.md", "sending/python.md", "sending/go.md", "sending/php.md"];
+const document = PAGES.map((page) => readFileSync(new URL(`../../docs/${page}`, import.meta.url), "utf8")).join("\n");
 const CLIENT = new URL("../../client/client.ts", import.meta.url).href;
 
 interface Example {

@@ -49,7 +49,7 @@ function npm(args: readonly string[], cwd: string): string {
   });
 }
 
-function programOnPath(name: string): string {
+export function programOnPath(name: string): string {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     try {
       return realpathSync(join(folder, name));

@@ -1,0 +1,72 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { test } from "node:test";
+import { temporaryFolder, valueIn } from "../support/cli.ts";
+import { blocksOf, documentText, Terminal } from "../support/document-blocks.ts";
+import { OlderService } from "../support/older-service.ts";
+import { copyCheckout } from "../support/package.ts";
+import { serve } from "../support/process.ts";
+import { freePort } from "../support/server-folder.ts";
+import { body, post, SECRET } from "../support/service.ts";
+import { unlessTool } from "../support/tools.ts";
+
+const GUIDE_LINES_MAX = 250;
+const GUIDES = ["getting-started", "receiving", "reading", "sending", "guarantees", "migrating-from-python"];
+
+const skip = unlessTool("curl") || unlessTool("openssl") || unlessTool("python3");
+
+for (const name of ["docs/getting-started.md"]) {
+  test(`every block of ${name} runs as it stands, in a new checkout`, { skip }, async () => {
+    using home = temporaryFolder();
+    const folder = home.file("checkout");
+    copyCheckout(folder);
+    // A clean clone has none: `npm ci` is in the document.
+    rmSync(`${folder}/node_modules`);
+    await using terminal = new Terminal({ folder, home: home.path, port: await freePort() });
+    ok((await terminal.runDocument(name)) >= 2);
+  });
+}
+
+for (const name of ["docs/receiving.md", "docs/reading.md"]) {
+  test(`every block of ${name} runs as it stands, beside a service`, { skip }, async () => {
+    using home = temporaryFolder();
+    const folder = home.file("folder");
+    mkdirSync(folder);
+    await using lyftr = await serve({ cwd: folder });
+    equal((await post(lyftr.url, body({ text: "Hello" }))).status, 200);
+    const port = Number(new URL(lyftr.url).port);
+    const env = { WEBHOOK_SECRET: SECRET };
+    await using terminal = new Terminal({ folder, home: home.path, port, env });
+    ok((await terminal.runDocument(name)) >= 1);
+    if (name === "docs/reading.md") match(readFileSync(`${folder}/messages.csv`, "utf8"), /^message_id,from,/);
+  });
+}
+
+test("the block of docs/migrating-from-python.md brings new messages back to the older service", { skip }, async () => {
+  using home = temporaryFolder();
+  const folder = home.file("folder");
+  mkdirSync(`${folder}/data`, { recursive: true });
+  const path = `${folder}/data/app.db`;
+  {
+    await using before = new OlderService(path, { journalMode: "delete", keepsConnections: false });
+    equal((await before.start()).status, 200);
+    for (const id of ["m1", "m2"]) equal((await before.webhook("insert", id)).status, 200);
+  }
+  await using lyftr = await serve({ cwd: folder });
+  equal((await post(lyftr.url, body({ message_id: "m3", text: "New" }))).status, 200);
+  await using terminal = new Terminal({ folder, home: home.path, port: 0 });
+  const [block] = blocksOf(documentText("docs/migrating-from-python.md")).filter(({ language }) => language === "sh");
+  ok(block);
+  for (const _run of ["first", "again"]) equal(await terminal.run(block), "3 messages\n");
+  equal(valueIn(`${folder}/old.db`, "SELECT text FROM messages WHERE message_id = 'm3'"), "New");
+  await using after = new OlderService(`${folder}/old.db`, { journalMode: "delete", keepsConnections: false });
+  equal((await after.start()).status, 200);
+  deepEqual(await after.webhook("insert", "m2"), { status: 200, outcome: "duplicate" });
+  deepEqual(await after.webhook("insert", "m4"), { status: 200, outcome: "created" });
+  equal((await after.reads()).status, 200);
+});
+
+test("the guides are short", () => {
+  const linesOf = (name: string) => documentText(name).trimEnd().split("\n").length;
+  for (const guide of GUIDES) ok(linesOf(`docs/${guide}.md`) <= GUIDE_LINES_MAX, guide);
+});
