@@ -71,7 +71,7 @@ interface Run {
 }
 
 async function run({ source, target, store, signal, verify }: Run): Promise<number> {
-  const saved = await target.savedPlace(source.id);
+  const saved = await target.savedPosition(source.id);
   if (saved !== undefined) complain("Going on where the last copy from this database stopped.\n");
   const bar = startProgressBar({ label: "copying", total: await source.count(), unit: "messages" });
   const copier = new Copier({
@@ -95,7 +95,7 @@ async function run({ source, target, store, signal, verify }: Run): Promise<numb
   say(verdictInWords(verdict));
   if (`${verdict.source}` === `${verdict.target}`) return failed ? EXIT_FAILED : 0;
   // Whatever is missing lies before the place: the next run begins anew, and finds it.
-  await target.savePlace(source.id, BEGINNING);
+  await target.savePosition(source.id, BEGINNING);
   complain("They differ. Run the same command again: it goes through all messages.\n");
   return EXIT_FAILED;
 }

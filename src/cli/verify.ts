@@ -84,7 +84,7 @@ async function verify(counts: Counts): Promise<number> {
       messages,
       backlog,
       differences,
-      damages = [],
+      damage = [],
     } = await counts.verify({
       progress: (done, total) => bar.update(done, total),
       signal,
@@ -94,8 +94,8 @@ async function verify(counts: Counts): Promise<number> {
       },
     });
     bar.stop();
-    if (damages.length > 0) {
-      say(`${damages.map((line) => `damaged: ${line}\n`).join("")}${counts.repair}\n`);
+    if (damage.length > 0) {
+      say(`${damage.map((line) => `damaged: ${line}\n`).join("")}${counts.repair}\n`);
       return EXIT_FAILED;
     }
     say(`counted ${messages} messages again; ${backlog} wait to be indexed\n`);

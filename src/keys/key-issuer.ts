@@ -1,6 +1,6 @@
 import { type ApiKey, hashOfKey, hintOfKey, KEY_BYTES, keyOf, type Scope } from "../domain/api-key.ts";
 import type { Runtime } from "../runtime.ts";
-import type { By, KeyStore } from "../store/credentials.ts";
+import type { AuditStamp, KeyStore } from "../store/credentials.ts";
 
 export interface KeyIssuerOptions {
   readonly store: KeyStore;
@@ -71,18 +71,18 @@ export class KeyIssuer {
     return this.#options.store.revoke(which, this.#by(actor));
   }
 
-  #begin(actor: string): { by: By; text: string; fresh: Pick<ApiKey, "id" | "hash" | "hint"> } {
+  #begin(actor: string): { by: AuditStamp; text: string; fresh: Pick<ApiKey, "id" | "hash" | "hint"> } {
     const text = keyOf(this.#options.randomBytes(KEY_BYTES));
     const fresh = { id: this.#runtime.newId(), hash: hashOfKey(text), hint: hintOfKey(text) };
     return { by: this.#by(actor), text, fresh };
   }
 
-  #by(actor: string): By {
+  #by(actor: string): AuditStamp {
     const { clock, newId } = this.#runtime;
     return { at: new Date(clock.now()).toISOString(), id: newId(), actor };
   }
 
-  #later({ at }: By, ms: number): string {
+  #later({ at }: AuditStamp, ms: number): string {
     return new Date(Date.parse(at) + ms).toISOString();
   }
 }

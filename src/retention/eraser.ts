@@ -57,8 +57,8 @@ export class Eraser {
     let place: string | undefined;
     do {
       const until = tombstonesUntil(this.#runtime.clock, tombstoneDays);
-      const step = await store.erase({ msisdn, place, rowsMax: ROWS_PER_STEP_MAX, tombstonesUntil: until });
-      place = step.place;
+      const step = await store.erase({ msisdn, position: place, rowsMax: ROWS_PER_STEP_MAX, tombstonesUntil: until });
+      place = step.position;
       if (step.deleted === 0) continue;
       erased.messages += step.deleted;
       deleted(step.deleted, erased.messages);

@@ -80,8 +80,12 @@ async function expire(clock: Clock, options: Expiry, receivedBefore: string): Pr
   const step = { receivedBefore, rowsMax: ROWS_PER_STEP_MAX, dryRun, everywhere };
   let place: string | undefined;
   return untilNothing(clock, options.signal, async () => {
-    const done = await store.expire({ ...step, place, tombstonesUntil: tombstonesUntil(clock, tombstoneDays) });
-    place = done.place;
+    const done = await store.expire({
+      ...step,
+      position: place,
+      tombstonesUntil: tombstonesUntil(clock, tombstoneDays),
+    });
+    place = done.position;
     if (done.deleted > 0) options.deleted(done.deleted);
     return { amount: done.deleted, more: place !== undefined };
   });

@@ -29,7 +29,7 @@ export interface AuditQuery {
 }
 
 /** Who changes something, and when: what the change does not know of its own audit entry, whose id it is. */
-export type By = Pick<AuditEntry, "at" | "id" | "actor">;
+export type AuditStamp = Pick<AuditEntry, "at" | "id" | "actor">;
 
 /** `name_taken`: a live key has the name. `full`: there are {@link KEYS_MAX} keys. */
 export type KeyAddition = { readonly kind: "added" | "name_taken" | "full" };
@@ -54,11 +54,14 @@ export interface KeyStore {
   all(): Promise<readonly ApiKey[]>;
   /** Tells one state of the keys from another, but for their last use. It costs less than asking for all. */
   version(): Promise<string>;
-  add(key: ApiKey, by: By): Promise<KeyAddition>;
+  add(key: ApiKey, by: AuditStamp): Promise<KeyAddition>;
   /** Gives a key a successor of the same name and scope, with as long a life from now on. */
-  rotate(id: string, successor: Successor, by: By): Promise<KeyRotation>;
+  rotate(id: string, successor: Successor, by: AuditStamp): Promise<KeyRotation>;
   /** Ends the key of an id, or all of a name, at once. Resolves with those that were not revoked before, or undefined when there is none such. */
-  revoke(which: { readonly id: string } | { readonly name: string }, by: By): Promise<readonly ApiKey[] | undefined>;
+  revoke(
+    which: { readonly id: string } | { readonly name: string },
+    by: AuditStamp,
+  ): Promise<readonly ApiKey[] | undefined>;
   /** Notes when keys were used last. */
   touch(uses: readonly KeyUse[]): Promise<void>;
 }

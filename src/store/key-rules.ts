@@ -1,5 +1,5 @@
 import { type ApiKey, isLive } from "../domain/api-key.ts";
-import type { AuditEntry, By, KeyAddition, KeyRotation, Successor } from "./credentials.ts";
+import type { AuditEntry, AuditStamp, KeyAddition, KeyRotation, Successor } from "./credentials.ts";
 
 // What may become of the keys, decided alike for either database, which has locked them meanwhile.
 
@@ -14,14 +14,14 @@ export interface Namesakes {
   readonly total: number;
 }
 
-export function decideAddition({ keys, total }: Namesakes, { at }: By): KeyAddition {
+export function decideAddition({ keys, total }: Namesakes, { at }: AuditStamp): KeyAddition {
   if (keys.some((key) => isLive(key, at))) return { kind: "name_taken" };
   return { kind: total >= KEYS_MAX ? "full" : "added" };
 }
 
 export function decideRotation(
   { keys, total }: Namesakes,
-  { id, successor, by }: { readonly id: string; readonly successor: Successor; readonly by: By },
+  { id, successor, by }: { readonly id: string; readonly successor: Successor; readonly by: AuditStamp },
 ): KeyRotation {
   const old = keys.find((key) => key.id === id);
   if (old === undefined) return { kind: "unknown" };
@@ -45,17 +45,17 @@ function expiryOf({ createdAt, expiresAt }: ApiKey, at: string): string | null {
   return new Date(Date.parse(at) + lifeMs).toISOString();
 }
 
-export function entryOfAddition({ id, name, scope, expiresAt }: ApiKey, by: By): AuditEntry {
+export function entryOfAddition({ id, name, scope, expiresAt }: ApiKey, by: AuditStamp): AuditEntry {
   return { ...by, action: "key.created", subject: name, details: { id, scope, expires_at: expiresAt } };
 }
 
-export function entryOfRotation(old: ApiKey, { id, name, expiresAt }: ApiKey, by: By): AuditEntry {
+export function entryOfRotation(old: ApiKey, { id, name, expiresAt }: ApiKey, by: AuditStamp): AuditEntry {
   const details = { id, expires_at: expiresAt, old_id: old.id, old_retires_at: old.retiresAt };
   return { ...by, action: "key.rotated", subject: name, details };
 }
 
 /** Of keys of one name. */
-export function entryOfRevocation(keys: readonly ApiKey[], by: By): AuditEntry {
+export function entryOfRevocation(keys: readonly ApiKey[], by: AuditStamp): AuditEntry {
   const ids = keys.map(({ id }) => id).join(" ");
   return { ...by, action: "key.revoked", subject: keys[0]?.name ?? "", details: { ids } };
 }

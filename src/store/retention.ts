@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 /** One step of deleting: a bounded number of messages in one transaction. */
 export interface DeletionStep {
   /** Where the step before ended; undefined begins. */
-  readonly place?: string | undefined;
+  readonly position?: string | undefined;
   /** How many messages one step may delete. It may look at more, for some tens of milliseconds. */
   readonly rowsMax: number;
   /** Until when the ids of the deleted are still known, as `2025-01-15T10:00:00.000Z`. */
@@ -43,7 +43,7 @@ export interface DeletedStep {
   /** Messages that were deleted; in a dry run, that would be. */
   readonly deleted: number;
   /** Where the next step goes on; undefined when nothing is left. */
-  readonly place: string | undefined;
+  readonly position: string | undefined;
 }
 
 /** Tells what {@link RetentionStore.expire} would delete (`dryRun`). Whatever would change something is rejected. */

@@ -10,7 +10,7 @@ export interface VerifyReport {
   /** What the counts say otherwise than the messages, a sentence each; at most {@link DIFFERENCES_MAX}. */
   readonly differences: readonly string[];
   /** What is wrong with the messages or whatever else is stored, a sentence each; then nothing is counted again. */
-  readonly damages?: readonly string[];
+  readonly damage?: readonly string[];
 }
 
 export interface VerifyOptions {

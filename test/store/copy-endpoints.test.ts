@@ -22,13 +22,13 @@ async function fill(url: string): Promise<void> {
 
 async function expectBoundedParts(end: CopyEndpoint): Promise<void> {
   let [read, parts] = [0, 0];
-  for (let place = BEGINNING; ; parts++) {
-    const part = await end.read(place, 2_000);
+  for (let position = BEGINNING; ; parts++) {
+    const part = await end.read(position, 2_000);
     if (part.messages.length === 0) break;
     const bytes = part.messages.reduce((sum, { text }) => sum + Buffer.byteLength(text ?? ""), 0);
     ok(bytes <= COPY_BYTES_MAX, `${bytes} bytes in one part`);
     read += part.messages.length;
-    place = part.place;
+    position = part.position;
   }
   equal(read, ROWS);
   equal(parts, 3);

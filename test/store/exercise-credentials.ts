@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { type ApiKey, hashOfKey, keyOf } from "../../src/domain/api-key.ts";
-import type { By, KeyStore, Successor } from "../../src/store/credentials.ts";
+import type { AuditStamp, KeyStore, Successor } from "../../src/store/credentials.ts";
 import type { Store } from "../../src/store/store.ts";
 
 /** Registers a test with a fresh store, as {@link exerciseStore} does. */
@@ -12,7 +12,7 @@ const LATER = "2025-01-16T10:00:00.000Z";
 
 let changes = 0;
 /** In the order in which they are asked for, those of one moment too. */
-const by = (at = AT): By => ({ at, id: String(++changes).padStart(6, "0"), actor: "cli" });
+const by = (at = AT): AuditStamp => ({ at, id: String(++changes).padStart(6, "0"), actor: "cli" });
 
 function apiKey(name: string, fields: Partial<ApiKey> = {}): ApiKey {
   const id = randomUUID();

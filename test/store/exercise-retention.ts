@@ -28,13 +28,13 @@ export function january(count: number, name = "m"): readonly NewMessage[] {
 }
 
 /** Step by step to the end. Resolves with how many were deleted. */
-export async function inSteps(next: (place: string | undefined) => Promise<DeletedStep>): Promise<number> {
-  let [deleted, place]: [number, string | undefined] = [0, undefined];
+export async function inSteps(next: (position: string | undefined) => Promise<DeletedStep>): Promise<number> {
+  let [deleted, position]: [number, string | undefined] = [0, undefined];
   for (let steps = 0; steps < STEPS_MAX; steps++) {
-    const step = await next(place);
+    const step = await next(position);
     deleted += step.deleted;
-    place = step.place;
-    if (place === undefined) return deleted;
+    position = step.position;
+    if (position === undefined) return deleted;
   }
   throw new Error("it never comes to its end");
 }
@@ -45,13 +45,20 @@ interface How {
 }
 
 export function expireAll({ retention }: Pick<Store, "retention">, receivedBefore: string, how: How = {}) {
-  return inSteps((place) =>
-    retention.expire({ place, receivedBefore, everywhere: true, rowsMax: 100, tombstonesUntil: UNTIL, ...how }),
+  return inSteps((position) =>
+    retention.expire({
+      position,
+      receivedBefore,
+      everywhere: true,
+      rowsMax: 100,
+      tombstonesUntil: UNTIL,
+      ...how,
+    }),
   );
 }
 
 export function eraseAll({ retention }: Pick<Store, "retention">, msisdn: string, how: How = {}) {
-  return inSteps((place) => retention.erase({ place, msisdn, rowsMax: 100, tombstonesUntil: UNTIL, ...how }));
+  return inSteps((position) => retention.erase({ position, msisdn, rowsMax: 100, tombstonesUntil: UNTIL, ...how }));
 }
 
 /** Every answer of a store against a look at every message that shall be left. */
@@ -120,8 +127,8 @@ export function exerciseRetention(check: Check): void {
   check("deleting in small steps deletes as much, each step no more than it may", async (store) => {
     await store.insertMessages(january(30));
     const sizes: number[] = [];
-    const deleted = await inSteps(async (place) => {
-      const step = { place, receivedBefore: day(21), everywhere: true, rowsMax: 7, tombstonesUntil: UNTIL };
+    const deleted = await inSteps(async (position) => {
+      const step = { position, receivedBefore: day(21), everywhere: true, rowsMax: 7, tombstonesUntil: UNTIL };
       const done = await store.retention.expire(step);
       sizes.push(done.deleted);
       return done;

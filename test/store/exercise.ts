@@ -234,8 +234,8 @@ export function exerciseStore(name: string, fixture: () => Promise<StoreFixture>
     for (;;) {
       paged.push(...page.messages);
       if (page.next === null) break;
-      const place = decodeCursor(encodeCursor(page.next, query()), query());
-      page = await store.findMessages({ ...query({ limit: "4" }), ...(place === undefined ? {} : { cursor: place }) });
+      const cursor = decodeCursor(encodeCursor(page.next, query()), query());
+      page = await store.findMessages({ ...query({ limit: "4" }), ...(cursor === undefined ? {} : { cursor }) });
     }
     deepEqual(paged, all);
     equal(all.length, 23);

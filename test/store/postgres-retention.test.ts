@@ -70,11 +70,18 @@ const isOf = (msisdn: string) => (row: { readonly from: string; readonly to: str
   row.from === msisdn || row.to === msisdn;
 
 const expire = (retention: RetentionStore, receivedBefore: string, options: Partial<ExpiryStep> = {}) =>
-  inSteps((place) =>
-    retention.expire({ rowsMax: 1_000, tombstonesUntil: UNTIL, receivedBefore, everywhere: true, ...options, place }),
+  inSteps((position) =>
+    retention.expire({
+      rowsMax: 1_000,
+      tombstonesUntil: UNTIL,
+      receivedBefore,
+      everywhere: true,
+      ...options,
+      position,
+    }),
   );
 const erase = (retention: RetentionStore, msisdn: string, { rowsMax = 1_000, dryRun = false } = {}) =>
-  inSteps((place) => retention.erase({ place, rowsMax, dryRun, tombstonesUntil: UNTIL, msisdn }));
+  inSteps((position) => retention.erase({ position, rowsMax, dryRun, tombstonesUntil: UNTIL, msisdn }));
 const count = async (database: Database, table = "messages") =>
   (await database.all<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`))[0]?.rows;
 const differences = async (url: string) => (await verifyCounts(url, VERIFY)).differences;
@@ -204,15 +211,15 @@ test("what is young enough stays; old messages behind younger ones of their stre
 test("erasing goes back to the beginning for what came in meanwhile", { skip }, async () => {
   await using opening = await opened();
   const { database, writer, retention } = opening;
-  const step = (place: string | undefined) =>
-    retention.erase({ place, rowsMax: 10, tombstonesUntil: UNTIL, msisdn: "+7" });
+  const step = (position: string | undefined) =>
+    retention.erase({ position, rowsMax: 10, tombstonesUntil: UNTIL, msisdn: "+7" });
   await writer.insert([message("m1", { from: "+7" }), message("m2", { to: "+7" })]);
   const first = await step(undefined);
   await writer.insert([message("m0", { from: "+7" })]);
-  const second = await step(first.place);
+  const second = await step(first.position);
   deepEqual([first.deleted, second.deleted, await count(database)], [1, 1, 1]);
-  notEqual(second.place, undefined);
-  equal(await inSteps((place) => step(place ?? second.place)), 1);
+  notEqual(second.position, undefined);
+  equal(await inSteps((position) => step(position ?? second.position)), 1);
   equal(await count(database), 0);
 });
 

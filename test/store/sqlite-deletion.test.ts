@@ -74,14 +74,14 @@ for (const [way, blockRowsMax, bounds] of [
               "expire" in what ? row.createdAt < before : [row.from, row.to].some((one) => one === what.erase);
             const gone = plain.rows.filter(goes);
             const deleter = new Deleter(parts.index, blockRowsMax);
-            const step = (place: string | undefined, dryRun: boolean) => {
-              const how = { place, rowsMax, dryRun, tombstonesUntil: UNTIL };
+            const step = (position: string | undefined, dryRun: boolean) => {
+              const how = { position, rowsMax, dryRun, tombstonesUntil: UNTIL };
               return "expire" in what
                 ? deleter.expire({ ...how, receivedBefore: before, everywhere: true })
                 : deleter.erase({ ...how, msisdn: what.erase });
             };
-            equal(await inSteps(async (place) => step(place, true)), gone.length);
-            equal(await inSteps(async (place) => step(place, false)), gone.length);
+            equal(await inSteps(async (position) => step(position, true)), gone.length);
+            equal(await inSteps(async (position) => step(position, false)), gone.length);
             for (const row of gone) dead.add(keyOf(row));
             plain.rows.splice(0, plain.rows.length, ...plain.rows.filter((row) => !goes(row)));
             if (folds !== null) indexMessages(parts.index, folds, blockRowsMax);
@@ -111,7 +111,7 @@ test("numbers of deleted messages are not given again, so that new ones are fold
       rowsMax: 1_000,
       tombstonesUntil: UNTIL,
     };
-    equal(await inSteps(async (place) => store.retention.expire({ ...everything, place })), 50);
+    equal(await inSteps(async (position) => store.retention.expire({ ...everything, position })), 50);
     equal((await store.stats()).total, 0);
     await store.insertMessages(rows(3, "new"));
     const db = new DatabaseSync(file.path, { readOnly: true });
@@ -189,7 +189,7 @@ test("after an erasure neither the number nor the words are in any byte of the f
     ok(bytesOf(file.path).includes(PERSON));
     ok(bytesOf(file.path).includes("xylophonequartz"));
     const step = { msisdn: PERSON, rowsMax: 1_000, tombstonesUntil: UNTIL };
-    equal(await inSteps(async (place) => store.retention.erase({ ...step, place })), 20 * 16);
+    equal(await inSteps(async (position) => store.retention.erase({ ...step, position })), 20 * 16);
     await store.retention.scrub();
     const left = bytesOf(file.path);
     for (const word of [PERSON, PERSON.slice(1), "xylophonequartz", "zephyrvexing"]) {
@@ -222,7 +222,7 @@ test("space is given back in steps, and a file that deleted nothing keeps its ow
   const before = parts.index.number("PRAGMA main.page_count");
   const deleter = deleterOn(parts);
   const step = { receivedBefore: received(15_000), everywhere: true, rowsMax: 500, tombstonesUntil: UNTIL };
-  equal(await inSteps(async (place) => deleter.expire({ ...step, place })), 15_000);
+  equal(await inSteps(async (position) => deleter.expire({ ...step, position })), 15_000);
   let bytes = 0;
   for (let steps = 0; steps < 1_000; steps++) {
     const given = reclaimSpace(parts.index);
@@ -244,7 +244,7 @@ test("tombstones come to their end, and what is old behind what is young is foun
   parts.insert(rows(10, "imported"));
   const deleter = deleterOn(parts);
   const step = { receivedBefore: received(50_000), rowsMax: 500, tombstonesUntil: UNTIL };
-  const run = (everywhere: boolean) => inSteps(async (place) => deleter.expire({ ...step, place, everywhere }));
+  const run = (everywhere: boolean) => inSteps(async (position) => deleter.expire({ ...step, position, everywhere }));
   equal(await run(true), 2_510);
   parts.insert(rows(10, "again"));
   equal(await run(false), 0);

@@ -163,8 +163,8 @@ test("retention deletes what was received before a moment, however the older ser
       rowsMax: 500,
       everywhere: true,
     };
-    for (let place: string | undefined, first = true; first || place !== undefined; first = false) {
-      ({ place } = await store.retention.expire({ ...step, place }));
+    for (let position: string | undefined, first = true; first || position !== undefined; first = false) {
+      ({ position } = await store.retention.expire({ ...step, position }));
     }
   } finally {
     await store.close();

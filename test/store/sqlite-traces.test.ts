@@ -50,13 +50,13 @@ function fill(parts: SqliteParts, seed: number): void {
   }
 }
 
-function toTheEnd(step: (place: string | undefined) => DeletedStep): number {
-  let [deleted, place]: [number, string | undefined] = [0, undefined];
+function toTheEnd(step: (position: string | undefined) => DeletedStep): number {
+  let [deleted, position]: [number, string | undefined] = [0, undefined];
   do {
-    const done = step(place);
+    const done = step(position);
     deleted += done.deleted;
-    place = done.place;
-  } while (place !== undefined);
+    position = done.position;
+  } while (position !== undefined);
   return deleted;
 }
 
@@ -74,9 +74,9 @@ test("of people erased between expiries, whose deletions move what is left from 
     const how = { rowsMax: 97, tombstonesUntil: UNTIL };
     for (let person = 0; person < ERASED; person++) {
       const receivedBefore = day(2 + 2 * person);
-      toTheEnd((place) => deleter.expire({ ...how, place, receivedBefore, everywhere: true }));
+      toTheEnd((position) => deleter.expire({ ...how, position, receivedBefore, everywhere: true }));
       ok(filesWith(file.path, number(person)).length > 0);
-      ok(toTheEnd((place) => deleter.erase({ ...how, place, msisdn: `+${number(person)}` })) > 0);
+      ok(toTheEnd((position) => deleter.erase({ ...how, position, msisdn: `+${number(person)}` })) > 0);
       equal(scrub(parts.index).length, 3);
       deepEqual(filesWith(file.path, number(person)), []);
     }

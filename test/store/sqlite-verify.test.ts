@@ -38,7 +38,7 @@ function fill(path: string): void {
 
 const verify = (path: string) =>
   verifySqlite(path, { progress: () => undefined, signal: new AbortController().signal });
-const complaintsOf = ({ damages = [], differences }: VerifyReport) => [...damages, ...differences];
+const complaintsOf = ({ damage = [], differences }: VerifyReport) => [...damage, ...differences];
 
 function change(path: string, sql: string): void {
   const db = new DatabaseSync(path);
@@ -92,7 +92,7 @@ for (const [what, sql, finding] of [
     db.exec(`DROP INDEX ${sql}; ${definition} WHERE seq <> 17; PRAGMA writable_schema = ON`);
     db.prepare("UPDATE sqlite_schema SET sql = ? WHERE name = ?").run(definition, sql);
     db.close();
-    const { damages = [] } = await verify(file.path);
+    const { damage: damages = [] } = await verify(file.path);
     ok(
       damages.some((damage) => finding.test(damage)),
       damages.join("\n"),

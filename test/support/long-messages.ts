@@ -45,9 +45,9 @@ const walked = parts.read((snapshot) => find(snapshot, query({ q: [...letters][0
 const deleter = new Deleter(parts.index);
 let deleted = 0;
 for (let place: string | undefined; ; ) {
-  const step = deleter.erase({ msisdn: "+1", rowsMax: rows, tombstonesUntil: "2026", place });
+  const step = deleter.erase({ msisdn: "+1", rowsMax: rows, tombstonesUntil: "2026", position: place });
   deleted += step.deleted;
-  place = step.place;
+  place = step.position;
   if (place === undefined) break;
 }
 const left = parts.read((snapshot) => find(snapshot, query({ q: letters, limit: "1" })));

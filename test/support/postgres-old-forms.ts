@@ -16,5 +16,5 @@ export async function foldAsBefore(
       values: [folded === byServer ? null : folded, messageId, source, text],
     });
   }
-  await database.together(statements, 10_000);
+  await database.batch(statements, 10_000);
 }

@@ -1,6 +1,6 @@
 import { StoreUnavailable } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
-import { BEGINNING, type CopyEndpoint, type CopyPlace } from "../../store/copying.ts";
+import { BEGINNING, type CopyEndpoint, type CopyPosition } from "../../store/copying.ts";
 import type { InsertOutcome, Store, StoredMessage } from "../../store/store.ts";
 import { Checksum } from "./checksum.ts";
 
@@ -38,7 +38,7 @@ export class Copier {
   }
 
   /** Copies until nothing is left, or the signal is aborted. Resolves with the place that was reached. */
-  async copy(from: CopyPlace): Promise<CopyPlace> {
+  async copy(from: CopyPosition): Promise<CopyPosition> {
     const { source, target, signal, progress } = this.#options;
     let read = 0;
     for (let place = from; ; ) {
@@ -46,8 +46,8 @@ export class Copier {
       const part = await source.read(place, MESSAGES_PER_STEP);
       if (part.messages.length === 0) return place;
       await this.#insert(part.messages);
-      place = part.place;
-      await target.savePlace(source.id, place);
+      place = part.position;
+      await target.savePosition(source.id, place);
       read += part.messages.length;
       progress(read);
     }
@@ -87,7 +87,7 @@ export interface CopyVerdict {
 /** Reads both ends again: every message of the source up to a place, and the same messages in the target. Ends early when the signal is aborted. */
 export async function verifyCopy(
   { source, target, signal, progress }: Pick<CopierOptions, "source" | "target" | "signal" | "progress">,
-  upTo: CopyPlace,
+  upTo: CopyPosition,
 ): Promise<CopyVerdict> {
   const verdict = { source: new Checksum(), target: new Checksum() };
   for (let place = BEGINNING; ; ) {
@@ -95,7 +95,7 @@ export async function verifyCopy(
     if (part.messages.length === 0 || signal.aborted) return verdict;
     for (const message of part.messages) verdict.source.add(message);
     for (const message of await target.find(part.messages)) verdict.target.add(message);
-    place = part.place;
+    place = part.position;
     progress(verdict.source.messages);
   }
 }

@@ -1,10 +1,10 @@
 import { StoreRefused } from "../../domain/errors.ts";
-import { COPY_BYTES_MAX, type CopyEndpoint, type CopyPart, type CopyPlace } from "../copying.ts";
+import { COPY_BYTES_MAX, type CopyEndpoint, type CopyPart, type CopyPosition } from "../copying.ts";
 import type { OpenMode, StoredMessage } from "../store.ts";
 import { Database } from "./database.ts";
 import { isStorable } from "./index/searchable.ts";
 import { requireOurs } from "./migrations.ts";
-import { MESSAGE } from "./sql.ts";
+import { MESSAGE_FIELDS } from "./sql.ts";
 
 /** A copy may wait for a server that is busy; nobody else waits for it. */
 const COPY_MS_MAX = 60_000;
@@ -41,26 +41,30 @@ export class PostgresCopyEndpoint implements CopyEndpoint {
     return row?.messages ?? 0;
   }
 
-  async read(place: CopyPlace, limit: number, upTo?: CopyPlace): Promise<CopyPart> {
-    const found = await this.#readKnown(place, limit, upTo);
+  async read(position: CopyPosition, limit: number, upTo?: CopyPosition): Promise<CopyPart> {
+    const found = await this.#readKnown(position, limit, upTo);
     if (found !== undefined) return found;
     this.#streams = await this.#findStreams();
-    return (await this.#readKnown(place, limit, upTo)) ?? { messages: [], place };
+    return (await this.#readKnown(position, limit, upTo)) ?? { messages: [], position };
   }
 
   /** A stream is read to its end before the next: one that goes on is come back to. */
-  async #readKnown(place: CopyPlace, limit: number, upTo: CopyPlace | undefined): Promise<CopyPart | undefined> {
+  async #readKnown(
+    position: CopyPosition,
+    limit: number,
+    upTo: CopyPosition | undefined,
+  ): Promise<CopyPart | undefined> {
     for (const stream of this.#streams) {
       const end = upTo === undefined ? Number.MAX_SAFE_INTEGER : (upTo[stream] ?? 0);
-      if ((place[stream] ?? 0) >= end) continue;
-      const after = place[stream] ?? 0;
+      if ((position[stream] ?? 0) >= end) continue;
+      const after = position[stream] ?? 0;
       const last = await this.#endOfPart(stream, [after, end], limit);
       if (last === undefined) continue;
       const messages = await this.#all<StoredMessage>(
-        `SELECT ${MESSAGE} FROM messages WHERE stream = $1 AND seq > $2 AND seq <= $3 ORDER BY seq`,
+        `SELECT ${MESSAGE_FIELDS} FROM messages WHERE stream = $1 AND seq > $2 AND seq <= $3 ORDER BY seq`,
         [stream, after, last],
       );
-      return { messages, place: { ...place, [stream]: last } };
+      return { messages, position: { ...position, [stream]: last } };
     }
     return undefined;
   }
@@ -97,23 +101,24 @@ export class PostgresCopyEndpoint implements CopyEndpoint {
   async find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]> {
     const wanted = messages.filter(({ messageId, source }) => isStorable(messageId) && isStorable(source));
     const keys = new Set(wanted.map(({ messageId, source }) => `${messageId}\0${source}`));
-    const rows = await this.#all<StoredMessage>(`SELECT ${MESSAGE} FROM messages WHERE message_id = ANY($1::text[])`, [
-      wanted.map(({ messageId }) => messageId),
-    ]);
+    const rows = await this.#all<StoredMessage>(
+      `SELECT ${MESSAGE_FIELDS} FROM messages WHERE message_id = ANY($1::text[])`,
+      [wanted.map(({ messageId }) => messageId)],
+    );
     return rows.filter(({ messageId, source }) => keys.has(`${messageId}\0${source}`));
   }
 
-  async savedPlace(sourceId: string): Promise<CopyPlace | undefined> {
+  async savedPosition(sourceId: string): Promise<CopyPosition | undefined> {
     await this.#all(PLACES);
     const sql = "SELECT place FROM lyftr_copies WHERE source_id = $1";
     const [row] = await this.#all<{ place: string }>(sql, [sourceId]);
-    return row === undefined ? undefined : (JSON.parse(row.place) as CopyPlace);
+    return row === undefined ? undefined : (JSON.parse(row.place) as CopyPosition);
   }
 
-  async savePlace(sourceId: string, place: CopyPlace): Promise<void> {
+  async savePosition(sourceId: string, position: CopyPosition): Promise<void> {
     await this.#all(
       "INSERT INTO lyftr_copies VALUES ($1, $2) ON CONFLICT (source_id) DO UPDATE SET place = excluded.place",
-      [sourceId, JSON.stringify(place)],
+      [sourceId, JSON.stringify(position)],
     );
   }
 

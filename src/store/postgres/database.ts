@@ -53,7 +53,7 @@ export interface StatementOptions {
 export class Database {
   readonly #pool: Pool;
   /** Connections that no pooler hands round: what is set and prepared there stays. */
-  readonly #own = new WeakSet<PoolClient>();
+  readonly #direct = new WeakSet<PoolClient>();
   /** Set once for each connection that no pooler hands round. */
   readonly #sessionSettings: readonly string[];
   /** Set in each transaction of other connections. */
@@ -73,7 +73,7 @@ export class Database {
       keepAlive: true,
       pipeline: true,
       application_name: "lyftr",
-      onConnect: (client) => this.#claim(client as PoolClient),
+      onConnect: (client) => this.#detectPooler(client as PoolClient),
       // Counts of rows fit a number.
       types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : types.getTypeParser(oid, format)) as never },
     });
@@ -87,7 +87,7 @@ export class Database {
     const { mode = "", msMax = CALL_MS_MAX, settings = [], signal } = options;
     const deadlineMs = performance.now() + msMax;
     const client = await this.#connect();
-    const begin = beginning({ mode, msMax }, this.#own.has(client) ? settings : [...this.#settings, ...settings]);
+    const begin = beginning({ mode, msMax }, this.#direct.has(client) ? settings : [...this.#settings, ...settings]);
     const giveUp = () => void streamOf(client).destroy();
     signal?.addEventListener("abort", giveUp, { once: true });
     const tx = new Statements(client, deadlineMs);
@@ -125,10 +125,10 @@ export class Database {
     const client = await this.#connect();
     const tx = new Statements(client, deadlineMs);
     try {
-      const plain = this.#own.has(client) && msMax <= CALL_MS_MAX;
+      const plain = this.#direct.has(client) && msMax <= CALL_MS_MAX;
       const rows = plain
         ? await tx.all<T>(sql, values, name)
-        : await enclosed<T>(tx, { msMax, settings: this.#own.has(client) ? [] : this.#settings }, sql, values);
+        : await enclosed<T>(tx, { msMax, settings: this.#direct.has(client) ? [] : this.#settings }, sql, values);
       client.release();
       return rows;
     } catch (error) {
@@ -139,12 +139,12 @@ export class Database {
   }
 
   /** Several statements in one transaction, sent in one go: should one fail, COMMIT takes all back. Resolves with the rows of each when they are committed. */
-  async together<T = Row>(statements: readonly Statement[], msMax: number): Promise<readonly (readonly T[])[]> {
+  async batch<T = Row>(statements: readonly Statement[], msMax: number): Promise<readonly (readonly T[])[]> {
     const deadlineMs = performance.now() + msMax;
     const client = await this.#connect();
     const tx = new Statements(client, deadlineMs);
     try {
-      const own = this.#own.has(client);
+      const own = this.#direct.has(client);
       const results = await allOrFirst([
         tx.all<T>(own && msMax <= CALL_MS_MAX ? "BEGIN" : beginning({ msMax }, own ? [] : this.#settings)),
         ...statements.map(({ sql, values, name }) => tx.all<T>(sql, values, own ? name : undefined)),
@@ -160,12 +160,12 @@ export class Database {
   }
 
   /** A statement that the server runs outside of transactions only, and that may take long. */
-  async alone(sql: string, msMax: number): Promise<void> {
+  async outsideTransaction(sql: string, msMax: number): Promise<void> {
     const client = await this.#connect();
     const statements = new Statements(client, performance.now() + msMax);
     try {
       // Behind a pooler no limit of ours is set, and none may be.
-      if (this.#own.has(client)) await statements.all(`SET statement_timeout = ${msMax}`);
+      if (this.#direct.has(client)) await statements.all(`SET statement_timeout = ${msMax}`);
       await statements.all(sql);
     } catch (error) {
       throw this.#failure(error);
@@ -187,13 +187,13 @@ export class Database {
    * Finds out whether the connection leads to the server itself: a pooler has numbers of its own for them. Only then may anything be set
    * for longer than a transaction, which saves most of what a small statement costs.
    */
-  async #claim(client: PoolClient): Promise<void> {
+  async #detectPooler(client: PoolClient): Promise<void> {
     const statements = new Statements(client, performance.now() + CONNECT_MS_MAX);
     const [row] = await statements.all<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     if (row?.pid !== (client as unknown as { processID: number | null }).processID) return;
     const settings = [`statement_timeout = ${CALL_MS_MAX - SERVER_MS_LESS}`, IDLE_LIMIT, ...this.#sessionSettings];
     await statements.all(settings.map((setting) => `SET ${setting}`).join("; "));
-    this.#own.add(client);
+    this.#direct.add(client);
   }
 
   async #connect(): Promise<PoolClient> {

@@ -13,7 +13,7 @@ const MIGRATE_MS_MAX = 30 * 60 * 1_000;
 const LOCK_WAIT = "lock_timeout = '120s'";
 const PARTITIONED = "/* partitioned */";
 /** Of two that make a table at the same moment both find it missing, and the server tells one of them so in one of these ways. */
-const MADE_MEANWHILE = ["23505", "42710", "42P07"];
+const CREATED_CONCURRENTLY = ["23505", "42710", "42P07"];
 
 export interface MigrateOptions {
   /** Into so many hash partitions `messages` is divided when it is made. */
@@ -23,7 +23,7 @@ export interface MigrateOptions {
 }
 
 /** The row that whoever migrates locks. */
-const LOCK_VERSION = 0;
+const MIGRATION_LOCK_VERSION = 0;
 
 /**
  * Brings the schema up to date, in one transaction that holds the lock of a row: of several processes that start at once one migrates,
@@ -43,7 +43,7 @@ export async function migrate(
   await makeTable(database);
   return database.transaction(
     async (tx) => {
-      await tx.run("UPDATE lyftr_migrations SET name = name WHERE version = $1", [LOCK_VERSION]);
+      await tx.run("UPDATE lyftr_migrations SET name = name WHERE version = $1", [MIGRATION_LOCK_VERSION]);
       const pending = pendingMigrations(all, await versionIn(tx));
       for (const migration of pending) await apply(tx, migration, partitions);
       return pending.map(({ name }) => name);
@@ -83,9 +83,11 @@ async function makeTable(database: Database): Promise<void> {
   try {
     await database.all("CREATE TABLE IF NOT EXISTS lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)");
   } catch (error) {
-    if (!MADE_MEANWHILE.includes(String((error as { code?: unknown }).code))) throw error;
+    if (!CREATED_CONCURRENTLY.includes(String((error as { code?: unknown }).code))) throw error;
   }
-  await database.all("INSERT INTO lyftr_migrations VALUES ($1, 'lock') ON CONFLICT DO NOTHING", [LOCK_VERSION]);
+  await database.all("INSERT INTO lyftr_migrations VALUES ($1, 'lock') ON CONFLICT DO NOTHING", [
+    MIGRATION_LOCK_VERSION,
+  ]);
 }
 
 async function apply(

@@ -67,7 +67,7 @@ export interface PostgresOptions {
   readonly damaged?: ((damage: Damage) => void) | undefined;
 }
 
-function tellingOnce(tell: PostgresOptions["damaged"]): (error: StoreDamaged) => void {
+function reportOnce(tell: PostgresOptions["damaged"]): (error: StoreDamaged) => void {
   let told = false;
   return ({ message }) => {
     if (!told) tell?.({ kind: "database", file: "the database of the PostgreSQL server", problem: message });
@@ -99,7 +99,7 @@ export class PostgresStore implements Store {
 
   /** Connects, looks the server over, and brings the schema up to date. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
   static async open(url: string, options: PostgresOptions): Promise<PostgresStore> {
-    const damaged = tellingOnce(options.damaged);
+    const damaged = reportOnce(options.damaged);
     const database = new Database(url, { connectionsMax: 1, settings: BY_INDEX, damaged });
     try {
       const { mode = "create", allowWeakDurability } = options;
@@ -149,7 +149,7 @@ export class PostgresStore implements Store {
     this.#indexLoop = new IndexLoop(this.#counting, {
       holder: this.#holder,
       backlog,
-      settling: facts.citus ? new DelayedVisibility(() => performance.now()) : NO_DELAY,
+      visibilityDelay: facts.citus ? new DelayedVisibility(() => performance.now()) : NO_DELAY,
     });
     this.#quick = new ReadQueue({ runningMax: readers, waitingMax: QUICK_WAITING_MAX });
     this.#long = new ReadQueue({ runningMax: Math.floor(readers / 2), waitingMax: LONG_WAITING_MAX });
@@ -216,7 +216,7 @@ export class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
-    const counted = this.#indexLoop.stop().then(() => this.#giveLeaseBack());
+    const counted = this.#indexLoop.stop().then(() => this.#releaseLease());
     await Promise.all([counted, this.#writer.close(), this.#searchForm.stop()]);
     await Promise.all([this.#writing.close(), this.#counting.close(), this.#reading.close()]);
   }
@@ -238,7 +238,7 @@ export class PostgresStore implements Store {
   }
 
   /** So that the others need not wait until it expires. */
-  async #giveLeaseBack(): Promise<void> {
+  async #releaseLease(): Promise<void> {
     await this.#counting
       .all("UPDATE leases SET expires_at = 'epoch' WHERE holder = $1", [this.#holder])
       .catch(() => undefined);

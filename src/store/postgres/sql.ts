@@ -12,10 +12,10 @@ export interface List {
 
 export const ALL: List = { kind: "all", name: "" };
 /** The three columns of a list position, for a row value in SQL and for its order. */
-export const KEY = "instant, message_id, source";
+export const POSITION_COLUMNS = "instant, message_id, source";
 export const DESCENDING = "instant DESC, message_id DESC, source DESC";
 /** The same as the fields of a {@link ListPosition}. */
-export const POSITION = `instant, message_id AS "messageId", source`;
+export const POSITION_FIELDS = `instant, message_id AS "messageId", source`;
 
 /** The values of one statement, in the order in which its text names them. */
 export class Values {
@@ -40,8 +40,8 @@ export function inRange({ lo, hi }: ListRange, values: Values): readonly string[
   const bound = ({ instant, messageId, source }: ListPosition) =>
     `(${values.add(instant)}, ${values.add(messageId)}, ${values.add(source)})`;
   return [
-    ...(lo === undefined ? [] : [`(${KEY}) >= ${bound(lo)}`]),
-    ...(hi === undefined ? [] : [`(${KEY}) < ${bound(hi)}`]),
+    ...(lo === undefined ? [] : [`(${POSITION_COLUMNS}) >= ${bound(lo)}`]),
+    ...(hi === undefined ? [] : [`(${POSITION_COLUMNS}) < ${bound(hi)}`]),
   ];
 }
 
@@ -67,7 +67,7 @@ export function hasBucket(characters: number): string {
 }
 
 /** The columns of a message as the fields of a `StoredMessage`. */
-export const MESSAGE = `source, message_id AS "messageId", from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS "createdAt"`;
+export const MESSAGE_FIELDS = `source, message_id AS "messageId", from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS "createdAt"`;
 
 /**
  * The planner takes a part of a list for a third of all messages, however short it is. So it would rather read the whole table, or start

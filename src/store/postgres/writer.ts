@@ -30,9 +30,9 @@ const KNOWN = "EXISTS (SELECT 1 FROM streams WHERE stream = $11)";
 const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELECT 1 FROM deletions)`) };
 // Where messages are deleted, a batch takes back those of its own that have a tombstone. It looks for them behind the insertion, with eyes of
 // its own: an insertion that waits for a deletion under way goes through when that is done, and its own eyes are from before.
-const INSERT_ANYHOW = { name: "insert anyhow", sql: insertWhere(KNOWN) };
+const INSERT_UNCHECKED = { name: "insert anyhow", sql: insertWhere(KNOWN) };
 // How it is done may be worked out when there are few tombstones and used when there are many: without a join there is but one way.
-const TAKE_BACK = {
+const REMOVE_TOMBSTONED = {
   name: "take back",
   sql: `DELETE FROM messages WHERE stream = $1 AND seq = ANY(ARRAY(
           SELECT ($2::bigint[])[array_position($3::text[], hash)] FROM tombstones WHERE hash = ANY($3::text[])))
@@ -86,9 +86,9 @@ export class Writer {
     const late = [...first].filter(([key]) => !created.has(key) && !deleted.has(key)).map(([, row]) => row);
     const stored = await this.#stored(late, deadlineMs);
     const missing = late.filter((row) => !stored.has(keyOf(row)));
-    if (missing.length > 0 && !this.#looksForTombstones && (await this.#mustLook(deadlineMs)))
+    if (missing.length > 0 && !this.#looksForTombstones && (await this.#hasDeletions(deadlineMs)))
       return this.#insert(rows, deadlineMs);
-    for (const key of await this.#buried(missing, deadlineMs)) deleted.add(key);
+    for (const key of await this.#tombstoned(missing, deadlineMs)) deleted.add(key);
     return rows.map((row) => {
       const key = keyOf(row);
       if (created.has(key) && first.get(key) === row) return "created";
@@ -126,10 +126,10 @@ export class Writer {
       return { created: new Set(created.map(keyOf)), deleted: new Set() };
     }
     const hashes = rows.map((row) => tombstoneOf(row).toString("hex"));
-    const [inserted = [], takenBack = []] = await this.#database.together<StoredKey>(
+    const [inserted = [], takenBack = []] = await this.#database.batch<StoredKey>(
       [
-        { ...INSERT_ANYHOW, values },
-        { ...TAKE_BACK, values: [stream, seqs, hashes] },
+        { ...INSERT_UNCHECKED, values },
+        { ...REMOVE_TOMBSTONED, values: [stream, seqs, hashes] },
       ],
       left(deadlineMs),
     );
@@ -146,14 +146,14 @@ export class Writer {
   }
 
   /** Whether anything was ever deleted; then it is remembered. */
-  async #mustLook(deadlineMs: number): Promise<boolean> {
+  async #hasDeletions(deadlineMs: number): Promise<boolean> {
     const begun = await this.#database.all("SELECT 1 FROM deletions", [], { msMax: left(deadlineMs) });
     this.#looksForTombstones = begun.length > 0;
     return this.#looksForTombstones;
   }
 
   /** Those of some messages that have a tombstone. */
-  async #buried(rows: readonly NewMessage[], deadlineMs: number): Promise<readonly string[]> {
+  async #tombstoned(rows: readonly NewMessage[], deadlineMs: number): Promise<readonly string[]> {
     if (rows.length === 0 || !this.#looksForTombstones) return [];
     const keys = new Map(rows.map((row) => [tombstoneOf(row).toString("hex"), keyOf(row)]));
     const found = await this.#database.all<{ hash: string }>(

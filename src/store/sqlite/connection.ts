@@ -77,14 +77,14 @@ function walPages(statements: Statements, schema: Schema, mode: "NOOP" | "PASSIV
 }
 
 /** How long a log that must be cut waits for those who read it; nobody can write meanwhile. */
-const CUT_WAIT_MS = 50;
+const TRUNCATE_WAIT_MS = 50;
 
 /**
  * Copies the whole write-ahead log of a database of this connection into its file and cuts it, unless somebody reads it for long. SQLite's own
  * checkpoints never come to the end of a log that is read and written without a pause: it would grow as long as that lasts. Returns whether it is cut.
  */
 export function truncateWal(db: DatabaseSync, schema: Schema): boolean {
-  db.exec(`PRAGMA busy_timeout = ${CUT_WAIT_MS}`);
+  db.exec(`PRAGMA busy_timeout = ${TRUNCATE_WAIT_MS}`);
   try {
     const [verdict] = db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
     return verdict?.busy === 0;

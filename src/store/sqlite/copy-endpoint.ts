@@ -1,11 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
-import { COPY_BYTES_MAX, type CopyEndpoint, type CopyPart, type CopyPlace } from "../copying.ts";
+import { COPY_BYTES_MAX, type CopyEndpoint, type CopyPart, type CopyPosition } from "../copying.ts";
 import type { OpenMode, StoredMessage } from "../store.ts";
 import { openWithoutCheckpoints } from "./connection.ts";
 import { requireOurs } from "./contents.ts";
 import { closeUnlessBroken, failureOf } from "./forbid-closing.ts";
 import { readUnchanged } from "./read-unchanged.ts";
-import { MESSAGE } from "./sql.ts";
+import { MESSAGE_FIELDS } from "./sql.ts";
 
 const BYTES = "octet_length(message_id) + coalesce(octet_length(text), 0)";
 /** SQLite numbers its messages in one row. */
@@ -49,10 +49,10 @@ export class SqliteCopyEndpoint implements CopyEndpoint {
     return this.#on((db) => Number(db.prepare("SELECT count(*) AS messages FROM lyftr_messages").get()?.messages));
   }
 
-  async read(place: CopyPlace, limit: number, upTo?: CopyPlace): Promise<CopyPart> {
-    const after = place[STREAM] ?? 0;
+  async read(position: CopyPosition, limit: number, upTo?: CopyPosition): Promise<CopyPart> {
+    const after = position[STREAM] ?? 0;
     const end = upTo === undefined ? Number.MAX_SAFE_INTEGER : (upTo[STREAM] ?? 0);
-    const sql = `SELECT seq, ${BYTES} AS bytes, ${MESSAGE} FROM lyftr_messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`;
+    const sql = `SELECT seq, ${BYTES} AS bytes, ${MESSAGE_FIELDS} FROM lyftr_messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`;
     return this.#on((db) => {
       const messages: StoredMessage[] = [];
       let [last, bytes] = [after, 0];
@@ -62,32 +62,32 @@ export class SqliteCopyEndpoint implements CopyEndpoint {
         messages.push(message as unknown as StoredMessage);
         last = Number(seq);
       }
-      return { messages, place: { [STREAM]: last } };
+      return { messages, position: { [STREAM]: last } };
     });
   }
 
   find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]> {
     return this.#on((db) => {
-      const one = db.prepare(`SELECT ${MESSAGE} FROM lyftr_messages WHERE message_id = ? AND source = ?`);
+      const one = db.prepare(`SELECT ${MESSAGE_FIELDS} FROM lyftr_messages WHERE message_id = ? AND source = ?`);
       return messages.flatMap(
         ({ messageId, source }) => (one.get(messageId, source) as StoredMessage | undefined) ?? [],
       );
     });
   }
 
-  savedPlace(sourceId: string): Promise<CopyPlace | undefined> {
+  savedPosition(sourceId: string): Promise<CopyPosition | undefined> {
     return this.#on((db) => {
       db.exec(PLACES);
       const row = db.prepare("SELECT place FROM lyftr_copies WHERE source_id = ?").get(sourceId);
-      return row === undefined ? undefined : (JSON.parse(String(row.place)) as CopyPlace);
+      return row === undefined ? undefined : (JSON.parse(String(row.place)) as CopyPosition);
     });
   }
 
-  async savePlace(sourceId: string, place: CopyPlace): Promise<void> {
+  async savePosition(sourceId: string, position: CopyPosition): Promise<void> {
     await this.#on((db) =>
       db
         .prepare("INSERT INTO lyftr_copies VALUES (?, ?) ON CONFLICT DO UPDATE SET place = excluded.place")
-        .run(sourceId, JSON.stringify(place)),
+        .run(sourceId, JSON.stringify(position)),
     );
   }
 

@@ -10,7 +10,7 @@ let isBroken = false;
  * would take pages for written which a failed fsync has lost. Node closes all connections when a worker thread or the process
  * ends in order, so from now on the end of the process is a hard one: the log (WAL) stays as it is, and the next start reads it.
  */
-export function neverCloseAgain(): void {
+export function forbidClosing(): void {
   if (isBroken) return;
   isBroken = true;
   process.once("exit", killProcess);
@@ -29,6 +29,6 @@ export function closeUnlessBroken(db: DatabaseSync): void {
 /** What a failure of a connection of the main thread means, as {@link toStoreError}. */
 export function failureOf(error: unknown): Error {
   const failure = toStoreError(error);
-  if (failure instanceof StoreBroken) neverCloseAgain();
+  if (failure instanceof StoreBroken) forbidClosing();
   return failure;
 }

@@ -9,7 +9,7 @@ const PENDING_BYTE = 0x40000000;
 const JOURNAL_HEADER_BYTES = 28;
 const JOURNAL_MAGIC = 0xd9d505f9;
 const DATABASE_PAGES_AT = 16;
-const LOOKS_MAX = 5;
+const ATTEMPTS_MAX = 5;
 const SUFFIXES = ["-wal", "-journal", "-index", "-index-wal"];
 
 /**
@@ -39,7 +39,7 @@ function refuseMissing(path: string, real: string): void {
 
 function refuseForeignWal(path: string, real: string): void {
   const wal = `${real}-wal`;
-  for (let look = 1; look <= LOOKS_MAX; look++) {
+  for (let look = 1; look <= ATTEMPTS_MAX; look++) {
     const before = `${stateOf(real)} ${stateOf(wal)}`;
     const { committed, damagedAt } = readWal(wal);
     const reason = committed === undefined ? undefined : mismatch(real, committed);

@@ -10,22 +10,22 @@ export interface Query {
 }
 
 /** A message as an index names it. */
-export interface Entry extends ListPosition {
+export interface ListEntry extends ListPosition {
   readonly seq: number;
 }
 
 /** The three columns of a list position, for a row value in SQL. */
-export const KEY = "(instant, message_id, source)";
+export const POSITION_COLUMNS = "(instant, message_id, source)";
 /** The same as the fields of a {@link ListPosition}. */
-export const POSITION = "instant, message_id AS messageId, source";
-/** The columns of an {@link Entry}. */
-export const ENTRY = `seq, ${POSITION}`;
+export const POSITION_FIELDS = "instant, message_id AS messageId, source";
+/** The columns of an {@link ListEntry}. */
+export const ENTRY_FIELDS = `seq, ${POSITION_FIELDS}`;
 /** The columns of a message as the fields of a `StoredMessage`. */
-export const MESSAGE = `source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS createdAt`;
+export const MESSAGE_FIELDS = `source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS createdAt`;
 export const ASCENDING = "instant, message_id, source";
 export const DESCENDING = "instant DESC, message_id DESC, source DESC";
 /** The condition of a range; its values are {@link rangeValues}. */
-export const IN_RANGE = `${KEY} >= (?, ?, ?) AND ${KEY} < (?, ?, ?)`;
+export const IN_RANGE = `${POSITION_COLUMNS} >= (?, ?, ?) AND ${POSITION_COLUMNS} < (?, ?, ?)`;
 
 /** The condition to be one of some messages; its value is a JSON array of their seq. */
 export const IN_SEQS = "seq IN (SELECT value FROM json_each(?))";
@@ -52,11 +52,11 @@ export function hasBucket(characters: number): string {
 export function entriesOf(list: string, range: ListRange, indexedSeq: number): Query {
   return list === ""
     ? {
-        sql: `SELECT ${ENTRY} FROM lyftr_messages INDEXED BY messages_by_instant WHERE ${IN_RANGE} AND seq <= ?`,
+        sql: `SELECT ${ENTRY_FIELDS} FROM lyftr_messages INDEXED BY messages_by_instant WHERE ${IN_RANGE} AND seq <= ?`,
         values: [...rangeValues(range), indexedSeq],
       }
     : {
-        sql: `SELECT ${ENTRY} FROM messages_by_sender WHERE from_msisdn = ? AND ${IN_RANGE}`,
+        sql: `SELECT ${ENTRY_FIELDS} FROM messages_by_sender WHERE from_msisdn = ? AND ${IN_RANGE}`,
         values: [list, ...rangeValues(range)],
       };
 }

@@ -42,8 +42,8 @@ import type { Upgrade } from "./upgrade.ts";
 const READER_THREADS = 2;
 const READ_QUEUE_MAX = 256;
 /** Half a second of writing at full speed. */
-const LOG_BYTES_MAX = 64 * 1024 * 1024;
-const CUT_EVERY_MS = 2_000;
+const WAL_BYTES_MAX = 64 * 1024 * 1024;
+const TRUNCATE_EVERY_MS = 2_000;
 
 export interface SqliteOptions {
   /** Told how a long upgrade goes. */
@@ -75,7 +75,7 @@ export class SqliteStore implements Store {
   readonly #indexLoop: IndexLoop;
   readonly #readers: ReaderPool;
   readonly #damage: DamageWatch;
-  #cutNotBeforeMs = 0;
+  #truncateNotBeforeMs = 0;
 
   /** Opens the file at `path` as `mode` says. Rejects with `StoreRefused` when it must not be used, and has changed nothing then. */
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
@@ -116,7 +116,7 @@ export class SqliteStore implements Store {
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
     this.warnings = isDiskFull(path) ? [DISK_FULL] : [];
-    this.#damage = new DamageWatch({ path, told: damaged, remakeIndex: () => this.#remakeIndex() });
+    this.#damage = new DamageWatch({ path, told: damaged, rebuildIndex: () => this.#rebuildIndex() });
     this.retention = retentionBy((operation, argument) => this.#watched(indexer.call(operation, argument)));
     const ask = <T>(operation: CredentialsOperation, argument?: unknown) =>
       this.#watched(writer.call<T>("credentials", { operation, argument }));
@@ -181,8 +181,8 @@ export class SqliteStore implements Store {
     }
   }
 
-  async #remakeIndex(): Promise<void> {
-    const backlog = await this.#indexer.call<number>("remake");
+  async #rebuildIndex(): Promise<void> {
+    const backlog = await this.#indexer.call<number>("rebuild");
     await this.#readers.reopen();
     this.#indexLoop.stored(backlog);
   }
@@ -226,9 +226,9 @@ export class SqliteStore implements Store {
     ] as const;
     for (const [line, log] of logs) {
       // Whoever reads for long makes it fail, and each attempt makes writers wait.
-      if (sizeOf(log) < LOG_BYTES_MAX || performance.now() < this.#cutNotBeforeMs) continue;
+      if (sizeOf(log) < WAL_BYTES_MAX || performance.now() < this.#truncateNotBeforeMs) continue;
       await line.call("truncateWal");
-      if (sizeOf(log) >= LOG_BYTES_MAX) this.#cutNotBeforeMs = performance.now() + CUT_EVERY_MS;
+      if (sizeOf(log) >= WAL_BYTES_MAX) this.#truncateNotBeforeMs = performance.now() + TRUNCATE_EVERY_MS;
     }
   }
 

@@ -8,7 +8,7 @@ import { requireOursUnlessDamaged } from "./contents.ts";
 import { readIndexPath } from "./index/connection.ts";
 import { verifyReadIndex } from "./index/verify.ts";
 import { examine } from "./integrity/examine.ts";
-import { damagesOfStored } from "./integrity/stored.ts";
+import { findStoredDamage } from "./integrity/stored.ts";
 import { readError } from "./read-error.ts";
 import { readUnchanged } from "./read-unchanged.ts";
 import { Statements } from "./statements.ts";
@@ -36,22 +36,22 @@ async function verifyAll(path: string, options: VerifyOptions): Promise<VerifyRe
   const { phase = () => undefined, signal } = options;
   await requireOursUnlessDamaged(path);
   phase(`reading ${basename(path)}`);
-  const damages = await damagesOfFile(path, signal);
-  if (damages.length > 0) return { messages: 0, backlog: 0, differences: [], damages };
+  const damage = await findFileDamage(path, signal);
+  if (damage.length > 0) return { messages: 0, backlog: 0, differences: [], damage };
   phase("checking each row");
   const stored = await verifyStored(path, options);
-  if (stored.damages.length > 0) return { ...stored, backlog: 0, differences: [] };
+  if (stored.damage.length > 0) return { ...stored, backlog: 0, differences: [] };
   const index = readIndexPath(path);
   // A backup has none. It is made when the service starts.
   if (!existsSync(index)) return { messages: stored.messages, backlog: stored.messages, differences: [] };
   phase(`reading ${basename(index)}`);
-  const broken = await damagesOfFile(index, signal);
+  const broken = await findFileDamage(index, signal);
   if (broken.length > 0) return { messages: 0, backlog: stored.messages, differences: broken };
   phase("counting again");
   return verifyReadIndex(path, options);
 }
 
-async function damagesOfFile(path: string, signal: AbortSignal): Promise<readonly string[]> {
+async function findFileDamage(path: string, signal: AbortSignal): Promise<readonly string[]> {
   const findings = await examine(path, signal);
   if (findings.kind === "sound") return [];
   if (findings.kind === "damaged") return findings.problems.map((problem) => `${basename(path)}: ${problem}`);
@@ -66,18 +66,18 @@ function unreadable(path: string, problem: string): StoreBroken {
 
 interface Stored {
   readonly messages: number;
-  readonly damages: readonly string[];
+  readonly damage: readonly string[];
 }
 
 function verifyStored(path: string, { progress, signal }: VerifyOptions): Promise<Stored> {
   return readUnchanged(path, async (db) => {
     const statements = new Statements(db);
     db.exec("BEGIN");
-    const damages = await damagesOfStored(statements, async (done, total) => {
+    const damage = await findStoredDamage(statements, async (done, total) => {
       progress(done, total);
       await turn();
       signal.throwIfAborted();
     });
-    return { damages, messages: damages.length > 0 ? 0 : statements.number("SELECT count(*) FROM lyftr_messages") };
+    return { damage, messages: damage.length > 0 ? 0 : statements.number("SELECT count(*) FROM lyftr_messages") };
   });
 }

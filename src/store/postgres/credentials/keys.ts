@@ -1,5 +1,5 @@
 import type { ApiKey } from "../../../domain/api-key.ts";
-import type { By, KeyAddition, KeyRotation, KeyStore, KeyUse, Successor } from "../../credentials.ts";
+import type { AuditStamp, KeyAddition, KeyRotation, KeyStore, KeyUse, Successor } from "../../credentials.ts";
 import {
   decideAddition,
   decideRotation,
@@ -41,7 +41,7 @@ async function version(database: Database): Promise<string> {
   return `${row?.total} ${row?.revoked}`;
 }
 
-async function add(tx: Transaction, key: ApiKey, by: By): Promise<KeyAddition> {
+async function add(tx: Transaction, key: ApiKey, by: AuditStamp): Promise<KeyAddition> {
   const addition = decideAddition(await namesakes(tx, key.name), by);
   if (addition.kind !== "added") return addition;
   await insert(tx, key);
@@ -51,7 +51,7 @@ async function add(tx: Transaction, key: ApiKey, by: By): Promise<KeyAddition> {
 
 async function rotate(
   tx: Transaction,
-  rotating: { readonly id: string; readonly successor: Successor; readonly by: By },
+  rotating: { readonly id: string; readonly successor: Successor; readonly by: AuditStamp },
 ): Promise<KeyRotation> {
   const [row] = await tx.all<{ name: string }>("SELECT name FROM api_keys WHERE id = $1", [rotating.id]);
   if (row === undefined) return { kind: "unknown" };
@@ -67,7 +67,7 @@ async function rotate(
 async function revoke(
   tx: Transaction,
   which: { readonly id: string } | { readonly name: string },
-  by: By,
+  by: AuditStamp,
 ): Promise<readonly ApiKey[] | undefined> {
   const [column, value] = "id" in which ? ["id", which.id] : ["name", which.name];
   const found = await tx.all<ApiKey>(`SELECT ${COLUMNS} FROM api_keys WHERE ${column} = $1`, [value]);

@@ -23,7 +23,7 @@ export async function announceDeletions(database: Database): Promise<void> {
   const deadlineMs = performance.now() + BARRIER_MS_MAX;
   while ((await database.all("SELECT 1 FROM deletions")).length === 0) {
     try {
-      await database.transaction(putUpBarrier, { settings: [BARRIER_WAIT] });
+      await database.transaction(recordFirstDeletion, { settings: [BARRIER_WAIT] });
     } catch (error) {
       if (!isLockTimeout(error instanceof Error ? error.cause : error)) throw error;
       const reason =
@@ -35,7 +35,7 @@ export async function announceDeletions(database: Database): Promise<void> {
   }
 }
 
-async function putUpBarrier(tx: Transaction): Promise<void> {
+async function recordFirstDeletion(tx: Transaction): Promise<void> {
   await tx.run("LOCK TABLE deletions IN ACCESS EXCLUSIVE MODE");
   await tx.run("INSERT INTO deletions VALUES (1, now()) ON CONFLICT DO NOTHING");
 }
@@ -60,14 +60,14 @@ export function deleteChosen(database: Database, { chosen, tombstonesUntil }: De
     const [, changed, deleted] = await Promise.all([
       addToTotals(tx, counted, -1),
       addToBlocks(tx, counted, -1),
-      bury(tx, chosen, tombstonesUntil),
+      insertTombstones(tx, chosen, tombstonesUntil),
     ]);
     await pruneCounts(tx, changed);
     return deleted;
   });
 }
 
-async function bury(tx: Transaction, chosen: Condition, tombstonesUntil: string): Promise<number> {
+async function insertTombstones(tx: Transaction, chosen: Condition, tombstonesUntil: string): Promise<number> {
   const values = new Values();
   return tx.run(
     `WITH gone AS (DELETE FROM messages WHERE ${chosen(values)} RETURNING source, message_id)

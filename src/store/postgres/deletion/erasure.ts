@@ -1,10 +1,19 @@
 import type { ListPosition } from "../../../domain/message-filter.ts";
 import { positionBehind } from "../../list-position.ts";
 import type { Database } from "../database.ts";
-import { type Condition, every, inList, inRange, KEY, type List, POSITION, Values } from "../sql.ts";
+import {
+  type Condition,
+  every,
+  inList,
+  inRange,
+  type List,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
+  Values,
+} from "../sql.ts";
 
 /** Where the erasing of a number is: in the messages from it, or in those to it. */
-export interface ErasurePlace {
+export interface ErasurePosition {
   readonly kind: "from" | "to";
   /** The first that was not looked at yet. */
   readonly lo?: ListPosition;
@@ -14,23 +23,23 @@ export interface Found {
   readonly chosen: Condition;
   readonly rows: number;
   /** Where to go on; undefined when everything was looked at. */
-  readonly place: ErasurePlace | undefined;
+  readonly position: ErasurePosition | undefined;
 }
 
-interface Look {
+interface ErasureSearch {
   readonly msisdn: string;
   readonly rowsMax: number;
 }
 
 /** Looks for messages from a number and, behind those, for messages to it from others. */
-export async function findOf(database: Database, { kind, lo }: ErasurePlace, look: Look): Promise<Found> {
+export async function findOf(database: Database, { kind, lo }: ErasurePosition, look: ErasureSearch): Promise<Found> {
   const { msisdn, rowsMax } = look;
   const list: List = { kind, name: msisdn };
   const values = new Values();
   const others = kind === "to" ? [`from_msisdn <> ${values.add(msisdn)}`] : [];
   const where = every([...inList(list, values), ...others, ...inRange({ lo }, values)]);
   const rows = await database.all<ListPosition & { stream: number; seq: number }>(
-    `SELECT ${POSITION}, stream, seq FROM messages WHERE ${where} ORDER BY ${KEY} LIMIT ${values.add(rowsMax)}`,
+    `SELECT ${POSITION_FIELDS}, stream, seq FROM messages WHERE ${where} ORDER BY ${POSITION_COLUMNS} LIMIT ${values.add(rowsMax)}`,
     values.list,
   );
   const last = rows.at(-1);
@@ -38,7 +47,7 @@ export async function findOf(database: Database, { kind, lo }: ErasurePlace, loo
   return {
     chosen: theseOf(rows),
     rows: rows.length,
-    place: last === undefined || rows.length < rowsMax ? onward : { kind, lo: positionBehind(last) },
+    position: last === undefined || rows.length < rowsMax ? onward : { kind, lo: positionBehind(last) },
   };
 }
 

@@ -3,12 +3,12 @@ import { inWindows, type Window } from "../index/streams.ts";
 import { type Condition, every } from "../sql.ts";
 
 /** How long one step may look for what is too old. */
-const LOOK_MS_MAX = 50;
+const SEARCH_MS_MAX = 50;
 /** Of a stream whose oldest messages are young enough, no more are looked at. */
-const ROWS_PER_LOOK_MAX = 1_000;
+const ROWS_PER_SEARCH_MAX = 1_000;
 
 /** Where a search is: behind this message. */
-export interface ExpiryPlace {
+export interface ExpiryPosition {
   readonly stream: number;
   readonly seq: number;
   /** Whether it looks at every message. */
@@ -19,32 +19,32 @@ export interface Expired {
   readonly chosen: Condition;
   readonly rows: number;
   /** Where to go on; undefined when everything was looked at. */
-  readonly place: ExpiryPlace | undefined;
+  readonly position: ExpiryPosition | undefined;
 }
 
-interface Look {
+interface ExpirySearch {
   readonly receivedBefore: string;
   readonly rowsMax: number;
 }
 
 /** Looks for messages that were received before a moment, so many of them at most and for so long. */
-export async function findExpired(database: Database, from: ExpiryPlace, look: Look): Promise<Expired> {
-  const deadlineMs = performance.now() + LOOK_MS_MAX;
+export async function findExpired(database: Database, from: ExpiryPosition, look: ExpirySearch): Promise<Expired> {
+  const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const windows: Window[] = [];
   let rows = 0;
-  let place: ExpiryPlace | undefined = from;
-  while (place !== undefined && rows < look.rowsMax && performance.now() < deadlineMs) {
-    const rowsMax = Math.min(ROWS_PER_LOOK_MAX, look.rowsMax - rows);
-    const parts: readonly Part[] = await lookBehind(database, place, { ...look, rowsMax });
+  let position: ExpiryPosition | undefined = from;
+  while (position !== undefined && rows < look.rowsMax && performance.now() < deadlineMs) {
+    const rowsMax = Math.min(ROWS_PER_SEARCH_MAX, look.rowsMax - rows);
+    const parts: readonly Part[] = await searchBehind(database, position, { ...look, rowsMax });
     for (const { stream, first, upTo, old } of parts) {
       if (old > 0) windows.push({ stream, after: first - 1, upTo });
       rows += old;
     }
-    place = placeBehind(parts.at(-1), place.everywhere);
+    position = positionBehind(parts.at(-1), position.everywhere);
   }
   const chosen: Condition = (values) =>
     every([inWindows(windows, values), `created_at < ${values.add(look.receivedBefore)}`]);
-  return { chosen, rows, place };
+  return { chosen, rows, position };
 }
 
 /** What of a stream was looked at. */
@@ -56,7 +56,7 @@ interface Part {
   readonly old: number;
 }
 
-function lookBehind(database: Database, { stream, seq }: ExpiryPlace, { receivedBefore, rowsMax }: Look) {
+function searchBehind(database: Database, { stream, seq }: ExpiryPosition, { receivedBefore, rowsMax }: ExpirySearch) {
   return database.all<Part>(
     `SELECT stream, min(seq) AS first, max(seq) AS "upTo", count(*) AS looked, count(*) FILTER (WHERE created_at < $3) AS old
      FROM (
@@ -66,7 +66,7 @@ function lookBehind(database: Database, { stream, seq }: ExpiryPlace, { received
   );
 }
 
-function placeBehind(last: Part | undefined, everywhere: boolean): ExpiryPlace | undefined {
+function positionBehind(last: Part | undefined, everywhere: boolean): ExpiryPosition | undefined {
   if (last === undefined) return undefined;
   const leaves = !everywhere && last.old < last.looked;
   return { stream: last.stream, seq: leaves ? Number.MAX_SAFE_INTEGER : last.upTo, everywhere };

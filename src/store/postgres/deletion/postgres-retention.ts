@@ -10,8 +10,8 @@ import { Database } from "../database.ts";
 import { isStorable } from "../index/searchable.ts";
 import type { Condition } from "../sql.ts";
 import { announceDeletions, deleteChosen } from "./delete-messages.ts";
-import { type ErasurePlace, findOf, hasAny } from "./erasure.ts";
-import { type ExpiryPlace, findExpired } from "./expiry.ts";
+import { type ErasurePosition, findOf, hasAny } from "./erasure.ts";
+import { type ExpiryPosition, findExpired } from "./expiry.ts";
 import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "./last-sweep.ts";
 
 /** Whoever counts waits so long: about a quarter of a second. */
@@ -53,25 +53,26 @@ export class PostgresRetention implements RetentionStore {
   async expire(step: ExpiryStep): Promise<DeletedStep> {
     const { dryRun = false, everywhere } = step;
     const receivedBefore = cutoffText(step.receivedBefore);
-    const from: ExpiryPlace =
-      step.place === undefined ? { stream: 0, seq: 0, everywhere } : (JSON.parse(step.place) as ExpiryPlace);
+    const from: ExpiryPosition =
+      step.position === undefined ? { stream: 0, seq: 0, everywhere } : (JSON.parse(step.position) as ExpiryPosition);
     // What is only counted is bounded by time alone.
     const rowsMax = dryRun ? Number.MAX_SAFE_INTEGER : Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
-    const { chosen, rows, place } = await findExpired(this.#database, from, { receivedBefore, rowsMax });
+    const { chosen, rows, position } = await findExpired(this.#database, from, { receivedBefore, rowsMax });
     const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
-    return { deleted, place: place && JSON.stringify(place) };
+    return { deleted, position: position && JSON.stringify(position) };
   }
 
   async erase(step: DeletionStep & { readonly msisdn: string }): Promise<DeletedStep> {
     const { msisdn, dryRun = false } = step;
-    if (!isStorable(msisdn)) return { deleted: 0, place: undefined };
-    const from: ErasurePlace = step.place === undefined ? { kind: "from" } : (JSON.parse(step.place) as ErasurePlace);
+    if (!isStorable(msisdn)) return { deleted: 0, position: undefined };
+    const from: ErasurePosition =
+      step.position === undefined ? { kind: "from" } : (JSON.parse(step.position) as ErasurePosition);
     const rowsMax = Math.min(step.rowsMax, ERASED_PER_STEP_MAX);
-    const { chosen, rows, place } = await findOf(this.#database, from, { msisdn, rowsMax });
+    const { chosen, rows, position } = await findOf(this.#database, from, { msisdn, rowsMax });
     const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
     // What came in meanwhile may lie before the place.
-    const again = !dryRun && place === undefined && (await hasAny(this.#database, msisdn));
-    return { deleted, place: again ? JSON.stringify({ kind: "from" }) : place && JSON.stringify(place) };
+    const again = !dryRun && position === undefined && (await hasAny(this.#database, msisdn));
+    return { deleted, position: again ? JSON.stringify({ kind: "from" }) : position && JSON.stringify(position) };
   }
 
   async dropTombstones({ now, rowsMax }: { readonly now: string; readonly rowsMax: number }): Promise<number> {
@@ -93,7 +94,7 @@ export class PostgresRetention implements RetentionStore {
     // It takes minutes on a large table, and counting must not wait for it.
     const database = new Database(this.#url, { connectionsMax: 1 });
     try {
-      await database.alone(VACUUM, VACUUM_MS_MAX);
+      await database.outsideTransaction(VACUUM, VACUUM_MS_MAX);
       const [row] = await database.all<{ may: boolean }>(MAY_VACUUM);
       return row?.may === true ? STILL_THERE : [NOT_VACUUMED, ...STILL_THERE];
     } finally {

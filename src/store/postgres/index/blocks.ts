@@ -1,7 +1,7 @@
 import type { ListPosition } from "../../../domain/message-filter.ts";
 import type { ListRange } from "../../list-position.ts";
 import type { Transaction } from "../connection.ts";
-import { aboutList, every, inList, inRange, KEY, type List, POSITION, Values } from "../sql.ts";
+import { aboutList, every, inList, inRange, type List, POSITION_COLUMNS, POSITION_FIELDS, Values } from "../sql.ts";
 import { inTail, type Watermark } from "./streams.ts";
 
 /** So many index entries are walked past in two or three milliseconds. */
@@ -25,7 +25,7 @@ export async function divideBlocks(tx: Transaction, marks: readonly Watermark[],
   );
   for (const { kind, name, messages } of grown) await insertBlock(tx, { list: { kind, name }, lo: START, messages });
   const large = await tx.all<List & ListPosition & { messages: number }>(
-    `SELECT kind, name, ${POSITION}, messages FROM blocks WHERE messages > $1 ORDER BY kind, name, ${KEY}`,
+    `SELECT kind, name, ${POSITION_FIELDS}, messages FROM blocks WHERE messages > $1 ORDER BY kind, name, ${POSITION_COLUMNS}`,
     [blockRowsMax],
   );
   for (const { kind, name, instant, messageId, source, messages } of large) {
@@ -60,7 +60,7 @@ async function nextBlock(tx: Transaction, { list, lo }: Block): Promise<ListPosi
   const values = new Values();
   const about = aboutList(list, values);
   const place = [lo.instant, lo.messageId, lo.source].map((part) => values.add(part)).join(", ");
-  const sql = `SELECT ${POSITION} FROM blocks WHERE ${about} AND (${KEY}) > (${place}) ORDER BY kind, name, ${KEY} LIMIT 1`;
+  const sql = `SELECT ${POSITION_FIELDS} FROM blocks WHERE ${about} AND (${POSITION_COLUMNS}) > (${place}) ORDER BY kind, name, ${POSITION_COLUMNS} LIMIT 1`;
   return (await tx.all<ListPosition>(sql, values.list))[0];
 }
 
@@ -72,7 +72,7 @@ async function keyAfter(
 ): Promise<ListPosition | undefined> {
   const values = new Values();
   const where = every([...inList(list, values), ...inRange(range, values)]);
-  const sql = `SELECT ${POSITION} FROM messages WHERE ${where} ORDER BY ${KEY} LIMIT 1 OFFSET ${values.add(rows)}`;
+  const sql = `SELECT ${POSITION_FIELDS} FROM messages WHERE ${where} ORDER BY ${POSITION_COLUMNS} LIMIT 1 OFFSET ${values.add(rows)}`;
   return (await tx.all<ListPosition>(sql, values.list))[0];
 }
 

@@ -6,7 +6,7 @@ import { emptyPendingList } from "./trigrams.ts";
 import type { VisibilityDelay } from "./visibility-delay.ts";
 
 /** A step costs more by its number than by its rows, and reads look through what is not counted. */
-const FOLD_AT_ROWS = 5_000;
+const COUNT_AT_ROWS = 5_000;
 /** Fewer wait this long for others. */
 const QUIET_MS = 1_000;
 /** How long to wait before asking again, when there is something that this process cannot count now. */
@@ -15,32 +15,32 @@ const OTHERS_MS = 1_000;
 const IDLE_MS = 10_000;
 const RETRY_MS = 1_000;
 /** Taking texts into the index of the search costs 25 µs a message by 4,000 of them, 16 by 8,000; and searches look through those that wait. */
-const INDEX_AT_ROWS = 8_000;
+const SEARCH_INDEX_AT_ROWS = 8_000;
 
 export interface IndexLoopOptions {
   /** Tells this process from the others. */
   readonly holder: string;
   /** What waits to be counted. */
   readonly backlog: number;
-  readonly settling: VisibilityDelay;
+  readonly visibilityDelay: VisibilityDelay;
 }
 
 /** Keeps the counts close behind the messages, together with every other process of the database. */
 export class IndexLoop {
   readonly #database: Database;
   readonly #holder: string;
-  readonly #settling: VisibilityDelay;
+  readonly #visibilityDelay: VisibilityDelay;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #backlog: number;
   #wake = () => {};
   /** Messages of this process that may wait to be taken into the index of the search. */
-  #unindexed = 0;
+  #pendingTexts = 0;
 
-  constructor(database: Database, { holder, backlog, settling }: IndexLoopOptions) {
+  constructor(database: Database, { holder, backlog, visibilityDelay }: IndexLoopOptions) {
     this.#database = database;
     this.#holder = holder;
-    this.#settling = settling;
+    this.#visibilityDelay = visibilityDelay;
     this.#backlog = backlog;
     this.#running = this.#run();
   }
@@ -52,11 +52,11 @@ export class IndexLoop {
 
   /** To be told after messages were stored. */
   stored(rows: number): void {
-    this.#unindexed += rows;
+    this.#pendingTexts += rows;
     const before = this.#backlog;
     this.#backlog += rows;
     // Whoever sleeps because there was nothing is woken by the first, whoever waits for more by many.
-    if (before === 0 || this.#backlog >= FOLD_AT_ROWS) this.#wake();
+    if (before === 0 || this.#backlog >= COUNT_AT_ROWS) this.#wake();
   }
 
   /** Resolves when the step under way is done. Safe twice. */
@@ -68,9 +68,10 @@ export class IndexLoop {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      if (this.#unindexed >= INDEX_AT_ROWS || (this.#backlog === 0 && this.#unindexed > 0)) await this.#index();
+      if (this.#pendingTexts >= SEARCH_INDEX_AT_ROWS || (this.#backlog === 0 && this.#pendingTexts > 0))
+        await this.#index();
       if (this.#backlog === 0) await this.#pause(IDLE_MS);
-      if (this.#backlog < FOLD_AT_ROWS) await this.#pause(QUIET_MS);
+      if (this.#backlog < COUNT_AT_ROWS) await this.#pause(QUIET_MS);
       if (!this.#stopping.signal.aborted) await this.#step();
     }
   }
@@ -78,7 +79,9 @@ export class IndexLoop {
   async #step(): Promise<void> {
     const before = this.#backlog;
     try {
-      const { advanced, backlog } = await indexMessages(this.#database, this.#holder, { settling: this.#settling });
+      const { advanced, backlog } = await indexMessages(this.#database, this.#holder, {
+        visibilityDelay: this.#visibilityDelay,
+      });
       // What was stored meanwhile may be counted in both: one step too many, never one too few.
       this.#backlog = (backlog ?? (await this.#othersBacklog())) + this.#backlog - before;
       // Another process counts, or nothing has settled yet.
@@ -90,7 +93,7 @@ export class IndexLoop {
   }
 
   async #index(): Promise<void> {
-    this.#unindexed = 0;
+    this.#pendingTexts = 0;
     await emptyPendingList(this.#database);
   }
 

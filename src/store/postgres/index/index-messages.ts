@@ -22,7 +22,7 @@ export interface IndexStep {
 }
 
 export interface IndexOptions {
-  readonly settling?: VisibilityDelay;
+  readonly visibilityDelay?: VisibilityDelay;
   /** What one step takes of a stream, in numbers of it. */
   readonly seqsMax?: number;
   readonly blockRowsMax?: number;
@@ -37,13 +37,13 @@ export async function indexMessages(
   holder: string,
   options: IndexOptions = {},
 ): Promise<IndexStep> {
-  const { settling = NO_DELAY, seqsMax = SEQS_PER_STEP, blockRowsMax = BLOCK_ROWS_MAX } = options;
+  const { visibilityDelay = NO_DELAY, seqsMax = SEQS_PER_STEP, blockRowsMax = BLOCK_ROWS_MAX } = options;
   return database.transaction(
     async (tx) => {
       if (!(await takeLease(tx, holder))) return { advanced: false, backlog: undefined };
-      await forget(tx);
+      await removeEndedStreams(tx);
       const marks = await watermarks(tx);
-      const windows = await windowsOf(tx, marks, { settling, seqsMax });
+      const windows = await windowsOf(tx, marks, { visibilityDelay, seqsMax });
       if (windows.length === 0) return { advanced: false, backlog: await backlogOf(tx, marks) };
       const advanced = marks.map(({ stream, indexedSeq }) => {
         const window = windows.find((candidate) => candidate.stream === stream);
@@ -86,21 +86,28 @@ async function takeLease(tx: Transaction, holder: string): Promise<boolean> {
 async function windowsOf(
   tx: Transaction,
   marks: readonly Watermark[],
-  { settling, seqsMax }: { readonly settling: VisibilityDelay; readonly seqsMax: number },
+  { visibilityDelay, seqsMax }: { readonly visibilityDelay: VisibilityDelay; readonly seqsMax: number },
 ): Promise<readonly Window[]> {
-  let found = await lookFor(tx, marks, seqsMax);
+  let found = await findUncounted(tx, marks, seqsMax);
   // A long run of duplicates leaves a gap in the numbers of a stream.
-  if (found.length === 0) found = await lookFor(tx, marks, Number.MAX_SAFE_INTEGER);
+  if (found.length === 0) found = await findUncounted(tx, marks, Number.MAX_SAFE_INTEGER);
   return (
     found
       // No further than was looked for: after counting anew, what has settled may lie far beyond one step.
-      .map((window) => ({ ...window, upTo: Math.min(window.upTo, settling.visibleSeq(window.stream, window.upTo)) }))
+      .map((window) => ({
+        ...window,
+        upTo: Math.min(window.upTo, visibilityDelay.visibleSeq(window.stream, window.upTo)),
+      }))
       .filter(({ after, upTo }) => upTo > after)
   );
 }
 
 /** The part of each tail that begins within so many numbers behind its watermark. */
-async function lookFor(tx: Transaction, marks: readonly Watermark[], seqsMax: number): Promise<readonly Window[]> {
+async function findUncounted(
+  tx: Transaction,
+  marks: readonly Watermark[],
+  seqsMax: number,
+): Promise<readonly Window[]> {
   if (marks.length === 0) return [];
   const near = marks.map(({ stream, indexedSeq }) => ({
     stream,
@@ -117,7 +124,7 @@ async function lookFor(tx: Transaction, marks: readonly Watermark[], seqsMax: nu
 }
 
 /** Lets go of the streams that nobody writes to any more, once all of their messages are counted. */
-async function forget(tx: Transaction): Promise<void> {
+async function removeEndedStreams(tx: Transaction): Promise<void> {
   const ended = await tx.all<Watermark>(
     `SELECT stream, folded_seq AS "indexedSeq" FROM streams WHERE closed OR opened_at < now() - interval '${STREAM_LIFE}'`,
   );

@@ -19,7 +19,7 @@ export async function isBuilt(database: Pick<Database, "all">, { name }: Message
 /** Builds an index while messages are stored. */
 export async function buildIndex(database: Database, index: MessagesIndex, msMax: number): Promise<void> {
   const { name, definition } = index;
-  const alone = (statement: string) => database.alone(statement, msMax);
+  const alone = (statement: string) => database.outsideTransaction(statement, msMax);
   const partitions = await partitionsOf(database);
   // What an interrupted build left behind is of no use. Of a partitioned index the parts go with the whole.
   await alone(`DROP INDEX ${partitions.length === 0 ? "CONCURRENTLY " : ""}IF EXISTS ${name}`);

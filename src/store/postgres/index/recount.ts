@@ -22,7 +22,7 @@ async function reset(tx: Transaction): Promise<void> {
   // The process that counts waits here until this is done, and finds everything still to be counted.
   await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'fold'");
   await tx.run("UPDATE streams SET folded_seq = 0");
-  for (const stream of await forgottenStreams(tx)) {
+  for (const stream of await removedStreams(tx)) {
     await tx.run("INSERT INTO streams VALUES ($1, 0, now(), true)", [stream]);
   }
   await tx.run("DELETE FROM totals");
@@ -31,7 +31,7 @@ async function reset(tx: Transaction): Promise<void> {
 }
 
 /** Streams that were let go of when all of their messages were counted; one look at the index each. */
-async function forgottenStreams(tx: Transaction): Promise<readonly number[]> {
+async function removedStreams(tx: Transaction): Promise<readonly number[]> {
   const known = new Set((await tx.all<{ stream: number }>("SELECT stream FROM streams")).map(({ stream }) => stream));
   const forgotten: number[] = [];
   for (let last = 0; ; ) {

@@ -17,7 +17,7 @@ const BUILT_AT_START_ROWS_MAX = 100_000;
 const ROWS_PER_STEP = 500;
 const ROWS_PER_COMMIT = 50;
 /** An older process may store more of them for as long as it runs. */
-const LOOKS_AGAIN_MS = 60_000;
+const RECHECK_MS = 60_000;
 
 /** Makes the index for new tables. */
 export async function makeOldFormsIndex(tx: Transaction): Promise<void> {
@@ -41,7 +41,7 @@ export interface SearchFormOptions {
 
 /**
  * Brings the texts that an older version stored into the form in which they are searched. Until that is done, searches convert these
- * few rows themselves (reads/question.ts); they find them by an index, and without it they find them as the older version did.
+ * few rows themselves (reads/page-query.ts); they find them by an index, and without it they find them as the older version did.
  */
 export class SearchForm {
   readonly #options: SearchFormOptions;
@@ -84,7 +84,7 @@ export class SearchForm {
     while (!signal.aborted) {
       // Nothing waits for this: it is tried again.
       await this.#step(database).catch(() => undefined);
-      await sleep(LOOKS_AGAIN_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      await sleep(RECHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
@@ -133,7 +133,7 @@ export async function convertAll(database: Database, signal: AbortSignal): Promi
       [after],
     );
     for (let at = 0; at < rows.length && !signal.aborted; at += ROWS_PER_COMMIT) {
-      await database.together(rows.slice(at, at + ROWS_PER_COMMIT).map(conversion), CALL_MS_MAX);
+      await database.batch(rows.slice(at, at + ROWS_PER_COMMIT).map(conversion), CALL_MS_MAX);
     }
     const last = rows.at(-1)?.messageId;
     // A server that knows more of Unicode than this process may leave one as it is.

@@ -1,7 +1,7 @@
 import type { ListPosition } from "../../../domain/message-filter.ts";
 import { BUCKETS } from "../../store.ts";
 import type { Transaction } from "../connection.ts";
-import { type Condition, hasBucket, KEY, type List, POSITION, Values } from "../sql.ts";
+import { type Condition, hasBucket, type List, POSITION_COLUMNS, POSITION_FIELDS, Values } from "../sql.ts";
 
 /** 1 for messages that come into the counts, -1 for those that leave them. */
 export type Sign = 1 | -1;
@@ -44,31 +44,31 @@ export async function addToBlocks(tx: Transaction, step: Condition, sign: Sign):
   const values = new Values();
   return tx.all<ChangedBlock>(
     `WITH step AS MATERIALIZED (
-       SELECT from_msisdn, to_msisdn, ${KEY} FROM messages WHERE ${step(values)}),
+       SELECT from_msisdn, to_msisdn, ${POSITION_COLUMNS} FROM messages WHERE ${step(values)}),
      long_lists AS MATERIALIZED (
        SELECT kind, name FROM blocks WHERE kind IN ('from', 'to') AND instant = '' AND message_id = '' AND source = ''),
      listed AS MATERIALIZED (
-       SELECT 'all' AS kind, '' AS name, ${KEY} FROM step
-       UNION ALL SELECT kind, name, ${KEY} FROM step JOIN long_lists ON kind = 'from' AND name = from_msisdn
-       UNION ALL SELECT kind, name, ${KEY} FROM step JOIN long_lists ON kind = 'to' AND name = to_msisdn),
+       SELECT 'all' AS kind, '' AS name, ${POSITION_COLUMNS} FROM step
+       UNION ALL SELECT kind, name, ${POSITION_COLUMNS} FROM step JOIN long_lists ON kind = 'from' AND name = from_msisdn
+       UNION ALL SELECT kind, name, ${POSITION_COLUMNS} FROM step JOIN long_lists ON kind = 'to' AND name = to_msisdn),
      near AS MATERIALIZED (
-       SELECT kind, name, ${KEY} FROM blocks WHERE kind = 'all' AND name = '' AND instant >= (
+       SELECT kind, name, ${POSITION_COLUMNS} FROM blocks WHERE kind = 'all' AND name = '' AND instant >= (
          SELECT coalesce(max(earlier.instant), '') FROM blocks AS earlier
          WHERE earlier.kind = 'all' AND earlier.name = '' AND earlier.instant < (SELECT min(instant) FROM step))
          AND instant <= (SELECT max(instant) FROM step)
-       UNION ALL SELECT kind, name, ${KEY} FROM blocks
+       UNION ALL SELECT kind, name, ${POSITION_COLUMNS} FROM blocks
          WHERE kind IN ('from', 'to') AND (kind, name) IN (SELECT kind, name FROM listed)),
      ordered AS (
-       SELECT kind, name, ${KEY}, late, sum(1 - late) OVER (PARTITION BY kind, name ORDER BY ${KEY}, late) AS block
-       FROM (SELECT kind, name, ${KEY}, 0 AS late FROM near UNION ALL SELECT kind, name, ${KEY}, 1 FROM listed) AS both_of),
+       SELECT kind, name, ${POSITION_COLUMNS}, late, sum(1 - late) OVER (PARTITION BY kind, name ORDER BY ${POSITION_COLUMNS}, late) AS block
+       FROM (SELECT kind, name, ${POSITION_COLUMNS}, 0 AS late FROM near UNION ALL SELECT kind, name, ${POSITION_COLUMNS}, 1 FROM listed) AS both_of),
      added AS MATERIALIZED (
        SELECT kind, name, max(instant) FILTER (WHERE late = 0) AS instant,
          max(message_id) FILTER (WHERE late = 0) AS message_id, max(source) FILTER (WHERE late = 0) AS source, sum(late) AS messages
        FROM ordered GROUP BY kind, name, block HAVING sum(late) > 0)
-     INSERT INTO blocks (kind, name, ${KEY}, messages)
-     SELECT kind, name, ${KEY}, ${sign} * messages FROM added ORDER BY 1, 2, 3, 4, 5
-     ON CONFLICT (kind, name, ${KEY}) DO UPDATE SET messages = blocks.messages + excluded.messages
-     ${sign === 1 ? "" : `RETURNING kind, name, ${POSITION}, messages`}`,
+     INSERT INTO blocks (kind, name, ${POSITION_COLUMNS}, messages)
+     SELECT kind, name, ${POSITION_COLUMNS}, ${sign} * messages FROM added ORDER BY 1, 2, 3, 4, 5
+     ON CONFLICT (kind, name, ${POSITION_COLUMNS}) DO UPDATE SET messages = blocks.messages + excluded.messages
+     ${sign === 1 ? "" : `RETURNING kind, name, ${POSITION_FIELDS}, messages`}`,
     values.list,
   );
 }

@@ -4,7 +4,7 @@ import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../ve
 import type { Transaction } from "../connection.ts";
 import { Database } from "../database.ts";
 import { requireOurs } from "../migrations.ts";
-import { hasBucket, KEY, type List, numberOf, POSITION, Values } from "../sql.ts";
+import { hasBucket, type List, numberOf, POSITION_COLUMNS, POSITION_FIELDS, Values } from "../sql.ts";
 import { countIndexed } from "./blocks.ts";
 import { backlogOf } from "./index-messages.ts";
 import { inTail, type Watermark, watermarks } from "./streams.ts";
@@ -98,7 +98,7 @@ interface Block {
 
 async function blocksOf(tx: Transaction): Promise<readonly Block[]> {
   const rows = await tx.all<List & ListPosition & { messages: number }>(
-    `SELECT kind, name, ${POSITION}, messages FROM blocks ORDER BY kind, name, ${KEY}`,
+    `SELECT kind, name, ${POSITION_FIELDS}, messages FROM blocks ORDER BY kind, name, ${POSITION_COLUMNS}`,
   );
   return rows.map(({ kind, name, instant, messageId, source, messages }) => ({
     list: { kind, name },

@@ -2,7 +2,18 @@ import type { ListPosition } from "../../../domain/message-filter.ts";
 import { comparePositions, isEmpty, isWholeList, type ListRange, overlap } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import { inTail } from "../index/streams.ts";
-import { aboutList, DESCENDING, every, inList, inRange, KEY, type List, numberOf, POSITION, Values } from "../sql.ts";
+import {
+  aboutList,
+  DESCENDING,
+  every,
+  inList,
+  inRange,
+  type List,
+  numberOf,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
+  Values,
+} from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** A list whose messages are counted in blocks: whole blocks are counted without a look at what is in them. */
@@ -64,7 +75,7 @@ export class CountedList {
   async #firstBlock(lo: ListPosition | undefined): Promise<ListPosition | undefined> {
     const values = new Values();
     const where = every([aboutList(this.#list, values), ...inRange({ lo }, values)]);
-    const sql = `SELECT ${POSITION} FROM blocks WHERE ${where} ORDER BY kind, name, ${KEY} LIMIT 1`;
+    const sql = `SELECT ${POSITION_FIELDS} FROM blocks WHERE ${where} ORDER BY kind, name, ${POSITION_COLUMNS} LIMIT 1`;
     return (await this.#snapshot.tx.all<ListPosition>(sql, values.list))[0];
   }
 
@@ -72,7 +83,7 @@ export class CountedList {
     if (hi === undefined) return undefined;
     const values = new Values();
     const where = every([aboutList(this.#list, values), ...inRange({ hi }, values)]);
-    const sql = `SELECT ${POSITION} FROM blocks WHERE ${where} ORDER BY kind DESC, name DESC, ${DESCENDING} LIMIT 1`;
+    const sql = `SELECT ${POSITION_FIELDS} FROM blocks WHERE ${where} ORDER BY kind DESC, name DESC, ${DESCENDING} LIMIT 1`;
     return (await this.#snapshot.tx.all<ListPosition>(sql, values.list))[0];
   }
 
@@ -101,14 +112,14 @@ export class CountedList {
     const blocks = aboutList(this.#list, values);
     const tail = every([inTail(this.#snapshot.marks, values), ...inList(this.#list, values)]);
     const [block] = await this.#snapshot.tx.all<ListPosition & { before: number }>(
-      `WITH tail AS MATERIALIZED (SELECT ${KEY} FROM messages WHERE ${tail}),
+      `WITH tail AS MATERIALIZED (SELECT ${POSITION_COLUMNS} FROM messages WHERE ${tail}),
        both_of AS (
-         SELECT ${KEY}, messages, 0 AS late FROM blocks WHERE ${blocks}
-         UNION ALL SELECT ${KEY}, 1, 1 FROM tail),
+         SELECT ${POSITION_COLUMNS}, messages, 0 AS late FROM blocks WHERE ${blocks}
+         UNION ALL SELECT ${POSITION_COLUMNS}, 1, 1 FROM tail),
        summed AS (
-         SELECT ${KEY}, late, messages,
-           sum(messages) OVER (ORDER BY ${KEY}, late ROWS UNBOUNDED PRECEDING)::bigint AS up_to FROM both_of)
-       SELECT ${POSITION}, up_to - messages AS before FROM summed
+         SELECT ${POSITION_COLUMNS}, late, messages,
+           sum(messages) OVER (ORDER BY ${POSITION_COLUMNS}, late ROWS UNBOUNDED PRECEDING)::bigint AS up_to FROM both_of)
+       SELECT ${POSITION_FIELDS}, up_to - messages AS before FROM summed
        WHERE late = 0 AND up_to - messages <= ${values.add(index)} ORDER BY before DESC, ${DESCENDING} LIMIT 1`,
       values.list,
     );

@@ -14,14 +14,14 @@ import {
   every,
   inList,
   inRange,
-  KEY,
-  MESSAGE,
+  MESSAGE_FIELDS,
   numberOf,
-  POSITION,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
   Values,
 } from "../sql.ts";
 import { CountedList } from "./counted-list.ts";
-import { conditions, isWholeSource, type Question, questionOf } from "./question.ts";
+import { conditions, isWholeSource, type PageQuery, pageQueryOf } from "./page-query.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** When which way is taken, in messages. */
@@ -48,7 +48,7 @@ async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBound
   // Nothing in the database can be equal to what cannot be in it.
   const { from = "", to = "", source = "", q = "" } = filter;
   if (![from, to, source, q].every(isStorable)) return { rows: [], total: count === "exact" ? 0 : null };
-  const question = questionOf(query, q !== "" && (await hasOldForms(snapshot)));
+  const question = pageQueryOf(query, q !== "" && (await hasOldForms(snapshot)));
   if (!question.narrowed) return plainRows(snapshot, question, bounds);
   if (q !== "" && isIndexable(q, snapshot.searchIndex)) {
     const few = question.exact || (await hasFewMatches(snapshot, question, bounds));
@@ -64,7 +64,7 @@ async function hasOldForms({ tx, oldFormsIndexed }: Snapshot): Promise<boolean> 
 }
 
 /** A list, or a part of it, as its blocks count it. */
-async function plainRows(snapshot: Snapshot, question: Question, { offsetWalkedMax }: FindBounds): Promise<Found> {
+async function plainRows(snapshot: Snapshot, question: PageQuery, { offsetWalkedMax }: FindBounds): Promise<Found> {
   const list = new CountedList(snapshot, question.list);
   const page = async () => {
     const { range, slice } = await list.jump(question.rest, question.slice, offsetWalkedMax);
@@ -76,19 +76,19 @@ async function plainRows(snapshot: Snapshot, question: Question, { offsetWalkedM
   return { rows, total };
 }
 
-function select({ tx }: Snapshot, question: Question): Promise<readonly Row[]> {
+function select({ tx }: Snapshot, question: PageQuery): Promise<readonly Row[]> {
   const { rest, slice } = question;
   const values = new Values();
   const where = every([...conditions(question, values), ...inRange(rest, values)]);
   return tx.all<Row>(
-    `SELECT ${MESSAGE}, instant FROM messages WHERE ${where}
-     ORDER BY ${slice.reverse ? DESCENDING : KEY} LIMIT ${values.add(slice.limit)} OFFSET ${values.add(slice.offset)}`,
+    `SELECT ${MESSAGE_FIELDS}, instant FROM messages WHERE ${where}
+     ORDER BY ${slice.reverse ? DESCENDING : POSITION_COLUMNS} LIMIT ${values.add(slice.limit)} OFFSET ${values.add(slice.offset)}`,
     values.list,
   );
 }
 
 /** Whether so few match that sorting them costs less than walking to them. */
-async function hasFewMatches({ tx }: Snapshot, question: Question, bounds: FindBounds): Promise<boolean> {
+async function hasFewMatches({ tx }: Snapshot, question: PageQuery, bounds: FindBounds): Promise<boolean> {
   await tx.run(BY_SEARCH_INDEX);
   const values = new Values();
   const where = every([...conditions(question, values), ...inRange(question.rest, values)]);
@@ -99,15 +99,15 @@ async function hasFewMatches({ tx }: Snapshot, question: Question, bounds: FindB
 }
 
 /** Everything that the index of the search finds is gone through once: for the total and for the page. */
-async function searchedRows({ tx }: Snapshot, question: Question): Promise<Found> {
+async function searchedRows({ tx }: Snapshot, question: PageQuery): Promise<Found> {
   const { range, rest, slice, exact } = question;
   const values = new Values();
   const matching = every([...conditions(question, values), ...inRange(exact ? range : rest, values)]);
   const onPage = every(inRange(rest, values));
-  const sql = `WITH found AS MATERIALIZED (SELECT ${KEY} FROM messages WHERE ${matching}),
-    page AS (SELECT ${KEY} FROM found WHERE ${onPage} ORDER BY ${slice.reverse ? DESCENDING : KEY}
+  const sql = `WITH found AS MATERIALIZED (SELECT ${POSITION_COLUMNS} FROM messages WHERE ${matching}),
+    page AS (SELECT ${POSITION_COLUMNS} FROM found WHERE ${onPage} ORDER BY ${slice.reverse ? DESCENDING : POSITION_COLUMNS}
       LIMIT ${values.add(slice.limit)} OFFSET ${values.add(slice.offset)})
-    SELECT total, ${POSITION} FROM (SELECT count(*) AS total FROM found) AS counted LEFT JOIN page ON true`;
+    SELECT total, ${POSITION_FIELDS} FROM (SELECT count(*) AS total FROM found) AS counted LEFT JOIN page ON true`;
   const [, keys] = await Promise.all([
     tx.run(BY_SEARCH_INDEX),
     tx.all<Nullable<ListPosition> & { total: number }>(sql, values.list),
@@ -116,7 +116,9 @@ async function searchedRows({ tx }: Snapshot, question: Question): Promise<Found
   const ids = keys.flatMap(({ messageId }) => messageId ?? []);
   if (ids.length === 0) return { rows: [], total };
   await tx.run(BY_ANY_INDEX);
-  const rows = await tx.all<Row>(`SELECT ${MESSAGE}, instant FROM messages WHERE message_id = ANY($1::text[])`, [ids]);
+  const rows = await tx.all<Row>(`SELECT ${MESSAGE_FIELDS}, instant FROM messages WHERE message_id = ANY($1::text[])`, [
+    ids,
+  ]);
   const byKey = new Map(rows.map((row) => [`${row.messageId}\0${row.source}`, row]));
   return { rows: keys.flatMap(({ messageId, source }) => byKey.get(`${messageId}\0${source}`) ?? []), total };
 }
@@ -124,7 +126,7 @@ async function searchedRows({ tx }: Snapshot, question: Question): Promise<Found
 type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 
 /** The messages of a list are looked at one by one. */
-async function walkedRows(snapshot: Snapshot, question: Question, bounds: FindBounds): Promise<Found> {
+async function walkedRows(snapshot: Snapshot, question: PageQuery, bounds: FindBounds): Promise<Found> {
   const { range, rest, exact, stepwise } = question;
   if (exact && isWholeSource(question)) {
     const [rows, total] = await Promise.all([select(snapshot, question), sourceTotal(snapshot, question)]);
@@ -142,7 +144,7 @@ async function walkedRows(snapshot: Snapshot, question: Question, bounds: FindBo
   return { rows, total: null, stoppedAt };
 }
 
-async function sourceTotal({ tx, marks }: Snapshot, { filter: { source = "" } }: Question): Promise<number> {
+async function sourceTotal({ tx, marks }: Snapshot, { filter: { source = "" } }: PageQuery): Promise<number> {
   const values = new Values();
   const tail = `SELECT count(*) FROM messages WHERE ${inTail(marks, values)} AND source = ${values.add(source)}`;
   const counts = await Promise.all([
@@ -155,20 +157,20 @@ async function sourceTotal({ tx, marks }: Snapshot, { filter: { source = "" } }:
 /** The message at which a walk has seen enough for one page; none when it ends before. */
 async function stopOf(
   { tx }: Snapshot,
-  { list, rest, slice }: Question,
+  { list, rest, slice }: PageQuery,
   rowsMax: number,
 ): Promise<ListPosition | undefined> {
   const values = new Values();
   const where = every([...inList(list, values), ...inRange(rest, values)]);
   const [stop] = await tx.all<ListPosition>(
-    `SELECT ${POSITION} FROM messages WHERE ${where}
-     ORDER BY ${slice.reverse ? DESCENDING : KEY} LIMIT 1 OFFSET ${values.add(rowsMax - 1)}`,
+    `SELECT ${POSITION_FIELDS} FROM messages WHERE ${where}
+     ORDER BY ${slice.reverse ? DESCENDING : POSITION_COLUMNS} LIMIT 1 OFFSET ${values.add(rowsMax - 1)}`,
     values.list,
   );
   return stop;
 }
 
-async function countRows({ tx }: Snapshot, question: Question): Promise<number> {
+async function countRows({ tx }: Snapshot, question: PageQuery): Promise<number> {
   const values = new Values();
   const where = every([...conditions(question, values), ...inRange(question.range, values)]);
   const counted = [
@@ -188,7 +190,7 @@ export async function findOne(
   const values = new Values();
   const where = [`message_id = ${values.add(messageId)}`];
   if (source !== undefined) where.push(`source = ${values.add(source)}`);
-  const sql = `SELECT ${MESSAGE} FROM messages WHERE ${every(where)} ORDER BY source LIMIT 1`;
+  const sql = `SELECT ${MESSAGE_FIELDS} FROM messages WHERE ${every(where)} ORDER BY source LIMIT 1`;
   const [row] = await database.all<StoredMessage>(sql, values.list);
   return row;
 }

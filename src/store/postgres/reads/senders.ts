@@ -1,7 +1,7 @@
 import type { Sender, SenderPage, SenderQuery } from "../../store.ts";
 import { isStorable } from "../index/searchable.ts";
 import { inTail } from "../index/streams.ts";
-import { DESCENDING, KEY, numberOf, Values } from "../sql.ts";
+import { DESCENDING, numberOf, POSITION_COLUMNS, Values } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Senders in the order of their numbers, each with what it has in the counts and in the tail. */
@@ -30,7 +30,9 @@ export async function findSenders(snapshot: Snapshot, query: SenderQuery): Promi
 }
 
 async function senderOf(snapshot: Snapshot, row: { from: string; count: number }): Promise<Sender> {
-  const [firstTs, lastTs] = await Promise.all([KEY, DESCENDING].map((order) => tsAtEnd(snapshot, row.from, order)));
+  const [firstTs, lastTs] = await Promise.all(
+    [POSITION_COLUMNS, DESCENDING].map((order) => tsAtEnd(snapshot, row.from, order)),
+  );
   return { ...row, firstTs: firstTs ?? "", lastTs: lastTs ?? "" };
 }
 

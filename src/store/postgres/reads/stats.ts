@@ -1,6 +1,6 @@
 import { type MessageStats, TOP_SENDERS_MAX } from "../../store.ts";
 import { inTail } from "../index/streams.ts";
-import { DESCENDING, KEY, Values } from "../sql.ts";
+import { DESCENDING, POSITION_COLUMNS, Values } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Totals, from the counts and the tail. */
@@ -12,7 +12,7 @@ export async function stats(snapshot: Snapshot): Promise<MessageStats> {
     ),
     rank(snapshot),
     tx.all<{ firstTs: string | null; lastTs: string | null }>(
-      `SELECT (SELECT ts FROM messages ORDER BY ${KEY} LIMIT 1) AS "firstTs",
+      `SELECT (SELECT ts FROM messages ORDER BY ${POSITION_COLUMNS} LIMIT 1) AS "firstTs",
          (SELECT ts FROM messages ORDER BY ${DESCENDING} LIMIT 1) AS "lastTs"`,
     ),
   ]);

@@ -1,5 +1,5 @@
 import type { ApiKey } from "../../../domain/api-key.ts";
-import type { By, KeyAddition, KeyRotation, KeyUse, Successor } from "../../credentials.ts";
+import type { AuditStamp, KeyAddition, KeyRotation, KeyUse, Successor } from "../../credentials.ts";
 import {
   decideAddition,
   decideRotation,
@@ -25,7 +25,10 @@ export function keysVersion(statements: Statements): string {
   return `${row?.total} ${row?.revoked}`;
 }
 
-export function addKey(statements: Statements, { key, by }: { readonly key: ApiKey; readonly by: By }): KeyAddition {
+export function addKey(
+  statements: Statements,
+  { key, by }: { readonly key: ApiKey; readonly by: AuditStamp },
+): KeyAddition {
   return transaction(statements.db, "BEGIN IMMEDIATE", () => {
     const addition = decideAddition(namesakes(statements, key.name), by);
     if (addition.kind !== "added") return addition;
@@ -37,7 +40,7 @@ export function addKey(statements: Statements, { key, by }: { readonly key: ApiK
 
 export function rotateKey(
   statements: Statements,
-  rotating: { readonly id: string; readonly successor: Successor; readonly by: By },
+  rotating: { readonly id: string; readonly successor: Successor; readonly by: AuditStamp },
 ): KeyRotation {
   return transaction(statements.db, "BEGIN IMMEDIATE", () => {
     const name = nameOf(statements, rotating.id);
@@ -54,7 +57,7 @@ export function rotateKey(
 
 export function revokeKeys(
   statements: Statements,
-  { which, by }: { readonly which: { readonly id: string } | { readonly name: string }; readonly by: By },
+  { which, by }: { readonly which: { readonly id: string } | { readonly name: string }; readonly by: AuditStamp },
 ): readonly ApiKey[] | undefined {
   return transaction(statements.db, "BEGIN IMMEDIATE", () => {
     const [condition, value] = "id" in which ? ["id = ?", which.id] : ["name = ?", which.name];

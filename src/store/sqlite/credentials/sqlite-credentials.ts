@@ -50,17 +50,17 @@ export async function openSqliteCredentials(
   mode: Exclude<OpenMode, "create">,
 ): Promise<CredentialsStore & { close(): Promise<void> }> {
   await requireOurs(path);
-  return mode === "read" ? readAccess(path) : writeAccess(path);
+  return mode === "read" ? readCredentials(path) : writeCredentials(path);
 }
 
 /** Each call has a connection of its own: see {@link readUnchanged}. */
-function readAccess(path: string): CredentialsStore & { close(): Promise<void> } {
+function readCredentials(path: string): CredentialsStore & { close(): Promise<void> } {
   const ask: Ask = (operation, argument) =>
     readUnchanged(path, (db) => carryOut(new Statements(db), { operation, argument }) as never);
   return { ...credentialsBy(ask), close: async () => undefined };
 }
 
-function writeAccess(path: string): CredentialsStore & { close(): Promise<void> } {
+function writeCredentials(path: string): CredentialsStore & { close(): Promise<void> } {
   try {
     const db = openWriter(path);
     const statements = new Statements(db);

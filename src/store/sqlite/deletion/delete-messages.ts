@@ -30,14 +30,14 @@ export function deleteMessages(statements: Statements, rows: readonly Indexed[],
   try {
     return transaction(db, "BEGIN", () => deleteInBoth(statements, rows, deletion));
   } catch (error) {
-    if (error instanceof DeletedMeanwhile) return 0;
+    if (error instanceof DeletedConcurrently) return 0;
     throw error;
   } finally {
     db.exec("PRAGMA secure_delete = FAST; PRAGMA read_index.synchronous = NORMAL");
   }
 }
 
-class DeletedMeanwhile extends Error {}
+class DeletedConcurrently extends Error {}
 
 function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion: Deletion): number {
   // The write lock of the index; no other thread or process indexes or deletes meanwhile. The messages are not touched yet: a look at them would be of one moment,
@@ -48,7 +48,7 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   unindexMessages(statements, folded, deletion);
   let lastSeq = 0;
   for (const { seq, source, messageId } of rows) {
-    if (statements.run("DELETE FROM lyftr_messages WHERE seq = ?", [seq]) === 0) throw new DeletedMeanwhile();
+    if (statements.run("DELETE FROM lyftr_messages WHERE seq = ?", [seq]) === 0) throw new DeletedConcurrently();
     lastSeq = Math.max(lastSeq, seq);
     statements.run(
       "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)",

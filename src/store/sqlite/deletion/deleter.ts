@@ -10,12 +10,12 @@ const ROWS_PER_STEP_MAX = 500;
 /** The texts of a step are in memory, because they are taken out of the search index. */
 const TEXT_CHARACTERS_PER_STEP_MAX = 2 * 1024 * 1024;
 /** How long one step may look for messages; nothing is indexed meanwhile. */
-const LOOK_MS_MAX = 50;
-const SEQS_PER_LOOK = 2_000;
+const SEARCH_MS_MAX = 50;
+const SEQS_PER_STEP = 2_000;
 const TRIES_MAX = 5;
 
 /** Where a search is: behind this message. */
-interface Place {
+interface SearchPosition {
   readonly seq: number;
   /** Whether it looks at every message. */
   readonly everywhere: boolean;
@@ -30,12 +30,12 @@ interface Search {
 interface Found {
   readonly rows: readonly Indexed[];
   /** Where to go on; undefined when everything was looked at. */
-  readonly place: Place | undefined;
+  readonly position: SearchPosition | undefined;
 }
 
 interface How {
   readonly search: Omit<Search, "rowsMax">;
-  readonly from: Place;
+  readonly from: SearchPosition;
   /** See {@link deleteMessages}. */
   readonly thorough: boolean;
 }
@@ -54,7 +54,7 @@ export class Deleter {
   expire(step: ExpiryStep): DeletedStep {
     return this.#step(step, {
       search: { where: "created_at < ?", values: [cutoffText(step.receivedBefore)] },
-      from: placeOf(step) ?? { seq: 0, everywhere: step.everywhere },
+      from: positionOf(step) ?? { seq: 0, everywhere: step.everywhere },
       thorough: false,
     });
   }
@@ -63,7 +63,7 @@ export class Deleter {
   erase(step: DeletionStep & { readonly msisdn: string }): DeletedStep {
     return this.#step(step, {
       search: { where: "(from_msisdn = ? OR to_msisdn = ?)", values: [step.msisdn, step.msisdn] },
-      from: placeOf(step) ?? { seq: 0, everywhere: true },
+      from: positionOf(step) ?? { seq: 0, everywhere: true },
       thorough: true,
     });
   }
@@ -73,33 +73,33 @@ export class Deleter {
     const rowsMax = Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
     const deletion = { tombstonesUntil, thorough, blockRowsMax: this.#blockRowsMax };
     for (let tries = 1; tries <= TRIES_MAX; tries++) {
-      const { rows, place } = find(this.#statements, from, { ...search, rowsMax });
+      const { rows, position } = find(this.#statements, from, { ...search, rowsMax });
       const deleted = deleteMessages(this.#statements, rows, deletion);
-      if (deleted === rows.length) return { deleted, place: place && JSON.stringify(place) };
+      if (deleted === rows.length) return { deleted, position: position && JSON.stringify(position) };
     }
     throw new StoreUnavailable("SQLite: somebody else deletes the same messages");
   }
 }
 
-function placeOf({ place }: DeletionStep): Place | undefined {
-  return place === undefined ? undefined : (JSON.parse(place) as Place);
+function positionOf({ position }: DeletionStep): SearchPosition | undefined {
+  return position === undefined ? undefined : (JSON.parse(position) as SearchPosition);
 }
 
 /** Walks along the messages in the order in which they were stored, for so many at most and for so long. */
-function find(statements: Statements, from: Place, { where, values, rowsMax }: Search): Found {
-  const deadlineMs = performance.now() + LOOK_MS_MAX;
+function find(statements: Statements, from: SearchPosition, { where, values, rowsMax }: Search): Found {
+  const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const rows: Indexed[] = [];
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   let [{ seq }, full] = [from, false];
   while (!full && seq < newest && performance.now() < deadlineMs) {
-    const upTo = endOfLook(statements, seq);
+    const upTo = endOfStep(statements, seq);
     const before = rows.length;
     full = take(statements, rows, { where, values: [seq, upTo, ...values], rowsMax });
     // Nothing to find here, so that behind it there is none as a rule.
-    if (!full && rows.length === before && !from.everywhere) return { rows, place: undefined };
+    if (!full && rows.length === before && !from.everywhere) return { rows, position: undefined };
     seq = full ? (rows.at(-1)?.seq ?? upTo) : upTo;
   }
-  return { rows, place: seq < newest ? { ...from, seq } : undefined };
+  return { rows, position: seq < newest ? { ...from, seq } : undefined };
 }
 
 /** Adds to `rows` what a look finds, and returns whether they are enough for one step, by their number or their texts. */
@@ -115,26 +115,26 @@ function take(statements: Statements, rows: Indexed[], { where, values, rowsMax 
 }
 
 /** The same walk, which only counts: as many as there are to be seen in that time. */
-function count(statements: Statements, from: Place, { where, values }: Omit<Search, "rowsMax">): DeletedStep {
-  const deadlineMs = performance.now() + LOOK_MS_MAX;
+function count(statements: Statements, from: SearchPosition, { where, values }: Omit<Search, "rowsMax">): DeletedStep {
+  const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   let [deleted, { seq }] = [0, from];
   while (seq < newest && performance.now() < deadlineMs) {
-    const upTo = endOfLook(statements, seq);
+    const upTo = endOfStep(statements, seq);
     const sql = `SELECT count(*) FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where}`;
     const found = statements.number(sql, [seq, upTo, ...values]);
-    if (found === 0 && !from.everywhere) return { deleted, place: undefined };
+    if (found === 0 && !from.everywhere) return { deleted, position: undefined };
     deleted += found;
     seq = upTo;
   }
-  return { deleted, place: seq < newest ? JSON.stringify({ ...from, seq }) : undefined };
+  return { deleted, position: seq < newest ? JSON.stringify({ ...from, seq }) : undefined };
 }
 
 /** So many messages further, however large the gaps in their numbers are. */
-function endOfLook(statements: Statements, seq: number): number {
+function endOfStep(statements: Statements, seq: number): number {
   const last = statements.number("SELECT seq FROM lyftr_messages WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?", [
     seq,
-    SEQS_PER_LOOK - 1,
+    SEQS_PER_STEP - 1,
   ]);
   return last === 0 ? Number.MAX_SAFE_INTEGER : last;
 }

@@ -36,8 +36,8 @@ export function dropTombstones(
 }
 
 /** Each attempt waits for those who read, and nobody can write meanwhile. */
-const CUTS_MAX = 40;
-const BETWEEN_CUTS_MS = 50;
+const TRUNCATIONS_MAX = 40;
+const TRUNCATION_PAUSE_MS = 50;
 
 /**
  * The largest file of messages that is written anew while others wait to store, 64 MiB of the usual pages: about half a second, of the two for
@@ -57,7 +57,7 @@ export function scrub(statements: Statements, messagePagesMax = MESSAGE_PAGES_MA
   const small = statements.number("PRAGMA main.page_count") <= messagePagesMax;
   if (!small || !vacuum(db, "main")) left.push(MESSAGES_KEPT);
   while (reclaimSpace(statements, 0) > 0);
-  const remains = FILES.filter((schema) => !truncateWhole(db, schema)).map((schema) => LOG_READ[schema]);
+  const remains = FILES.filter((schema) => !truncateWithRetries(db, schema)).map((schema) => LOG_READ[schema]);
   const kept = statements.get("SELECT 1 FROM main.sqlite_schema WHERE name = ?", [KEPT_NAME]);
   return [...left, ...remains, ...(kept === undefined ? [] : [OLD_TABLE_KEPT]), ...ELSEWHERE];
 }
@@ -74,10 +74,10 @@ function vacuum(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
   }
 }
 
-function truncateWhole(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
-  for (let cut = 1; cut <= CUTS_MAX; cut++) {
+function truncateWithRetries(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
+  for (let cut = 1; cut <= TRUNCATIONS_MAX; cut++) {
     if (truncateWal(db, schema)) return true;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BETWEEN_CUTS_MS);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRUNCATION_PAUSE_MS);
   }
   return false;
 }

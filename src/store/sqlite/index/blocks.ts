@@ -3,11 +3,11 @@ import { comparePositions, START } from "../../list-position.ts";
 import {
   ASCENDING,
   DESCENDING,
-  type Entry,
   entriesOf,
   IN_RANGE,
-  KEY,
-  POSITION,
+  type ListEntry,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
   positionValues,
   rangeValues,
 } from "../sql.ts";
@@ -20,7 +20,7 @@ interface Addition {
   /** A sender, or '' for all messages. */
   readonly list: string;
   /** What the step adds to the list, in its order; those of the list of all say their receiver. */
-  readonly entries: readonly (Entry & { readonly to?: string })[];
+  readonly entries: readonly (ListEntry & { readonly to?: string })[];
   /** The newest message that is in the index, with this step. */
   readonly indexedSeq: number;
   /** A block that counts more is split. */
@@ -39,7 +39,7 @@ interface Block {
 /** Counts new entries of a list in the blocks they fall into; a block that grows too large is split. */
 export function addToBlocks(statements: Statements, { list, entries, ...limits }: Addition): void {
   for (let at = 0; at < entries.length; ) {
-    const block = blockOf(statements, list, entries[at] as Entry);
+    const block = blockOf(statements, list, entries[at] as ListEntry);
     const added = inBlock(entries, at, block);
     at += added.length;
     setMessages(statements, block, block.messages + added.length);
@@ -61,34 +61,37 @@ export function makeBlocks(
 /** Takes entries of a list out of the blocks they are in; a block that is empty then is one with the block before it. */
 export function takeFromBlocks(statements: Statements, { list, entries }: Pick<Addition, "list" | "entries">): void {
   for (let at = 0; at < entries.length; ) {
-    const block = blockOf(statements, list, entries[at] as Entry);
+    const block = blockOf(statements, list, entries[at] as ListEntry);
     const taken = inBlock(entries, at, block);
     at += taken.length;
     if (list === "") countReceivers(statements, block.lo, taken, -1);
     const messages = block.messages - taken.length;
     if (messages > 0 || comparePositions(block.lo, START) === 0) setMessages(statements, block, messages);
     else
-      statements.run(`DELETE FROM blocks WHERE list = ? AND ${KEY} = (?, ?, ?)`, [list, ...positionValues(block.lo)]);
+      statements.run(`DELETE FROM blocks WHERE list = ? AND ${POSITION_COLUMNS} = (?, ?, ?)`, [
+        list,
+        ...positionValues(block.lo),
+      ]);
   }
 }
 
 /** The entries from an index on that fall into a block. */
 function inBlock(entries: Addition["entries"], from: number, { hi }: Block): Addition["entries"] {
   let at = from;
-  while (at < entries.length && (hi === undefined || comparePositions(entries[at] as Entry, hi) < 0)) at++;
+  while (at < entries.length && (hi === undefined || comparePositions(entries[at] as ListEntry, hi) < 0)) at++;
   return entries.slice(from, at);
 }
 
-function blockOf(statements: Statements, list: string, entry: Entry): Block {
-  const from = statements.get<Entry & { messages: number }>(
-    `SELECT ${POSITION}, messages FROM blocks
-     WHERE list = ? AND ${KEY} <= (?, ?, ?) ORDER BY ${DESCENDING} LIMIT 1`,
+function blockOf(statements: Statements, list: string, entry: ListEntry): Block {
+  const from = statements.get<ListEntry & { messages: number }>(
+    `SELECT ${POSITION_FIELDS}, messages FROM blocks
+     WHERE list = ? AND ${POSITION_COLUMNS} <= (?, ?, ?) ORDER BY ${DESCENDING} LIMIT 1`,
     [list, ...positionValues(entry)],
   );
   if (from === undefined) throw new Error("a list of the read index has no first block");
-  const next = statements.get<Entry>(
-    `SELECT ${POSITION} FROM blocks
-     WHERE list = ? AND ${KEY} > (?, ?, ?) ORDER BY ${ASCENDING} LIMIT 1`,
+  const next = statements.get<ListEntry>(
+    `SELECT ${POSITION_FIELDS} FROM blocks
+     WHERE list = ? AND ${POSITION_COLUMNS} > (?, ?, ?) ORDER BY ${ASCENDING} LIMIT 1`,
     [list, ...positionValues(from)],
   );
   return { list, lo: from, hi: next, messages: from.messages };
@@ -101,7 +104,7 @@ function split(statements: Statements, block: Block, limits: Limits): void {
   const { list, lo, hi, messages } = block;
   const kept = hi === undefined ? blockRowsMax : Math.ceil(messages / Math.ceil(messages / blockRowsMax));
   const { sql, values } = entriesOf(list, { lo, hi }, indexedSeq);
-  const first = statements.get<Entry>(`${sql} ORDER BY ${ASCENDING} LIMIT 1 OFFSET ?`, [...values, kept]);
+  const first = statements.get<ListEntry>(`${sql} ORDER BY ${ASCENDING} LIMIT 1 OFFSET ?`, [...values, kept]);
   if (first === undefined) throw new Error("a block of the read index counts more messages than there are");
   const rest = { list, lo: first, hi, messages: messages - kept };
   setMessages(statements, block, kept);
@@ -115,7 +118,7 @@ function insertBlock(statements: Statements, { list, lo, messages }: Block): voi
 }
 
 function setMessages(statements: Statements, { list, lo }: Block, messages: number): void {
-  statements.run(`UPDATE blocks SET messages = ? WHERE list = ? AND ${KEY} = (?, ?, ?)`, [
+  statements.run(`UPDATE blocks SET messages = ? WHERE list = ? AND ${POSITION_COLUMNS} = (?, ?, ?)`, [
     messages,
     list,
     ...positionValues(lo),
@@ -140,7 +143,7 @@ function countReceivers(statements: Statements, lo: ListPosition, entries: Addit
 /** A count of nothing is not kept. */
 function dropReceivers(statements: Statements, { to, source }: { to: string; source: string }, lo: ListPosition): void {
   statements.run(
-    `DELETE FROM receiver_blocks WHERE to_msisdn = ? AND via_source = ? AND ${KEY} = (?, ?, ?) AND messages = 0`,
+    `DELETE FROM receiver_blocks WHERE to_msisdn = ? AND via_source = ? AND ${POSITION_COLUMNS} = (?, ?, ?) AND messages = 0`,
     [to, source, ...positionValues(lo)],
   );
 }

@@ -3,7 +3,7 @@ import { StoreBroken } from "../../../domain/errors.ts";
 import type { IndexStep } from "./index-messages.ts";
 
 /** A step costs more by its number than by its rows (25 µs a message in steps of 1,000, 15 in steps of 4,000), and reads look through what is not indexed. */
-const FOLD_AT_ROWS = 2_000;
+const INDEX_AT_ROWS = 2_000;
 /** Fewer wait this long for others. */
 const QUIET_MS = 500;
 /** What one transaction takes in; far more would make the next step wait for long, and the index's log grow. */
@@ -42,7 +42,7 @@ export class IndexLoop {
   /** To be told after messages were stored. */
   stored(rows: number): void {
     this.#backlog += rows;
-    if (this.#backlog >= FOLD_AT_ROWS) this.#wake();
+    if (this.#backlog >= INDEX_AT_ROWS) this.#wake();
     if (!this.#stopping.signal.aborted) this.#running ??= this.#run();
   }
 
@@ -56,7 +56,7 @@ export class IndexLoop {
   async #run(): Promise<void> {
     do {
       await this.#step();
-      if (this.#backlog < FOLD_AT_ROWS) await this.#quiet(QUIET_MS);
+      if (this.#backlog < INDEX_AT_ROWS) await this.#quiet(QUIET_MS);
     } while (this.#backlog > 0 && !this.#stopping.signal.aborted);
     this.#running = undefined;
   }

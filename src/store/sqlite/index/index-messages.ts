@@ -1,7 +1,7 @@
 import { BUCKETS } from "../../store.ts";
 import { transaction } from "../connection.ts";
 import { beginningOf, IN_SEQ_RANGE as IN_STEP, partsOf, type SeqRange as Step } from "../seq-range.ts";
-import { ASCENDING, ENTRY, type Entry, hasBucket } from "../sql.ts";
+import { ASCENDING, ENTRY_FIELDS, hasBucket, type ListEntry } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
 import { LAST_INDEXED, rebuild } from "./connection.ts";
@@ -69,13 +69,13 @@ function indexTexts(statements: Statements, step: Step): void {
   }
 }
 
-interface Received extends Entry {
+interface Received extends ListEntry {
   readonly to: string;
 }
 
 function indexAll(statements: Statements, step: Step, blockRowsMax: number): void {
   const entries = statements.all<Received>(
-    `SELECT ${ENTRY}, to_msisdn AS "to" FROM lyftr_messages WHERE ${IN_STEP} ORDER BY ${ASCENDING}`,
+    `SELECT ${ENTRY_FIELDS}, to_msisdn AS "to" FROM lyftr_messages WHERE ${IN_STEP} ORDER BY ${ASCENDING}`,
     step,
   );
   addToBlocks(statements, { list: "", entries, indexedSeq: step[1], blockRowsMax });
@@ -109,9 +109,9 @@ function indexSenders(statements: Statements, step: Step, blockRowsMax: number):
   }
 }
 
-function senderEntries(statements: Statements, list: string, step: Step): readonly Entry[] {
-  return statements.all<Entry>(
-    `SELECT ${ENTRY} FROM lyftr_messages WHERE ${IN_STEP} AND from_msisdn = ?
+function senderEntries(statements: Statements, list: string, step: Step): readonly ListEntry[] {
+  return statements.all<ListEntry>(
+    `SELECT ${ENTRY_FIELDS} FROM lyftr_messages WHERE ${IN_STEP} AND from_msisdn = ?
      ORDER BY ${ASCENDING}`,
     [...step, list],
   );

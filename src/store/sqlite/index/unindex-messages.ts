@@ -1,13 +1,13 @@
 import { comparePositions } from "../../list-position.ts";
 import { BUCKETS } from "../../store.ts";
-import { type Entry, KEY } from "../sql.ts";
+import { type ListEntry, POSITION_COLUMNS } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 import { BLOCK_ROWS_MAX, takeFromBlocks } from "./blocks.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
 import { searchable } from "./searchable.ts";
 
 /** An indexed message, as far as the index has something of it. */
-export interface Indexed extends Entry, Content {
+export interface Indexed extends ListEntry, Content {
   readonly from: string;
   readonly to: string;
 }
@@ -60,7 +60,7 @@ function takeFromSender(
   }: UnindexOptions & { readonly from: string; readonly entries: readonly Indexed[] },
 ): boolean {
   for (const { instant, messageId, source } of entries) {
-    statements.run(`DELETE FROM messages_by_sender WHERE from_msisdn = ? AND ${KEY} = (?, ?, ?)`, [
+    statements.run(`DELETE FROM messages_by_sender WHERE from_msisdn = ? AND ${POSITION_COLUMNS} = (?, ?, ?)`, [
       from,
       instant,
       messageId,

@@ -6,7 +6,16 @@ import type { ListPosition } from "../../../domain/message-filter.ts";
 import { BUCKETS } from "../../store.ts";
 import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../verify-report.ts";
 import { readUnchanged } from "../read-unchanged.ts";
-import { ASCENDING, entriesOf, hasBucket, IN_RANGE, KEY, POSITION, positionValues, rangeValues } from "../sql.ts";
+import {
+  ASCENDING,
+  entriesOf,
+  hasBucket,
+  IN_RANGE,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
+  positionValues,
+  rangeValues,
+} from "../sql.ts";
 import { Statements } from "../statements.ts";
 import { hasItsTables, readIndexPath } from "./connection.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
@@ -14,8 +23,8 @@ import { isInSync } from "./index-messages.ts";
 import { differingPostings, ExpectedPostings, indexedPostings } from "./search-postings.ts";
 
 const SEQS_PER_STEP = 50_000;
-const LOOKS_MAX = 200;
-const LOOK_AGAIN_MS = 10;
+const ATTEMPTS_MAX = 200;
+const RETRY_MS = 10;
 /**
  * Counts everything in the read index of the database at `path` again, from the messages, in one snapshot, while others write.
  * Rejects as the store does, and with the signal's reason.
@@ -83,9 +92,9 @@ async function beginBetweenDeletions(statements: Statements, signal: AbortSignal
     statements.get("SELECT seq FROM fold_state");
     if (isInSync(statements)) return;
     statements.db.exec("ROLLBACK");
-    if (look === LOOKS_MAX)
+    if (look === ATTEMPTS_MAX)
       throw new StoreRefused("its read index has not followed a deletion: it is made anew by a start of the service");
-    await sleep(LOOK_AGAIN_MS, undefined, { signal });
+    await sleep(RETRY_MS, undefined, { signal });
   }
 }
 
@@ -191,7 +200,7 @@ interface Block {
 
 function* blocksOf(statements: Statements): Generator<Block> {
   const rows = statements.all<ListPosition & Pick<Block, "list" | "messages">>(
-    `SELECT list, ${POSITION}, messages FROM blocks ORDER BY list, ${ASCENDING}`,
+    `SELECT list, ${POSITION_FIELDS}, messages FROM blocks ORDER BY list, ${ASCENDING}`,
   );
   for (const [at, lo] of rows.entries()) {
     const { list, messages } = lo;
@@ -214,7 +223,7 @@ function* checkReceivers(statements: Statements, { seq }: State): Generator<stri
     if (list !== "") continue;
     const indexed = statements.all(
       `SELECT to_msisdn, via_source, messages FROM receiver_blocks
-       WHERE ${KEY} = (?, ?, ?) ORDER BY to_msisdn, via_source`,
+       WHERE ${POSITION_COLUMNS} = (?, ?, ?) ORDER BY to_msisdn, via_source`,
       [...positionValues(lo)],
     );
     const counted = statements.all(

@@ -23,7 +23,7 @@ export interface DamageWatchOptions {
   readonly path: string;
   readonly told: (damage: Damage) => void;
   /** Discards the read index and begins another one. */
-  readonly remakeIndex: () => Promise<void>;
+  readonly rebuildIndex: () => Promise<void>;
 }
 
 /**
@@ -35,7 +35,7 @@ export class DamageWatch {
   #running: Promise<boolean> | undefined;
   #examinedMs = Number.NEGATIVE_INFINITY;
   /** Whether something is damaged that only an operator can mend. */
-  #told = false;
+  #isReported = false;
 
   constructor(options: DamageWatchOptions) {
     this.#options = options;
@@ -59,7 +59,7 @@ export class DamageWatch {
 
   /** Resolves with whether something is damaged. `met` is the damage that a call has met, if it has. */
   #examine(met: StoreDamaged | undefined): Promise<boolean> {
-    if (this.#told) return Promise.resolve(true);
+    if (this.#isReported) return Promise.resolve(true);
     const isMet = met !== undefined;
     if (this.#running === undefined && performance.now() - this.#examinedMs < EXAMINE_EVERY_MS)
       return Promise.resolve(isMet);
@@ -78,23 +78,24 @@ export class DamageWatch {
     const indexPath = readIndexPath(path);
     const index = await examine(indexPath);
     if (index.kind === "damaged") await this.#discardIndex(index.problems[0] ?? "");
-    if (index.kind === "unreadable") this.#tell({ kind: "unreadable", file: indexPath, problem: index.problem });
+    if (index.kind === "unreadable") this.#report({ kind: "unreadable", file: indexPath, problem: index.problem });
     const database = await examine(path);
-    if (database.kind === "damaged") this.#tell({ kind: "database", file: path, problem: database.problems[0] ?? "" });
-    if (database.kind === "unreadable") this.#tell({ kind: "unreadable", file: path, problem: database.problem });
-    if (this.#told || index.kind === "damaged") return true;
+    if (database.kind === "damaged")
+      this.#report({ kind: "database", file: path, problem: database.problems[0] ?? "" });
+    if (database.kind === "unreadable") this.#report({ kind: "unreadable", file: path, problem: database.problem });
+    if (this.#isReported || index.kind === "damaged") return true;
     // Both are sound. What SQLite has met was a read that failed once; what a read has found to contradict itself is the index.
     if (met !== undefined && !met.message.startsWith("SQLite:")) await this.#discardIndex(met.message);
     return met !== undefined;
   }
 
-  #tell(damage: Damage): void {
-    this.#told = true;
+  #report(damage: Damage): void {
+    this.#isReported = true;
     this.#options.told(damage);
   }
 
   async #discardIndex(problem: string): Promise<void> {
-    await this.#options.remakeIndex();
+    await this.#options.rebuildIndex();
     this.#options.told({ kind: "read_index", file: readIndexPath(this.#options.path), problem });
   }
 }

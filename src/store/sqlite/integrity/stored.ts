@@ -13,17 +13,17 @@ type Pause = (seqsDone: number, seqsTotal: number) => Promise<void>;
  * Holds what is stored against the rules of what is stored: the schema, the kinds of values, each `ts` with its
  * `instant`, and what only one row may say. Returns what is wrong, a sentence each.
  */
-export async function damagesOfStored(statements: Statements, pause: Pause): Promise<readonly string[]> {
+export async function findStoredDamage(statements: Statements, pause: Pause): Promise<readonly string[]> {
   const expected = expectedSchema();
-  const schema = schemaDamages(statements, expected);
+  const schema = schemaDamage(statements, expected);
   // Without its tables nothing else can be asked.
   if (schema.length > 0) return schema;
-  const damages = [...rowDamages(statements), ...singleDamages(statements)];
+  const damage = [...rowDamage(statements), ...singleRowDamage(statements)];
   for (const { name } of expected.filter(({ type }) => type === "table")) {
-    damages.push(...kindDamages(statements, name));
+    damage.push(...typeDamage(statements, name));
     await pause(0, 1);
   }
-  return [...damages, ...(await messageDamages(statements, pause))];
+  return [...damage, ...(await messageDamage(statements, pause))];
 }
 
 interface SchemaRow {
@@ -44,7 +44,7 @@ function expectedSchema(): readonly SchemaRow[] {
 }
 
 /** What an operator has added is not looked at. */
-function schemaDamages(statements: Statements, expected: readonly SchemaRow[]): readonly string[] {
+function schemaDamage(statements: Statements, expected: readonly SchemaRow[]): readonly string[] {
   const found = new Map(statements.all<SchemaRow>(SCHEMA).map((row) => [`${row.type} ${row.name}`, row.sql]));
   return expected.flatMap(({ type, name, sql }) => {
     const there = found.get(`${type} ${name}`);
@@ -60,7 +60,7 @@ interface Column {
 }
 
 /** SQLite keeps what it is given, so that a damaged byte can make a text a number, or nothing. */
-function kindDamages(statements: Statements, table: string): readonly string[] {
+function typeDamage(statements: Statements, table: string): readonly string[] {
   const columns = statements.all<Column>(`SELECT name, type, "notnull" FROM pragma_table_info(?)`, [table]);
   const counts = columns
     .filter(({ type }) => ["TEXT", "INTEGER", "BLOB"].includes(type))
@@ -98,20 +98,20 @@ const ROW_RULES: readonly (readonly [table: string, rule: string])[] = [
   ["audit", `${isMoment("at")} AND json_valid(details)`],
 ];
 
-function rowDamages(statements: Statements): readonly string[] {
+function rowDamage(statements: Statements): readonly string[] {
   return ROW_RULES.flatMap(([table, rule]) => {
     const wrong = statements.number(`SELECT count(*) FROM main.${table} WHERE NOT (${rule})`);
     return wrong === 0 ? [] : [`${table}: ${wrong} rows hold a value that Lyftr never writes`];
   });
 }
 
-function singleDamages(statements: Statements): readonly string[] {
-  const damages: string[] = [];
+function singleRowDamage(statements: Statements): readonly string[] {
+  const damage: string[] = [];
   if (statements.number("SELECT count(*) FROM lyftr_database WHERE length(id) = 32") !== 1)
-    damages.push("lyftr_database does not have its one row, the identity of the database");
+    damage.push("lyftr_database does not have its one row, the identity of the database");
   const floor = "SELECT count(*) FROM deletions WHERE one = 1 AND generation >= 0 AND seq_floor >= 0";
-  if (statements.number(floor) !== 1) damages.push("deletions does not have its one row");
-  return damages;
+  if (statements.number(floor) !== 1) damage.push("deletions does not have its one row");
+  return damage;
 }
 
 interface Written {
@@ -122,7 +122,7 @@ interface Written {
 }
 
 /** Each message's `ts` with its `instant`, which orders lists; and that `created_at` is a moment. */
-async function messageDamages(statements: Statements, pause: Pause): Promise<readonly string[]> {
+async function messageDamage(statements: Statements, pause: Pause): Promise<readonly string[]> {
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   const step = statements.db.prepare(
     `SELECT seq, ts, instant, created_at AS createdAt FROM lyftr_messages WHERE seq > ? ORDER BY seq LIMIT ${ROWS_PER_STEP}`,

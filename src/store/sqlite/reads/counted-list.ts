@@ -4,11 +4,11 @@ import type { Slice } from "../../page.ts";
 import {
   ASCENDING,
   DESCENDING,
-  type Entry,
   endValues,
   entriesOf,
-  KEY,
-  POSITION,
+  type ListEntry,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
   positionValues,
   type Query,
 } from "../sql.ts";
@@ -43,7 +43,7 @@ export class CountedList implements IndexedList {
     return Math.max(0, this.#before(hi) - this.#before(lo));
   }
 
-  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly Entry[] {
+  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly ListEntry[] {
     if (offset === 0) return this.#walk(range, reverse, 0, limit);
     const first = this.#before(range.lo ?? START);
     const total = Math.max(0, this.#before(range.hi) - first);
@@ -73,8 +73,8 @@ export class CountedList implements IndexedList {
   #blocks({ lo, hi }: ListRange): readonly Block[] {
     const { statements } = this.#snapshot;
     const rows = statements.all<ListPosition & { messages: number }>(
-      `SELECT ${POSITION}, messages FROM blocks
-       WHERE list = ? AND ${KEY} < (?, ?, ?) ORDER BY ${ASCENDING}`,
+      `SELECT ${POSITION_FIELDS}, messages FROM blocks
+       WHERE list = ? AND ${POSITION_COLUMNS} < (?, ?, ?) ORDER BY ${ASCENDING}`,
       [this.#list, ...endValues(hi)],
     );
     if (rows.length === 0) return [{ lo: START, hi: undefined, messages: this.total() }];
@@ -87,8 +87,8 @@ export class CountedList implements IndexedList {
 
   #startBehind(position: ListPosition): ListPosition | undefined {
     return this.#snapshot.statements.get<ListPosition>(
-      `SELECT ${POSITION} FROM blocks
-       WHERE list = ? AND ${KEY} > (?, ?, ?) ORDER BY ${ASCENDING} LIMIT 1`,
+      `SELECT ${POSITION_FIELDS} FROM blocks
+       WHERE list = ? AND ${POSITION_COLUMNS} > (?, ?, ?) ORDER BY ${ASCENDING} LIMIT 1`,
       [this.#list, ...positionValues(position)],
     );
   }
@@ -100,14 +100,14 @@ export class CountedList implements IndexedList {
     const { statements } = this.#snapshot;
     const lo =
       statements.get<ListPosition>(
-        `SELECT ${POSITION} FROM blocks
-         WHERE list = ? AND ${KEY} < (?, ?, ?) ORDER BY ${DESCENDING} LIMIT 1`,
+        `SELECT ${POSITION_FIELDS} FROM blocks
+         WHERE list = ? AND ${POSITION_COLUMNS} < (?, ?, ?) ORDER BY ${DESCENDING} LIMIT 1`,
         [this.#list, ...positionValues(position)],
       ) ?? START;
-    const whole = statements.number(`SELECT sum(messages) FROM blocks WHERE list = ? AND ${KEY} < (?, ?, ?)`, [
-      this.#list,
-      ...positionValues(lo),
-    ]);
+    const whole = statements.number(
+      `SELECT sum(messages) FROM blocks WHERE list = ? AND ${POSITION_COLUMNS} < (?, ?, ?)`,
+      [this.#list, ...positionValues(lo)],
+    );
     const { sql, values } = this.query({ lo, hi: position });
     return whole + statements.number(`SELECT count(*) FROM (${sql})`, values);
   }
@@ -117,7 +117,7 @@ export class CountedList implements IndexedList {
     // A frame of rows, not of equal keys, and no order: so the walk along the blocks ends at the one that is looked for.
     const row = this.#snapshot.statements.get<ListPosition & { before: number }>(
       `SELECT instant, messageId, source, upTo - messages AS before FROM (
-         SELECT ${POSITION}, messages,
+         SELECT ${POSITION_FIELDS}, messages,
            sum(messages) OVER (ORDER BY ${ASCENDING} ROWS UNBOUNDED PRECEDING) AS upTo FROM blocks WHERE list = ?)
        WHERE upTo > ? LIMIT 1`,
       [this.#list, index],
@@ -125,10 +125,10 @@ export class CountedList implements IndexedList {
     return row === undefined ? { lo: START, before: 0 } : { lo: row, before: row.before };
   }
 
-  #walk(range: ListRange, reverse: boolean, offset: number, limit: number): readonly Entry[] {
+  #walk(range: ListRange, reverse: boolean, offset: number, limit: number): readonly ListEntry[] {
     const { sql, values } = this.query(range);
     const order = reverse ? DESCENDING : ASCENDING;
-    return this.#snapshot.statements.all<Entry>(`${sql} ORDER BY ${order} LIMIT ? OFFSET ?`, [
+    return this.#snapshot.statements.all<ListEntry>(`${sql} ORDER BY ${order} LIMIT ? OFFSET ?`, [
       ...values,
       limit,
       offset,

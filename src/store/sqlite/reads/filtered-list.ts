@@ -1,7 +1,7 @@
 import type { ListPosition, MessageFilter } from "../../../domain/message-filter.ts";
 import { isWholeList, type ListRange } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
-import { type Entry, KEY, POSITION, positionValues, type Query } from "../sql.ts";
+import { type ListEntry, POSITION_COLUMNS, POSITION_FIELDS, positionValues, type Query } from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
 import type { Block, CountedList } from "./counted-list.ts";
 import type { IndexedList } from "./merged.ts";
@@ -43,8 +43,8 @@ export class FilteredList implements IndexedList {
     return this.#blocksOf(range).reduce((sum, block) => sum + (this.#countKnown(block) ?? this.#countRows(block)), 0);
   }
 
-  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly Entry[] {
-    const found: Entry[] = [];
+  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly ListEntry[] {
+    const found: ListEntry[] = [];
     let skip = offset;
     const blocks = this.#blocksOf(range);
     for (const block of reverse ? blocks.toReversed() : blocks) {
@@ -99,8 +99,8 @@ function receivedPerBlock({ statements }: Snapshot, { to, source }: MessageFilte
     ...(source === undefined ? [] : ["via_source = ?"]),
   ];
   const rows = statements.all<ListPosition & { messages: number }>(
-    `SELECT ${POSITION}, sum(messages) AS messages FROM receiver_blocks
-     WHERE ${conditions.join(" AND ")} GROUP BY ${KEY.slice(1, -1)}`,
+    `SELECT ${POSITION_FIELDS}, sum(messages) AS messages FROM receiver_blocks
+     WHERE ${conditions.join(" AND ")} GROUP BY ${POSITION_COLUMNS.slice(1, -1)}`,
     [to, source].filter((value) => value !== undefined),
   );
   return new Map(rows.map((row) => [nameOf(row), row.messages]));

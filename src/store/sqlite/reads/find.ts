@@ -2,7 +2,7 @@ import { StoreDamaged } from "../../../domain/errors.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
 import { type PageRead, type PageRows, pageOf, pageReadOf, readUpTo } from "../../page.ts";
 import type { MessagePage, StoredMessage } from "../../store.ts";
-import { type Entry, MESSAGE } from "../sql.ts";
+import { type ListEntry, MESSAGE_FIELDS } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 import { mergedEntries } from "./merged.ts";
 import { PLAN_BOUNDS, type Plan, planFor } from "./plan.ts";
@@ -17,7 +17,7 @@ export function find(snapshot: Snapshot, query: MessageQuery, bounds = PLAN_BOUN
   return pageOf(query, { ...rows, total }, ({ seq }) => messageAt(snapshot.statements, seq));
 }
 
-function rowsOf(plan: Plan, read: PageRead, walkedRowsMax: number): Omit<PageRows<Entry>, "total"> {
+function rowsOf(plan: Plan, read: PageRead, walkedRowsMax: number): Omit<PageRows<ListEntry>, "total"> {
   const { rest, slice, stepwise } = read;
   const { list, walked } = plan.paging(slice.offset + slice.limit);
   const stopAt = { reverse: slice.reverse, offset: walkedRowsMax - 1, limit: 1 };
@@ -27,7 +27,7 @@ function rowsOf(plan: Plan, read: PageRead, walkedRowsMax: number): Omit<PageRow
 }
 
 export function messageAt(statements: Statements, seq: number): StoredMessage {
-  const row = statements.get<StoredMessage>(`SELECT ${MESSAGE} FROM lyftr_messages WHERE seq = ?`, [seq]);
+  const row = statements.get<StoredMessage>(`SELECT ${MESSAGE_FIELDS} FROM lyftr_messages WHERE seq = ?`, [seq]);
   if (row === undefined) throw new StoreDamaged("an index names a message that is not there");
   return checked(row);
 }
@@ -48,7 +48,7 @@ export function findOne(
 ): StoredMessage | undefined {
   const [condition, values] = source === undefined ? ["", []] : ["AND source = ?", [source]];
   const row = statements.get<StoredMessage>(
-    `SELECT ${MESSAGE} FROM lyftr_messages WHERE message_id = ? ${condition} ORDER BY source LIMIT 1`,
+    `SELECT ${MESSAGE_FIELDS} FROM lyftr_messages WHERE message_id = ? ${condition} ORDER BY source LIMIT 1`,
     [messageId, ...values],
   );
   return row && checked(row);

@@ -1,6 +1,6 @@
 import { comparePositions, type ListRange, positionBehind } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
-import type { Entry } from "../sql.ts";
+import type { ListEntry } from "../sql.ts";
 import type { Tail } from "./tail.ts";
 
 /** The messages of a filter that are in the read index, in the order of lists. */
@@ -8,11 +8,11 @@ export interface IndexedList {
   /** How many lie in the range. */
   count(range: ListRange): number;
   /** In the order in which they are passed: descending when `reverse`. */
-  entries(range: ListRange, slice: Slice): readonly Entry[];
+  entries(range: ListRange, slice: Slice): readonly ListEntry[];
 }
 
 /** A slice of a list with its tail: the indexed entries and those that are not indexed yet, in one order. */
-export function mergedEntries(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly Entry[] {
+export function mergedEntries(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly ListEntry[] {
   const { reverse, offset, limit } = slice;
   if (offset === 0) return firstEntries(indexed, tail, range, { reverse, limit });
   const late = tail.count(range);
@@ -34,7 +34,7 @@ export function mergedEntries(indexed: IndexedList, tail: Tail, range: ListRange
 /** Keys may be long, so that the entries to be skipped are never in memory together. */
 const SKIPPED_AT_ONCE = 1_000;
 
-function entriesBehind(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly Entry[] {
+function entriesBehind(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly ListEntry[] {
   const { reverse, limit } = slice;
   let [rest, skip] = [range, slice.offset];
   while (skip > SKIPPED_AT_ONCE) {
@@ -51,29 +51,29 @@ function firstEntries(
   tail: Tail,
   range: ListRange,
   { reverse, limit }: { readonly reverse: boolean; readonly limit: number },
-): readonly Entry[] {
+): readonly ListEntry[] {
   const entries = indexed.entries(range, { reverse, offset: 0, limit });
   return merge(entries, tail.entries(range, { reverse, limit }), reverse).slice(0, limit);
 }
 
 /** The part of a range that is passed before an entry. */
-function upTo(range: ListRange, entry: Entry, reverse: boolean): ListRange {
+function upTo(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
   return reverse ? { lo: positionBehind(entry), hi: range.hi } : { lo: range.lo, hi: entry };
 }
 
 /** The part of a range from an entry on. */
-function from(range: ListRange, entry: Entry, reverse: boolean): ListRange {
+function from(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
   return reverse ? { lo: range.lo, hi: positionBehind(entry) } : { lo: entry, hi: range.hi };
 }
 
 /** Two parts of a list in one order. */
-export function merge(a: readonly Entry[], b: readonly Entry[], reverse: boolean): readonly Entry[] {
+export function merge(a: readonly ListEntry[], b: readonly ListEntry[], reverse: boolean): readonly ListEntry[] {
   if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
-  const merged: Entry[] = [];
+  const merged: ListEntry[] = [];
   let at = 0;
   for (const entry of a) {
     for (; at < b.length; at++) {
-      const other = b[at] as Entry;
+      const other = b[at] as ListEntry;
       const order = comparePositions(other, entry);
       if ((reverse ? -order : order) > 0) break;
       merged.push(other);

@@ -1,7 +1,7 @@
 import type { ListPosition, MessageFilter } from "../../../domain/message-filter.ts";
 import { type ListRange, positionBehind } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
-import { ASCENDING, DESCENDING, type Entry, IN_RANGE, POSITION, type Query, rangeValues } from "../sql.ts";
+import { ASCENDING, DESCENDING, IN_RANGE, type ListEntry, POSITION_FIELDS, type Query, rangeValues } from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
 import type { IndexedList } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -31,8 +31,8 @@ export class PlainList implements IndexedList {
     return count;
   }
 
-  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly Entry[] {
-    const found: Entry[] = [];
+  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly ListEntry[] {
+    const found: ListEntry[] = [];
     const order = reverse ? DESCENDING : ASCENDING;
     let skip = offset;
     for (const stretch of this.#stretches(range, reverse)) {
@@ -49,7 +49,7 @@ export class PlainList implements IndexedList {
   *#stretches(range: ListRange, reverse: boolean): Generator<ListRange> {
     for (let { lo, hi } = range; ; ) {
       const next = this.#snapshot.statements.get<ListPosition>(
-        `SELECT ${POSITION} ${TABLE} WHERE ${IN_RANGE}
+        `SELECT ${POSITION_FIELDS} ${TABLE} WHERE ${IN_RANGE}
          ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT 1 OFFSET ${ROWS_PER_STRETCH}`,
         rangeValues({ lo, hi }),
       );

@@ -49,13 +49,13 @@ export interface Plan {
 }
 
 /** What is asked, and how far an answer may go. */
-interface Question extends Pick<PageRead, "range" | "exact" | "stepwise"> {
+interface PlanQuery extends Pick<PageRead, "range" | "exact" | "stepwise"> {
   readonly snapshot: Snapshot;
   readonly filter: MessageFilter;
   readonly bounds: PlanBounds;
 }
 
-export function planFor(question: Question): Plan {
+export function planFor(question: PlanQuery): Plan {
   const { snapshot, filter, range, bounds } = question;
   const backlog = snapshot.statements.number("SELECT max(seq) FROM lyftr_messages") - snapshot.indexedSeq;
   if (backlog <= 0) return { ...indexedPlan(question), tail: NO_TAIL };
@@ -66,7 +66,7 @@ export function planFor(question: Question): Plan {
   return { ...indexedPlan(question), tail: tailOf(snapshot, filter, range) };
 }
 
-function indexedPlan(question: Question): Omit<Plan, "tail"> {
+function indexedPlan(question: PlanQuery): Omit<Plan, "tail"> {
   const { snapshot, filter, range, exact, bounds } = question;
   const base = new CountedList(snapshot, filter.from ?? "");
   const { from: _sender, ...conditions } = filter;
@@ -92,7 +92,7 @@ function indexedPlan(question: Question): Omit<Plan, "tail"> {
  * stopped: 11 s for one of 256 characters like "the the the" in 900,000 texts. Where it is too much, pieces of the
  * phrase say which texts to look at.
  */
-function searchListOf({ snapshot, filter, bounds }: Question, { exact, grams, pieces }: SearchExpression): SearchList {
+function searchListOf({ snapshot, filter, bounds }: PlanQuery, { exact, grams, pieces }: SearchExpression): SearchList {
   const whole = new SearchList(snapshot, exact, { filter, has: undefined });
   if (pieces === undefined) return whole;
   const candidates = new SearchList(snapshot, pieces, { filter, has: textTestOf(filter) });
@@ -101,7 +101,7 @@ function searchListOf({ snapshot, filter, bounds }: Question, { exact, grams, pi
 
 /** `rows` is how many messages the sender and the span of time have that are asked for. */
 function searchPlan(
-  question: Question,
+  question: PlanQuery,
   rows: number,
   { walk, search }: { walk: PagingWay; search: SearchList },
 ): Omit<Plan, "tail"> {

@@ -1,7 +1,16 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
 import { isWholeList, type ListRange } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
-import { ASCENDING, DESCENDING, ENTRY, type Entry, IN_RANGE, IN_SEQS, type Query, rangeValues } from "../sql.ts";
+import {
+  ASCENDING,
+  DESCENDING,
+  ENTRY_FIELDS,
+  IN_RANGE,
+  IN_SEQS,
+  type ListEntry,
+  type Query,
+  rangeValues,
+} from "../sql.ts";
 import { conditionsOf, type TextTest } from "./conditions.ts";
 import { type IndexedList, merge } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -54,18 +63,18 @@ export class SearchList implements IndexedList {
     return this.#isAll(range) ? this.matches() : this.#seqsIn(range).length;
   }
 
-  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly Entry[] {
+  entries(range: ListRange, { reverse, offset, limit }: Slice): readonly ListEntry[] {
     const seqs = this.#seqsIn(range);
-    const sql = `SELECT ${ENTRY} FROM lyftr_messages WHERE ${IN_SEQS}
+    const sql = `SELECT ${ENTRY_FIELDS} FROM lyftr_messages WHERE ${IN_SEQS}
       ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ? OFFSET ?`;
     const { statements, check } = this.#snapshot;
     if (offset >= seqs.length) return [];
-    if (offset + limit > KEYS_KEPT_MAX) return statements.all<Entry>(sql, [JSON.stringify(seqs), limit, offset]);
-    let first: readonly Entry[] = [];
+    if (offset + limit > KEYS_KEPT_MAX) return statements.all<ListEntry>(sql, [JSON.stringify(seqs), limit, offset]);
+    let first: readonly ListEntry[] = [];
     for (let at = 0; at < seqs.length; at += SEQS_PER_STATEMENT) {
       check();
       const some = JSON.stringify(seqs.slice(at, at + SEQS_PER_STATEMENT));
-      const entries = statements.all<Entry>(sql, [some, offset + limit, 0]);
+      const entries = statements.all<ListEntry>(sql, [some, offset + limit, 0]);
       first = merge(first, entries, reverse).slice(0, offset + limit);
     }
     return first.slice(offset);

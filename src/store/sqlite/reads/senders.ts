@@ -1,6 +1,6 @@
 import { comparePositions } from "../../list-position.ts";
 import type { Sender, SenderPage, SenderQuery } from "../../store.ts";
-import type { Entry } from "../sql.ts";
+import type { ListEntry } from "../sql.ts";
 import { CountedList } from "./counted-list.ts";
 import { messageAt } from "./find.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -26,8 +26,8 @@ export function findSenders(snapshot: Snapshot, { limit, offset, after = "" }: S
 /** What a sender has in the tail: how many, and the two at the ends of their list. */
 interface Late {
   count: number;
-  first: Entry;
-  last: Entry;
+  first: ListEntry;
+  last: ListEntry;
 }
 
 function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): ReadonlyMap<string, Late> {
@@ -55,7 +55,8 @@ function senderOf(snapshot: Snapshot, from: string, late: Late | undefined): Sen
   const list = new CountedList(snapshot, from);
   const ends = [false, true].flatMap((reverse) => list.entries({}, { reverse, offset: 0, limit: 1 }));
   const entries = [...ends, ...(late === undefined ? [] : [late.first, late.last])].sort(comparePositions);
-  const tsOf = (entry: Entry | undefined) => (entry === undefined ? "" : messageAt(snapshot.statements, entry.seq).ts);
+  const tsOf = (entry: ListEntry | undefined) =>
+    entry === undefined ? "" : messageAt(snapshot.statements, entry.seq).ts;
   const count = list.total() + (late?.count ?? 0);
   return { from, count, firstTs: tsOf(entries[0]), lastTs: tsOf(entries.at(-1)) };
 }

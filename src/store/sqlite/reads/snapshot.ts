@@ -15,22 +15,22 @@ export interface Snapshot {
 
 /** A deletion commits the messages first and the index right behind it; who looks in between looks again. */
 const BETWEEN_COMMITS_MS_MAX = 2_000;
-const LOOK_AGAIN_MS = 1;
+const RETRY_MS = 1;
 const BETWEEN = Symbol("between the two commits of a deletion");
 
 /** Runs `work` in one transaction. Rejects with `ReadIndexBehind` when the index does not follow a deletion, because whoever deleted has crashed. */
 export function inSnapshot<T>(statements: Statements, check: () => void, work: (snapshot: Snapshot) => T): T {
   const deadlineMs = performance.now() + BETWEEN_COMMITS_MS_MAX;
   for (;;) {
-    const result = lookOnce(statements, check, work);
+    const result = readOnce(statements, check, work);
     if (result !== BETWEEN) return result;
     check();
     if (performance.now() > deadlineMs) throw new ReadIndexBehind();
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AGAIN_MS);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
   }
 }
 
-function lookOnce<T>(statements: Statements, check: () => void, work: (snapshot: Snapshot) => T): T | typeof BETWEEN {
+function readOnce<T>(statements: Statements, check: () => void, work: (snapshot: Snapshot) => T): T | typeof BETWEEN {
   return transaction(statements.db, "BEGIN", () => {
     // The index first: the messages, looked at later, then hold at least all that it counts, and the rest is the tail.
     const state = statements.get<State>("SELECT seq, messages, senders, deletions FROM fold_state");

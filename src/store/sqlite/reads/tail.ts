@@ -1,6 +1,15 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
 import type { ListRange } from "../../list-position.ts";
-import { ASCENDING, DESCENDING, ENTRY, type Entry, IN_RANGE, IN_SEQS, type Query, rangeValues } from "../sql.ts";
+import {
+  ASCENDING,
+  DESCENDING,
+  ENTRY_FIELDS,
+  IN_RANGE,
+  IN_SEQS,
+  type ListEntry,
+  type Query,
+  rangeValues,
+} from "../sql.ts";
 import { conditionsOf, textTestOf } from "./conditions.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
@@ -9,7 +18,7 @@ import { walk } from "./walk.ts";
 export interface Tail {
   count(range: ListRange): number;
   /** The first of the range, or the last and descending. */
-  entries(range: ListRange, end: { readonly reverse: boolean; readonly limit: number }): readonly Entry[];
+  entries(range: ListRange, end: { readonly reverse: boolean; readonly limit: number }): readonly ListEntry[];
 }
 
 export const NO_TAIL: Tail = { count: () => 0, entries: () => [] };
@@ -47,10 +56,10 @@ class WholeTail implements Tail {
   entries(
     range: ListRange,
     { reverse, limit }: { readonly reverse: boolean; readonly limit: number },
-  ): readonly Entry[] {
+  ): readonly ListEntry[] {
     const { statements, indexedSeq } = this.#snapshot;
-    return statements.all<Entry>(
-      `SELECT ${ENTRY} FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}
+    return statements.all<ListEntry>(
+      `SELECT ${ENTRY_FIELDS} FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}
        ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ?`,
       [indexedSeq, ...rangeValues(range), limit],
     );
@@ -75,10 +84,10 @@ class FilteredTail implements Tail {
   entries(
     range: ListRange,
     { reverse, limit }: { readonly reverse: boolean; readonly limit: number },
-  ): readonly Entry[] {
+  ): readonly ListEntry[] {
     const { sql, values } = this.#within(range);
-    return this.#snapshot.statements.all<Entry>(
-      `SELECT ${ENTRY} ${sql} ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ?`,
+    return this.#snapshot.statements.all<ListEntry>(
+      `SELECT ${ENTRY_FIELDS} ${sql} ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ?`,
       [...values, limit],
     );
   }

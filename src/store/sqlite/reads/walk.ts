@@ -1,4 +1,4 @@
-import type { Entry, Query } from "../sql.ts";
+import type { ListEntry, Query } from "../sql.ts";
 import type { TextTest } from "./conditions.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -35,7 +35,7 @@ export function countMatching(snapshot: Snapshot, { from, has }: Omit<Matching, 
 }
 
 interface Passed {
-  readonly entries: readonly Entry[];
+  readonly entries: readonly ListEntry[];
   /** How many matches of those that were to be skipped lie in the stretch. */
   readonly skipped: number;
 }
@@ -49,7 +49,7 @@ export function findMatching(
   { skip, limit }: { readonly skip: number; readonly limit: number },
 ): Passed {
   const { sql, values } = from;
-  const entries: Entry[] = [];
+  const entries: ListEntry[] = [];
   let skipped = 0;
   const text = has === undefined ? "NULL" : "lyftr_messages.text";
   const rows = walk<[number, string, string, string, string]>(snapshot, {

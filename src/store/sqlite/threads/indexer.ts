@@ -23,7 +23,7 @@ serveWorker(({ path }: { path: string }) => {
   let deleter = new Deleter(statements);
   return {
     opened: (): OpenedIndex => ({ backlog: backlogOf(statements), discarded }),
-    remake: () => {
+    rebuild: () => {
       // The file that readers still have open goes on without a name.
       removeReadIndex(path);
       const damaged = statements;

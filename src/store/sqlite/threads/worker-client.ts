@@ -9,7 +9,7 @@ import {
   StoreRefused,
   StoreUnavailable,
 } from "../../../domain/errors.ts";
-import { mayClose, neverCloseAgain } from "../forbid-closing.ts";
+import { forbidClosing, mayClose } from "../forbid-closing.ts";
 
 export interface Call {
   readonly id: number;
@@ -70,7 +70,7 @@ export class WorkerClient {
       if ("result" in answer) return waiting?.resolve(answer.result as never);
       const error = revive(answer.failure);
       if (error instanceof StoreBroken) {
-        neverCloseAgain();
+        forbidClosing();
         this.#broken.resolve(error);
       }
       waiting?.reject(error);
