@@ -156,7 +156,7 @@ async function startServer({ config, runtime, part, onceLog, stopping }: StartUp
       verified: secrets.verified,
       received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
     },
-    answers: cache.answers,
+    responses: cache.responses,
     auth,
     limiting,
     keys,

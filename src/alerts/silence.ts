@@ -1,5 +1,6 @@
-import { type Clock, within } from "../domain/clock.ts";
+import { within } from "../domain/clock.ts";
 import { instantOf } from "../domain/timestamp.ts";
+import type { Runtime } from "../runtime.ts";
 import type { Store } from "../store/store.ts";
 
 /** With fewer in a span, their absence says nothing. */
@@ -26,9 +27,8 @@ export interface Silence {
   readonly unusual: boolean | undefined;
 }
 
-export interface SilenceWatchOptions {
+export interface SilenceWatchOptions extends Pick<Runtime, "clock"> {
   readonly store: Pick<Store, "stats" | "timeline">;
-  readonly clock: Clock;
   /** Messages that this process took. */
   readonly received: () => number;
   /** A longer silence is an alert; undefined turns the rule off. */

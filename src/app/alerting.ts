@@ -5,23 +5,19 @@ import { Observation, type Requests } from "../alerts/figures.ts";
 import { SilenceWatch } from "../alerts/silence.ts";
 import { chatWebhook, pagerDuty, type Target } from "../alerts/targets.ts";
 import type { Config } from "../config.ts";
-import { type Clock, within } from "../domain/clock.ts";
+import { within } from "../domain/clock.ts";
 import type { Readiness } from "../http/readiness.ts";
 import { WEBHOOK_PATH } from "../http/routes/webhook.ts";
 import type { GroupCommit } from "../ingest/group-commit.ts";
-import type { Log } from "../observe/log.ts";
 import type { ServiceMetrics } from "../observe/metrics.ts";
 import type { Store } from "../store/store.ts";
-import { VERSION } from "./start-up.ts";
+import { type AppRuntime, VERSION } from "./start-up.ts";
 
 const MINUTE_MS = 60_000;
 const DISK_MS_MAX = 500;
 
-export interface AlertingParts {
+export interface AlertingParts extends Pick<AppRuntime, "clock" | "log" | "metrics"> {
   readonly store: Store;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: ServiceMetrics;
   readonly readiness: Readiness;
   readonly committer: GroupCommit;
   readonly received: ReadonlyMap<string, number>;

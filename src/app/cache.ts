@@ -9,7 +9,7 @@ import { VERSION } from "./start-up.ts";
 
 /** The response cache, and the store whose writes tell it that what it keeps is outdated. */
 export interface Caching {
-  readonly answers: ResponseCache;
+  readonly responses: ResponseCache;
   readonly written: Pick<Store, "insertMessages">;
   readonly retention: RetentionStore;
 }
@@ -19,14 +19,14 @@ export function createCache({ config, runtime, part }: StartUp, store: Store, re
   const writes = new WriteTracker(clock);
   // One of several does not know what the others store, and a service shall show at once what it has taken.
   const ttlMs = part === undefined ? config.cacheTtlMs : 0;
-  const answers = new ResponseCache(clock, {
+  const responses = new ResponseCache(clock, {
     ttlMs,
     writes,
     count: (result) => metrics.cacheRequests.inc({ result }),
     shared: sharedResponses(store, redis, ttlMs),
   });
   return {
-    answers,
+    responses,
     written: ttlMs === 0 ? store : trackInserts(writes, store),
     retention: trackDeletions(writes, store.retention),
   };

@@ -27,7 +27,7 @@ import type { Store } from "../store/store.ts";
 export interface RouteParts {
   readonly store: Store;
   readonly ingest: IngestOptions;
-  readonly answers: Pick<ResponseCache, "getOrRead">;
+  readonly responses: Pick<ResponseCache, "getOrRead">;
   readonly auth: Auth;
   readonly limiting: RateLimiting;
   readonly keys: Pick<ApiKeys, "all" | "create" | "rotate" | "revoke">;
@@ -40,16 +40,16 @@ export interface RouteParts {
 
 /** Every route of the service. A new one is a file in `http/routes/` and a line here. */
 export function serviceRoutes(parts: RouteParts): readonly Route[] {
-  const { store, ingest, answers, auth, limiting, keys, eraser, readiness, metrics, bodyBytesMax, version } = parts;
+  const { store, ingest, responses, auth, limiting, keys, eraser, readiness, metrics, bodyBytesMax, version } = parts;
   const { clock } = ingest;
   const routes: readonly Route[] = [
     webhookRoute({ ...ingest, limiting, bodyBytesMax }),
-    messagesRoute({ store, answers }),
+    messagesRoute({ store, responses }),
     messageRoute({ store }),
     exportRoute({ store, clock, mayRead: (request) => auth.mayRead(request) }),
-    statsRoute({ store, answers }),
-    timelineRoute({ store, answers }),
-    sendersRoute({ store, answers }),
+    statsRoute({ store, responses }),
+    timelineRoute({ store, responses }),
+    sendersRoute({ store, responses }),
     senderRoute({ eraser }),
     ...keysRoutes({ keys }),
     auditRoute({ store }),

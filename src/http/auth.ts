@@ -18,7 +18,7 @@ export interface AuthOptions {
   readonly metrics: Pick<Runtime["metrics"], "apiKeyChecks">;
 }
 
-type Decision = "allowed" | "unauthorized" | "forbidden";
+type AuthDecision = "allowed" | "unauthorized" | "forbidden";
 
 /** Asks for API keys, before anything of a request but its headers is looked at. */
 export class Auth {
@@ -51,11 +51,11 @@ export class Auth {
     return this.#options.readIsOpen() || (apiKey !== undefined && this.#options.keys.accepts(apiKey));
   }
 
-  #check(request: Request, access: RouteAccess): Decision {
+  #check(request: Request, access: RouteAccess): AuthDecision {
     const key = keyIn(request);
     request.apiKey = key === undefined ? undefined : this.#options.keys.authenticate(key);
     if (access === "read" && this.#options.readIsOpen()) {
-      request.tell(READ_AUTH_OPEN);
+      request.addHeaders(READ_AUTH_OPEN);
       return "allowed";
     }
     const decision = decisionOn(request.apiKey, access);
@@ -85,7 +85,7 @@ export function actorIn({ apiKey }: Request): string {
   return actorOf(apiKey);
 }
 
-function decisionOn(holder: KeyHolder | undefined, access: RouteAccess): Decision {
+function decisionOn(holder: KeyHolder | undefined, access: RouteAccess): AuthDecision {
   if (holder === undefined) return "unauthorized";
   return covers(holder.scope, access === "admin" ? "admin" : "read") ? "allowed" : "forbidden";
 }

@@ -24,12 +24,12 @@ export class Cors {
   }
 
   /** Tells the page of a request whether it may read the answer. `Vary` is on all, lest a cache mix origins up. */
-  tell(request: Request): void {
+  addHeaders(request: Request): void {
     if (this.#origins.size === 0 || request.target.ofPath?.notForPages) return;
-    request.tell(VARY);
+    request.addHeaders(VARY);
     const { origin } = request.headers;
     if (origin === undefined || !this.#origins.has(origin)) return;
-    request.tell({ "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED });
+    request.addHeaders({ "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED });
   }
 
   /** The answer to a preflight; undefined for other requests, and where a page has nothing to read. */

@@ -50,7 +50,7 @@ export class Handler {
 
   /** Answers a request that is refused before any of this. */
   refuse(request: Request, reply: Reply): void {
-    this.#options.cors.tell(request);
+    this.#options.cors.addHeaders(request);
     this.#options.writer.refuse(request, reply);
   }
 
@@ -58,7 +58,7 @@ export class Handler {
   async #replyTo(request: Request): Promise<Reply | undefined> {
     const { cors, limiting } = this.#options;
     try {
-      cors.tell(request);
+      cors.addHeaders(request);
       const preflight = cors.preflight(request);
       if (preflight !== undefined) return preflight;
       const { route, ofPath } = request.target;

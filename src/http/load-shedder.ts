@@ -10,8 +10,8 @@ import type { Request, Route } from "./route.ts";
  * Monitoring must work under overload too. So a bounded number of health checks and scrapes is let in at each check of the event
  * loop. 1,600 health checks and 400 scrapes a second take a tenth of the time.
  */
-const HEALTH_CHECKS_PER_LOOK_MAX = 32;
-const SCRAPES_PER_LOOK_MAX = 8;
+const HEALTH_CHECKS_PER_TICK_MAX = 32;
+const SCRAPES_PER_TICK_MAX = 8;
 /** Refused at once between two looks: some 30 µs each, so a tenth of the time at most. */
 const REFUSED_AT_ONCE_MAX = 64;
 /** The others wait for their refusal, and their senders with them, but no longer than this. */
@@ -44,8 +44,8 @@ interface Refused {
 export class LoadShedder {
   readonly #options: LoadShedderOptions;
   readonly #held: Refused[] = [];
-  readonly #healthChecks = new ProbePace(HEALTH_CHECKS_PER_LOOK_MAX);
-  readonly #scrapes = new ProbePace(SCRAPES_PER_LOOK_MAX);
+  readonly #healthChecks = new ProbePace(HEALTH_CHECKS_PER_TICK_MAX);
+  readonly #scrapes = new ProbePace(SCRAPES_PER_TICK_MAX);
   #refusedAtOnce = 0;
 
   constructor(options: LoadShedderOptions) {
@@ -82,8 +82,8 @@ export class LoadShedder {
    * called every few milliseconds.
    */
   release(countMax: number = REFUSED_AT_ONCE_MAX): void {
-    this.#healthChecks.look();
-    this.#scrapes.look();
+    this.#healthChecks.tick();
+    this.#scrapes.tick();
     const dueMs = this.#options.runtime.clock.monotonic() - HELD_MS_MAX;
     let count = 0;
     while (count < this.#held.length && (count < countMax || (this.#held[count]?.sinceMs ?? 0) <= dueMs)) count++;

@@ -6,13 +6,13 @@ const WAITING_MAX = 2_000;
  * scrapes are answered under overload too, so a flood of them must not be what the service is busy with.
  */
 export class ProbePace {
-  readonly #perLookMax: number;
+  readonly #perTickMax: number;
   readonly #waiting: (() => void)[] = [];
   #left: number;
 
-  constructor(perLookMax: number) {
-    this.#perLookMax = perLookMax;
-    this.#left = perLookMax;
+  constructor(perTickMax: number) {
+    this.#perTickMax = perTickMax;
+    this.#left = perTickMax;
   }
 
   /** Whether the probe is handled, now or in its turn. False when too many wait. */
@@ -28,8 +28,8 @@ export class ProbePace {
   }
 
   /** Handles the next ones. */
-  look(): void {
-    this.#left = this.#perLookMax - this.#handleNext(this.#perLookMax);
+  tick(): void {
+    this.#left = this.#perTickMax - this.#handleNext(this.#perTickMax);
   }
 
   /** Handles all that wait. */

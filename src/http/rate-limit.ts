@@ -1,4 +1,3 @@
-import type { Clock } from "../domain/clock.ts";
 import type { Rate } from "../domain/rate.ts";
 import {
   type LimiterRedis,
@@ -19,8 +18,7 @@ export interface RateLimits extends Readonly<Record<Limit, RateLimiter | undefin
   readonly failed_key: LocalRateLimiter | undefined;
 }
 
-export interface RateLimitsOptions {
-  readonly clock: Clock;
+export interface RateLimitsOptions extends Pick<Runtime, "clock"> {
   /** Where replicas count together, if anywhere. */
   readonly redis: LimiterRedis | undefined;
   readonly keySecret: string;
@@ -81,13 +79,13 @@ export class RateLimiting {
   /** The 429, which is counted. */
   refuse(request: Request, limit: Limit, decision: RateLimitDecision): Reply {
     this.#metrics.rateLimited.inc({ limit });
-    this.tell(request, limit, decision);
+    this.addHeaders(request, limit, decision);
     const headers = { "retry-after": String(seconds(decision.nextMs)) };
     return problem(429, "rate limit exceeded", { headers, log: { limit }, result: "rate_limited" });
   }
 
   /** Adds the fields of draft-ietf-httpapi-ratelimit-headers to the answer: tokens and seconds, of the limit and left. */
-  tell(request: Request, limit: Limit, decision: RateLimitDecision): void {
+  addHeaders(request: Request, limit: Limit, decision: RateLimitDecision): void {
     const { rate, remaining, nextMs } = decision;
     const spanMs = (rate.perMs / rate.count) * rate.burst;
     const [policy, state] = [
@@ -95,11 +93,14 @@ export class RateLimiting {
       `"${limit}";r=${remaining};t=${seconds(nextMs)}`,
     ];
     // Several limits may hold for one request.
-    const told = request.toldLimits;
-    request.toldLimits = told
+    const told = request.rateLimitHeaders;
+    request.rateLimitHeaders = told
       ? { policy: `${told.policy}, ${policy}`, state: `${told.state}, ${state}` }
       : { policy, state };
-    request.tell({ "ratelimit-policy": request.toldLimits.policy, ratelimit: request.toldLimits.state });
+    request.addHeaders({
+      "ratelimit-policy": request.rateLimitHeaders.policy,
+      ratelimit: request.rateLimitHeaders.state,
+    });
   }
 
   #spend(
@@ -109,7 +110,7 @@ export class RateLimiting {
   ): Reply | undefined | Promise<Reply | undefined> {
     const judge = (decision: RateLimitDecision) => {
       if (!decision.allowed) return this.refuse(request, limit, decision);
-      this.tell(request, limit, decision);
+      this.addHeaders(request, limit, decision);
       return undefined;
     };
     return asked instanceof Promise ? asked.then(judge) : judge(asked);

@@ -1,5 +1,6 @@
-import { type Clock, within } from "../domain/clock.ts";
+import { within } from "../domain/clock.ts";
 import { failureInWords } from "../domain/failure-words.ts";
+import type { Runtime } from "../runtime.ts";
 import type { Store } from "../store/store.ts";
 
 const PING_CACHE_MS = 1_000;
@@ -7,9 +8,8 @@ const PING_MS_MAX = 2_000;
 const NO_SECRET = "No webhook secret is accepted now, so every webhook is refused.";
 const NO_ANSWER = `The database did not answer within ${PING_MS_MAX / 1_000} s.`;
 
-export interface ReadinessOptions {
+export interface ReadinessOptions extends Pick<Runtime, "clock"> {
   readonly store: Pick<Store, "ping">;
-  readonly clock: Clock;
   readonly secretConfigured: () => boolean;
 }
 

@@ -148,7 +148,7 @@ export class RequestLog {
     const method = TRACED_METHODS.has(request.method) ? request.method : "HTTP";
     const name = route === undefined ? method : `${method} ${template}`;
     request.trace = tracing.begin({ name, atMs: request.startedMs, traceparent, tracestate });
-    if (request.trace !== undefined) request.tell({ traceparent: request.trace.traceparent });
+    if (request.trace !== undefined) request.addHeaders({ traceparent: request.trace.traceparent });
   }
 }
 

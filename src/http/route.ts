@@ -120,7 +120,7 @@ export class Request {
   /** Headers of the answer that are known before the route is asked. */
   answerHeaders: Headers = {};
   /** What the answer tells of the rate limits that hold for it. */
-  toldLimits: { readonly policy: string; readonly state: string } | undefined;
+  rateLimitHeaders: { readonly policy: string; readonly state: string } | undefined;
   /** The work of the route, once it has begun. */
   outcome: Promise<Reply> | undefined;
   reply: Reply | undefined;
@@ -152,7 +152,7 @@ export class Request {
   }
 
   /** Adds to the headers of the answer. */
-  tell(headers: Headers): void {
+  addHeaders(headers: Headers): void {
     this.answerHeaders = { ...this.answerHeaders, ...headers };
   }
 

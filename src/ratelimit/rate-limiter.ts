@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { Clock } from "../domain/clock.ts";
 import type { Rate } from "../domain/rate.ts";
+import type { Runtime } from "../runtime.ts";
 
 // Token buckets, kept as one number each (GCRA): how many milliseconds are missing until the bucket is
 // full again. A token is worth the milliseconds in which one comes back. A bucket is empty when
@@ -126,11 +127,10 @@ export interface LimiterRedis {
   evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
 }
 
-export interface RedisRateLimiterOptions {
+export interface RedisRateLimiterOptions extends Pick<Runtime, "clock"> {
   /** Separates its keys from those of other limiters. */
   readonly name: string;
   readonly rate: Rate;
-  readonly clock: Pick<Clock, "monotonic">;
   readonly redis: LimiterRedis;
   /** Hashed with each key: all phone numbers and addresses can be tried against a hash without it. */
   readonly keySecret: string;

@@ -1,4 +1,5 @@
 import { StoreRefused } from "../domain/errors.ts";
+import type { Runtime } from "../runtime.ts";
 import type { CopyEndpoint } from "./copying.ts";
 import type { CredentialsStore } from "./credentials.ts";
 import type { Damage } from "./damage.ts";
@@ -11,7 +12,7 @@ import type { VerifyOptions, VerifyReport } from "./verify-report.ts";
 /** How many connections one process has to PostgreSQL unless it is told otherwise. */
 export const CONNECTIONS_DEFAULT = 8;
 
-export interface OpenOptions {
+export interface OpenOptions extends Partial<Pick<Runtime, "random">> {
   /** Told what turns out to be damaged on the disk, once each. */
   readonly damaged?: (damage: Damage) => void;
   /** Told how a long upgrade goes. */
@@ -28,8 +29,6 @@ export interface OpenOptions {
   readonly connectionsMax?: number;
   /** PostgreSQL only: a server whose commits may not survive a crash is used all the same. */
   readonly allowWeakDurability?: boolean;
-  /** 0 to 1; PostgreSQL only. */
-  readonly random?: () => number;
 }
 
 /** The path of a `sqlite:///relative`, `sqlite:////absolute` or `sqlite+aiosqlite:///…` URL, or undefined when it is not one. */

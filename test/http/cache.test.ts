@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { hasTag } from "../../src/http/answers.ts";
+import { hasTag } from "../../src/http/cached-reply.ts";
 import { scrape, series } from "../support/client.ts";
 import { exchange } from "../support/raw-http.ts";
 import { body, getJson, post, type Service, startService } from "../support/service.ts";

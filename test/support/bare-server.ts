@@ -65,7 +65,7 @@ export async function bareServer(options: BareServerOptions): Promise<BareServer
       verified: () => undefined,
       received: () => undefined,
     },
-    answers,
+    responses: answers,
     auth,
     limiting,
     keys: none,

@@ -17,7 +17,7 @@ function watched() {
       state.queueDelayMs = queueDelayMs;
       for (const endMs = state.nowMs + ms; state.nowMs < endMs; ) {
         state.nowMs += LOOK_MS + loopDelayMs;
-        admission.look(state.nowMs, loopDelayMs);
+        admission.tick(state.nowMs, loopDelayMs);
       }
     },
     /** The part of a thousand requests that is refused, the first 200 between two looks left out, and why. */
@@ -122,7 +122,7 @@ test("the share that is let in settles where the loop is as late as it may be", 
   for (let turn = 0; turn < 300; turn++) {
     const loopDelayMs = 150 * share;
     state.nowMs += LOOK_MS + loopDelayMs;
-    admission.look(state.nowMs, loopDelayMs);
+    admission.tick(state.nowMs, loopDelayMs);
     share = 1 - refused().share;
   }
   ok(share > 0.17 && share < 0.23, `${share}`);

@@ -1,10 +1,10 @@
 import Type from "typebox";
-import type { Clock } from "../../domain/clock.ts";
 import { ReadCancelled } from "../../domain/errors.ts";
 import type { Issue } from "../../domain/issue.ts";
 import type { CursorPosition, MessageList } from "../../domain/message-filter.ts";
 import { parseMessageList } from "../../domain/message-query.ts";
 import { oneOf, type QueryParams } from "../../domain/query-params.ts";
+import type { Runtime } from "../../runtime.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
 import { EXPORT_FORMATS, type ExportFormat } from "../export-formats.ts";
 import { ExportSlots } from "../export-slots.ts";
@@ -23,9 +23,8 @@ const BEHIND_MS_MAX = 60_000;
 /** A key that is revoked anywhere is known here within 5 s. */
 const KEY_CHECKED_EVERY_MS = 1_000;
 
-export interface ExportRouteOptions {
+export interface ExportRouteOptions extends Pick<Runtime, "clock"> {
   readonly store: Pick<Store, "findMessages">;
-  readonly clock: Pick<Clock, "monotonic">;
   /** Whether the client may read now: its key may have ended since it asked. */
   readonly mayRead: (request: Request) => boolean;
   readonly behindMsMax?: number;

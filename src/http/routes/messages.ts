@@ -2,7 +2,7 @@ import Type from "typebox";
 import { encodeCursor } from "../../domain/cursor.ts";
 import { type MessageQuery, parseMessageQuery } from "../../domain/message-query.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
-import { type Answering, answerTo, NotModifiedResponse } from "../answers.ts";
+import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
 import { LinkHeader, linkToNext, nextCursorIn } from "../next-page.ts";
 import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
@@ -13,7 +13,7 @@ const PATH = "/messages";
 const LINKED = [...Object.keys(ListParameters), "count"];
 
 /** `GET /messages`: a page of stored messages, filtered, with the exact number of all that match. */
-export function messagesRoute(options: Answering & { readonly store: Pick<Store, "findMessages"> }): Route {
+export function messagesRoute(options: CachedResponses & { readonly store: Pick<Store, "findMessages"> }): Route {
   return {
     method: "GET",
     path: PATH,
@@ -30,7 +30,7 @@ export function messagesRoute(options: Answering & { readonly store: Pick<Store,
         if (cursor === undefined) return {};
         return linkToNext({ path: PATH, parameters, names: LINKED, limit: query.limit, from: ["cursor", cursor] });
       };
-      return answerTo(request, options, { parts: ["messages", query], read, headers });
+      return cachedReply(request, options, { parts: ["messages", query], read, headers });
     },
   };
 }

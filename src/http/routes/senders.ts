@@ -2,7 +2,7 @@ import Type from "typebox";
 import { encodeSenderCursor } from "../../domain/cursor.ts";
 import { parseSenderQuery } from "../../domain/sender-query.ts";
 import type { Sender, SenderPage, SenderQuery, Store } from "../../store/store.ts";
-import { type Answering, answerTo, NotModifiedResponse } from "../answers.ts";
+import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
 import { LinkHeader, linkToNext, nextCursorIn } from "../next-page.ts";
 import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
@@ -11,7 +11,7 @@ import { PageParameters, problemResponses } from "../schemas.ts";
 const PATH = "/senders";
 
 /** `GET /senders`: a page of all senders. */
-export function sendersRoute(options: Answering & { readonly store: Pick<Store, "findSenders"> }): Route {
+export function sendersRoute(options: CachedResponses & { readonly store: Pick<Store, "findSenders"> }): Route {
   return {
     method: "GET",
     path: PATH,
@@ -28,7 +28,7 @@ export function sendersRoute(options: Answering & { readonly store: Pick<Store, 
         if (cursor === undefined) return {};
         return linkToNext({ path: PATH, parameters, names: [], limit: query.limit, from: ["cursor", cursor] });
       };
-      return answerTo(request, options, { parts: ["senders", query], read, headers });
+      return cachedReply(request, options, { parts: ["senders", query], read, headers });
     },
   };
 }

@@ -1,18 +1,18 @@
 import Type from "typebox";
 import type { MessageStats, Store } from "../../store/store.ts";
-import { type Answering, answerTo, NotModifiedResponse } from "../answers.ts";
+import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** `GET /stats`: totals that always agree with `/messages`. */
-export function statsRoute(options: Answering & { readonly store: Pick<Store, "stats"> }): Route {
+export function statsRoute(options: CachedResponses & { readonly store: Pick<Store, "stats"> }): Route {
   const read = async (signal: AbortSignal) => statsBody(await options.store.stats({ signal }));
   return {
     method: "GET",
     path: "/stats",
     access: "read",
     schema: SCHEMA,
-    handle: (request) => answerTo(request, options, { parts: ["stats"], read }),
+    handle: (request) => cachedReply(request, options, { parts: ["stats"], read }),
   };
 }
 

@@ -1,7 +1,7 @@
 import Type from "typebox";
 import { parseTimelineQuery } from "../../domain/timeline-query.ts";
 import type { Store, TimelineBucket } from "../../store/store.ts";
-import { type Answering, answerTo, NotModifiedResponse } from "../answers.ts";
+import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
 import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { FromParameter, problemResponses, SpanParameters } from "../schemas.ts";
@@ -10,7 +10,7 @@ import { FromParameter, problemResponses, SpanParameters } from "../schemas.ts";
 const BUCKETS_MAX = 10_000;
 
 /** `GET /stats/timeline`: how many messages there are in each minute, hour or day. */
-export function timelineRoute(options: Answering & { readonly store: Pick<Store, "timeline"> }): Route {
+export function timelineRoute(options: CachedResponses & { readonly store: Pick<Store, "timeline"> }): Route {
   return {
     method: "GET",
     path: "/stats/timeline",
@@ -24,7 +24,7 @@ export function timelineRoute(options: Answering & { readonly store: Pick<Store,
         const buckets = await options.store.timeline(query, { signal });
         return { bucket: query.bucket, data: buckets.map(bucketBody) };
       };
-      return answerTo(request, options, { parts: ["timeline", query], read });
+      return cachedReply(request, options, { parts: ["timeline", query], read });
     },
   };
 }

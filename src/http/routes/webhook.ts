@@ -37,7 +37,7 @@ export function webhookRoute(options: WebhookRouteOptions): Route {
 
 /** The one place where an outcome becomes a status. */
 function replyTo(request: Request, outcome: IngestOutcome, limiting: RateLimiting): Reply {
-  if ("decision" in outcome && outcome.decision?.allowed) limiting.tell(request, "sender", outcome.decision);
+  if ("decision" in outcome && outcome.decision?.allowed) limiting.addHeaders(request, "sender", outcome.decision);
   switch (outcome.kind) {
     case "created":
     case "duplicate":

@@ -1,6 +1,7 @@
 import type { StoreBroken, StoreDamaged } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
+import type { Runtime } from "../../runtime.ts";
 import type { AlertStore } from "../alerts.ts";
 import type { CredentialsStore } from "../credentials.ts";
 import type { Damage } from "../damage.ts";
@@ -51,7 +52,7 @@ const TAIL_ROWS_QUICK = 20_000;
 
 const SEARCH_WARNINGS = { none: [NO_SEARCH_INDEX], ascii: [ASCII_SEARCH_INDEX], "all letters": [] } as const;
 
-export interface PostgresOptions {
+export interface PostgresOptions extends Pick<Runtime, "random"> {
   /** Connections of this process, 4 or more. */
   readonly connectionsMax: number;
   /** Default: `create`. */
@@ -61,8 +62,6 @@ export interface PostgresOptions {
   readonly allowWeakDurability: boolean;
   /** The error for a database without Lyftr's tables. Then nothing is created. */
   readonly newDatabaseError?: Error | undefined;
-  /** 0 to 1. */
-  readonly random: () => number;
   /** Told when the server reports damaged data, once. */
   readonly damaged?: ((damage: Damage) => void) | undefined;
 }

@@ -1,6 +1,7 @@
 import { StoreUnavailable } from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { instantOf } from "../../domain/timestamp.ts";
+import type { Runtime } from "../../runtime.ts";
 import { compareText } from "../list-position.ts";
 import { tombstoneOf } from "../retention.ts";
 import type { InsertOutcome } from "../store.ts";
@@ -42,10 +43,8 @@ const STORED = `
   SELECT message_id AS "messageId", source, from_msisdn AS "from", to_msisdn AS "to", ts, text
   FROM messages WHERE message_id = ANY($1::text[])`;
 
-export interface WriterOptions {
-  /** 0 to 1, for the number of a stream and for the pause before a new try. */
-  readonly random: () => number;
-}
+/** `random` gives the number of a stream, and the pause before a new attempt. */
+export type WriterOptions = Pick<Runtime, "random">;
 
 /** The line of one process to the messages: one batch after the other, each in the stream that is this process's own. */
 export class Writer {

@@ -3,12 +3,12 @@ import type { Headers, Reply } from "./reply.ts";
 import type { Request } from "./route.ts";
 
 /** What a route needs whose answers may be given again. */
-export interface Answering {
-  readonly answers: Pick<ResponseCache, "getOrRead">;
+export interface CachedResponses {
+  readonly responses: Pick<ResponseCache, "getOrRead">;
 }
 
 /** What is asked: all that the answer depends on but for what is stored, and how its body is read. */
-export interface Question {
+export interface CachedRead {
   readonly parts: readonly unknown[];
   readonly read: (signal: AbortSignal) => Promise<unknown>;
   /** Headers that depend on the text, whether it was read now or kept. */
@@ -16,13 +16,13 @@ export interface Question {
 }
 
 /** Answers a question with JSON, whether it is read for this client or was for others; a client that has just this answer gets 304. */
-export async function answerTo(
+export async function cachedReply(
   request: Request,
-  { answers }: Answering,
-  { parts, read, headers }: Question,
+  { responses }: CachedResponses,
+  { parts, read, headers }: CachedRead,
 ): Promise<Reply> {
   const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
-  const { text, tag } = await answers.getOrRead(parts, asText, () => request.clientGone());
+  const { text, tag } = await responses.getOrRead(parts, asText, () => request.clientGone());
   // It may be kept by the client alone, and given again only after it has asked here.
   const told = { etag: `"${tag}"`, "cache-control": "private, no-cache", ...headers?.(text) };
   if (hasTag(request.headers["if-none-match"], tag)) return { status: 304, headers: told };
