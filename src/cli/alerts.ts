@@ -6,38 +6,39 @@ import { alertTargets } from "../app/alerting.ts";
 import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { alertSettingsOf } from "./settings.ts";
 import { complain, say, tableOf } from "./terminal.ts";
 
-const HELP = `
-Sends a trigger, which wakes whoever is on call, and then a resolve to everybody that the environment names: PAGERDUTY_ROUTING_KEY (with
-PAGERDUTY_URL) and ALERT_WEBHOOK_URL. It ends with 0 when all of it was taken, with 1 when something was not, and with 2 when nobody is named.
-`;
-
-const EXAMPLES = `
-Examples:
-  $ lyftr alerts test
-`;
+const HELP: CommandHelp = {
+  notes: [
+    "The test sends a trigger and then a resolve. The trigger notifies whoever is on call. The targets are " +
+      "PAGERDUTY_ROUTING_KEY (with PAGERDUTY_URL) and ALERT_WEBHOOK_URL.",
+  ],
+  examples: ["lyftr alerts test"],
+  exitCodes: {
+    0: "every target accepted both events",
+    1: "a target did not accept an event",
+    2: "no target is configured",
+  },
+};
 
 const NOT_CONFIGURED = {
-  pagerduty: "PagerDuty is not told: PAGERDUTY_ROUTING_KEY is not set.\n",
-  webhook: "No webhook is told: ALERT_WEBHOOK_URL is not set.\n",
+  pagerduty: "PagerDuty is not tested: PAGERDUTY_ROUTING_KEY is not set.\n",
+  webhook: "No webhook is tested: ALERT_WEBHOOK_URL is not set.\n",
 } as const;
 
-/** `lyftr alerts test`: whether those who are to be told of alerts can be. */
+/** `lyftr alerts test`: sends a test alert to every configured target. */
 export function alertsCommand(env: Environment, exit: (code: number) => void): Command {
-  const command = new Command("alerts")
-    .description("Test whether built-in alerts arrive.")
-    .addHelpText("after", EXAMPLES);
-  command
-    .command("test")
-    .description("Send a trigger and a resolve to everybody who is to be told of alerts.")
-    .addHelpText("after", HELP + EXAMPLES)
+  const command = withHelp(new Command("alerts").description("Test whether built-in alerts arrive."), HELP);
+  withHelp(command.command("test"), HELP)
+    .description("Send a test alert to every configured target.")
     .action(async () => {
       const targets = alertTargets(alertSettingsOf(env));
       for (const [name, text] of Object.entries(NOT_CONFIGURED))
         if (!targets.some((target) => target.name === name)) complain(text);
-      if (targets.length === 0) throw new CliError("There is nobody to tell.", EXIT_USAGE);
+      if (targets.length === 0)
+        throw new CliError("No target is configured. Set PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL.", EXIT_USAGE);
       exit((await allTaken(targets)) ? 0 : EXIT_FAILED);
     });
   return command;
@@ -53,7 +54,7 @@ async function allTaken(targets: readonly Target[]): Promise<boolean> {
       if (result.kind === "taken") continue;
       taken = false;
       if (result.kind === "refused") complain(`${target.name}: ${target.whenRefused}.\n`);
-      // Nothing was begun that could be ended.
+      // Without a trigger there is no alert to resolve.
       break;
     }
   }
@@ -64,7 +65,7 @@ async function allTaken(targets: readonly Target[]): Promise<boolean> {
 function testMessage(event: AlertMessage["event"]): AlertMessage {
   const nowMs = systemClock.now();
   const host = hostname();
-  const whatToDo = "Nothing: somebody ran lyftr alerts test.";
+  const whatToDo = "Nothing. This is a test: lyftr alerts test.";
   return {
     event,
     key: `lyftr-test-${host}`,
@@ -76,7 +77,7 @@ function testMessage(event: AlertMessage["event"]): AlertMessage {
 }
 
 function inWords(result: PostResult): string {
-  if (result.kind === "failed") return `none that helps: ${result.reason}`;
-  const what = result.kind === "taken" ? "taken" : "refused";
+  if (result.kind === "failed") return `failed: ${result.reason}`;
+  const what = result.kind === "taken" ? "accepted" : "refused";
   return [`${what}, ${result.status}`, ...(result.words === "" ? [] : [result.words])].join(": ");
 }

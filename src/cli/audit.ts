@@ -3,33 +3,30 @@ import type { Environment } from "../config.ts";
 import type { AuditEntry } from "../store/credentials.ts";
 import { openCredentials } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
 import { complain, say, tableOf } from "./terminal.ts";
 
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 10_000;
 
-const HELP = `
-The newest entries come first. The service may be running.
+const HELP: CommandHelp = {
+  notes: ["The newest entries come first. The service may be running."],
+  examples: ["lyftr audit", "lyftr audit --limit 1000 | grep key.revoked"],
+};
 
-Examples:
-  $ lyftr audit
-  $ lyftr audit --limit 1000 | grep key.revoked
-`;
-
-/** `lyftr audit`: what was done with keys, secrets and people's data, and by whom. */
+/** `lyftr audit`: shows the changes of keys, secrets and personal data, and who made them. */
 export function auditCommand(env: Environment): Command {
-  return new Command("audit")
-    .description("Show who did what with keys, secrets and people's data.")
+  return withHelp(new Command("audit"), HELP)
+    .description("Show who changed keys, secrets and personal data.")
     .addOption(
-      new Option("--limit <n>", "how many entries").argParser(wholeNumber(1, LIMIT_MAX)).default(LIMIT_DEFAULT),
+      new Option("--limit <n>", "the number of entries").argParser(wholeNumber(1, LIMIT_MAX)).default(LIMIT_DEFAULT),
     )
-    .addHelpText("after", HELP)
     .action(async ({ limit }: { readonly limit: number }) => {
       const access = await openCredentials(existingDatabaseUrlOf(env), "read");
       try {
         const entries = await access.audit.newest({ limit });
-        if (entries.length === 0) complain("Nothing was done yet.\n");
+        if (entries.length === 0) complain("The audit has no entries.\n");
         else say(tableOf([HEADINGS, ...entries.map(rowOf)]));
       } finally {
         await access.close();

@@ -5,6 +5,7 @@ import type { Environment } from "../config.ts";
 import { type BackupSource, openBackupSource, sqlitePath } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
@@ -12,22 +13,25 @@ import { complain, say } from "./terminal.ts";
 
 const MIB = 1024 * 1024;
 
-const HELP = `
-The service may be running. The backup is the state of one moment, checked, in a single file; FILE appears when it is complete.
-To restore one: stop the service, remove its database with the -wal and -shm files beside it, put FILE in its place, start.
-
-Examples:
-  $ lyftr backup backup-$(date +%F).db
-  $ DATABASE_URL=sqlite:////data/app.db lyftr backup --force /backup/latest.db
-`;
+const HELP: CommandHelp = {
+  notes: [
+    "The service may be running. The backup is the state of one moment in a single file, checked. " +
+      "FILE appears when it is complete.",
+    "To restore it: stop the service, remove its database with the -wal and -shm files beside it, put FILE " +
+      "in its place, and start the service.",
+  ],
+  examples: [
+    "lyftr backup backup-$(date +%F).db",
+    "DATABASE_URL=sqlite:////data/app.db \\\n    lyftr backup --force /backup/latest.db",
+  ],
+};
 
 /** `lyftr backup`: a copy of the database of a running service. */
 export function backupCommand(env: Environment): Command {
-  return new Command("backup")
-    .description("Copy the database of DATABASE_URL to a file, while the service runs.")
-    .argument("<file>", "where to")
-    .option("--force", "replace a file that is there already")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("backup"), HELP)
+    .description("Copy the SQLite database to a file while the service runs.")
+    .argument("<file>", "the backup to write")
+    .option("--force", "replace an existing file")
     .action(async (file: string, { force = false }: { readonly force?: boolean }) => {
       const source = sourceOf(databaseUrlOf(env));
       const target = targetOf(file, source, force);

@@ -1,10 +1,20 @@
 import { Command } from "commander";
 import { type Config, configWarnings, type Environment, readConfig, redacted } from "../config.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { complain, say } from "./terminal.ts";
 
-/** `lyftr check-config`: says how the service would be set up, or everything that is wrong with it (exit 2). */
+const HELP: CommandHelp = {
+  notes: [
+    "Reads the environment and the .env file as `lyftr serve` does, and reports every problem at once. " +
+      "Values that are accepted but probably wrong are warnings on standard error.",
+  ],
+  examples: ["lyftr check-config", "lyftr check-config | grep RATE_LIMIT"],
+  exitCodes: { 0: "the service can start with this configuration", 2: "the configuration is wrong" },
+};
+
+/** `lyftr check-config`: shows the configuration of the service, or every problem in it (exit code 2). */
 export function checkConfigCommand(env: Environment): Command {
-  return new Command("check-config")
+  return withHelp(new Command("check-config"), HELP)
     .description("Check the configuration and show it, without its secrets.")
     .action(() => {
       const config = readConfig(env);

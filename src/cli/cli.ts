@@ -2,12 +2,12 @@ import { Command, CommanderError } from "commander";
 import { type Environment, withDotEnv } from "../config.ts";
 import { EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { explain } from "./failures.ts";
-import { complain, say, whatWasUnsaid } from "./terminal.ts";
+import { complain, flushOutput, say } from "./terminal.ts";
 
-/** `env` has the `.env` file in it, `outside` has not. `exit` sets the exit code of a command that does not fail by throwing. */
+/** `env` includes the `.env` file, `outside` does not. `exit` sets the exit code of a command that does not throw. */
 export type CommandFactory = (env: Environment, exit: (code: number) => void, outside: Environment) => Command;
 
-/** Each command is loaded when it is called: a health check, asked for every few seconds, shall not load a web server. */
+/** A command is loaded when it is called, so that a frequent health check does not load a web server. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   serve: async () => (await import("./serve.ts")).serveCommand,
   init: async () => (await import("./init.ts")).initCommand,
@@ -33,15 +33,15 @@ export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
 
 const EXAMPLES = `
 Examples:
-  $ lyftr demo                 look around, on a database that is thrown away
-  $ lyftr init && lyftr serve  run it, on ./data/app.db
+  $ lyftr demo                 try it on a temporary database
+  $ lyftr init && lyftr serve  run it on ./data/app.db
   $ lyftr send --from +919876543210 --to +14155550100 --text Hello
 `;
 
-/** Runs one command. Resolves with the exit code; what a command has to say goes to stdout, complaints to stderr. */
+/** Runs one command. Resolves with the exit code. Results go to stdout, everything else to stderr. */
 export async function runCli(args: readonly string[], outside: Environment): Promise<number> {
   const exitCode = await run(args, outside);
-  const problem = await whatWasUnsaid();
+  const problem = await flushOutput();
   if (problem === undefined) return exitCode;
   complain(`The result could not be written to standard output: ${problem}\n`);
   return exitCode === 0 ? EXIT_FAILED : exitCode;
@@ -54,18 +54,13 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     const program = newProgram();
     const [name = ""] = args;
     const called = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    // Without one, all are needed: for the help, and to guess what a misspelt one means. The version is the service's.
+    // Without a command all are needed, for the help and for suggestions.
     if (called === undefined) program.version((await import("../app/start-up.ts")).VERSION);
-    for (const load of called === undefined ? Object.values(COMMANDS) : [called]) {
-      const command = await load();
-      program.addCommand(
-        inheriting(
-          command(env, (code) => (exitCode = code), outside),
-          program,
-        ),
-      );
-    }
-    await program.parseAsync(helpMeant(program, args), { from: "user" });
+    const exit = (code: number) => {
+      exitCode = code;
+    };
+    await addCommands(program, called === undefined ? Object.values(COMMANDS) : [called], { env, exit, outside });
+    await program.parseAsync(helpAsFlag(program, args), { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
@@ -75,30 +70,54 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
   }
 }
 
+/** The program with every command, for its documentation and for shell completion. Nothing can be run with it. */
+export async function wholeProgram(): Promise<Command> {
+  const program = newProgram();
+  await addCommands(program, Object.values(COMMANDS), { env: {}, exit: () => undefined, outside: {} });
+  return program;
+}
+
+interface Making {
+  readonly env: Environment;
+  readonly exit: (code: number) => void;
+  readonly outside: Environment;
+}
+
+async function addCommands(
+  program: Command,
+  loads: readonly (() => Promise<CommandFactory>)[],
+  { env, exit, outside }: Making,
+): Promise<void> {
+  for (const load of loads) {
+    const command = await load();
+    program.addCommand(inheriting(command(env, exit, outside), program));
+  }
+}
+
 /**
- * `help NAME …` and `NAME … --help` as the words of the command that is meant. Without this an unknown
- * command is answered with the help of all, and exit code 0.
+ * Rewrites `help NAME …` to `NAME … --help`. Without this, commander answers an unknown command with
+ * the help of the program and exit code 0.
  */
-function helpMeant(program: Command, args: readonly string[]): readonly string[] {
+function helpAsFlag(program: Command, args: readonly string[]): readonly string[] {
   let command = program;
   const words: string[] = [];
-  let asked = false;
+  let isHelp = false;
   for (const arg of args) {
     if (command.commands.length === 0 || arg.startsWith("-")) break;
     if (arg === "help") {
-      asked = true;
+      isHelp = true;
       continue;
     }
     words.push(arg);
     const next = command.commands.find((one) => one.name() === arg);
-    // Parsed alone, it is complained about.
+    // Parsed alone, it is reported as unknown.
     if (next === undefined) return words;
     command = next;
   }
-  return asked ? [...words, "--help"] : args;
+  return isHelp ? [...words, "--help"] : args;
 }
 
-/** The command and those below it complain, and end, as the program does. */
+/** The command and its subcommands report errors, and end, as the program does. */
 function inheriting(command: Command, program: Command): Command {
   for (const below of command.commands) inheriting(below, program);
   return command.copyInheritedSettings(program);
@@ -106,9 +125,9 @@ function inheriting(command: Command, program: Command): Command {
 
 function newProgram(): Command {
   return new Command("lyftr")
-    .description("A webhook inbox that loses nothing.")
+    .description("A webhook inbox that loses no message.")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureOutput({ writeOut: say, writeErr: complain })
-    .showHelpAfterError("Run with --help to see what is possible.");
+    .showHelpAfterError("Run the command with --help to see its arguments and options.");
 }

@@ -6,26 +6,33 @@ import { openCopyEndpoint, openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { Copier, type CopyTally, type CopyVerdict, verifyCopy } from "./copying/copier.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { storeOptionsOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
 
-const HELP = `
-Both may be in use: the service at the source goes on receiving, and what arrives while it is copied is copied too. An interrupted copy
-goes on where it stopped when it is started again; the target keeps the place. At the end everything is read again on both sides and compared,
-by number and checksum.
-
-To move a service: copy, stop the service, copy again (that takes what came in meanwhile), start it with the new DATABASE_URL.
-
-Every user of a machine can read its command lines. A URL with a password belongs into the environment instead (COPY_FROM, COPY_TO),
-or into a file that it names (COPY_FROM_FILE, COPY_TO_FILE). PGPASSWORD and ~/.pgpass are understood too.
-
-Examples:
-  $ lyftr copy --from sqlite:////data/app.db --to postgres://lyftr@db/lyftr
-  $ COPY_TO_FILE=/run/secrets/new-database lyftr copy --from sqlite:////data/app.db
-  $ lyftr copy --from postgres://lyftr@db/lyftr --to sqlite:///./app.db --no-verify
-`;
+const HELP: CommandHelp = {
+  notes: [
+    "Both databases may be in use. Messages that arrive at the source during the copy are copied too. If the " +
+      "command is interrupted, run it again: it continues where it stopped, because the target stores the place. " +
+      "At the end both databases are read again and compared, by number of messages and by checksum.",
+    "To move a service: copy, stop the service, copy again, and start it with the new DATABASE_URL. The second " +
+      "copy takes only what arrived since the first.",
+    "Every user of a machine can read its command lines. Put a URL that contains a password into the environment " +
+      "(COPY_FROM, COPY_TO), or into a file (COPY_FROM_FILE, COPY_TO_FILE). PGPASSWORD and ~/.pgpass work too.",
+  ],
+  examples: [
+    "lyftr copy --from sqlite:////data/app.db \\\n    --to postgres://lyftr@db/lyftr",
+    "COPY_TO_FILE=/run/secrets/new-database \\\n    lyftr copy --from sqlite:////data/app.db",
+    "lyftr copy --from postgres://lyftr@db/lyftr \\\n    --to sqlite:///./app.db --no-verify",
+  ],
+  exitCodes: {
+    0: "every message is in the target, and both databases have the same checksum",
+    1: "interrupted, a message was refused or conflicts, or the databases differ",
+    2: "a database cannot be opened, or the arguments are wrong",
+  },
+};
 
 interface CopyFlags {
   readonly from?: string;
@@ -33,14 +40,13 @@ interface CopyFlags {
   readonly verify: boolean;
 }
 
-/** `lyftr copy`: all messages of one database into another. */
+/** `lyftr copy`: copies all messages of one database into another. */
 export function copyCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("copy")
-    .description("Copy all messages from one database to another, of the same kind or not.")
-    .option("--from <url>", "the database that is read (instead of COPY_FROM)")
-    .option("--to <url>", "the database that is written (instead of COPY_TO); it is created or upgraded")
-    .option("--no-verify", "do not compare both at the end")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("copy"), HELP)
+    .description("Copy all messages from one database to another, SQLite or PostgreSQL.")
+    .option("--from <url>", "the source (instead of COPY_FROM)")
+    .option("--to <url>", "the target, created or upgraded (instead of COPY_TO)")
+    .option("--no-verify", "do not compare the databases at the end")
     .action(async (flags: CopyFlags) => exit(await copy(env, flags)));
 }
 
@@ -72,7 +78,7 @@ interface Run {
 
 async function run({ source, target, store, signal, verify }: Run): Promise<number> {
   const saved = await target.savedPosition(source.id);
-  if (saved !== undefined) complain("Going on where the last copy from this database stopped.\n");
+  if (saved !== undefined) complain("Continuing where the last copy from this database stopped.\n");
   const bar = startProgressBar({ label: "copying", total: await source.count(), unit: "messages" });
   const copier = new Copier({
     source,
@@ -94,19 +100,19 @@ async function run({ source, target, store, signal, verify }: Run): Promise<numb
   if (signal.aborted) return interrupted();
   say(verdictInWords(verdict));
   if (`${verdict.source}` === `${verdict.target}`) return failed ? EXIT_FAILED : 0;
-  // Whatever is missing lies before the place: the next run begins anew, and finds it.
+  // The missing messages are before the saved place: the next run starts from the beginning.
   await target.savePosition(source.id, BEGINNING);
-  complain("They differ. Run the same command again: it goes through all messages.\n");
+  complain("The databases differ. Run the same command again: it reads all messages.\n");
   return EXIT_FAILED;
 }
 
 function interrupted(): number {
-  complain("Interrupted. Run the same command again to go on from here.\n");
+  complain("Interrupted. Run the same command again to continue from here.\n");
   return EXIT_FAILED;
 }
 
 function inWords({ copied, duplicates, conflicts, refused }: CopyTally): string {
-  const kept = conflicts === 0 ? "" : " (same id, other content: what was there is kept)";
+  const kept = conflicts === 0 ? "" : " (same id, other content: the stored message is kept)";
   const cannot = refused === 0 ? "" : " (the target cannot hold them)";
   return `copied     ${copied}\nduplicates ${duplicates}\nconflicts  ${conflicts}${kept}\nrefused    ${refused}${cannot}\n`;
 }
@@ -118,7 +124,7 @@ function verdictInWords({ source, target }: CopyVerdict): string {
 interface GivenUrl {
   readonly flag: string;
   readonly variable: string;
-  /** By the flag. */
+  /** The value of the flag. */
   readonly given: string | undefined;
 }
 

@@ -10,6 +10,7 @@ import { bulk } from "./demo/bulk.ts";
 import { demoReport } from "./demo/demo-report.ts";
 import { demoTraffic } from "./demo/demo-traffic.ts";
 import { untilEnded } from "./endings.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { sendAll } from "./sending/send-all.ts";
@@ -18,37 +19,37 @@ import { complain, say } from "./terminal.ts";
 
 const MESSAGES_DEFAULT = 3_000;
 const MESSAGES_MAX = 20_000_000;
-/** So many go over HTTP, with all that befalls messages on their way: it takes some seconds. The rest is put straight into the database. */
+/** This many are sent over HTTP, which takes some seconds. The rest is written to the database directly. */
 const HTTP_MESSAGES_MAX = 20_000;
 const CONCURRENCY = 32;
 const SECRET_BYTES = 32;
 
-const HELP = `
-Nothing is kept: the database, the secret and the log are made for this run, in a temporary folder. PORT chooses another port
-than 8000. It listens on this machine only, unless HOST is set.
+const HELP: CommandHelp = {
+  notes: [
+    "Nothing is kept: the database, the secret and the log are made for this run, in a temporary folder. PORT " +
+      "chooses another port than 8000. The demo listens on this machine only, unless HOST is set.",
+    "The last 20,000 messages are sent over HTTP. Some are sent twice, or have a wrong signature or content. The " +
+      "messages before them are written to the database directly.",
+  ],
+  examples: ["lyftr demo", "PORT=8001 lyftr demo --messages 1000000"],
+};
 
-The last 20,000 messages go over HTTP, some of them twice, forged or wrong. What is beyond is put straight into the database before.
-
-Examples:
-  $ lyftr demo
-  $ PORT=8001 lyftr demo --messages 1000000
-`;
-
-/** `lyftr demo`: the service with something in it, to look around. */
+/** `lyftr demo`: the service with generated messages, for a first look. */
 export function demoCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("demo")
-    .description("Run the service on a throw-away database, full of made-up messages.")
+  return withHelp(new Command("demo"), HELP)
+    .description("Run the service on a temporary database with generated messages.")
     .addOption(
-      new Option("--messages <n>", "how many").argParser(wholeNumber(1, MESSAGES_MAX)).default(MESSAGES_DEFAULT),
+      new Option("--messages <n>", "the number of messages")
+        .argParser(wholeNumber(1, MESSAGES_MAX))
+        .default(MESSAGES_DEFAULT),
     )
-    .addHelpText("after", HELP)
     .action(async ({ messages }: { readonly messages: number }) => exit(await demo(env, messages)));
 }
 
 async function demo(env: Environment, messages: number): Promise<number> {
   const interrupted = interruption();
   const folder = mkdtempSync(join(tmpdir(), "lyftr-demo-"));
-  // However the process ends, short of a kill, nothing stays behind.
+  // Removes the folder however the process ends, except by SIGKILL.
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const secret = randomBytes(SECRET_BYTES).toString("hex");
   const logPath = join(folder, "log.ndjson");
@@ -66,7 +67,7 @@ async function demo(env: Environment, messages: number): Promise<number> {
   const overHttp = Math.min(messages, HTTP_MESSAGES_MAX);
   const report: string[] = [];
   if (messages > overHttp) {
-    // That the port is taken is better said now than when the database is full.
+    // A port that is taken is reported now, not after the database is filled.
     await (await startApp(config, sink)).close();
     const speed = await bulk({ databaseUrl, messages: messages - overHttp, nowMs, signal: interrupted });
     if (speed === undefined) return 0;
@@ -83,7 +84,7 @@ async function demo(env: Environment, messages: number): Promise<number> {
   }
   const code = await ended;
   closeSync(log);
-  if (code !== 0) complain("The service could not go on.\n");
+  if (code !== 0) complain("The service ended with a failure.\n");
   return code;
 }
 
@@ -94,7 +95,7 @@ interface FillOptions {
   readonly signal: AbortSignal;
 }
 
-/** Sends the messages, over HTTP as anybody would. Resolves with how fast it went, or undefined when the service was stopped meanwhile. */
+/** Sends the messages over HTTP. Resolves with the speed, or undefined when the service was stopped before the end. */
 async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions): Promise<string | undefined> {
   complain(`The service runs at ${app.url}\n`);
   const tally = new SendTally();
@@ -105,7 +106,7 @@ async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions):
     concurrency: CONCURRENCY,
     tally,
     signal,
-    // It is aborted when the service has closed.
+    // The signal aborts when the service has closed: no answer comes any more.
     graceMs: 0,
     done: ({ progress }) => bar.update(progress),
   });
@@ -113,7 +114,7 @@ async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions):
   return signal.aborted ? undefined : tally.speed();
 }
 
-/** A log in a file; it blocks, which a demonstration may, and gives up lines when the disk is full. */
+/** A log in a file. Writes block, which a demo may do. Lines are dropped when the disk is full. */
 function fileSink(file: number): LogSink {
   let dropped = 0;
   return {

@@ -7,31 +7,34 @@ import { Eraser } from "../retention/eraser.ts";
 import { openCredentials, openStore } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { existingDatabaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
 
-const HELP = `
-Deletes every message from the number and to it, with what indexes hold of them; the service may be running. It asks first, unless told --yes.
-Their ids stay known for TOMBSTONE_DAYS as hashes, so that a late retry does not bring one back. At the end it says what may still hold
-something of them. The audit tells that somebody was erased, not who.
+const HELP: CommandHelp = {
+  notes: [
+    "Deletes every message from the number and to it, and what indexes store of them. The service may be " +
+      "running. The command asks first, unless --yes is given.",
+    "For TOMBSTONE_DAYS the ids stay known as hashes, so that a late retry does not bring a message back. At the " +
+      "end the command names what may still hold data of the person. The audit records that a person was " +
+      "erased, not which one.",
+  ],
+  examples: ["lyftr erase +919876543210"],
+  exitCodes: { 1: "not confirmed, or failed" },
+};
 
-Example:
-  $ lyftr erase +919876543210
-`;
-
-/** `lyftr erase`: forgets a person. */
+/** `lyftr erase`: deletes every message of a person. */
 export function eraseCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("erase")
-    .description("Erase everything from a number and to it.")
-    .argument("<number>", "as `from` and `to` of messages have it; digits alone get a + before them")
+  return withHelp(new Command("erase"), HELP)
+    .description("Delete every message from a number and to it.")
+    .argument("<number>", "the number as in `from` and `to`; without a +, one is added")
     .option("--yes", "do not ask")
-    .addHelpText("after", HELP)
     .action(async (argument: string, { yes = false }: { readonly yes?: boolean }) => {
       const number = msisdn(argument);
       if (number === undefined || argument.trim() === "") throw new CliError("The number is empty.", EXIT_USAGE);
       const databaseUrl = existingDatabaseUrlOf(env);
-      // Before it asks: there must be something to delete from.
+      // Checked before the question: the database must be usable.
       await (await openCredentials(databaseUrl, "read")).close();
       if (!yes) requireTerminal();
       if (!yes && !(await confirmed(`Delete every message from ${number} and to it, for ever?`))) {

@@ -4,31 +4,29 @@ import type { Environment } from "../config.ts";
 import { serviceUrl } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 import { connectionProblem } from "./failures.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { urlOf } from "./settings.ts";
 
 const ANSWER_MS_MAX = 3_000;
 const ANSWER_CHARACTERS_SHOWN_MAX = 200;
 
-const HELP = `
-It ends with 0 when the service answers well within 3 seconds, else with 1 and one line that says why.
-
-Examples:
-  $ lyftr healthcheck
-  $ lyftr healthcheck --ready --url http://127.0.0.1:8001
-`;
+const HELP: CommandHelp = {
+  notes: ["When the service is healthy, nothing is written. Otherwise one line says why it is not."],
+  examples: ["lyftr healthcheck", "lyftr healthcheck --ready --url http://127.0.0.1:8001"],
+  exitCodes: { 0: "the service answered 200 within 3 seconds", 1: "it did not" },
+};
 
 interface Options {
   readonly ready?: true;
   readonly url?: string;
 }
 
-/** `lyftr healthcheck`: what a container runtime asks every few seconds. It says nothing when all is well. */
+/** `lyftr healthcheck`: for container runtimes, which call it every few seconds. It writes nothing on success. */
 export function healthcheckCommand(env: Environment): Command {
-  return new Command("healthcheck")
-    .description("Ask a running service whether it is well.")
-    .option("--ready", "ask whether it can take messages, not only whether it runs")
-    .option("--url <url>", "the service (default: the one of HOST and PORT on this machine)", serviceUrl)
-    .addHelpText("after", HELP)
+  return withHelp(new Command("healthcheck"), HELP)
+    .description("Check whether a running service is healthy.")
+    .option("--ready", "check whether it can accept messages, not only whether it runs")
+    .option("--url <url>", "the service (default: HOST and PORT on this machine)", serviceUrl)
     .action(async ({ ready, url }: Options) => {
       const problem = await problemOf(new URL(`${url ?? urlOf(env)}/health/${ready ? "ready" : "live"}`));
       if (problem !== undefined) throw new CliError(`Not well: ${problem}.`);

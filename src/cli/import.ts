@@ -5,6 +5,7 @@ import type { NewMessage } from "../domain/message.ts";
 import { type OpenOptions, openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { type CommandHelp, MESSAGE_LINE, withHelp } from "./help.ts";
 import { fingerprint, ImportProgress, type ImportState, NOTHING_IMPORTED } from "./importing/import-progress.ts";
 import { Importer } from "./importing/importer.ts";
 import { type InputFile, kindOf, openInput, standardInput } from "./importing/input.ts";
@@ -15,28 +16,31 @@ import { startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf, storeOptionsOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
 
-const HELP = `
-The service may be running. Messages that are there already are left as they are. An import that was interrupted goes on where
-it stopped when it is started again; FILE.lyftr-import keeps the place until then. Standard input (-) is read from its beginning again:
-what is stored already is a duplicate. It ends with 1 when a line was no message.
-
-Examples:
-  $ lyftr import messages.ndjson
-  $ zcat messages.ndjson.gz | lyftr import -
-A line of the file: {"message_id":"m1","from":"+919876543210","to":"+14155550100","ts":"2025-01-15T10:00:00Z","text":"Hello"}
-A timestamp in "created_at" is kept as the time the message was received.
-`;
+const HELP: CommandHelp = {
+  notes: [
+    "The service may be running. Messages that are stored already are not changed.",
+    "If the import is interrupted, run it again: it continues where it stopped. Until it ends, " +
+      "FILE.lyftr-import stores the place. Standard input (-) is read from its beginning again, and " +
+      "messages that are stored already count as duplicates.",
+    "A timestamp in `created_at` is stored as the time at which the message was received.",
+  ],
+  examples: ["lyftr import messages.ndjson", "zcat messages.ndjson.gz | lyftr import -"],
+  input: MESSAGE_LINE,
+  exitCodes: {
+    0: "every line is stored, now or before",
+    1: "a line is not a valid message, or the import stopped before the end",
+  },
+};
 
 const STANDARD_INPUT = "-";
-const INTERRUPTED = "Interrupted. Run the same command again to go on from here.\n";
+const INTERRUPTED = "Interrupted. Run the same command again to continue from here.\n";
 const INTERRUPTED_INPUT = "Interrupted. Run the same command again: what is stored already is a duplicate.\n";
 
-/** `lyftr import`: fills the database from a file, without the way over HTTP and without signatures. */
+/** `lyftr import`: stores the messages of a file in the database, without HTTP and signatures. */
 export function importCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("import")
-    .description("Put the messages of a file into the database of DATABASE_URL.")
-    .argument("<file>", "JSON, one message a line; - for standard input")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("import"), HELP)
+    .description("Store the messages of a file in the database, without HTTP and signatures.")
+    .argument("<file>", "one JSON object a line; - is standard input")
     .action(async (path: string) => {
       const databaseUrl = databaseUrlOf(env);
       const storeOptions = storeOptionsOf(env);
@@ -46,11 +50,8 @@ export function importCommand(env: Environment, exit: (code: number) => void): C
       }
       const { isFile, isDirectory } = await kindOf(path);
       if (!isFile && !isDirectory) {
-        const reason = "only in one can an interrupted import find its place again";
-        throw new CliError(
-          `${path} is no regular file, and ${reason}. For a pipe there is: lyftr import -`,
-          EXIT_USAGE,
-        );
+        const reason = "only a regular file lets an interrupted import continue";
+        throw new CliError(`${path} is no regular file, and ${reason}. For a pipe use: lyftr import -`, EXIT_USAGE);
       }
       const input = await openInput(path);
       try {
@@ -64,7 +65,7 @@ export function importCommand(env: Environment, exit: (code: number) => void): C
 
 interface Import {
   readonly input: InputFile;
-  /** Undefined where an interrupted import cannot find its place again. */
+  /** Undefined when an interrupted import cannot continue where it stopped. */
   readonly progress: ImportProgress | undefined;
   readonly databaseUrl: string;
   readonly storeOptions: OpenOptions;
@@ -96,7 +97,9 @@ async function importFile({ input, progress, databaseUrl, storeOptions }: Import
   } catch (error) {
     bar.stop();
     const problem = error instanceof Error ? error.message : String(error);
-    throw new CliError(`The import stopped: ${problem}\nMend that and run the same command again to go on from there.`);
+    throw new CliError(
+      `The import stopped: ${problem}\nCorrect that, then run the same command again: it continues from there.`,
+    );
   } finally {
     await store.close();
   }
@@ -106,12 +109,12 @@ async function importFile({ input, progress, databaseUrl, storeOptions }: Import
 async function placeToStart(store: Store, progress: ImportProgress | undefined): Promise<ImportState> {
   const state = progress?.read();
   if (state === undefined || state.offset === 0) return NOTHING_IMPORTED;
-  // Somebody may have thrown the half-filled database away to begin again: going on would leave the first half out.
+  // The half-filled database may have been deleted to start over: continuing would omit the first half.
   if (state.last !== null && !(await knows(store, state.last))) {
     complain("The database is not the one of the interrupted import: starting from the beginning.\n");
     return NOTHING_IMPORTED;
   }
-  complain(`Going on after line ${state.line}, where the last import stopped.\n`);
+  complain(`Continuing after line ${state.line}, where the last import stopped.\n`);
   return state;
 }
 
@@ -122,6 +125,6 @@ async function knows(store: Store, { messageId, source }: NewMessage): Promise<b
 function summary({ imported, duplicates, conflicts, invalid }: ImportState): string {
   return (
     `imported   ${imported}\nduplicates ${duplicates}\n` +
-    `conflicts  ${conflicts}${conflicts === 0 ? "" : " (same id, other content: what was there is kept)"}\ninvalid    ${invalid}\n`
+    `conflicts  ${conflicts}${conflicts === 0 ? "" : " (same id, other content: the stored message is kept)"}\ninvalid    ${invalid}\n`
   );
 }

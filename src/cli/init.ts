@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { type Environment, withDotEnv } from "../config.ts";
 import { CliError } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { signedCurl } from "./sending/signed-curl.ts";
 import { secretOf, urlOf } from "./settings.ts";
 import { complain } from "./terminal.ts";
@@ -12,19 +13,19 @@ const SECRET_BYTES = 32;
 const DOT_ENV = ".env";
 const OWNER_ONLY = 0o600;
 
-const HELP = `
-The secret is what senders sign their webhooks with. It is shown once, on standard error, and kept in .env, which only its
-owner may read. When WEBHOOK_SECRET or WEBHOOK_SECRET_FILE is set already, nothing happens.
+const HELP: CommandHelp = {
+  notes: [
+    "Senders sign their webhooks with this secret. It is shown once, on standard error, and stored in .env, " +
+      "which only its owner may read. When WEBHOOK_SECRET or WEBHOOK_SECRET_FILE is set already, the command " +
+      "changes nothing.",
+  ],
+  examples: ["lyftr init && lyftr serve"],
+};
 
-Example:
-  $ lyftr init && lyftr serve
-`;
-
-/** `lyftr init`: makes a secret, so that the service can be started without reading anything first. Stdout stays empty. */
+/** `lyftr init`: makes a secret, so that the service can start without further set-up. Stdout stays empty. */
 export function initCommand(_env: Environment, _exit: (code: number) => void, outside: Environment): Command {
-  return new Command("init")
-    .description("Make a secret for webhooks and put it into .env, unless there is one.")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("init"), HELP)
+    .description("Make a webhook secret and write it to .env, unless one is set.")
     .action(() => {
       const before = withDotEnv(outside);
       if (before.WEBHOOK_SECRET?.trim() || before.WEBHOOK_SECRET_FILE) return;
@@ -34,7 +35,7 @@ export function initCommand(_env: Environment, _exit: (code: number) => void, ou
       if (secretOf(after) !== secret) {
         throw new CliError(
           "A secret was added to .env, but it has no effect: the environment sets WEBHOOK_SECRET or WEBHOOK_SECRET_FILE to nothing, " +
-            "which wins over .env, or an earlier line of .env has a quote without its end. Mend that and start again.",
+            "which overrides .env, or an earlier line of .env has an opening quote without a closing one. Correct that, then run it again.",
         );
       }
       complain(`A new secret is in .env: ${secret}\n${tryIt(after, secret)}`);
@@ -45,7 +46,7 @@ function appendToDotEnv(line: string): void {
   try {
     const file = openSync(DOT_ENV, "a+", OWNER_ONLY);
     try {
-      // A file that was there before may be open to everybody.
+      // An existing file may be readable by every user.
       fchmodSync(file, OWNER_ONLY);
       const text = readFileSync(file, "utf8");
       appendFileSync(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, { flush: true });
@@ -54,11 +55,13 @@ function appendToDotEnv(line: string): void {
     }
   } catch (error) {
     const problem = fileProblem(error, DOT_ENV);
-    throw new CliError(`The secret cannot be kept: ${problem} Mend that, or set WEBHOOK_SECRET in the environment.`);
+    throw new CliError(
+      `The secret cannot be stored: ${problem} Correct that, or set WEBHOOK_SECRET in the environment.`,
+    );
   }
 }
 
 function tryIt(env: Environment, secret: string): string {
   if (env.PORT === "0") return "";
-  return `When the service runs, this sends it a message:\n\n${signedCurl({ url: urlOf(env), secret, nowMs: Date.now() })}\n\n`;
+  return `When the service runs, this command sends a message to it:\n\n${signedCurl({ url: urlOf(env), secret, nowMs: Date.now() })}\n\n`;
 }

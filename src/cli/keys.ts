@@ -17,29 +17,32 @@ import type { CredentialsStore } from "../store/credentials.ts";
 import { KEYS_MAX } from "../store/key-rules.ts";
 import { openCredentials } from "../store/open.ts";
 import { CliError } from "./cli-error.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
 import { complain, say, tableOf } from "./terminal.ts";
 
 const ACTOR = "cli";
-const HELP = `
-The service may be running: it knows of a change within 5 seconds. Without any key reading is open to everybody, unless READ_AUTH says
-otherwise; with the first one it closes, and does not open again when keys end.
+const HELP: CommandHelp = {
+  notes: [
+    "The service may be running. It applies a change within 5 seconds. Without any key, reading is open, " +
+      "unless READ_AUTH says otherwise. The first key closes it, and it does not open again when keys end.",
+  ],
+  examples: [
+    "lyftr keys create --name grafana --scope read --expires 90d",
+    "key=$(lyftr keys create --name ops --scope admin)",
+    'curl -H "Authorization: Bearer $key" http://127.0.0.1:8000/keys',
+    "lyftr keys rotate grafana --overlap 7d",
+    "lyftr keys revoke grafana",
+  ],
+};
+const SHOWN_ONCE = "It is shown only now: the database stores only its hash.";
+const FULL = `There are ${KEYS_MAX} keys, which is the most. Keys are never deleted.`;
 
-Examples:
-  $ lyftr keys create --name grafana --scope read --expires 90d
-  $ curl -H "Authorization: Bearer $(lyftr keys create --name ops --scope admin)" http://127.0.0.1:8000/keys
-  $ lyftr keys rotate grafana --overlap 7d
-  $ lyftr keys revoke grafana
-`;
-const SHOWN_ONCE = "This is the only time it is shown: what the database keeps of it cannot be used.";
-const FULL = `There are ${KEYS_MAX} keys, and none is ever deleted.`;
-
-/** `lyftr keys`: who may read, and administer, besides the key in the environment. */
+/** `lyftr keys`: manages the API keys in the database. */
 export function keysCommand(env: Environment): Command {
   const existing = () => existingDatabaseUrlOf(env);
-  return new Command("keys")
-    .description("Create, list, rotate and revoke API keys, in the database of DATABASE_URL.")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("keys"), HELP)
+    .description("Create, list, rotate and revoke API keys.")
     .addCommand(createCommand(existing))
     .addCommand(listCommand(existing))
     .addCommand(rotateCommand(existing))
@@ -47,25 +50,22 @@ export function keysCommand(env: Environment): Command {
 }
 
 function createCommand(url: () => string): Command {
-  return new Command("create")
-    .description("Make a key, and write it to standard output.")
-    .requiredOption("--name <name>", "what it is called in the log and the audit", keyName)
-    .addOption(new Option("--scope <scope>", "what it may do").choices(SCOPES).makeOptionMandatory())
-    .option(
-      "--expires <duration>",
-      "how long it lives, such as 90d; for ever without",
-      durationBy(parseLife, LIFE_FORM),
+  return withHelp(new Command("create"), HELP)
+    .description("Create a key, and write it to standard output.")
+    .requiredOption("--name <name>", "its name in the log and the audit", keyName)
+    .addOption(
+      new Option("--scope <scope>", "what it may do; admin includes read").choices(SCOPES).makeOptionMandatory(),
     )
-    .addHelpText("after", HELP)
+    .option("--expires <duration>", "its lifetime, such as 90d (default: unlimited)", durationBy(parseLife, LIFE_FORM))
     .action(async ({ name, scope, expires }: { name: string; scope: Scope; expires?: number }) => {
       const creation = await withKeys("write", url(), ({ issuer }) =>
         issuer.create({ name, scope, lifeMs: expires }, ACTOR),
       );
       switch (creation.kind) {
         case "created":
-          return show(creation, `Made the ${scope} key "${name}".`);
+          return show(creation, `Created the ${scope} key "${name}".`);
         case "name_taken":
-          throw new CliError(`A live key is called ${name}. Rotate it: lyftr keys rotate ${name}`);
+          throw new CliError(`A live key has the name ${name}. Rotate it: lyftr keys rotate ${name}`);
         case "full":
           throw new CliError(FULL);
       }
@@ -73,9 +73,8 @@ function createCommand(url: () => string): Command {
 }
 
 function listCommand(url: () => string): Command {
-  return new Command("list")
-    .description("Show every key that ever was, without what could be used.")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("list"), HELP)
+    .description("Show every key, ended ones too, without its text.")
     .action(async () => {
       const keys = await withKeys("read", url(), ({ access }) => access.keys.all());
       if (keys.length === 0) complain("There are no keys.\n");
@@ -84,16 +83,14 @@ function listCommand(url: () => string): Command {
 }
 
 function rotateCommand(url: () => string): Command {
-  return new Command("rotate")
-    .description("Give a key a successor of the same name and scope, and write that to standard output.")
-    .argument("<name>", "what it is called")
-    .option(
-      "--overlap <duration>",
-      "how long the old one is accepted beside it; 0 ends it at once",
-      durationBy(parseOverlap, OVERLAP_FORM),
-      parseOverlap(OVERLAP_DEFAULT),
+  return withHelp(new Command("rotate"), HELP)
+    .description("Create a successor with the same name and scope, and write it to standard output.")
+    .argument("<name>", "the name of the key")
+    .addOption(
+      new Option("--overlap <duration>", "how long the old key is accepted too; 0 ends it at once")
+        .argParser(durationBy(parseOverlap, OVERLAP_FORM))
+        .default(parseOverlap(OVERLAP_DEFAULT), OVERLAP_DEFAULT),
     )
-    .addHelpText("after", HELP)
     .action(async (name: string, { overlap }: { readonly overlap: number }) => {
       const rotation = await withKeys("write", url(), async ({ access, issuer }) => {
         const live = (await access.keys.all()).filter((key) => key.name === name && isLive(key, now()));
@@ -101,14 +98,14 @@ function rotateCommand(url: () => string): Command {
       });
       switch (rotation.kind) {
         case "rotated":
-          return show(rotation, `Made another key "${name}". ${fateOf(rotation.old)}`);
+          return show(rotation, `Created another key "${name}". ${fateOf(rotation.old)}`);
         case "two_live":
           throw new CliError(
             `Two keys ${name} are live. Revoke one by its id, see lyftr keys list, or wait until it ends.`,
           );
         case "unknown":
         case "over":
-          throw new CliError(`No live key is called ${name}. See lyftr keys list.`);
+          throw new CliError(`No live key has the name ${name}. See lyftr keys list.`);
         case "full":
           throw new CliError(FULL);
       }
@@ -116,16 +113,15 @@ function rotateCommand(url: () => string): Command {
 }
 
 function revokeCommand(url: () => string): Command {
-  return new Command("revoke")
-    .description("End a key, or all of a name, now and for ever.")
-    .argument("<name|id>", "what it is called, or its id")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("revoke"), HELP)
+    .description("End a key, or all keys of a name, at once and for ever.")
+    .argument("<name|id>", "the name or the id of the key")
     .action(async (given: string) => {
       const revoked = await withKeys("write", url(), async ({ issuer }) => {
         return (await issuer.revoke({ id: given }, ACTOR)) ?? (await issuer.revoke({ name: given }, ACTOR));
       });
-      if (revoked === undefined) throw new CliError(`No key is called ${given}, nor is it an id. See lyftr keys list.`);
-      if (revoked.length === 0) complain(`${given} was revoked before.\n`);
+      if (revoked === undefined) throw new CliError(`No key has the name or the id ${given}. See lyftr keys list.`);
+      if (revoked.length === 0) complain(`${given} was revoked already.\n`);
       for (const { name, id } of revoked) complain(`Revoked ${name} (${id}).\n`);
     });
 }

@@ -10,6 +10,7 @@ import type { Store } from "../store/store.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { existingDatabaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
@@ -17,21 +18,19 @@ import { complain, say } from "./terminal.ts";
 
 const DAYS_MAX = 36_500;
 
-const HELP = `
-Deletes the messages that were received more than RETENTION_DAYS ago, as the service does every hour.
-The service may be running. The command says what it would delete and asks first, unless told --yes.
-The id of a deleted message is still a duplicate for TOMBSTONE_DAYS. If the command is interrupted,
-run it again.
-
-It also confirms a sweep that the service refuses (ERROR "deleting old messages refused"), because the
-clock is far from the last sweep or nearly all messages would be deleted. After that the service
-deletes by itself again.
-
-Examples:
-  $ lyftr retention --dry-run
-  $ lyftr retention --days 365
-  $ lyftr retention --days 365 --yes
-`;
+const HELP: CommandHelp = {
+  notes: [
+    "Deletes the messages that were received more than RETENTION_DAYS ago, as the service does every hour. " +
+      "The service may be running. The command shows what it would delete and asks first, unless --yes is " +
+      "given. For TOMBSTONE_DAYS the id of a deleted message is still a duplicate. If the command is " +
+      "interrupted, run it again.",
+    'It also confirms a sweep that the service refuses (ERROR "deleting old messages refused"), because the ' +
+      "clock is far from the last sweep or nearly all messages would be deleted. After that the service " +
+      "deletes on its own again.",
+  ],
+  examples: ["lyftr retention --dry-run", "lyftr retention --days 365", "lyftr retention --days 365 --yes"],
+  exitCodes: { 1: "not confirmed, interrupted, or failed" },
+};
 
 interface Flags {
   readonly dryRun?: boolean;
@@ -39,19 +38,20 @@ interface Flags {
   readonly yes?: boolean;
 }
 
-/** `lyftr retention`: deletes what is too old, now, or says what that would be. */
+/** `lyftr retention`: deletes messages that are too old, or shows how many these are. */
 export function retentionCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("retention")
+  return withHelp(new Command("retention"), HELP)
     .description("Delete messages that are older than RETENTION_DAYS.")
-    .option("--dry-run", "only say what would be deleted")
-    .addOption(new Option("--days <n>", "instead of RETENTION_DAYS").argParser(wholeNumber(1, DAYS_MAX)))
+    .option("--dry-run", "only show what would be deleted")
+    .addOption(
+      new Option("--days <n>", "the number of days (instead of RETENTION_DAYS)").argParser(wholeNumber(1, DAYS_MAX)),
+    )
     .option("--yes", "do not ask")
-    .addHelpText("after", HELP)
     .action(async ({ dryRun = false, days, yes = false }: Flags) => {
       const { retentionDays, tombstoneDays } = retentionOf(env);
       const kept = days ?? retentionDays;
       if (kept === undefined) {
-        throw new CliError("RETENTION_DAYS is off: set it, or say how many days with --days.", EXIT_USAGE);
+        throw new CliError("RETENTION_DAYS is off. Set it, or give the number of days with --days.", EXIT_USAGE);
       }
       const databaseUrl = existingDatabaseUrlOf(env);
       if ((dryRun || !yes) && !(await preview(databaseUrl, { days: kept, dryRun }))) {
@@ -100,7 +100,7 @@ function noteClock(last: RetentionSweep | undefined): void {
 interface Deletion {
   readonly days: number;
   readonly tombstoneDays: number;
-  /** Nothing was shown and asked before. */
+  /** The command neither showed nor asked anything before. */
   readonly yes: boolean;
 }
 
@@ -138,7 +138,7 @@ async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promis
     // The service compares its next sweep with this one.
     if (!signal.aborted) await store.retention.recordSweep(sweepRecord(systemClock, { days, everywhere: true, last }));
     say(inWords(report, before));
-    if (signal.aborted) complain("Interrupted. Run the same command again to go on.\n");
+    if (signal.aborted) complain("Interrupted. Run the same command again to continue.\n");
     return signal.aborted ? EXIT_FAILED : 0;
   } catch (error) {
     bar.stop();
@@ -165,8 +165,8 @@ function inWords(report: SweepReport, before: number): string {
   return (
     `received before  ${receivedBefore}\n` +
     `deleted          ${messages} of ${before} messages\n` +
-    `tombstones       ${tombstones} had come to their end\n` +
-    `space            ${bytesGivenBack} bytes given back\n` +
+    `tombstones       ${tombstones} expired and were deleted\n` +
+    `space            ${bytesGivenBack} bytes returned to the file system\n` +
     `took             ${seconds.toFixed(1)} s\n`
   );
 }

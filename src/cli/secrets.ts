@@ -10,6 +10,7 @@ import { allSecrets, endsOf, type ListedSecret, type SecretSettings } from "../s
 import { type AuditEntry, type CredentialsStore, KEPT_SECRETS_MAX, type SecretStore } from "../store/credentials.ts";
 import { openCredentials } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { retirementInWords } from "./retirement-words.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
 import { complain, say, tableOf } from "./terminal.ts";
@@ -17,39 +18,42 @@ import { complain, say, tableOf } from "./terminal.ts";
 const NAME = /^(?!current|previous)[a-z0-9][a-z0-9_-]{0,31}$/;
 const SECRET_BYTES = 32;
 const SECRET_CHARACTERS_MAX = 4_096;
-const HELP = `
-Secrets in the database are accepted beside WEBHOOK_SECRET and
-WEBHOOK_SECRET_PREVIOUS, and are encrypted under MASTER_KEY, which add needs.
-The service may be running: it knows of a change within 2 seconds.
-
-Change the secret of a sender without refusing a webhook. Examples:
-  $ lyftr secrets add autumn      # write down what it shows, give it to the sender
-  $ lyftr secrets list            # until the old one may be retired
-  $ lyftr secrets retire summer   # or take it out of WEBHOOK_SECRET and restart
-
-The running processes record in the database which secrets they accept. list and
-retire judge by that whether a secret may be retired.
-`;
+const HELP: CommandHelp = {
+  notes: [
+    "The service accepts secrets in the database besides WEBHOOK_SECRET and WEBHOOK_SECRET_PREVIOUS. They are " +
+      "encrypted with MASTER_KEY, which `add` needs. The service may be running. It applies a change within " +
+      "2 seconds.",
+    "The examples rotate the secret of a sender without refusing a webhook: give the sender the new secret, " +
+      "then retire the old one when `list` says yes. A secret from the environment is retired by removing it " +
+      "from WEBHOOK_SECRET and restarting the service.",
+    "The running processes record in the database which secrets they accept. `list` and `retire` use that to " +
+      "decide whether a secret may be retired.",
+  ],
+  examples: ["lyftr secrets add autumn", "lyftr secrets list", "lyftr secrets retire summer"],
+  exitCodes: {
+    2: "wrong arguments or configuration; `list`: for one secret the answer is unknown",
+  },
+};
 const NO_MASTER_KEY =
-  "MASTER_KEY is not set, and secrets are kept encrypted under it.\n" +
+  "MASTER_KEY is not set. Stored secrets are encrypted with it.\n" +
   "Make one, give it to every process of the service, and keep a copy: MASTER_KEY=$(openssl rand -hex 32)";
 
-/** `lyftr secrets`: what senders may sign with, besides the secrets of the environment. */
+/** `lyftr secrets`: manages the webhook secrets in the database. */
 export function secretsCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("secrets")
-    .description("Add, list and retire webhook secrets, in the database of DATABASE_URL.")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("secrets"), HELP)
+    .description("Add, list and retire the webhook secrets in the database.")
     .addCommand(addCommand(env))
     .addCommand(listCommand(env, exit))
     .addCommand(retireCommand(env));
 }
 
 function addCommand(env: Environment): Command {
-  return new Command("add")
-    .description("Keep a secret that is accepted from now on. A new one is made and written to standard output.")
-    .argument("<name>", "what it is called in metrics and lists", secretName)
-    .option("--secret-file <file>", "keep the secret in this file instead of a new one")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("add"), HELP)
+    .description(
+      "Store a secret that is accepted from now on. Without --secret-file a new one is made and written to standard output.",
+    )
+    .argument("<name>", "its name in metrics and lists", secretName)
+    .option("--secret-file <file>", "store the secret in this file")
     .action(async (name: string, { secretFile }: { readonly secretFile?: string }) => {
       const { masterKey } = secretSettingsOf(env);
       if (masterKey === undefined) throw new CliError(NO_MASTER_KEY, EXIT_USAGE);
@@ -59,9 +63,9 @@ function addCommand(env: Environment): Command {
         add(store, { name, secret, box: new SecretBox(masterKey) }),
       );
       for (const warning of secretWarnings(name, secret)) complain(`Warning: ${warning}\n`);
-      complain(`Added ${name}. A service that runs accepts it within 2 seconds.\n`);
+      complain(`Added ${name}. A running service accepts it within 2 seconds.\n`);
       if (secretFile !== undefined) return;
-      complain("This is the only time it is shown:\n");
+      complain("It is shown only now:\n");
       say(`${secret}\n`);
     });
 }
@@ -74,7 +78,7 @@ interface NewSecret {
 
 async function add({ secrets }: CredentialsStore, { name, secret, box }: NewSecret): Promise<void> {
   const nowMs = systemClock.now();
-  // With a key of its own this one would keep the service from starting.
+  // Encrypted with another key than the others, this secret would prevent the service from starting.
   const { unreadable } = openKept(await secrets.list(), { box, nowMs });
   if (unreadable.length > 0) throw new CliError(masterKeyProblem(unreadable, true), EXIT_USAGE);
   const entry = entryOf("secret.added", name, nowMs, {});
@@ -84,11 +88,11 @@ async function add({ secrets }: CredentialsStore, { name, secret, box }: NewSecr
       return;
     case "name_taken":
       throw new CliError(
-        `There is a secret ${name}. Take another name, or retire that one: lyftr secrets retire ${name}`,
+        `A secret has the name ${name} already. Choose another name, or retire it: lyftr secrets retire ${name}`,
       );
     case "too_many":
       throw new CliError(
-        `There are ${KEPT_SECRETS_MAX} secrets in the database, and each costs time at every webhook. Retire one.`,
+        `There are ${KEPT_SECRETS_MAX} secrets in the database, which is the most: each costs time for every webhook. Retire one.`,
       );
   }
 }
@@ -97,9 +101,8 @@ const HEADINGS = ["NAME", "FROM", "SINCE", "ENDS", "LAST VERIFIED"];
 const QUESTION = "MAY IT BE RETIRED?";
 
 function listCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("list")
-    .description("Show every secret by name, when it was used last, and whether it may be retired.")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("list"), HELP)
+    .description("Show every secret by name, its last use, and whether it may be retired.")
     .action(async () => {
       const { secrets, processes } = await withSecrets("read", existingDatabaseUrlOf(env), (access) =>
         allSecrets(secretSettingsOf(env), { store: access.secrets, nowMs: systemClock.now() }),
@@ -133,12 +136,11 @@ interface RetireOptions {
 }
 
 function retireCommand(env: Environment): Command {
-  return new Command("retire")
-    .description("Refuse a secret of the database, from now or from later on.")
-    .argument("<name>", "what it is called")
+  return withHelp(new Command("retire"), HELP)
+    .description("Refuse a secret of the database, now or after a time.")
+    .argument("<name>", "the name of the secret")
     .option("--in <duration>", "how long it is still accepted, such as 24h", duration, 0)
-    .option("--force", "also one that list answers no or not yet for: webhooks with it are refused then", false)
-    .addHelpText("after", HELP)
+    .option("--force", "retire it even if list answers no or not yet: webhooks with it are refused", false)
     .action(async (name: string, { in: inMs, force }: RetireOptions) => {
       if (name === CURRENT || name.startsWith(PREVIOUS)) throw new CliError(FROM_ENVIRONMENT, EXIT_USAGE);
       await withSecrets("write", existingDatabaseUrlOf(env), async ({ secrets }) => {
@@ -148,10 +150,10 @@ function retireCommand(env: Environment): Command {
         const retiresAt = new Date(untilMs).toISOString();
         const entry = entryOf("secret.retired", name, nowMs, { retires_at: retiresAt });
         if (!(await secrets.retire(name, retiresAt, entry)))
-          throw new CliError(`No secret of the database is called ${name}. See lyftr secrets list.`, EXIT_FAILED);
+          throw new CliError(`No secret of the database has the name ${name}. See lyftr secrets list.`, EXIT_FAILED);
       });
       const when =
-        inMs === 0 ? "A service that runs refuses it within 2 seconds" : `It is refused in ${durationInWords(inMs)}`;
+        inMs === 0 ? "A running service refuses it within 2 seconds" : `It is refused in ${durationInWords(inMs)}`;
       complain(`Retired ${name}. ${when}.\n`);
     });
 }
@@ -179,11 +181,11 @@ async function requireRetirable(name: string, untilMs: number, { settings, store
 const LAST_ONE =
   "No other secret would be left, in the database or in this environment, and every webhook would be refused.";
 const FORCE =
-  "Add another first and have the sender use it, or use --force: webhooks with this secret are refused then.";
+  "First add another secret and let the sender use it. With --force, webhooks with this secret are refused.";
 const NO_PROCESS =
   "No running service has reported to this database within the last minute, so the answer is based on the environment of this command.";
 const FROM_ENVIRONMENT =
-  "That secret comes from the environment: take it out of WEBHOOK_SECRET or WEBHOOK_SECRET_PREVIOUS, and start the service again.";
+  "That secret comes from the environment: remove it from WEBHOOK_SECRET or WEBHOOK_SECRET_PREVIOUS, and restart the service.";
 
 async function withSecrets<T>(
   mode: "read" | "write",

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import type { Environment } from "../config.ts";
 import { serviceUrl, wholeNumber } from "./arguments.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
+import { type CommandHelp, MESSAGE_LINE, withHelp } from "./help.ts";
 import { LineNotes } from "./importing/line-notes.ts";
 import { interruption } from "./interrupt.ts";
 import { startProgressBar } from "./progress-bar.ts";
@@ -15,19 +16,22 @@ const CONCURRENCY_DEFAULT = 16;
 const CONCURRENCY_MAX = 256;
 const COUNT_MAX = 100_000_000;
 const UNAUTHORIZED = 401;
-/** After an interruption, for the answers to what is under way: the counts tell of all that was sent. */
+/** After an interruption, the time to wait for pending answers, so that the counts are complete. */
 const GRACE_MS = 2_000;
 
-const HELP = `
-Each message is signed with WEBHOOK_SECRET, or with what is in --secret-file. What a service cannot take now is sent again a few
-times. It ends with 0 when every message was accepted, with 1 when one was not.
-
-Examples:
-  $ lyftr send --from +919876543210 --to +14155550100 --text "Hello"
-  $ lyftr send --file messages.ndjson --url https://hooks.example.com --secret-file secret.txt
-  $ lyftr send --count 10000 --concurrency 64
-A line of the file: {"message_id":"m1","from":"+919876543210","to":"+14155550100","ts":"2025-01-15T10:00:00Z","text":"Hello"}
-`;
+const HELP: CommandHelp = {
+  notes: [
+    "Each message is signed with WEBHOOK_SECRET, or with the secret in --secret-file. A message that the " +
+      "service cannot store now is sent again a few times.",
+  ],
+  examples: [
+    'lyftr send --from +919876543210 --to +14155550100 --text "Hello"',
+    "lyftr send --file messages.ndjson --url https://hooks.example.com \\\n    --secret-file secret.txt",
+    "lyftr send --count 10000 --concurrency 64",
+  ],
+  input: MESSAGE_LINE,
+  exitCodes: { 0: "every message was accepted", 1: "a message was not accepted, or not all were sent" },
+};
 
 interface Options extends WhatToSend {
   readonly url?: string;
@@ -35,33 +39,34 @@ interface Options extends WhatToSend {
   readonly concurrency: number;
 }
 
-/** `lyftr send`: a sender of webhooks, for tests, for load, and to bring in what another system kept. */
+/** `lyftr send`: a sender of webhooks, for tests, for load, and for messages of another system. */
 export function sendCommand(env: Environment, exit: (code: number) => void): Command {
   const oneMessage = ["from", "to", "text", "id", "ts"];
-  return new Command("send")
+  return withHelp(new Command("send"), HELP)
     .description("Sign messages and send them to a service.")
-    .option("--url <url>", "the service (default: the one of HOST and PORT on this machine)", serviceUrl)
+    .option("--url <url>", "the service (default: HOST and PORT on this machine)", serviceUrl)
     .option("--secret-file <file>", "a file with the secret (default: WEBHOOK_SECRET)")
     .option("--from <number>", "one message: its sender, + and digits")
     .option("--to <number>", "its receiver")
-    .option("--text <text>", "what it says (default: nothing, as a picture does)")
+    .option("--text <text>", "its text (default: none)")
     .option("--id <id>", "its id (default: a random one)")
-    .option("--ts <timestamp>", "when it was sent, for example 2025-01-15T10:00:00Z (default: now)")
+    .option("--ts <timestamp>", "its time, such as 2025-01-15T10:00:00Z (default: now)")
     .addOption(
-      new Option("--file <file>", "many: JSON, one message a line; - for standard input").conflicts([
+      new Option("--file <file>", "many messages: one JSON object a line; - is standard input").conflicts([
         ...oneMessage,
         "count",
       ]),
     )
     .addOption(
-      new Option("--count <n>", "many: made-up ones").argParser(wholeNumber(1, COUNT_MAX)).conflicts(oneMessage),
+      new Option("--count <n>", "many messages: generated ones")
+        .argParser(wholeNumber(1, COUNT_MAX))
+        .conflicts(oneMessage),
     )
     .addOption(
-      new Option("--concurrency <n>", "how many are on their way at once")
+      new Option("--concurrency <n>", "requests at the same time")
         .argParser(wholeNumber(1, CONCURRENCY_MAX))
         .default(CONCURRENCY_DEFAULT),
     )
-    .addHelpText("after", HELP)
     .action(async (options: Options) => exit(await send(env, options)));
 }
 
@@ -91,7 +96,7 @@ async function send(env: Environment, options: Options): Promise<number> {
   return tally.allAccepted && reached && !signal.aborted ? 0 : EXIT_FAILED;
 }
 
-/** What to do about it. */
+/** What the person at the terminal can do about failures. */
 function remarks({
   tally,
   url,
@@ -104,16 +109,15 @@ function remarks({
   interrupted: boolean;
 }): readonly string[] {
   const found: string[] = [];
-  if (tally.refusedWith(UNAUTHORIZED) > 0)
-    found.push("401 means that the secret here is not the secret of the service.");
+  if (tally.refusedWith(UNAUTHORIZED) > 0) found.push("401 means that this secret is not a secret of the service.");
   if (tally.untrusted > 0)
     found.push(
-      "The certificate is not accepted. Check the URL. For your own certificate authority set NODE_EXTRA_CA_CERTS=/path/to/ca.pem",
+      "The certificate is not accepted. Check the URL. For a private certificate authority set NODE_EXTRA_CA_CERTS=/path/to/ca.pem",
     );
   if (tally.unreachable > tally.untrusted)
     found.push(`Is the service running (lyftr serve), and is ${url} its address (--url)?`);
-  if (!reached) found.push("Stopped early, because nothing arrives: the rest was not sent.");
+  if (!reached) found.push("Stopped early, because the service does not accept anything: the rest was not sent.");
   if (interrupted) found.push("Interrupted: the rest was not sent.");
-  if (!reached || interrupted) found.push("Sending everything again is harmless, the ids make it so.");
+  if (!reached || interrupted) found.push("You can send everything again: the ids prevent duplicates.");
   return found;
 }

@@ -5,18 +5,33 @@ import { createLog, type LogLevel } from "../observe/log.ts";
 import { Stdout } from "../observe/stdout.ts";
 import { sqlitePath } from "../store/open.ts";
 import { untilEnded } from "./endings.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 
-/** `lyftr serve`: runs the service until a signal ends it. Stdout carries the log and nothing else. */
+const HELP: CommandHelp = {
+  notes: [
+    "The service is configured by environment variables and a .env file: `lyftr check-config` shows them. " +
+      "Standard output carries the log, one JSON object a line. SIGTERM, SIGINT and SIGHUP end the service; " +
+      "requests in progress are answered first.",
+  ],
+  examples: ["lyftr serve", "HOST=127.0.0.1 PORT=8001 lyftr serve"],
+  exitCodes: {
+    0: "a signal ended the service",
+    1: "the service cannot start or continue: the port is taken, the database is refused, or an I/O error",
+    2: "the arguments or the configuration are wrong; starting again changes nothing",
+  },
+};
+
+/** `lyftr serve`: runs the service until a signal ends it. Stdout carries only the log. */
 export function serveCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("serve")
-    .description("Run the service. Set up by environment variables; see check-config.")
+  return withHelp(new Command("serve"), HELP)
+    .description("Run the service until a signal ends it.")
     .addOption(
       new Option(
         "--workers <n>",
-        "processes that share the port, with PostgreSQL: a number, or auto (instead of WORKERS)",
+        "processes that share the port, with PostgreSQL: a number or auto (instead of WORKERS)",
       ).argParser(workersArgument),
     )
-    .option("--no-migrate", "leave the schema as it is, and refuse one that is not up to date (as MIGRATE=0)")
+    .option("--no-migrate", "do not change the schema, and refuse one that is not up to date (as MIGRATE=0)")
     .action(async ({ workers, migrate }: { readonly workers?: number; readonly migrate: boolean }) => {
       const overridden = workers === undefined ? env : withWorkers(env, workers);
       const config = readConfig(migrate ? overridden : { ...overridden, MIGRATE: "0", MIGRATE_FILE: undefined });
@@ -28,19 +43,19 @@ export function serveCommand(env: Environment, exit: (code: number) => void): Co
 
 async function serve(config: Config, stdout: Stdout): Promise<number> {
   if (config.workers > 1 && sqlitePath(config.databaseUrl) === undefined) {
-    // The supervisor does without the web server and the stores, a third of its memory.
+    // The supervisor does not load the web server and the stores, which saves a third of its memory.
     const { serveWorkers } = await import("./workers/serve-workers.ts");
     return serveWorkers(config, stdout);
   }
-  if (config.workers > 1) tellWhyAlone(config, stdout);
+  if (config.workers > 1) warnAboutOneWriter(config, stdout);
   const { startApp } = await import("../app.ts");
   return untilEnded(await startApp(config, stdout), config.drainMs);
 }
 
-function tellWhyAlone(config: Config, stdout: Stdout): void {
+function warnAboutOneWriter(config: Config, stdout: Stdout): void {
   const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
   log.warn({
-    msg: "one process serves, not several: SQLite has one writer, so more would only wait for each other. PostgreSQL can have them",
+    msg: "one process serves: SQLite has one writer, so more processes would wait for each other. Use PostgreSQL for several",
     workers: config.workers,
   });
 }

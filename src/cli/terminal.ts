@@ -6,20 +6,20 @@ let problem: string | undefined;
 export function say(text: string): void {
   const { promise, resolve } = Promise.withResolvers<void>();
   guard(process.stdout).write(text, (error?: NodeJS.ErrnoException | null) => {
-    // A reader that went away, as `| head` does, has all it wants. A full disk has not.
+    // EPIPE: the reader has read enough, as `| head` does. Any other error is a failure.
     if (error && error.code !== "EPIPE") problem = error.code ?? error.message;
     resolve();
   });
   lastSaid = promise;
 }
 
-/** Resolves when all that was said is written, with what went wrong if something did. */
-export async function whatWasUnsaid(): Promise<string | undefined> {
+/** Resolves when all results are written, with the error code if a write failed. */
+export async function flushOutput(): Promise<string | undefined> {
   await lastSaid;
   return problem;
 }
 
-/** Writes to standard error: complaints, and what only a person wants to know. */
+/** Writes to standard error: errors, and remarks for people. */
 export function complain(text: string): void {
   guard(process.stderr).write(text);
 }

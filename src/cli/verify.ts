@@ -4,41 +4,39 @@ import type { Environment } from "../config.ts";
 import { isPostgres, recountDatabase, sqlitePath, verifyDatabase } from "../store/open.ts";
 import type { VerifyOptions, VerifyReport } from "../store/verify-report.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
 import { type ProgressBarOptions, startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
 import { say } from "./terminal.ts";
 
-const HELP = `
-Totals, statistics, lists of senders and deep pages come from counts that are kept beside the messages
-(with SQLite, and for the search, in a file of their own that ends in -index). This counts all of it
-again from the messages, in one snapshot; the service may be running. With SQLite it first reads both
-files from end to end and looks at each row. It takes about a minute for a million messages, and
-changes nothing.
+const HELP: CommandHelp = {
+  notes: [
+    "Totals, statistics, lists of senders and deep pages come from counts that are stored next to the messages. " +
+      "With SQLite these counts, and the search index, are in a file of their own that ends in -index. This " +
+      "command counts everything again from the messages, in one snapshot. The service may be running. With " +
+      "SQLite it first reads both files completely and checks each row. It takes about a minute for a million " +
+      "messages, and changes nothing.",
+  ],
+  examples: ["lyftr verify", "DATABASE_URL=postgres://lyftr@db/lyftr lyftr verify --recount"],
+  exitCodes: { 0: "nothing differs", 1: "something is damaged or differs" },
+};
 
-Ends with 0 when all is well, and with 1 when something is damaged or differs.
-
-Examples:
-  $ lyftr verify
-  $ DATABASE_URL=postgres://lyftr@db/lyftr lyftr verify --recount
-`;
-
-/** `lyftr verify`: holds the counts against the messages. */
+/** `lyftr verify`: compares the counts with the messages. */
 export function verifyCommand(env: Environment, exit: (code: number) => void): Command {
-  return new Command("verify")
-    .description("Count everything again from the messages, and say what differs.")
-    .option("--recount", "PostgreSQL: throw the counts away, so that the service makes them anew")
-    .addHelpText("after", HELP)
+  return withHelp(new Command("verify"), HELP)
+    .description("Count everything again from the messages, and report differences.")
+    .option("--recount", "PostgreSQL: delete the counts, so that the service rebuilds them")
     .action(async ({ recount = false }: { readonly recount?: boolean }) => {
       const counts = countsOf(databaseUrlOf(env));
-      exit(recount ? await startAnew(counts) : await verify(counts));
+      exit(recount ? await recountAll(counts) : await verify(counts));
     });
 }
 
 /** What is verified, for either database. */
 interface Counts {
   readonly verify: (options: VerifyOptions) => Promise<VerifyReport>;
-  /** Undefined where it is done otherwise. */
+  /** Undefined where the counts are rebuilt in another way. */
   readonly recount: (() => Promise<void>) | undefined;
   readonly unit: ProgressBarOptions["unit"];
   /** How they are rebuilt. */
@@ -53,7 +51,7 @@ function countsOf(databaseUrl: string): Counts {
       verify: (options) => verifyDatabase(databaseUrl, options),
       recount: () => recountDatabase(databaseUrl),
       unit: "blocks",
-      remedy: "Run lyftr verify --recount: the service makes them anew while it runs.",
+      remedy: "Run lyftr verify --recount: the service rebuilds the counts while it runs.",
       repair: "The database itself is damaged. Restore a backup of the server, and check its disk and its log.",
     };
   }
@@ -65,14 +63,14 @@ function countsOf(databaseUrl: string): Counts {
     unit: "messages",
     remedy: `Stop the service, delete ${path}-index, and start it again: it is rebuilt from the messages.`,
     repair: `The database itself is damaged. Stop the service and keep a copy of ${path} and ${path}-wal. Then restore the newest backup
-that lyftr verify finds sound, or repair the file: docs/operations.md, "A damaged database", says how.`,
+in which lyftr verify finds no damage, or repair the file: see "A damaged database" in the documentation.`,
   };
 }
 
-async function startAnew({ recount, remedy }: Counts): Promise<number> {
+async function recountAll({ recount, remedy }: Counts): Promise<number> {
   if (recount === undefined) throw new CliError(`--recount is for PostgreSQL. ${remedy}`, EXIT_USAGE);
   await recount();
-  say("nothing is counted any more; a service that runs on the database, or the next one, counts everything again\n");
+  say("the counts are deleted; the running service, or the next one, counts everything again\n");
   return 0;
 }
 

@@ -4,22 +4,19 @@ import { Command } from "commander";
 import { VERSION } from "../app/start-up.ts";
 import type { Environment } from "../config.ts";
 import { schemaVersions } from "../store/migrate.ts";
+import { type CommandHelp, withHelp } from "./help.ts";
 import { say, tableOf } from "./terminal.ts";
 
-const HELP = `
-It opens no database: the schemas are those that this version makes.
+const HELP: CommandHelp = {
+  notes: ["No database is opened. The schemas are those that this version creates."],
+  examples: ["lyftr version", "lyftr version --json"],
+};
 
-Examples:
-  $ lyftr version
-  $ lyftr version --json
-`;
-
-/** `lyftr version`: what a report of a bug needs, and nothing private. */
+/** `lyftr version`: the facts that a bug report needs, and nothing private. */
 export function versionCommand(_env: Environment): Command {
-  return new Command("version")
-    .description("Show this version, what it runs on and the schema of its databases.")
+  return withHelp(new Command("version"), HELP)
+    .description("Show the version, the platform and the schemas, for bug reports.")
     .option("--json", "as one JSON object")
-    .addHelpText("after", HELP)
     .action(({ json }: { readonly json?: true }) => {
       const facts = versionFacts();
       say(
@@ -41,7 +38,7 @@ function versionFacts(): Readonly<Record<string, string | number>> {
   };
 }
 
-/** The source runs as .ts, the package and the image as .js, and both may be in an executable. */
+/** The source runs as .ts; the package and the image run as .js. The executable contains .js too. */
 function formOf(url: string): string {
   if (isSea()) return "executable";
   return url.endsWith(".ts") ? "source" : "compiled";

@@ -3,10 +3,12 @@ import { availableParallelism } from "node:os";
 import { parseDuration } from "../domain/duration.ts";
 import { parseRate, type Rate } from "../domain/rate.ts";
 
-// What the variables of the configuration are made of. Each returns a value, or throws a sentence that completes "NAME …".
+// Parsers of single values. Each returns a value, or throws a sentence that completes "NAME …".
 
 export const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 export const WORKERS_MAX = 64;
+/** The minimum length of secrets that are made at random, not chosen by a person. */
+export const SECRET_CHARACTERS_MIN = 32;
 
 const YES = ["1", "true", "yes", "on"];
 const NO = ["0", "false", "no", "off"];

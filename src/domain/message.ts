@@ -39,7 +39,7 @@ const MessageIdSchema = Type.Refine(
   Type.Refine(
     Type.String({
       minLength: 1,
-      description: `The sender's id of the message, at most ${MESSAGE_ID_BYTES_MAX} bytes of UTF-8. Sending it again changes nothing.`,
+      description: `The id that the sender gives the message, at most ${MESSAGE_ID_BYTES_MAX} bytes of UTF-8. Sending the same id again changes nothing.`,
     }),
     (value) => Buffer.byteLength(value) <= MESSAGE_ID_BYTES_MAX,
     () => "maxBytes",
@@ -51,7 +51,7 @@ const msisdnSchema = (description: string) => Type.String({ pattern: "^\\+[0-9]{
 const TimestampSchema = Type.Refine(
   Type.String({
     pattern: UTC_TIMESTAMP_PATTERN,
-    description: "When the message was sent, in UTC; kept as spelt. Seconds may be left out.",
+    description: "When the message was sent, in UTC. It is stored as spelt. Seconds are optional.",
   }),
   isCalendarDate,
   () => "must be a real calendar date",
@@ -66,7 +66,7 @@ export const MessageBody = Type.Object(
     to: msisdnSchema("The receiver. `to_msisdn` is accepted as another name."),
     ts: TimestampSchema,
     text: Type.Optional(
-      Type.Union([TextSchema, Type.Null()], { description: `At most ${TEXT_CODE_POINTS_MAX} code points.` }),
+      Type.Union([TextSchema, Type.Null()], { description: `The text, at most ${TEXT_CODE_POINTS_MAX} code points.` }),
     ),
   },
   {

@@ -40,5 +40,5 @@ export function hasTag(list: string | undefined, tag: string): boolean {
 
 /** The 304 of such a route, for the documentation. */
 export const NotModifiedResponse = {
-  304: { description: "Not Modified: the answer is still the one whose `ETag` was sent in `If-None-Match`." },
+  304: { description: "Not Modified: the response still has the `ETag` that was sent in `If-None-Match`." },
 };

@@ -41,7 +41,6 @@ export function nextCursorIn(text: string): string | undefined {
 /** The header in /openapi.json. */
 export const LinkHeader = {
   link: Type.String({
-    description:
-      'Where the next page is: `</messages?limit=100&cursor=…>; rel="next"` (RFC 8288). Absent on the last page.',
+    description: 'The next page, `</messages?limit=100&cursor=…>; rel="next"` (RFC 8288). Absent on the last page.',
   }),
 };

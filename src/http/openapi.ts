@@ -8,14 +8,14 @@ const INFO = {
   title: "Lyftr",
   description:
     "A webhook inbox: verifies every request, stores each message once, acknowledges only what is on disk.\n\n" +
-    "Where a lock is shown, an API key is asked for: `Authorization: Bearer lyftr_…`. `lyftr keys create` makes one; " +
-    "“Authorize” sends it with what is tried out here. Until the first key exists everybody may read, unless the operator " +
-    "decided otherwise, and such answers have `X-Read-Auth: open`.",
+    "Routes with a lock need an API key: `Authorization: Bearer lyftr_…`. `lyftr keys create` makes one; " +
+    "“Authorize” adds it to the requests of this page. Until the first key exists, reading is open, unless " +
+    "READ_AUTH says otherwise. Such responses have the header `X-Read-Auth: open`.",
 };
 const TAGS = [
-  { name: "messages", description: "What came in" },
-  { name: "operations", description: "How the service is" },
-  { name: "administration", description: "Who may use it, and what was done" },
+  { name: "messages", description: "Stored messages" },
+  { name: "operations", description: "The state of the service" },
+  { name: "administration", description: "API keys, the audit and erasure" },
 ];
 
 export interface OpenApiOptions {

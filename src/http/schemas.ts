@@ -6,35 +6,41 @@ import type { StoredMessage } from "../store/store.ts";
 // What several routes take and answer, for the documentation.
 
 const MOMENT =
-  "a timestamp with Z or another offset, without one (UTC), with or without seconds, or a date, which is its midnight in UTC";
+  "a timestamp with Z or another offset, or without one (UTC), with or without seconds; or a date, which means 00:00 UTC";
 
 /** The span of time of a list or a timeline, for the documentation. */
 export const SpanParameters = {
-  since: Type.Optional(Type.String({ description: `At or after this moment: ${MOMENT}.` })),
-  until: Type.Optional(Type.String({ description: `Before this moment: ${MOMENT}.` })),
+  since: Type.Optional(Type.String({ description: `Only messages at or after this time: ${MOMENT}.` })),
+  until: Type.Optional(Type.String({ description: `Only messages before this time: ${MOMENT}.` })),
 };
 
 export const FromParameter = {
-  from: Type.Optional(Type.String({ description: "The exact sender. Digits alone get their + back." })),
+  from: Type.Optional(
+    Type.String({ description: "Only messages of exactly this sender. A `+` is added to digits alone." }),
+  ),
 };
 
 /** Which messages, and from which end. */
 export const ListParameters = {
   ...FromParameter,
-  to: Type.Optional(Type.String({ description: "The exact receiver. Digits alone get their + back." })),
-  source: Type.Optional(Type.String({ description: "The exact source: the route they came in by, `native` for one." })),
+  to: Type.Optional(
+    Type.String({ description: "Only messages to exactly this receiver. A `+` is added to digits alone." }),
+  ),
+  source: Type.Optional(
+    Type.String({ description: "Only messages of exactly this source. `native` is `POST /webhook`." }),
+  ),
   ...SpanParameters,
   q: Type.Optional(
     Type.String({
       maxLength: SEARCH_CODE_POINTS_MAX,
-      description: `A literal part of the text, without regard to case and compared in NFC, of at most ${SEARCH_CODE_POINTS_MAX} code points.`,
+      description: `Only messages whose text contains this literal string, in any case, compared in NFC. At most ${SEARCH_CODE_POINTS_MAX} code points.`,
     }),
   ),
   order: Type.Optional(
     Type.String({
       enum: ["asc", "desc"],
       default: "asc",
-      description: "`asc` begins with the oldest, `desc` with the newest.",
+      description: "`asc`: the oldest first. `desc`: the newest first.",
     }),
   ),
 };
@@ -44,26 +50,26 @@ export const PageParameters = {
   limit: Type.Optional(
     Type.Integer({
       default: LIMIT_DEFAULT,
-      description: `1 to ${LIMIT_MAX}; others are clamped, and the answer has the effective one.`,
+      description: `1 to ${LIMIT_MAX}. Other values are clamped; the response has the effective limit.`,
     }),
   ),
-  offset: Type.Optional(Type.Integer({ default: 0, description: "How many to pass over. Ignored with a cursor." })),
+  offset: Type.Optional(Type.Integer({ default: 0, description: "How many entries to skip. Ignored with a cursor." })),
 };
 
-/** A message as every route tells it. `from_msisdn` and `to_msisdn` are what the older service's clients may read. */
+/** A message as every route returns it. Clients of the Python service may read `from_msisdn` and `to_msisdn`. */
 export function messageBody({ messageId, from, to, ts, text, createdAt }: StoredMessage) {
   return { message_id: messageId, from, to, ts, text, created_at: createdAt, from_msisdn: from, to_msisdn: to };
 }
 
 export const MessageBodySchema = Type.Object({
-  message_id: Type.String(),
-  from: Type.String(),
-  to: Type.String(),
-  ts: Type.String({ description: "As it was sent." }),
-  text: Type.Union([Type.String(), Type.Null()]),
-  created_at: Type.String({ description: "When it was received." }),
-  from_msisdn: Type.String(),
-  to_msisdn: Type.String(),
+  message_id: Type.String({ description: "The id that the sender gave the message." }),
+  from: Type.String({ description: "The sender." }),
+  to: Type.String({ description: "The receiver." }),
+  ts: Type.String({ description: "When the message was sent, as spelt by the sender." }),
+  text: Type.Union([Type.String(), Type.Null()], { description: "The text; null when the message has none." }),
+  created_at: Type.String({ description: "When the message was received, in UTC." }),
+  from_msisdn: Type.String({ description: "The same as `from`, for clients of the Python service." }),
+  to_msisdn: Type.String({ description: "The same as `to`, for clients of the Python service." }),
 });
 
 /** One problem of an input. */
@@ -78,12 +84,30 @@ const IssueSchema = Type.Object({
 const Problem = Type.Object({ detail: Type.String() });
 const ValidationProblem = Type.Object({ detail: Type.Array(IssueSchema) });
 
-/** The error answers of a route, for the documentation. */
+/** What an error status means on every route. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  400: "the cursor is invalid, or belongs to other filters.",
+  401: "the API key is missing or invalid.",
+  403: "the scope of the API key is too small.",
+  404: "it does not exist.",
+  409: "it conflicts with what exists; `detail` says how.",
+  413: "the body is too large.",
+  415: "the body has a content encoding, which is not supported.",
+  422: "a field or parameter is invalid; `detail` lists each.",
+  429: "a rate limit was exceeded. `Retry-After` says when to try again.",
+  500: "an unexpected error. The outcome is unknown.",
+  503: "the database is unavailable, or the service is overloaded or shutting down. Send it again after `Retry-After`.",
+};
+
+/** The error responses of a route, for the documentation. */
 export function problemResponses(...statuses: readonly number[]): Record<number, TSchema> {
   return Object.fromEntries(
     statuses.map((status) => [
       status,
-      { ...(status === 422 ? ValidationProblem : Problem), description: STATUS_CODES[status] },
+      {
+        ...(status === 422 ? ValidationProblem : Problem),
+        description: `${STATUS_CODES[status]}: ${MEANINGS[status]}`,
+      },
     ]),
   );
 }

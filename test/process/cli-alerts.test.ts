@@ -18,10 +18,10 @@ test("alerts test sends a trigger and a resolve to everybody, and shows what was
   deepEqual(
     lines.slice(1).map((line) => line.replace(/ +/g, " ")),
     [
-      'pagerduty trigger taken, 202: {"status":"success","message":"Event processed"}',
-      'pagerduty resolve taken, 202: {"status":"success","message":"Event processed"}',
-      "webhook trigger taken, 200: ok",
-      "webhook resolve taken, 200: ok",
+      'pagerduty trigger accepted, 202: {"status":"success","message":"Event processed"}',
+      'pagerduty resolve accepted, 202: {"status":"success","message":"Event processed"}',
+      "webhook trigger accepted, 200: ok",
+      "webhook resolve accepted, 200: ok",
     ],
   );
   deepEqual(
@@ -34,14 +34,17 @@ test("alerts test sends a trigger and a resolve to everybody, and shows what was
   equal(chat.texts.length, 2);
 });
 
-test("alerts test says who is not configured, and ends with 2 when nobody is", async () => {
+test("alerts test names the targets that are not configured, and ends with 2 when none is", async () => {
   await using chat = await fakeChat();
   using folder = temporaryFolder();
   const one = await run(["alerts", "test"], { cwd: folder.path, env: { ALERT_WEBHOOK_URL: chat.url } });
-  deepEqual([one.code, one.stderr], [0, "PagerDuty is not told: PAGERDUTY_ROUTING_KEY is not set.\n"]);
+  deepEqual([one.code, one.stderr], [0, "PagerDuty is not tested: PAGERDUTY_ROUTING_KEY is not set.\n"]);
   const none = await run(["alerts", "test"], { cwd: folder.path });
   deepEqual([none.code, none.stdout], [2, ""]);
-  match(none.stderr, /ALERT_WEBHOOK_URL is not set\.\nThere is nobody to tell\.\n$/);
+  match(
+    none.stderr,
+    /ALERT_WEBHOOK_URL is not set\.\nNo target is configured\. Set PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL\.\n$/,
+  );
 });
 
 test("alerts test ends with 1 when one of them does not take it, says why, and shows no secret", async () => {
@@ -53,13 +56,13 @@ test("alerts test ends with 1 when one of them does not take it, says why, and s
   const refused = await run(["alerts", "test"], { cwd: folder.path, env });
   equal(refused.code, 1);
   match(refused.stdout, /pagerduty +trigger +refused, 400: .*told to refuse/);
-  match(refused.stdout, /webhook +resolve +taken, 200/);
+  match(refused.stdout, /webhook +resolve +accepted, 200/);
   match(refused.stderr, /integration key of a service with Events API v2/);
   chat.answer(404);
   const gone = { ...env, PAGERDUTY_URL: "http://127.0.0.1:9/" };
   const failed = await run(["alerts", "test"], { cwd: folder.path, env: gone });
   equal(failed.code, 1);
-  match(failed.stdout, /pagerduty +trigger +none that helps: /);
+  match(failed.stdout, /pagerduty +trigger +failed: /);
   match(failed.stdout, /webhook +trigger +refused, 404: no \*\*\*\n/);
   for (const text of [refused.stdout, refused.stderr, failed.stdout, failed.stderr]) {
     ok(!text.includes(ROUTING_KEY));

@@ -68,7 +68,7 @@ test("a copy goes on where the last one stopped, and takes what came in meanwhil
   await withStore(from, (store) => store.insertMessages(rows(10, "late")));
   const again = await run(["copy", "--from", from, "--to", database.url, "--no-verify"], { cwd: folder.path });
   deepEqual([again.code, again.stdout], [0, "copied     10\nduplicates 0\nconflicts  0\nrefused    0\n"]);
-  match(again.stderr, /Going on where/);
+  match(again.stderr, /Continuing where/);
 });
 
 test("a copy that is killed is finished by the next one, while the source keeps receiving", { skip }, async () => {
@@ -105,7 +105,7 @@ test("what is missing in the target is noticed by the comparison, and mended by 
   const differing = await run(args, { cwd: folder.path });
   equal(differing.code, 1);
   match(differing.stdout, /source {5}100 messages, .*\ntarget {5}99 of them/);
-  match(differing.stderr, /They differ\. Run the same command again/);
+  match(differing.stderr, /The databases differ\. Run the same command again/);
   equal((await run(args, { cwd: folder.path })).code, 0);
   await sql(database.url, "UPDATE messages SET text = 'forged' WHERE message_id = 'm8'");
   const forged = await run(args, { cwd: folder.path });

@@ -71,7 +71,7 @@ test("an import killed half way goes on where it stopped, and every row is there
   const place = JSON.parse(readFileSync(progressFile, "utf8")).state;
   const { code, stdout, stderr } = await run(["import", "in.ndjson"], { cwd: folder.path, env });
   equal(code, 0);
-  match(stderr, new RegExp(`^Going on after line ${place.line},`));
+  match(stderr, new RegExp(`^Continuing after line ${place.line},`));
   // At most the batch under way when the kill came is repeated.
   const [, imported = 0, duplicates = 0] = (/imported +([0-9]+)\nduplicates ([0-9]+)/.exec(stdout) ?? []).map(Number);
   equal(imported + duplicates, LINES);

@@ -67,7 +67,7 @@ test("init explains why the secret cannot be kept", async () => {
   mkdirSync(folder.file(".env"));
   const { code, stderr } = await run(["init"], { cwd: folder.path });
   equal(code, 1);
-  match(stderr, /The secret cannot be kept: \.env is a folder\./);
+  match(stderr, /The secret cannot be stored: \.env is a folder\./);
 });
 
 test("the command that init prints can be pasted into a shell and is accepted by the service", async () => {

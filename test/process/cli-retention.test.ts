@@ -118,7 +118,7 @@ test("what does not parse, or is missing, is said with exit code 2, and nothing 
   using folder = temporaryFolder();
   await filled(folder);
   const cases = [
-    [["retention"], {}, /RETENTION_DAYS is off: set it, or say how many days with --days/],
+    [["retention"], {}, /RETENTION_DAYS is off\. Set it, or give the number of days with --days/],
     [["retention", "--days", "0"], {}, /--days <n>.*from 1 to 36500/],
     [["retention", "--days", "1d"], {}, /--days <n>/],
     [

@@ -66,7 +66,7 @@ test("a refused message is explained, and the exit code is 1", async () => {
   ]);
   match(wrongField.stderr, /message 1: 422 from: .*must be \+ followed by/);
   match(wrongField.stdout, /refused {2}1 \(422: 1\)/);
-  match(wrongSecret.stderr, /401 means that the secret here is not the secret of the service/);
+  match(wrongSecret.stderr, /401 means that this secret is not a secret of the service/);
   deepEqual([wrongField.code, wrongSecret.code], [1, 1]);
 });
 

@@ -84,7 +84,7 @@ test("every problem is reported at once", () => {
   });
   deepEqual(
     found.map((problem) => problem.split(" ")[0]),
-    ["DATABASE_URL", "LOG_LEVEL", "PORT", "MAX_BODY_BYTES", "DRAIN_TIMEOUT_MS"],
+    ["PORT", "LOG_LEVEL", "MAX_BODY_BYTES", "DRAIN_TIMEOUT_MS", "DATABASE_URL"],
   );
 });
 

@@ -1,7 +1,6 @@
 import { equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { VARIABLES } from "../../src/config.ts";
 import { metricNames } from "../support/metric-names.ts";
 
 /** The cells of every row of every table. */
@@ -12,14 +11,6 @@ const rows = readFileSync(new URL("../../docs/operations.md", import.meta.url), 
 
 /** The row whose first cell names this. */
 const rowOf = (name: string) => rows.find(([, first]) => first?.split(", ").includes(`\`${name}\``));
-
-test("every environment variable has a line in docs/operations.md, with its default", () => {
-  for (const { name, fallback } of Object.values(VARIABLES)) {
-    const row = rowOf(name);
-    ok(row, `${name} has no line`);
-    if (fallback !== undefined) equal(row[2], `\`${fallback}\``, name);
-  }
-});
 
 test("every metric has a line in docs/operations.md", async () => {
   const names = await metricNames();

@@ -34,13 +34,15 @@ const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Nu
 const SCHEMA: RouteSchema = {
   operationId: "readAudit",
   summary: "Read the audit",
-  description: "The newest entries first. Nothing in it is ever changed.",
+  description: "The newest entries come first. Entries are never changed.",
   tags: ["administration"],
   querystring: Type.Object({
-    limit: Type.Optional(Type.Integer({ default: 50, description: `1 to ${AUDIT_LIMIT_MAX}; others are clamped.` })),
+    limit: Type.Optional(
+      Type.Integer({ default: 50, description: `1 to ${AUDIT_LIMIT_MAX}. Other values are clamped.` }),
+    ),
     before: Type.Optional(
       Type.String({
-        description: "Older than this moment, a timestamp or a date; or `next_before` of the page before.",
+        description: "Only entries before this time: a timestamp, a date, or the `next_before` of the previous page.",
       }),
     ),
   }),
@@ -51,13 +53,15 @@ const SCHEMA: RouteSchema = {
           Type.Object({
             at: Type.String(),
             id: Type.String(),
-            actor: Type.String({ description: "`key:NAME`, `ADMIN_API_KEY`, `cli` or `service`." }),
-            action: Type.String({ description: "For example `key.created`." }),
-            subject: Type.String({ description: "What it was done to; empty where that must not be kept." }),
+            actor: Type.String({ description: "Who did it: `key:NAME`, `ADMIN_API_KEY`, `cli` or `service`." }),
+            action: Type.String({ description: "What was done, for example `key.created`." }),
+            subject: Type.String({ description: "What it was done to. Empty for personal data." }),
             details: Type.Object({}, { additionalProperties: Scalar }),
           }),
         ),
-        next_before: Type.Union([Type.String(), Type.Null()], { description: "Null when nothing is older." }),
+        next_before: Type.Union([Type.String(), Type.Null()], {
+          description: "The `before` of the next page. Null on the last page.",
+        }),
       },
       { description: "One page.", headers: LinkHeader },
     ),

@@ -155,10 +155,11 @@ const SCHEMA: RouteSchema = {
   operationId: "exportMessages",
   summary: "Export messages",
   description:
-    "Every message of the list, in its order, as a file that is sent while it is read. What arrives meanwhile may be in it. " +
-    "An answer that breaks off, its connection reset or closed without the last chunk, is not the whole. It is broken off when the API key is revoked " +
-    "or expires, and when the client takes less than 8 KiB a second and is a minute behind that. At most 16 exports are under way, of one key, or of one " +
-    "address without a key, 4 when others need them; more are refused with 503.",
+    "Streams every message of the list, in its order, as a file. Messages that arrive during the export may be in it. " +
+    "If the connection is reset or closes without the last chunk, the export is incomplete. The service closes it when " +
+    "the API key is revoked or expires, and when the client is more than a minute behind a speed of 8 KiB a second. " +
+    "At most 16 exports run at the same time. Of these, one API key, or one address without a key, has at most 4 when " +
+    "other clients need them. Further exports get 503.",
   tags: ["messages"],
   querystring: Type.Object({
     ...ListParameters,
@@ -167,8 +168,9 @@ const SCHEMA: RouteSchema = {
         enum: ["ndjson", "csv"],
         default: "ndjson",
         description:
-          "`ndjson` is a message a line, as in the list. `csv` has the columns message_id, from, to, ts, text and created_at; " +
-          "a cell that begins with =, +, -, @, ', a tab, a carriage return or a line feed has an apostrophe before it, so that a spreadsheet does not take it for a formula; phone numbers are among these. " +
+          "`ndjson`: one message a line, as in the list. `csv`: the columns message_id, from, to, ts, text and created_at. " +
+          "A cell that begins with =, +, -, @, ', a tab, a carriage return or a line feed gets an apostrophe in front, " +
+          "so that a spreadsheet does not run it as a formula. This includes phone numbers. " +
           "To get the original text, remove one apostrophe from every cell that begins with one.",
       }),
     ),
@@ -177,15 +179,15 @@ const SCHEMA: RouteSchema = {
     200: {
       description: "The messages.",
       headers: {
-        "content-disposition": Type.String({ description: "Names the file: messages.ndjson or messages.csv." }),
+        "content-disposition": Type.String({ description: "The name of the file: messages.ndjson or messages.csv." }),
       },
       content: {
         "application/x-ndjson": {
           schema: Type.String({
-            description: "A JSON object a line. U+007F to U+009F, U+2028 and U+2029 are escaped.",
+            description: "One JSON object a line. U+007F to U+009F, U+2028 and U+2029 are escaped.",
           }),
         },
-        "text/csv": { schema: Type.String({ description: "RFC 4180, UTF-8. A text that is null is an empty cell." }) },
+        "text/csv": { schema: Type.String({ description: "RFC 4180, UTF-8. A null text is an empty cell." }) },
       },
     },
     ...problemResponses(422, 429, 500, 503),

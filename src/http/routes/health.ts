@@ -14,8 +14,8 @@ const PROBE = {
 } as const;
 
 /**
- * `GET /health/live` touches nothing; `GET /health/ready` really asks the database. The other names are those that
- * Kubernetes users try first.
+ * `GET /health/live` reads nothing; `GET /health/ready` queries the database. The other paths are usual
+ * in Kubernetes.
  */
 export function healthRoutes(readiness: Pick<Readiness, "problem" | "reason">): readonly Route[] {
   const live = () => json({ status: "alive" });
@@ -36,16 +36,19 @@ export function healthRoutes(readiness: Pick<Readiness, "problem" | "reason">): 
 
 const LIVE_SCHEMA: RouteSchema = {
   operationId: "checkLiveness",
-  summary: "Whether the process runs",
+  summary: "Check liveness: whether the process runs",
   tags: ["operations"],
-  response: { 200: Type.Object({ status: Type.Literal("alive") }, { description: "It does." }) },
+  response: { 200: Type.Object({ status: Type.Literal("alive") }, { description: "The process runs." }) },
 };
 const READY_SCHEMA: RouteSchema = {
   operationId: "checkReadiness",
-  summary: "Whether messages can be taken",
+  summary: "Check readiness: whether messages can be stored",
   tags: ["operations"],
   response: {
-    200: Type.Object({ status: Type.Literal("ready") }, { description: "They can." }),
+    200: Type.Object(
+      { status: Type.Literal("ready") },
+      { description: "The database answers and a webhook secret is set." },
+    ),
     ...problemResponses(503),
   },
 };

@@ -100,21 +100,24 @@ function keyBody({ id, name, scope, hint, createdAt, expiresAt, retiresAt, revok
 }
 
 const moment = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
-const ScopeSchema = Type.String({ enum: [...SCOPES], description: "`admin` may do all that `read` may." });
-const NameSchema = Type.String({ pattern: KEY_NAME_PATTERN, description: "Stands in the log and in the audit." });
+const ScopeSchema = Type.String({ enum: [...SCOPES], description: "`admin` includes `read`." });
+const NameSchema = Type.String({
+  pattern: KEY_NAME_PATTERN,
+  description: "The name of the key in the log and the audit.",
+});
 const KEY = {
-  id: Type.String(),
+  id: Type.String({ description: "The id of the key." }),
   name: NameSchema,
   scope: ScopeSchema,
   hint: Type.String({ description: "The first characters of the key." }),
-  created_at: Type.String(),
-  expires_at: moment("It is refused from then on; null is never."),
-  retires_at: moment("It has a successor, and is refused from then on."),
-  revoked_at: moment("It was revoked then, and is refused."),
-  last_used_at: moment("To about a minute; null is never."),
+  created_at: Type.String({ description: "When the key was created." }),
+  expires_at: moment("From this time on the key is refused. Null: it does not expire."),
+  retires_at: moment("The key has a successor, and is refused from this time on."),
+  revoked_at: moment("When the key was revoked. It is refused."),
+  last_used_at: moment("The last use, to about a minute. Null: never used."),
 };
 const KeySchema = Type.Object(KEY);
-const TextSchema = Type.String({ pattern: KEY_PATTERN, description: "The key itself. It is shown this once only." });
+const TextSchema = Type.String({ pattern: KEY_PATTERN, description: "The key itself. It is returned only once." });
 
 const tags: RouteSchema["tags"] = ["administration"];
 const issued = (more: Record<string, TSchema>) =>
@@ -128,7 +131,9 @@ const CREATE_SCHEMA: RouteSchema = {
     name: NameSchema,
     scope: ScopeSchema,
     expires_in: Type.Optional(
-      Type.Union([Type.String(), Type.Null()], { description: "How long it lives: `12h`, `90d`. For ever without." }),
+      Type.Union([Type.String(), Type.Null()], {
+        description: "The lifetime, such as `12h` or `90d`. Without it the key does not expire.",
+      }),
     ),
   }),
   response: { 201: issued({}), ...problemResponses(409, 413, 422, 500, 503) },
@@ -136,27 +141,27 @@ const CREATE_SCHEMA: RouteSchema = {
 const LIST_SCHEMA: RouteSchema = {
   operationId: "listKeys",
   summary: "List API keys",
-  description: "Every key that ever was, the oldest first, those that have ended too.",
+  description: "Every key, the oldest first. Ended keys are included.",
   tags,
   response: {
-    200: Type.Object({ data: Type.Array(KeySchema) }, { description: "The keys, none of which can be used." }),
+    200: Type.Object({ data: Type.Array(KeySchema) }, { description: "The keys, without their texts." }),
     ...problemResponses(500, 503),
   },
 };
 const params = Type.Object({ id: Type.String({ description: "The id of the key." }) });
 const ROTATE_SCHEMA: RouteSchema = {
   operationId: "rotateKey",
-  summary: "Give an API key a successor",
+  summary: "Rotate an API key",
   description:
-    "A new key of the same name and scope, that lives as long from now on as the old one was made to. Both are accepted until the old one ends. " +
-    "A body is not needed.",
+    "Creates a successor with the same name, scope and lifetime. Both keys are accepted until the old one ends. " +
+    "The body is optional.",
   tags,
   params,
   body: Type.Object({
     overlap: Type.Optional(
       Type.String({
         default: OVERLAP_DEFAULT,
-        description: "How long the old one is accepted; `0` ends it at once.",
+        description: "How long the old key is still accepted. `0` ends it at once.",
       }),
     ),
   }),
@@ -165,8 +170,9 @@ const ROTATE_SCHEMA: RouteSchema = {
 const REVOKE_SCHEMA: RouteSchema = {
   operationId: "revokeKey",
   summary: "Revoke an API key",
-  description: "It is refused at once by the process that answers, and within 5 seconds by all others. Safe twice.",
+  description:
+    "The process that answers refuses the key at once, all others within 5 seconds. Revoking it again is safe.",
   tags,
   params,
-  response: { 204: Type.Null({ description: "It is revoked." }), ...problemResponses(404, 500, 503) },
+  response: { 204: Type.Null({ description: "The key is revoked." }), ...problemResponses(404, 500, 503) },
 };

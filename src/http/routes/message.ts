@@ -23,12 +23,15 @@ const SCHEMA: RouteSchema = {
   operationId: "readMessage",
   summary: "Read one message",
   description:
-    "The id is escaped as any part of a path, a slash as `%2F`. A message whose id is `export` is to be had from the list only.",
+    "The id is escaped as any path segment, a slash as `%2F`. A message whose id is `export` can be read only in the list.",
   tags: ["messages"],
-  params: Type.Object({ message_id: Type.String({ description: "The sender's id of the message." }) }),
+  params: Type.Object({ message_id: Type.String({ description: "The id that the sender gave the message." }) }),
   querystring: Type.Object({
     source: Type.Optional(
-      Type.String({ description: "Two sources may use the same id. Without it the first of them by bytes is meant." }),
+      Type.String({
+        description:
+          "The source of the message. Two sources may use the same id; by default the first source by bytes is read.",
+      }),
     ),
   }),
   response: {

@@ -50,8 +50,8 @@ const SCHEMA: RouteSchema = {
   operationId: "listMessages",
   summary: "List messages",
   description:
-    "In the order of their instant, then of their id. Numbers out of range are moved to the nearest that is not. " +
-    "What would have to look at too many messages is refused with 422, type `too_broad`, and told how to narrow it.",
+    "Messages are sorted by the instant of `ts`, then by id. Out-of-range numbers are clamped. " +
+    "A query that would read too many messages gets 422, type `too_broad`, with advice how to narrow it.",
   tags: ["messages"],
   querystring: Type.Object({
     ...PageParameters,
@@ -61,13 +61,13 @@ const SCHEMA: RouteSchema = {
         enum: ["exact", "none"],
         default: "exact",
         description:
-          "`none` leaves the total out, which makes a search of many messages quicker. A page may then be shorter than the limit, or empty, and still have a `next_cursor`.",
+          "`none`: `total` is null, which makes a search in many messages faster. A page may then have fewer entries than the limit, or none, and still have a `next_cursor`.",
       }),
     ),
     cursor: Type.Optional(
       Type.String({
         description:
-          "`next_cursor` or `prev_cursor` of another page, with the same filters and the same order. The limit may differ.",
+          "The `next_cursor` or `prev_cursor` of another page. The filters and the order must be the same; the limit may differ.",
       }),
     ),
   }),
@@ -76,15 +76,15 @@ const SCHEMA: RouteSchema = {
       {
         data: Type.Array(MessageBodySchema),
         total: Type.Union([Type.Integer(), Type.Null()], {
-          description: "All that match, before limit and offset. Null with `count=none`.",
+          description: "The number of all messages that match, on all pages. Null with `count=none`.",
         }),
         limit: Type.Integer(),
         offset: Type.Integer(),
         next_cursor: Type.Union([Type.String(), Type.Null()], {
-          description: "Leads to the page behind this one. Null on the last page.",
+          description: "The cursor of the next page. Null on the last page.",
         }),
         prev_cursor: Type.Union([Type.String(), Type.Null()], {
-          description: "Leads to the page before this one. Null on the first page.",
+          description: "The cursor of the previous page. Null on the first page.",
         }),
       },
       { description: "One page.", headers: LinkHeader },

@@ -25,7 +25,7 @@ export function metricsRoute({ metrics, monotonic }: MetricsRouteOptions): Route
 
 const SCHEMA: RouteSchema = {
   operationId: "readMetrics",
-  summary: "Metrics in the Prometheus text format",
+  summary: "Read metrics in the Prometheus text format",
   tags: ["operations"],
   response: {
     200: {

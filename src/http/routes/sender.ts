@@ -26,21 +26,24 @@ const SCHEMA: RouteSchema = {
   operationId: "eraseSender",
   summary: "Erase a person",
   description:
-    "Deletes every message from the number and to it, with what indexes hold of them. Their ids stay known for TOMBSTONE_DAYS, so that a late retry " +
-    "does not bring one back. It takes as long as there are messages; after a 5xx some are deleted, and the same call goes on. Needs an admin key.",
+    "Deletes every message from the number and to it, and what indexes store of them. The ids stay known for " +
+    "TOMBSTONE_DAYS, so that a late retry does not bring a message back. The time it takes grows with the number of " +
+    "messages. After a 5xx some are deleted; send the request again to continue.",
   tags: ["messages"],
   params: Type.Object({
     msisdn: Type.String({
-      description: "The number as `from` has it; its `+` is escaped as `%2B`, or left out before digits.",
+      description: "The number, as in `from`. Its `+` is escaped as `%2B`, or omitted.",
     }),
   }),
   response: {
     200: Type.Object(
       {
-        messages_deleted: Type.Integer({ description: "How many this call deleted; 0 when there were none." }),
-        remains: Type.Array(Type.String(), { description: "What may still hold something of them, a sentence each." }),
+        messages_deleted: Type.Integer({ description: "The number of messages that this request deleted." }),
+        remains: Type.Array(Type.String(), {
+          description: "Sentences that name what may still store data of the person, such as backups.",
+        }),
       },
-      { description: "Nothing from or to the number is left." },
+      { description: "No message from or to the number is left." },
     ),
     ...problemResponses(429, 500, 503),
   },

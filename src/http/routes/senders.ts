@@ -51,11 +51,13 @@ function senderBody({ from, count, firstTs, lastTs }: Sender) {
 const SCHEMA: RouteSchema = {
   operationId: "listSenders",
   summary: "List senders",
-  description: "In the order of their number, by bytes. Numbers out of range are moved to the nearest that is not.",
+  description: "Senders are sorted by number, byte by byte. Out-of-range numbers are clamped.",
   tags: ["messages"],
   querystring: Type.Object({
     ...PageParameters,
-    cursor: Type.Optional(Type.String({ description: "`next_cursor` of the page before. The limit may differ." })),
+    cursor: Type.Optional(
+      Type.String({ description: "The `next_cursor` of the previous page. The limit may differ." }),
+    ),
   }),
   response: {
     200: Type.Object(
@@ -63,15 +65,17 @@ const SCHEMA: RouteSchema = {
         data: Type.Array(
           Type.Object({
             from: Type.String(),
-            count: Type.Integer({ description: "How many messages there are of this sender." }),
-            first_seen: Type.String({ description: "The earliest timestamp of them, as it was sent." }),
-            last_seen: Type.String({ description: "The latest timestamp of them, as it was sent." }),
+            count: Type.Integer({ description: "The number of messages of this sender." }),
+            first_seen: Type.String({ description: "The earliest `ts` of these messages." }),
+            last_seen: Type.String({ description: "The latest `ts` of these messages." }),
           }),
         ),
-        total: Type.Integer({ description: "All senders, before limit and offset." }),
+        total: Type.Integer({ description: "The number of all senders, on all pages." }),
         limit: Type.Integer(),
         offset: Type.Integer(),
-        next_cursor: Type.Union([Type.String(), Type.Null()], { description: "Null on the last page." }),
+        next_cursor: Type.Union([Type.String(), Type.Null()], {
+          description: "The cursor of the next page. Null on the last page.",
+        }),
       },
       { description: "One page.", headers: LinkHeader },
     ),

@@ -36,10 +36,10 @@ const SCHEMA: RouteSchema = {
         total_messages: Type.Integer(),
         senders_count: Type.Integer(),
         messages_per_sender: Type.Array(Type.Object({ from: Type.String(), count: Type.Integer() }), {
-          description: "The ten busiest.",
+          description: "The ten senders with the most messages.",
         }),
-        first_message_ts: Type.Union([Type.String(), Type.Null()]),
-        last_message_ts: Type.Union([Type.String(), Type.Null()]),
+        first_message_ts: Type.Union([Type.String(), Type.Null()], { description: "The earliest `ts`." }),
+        last_message_ts: Type.Union([Type.String(), Type.Null()], { description: "The latest `ts`." }),
       },
       { description: "The totals." },
     ),

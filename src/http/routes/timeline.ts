@@ -36,14 +36,14 @@ function bucketBody({ start, count }: TimelineBucket) {
 const SCHEMA: RouteSchema = {
   operationId: "readTimeline",
   summary: "Count messages by minute, hour or day",
-  description: `In the order of time, by the messages' own timestamps, in UTC. Buckets without a message are left out. More than ${BUCKETS_MAX} are refused with 422, type \`too_broad\`.`,
+  description: `Counts by the \`ts\` of the messages, in UTC, oldest bucket first. Empty buckets are omitted. More than ${BUCKETS_MAX} buckets get 422, type \`too_broad\`.`,
   tags: ["messages"],
   querystring: Type.Object({
     bucket: Type.Optional(
       Type.String({
         enum: ["minute", "hour", "day"],
         default: "hour",
-        description: "The span of time that is counted together.",
+        description: "The length of a bucket.",
       }),
     ),
     ...FromParameter,
@@ -52,11 +52,11 @@ const SCHEMA: RouteSchema = {
   response: {
     200: Type.Object(
       {
-        bucket: Type.String({ description: "The unit, as asked for." }),
+        bucket: Type.String({ description: "The `bucket` of the request." }),
         data: Type.Array(
           Type.Object({
             start: Type.String({ description: "The beginning of the bucket, such as 2025-01-15T10:00:00Z." }),
-            count: Type.Integer({ description: "At least 1." }),
+            count: Type.Integer({ description: "The number of messages, at least 1." }),
           }),
         ),
       },

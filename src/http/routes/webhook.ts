@@ -67,18 +67,19 @@ const SCHEMA: RouteSchema = {
   operationId: "receiveMessage",
   summary: "Receive one message",
   description:
-    "Verifies the signature over the raw body, then stores the message once. A 200 is sent only after it is committed and fsynced. " +
-    "After a 5xx the outcome is unknown: send again, the id makes it safe.",
+    "Verifies the signature over the raw body, then stores the message once. A 200 is sent only after the message is " +
+    "committed and fsynced. After a 5xx the outcome is unknown. Send the message again: its id prevents duplicates.",
   tags: ["messages"],
   headers: Type.Object({
     "x-signature": Type.String({
       pattern: "^[0-9a-fA-F]{64}$",
-      description: "Hex HMAC-SHA256 of the raw body with WEBHOOK_SECRET.",
+      description: "The HMAC-SHA256 of the raw body with a webhook secret, as hex.",
     }),
   }),
   body: MessageBody,
   response: {
-    200: Type.Object({ status: Type.Literal("ok") }, { description: "Stored now, or stored before." }),
+    200: Type.Object({ status: Type.Literal("ok") }, { description: "The message is stored, now or before." }),
     ...problemResponses(401, 413, 415, 422, 429, 500, 503),
+    401: Type.Object({ detail: Type.String() }, { description: "Unauthorized: the signature is missing or wrong." }),
   },
 };
