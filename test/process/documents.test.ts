@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import { temporaryFolder, valueIn } from "../support/cli.ts";
 import { blocksOf, documentText, Terminal } from "../support/document-blocks.ts";
@@ -10,12 +10,13 @@ import { freePort } from "../support/server-folder.ts";
 import { body, post, SECRET } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
+const README_LINES_MAX = 150;
 const GUIDE_LINES_MAX = 250;
 const GUIDES = ["getting-started", "receiving", "reading", "sending", "guarantees", "migrating-from-python"];
 
 const skip = unlessTool("curl") || unlessTool("openssl") || unlessTool("python3");
 
-for (const name of ["docs/getting-started.md"]) {
+for (const name of ["README.md", "docs/getting-started.md"]) {
   test(`every block of ${name} runs as it stands, in a new checkout`, { skip }, async () => {
     using home = temporaryFolder();
     const folder = home.file("checkout");
@@ -66,7 +67,21 @@ test("the block of docs/migrating-from-python.md brings new messages back to the
   equal((await after.reads()).status, 200);
 });
 
-test("the guides are short", () => {
+test("the README and the guides are short", () => {
   const linesOf = (name: string) => documentText(name).trimEnd().split("\n").length;
+  ok(linesOf("README.md") <= README_LINES_MAX);
   for (const guide of GUIDES) ok(linesOf(`docs/${guide}.md`) <= GUIDE_LINES_MAX, guide);
+});
+
+test("every figure of the README is in docs/benchmarks.md, and its command names a benchmark", () => {
+  const [, table = ""] = /\n## Numbers\n(.*?)\n## /s.exec(documentText("README.md")) ?? [];
+  const rows = [...table.matchAll(/^\| (.+?) \| ([0-9,.]+)(?: \w+)? \| (.+?) \|$/gm)];
+  ok(rows.length >= 5);
+  const cells = new Set(documentText("docs/benchmarks.md").split(/[|\s]+/));
+  for (const [row, , figure = "", command = ""] of rows) {
+    ok(cells.has(figure), `${row}: ${figure} is not in docs/benchmarks.md`);
+    if (command === "the same") continue;
+    const [, file = ""] = /^`node bench\/([a-z-]+\.ts)/.exec(command) ?? [];
+    ok(readdirSync(new URL("../../bench/", import.meta.url)).includes(file), command);
+  }
 });

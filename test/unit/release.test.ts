@@ -44,6 +44,6 @@ test("every document and every example names the version of package.json", () =>
     named.filter((one) => !one.endsWith(`: ${version}`)),
     [],
   );
-  for (const name of ["README.md", "docs/deployment/package.md"])
+  for (const name of ["docs/getting-started.md", "docs/deployment/package.md"])
     match(named.join("\n"), new RegExp(`^${name}: `, "m"));
 });
