@@ -27,12 +27,12 @@ import type { WebhookSecrets } from "./secrets/webhook-secrets.ts";
 import type { RetentionStore } from "./store/retention.ts";
 import type { Store } from "./store/store.ts";
 
-/** What the log says of a service that listens. */
+/** What the log says about a service that listens. */
 export interface Reach {
-  /** Where it is reached from its own machine. */
+  /** The URL on its own machine. */
   readonly url: string;
   readonly host: string;
-  /** Which addresses it listens on, in words. */
+  /** The addresses on which it listens, in words. */
   readonly listens_on: string;
   readonly reading: "open" | "API keys";
 }
@@ -44,18 +44,24 @@ export interface App {
   readonly reach: Reach;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
-  /** Resolves when the database must not be used any more: the process has to end. */
+  /** Resolves when the database must not be used any more. Then the process has to end. */
   readonly broken: Promise<StoreBroken>;
-  /** Answers what was accepted, then lets go of everything. Nothing runs any more when it resolves. Safe twice. */
+  /**
+   * Answers the accepted requests, then releases everything. When it resolves, nothing is running.
+   * Safe to call twice.
+   */
   close(): Promise<void>;
 }
 
-/** Where the log goes, and what it had to give up. */
+/** Where the log goes, and how many lines were lost. */
 export interface LogSink extends LogDestination {
   dropped(): number;
 }
 
-/** Builds the service and starts it, step by step. Rejects with `StoreRefused` or the error of listening; then nothing is left running. */
+/**
+ * Builds the service and starts it, step by step. Rejects with `StoreRefused` or the error of
+ * listening; then nothing is left running.
+ */
 export async function startApp(config: Config, sink: LogSink, part?: Part): Promise<App> {
   await using stopping = new AsyncDisposableStack();
   const runtime = createRuntime(config, sink, part);
@@ -118,7 +124,7 @@ async function startTracing({ config, runtime, part, stopping }: StartUp): Promi
   return tracing;
 }
 
-/** Starts what deletes old messages. What erases a person is returned: it runs when it is called. */
+/** Starts the deletion of old messages. Returns the eraser, which runs when it is called. */
 function startRetention({ config, runtime, stopping }: StartUp, store: Store, retention: RetentionStore): Eraser {
   const { retentionDays: days, tombstoneDays } = config;
   const { audit } = store.credentials;

@@ -1,4 +1,5 @@
 import { runCli } from "./cli/cli.ts";
 
-// Not left to an empty event loop: a log line that nobody takes would keep the process for ever.
+// Without this, a log line that the reader of standard output never takes would keep the process
+// alive for ever.
 process.exit(await runCli(process.argv.slice(2), process.env));

@@ -1,6 +1,9 @@
 import type { Clock } from "./domain/clock.ts";
 
-/** What the composition root hands to every service, so that tests can control time, chance and output. A service that needs a part takes `Pick<Runtime, …>`. */
+/**
+ * What the composition root gives to every service, so that tests can control time, chance and
+ * output. A service that needs only a part takes `Pick<Runtime, …>`.
+ */
 export interface Runtime {
   readonly clock: Clock;
   readonly log: Log;
@@ -20,10 +23,13 @@ export interface Log {
   fatal(line: LogLine): void;
 }
 
-/** The fields of a line. All but the line of a request say in `msg` what happened. */
+/** The fields of a line. `msg` says what happened; only the line of a request has none. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** The metrics that services change, and the values of their labels. `observe/metrics.ts` declares them. */
+/**
+ * The metrics that services change, and the values of their labels. `observe/metrics.ts` declares
+ * them.
+ */
 export interface Metrics {
   readonly httpRequests: LabelledCounter<{ method: string; path: string; status: string }>;
   readonly webhookRequests: LabelledCounter<{ result: WebhookResult }>;
@@ -69,7 +75,7 @@ export interface Histogram {
   observe(value: number): void;
 }
 
-/** Every way a POST /webhook can end. */
+/** Every result of a POST /webhook. */
 export type WebhookResult =
   | "created"
   | "duplicate"
@@ -80,7 +86,7 @@ export type WebhookResult =
   | "rate_limited"
   | "unavailable"
   | "error";
-/** Every limit that answers 429. */
+/** Every limit that answers with 429. */
 export type Limit = "sender" | "ip" | "key" | "failed_signature" | "failed_key";
 export type ShedReason = "queue_age" | "event_loop" | "bytes" | "pipelined" | "probes";
 export type ApiKeyResult = "ok" | "unauthorized" | "forbidden";

@@ -11,50 +11,59 @@ import type { AlertMessage, Target } from "./targets.ts";
 const EVALUATE_EVERY_MS = 5_000;
 /** A database that hangs must not delay the alert about it. */
 const EXCHANGE_MS_MAX = 3_000;
-/** Other processes need so long to store what they told while the database was away. */
+/**
+ * After this time as leader, a process tells chats. Until then other processes store the notices
+ * that they sent while the database was down.
+ */
 const CHAT_AFTER_LEADING_MS = 20_000;
-/** A rule needs so long to fire, in this process or in another. */
+/**
+ * After this time as leader, a target of unknown state gets a resolve if the rule is calm. Until
+ * then the rule may still fire in this process or another one.
+ */
 const SETTLED_AFTER_LEADING_MS = 60_000;
-/** After so long without the database, another process may have died, or ended this incident. */
+/** After this time without the database, another process may have died or ended this incident. */
 const WITHOUT_DATABASE_MS_MAX = 10 * 60 * 1_000;
 /**
- * A process that started just before the end was told still votes for what it took over: until it
- * has been well for long enough, that is no new alert.
+ * A process that started just before the alert ended still votes for the alert that it took over.
+ * Within this time after the end, such a vote is not a new alert.
  */
 const REPEAT_AFTER_MS = 60_000;
 const STOP_MS_MAX = 3_000;
 
-/** A leader stores this notice, and takes it back when it stops and everything it told is stored. */
+/**
+ * A leader stores this notice. It deletes the notice when it stops and every other notice is
+ * stored.
+ */
 const LEADER_NOTICE = { rule: "at_work", target: "itself" };
 
 export interface AlertsOptions extends Pick<Runtime, "clock" | "log" | "metrics" | "random"> {
   readonly store: AlertStore;
-  /** What this process measures of itself. It answers within seconds. */
+  /** Measures this process. Resolves within seconds. */
   readonly measure: (atMs: number) => Promise<Figures>;
-  /** None in a process that leaves the telling to another of the same service. */
+  /** Empty in a process that leaves notifications to another process of the same service. */
   readonly targets: readonly Target[];
-  /** Which process this is. */
+  /** The id of this process. */
   readonly holder: string;
-  /** The machine that it runs on. */
+  /** The host name of the machine. */
   readonly host: string;
-  /** Tells the database from every other. */
+  /** Identifies the database. */
   readonly databaseId: string;
 }
 
 interface RuleState {
   readonly rule: Rule;
   readonly key: string;
-  /** The rule as this process sees it. */
+  /** The state of the rule in this process. */
   readonly own: Hysteresis;
   readonly notifiers: readonly Notifier[];
-  /** As it fires, or as it fired last. */
+  /** The alert that fires now, or the last one. */
   last: Firing | undefined;
   shown: boolean;
 }
 
 /**
- * Evaluates the rules every few seconds, shares the result with the other processes of the
- * database, and tells the targets if this process leads.
+ * Evaluates the rules every few seconds and shares the result with the other processes of the
+ * database. The leader among the processes notifies the targets.
  */
 export class Alerts {
   readonly #options: AlertsOptions;
@@ -65,13 +74,13 @@ export class Alerts {
   #stopping = false;
   #leaving = false;
   #pause = new AbortController();
-  /** Ends requests that are still under way some time after the stop. */
+  /** Aborts requests that are still under way some time after the stop. */
   readonly #aborting = new AbortController();
   #exchanging = false;
-  /** What the database said last, and when. */
+  /** The last answer of the database. */
   #state: AlertState | undefined;
   #exchangedMs: number;
-  /** Whether the database did not answer this time. */
+  /** Whether the last exchange with the database failed. */
   #isDatabaseDown = false;
   #leadsSinceMs = 0;
 
@@ -92,7 +101,9 @@ export class Alerts {
     this.#running = this.#run();
   }
 
-  /** Resolves when no request is under way, and what was told is stored if that is possible. */
+  /**
+   * Resolves when no request is under way, and the notices are stored if the database takes them.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#stopped.resolve();
@@ -105,10 +116,10 @@ export class Alerts {
     while (!this.#stopping) {
       this.#pause = new AbortController();
       try {
-        // A database that hangs delays a look by seconds, and a stop does not wait for that.
+        // When the database hangs, an evaluation takes seconds. Stopping does not wait for it.
         await Promise.race([this.#runOnce(), this.#stopped.promise]);
       } catch (error) {
-        log.error({ msg: "looking for alerts failed", error: failureInWords(error) });
+        log.error({ msg: "evaluating the alerts failed", error: failureInWords(error) });
       }
       await clock.sleep(EVALUATE_EVERY_MS, this.#pause.signal).catch(() => undefined);
     }
@@ -133,7 +144,7 @@ export class Alerts {
     return { kind: "bad", summary: `${this.#options.host} ${evaluation.summary}` };
   }
 
-  /** Stores what this process found and told, and takes over what the others did. */
+  /** Stores the votes and notices of this process, and takes over those of the others. */
   async #exchange(): Promise<void> {
     this.#isDatabaseDown = true;
     if (this.#exchanging) return;
@@ -177,7 +188,10 @@ export class Alerts {
     if (hasActiveLeader(state)) for (const notifier of this.#notifiers) notifier.markUnknown();
   }
 
-  /** What fired before this process started goes on until it has been well for long enough. */
+  /**
+   * An alert that fired before this process started continues until the rule has been good for long
+   * enough.
+   */
   #inherit({ notices }: AlertState): void {
     for (const { rule, own } of this.#rules) {
       if (!notices.some((notice) => notice.rule === rule.name && notice.firing)) continue;
@@ -186,7 +200,7 @@ export class Alerts {
     }
   }
 
-  /** What this target has to be told now, if anything. */
+  /** The message that is due for this target, if any. */
   #messageFor(one: RuleState, notifier: Notifier): AlertMessage | undefined {
     const { rule, key, own } = one;
     const firing = own.firing ?? (this.#isDatabaseDown ? undefined : firingOf(this.#state, rule));
@@ -199,8 +213,9 @@ export class Alerts {
   }
 
   /**
-   * The leader tells. Without the database no process knows whether it leads: then each tells a
-   * target that merges repeats, and only the last leader a chat, for as long as it may be alive.
+   * With the database, the leader sends. Without it, no process knows whether it leads. Then every
+   * process sends to targets that merge repeats, and only the last leader sends to a chat, for as
+   * long as its lease may be valid.
    */
   #isTriggerDue({ target, lastSent, lastSentMs }: Notifier): boolean {
     const leads = this.#state?.leads === true;
@@ -215,7 +230,7 @@ export class Alerts {
     return lastSent !== "firing" && (knows || monotonicMs - this.#exchangedMs >= WITHOUT_DATABASE_MS_MAX);
   }
 
-  /** Without the database no process knows whether it is over for the others. */
+  /** Without the database, no process knows whether the alert is over for the others. */
   #isResolveDue(own: Hysteresis, { lastSent }: Notifier): boolean {
     if (this.#isDatabaseDown || this.#state?.leads !== true || lastSent === "over") return false;
     const ledMs = this.#options.clock.monotonic() - this.#leadsSinceMs;
@@ -248,7 +263,7 @@ export class Alerts {
   }
 }
 
-/** Whether a leader is at work, or ended without having stored everything it told. */
+/** Whether a leader is running, or ended without having stored all its notices. */
 function hasActiveLeader({ notices }: AlertState): boolean {
   return notices.some(({ rule, firing }) => rule === LEADER_NOTICE.rule && firing);
 }
@@ -259,7 +274,7 @@ function voteOf({ rule, own: { firing } }: RuleState): readonly AlertVote[] {
   return [{ rule: rule.name, summary: firing.summary, since }];
 }
 
-/** How a rule fires in any process; the vote that began first counts. */
+/** The alert of a rule in any process. The oldest vote counts. */
 function firingOf(state: AlertState | undefined, rule: Rule): Firing | undefined {
   const vote = state?.votes.find((one) => one.rule === rule.name);
   return vote && { summary: vote.summary, sinceMs: Date.parse(vote.since) };

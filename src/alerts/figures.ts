@@ -1,22 +1,22 @@
 import type { Silence, SilenceWatch } from "./silence.ts";
 
-/** What a process measures of itself in one look. */
+/** One measurement of a process. */
 export interface Figures {
-  /** Why it cannot take messages; null when it can. */
+  /** Why the service cannot take messages; null when it can. */
   readonly notReady: string | null;
-  /** Webhooks of the last minute, and of the last quarter of it. */
+  /** Webhooks of the last minute, and of its last quarter. */
   readonly lastMinute: Requests;
   readonly justNow: Requests;
-  /** The longest wait of a message in the last looks. */
+  /** The longest time that a message waited, over the last measurements. */
   readonly queueAgeMs: number;
-  /** Undefined when it is not known, or is another machine's. */
+  /** Undefined when it is unknown, or the disk belongs to another machine. */
   readonly disk: { readonly freeBytes: number; readonly sizeBytes: number } | undefined;
   readonly silence: Silence;
 }
 
 export interface Requests {
   readonly answered: number;
-  /** Those answered 5xx. */
+  /** Requests answered with 5xx. */
   readonly failed: number;
 }
 
@@ -27,13 +27,13 @@ interface Sample extends Requests {
   readonly atMs: number;
 }
 
-/** The requests of the last minute, from counters that only rise. */
+/** The requests of the last minute, computed from counters. */
 export class RecentRequests {
   #samples: readonly Sample[] = [];
 
   add(counts: Requests, atMs: number): Pick<Figures, "lastMinute" | "justNow"> {
     const newest = { ...counts, atMs };
-    // The newest sample that is at least a minute old is the base of the minute.
+    // The newest sample that is at least a minute old is the start of the minute.
     const from = Math.max(
       0,
       this.#samples.findLastIndex((sample) => atMs - sample.atMs >= MINUTE_MS),
@@ -48,7 +48,7 @@ export class RecentRequests {
   }
 }
 
-/** The age of the queue changes with each batch, so the highest of the last looks counts. */
+/** The highest of the last queue ages, because the age changes with each batch. */
 export class RecentPeak {
   #samples: readonly { readonly atMs: number; readonly value: number }[] = [];
 
@@ -60,12 +60,12 @@ export class RecentPeak {
 }
 
 export interface ObservationSources {
-  /** Why messages cannot be taken; null when they can. It answers within seconds. */
+  /** Why messages cannot be taken; null when they can. Resolves within seconds. */
   readonly notReady: () => Promise<string | null>;
   /** Webhooks since the process started. */
   readonly requests: () => Promise<Requests>;
   readonly queueAgeMs: () => number;
-  /** Undefined when it is another machine's. It answers within seconds. */
+  /** Undefined when the disk belongs to another machine. Resolves within seconds. */
   readonly disk: () => Promise<Figures["disk"]>;
   readonly silence: Pick<SilenceWatch, "measure">;
 }

@@ -1,32 +1,35 @@
 import type { RuleEvaluation } from "./rules.ts";
 
-/** Longer than a restart of the service or of its database, which is no alert. */
+/** Longer than a restart of the service or of its database, which is not an alert. */
 export const FIRES_AFTER_MS = 40_000;
 /** A short pause between two failures does not end an alert. */
 export const ENDS_AFTER_MS = 40_000;
-/** Two looks that are further apart say nothing about the time between them: the machine slept or was busy. */
+/**
+ * Two evaluations further apart than this say nothing about the time between them: the machine
+ * slept or was busy.
+ */
 const EVALUATIONS_APART_MS_MAX = 20_000;
 
-/** An alert that fires. */
+/** A firing alert. */
 export interface Firing {
   readonly summary: string;
-  /** When it began, on the wall clock. */
+  /** When it began, by the wall clock. */
   readonly sinceMs: number;
 }
 
-/** A moment on both clocks. */
+/** A moment by both clocks. */
 export interface Moment {
   readonly nowMs: number;
   readonly monotonicMs: number;
 }
 
 /**
- * One rule as one process sees it. It begins to fire after enough time of bad looks without a
- * break, and ends after enough time of good ones.
+ * The state of one rule in one process. The rule fires after enough time of bad evaluations without
+ * a break, and ends after enough time of good ones.
  */
 export class Hysteresis {
   #firing: Firing | undefined;
-  /** Since when every look has said the opposite of the present state. */
+  /** Since when every evaluation has contradicted the present state. */
   #turning: Moment | undefined;
   #updatedMs = Number.NEGATIVE_INFINITY;
 
@@ -34,12 +37,12 @@ export class Hysteresis {
     return this.#firing;
   }
 
-  /** Whether it neither fires nor may soon begin to. */
+  /** Whether the rule neither fires nor is about to. */
   get isCalm(): boolean {
     return this.#firing === undefined && this.#turning === undefined;
   }
 
-  /** Continues an alert of an earlier process until it has been well for long enough. */
+  /** Continues an alert of an earlier process until the rule has been good for long enough. */
   inherit(firing: Firing): void {
     this.#firing ??= firing;
     this.#turning = undefined;

@@ -5,17 +5,17 @@ import type { AlertMessage, Target } from "./targets.ts";
 
 const RETRY_MS_FIRST = 4_000;
 const RETRY_MS_MAX = 60_000;
-/** For so long a target that is down is tried. */
+/** How long an unreachable target is retried. */
 const GIVE_UP_MS = 60 * 60 * 1_000;
 
 export interface NotifierOptions extends Pick<Runtime, "clock" | "log" | "metrics" | "random"> {
   readonly rule: AlertNotice["rule"];
   readonly target: Target;
-  /** Called when the target took a message, so that the notice is stored at once. */
+  /** Called when the target accepted a message, so that the notice is stored at once. */
   readonly delivered: () => void;
 }
 
-/** A message on its way, with its retries. */
+/** A message that is being delivered, with its retries. */
 interface Delivery {
   readonly event: AlertMessage["event"];
   readonly beganMs: number;
@@ -24,12 +24,12 @@ interface Delivery {
   over: boolean;
 }
 
-/** Tells one target about one rule, and knows what the target was told last. */
+/** Sends the messages of one rule to one target, and knows which message the target got last. */
 export class Notifier {
   readonly target: Target;
   readonly #options: NotifierOptions;
   #lastSent: "firing" | "over" | "unknown" = "over";
-  /** When, on the wall clock. */
+  /** When it was sent, by the wall clock. */
   #lastSentMs = 0;
   #unstored: AlertNotice | undefined;
   #delivery: Delivery | undefined;
@@ -40,7 +40,10 @@ export class Notifier {
     this.target = options.target;
   }
 
-  /** What the target was told last. `unknown`: it may have an incident that no notice mentions. */
+  /**
+   * The last message that the target got. `unknown`: the target may have an incident that no notice
+   * mentions.
+   */
   get lastSent(): "firing" | "over" | "unknown" {
     return this.#lastSent;
   }
@@ -49,12 +52,12 @@ export class Notifier {
     return this.#lastSentMs;
   }
 
-  /** What the target was told and what is not known to be stored. */
+  /** The last notice, until it is known to be stored. */
   get unstored(): AlertNotice | undefined {
     return this.#unstored;
   }
 
-  /** Takes over what any process told this target, if that is newer. */
+  /** Takes over the newest notice for this target, whichever process stored it. */
   adopt(notices: readonly AlertNotice[]): void {
     const { rule } = this.#options;
     const notice = notices.find((one) => one.rule === rule && one.target === this.target.name);
@@ -66,13 +69,13 @@ export class Notifier {
     this.#lastSentMs = atMs;
   }
 
-  /** An earlier process may have told this target without storing it. */
+  /** Assumes that an earlier process may have notified this target without storing the notice. */
   markUnknown(): void {
-    // A chat would show the end of an alert that it has never seen.
+    // A chat would show the end of an alert that it never showed.
     if (this.target.mergesRepeats && this.#lastSent === "over") this.#lastSent = "unknown";
   }
 
-  /** Starts a request for this message when one is due. At most one is under way. */
+  /** Sends this message if it is due. At most one request is under way. */
   step(message: AlertMessage | undefined, signal: AbortSignal): void {
     if (this.#request !== undefined) return;
     if (message?.event !== this.#delivery?.event) this.#delivery = undefined;
@@ -106,13 +109,13 @@ export class Notifier {
   #taken({ event, beganMs, attempts }: Delivery, { nowMs }: AlertMessage): void {
     const { log, delivered, clock } = this.#options;
     const outageMs = Math.round(clock.monotonic() - beganMs);
-    // In doubt, a resolve is sent to be safe; usually there is nothing to end.
+    // If the state is unknown, a resolve is sent to be safe. Usually there is nothing to end.
     const level = event === "resolve" && this.#lastSent !== "firing" ? "debug" : "info";
     const outage = attempts > 0 && { outage_ms: outageMs };
     log[level]({ msg: "alert told", ...this.#names(), event, ...outage });
     this.#count("sent");
     this.#lastSent = event === "trigger" ? "firing" : "over";
-    // Two notices of one millisecond need an order.
+    // Two notices of the same millisecond need an order.
     this.#lastSentMs = Math.max(nowMs, this.#lastSentMs + 1);
     const at = new Date(this.#lastSentMs).toISOString();
     this.#unstored = { ...this.#names(), firing: event === "trigger", at };

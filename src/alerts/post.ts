@@ -1,16 +1,16 @@
 import { codeInWords } from "../domain/failure-words.ts";
 
-/** The outcome of one request. */
+/** The result of one request. */
 export type PostResult =
   | { readonly kind: "taken"; readonly status: number; readonly words: string }
-  /** The same request would be refused again. */
+  /** Repeating the request would not help. */
   | { readonly kind: "refused"; readonly status: number; readonly words: string }
   | {
       readonly kind: "failed";
       readonly reason: string;
       /** The target asks to wait at least this long. */
       readonly retryAfterMs: number;
-      /** No answer came, or one that leaves it open. */
+      /** No answer came, or one that does not say whether the message was taken. */
       readonly perhapsTaken: boolean;
     };
 
@@ -19,21 +19,21 @@ const ANSWER_BYTES_MAX = 4_096;
 const WORDS_CHARACTERS_MAX = 200;
 const RETRY_AFTER_MS_MAX = 300_000;
 const PASSING_REFUSALS: readonly number[] = [408, 425, 429];
-/** The name that fetch() gives to the error. */
+/** The name of fetch()'s error. */
 const TIMEOUT = "TimeoutError";
-/** Errors before anything was sent. */
+/** Errors that occur before anything is sent. */
 const NOT_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
 export interface PostOptions {
-  /** Aborted when the caller no longer waits for it. */
+  /** Aborts the request. */
   readonly signal: AbortSignal;
-  /** Texts that are cut out of the answer. */
+  /** Texts that are removed from the answer. */
   readonly secrets: readonly string[];
 }
 
 /**
  * Sends one request with a JSON body. It ends within ten seconds and reads a few kilobytes of the
- * answer. It follows no redirect, which would take a secret to a server that is not configured.
+ * answer. It follows no redirect, which could take a secret to a server that is not configured.
  */
 export async function postJson(url: string, body: object, { signal, secrets }: PostOptions): Promise<PostResult> {
   try {
@@ -72,7 +72,7 @@ async function beginningOf({ body }: Response): Promise<string> {
   return text;
 }
 
-/** One short line, without the secrets. */
+/** The text as one short line, without the secrets. */
 function wordsOf(text: string, secrets: readonly string[]): string {
   const clean = secrets.reduce((left, secret) => left.replaceAll(secret, "***"), text);
   return clean
@@ -86,8 +86,8 @@ function secondsOf(header: string | null): number {
 }
 
 /**
- * The code of the error inside fetch()'s error; a name with several addresses fails with a list.
- * Messages may contain the URL, codes do not.
+ * The code of the error inside fetch()'s error. For a host with several addresses that error is a
+ * list. The messages may contain the URL, the codes do not.
  */
 function codeOf(error: unknown): string {
   const { cause, code, errors, name } = error as Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import type { AlertRule } from "../runtime.ts";
 import type { Figures } from "./figures.ts";
 
-/** With fewer requests in a minute, one failure would be a large share. */
+/** With fewer requests a minute, one failure would be a large share. */
 const REQUESTS_MIN = 10;
 const FAILED_SHARE_FIRES = 0.05;
 const FAILED_SHARE_ENDS = 0.01;
@@ -12,10 +12,10 @@ const FREE_BYTES_FIRES = 256 * MIB;
 const FREE_BYTES_ENDS = 384 * MIB;
 const FREE_SHARE_FIRES = 0.05;
 const FREE_SHARE_ENDS = 0.075;
-/** With more than this free, a small share of a large disk is no alert. */
+/** With more free space than this, even a small share of a large disk is enough. */
 const FREE_BYTES_PLENTY = 50 * 1_024 * MIB;
 
-/** What a rule says about one look. `between` is too good to begin an alert and too bad to end it. */
+/** The result of one evaluation. `between` is too good to start an alert and too bad to end it. */
 export type RuleEvaluation =
   | { readonly kind: "bad"; readonly summary: string }
   | { readonly kind: "between" }
@@ -27,26 +27,26 @@ export interface Rule {
   /** Advice for the operator on call. */
   readonly whatToDo: string;
   readonly evaluate: (figures: Figures) => RuleEvaluation;
-  /** Rules that the same fault makes bad, and that say more about it. */
+  /** Rules that report the same fault more precisely. */
   readonly followsFrom?: readonly AlertRule[];
 }
 
 const OK: RuleEvaluation = { kind: "well" };
 const BETWEEN: RuleEvaluation = { kind: "between" };
 
-/** All built-in alerts, the most pressing first. */
+/** All built-in alerts, the most urgent first. */
 export const RULES: readonly Rule[] = [
   {
     name: "not_ready",
     severity: "critical",
-    whatToDo: "GET /health/ready says why, and the log. Senders get 503 or 401 meanwhile, and send again.",
+    whatToDo: "GET /health/ready and the log say why. Until it is ready, senders get 503 or 401, and send again.",
     evaluate: ({ notReady }) => (notReady === null ? OK : bad(`cannot take messages: ${notReady}`)),
   },
   {
     name: "error_ratio",
     severity: "critical",
     whatToDo:
-      "Lines of level ERROR in the log have the reason in `error` or `shed`. Senders have to send again what was answered 5xx.",
+      "Log lines of level ERROR have the reason in `error` or `shed`. Senders have to send again what was answered with 5xx.",
     evaluate: errorRatio,
     followsFrom: ["not_ready"],
   },
@@ -54,7 +54,7 @@ export const RULES: readonly Rule[] = [
     name: "queue_age",
     severity: "error",
     whatToDo:
-      "The database takes messages slower than they come in: look at commit_duration_seconds, its disk and who else locks it.",
+      "Messages arrive faster than the database takes them. Look at commit_duration_seconds, at its disk and at other programs that lock it.",
     evaluate: ({ queueAgeMs }) => {
       if (queueAgeMs < QUEUE_MS_ENDS) return OK;
       if (queueAgeMs < QUEUE_MS_FIRES) return BETWEEN;
@@ -65,25 +65,29 @@ export const RULES: readonly Rule[] = [
   {
     name: "disk_nearly_full",
     severity: "error",
-    whatToDo: "Make room on the disk of the database, or enlarge it. When it is full, every message is answered 503.",
+    whatToDo:
+      "Free some space on the disk of the database, or enlarge it. When it is full, every message is answered with 503.",
     evaluate: diskNearlyFull,
   },
   {
     name: "silence",
     severity: "warning",
-    whatToDo: "Ask whether the sender still sends, and where to. The service itself may be well.",
+    whatToDo: "Check whether the sender still sends, and to which address. The service itself may be fine.",
     evaluate: ({ silence: { ms, heard, msMax, unusual } }) => {
       if (ms === undefined) return OK;
       // A restart during the silence does not end it.
       if (ms < msMax) return heard ? OK : BETWEEN;
       return unusual
-        ? bad(`no message for ${Math.floor(ms / 60_000)} minutes, though usually there are some now`)
+        ? bad(`no message for ${Math.floor(ms / 60_000)} minutes, although this is usually a busy time`)
         : BETWEEN;
     },
   },
 ];
 
-/** One fault is one page: a rule does not begin to fire while its cause is bad, and can still end. */
+/**
+ * One fault causes one page: a rule does not start to fire while its cause is bad. It can still
+ * end.
+ */
 export function evaluateRule(rule: Rule, figures: Figures): RuleEvaluation {
   const evaluation = rule.evaluate(figures);
   const causes = RULES.filter(({ name }) => rule.followsFrom?.includes(name));
@@ -100,7 +104,7 @@ function errorRatio({ lastMinute, justNow }: Figures): RuleEvaluation {
   if (justNow.failed <= justNow.answered * FAILED_SHARE_ENDS) return OK;
   const share = lastMinute.failed / lastMinute.answered;
   if (lastMinute.answered < REQUESTS_MIN || share < FAILED_SHARE_FIRES) return BETWEEN;
-  return bad(`${Math.round(share * 100)} % of the webhooks of the last minute were answered 5xx`);
+  return bad(`${Math.round(share * 100)} % of the webhooks of the last minute were answered with 5xx`);
 }
 
 function diskNearlyFull({ disk }: Figures): RuleEvaluation {

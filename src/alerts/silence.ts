@@ -3,7 +3,7 @@ import { instantOf } from "../domain/timestamp.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Store } from "../store/store.ts";
 
-/** With fewer in a span, their absence says nothing. */
+/** With fewer messages in a span, their absence says nothing. */
 const MESSAGES_MIN = 10;
 const DAYS_BUSY_MIN = 3;
 const DAYS_BETWEEN: readonly number[] = [1, 2, 3, 4, 5, 6];
@@ -17,26 +17,28 @@ const STORE_MS_MAX = 2_000;
 const BUCKETS_MAX = 30;
 
 export interface Silence {
-  /** How long no message came in, as far as this process knows; undefined when the rule is off. */
+  /**
+   * How long no message has arrived, as far as this process knows. Undefined when the rule is off.
+   */
   readonly ms: number | undefined;
-  /** Whether one came in since the process started. */
+  /** Whether a message has arrived since the process started. */
   readonly heard: boolean;
   /** A longer silence is an alert. */
   readonly msMax: number;
-  /** Whether messages usually come in at this time of the week; undefined when that is not known. */
+  /** Whether messages usually arrive at this time of the week; undefined when that is unknown. */
   readonly unusual: boolean | undefined;
 }
 
 export interface SilenceWatchOptions extends Pick<Runtime, "clock"> {
   readonly store: Pick<Store, "stats" | "timeline">;
-  /** Messages that this process took. */
+  /** The number of messages that this process has taken. */
   readonly received: () => number;
   /** A longer silence is an alert; undefined turns the rule off. */
   readonly msMax: number | undefined;
 }
 
 /**
- * Measures for how long no message came in, and whether that is unusual. The time is counted from
+ * Measures how long no message has arrived, and whether that is unusual. The time is counted from
  * the start of the process. What is usual comes from the timeline of the stored messages: the same
  * time of day a week ago, and on the days since.
  */
@@ -78,7 +80,10 @@ export class SilenceWatch {
     this.#unusualAskedMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Replicas store into the same database. Deletions make the total smaller, never larger. */
+  /**
+   * Replicas store messages in the same database. Deletions can make the total smaller, never
+   * larger.
+   */
   async #askOthers(nowMs: number): Promise<void> {
     this.#askedMs = nowMs;
     const total = (await this.#inTime(this.#options.store.stats()))?.total;
@@ -97,7 +102,7 @@ export class SilenceWatch {
     return false;
   }
 
-  /** Whether, this number of days ago, messages came in during the span that is silent today. */
+  /** Whether messages arrived, this number of days ago, at the time of day that is silent today. */
   async #wasBusy(days: number, msMax: number): Promise<boolean> {
     const untilMs = this.#options.clock.now() - days * DAY_MS;
     const at = (ms: number) => instantOf(new Date(ms).toISOString());

@@ -5,24 +5,24 @@ import type { Rule } from "./rules.ts";
 const SUMMARY_CHARACTERS_MAX = 1_024;
 const MINUTE_MS = 60_000;
 
-/** That an alert began or ended. */
+/** The start or the end of an alert. */
 export interface AlertMessage {
   readonly event: "trigger" | "resolve";
-  /** The deduplication key: the same for one rule of one database, in every process. */
+  /** The deduplication key. It is the same for one rule of one database in every process. */
   readonly key: string;
   readonly rule: { readonly name: string } & Pick<Rule, "severity" | "whatToDo">;
   readonly summary: string;
-  /** When it began. */
+  /** When the alert began. */
   readonly sinceMs: number;
   readonly nowMs: number;
 }
 
-/** A service outside that is told about alerts. */
+/** An external service that is notified of alerts. */
 export interface Target {
   readonly name: AlertTarget;
-  /** Whether it makes one incident of messages with the same key. */
+  /** Whether messages with the same key become one incident. */
   readonly mergesRepeats: boolean;
-  /** What the operator should check when it refuses a message. */
+  /** What the operator should check when the target refuses a message. */
   readonly whenRefused: string;
   send(message: AlertMessage, signal: AbortSignal): Promise<PostResult>;
 }
@@ -30,20 +30,20 @@ export interface Target {
 export interface PagerDutyOptions {
   readonly url: string;
   readonly routingKey: string;
-  /** The machine of this process. */
+  /** The host name of the machine. */
   readonly host: string;
   readonly version: string;
 }
 
-/** PagerDuty by its Events API v2. */
+/** PagerDuty, through its Events API v2. */
 export function pagerDuty(options: PagerDutyOptions): Target {
   const secrets = [options.routingKey];
   return {
     name: "pagerduty",
     mergesRepeats: true,
     whenRefused:
-      "look whether PAGERDUTY_ROUTING_KEY is the integration key of a service with Events API v2, " +
-      "and PAGERDUTY_URL of its region",
+      "check that PAGERDUTY_ROUTING_KEY is the integration key of a service with Events API v2, " +
+      "and that PAGERDUTY_URL is the one of its region",
     send: (message, signal) => postJson(options.url, pagerDutyEvent(message, options), { signal, secrets }),
   };
 }
@@ -70,15 +70,17 @@ export function pagerDutyEvent(
   };
 }
 
-/** A webhook that takes `{"text": …}`, as Slack's and Mattermost's do. Its URL is a credential. */
+/**
+ * A webhook that takes `{"text": …}`, like those of Slack and Mattermost. Its URL is a credential.
+ */
 export function chatWebhook(url: string): Target {
   const { pathname, search } = new URL(url);
-  // The host is not secret, and a path of one slash is in every answer.
+  // The host is not secret. A path of one slash occurs in every answer.
   const secrets = [url, `${pathname}${search}`, pathname].filter((part) => part.length > 1);
   return {
     name: "webhook",
     mergesRepeats: false,
-    whenRefused: "look whether ALERT_WEBHOOK_URL is still valid there",
+    whenRefused: "check that ALERT_WEBHOOK_URL is still valid there",
     send: (message, signal) => postJson(url, { text: chatText(message) }, { signal, secrets }),
   };
 }

@@ -21,13 +21,13 @@ export interface AlertingParts extends Pick<AppRuntime, "clock" | "log" | "metri
   readonly readiness: Readiness;
   readonly committer: GroupCommit;
   readonly received: ReadonlyMap<string, number>;
-  /** Its number, when this process is one of several. */
+  /** Its number, if this process is one of several. */
   readonly part: { readonly worker: number } | undefined;
 }
 
 export type AlertTargets = Pick<Config, "pagerdutyRoutingKey" | "pagerdutyUrl" | "alertWebhookUrl">;
 
-/** Everybody who is to be told, as configured. */
+/** The configured targets. */
 export function alertTargets({ pagerdutyRoutingKey, pagerdutyUrl, alertWebhookUrl }: AlertTargets): readonly Target[] {
   const common = { url: pagerdutyUrl, host: hostname(), version: VERSION };
   return [
@@ -36,7 +36,10 @@ export function alertTargets({ pagerdutyRoutingKey, pagerdutyUrl, alertWebhookUr
   ];
 }
 
-/** Starts the built-in alerts, unless there is nobody to tell. Of several workers each looks, and the first tells. */
+/**
+ * Starts the built-in alerts if a target is configured. Of several workers each evaluates, and the
+ * first one notifies.
+ */
 export async function startAlerts(config: Config, parts: AlertingParts): Promise<Alerts | undefined> {
   const targets = alertTargets(config);
   if (targets.length === 0) return undefined;
@@ -72,7 +75,7 @@ function observe({ alertSilenceMinutes }: Config, parts: AlertingParts): Observa
   });
 }
 
-/** What became of webhooks, from the counter that counts them anyhow. */
+/** The results of webhooks, from a counter that exists anyway. */
 async function webhooksOf({ httpRequests }: ServiceMetrics): Promise<Requests> {
   const { values } = await httpRequests.get();
   const requests = { answered: 0, failed: 0 };

@@ -7,7 +7,7 @@ import type { InsertOutcome, Store } from "../store/store.ts";
 import type { StartUp } from "./start-up.ts";
 import { VERSION } from "./start-up.ts";
 
-/** The response cache, and the store whose writes tell it that what it keeps is outdated. */
+/** The response cache, and the store whose writes invalidate it. */
 export interface Caching {
   readonly responses: ResponseCache;
   readonly written: Pick<Store, "insertMessages">;
@@ -17,7 +17,8 @@ export interface Caching {
 export function createCache({ config, runtime, part }: StartUp, store: Store, redis: Redis | undefined): Caching {
   const { clock, metrics } = runtime;
   const writes = new WriteTracker(clock);
-  // One of several does not know what the others store, and a service shall show at once what it has taken.
+  // With several processes the cache is off. A process does not know what the others store, and a
+  // service must show a message as soon as it has taken it.
   const ttlMs = part === undefined ? config.cacheTtlMs : 0;
   const responses = new ResponseCache(clock, {
     ttlMs,
@@ -32,19 +33,21 @@ export function createCache({ config, runtime, part }: StartUp, store: Store, re
   };
 }
 
-/** The responses that all processes of one database share. A database without an identity has none. */
+/**
+ * The responses that all processes of one database share. A database without an identity has none.
+ */
 function sharedResponses(store: Store, redis: Redis | undefined, ttlMs: number): RedisResponses | undefined {
   if (redis === undefined || store.identity === undefined) return undefined;
   return new RedisResponses({ redis, ttlMs, kind: [VERSION, store.identity] });
 }
 
-/** A store whose inserts tell the response cache that what it keeps is outdated. */
+/** A store whose inserts invalidate the response cache. */
 function trackInserts(writes: WriteTracker, store: Store): Pick<Store, "insertMessages"> {
   const anyNew = (outcomes: readonly InsertOutcome[]) => outcomes.includes("created");
   return { insertMessages: (rows) => writes.during(() => store.insertMessages(rows), anyNew) };
 }
 
-/** The same for deletions. */
+/** A retention store whose deletions invalidate the response cache. */
 function trackDeletions(writes: WriteTracker, store: RetentionStore): RetentionStore {
   const anyGone = ({ deleted }: DeletedStep) => deleted > 0;
   return {

@@ -1,20 +1,26 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Log } from "../runtime.ts";
 
-/** Files that the service opens beside those it has at the start and its clients' connections. */
+/**
+ * Files that the service opens in addition to those that are open at the start and its clients'
+ * connections.
+ */
 const FILES_RESERVED = 32;
-/** With fewer a service is of no use; then files may run out. */
+/**
+ * With fewer connections the service is useless. Below this number it risks running out of files.
+ */
 const CONNECTIONS_MIN = 8;
 
-/** The files that this process may open, and has open. */
+/** The files that this process may open, and those that are open. */
 export interface OpenFiles {
   readonly filesMax: number;
   readonly open: number;
 }
 
 /**
- * The connections that the service takes at most: as many as are wanted, if there are files for them. Without a file left the kernel
- * accepts and closes connections unseen, so fewer are taken instead, and those beyond are counted and logged.
+ * The maximum number of connections: the wanted number, or fewer if the limit of open files is too
+ * low. Without a free file descriptor, the kernel would accept connections and close them unseen.
+ * With a lower maximum, further connections are counted and logged.
  */
 export function connectionLimit(wanted: number, log: Pick<Log, "warn">, files = openFiles()): number {
   if (files === undefined) return wanted;
@@ -30,7 +36,10 @@ export function connectionLimit(wanted: number, log: Pick<Log, "warn">, files = 
   return connections;
 }
 
-/** Undefined where the system does not say. Node has raised the soft limit to the hard one at its start. */
+/**
+ * Undefined where the system does not tell. Node has raised the soft limit to the hard one at its
+ * start.
+ */
 function openFiles(): OpenFiles | undefined {
   try {
     const limit = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];

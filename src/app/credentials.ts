@@ -19,8 +19,8 @@ export interface ReadAccess {
 }
 
 const READING_IS_OPEN = {
-  auto: "everybody who reaches the port may read, until the first API key exists: make one with lyftr keys create, or set READ_AUTH",
-  open: "everybody who reaches the port may read, because READ_AUTH is open",
+  auto: "reading is open: every client that reaches the port may read until the first API key exists. Create one with lyftr keys create, or set READ_AUTH",
+  open: "reading is open: every client that reaches the port may read, because READ_AUTH is open",
 };
 export const NO_KEY =
   "READ_AUTH is required, and there is no valid API key: create one with lyftr keys create --name NAME --scope admin (on a new database run lyftr migrate first), or set ADMIN_API_KEY";
@@ -46,7 +46,7 @@ export async function startSecrets(start: StartUp, { credentials }: Store): Prom
   return secrets;
 }
 
-/** Loads the API keys. Rejects with `ConfigError` when one is required and there is none. */
+/** Loads the API keys. Rejects with `ConfigError` if one is required and none exists. */
 export async function startKeys(start: StartUp, { credentials: { keys: store } }: Store): Promise<ReadAccess> {
   const { config, runtime, onceLog, stopping } = start;
   const issuer = new KeyIssuer(runtime, { store, randomBytes });

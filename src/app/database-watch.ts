@@ -7,11 +7,13 @@ const LOOK_EVERY_MS = 2_000;
 
 interface Outage {
   readonly sinceMs: number;
-  /** Whether the database answers and only takes no messages: then only a message that is stored ends the outage. */
+  /**
+   * Whether the database answers but takes no messages. Then only a stored message ends the outage.
+   */
   writesOnly: boolean;
 }
 
-/** Says on the log when the database goes away and when it is back, one line each. */
+/** Logs one line when the database becomes unavailable and one when it is back. */
 export class DatabaseWatch {
   readonly #runtime: Pick<Runtime, "clock" | "log">;
   readonly #problem: () => Promise<string | null>;
@@ -20,14 +22,17 @@ export class DatabaseWatch {
   #outage: Outage | undefined;
   #looking: Promise<void> = Promise.resolve();
 
-  /** `problem` tells what is wrong with the database, as a sentence; null when it answers. */
+  /**
+   * `problem` resolves with what is wrong with the database, as a sentence; with null when it
+   * answers.
+   */
   constructor(runtime: Pick<Runtime, "clock" | "log">, problem: () => Promise<string | null>) {
     this.#runtime = runtime;
     this.#problem = problem;
     this.#running = this.#run();
   }
 
-  /** The same store, whose writes are watched. */
+  /** The same store, with its writes watched. */
   watching(store: Pick<Store, "insertMessages">): Pick<Store, "insertMessages"> {
     return {
       insertMessages: async (rows) => {
@@ -62,7 +67,7 @@ export class DatabaseWatch {
     }
   }
 
-  /** A write failed: either the database is away, or it answers and takes no messages. */
+  /** A write failed. Either the database is unavailable, or it answers but takes no messages. */
   #lookAfter(error: StoreUnavailable): void {
     const looked = this.#problem().then((reason) => {
       if (!this.#stopping.signal.aborted) this.#begin(reason ?? failureInWords(error), reason === null);

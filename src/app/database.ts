@@ -6,11 +6,14 @@ import type { ReadThreadEnd, Store } from "../store/store.ts";
 import { NO_KEY, needsKey } from "./credentials.ts";
 import type { StartUp } from "./start-up.ts";
 
-/** With more unindexed messages than this, reads are slow: after an upgrade, or when the index was lost. */
+/**
+ * With more unindexed messages than this, reads are slow. That happens after an upgrade, or when
+ * the index was lost.
+ */
 const BACKLOG_LOGGED_ROWS = 20_000;
 const LOG_EVERY_MS = 5_000;
 
-/** Opens the database and upgrades it if that is needed. */
+/** Opens the database and upgrades it if necessary. */
 export async function openDatabase({ config, runtime, onceLog, stopping }: StartUp): Promise<Store> {
   const { log, random } = runtime;
   const store = await openStore(config.databaseUrl, {
@@ -21,7 +24,7 @@ export async function openDatabase({ config, runtime, onceLog, stopping }: Start
     progress: (progress) => log.info({ msg: "upgrading the database", progress }),
     readThreadEnded: (end) => logReadThreadEnd(runtime, end),
     damaged: (damage) => reportDamage(runtime, damage),
-    // A new database has no API key, and a start that is refused changes nothing.
+    // A new database has no API key, and a refused start must not change anything.
     newDatabaseError: needsKey(config) && config.adminApiKey === undefined ? new ConfigError([NO_KEY]) : undefined,
   });
   stopping.defer(() => store.close());
@@ -30,7 +33,7 @@ export async function openDatabase({ config, runtime, onceLog, stopping }: Start
   return store;
 }
 
-/** Logs how far the read index still has to catch up, until it has. */
+/** Logs how many messages the read index is behind, until it has caught up. */
 export function startCatchUpLog({ runtime: { clock, log }, stopping }: StartUp, store: Store): void {
   const aborting = new AbortController();
   const { signal } = aborting;
@@ -50,7 +53,10 @@ export function startCatchUpLog({ runtime: { clock, log }, stopping }: StartUp, 
   });
 }
 
-/** One reading thread may end. Several within a minute mean that some request keeps ending them. */
+/**
+ * A single end of a reading thread is harmless. Several within a minute mean that some request ends
+ * them again and again.
+ */
 function logReadThreadEnd({ log }: Pick<Runtime, "log">, { reason, again }: ReadThreadEnd): void {
   if (!again) {
     log.warn({ msg: "a reading thread of the database ended: its read failed, and the thread is replaced", reason });

@@ -10,18 +10,18 @@ import type { StartUp } from "./start-up.ts";
 
 export interface IngestionParts {
   readonly store: Store;
-  /** The store as messages are written to it. */
+  /** The store through which messages are written. */
   readonly written: Pick<Store, "insertMessages">;
   readonly secrets: WebhookSecrets;
   readonly tracing: Tracing | undefined;
 }
 
-/** What takes webhooks. */
+/** The services that take webhooks. */
 export interface Ingestion {
   readonly provider: Provider;
   readonly committer: GroupCommit;
   readonly readiness: Readiness;
-  /** Messages answered 200 by source. */
+  /** Messages answered with 200, by source. */
   readonly received: Map<string, number>;
 }
 

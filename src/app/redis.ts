@@ -2,7 +2,7 @@ import { type RateLimits, rateLimits } from "../http/rate-limit.ts";
 import { Redis } from "../redis/redis.ts";
 import type { StartUp } from "./start-up.ts";
 
-/** Connects to the Redis that replicas share, if one is configured. */
+/** Connects to the Redis that the replicas share, if one is configured. */
 export async function startRedis({ config, runtime, stopping }: StartUp): Promise<Redis | undefined> {
   if (config.redisUrl === undefined) return undefined;
   const { log, metrics } = runtime;

@@ -23,7 +23,7 @@ import type { ServiceMetrics } from "../observe/metrics.ts";
 import type { Eraser } from "../retention/eraser.ts";
 import type { Store } from "../store/store.ts";
 
-/** What the routes are made of. */
+/** What the routes need. */
 export interface RouteParts {
   readonly store: Store;
   readonly ingest: IngestOptions;
@@ -38,7 +38,9 @@ export interface RouteParts {
   readonly version: string;
 }
 
-/** Every route of the service. A new one is a file in `http/routes/` and a line here. */
+/**
+ * Every route of the service. To add a route, write a file in `http/routes/` and add a line here.
+ */
 export function serviceRoutes(parts: RouteParts): readonly Route[] {
   const { store, ingest, responses, auth, limiting, keys, eraser, readiness, metrics, bodyBytesMax, version } = parts;
   const { clock } = ingest;

@@ -7,7 +7,10 @@ import type { Store } from "../store/store.ts";
 import type { Ingestion } from "./ingestion.ts";
 import type { StartUp } from "./start-up.ts";
 
-/** A database that hangs shall not hold up the other figures of a scrape, which are wanted most then. */
+/**
+ * When the database hangs, the other figures of a scrape must not wait for it: they are needed most
+ * then.
+ */
 const FIGURE_MS_MAX = 500;
 
 export interface ObservedParts {
@@ -20,7 +23,7 @@ export interface ObservedParts {
   readonly logLinesDropped: () => number;
 }
 
-/** Adds the metrics that are asked of the running service at each scrape. */
+/** Adds the metrics that are read from the running service at each scrape. */
 export function observeService({ runtime: { clock, metrics }, part }: StartUp, parts: ObservedParts): void {
   const { store, ingestion, secrets, redis, tracing, readIsOpen, logLinesDropped } = parts;
   const { committer, readiness, received } = ingestion;
@@ -41,13 +44,13 @@ export function observeService({ runtime: { clock, metrics }, part }: StartUp, p
     signatureKeys: secrets.figures,
     readAuthOpen: () => Number(readIsOpen()),
     sharedStateUp: () => (redis?.up() ? 1 : 0),
-    // The supervisor counts the processes when there are several.
+    // With several processes, the supervisor counts them.
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
   });
 }
 
 async function inTime<T>(clock: Clock, asked: Promise<T>): Promise<T> {
-  // In a list, because undefined is an answer as well.
+  // Wrapped in a list, because undefined is a valid answer.
   const answer = await within(
     clock,
     FIGURE_MS_MAX,

@@ -6,7 +6,10 @@ import type { Log, Runtime } from "../runtime.ts";
 /** The version in package.json. */
 export const VERSION: string = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 
-/** What every step of the start-up is handed. A step returns what it started, and says in `stopping` how it is stopped. */
+/**
+ * What every step of the start-up gets. A step returns what it started, and registers in `stopping`
+ * how to stop it.
+ */
 export interface StartUp {
   readonly config: Config;
   readonly runtime: AppRuntime;
@@ -14,9 +17,9 @@ export interface StartUp {
   readonly part: Part | undefined;
   /** Whether this process works alone, or is the first of several. */
   readonly isFirst: boolean;
-  /** The log for lines that are the same in all processes: only the first writes them. */
+  /** The log for lines that are the same in all processes: only the first process writes them. */
   readonly onceLog: Log;
-  /** Stops what was started, in reverse order. */
+  /** Stops everything that was started, in reverse order. */
   readonly stopping: AsyncDisposableStack;
 }
 
@@ -25,11 +28,14 @@ export interface AppRuntime extends Runtime {
   readonly metrics: ServiceMetrics;
 }
 
-/** What is different when this process is one of several that share the work. */
+/** The differences when this process is one of several that share the work. */
 export interface Part {
-  /** Its number stands in each of its log lines. That it listens and has closed is told by whoever started it. */
+  /**
+   * Its number is in each of its log lines. The parent process logs that it listens and that it has
+   * closed.
+   */
   readonly worker: number;
-  /** The metrics of all of them, as one text. */
+  /** Renders the metrics of all processes as one text. */
   readonly renderAll: () => Promise<string>;
 }
 

@@ -27,21 +27,23 @@ export async function tracingOf(config: TracingConfig, parts: TracingParts): Pro
   const options = tracingOptions(config, url, (sentence) => problems.push(sentence));
   // With several processes, only the first logs what is the same for all.
   if ((parts.worker ?? 1) === 1)
-    for (const problem of problems) parts.log.warn({ msg: "a setting of OpenTelemetry is passed over", problem });
+    for (const problem of problems) parts.log.warn({ msg: "a setting of OpenTelemetry is ignored", problem });
   const process = { "service.version": parts.version, "service.instance.id": randomUUID() };
   const worker = parts.worker === undefined ? {} : { "lyftr.worker": parts.worker };
   const { OpenTelemetry } = await import("../observe/tracing/open-telemetry.ts");
   return new OpenTelemetry({ ...options, ...parts, resource: { ...process, ...worker, ...options.resource } });
 }
 
-/** The URL traces are sent to; undefined when there are no traces. */
+/** The URL to which traces are sent; undefined when tracing is off. */
 function urlOf(config: TracingConfig): string | undefined {
   if (config.otelSdkDisabled?.toLowerCase() === "true" || config.otelTracesExporter === "none") return undefined;
   if (config.otlpTracesEndpoint !== undefined) return config.otlpTracesEndpoint;
   return config.otlpEndpoint && `${config.otlpEndpoint.replace(/\/$/, "")}/v1/traces`;
 }
 
-/** Reads the variables of OpenTelemetry. An invalid value is reported and replaced by its default. */
+/**
+ * Reads the variables of OpenTelemetry. An invalid value is reported and replaced by its default.
+ */
 export function tracingOptions(
   config: TracingConfig,
   url: string,
@@ -51,11 +53,10 @@ export function tracingOptions(
     if (text === undefined) return fallback;
     const value = /^[0-9]{1,9}$/.test(text.trim()) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
-    complain(`${name} is no whole number from ${min} to ${max}: it is taken as ${fallback}`);
+    complain(`${name} is not a whole number from ${min} to ${max}: ${fallback} is used`);
     return fallback;
   };
-  if (config.otelTracesExporter !== "otlp")
-    complain("OTEL_TRACES_EXPORTER is neither otlp nor none: it is taken as otlp");
+  if (config.otelTracesExporter !== "otlp") complain("OTEL_TRACES_EXPORTER is neither otlp nor none: otlp is used");
   const sendTimeout = config.otlpTracesTimeout ?? config.otlpTimeout;
   const sendMs = number("OTEL_EXPORTER_OTLP_TIMEOUT", sendTimeout, [1, MS_MAX], 10_000);
   const exportMs = number("OTEL_BSP_EXPORT_TIMEOUT", config.otelBspExportTimeout, [1, MS_MAX], 30_000);
@@ -83,12 +84,12 @@ export function tracingOptions(
 function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: TracingConfig, complain: Warn) {
   const [, parentBased, root] = SAMPLER.exec(name) ?? [];
   if (root === undefined) {
-    complain("OTEL_TRACES_SAMPLER is no sampler that is known here: it is taken as parentbased_always_on");
+    complain("OTEL_TRACES_SAMPLER is not a supported sampler: parentbased_always_on is used");
     return { name: "always_on", ratio: 1, parentBased: true } as const;
   }
   const ratio = arg === undefined ? 1 : Number(arg);
   const isRatio = ratio >= 0 && ratio <= 1;
-  if (!isRatio) complain("OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1: it is taken as 1");
+  if (!isRatio) complain("OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1: 1 is used");
   return {
     name: root as SamplerOptions["name"],
     parentBased: parentBased !== undefined,
@@ -99,13 +100,13 @@ function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: 
 function encodingOf(protocol: string | undefined, complain: Warn): "protobuf" | "json" {
   if (protocol === "http/json") return "json";
   if (protocol !== undefined && protocol !== "http/protobuf")
-    complain("OTEL_EXPORTER_OTLP_PROTOCOL is neither http/protobuf nor http/json: it is taken as http/protobuf");
+    complain("OTEL_EXPORTER_OTLP_PROTOCOL is neither http/protobuf nor http/json: http/protobuf is used");
   return "protobuf";
 }
 
 function gzipOf(compression: string | undefined, complain: Warn): boolean {
   if (compression !== undefined && compression !== "none" && compression !== "gzip")
-    complain("OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: it is taken as none");
+    complain("OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: none is used");
   return compression === "gzip";
 }
 
@@ -113,8 +114,9 @@ function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, complain: 
   const name = "OTEL_EXPORTER_OTLP_HEADERS";
   const pairs = { ...pairsOf(name, otlpHeaders, complain), ...pairsOf(name, otlpTracesHeaders, complain) };
   const good = Object.entries(pairs).filter(([key, value]) => HEADER_NAME.test(key) && HEADER_VALUE.test(value));
-  // Neither names nor values are repeated: one of them may be a key.
-  if (good.length < Object.keys(pairs).length) complain(`${name} has what cannot be a header: it is left out`);
+  // Neither names nor values are logged: one of them may be a key.
+  if (good.length < Object.keys(pairs).length)
+    complain(`${name} has a pair that cannot be a header: the pair is ignored`);
   return Object.fromEntries(good);
 }
 
@@ -123,7 +125,10 @@ function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, 
   return { "service.name": "lyftr", ...attributes, ...(otelServiceName && { "service.name": otelServiceName }) };
 }
 
-/** Parses `key=value,key=value`, percent-encoded. One bad pair invalidates all, as the specification demands. */
+/**
+ * Parses `key=value,key=value`, percent-encoded. One bad pair invalidates all, as the specification
+ * demands.
+ */
 function pairsOf(name: string, text: string | undefined, complain: Warn): Record<string, string> {
   const parts = (text ?? "").split(",").filter((part) => part.trim() !== "");
   try {
@@ -136,7 +141,7 @@ function pairsOf(name: string, text: string | undefined, complain: Warn): Record
       }),
     );
   } catch {
-    complain(`${name} does not look like key=value,key=value with %XX for special characters: it is passed over`);
+    complain(`${name} does not look like key=value,key=value with %XX for special characters: it is ignored`);
     return {};
   }
 }

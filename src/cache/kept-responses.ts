@@ -3,16 +3,16 @@ import { LRUCache } from "lru-cache";
 
 const ENTRIES_MAX = 1_000;
 const BYTES_MAX = 16 * 1024 * 1024;
-/** A few large ones would push out all others. */
+/** A few large responses would push out all others. */
 const RESPONSE_BYTES_MAX = 2 * 1024 * 1024;
-/** JavaScript keeps a text with one letter beyond Latin-1 in two bytes a character. */
+/** JavaScript stores a text with one letter beyond Latin-1 in two bytes a character. */
 const BYTES_PER_CHARACTER_MAX = 2;
 /** The objects around the two texts. */
 const OVERHEAD_BYTES = 256;
 /** 132 bits. */
 const TAG_CHARACTERS = 22;
 
-/** A text, and a short one that differs whenever the text does. */
+/** A text, and a short tag that differs whenever the text does. */
 export interface ResponseBody {
   readonly text: string;
   readonly tag: string;
@@ -22,16 +22,16 @@ export function bodyOf(text: string): ResponseBody {
   return { text, tag: hash("sha256", text, "base64url").slice(0, TAG_CHARACTERS) };
 }
 
-/** A response, and until when it may be given. */
+/** A response, and until when it may be served. */
 export interface KeptResponse {
   readonly body: ResponseBody;
-  /** The generation of this process's writes in which it was read. */
+  /** The write generation of this process in which it was read. */
   readonly generation: number;
   /** By the monotonic clock. */
   readonly untilMs: number;
 }
 
-/** Responses by question, in bounded memory: the least recently used go first. */
+/** Responses by question, in bounded memory: the least recently used are dropped first. */
 export function keptResponses(): LRUCache<string, KeptResponse> {
   return new LRUCache({
     max: ENTRIES_MAX,
@@ -41,7 +41,7 @@ export function keptResponses(): LRUCache<string, KeptResponse> {
   });
 }
 
-/** No less than the memory that it takes. */
+/** At least the memory that the response takes. */
 function bytesOf({ body }: KeptResponse, question: string): number {
   const characters = question.length + body.text.length + body.tag.length;
   return OVERHEAD_BYTES + BYTES_PER_CHARACTER_MAX * characters;

@@ -1,17 +1,20 @@
 import { createHash } from "node:crypto";
 import type { Found, SharedResponses } from "./response-cache.ts";
 
-/** Larger ones would hold up the calls behind them. */
+/** Larger responses would hold up the calls behind them. */
 const RESPONSE_CHARACTERS_MAX = 256 * 1024;
 
-/** The response and how many milliseconds are left of it, or else the milliseconds of Redis's clock. */
+/**
+ * Returns the response and its remaining milliseconds, or else the time of Redis's clock in
+ * milliseconds.
+ */
 const FIND = `
 local text = redis.call('GET', KEYS[1])
 if text then return {text, redis.call('PTTL', KEYS[1])} end
 local now = redis.call('TIME')
 return {false, now[1] * 1000 + math.floor(now[2] / 1000)}`;
 
-/** Keeps nothing when that moment has passed already. */
+/** Stores nothing when that moment has already passed. */
 const SHARE = `
 redis.call('SET', KEYS[1], ARGV[1])
 return redis.call('PEXPIREAT', KEYS[1], ARGV[2])`;
@@ -24,14 +27,17 @@ export interface RedisResponsesOptions {
     evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   };
   readonly ttlMs: number;
-  /** Only processes of the same kind share: those of one database and one version of the service. */
+  /**
+   * Only processes of the same kind share responses: those of one database and one version of the
+   * service.
+   */
   readonly kind: readonly string[];
 }
 
 /**
- * Responses in Redis. Their time to live starts before they are read from the database, by Redis's
- * clock alone: a process that misses one is told the time, and what it then reads lives until that
- * time plus the time to live, however late it arrives.
+ * Responses in Redis. Their time to live starts before they are read from the database, and only
+ * Redis's clock counts. A process that misses a response gets Redis's time. What it then reads
+ * lives until that time plus the time to live, however late it arrives.
  */
 export class RedisResponses implements SharedResponses {
   readonly #options: RedisResponsesOptions;
@@ -42,7 +48,7 @@ export class RedisResponses implements SharedResponses {
 
   async find(question: string): Promise<Found> {
     const { redis, kind, ttlMs } = this.#options;
-    // A question may contain phone numbers and be long; its hash is neither.
+    // A question may be long and contain phone numbers; its hash is short and contains none.
     const key = `answer:${createHash("sha256")
       .update(JSON.stringify([...kind, question]))
       .digest("base64url")}`;

@@ -4,38 +4,46 @@ import { bodyOf, keptResponses, type ResponseBody } from "./kept-responses.ts";
 import { SingleFlight } from "./single-flight.ts";
 import type { WriteTracker } from "./write-tracker.ts";
 
-/** Questions that are read at once. Past it each request reads for itself, which the store bounds. */
+/**
+ * Questions that are read at the same time. Beyond that each request reads for itself, which the
+ * store bounds.
+ */
 const READS_UNDER_WAY_MAX = 1_000;
 
-/** Reads the text from the database. The signal is aborted when no request waits for it any more. */
+/**
+ * Reads the text from the database. The signal is aborted when no request waits for it any more.
+ */
 export type Read = (signal: AbortSignal) => Promise<string>;
 
-/** Responses that several processes share. Each was read no longer ago than the time to live. */
+/** Responses that several processes share. None was read longer ago than the time to live. */
 export interface SharedResponses {
   /** Resolves soon and never rejects. */
   find(question: string): Promise<Found>;
 }
 
-/** `leftMs` is how long it may still be given. `share` takes what is read from now on. */
+/**
+ * `leftMs` is how long the response may still be served. `share` takes a text that is read from now
+ * on.
+ */
 export type Found =
   | { readonly kind: "found"; readonly text: string; readonly leftMs: number }
   | { readonly kind: "missing"; readonly share: (text: string) => void };
 
 export interface ResponseCacheOptions {
-  /** How long a response may be given, from the start of its read. 0 switches the cache off. */
+  /** How long a response may be served, from the start of its read. 0 switches the cache off. */
   readonly ttlMs: number;
   readonly writes: WriteTracker;
   readonly count: (source: CacheResult) => void;
   readonly shared?: SharedResponses | undefined;
 }
 
-/** The writes that a read has seen, and until when its response may be given. */
+/** The writes that a read has seen, and until when its response may be served. */
 interface Freshness {
   readonly generation: number;
   readonly untilMs: number;
 }
 
-/** The reads of one question: one runs, and requests that came too late for it wait for the next. */
+/** The reads of one question. One runs; requests that must see a later write wait for the next. */
 interface Reads {
   running: SingleFlight<ResponseBody>;
   freshness: Freshness;
@@ -43,14 +51,15 @@ interface Reads {
 }
 
 /**
- * Keeps responses and gives equal questions one read. No response is given, and no read is joined,
- * that began before a write of this process ended or longer ago than the time to live. So a write of
- * this process is in every later response, and a write of another is missing no longer than that.
+ * Keeps responses, and answers equal questions with one read. A response is served, or a read
+ * joined, only if it began after the last write of this process, and no longer ago than the time to
+ * live. So every later response shows a write of this process, and a write of another process is
+ * missing no longer than the time to live.
  */
 export class ResponseCache {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #options: ResponseCacheOptions;
-  /** Also those of before a write, until others take their place. */
+  /** Outdated responses stay until others take their place. */
   readonly #kept = keptResponses();
   readonly #reads = new Map<string, Reads>();
 
@@ -60,8 +69,8 @@ export class ResponseCache {
   }
 
   /**
-   * `parts` are all that the response depends on except what is stored. `gone` makes the signal that
-   * is aborted when the client disconnects.
+   * `parts` is everything that the response depends on, except the stored data. `gone` makes the
+   * signal that is aborted when the client disconnects.
    */
   async getOrRead(parts: readonly unknown[], read: Read, gone: () => AbortSignal): Promise<ResponseBody> {
     if (this.#options.ttlMs === 0) return bodyOf(await read(gone()));
@@ -82,7 +91,8 @@ export class ResponseCache {
       this.#options.count("joined");
       return running;
     }
-    // The running read began before a write that the response must show; the next one will show it.
+    // The running read began before a write that the response must show. The next read will show
+    // it.
     if (next !== undefined && !next.cancelled) {
       this.#options.count("joined");
       return next;
@@ -133,8 +143,8 @@ export class ResponseCache {
   }
 
   /**
-   * Looks for a response that another process read. For the time to live after a write of this
-   * process it does not look, because the other process may have read before that write.
+   * Looks for a response that another process read. It does not look within the time to live after
+   * a write of this process, because the other process may have read before that write.
    */
   async #findShared(question: string): Promise<FoundBody> {
     const { shared, writes, ttlMs } = this.#options;
@@ -144,7 +154,7 @@ export class ResponseCache {
     const found = await shared.find(question);
     if (found.kind === "missing") return found;
     const untilMs = askedMs + found.leftMs;
-    // A request may have joined since, and for that one the response would be too old by now.
+    // A request may have joined since, and for that request the response would be too old.
     if (this.#clock.monotonic() >= untilMs) return NOT_SHARED;
     const body = bodyOf(found.text);
     this.#keep(question, body, { generation, untilMs });
@@ -173,5 +183,5 @@ type FoundBody =
   | { readonly kind: "found"; readonly body: ResponseBody }
   | { readonly kind: "missing"; readonly share: (text: string) => void };
 
-/** There is no shared response, and this process shares none. */
+/** No shared response exists, and this process shares none. */
 const NOT_SHARED = { kind: "missing", share: () => undefined } as const;

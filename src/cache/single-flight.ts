@@ -12,7 +12,7 @@ export class SingleFlight<T> {
 
   constructor(read: (signal: AbortSignal) => Promise<T>) {
     this.#read = read;
-    // When all requests have left, none handles a failure.
+    // When all requests have left, nothing else handles a failure.
     this.#result.promise.catch(() => undefined);
   }
 
@@ -21,7 +21,9 @@ export class SingleFlight<T> {
     return this.#cancel.signal.aborted;
   }
 
-  /** Reads, and gives the result to all that wait. Resolves when that is over, also after a failure. */
+  /**
+   * Reads, and gives the result to all that wait. Resolves when that is done, also after a failure.
+   */
   async run(): Promise<void> {
     if (this.cancelled) return;
     try {
@@ -31,7 +33,10 @@ export class SingleFlight<T> {
     }
   }
 
-  /** Waits with the others. A request that leaves stops waiting; the last to leave stops the read. */
+  /**
+   * Waits for the result. A request that leaves stops waiting; the last one to leave stops the
+   * read.
+   */
   join(signal: AbortSignal): Promise<T> {
     if (this.#waiting >= WAITING_MAX) return Promise.reject(new Overloaded("too many reads are waiting"));
     this.#waiting++;

@@ -1,8 +1,8 @@
 import type { Clock } from "../domain/clock.ts";
 
 /**
- * Knows when this process last wrote to the database. While a write is under way, other reads may or
- * may not see it, so no response that was read before the write may be given beside them.
+ * Knows when this process last wrote to the database. While a write is under way, a read may or may
+ * not see it. So no response from before the write may be served then.
  */
 export class WriteTracker {
   readonly #clock: Pick<Clock, "monotonic">;
@@ -17,8 +17,8 @@ export class WriteTracker {
   }
 
   /**
-   * Runs `work`, which writes. `changed` tells whether it changed anything; a write that failed may
-   * have. The generation grows before the caller learns of the result.
+   * Runs `work`, which writes. `changed` says whether it changed anything; a failed write may have.
+   * The generation grows before the caller gets the result.
    */
   async during<T>(work: () => Promise<T>, changed: (result: T) => boolean): Promise<T> {
     let mayHaveChanged = true;
@@ -36,7 +36,7 @@ export class WriteTracker {
     }
   }
 
-  /** Grows with each write. A read of an earlier generation may lack something. */
+  /** Grows with each write. A read of an earlier generation may be incomplete. */
   generation(): number {
     return this.#generation;
   }

@@ -1,32 +1,40 @@
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
 
-/** What a key may do. `admin` may do all that `read` may. */
+/** What a key may do. `admin` includes `read`. */
 export const SCOPES = ["read", "admin"] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** A key as it is kept. The key itself is nowhere: whoever reads the database cannot use what is in it. */
+/**
+ * A key as it is stored. The key itself is stored nowhere, so the content of the database does not
+ * give access.
+ */
 export interface ApiKey {
   readonly id: string;
   readonly name: string;
   readonly scope: Scope;
   /** See {@link hashOfKey}. */
   readonly hash: string;
-  /** What of the key may be shown. */
+  /** The part of the key that may be shown. */
   readonly hint: string;
-  /** Moments are spelt `2025-01-15T10:00:00.000Z`, so that their order is that of their texts. */
+  /**
+   * Moments are written as `2025-01-15T10:00:00.000Z`, so their text order is their order in time.
+   */
   readonly createdAt: string;
-  /** From then on it is refused, as was decided when it was made. */
+  /** The key is refused from then on, as decided when it was made. */
   readonly expiresAt: string | null;
-  /** From then on it is refused, because it has a successor. */
+  /** The key is refused from then on, because it has a successor. */
   readonly retiresAt: string | null;
-  /** It is refused since then; whatever the clock of whoever looks says. */
+  /** When it was revoked. It is refused at once, whatever the clock of a process says. */
   readonly revokedAt: string | null;
   /** To about a minute. */
   readonly lastUsedAt: string | null;
 }
 
-/** A name of a key is in logs and in the audit; that of the one in the environment is taken. */
+/**
+ * The name of a key is in logs and in the audit. The name of the key in the environment is
+ * reserved.
+ */
 export const KEY_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
 export const ADMIN_KEY_NAME = "ADMIN_API_KEY";
 
@@ -39,35 +47,40 @@ const SECRET_DIGITS = 43;
 const CHECKSUM_DIGITS = 6;
 const HINT_CHARACTERS = 10;
 
-/** What secret scanners look for, see docs/operations.md. */
+/** What secret scanners look for; see docs/operations.md. */
 export const KEY_PATTERN = `^${PREFIX}[0-9A-Za-z]{${SECRET_DIGITS + CHECKSUM_DIGITS}}$`;
 const KEY = new RegExp(KEY_PATTERN);
 
-/** The text of a key, made of so many random bytes: a prefix that scanners know, the bytes, and a checksum of both. */
+/**
+ * The text of a key: a prefix that scanners know, `KEY_BYTES` random bytes, and a checksum of both.
+ */
 export function keyOf(bytes: Uint8Array): string {
   if (bytes.length !== KEY_BYTES) throw new RangeError(`a key is made of ${KEY_BYTES} bytes`);
   const body = PREFIX + digits(BigInt(`0x${Buffer.from(bytes).toString("hex")}`), SECRET_DIGITS);
   return body + checksumOf(body);
 }
 
-/** Whether a text can be a key. One that was cut, or has a character changed, cannot, and need not be looked up. */
+/** Whether a text can be a key. A shortened or mistyped key cannot, and needs no look-up. */
 export function isKey(text: string): boolean {
   if (!KEY.test(text)) return false;
   const body = text.slice(0, -CHECKSUM_DIGITS);
   return text.slice(-CHECKSUM_DIGITS) === checksumOf(body);
 }
 
-/** What a key is known by. It is random enough for a plain hash: guessing one is as hard as guessing the key. */
+/**
+ * The hash by which a key is stored. A plain hash is enough, because guessing a hashed key is as
+ * hard as guessing the key.
+ */
 export function hashOfKey(text: string): string {
   return hash("sha256", text, "hex");
 }
 
-/** The first characters of a key: enough to tell two apart, too few to guess the rest. */
+/** The first characters of a key: enough to tell two keys apart, too few to guess the rest. */
 export function hintOfKey(text: string): string {
   return text.slice(0, HINT_CHARACTERS);
 }
 
-/** Whether a key of this scope may do what needs another. */
+/** Whether a key of this scope may do what the other scope may. */
 export function covers(scope: Scope, needed: Scope): boolean {
   return scope === "admin" || needed === "read";
 }
@@ -78,7 +91,7 @@ export function isLive({ revokedAt, ...key }: ApiKey, at: string): boolean {
   return revokedAt === null && (end === null || end > at);
 }
 
-/** The moment from which a key is refused by itself; null when there is none. */
+/** The moment from which a key is refused without being revoked; null when there is none. */
 export function endOf({ expiresAt, retiresAt }: Pick<ApiKey, "expiresAt" | "retiresAt">): string | null {
   if (expiresAt === null || retiresAt === null) return expiresAt ?? retiresAt;
   return expiresAt < retiresAt ? expiresAt : retiresAt;

@@ -1,11 +1,12 @@
-/** Below U+0300 every text is in NFC already. */
+/** Below U+0300 every text is already in NFC. */
 const MAY_BE_OTHER_THAN_NFC = /[^\0-\u02ff]/;
 
 /**
- * Text made comparable for the search: without regard to case, for all of Unicode, and in NFC. `über` and `ÜBER`, `straße` and
- * `STRASSE`, `Οδός` and `ΟΔΌΣ` meet, and so do `é` and `e` with U+0301 behind it.
- * Lower first, then upper: upper case has no final sigma, and letters that only look alike (K and the Kelvin sign) fall together.
- * NFC before and after: case mapping of two equal spellings may differ otherwise, and may leave NFC (`İ` becomes `I` with U+0307).
+ * Folds the case of a text for the search, for all of Unicode, and brings it into NFC. `über` and
+ * `ÜBER`, `straße` and `STRASSE`, `Οδός` and `ΟΔΌΣ` become equal, and so do `é` and `e` followed by
+ * U+0301. Lower case comes first, then upper case: upper case has no final sigma, and look-alike
+ * letters (K and the Kelvin sign) become equal. NFC comes before and after, because case mapping
+ * may map two equal spellings differently, and may leave NFC (`İ` becomes `I` with U+0307).
  */
 export function foldCase(text: string): string {
   return nfc(nfc(text).toLowerCase().toUpperCase());

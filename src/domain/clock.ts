@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Time comes in through the door: everything below app.ts is handed one of these, so a test can hold the hands still. */
+/** The clock. Everything below app.ts gets it as an argument, so that tests can stop time. */
 export interface Clock {
-  /** Wall time in milliseconds since 1970, for what is shown and stored. It may jump. */
+  /** Wall-clock time in milliseconds since 1970, for what is shown and stored. It may jump. */
   now(): number;
-  /** Milliseconds that only ever grow, for durations and deadlines. */
+  /** Milliseconds that never decrease, for durations and deadlines. */
   monotonic(): number;
   /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -16,7 +16,9 @@ export const systemClock: Clock = {
   sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
 };
 
-/** What `work` resolves with, or undefined when that takes longer than `ms`. The work itself goes on. */
+/**
+ * The result of `work`, or undefined when that takes longer than `ms`. The work itself continues.
+ */
 export async function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
   const done = new AbortController();
   const late = clock.sleep(Math.max(0, ms), done.signal).then(

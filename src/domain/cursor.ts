@@ -7,15 +7,16 @@ const CHECKSUM_BYTES = 9;
 const SENDERS = "senders";
 
 /**
- * An opaque place to go on from. It carries a checksum over itself and its list, so that a typo, a cut or other filters are noticed.
- * It is not a secret: whoever forges one reads only what a plain list would show them.
+ * The opaque text of a position in a list. It carries a checksum over itself and its list, so that
+ * typos, truncation and other filters are noticed. It is not secret: a forged cursor shows only
+ * what a plain list would show.
  */
 export function encodeCursor({ position, side }: CursorPosition, list: MessageList): string {
   const parts = [position.instant, position.messageId, position.source, ...(side === "before" ? [side] : [])];
   return sealed(parts, nameOf(list));
 }
 
-/** The place, or undefined when the text was altered or belongs to another list. */
+/** The position, or undefined when the text was altered or belongs to another list. */
 export function decodeCursor(text: string, list: MessageList): CursorPosition | undefined {
   const [instant, messageId, source, side = "after"] = opened(text, nameOf(list));
   if (instant === undefined || messageId === undefined || source === undefined) return undefined;
@@ -23,7 +24,7 @@ export function decodeCursor(text: string, list: MessageList): CursorPosition | 
   return { position: { instant: instant as Instant, messageId: messageId as MessageId, source }, side };
 }
 
-/** The place behind a sender in the list of all of them. */
+/** The position after a sender in the list of all senders. */
 export function encodeSenderCursor(from: string): string {
   return sealed([from], SENDERS);
 }
@@ -33,7 +34,7 @@ export function decodeSenderCursor(text: string): string | undefined {
   return opened(text, SENDERS)[0];
 }
 
-/** Tells a list from every other. */
+/** A name that distinguishes the list from all others. */
 function nameOf({ filter, order }: MessageList): string {
   const { from, to, source, since, until, q } = filter;
   return JSON.stringify([from, to, source, since, until, q, order].map((part) => part ?? null));
@@ -44,10 +45,13 @@ function sealed(parts: readonly string[], list: string): string {
   return Buffer.concat([checksum(place, list), place]).toString("base64url");
 }
 
-/** What was sealed for this list; nothing when it was altered. The checksum keeps no forger out, so what is inside is any other input. */
+/**
+ * What was encoded for this list; empty when it was altered. The checksum does not keep a forger
+ * out, so the content is handled like any other input.
+ */
 function opened(text: string, list: string): readonly string[] {
   const bytes = Buffer.from(text, "base64url");
-  // Base64 has several spellings of the same bytes; only the one we gave out counts.
+  // Base64 has several spellings of the same bytes. Only the one that was issued is accepted.
   if (bytes.toString("base64url") !== text) return [];
   const place = bytes.subarray(CHECKSUM_BYTES);
   if (!checksum(place, list).equals(bytes.subarray(0, CHECKSUM_BYTES))) return [];

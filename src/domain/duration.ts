@@ -6,10 +6,13 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
   w: 604_800_000,
 };
-/** A hundred years: beyond that a date no longer fits where dates are kept. */
+/** A hundred years. A later date does not fit where dates are stored. */
 const DURATION_MS_MAX = 36_525 * 86_400_000;
 
-/** Milliseconds of a whole number with its unit (`500ms`, `30s`, `1m`, `24h`, `90d`, `2w`), or undefined when it is none, or is longer than 100 years. */
+/**
+ * The milliseconds of a whole number with a unit (`500ms`, `30s`, `1m`, `24h`, `90d`, `2w`).
+ * Undefined when the text is not a duration, or is longer than 100 years.
+ */
 export function parseDuration(text: string): number | undefined {
   const [, number = "", unit = ""] = /^([0-9]{1,15})(ms|s|m|h|d|w)$/.exec(text) ?? [];
   const ms = Number(number) * (UNIT_MS[unit] ?? Number.NaN);
@@ -23,7 +26,7 @@ const UNITS_IN_WORDS = [
   ["second", 1_000],
 ] as const;
 
-/** About how long that is, for people: `3 minutes`, `1 day`. */
+/** The approximate duration in words: `3 minutes`, `1 day`. */
 export function durationInWords(ms: number): string {
   const [unit, unitMs] = UNITS_IN_WORDS.find(([, one]) => ms >= one) ?? ["second", 1_000];
   const count = Math.max(0, Math.floor(ms / unitMs));

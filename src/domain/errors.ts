@@ -1,19 +1,22 @@
-/** A bound was reached: nothing was tried, the same call may succeed in a moment. */
+/** A limit was reached and nothing was tried. The same call may succeed in a moment. */
 export class Overloaded extends Error {
   override readonly name = "Overloaded";
 }
 
-/** The database did not do it now (locked, full, closing). What it did is unknown to the caller: send again. */
+/**
+ * The database is unavailable now (locked, full, closing). The outcome is unknown to the caller:
+ * send again.
+ */
 export class StoreUnavailable extends Error {
   override readonly name: string = "StoreUnavailable";
 }
 
-/** A read would take longer than any one may. The same question, narrowed, can be answered. */
+/** The read would take longer than a read may. A narrower query can be answered. */
 export class QueryTooExpensive extends Error {
   override readonly name = "QueryTooExpensive";
 }
 
-/** Whoever asked has gone away, so nobody is owed an answer. */
+/** The caller has gone away, so no answer is needed. */
 export class ReadCancelled extends Error {
   override readonly name = "ReadCancelled";
 
@@ -22,22 +25,27 @@ export class ReadCancelled extends Error {
   }
 }
 
-/** The database can no longer be trusted (I/O error, dead writer). The process has to end: a failed fsync may not be retried. */
+/**
+ * The database can no longer be trusted (I/O error, dead writer). The process has to end, because a
+ * failed fsync must not be retried.
+ */
 export class StoreBroken extends StoreUnavailable {
   override readonly name: string = "StoreBroken";
 }
 
-/** What reads need beside the messages has not followed a deletion. It is made anew, and reads are right again. */
+/** The read index has not followed a deletion. It is rebuilt, and reads are correct again. */
 export class ReadIndexBehind extends StoreUnavailable {
   override readonly name = "ReadIndexBehind";
 }
 
-/** What was read is damaged on the disk. Other parts of the database may answer all the same. */
+/**
+ * The data that was read is damaged on the disk. Other parts of the database may still be readable.
+ */
 export class StoreDamaged extends StoreUnavailable {
   override readonly name = "StoreDamaged";
 }
 
-/** The database cannot be opened or upgraded as it is; only a person can change that. */
+/** The database cannot be opened or upgraded as it is. Only an operator can change that. */
 export class StoreRefused extends Error {
   override readonly name = "StoreRefused";
 }

@@ -1,6 +1,6 @@
 import { ConfigError, Overloaded, StoreRefused, StoreUnavailable } from "./errors.ts";
 
-/** What the codes of failed connections and of Redis mean. */
+/** What the error codes of connections and of Redis mean. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "Nothing listens at its address",
   ECONNRESET: "It closed the connection",
@@ -40,7 +40,10 @@ export function codeInWords(code: string): string {
 
 const TELLING = [StoreUnavailable, Overloaded, StoreRefused, ConfigError];
 
-/** Why something failed, as a sentence. Messages of unexpected errors are not repeated: they may quote a row. */
+/**
+ * Why something failed, as a sentence. Messages of unexpected errors are not repeated, because they
+ * may quote a row.
+ */
 export function failureInWords(error: unknown): string {
   if (!(error instanceof Error)) return "It failed for an unknown reason.";
   if (!TELLING.some((Known) => error instanceof Known)) return `An unexpected error occurred (${error.name}).`;

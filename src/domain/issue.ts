@@ -1,6 +1,6 @@
 /**
- * One problem of an input, in the shape FastAPI's users already parse.
- * `type`, `loc` and `msg` are stable; `input` and `ctx` help people.
+ * One problem of an input, in the shape that FastAPI's users already parse. `type`, `loc` and `msg`
+ * are stable; `input` and `ctx` help people.
  */
 export interface Issue {
   readonly type: string;
@@ -12,7 +12,10 @@ export interface Issue {
 
 const INPUT_CHARACTERS_MAX = 64;
 
-/** What of a refused value may be shown again: scalars, strings cut at 64 characters, nothing of objects and arrays. */
+/**
+ * The part of a refused value that may be shown: scalars, strings cut at 64 characters, nothing of
+ * objects and arrays.
+ */
 export function shownInput(value: unknown): { input: string | number | boolean | null } | undefined {
   if (typeof value === "string")
     return {

@@ -3,7 +3,7 @@ import type { Issue } from "./issue.ts";
 
 export type ParsedJson = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issue: Issue };
 
-/** What a body of JSON says; undefined when it is empty. A byte order mark does not count. */
+/** The value of a JSON body; undefined when it is empty. A byte order mark is ignored. */
 export function parseJson(body: Buffer): ParsedJson {
   if (body.length === 0) return { ok: true, value: undefined };
   if (!isUtf8(body)) return { ok: false, issue: invalidJson(0, "not UTF-8") };
@@ -16,10 +16,16 @@ export function parseJson(body: Buffer): ParsedJson {
   }
 }
 
-/** DEL, the C1 controls, and the line ends of Unicode: JSON may hold them as they are, but readers of lines break at some of them. */
+/**
+ * DEL, the C1 controls and the line ends of Unicode. JSON may contain them, but some line readers
+ * break lines at them.
+ */
 const BREAKS_LINES = /[\x7f-\x9f\u2028\u2029]/g;
 
-/** Escapes what a reader of lines might take for the end of one. The text must be JSON, where such characters stand in strings only. */
+/**
+ * Escapes characters that a line reader might take for a line end. The text must be JSON, where
+ * such characters occur only in strings.
+ */
 export function oneLine(json: string): string {
   return json.replace(BREAKS_LINES, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
@@ -28,7 +34,7 @@ function invalidJson(position: number, error: string): Issue {
   return { type: "json_invalid", loc: ["body", position], msg: "JSON decode error", ctx: { error } };
 }
 
-/** Where the parser stopped. Its own message is not passed on: it quotes the text. */
+/** Where the parser stopped. Its own message is not used, because it quotes the text. */
 function positionOf(error: unknown, json: string): number {
   const message = error instanceof Error ? error.message : "";
   const position = /at position ([0-9]+)/.exec(message)?.[1];

@@ -2,13 +2,13 @@ import { ADMIN_KEY_NAME, KEY_NAME_PATTERN, SCOPES, type Scope } from "./api-key.
 import { parseDuration } from "./duration.ts";
 import { type Issue, shownInput } from "./issue.ts";
 
-/** How long a key is still accepted beside its successor unless somebody says otherwise. */
+/** How long a key is still accepted beside its successor, by default. */
 export const OVERLAP_DEFAULT = "24h";
 
 export interface KeyRequest {
   readonly name: string;
   readonly scope: Scope;
-  /** How long it lives; undefined is for ever. */
+  /** How long the key lives; undefined is for ever. */
   readonly lifeMs: number | undefined;
 }
 
@@ -23,17 +23,20 @@ export function isKeyName(text: string): boolean {
   return NAME.test(text) && text !== ADMIN_KEY_NAME;
 }
 
-/** Milliseconds of a life, or undefined when the text is none. */
+/** The lifetime in milliseconds, or undefined when the text is not valid. */
 export function parseLife(text: string): number | undefined {
   return parseDuration(text) || undefined;
 }
 
-/** Milliseconds of an overlap, or undefined when the text is none. */
+/** The overlap in milliseconds, or undefined when the text is not valid. */
 export function parseOverlap(text: string): number | undefined {
   return text === "0" ? 0 : parseDuration(text);
 }
 
-/** What a decoded JSON body asks for, or everything that is wrong with it. A misspelt `expires_in` shall not make a key for ever. */
+/**
+ * Parses a decoded JSON body. Returns all issues if there are any. Unknown fields are refused: a
+ * misspelt `expires_in` must not create a key that lives for ever.
+ */
 export function parseKeyRequest(body: unknown): Parsed<{ readonly request: KeyRequest }> {
   const fields = fieldsOf(body, ["name", "scope", "expires_in"]);
   if (!fields.ok) return fields;
@@ -49,7 +52,7 @@ export function parseKeyRequest(body: unknown): Parsed<{ readonly request: KeyRe
   return { ok: true, request: { name, scope, lifeMs } };
 }
 
-/** The overlap a decoded JSON body asks for, the usual one when there is no body. */
+/** The overlap that a decoded JSON body asks for; the default without a body. */
 export function parseRotationRequest(body: unknown): Parsed<{ readonly overlapMs: number }> {
   const fields = fieldsOf(body ?? {}, ["overlap"]);
   if (!fields.ok) return fields;
@@ -83,7 +86,7 @@ interface Duration {
   readonly form: string;
 }
 
-/** Null is as good as nothing. */
+/** Null counts as missing. */
 function durationOf(name: string, value: unknown, { parse, form }: Duration, issues: Issue[]): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "string") {

@@ -1,6 +1,6 @@
 import type { Instant } from "./timestamp.ts";
 
-/** What narrows a list. Absent means: no filter. */
+/** What narrows a list. A missing field is no filter. */
 export interface MessageFilter {
   readonly from?: string;
   readonly to?: string;
@@ -9,7 +9,7 @@ export interface MessageFilter {
   readonly since?: Instant;
   /** Exclusive, so that one span ends where the next begins. */
   readonly until?: Instant;
-  /** A literal substring of the text, without regard to case. */
+  /** A literal substring of the text, compared without regard to case. */
   readonly q?: string;
 }
 
@@ -20,14 +20,14 @@ export interface ListPosition {
   readonly source: string;
 }
 
-/** A list of messages: which, and from which end. */
+/** A list of messages: its filter and its order. */
 export interface MessageList {
   readonly filter: MessageFilter;
   /** `desc` is the same order from its end. */
   readonly order: "asc" | "desc";
 }
 
-/** A place between two messages of a list: behind or before the one at `position`, as seen along the list. */
+/** What a cursor stands for: the position after or before a message, as seen along the list. */
 export interface CursorPosition {
   readonly position: ListPosition;
   readonly side: "after" | "before";

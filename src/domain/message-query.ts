@@ -8,13 +8,16 @@ export const LIMIT_DEFAULT = 50;
 export const SEARCH_CODE_POINTS_MAX = 256;
 
 export interface MessageQuery extends MessageList {
-  /** 1 to {@link LIMIT_MAX} for people; an export asks for more at a time. */
+  /** 1 to {@link LIMIT_MAX} for clients; an export uses more. */
   readonly limit: number;
   /** 0 to 2^53 - 1; 0 when `cursor` is given. */
   readonly offset: number;
   /** Where the page starts, or ends when its side is `before`. */
   readonly cursor?: CursorPosition;
-  /** `none` leaves the total out, and a page for which far too many messages would be looked at ends early, to be gone on from. */
+  /**
+   * `none` omits the total. Then a page also ends early if it would have to scan far too many
+   * messages; the client continues it by its cursor.
+   */
   readonly count: "exact" | "none";
 }
 
@@ -27,7 +30,7 @@ export type ParsedList =
   | { readonly ok: true; readonly list: MessageList }
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
 
-/** Makes a query of parameters, or says everything that is wrong with them. */
+/** Parses the parameters of the query. Returns all issues if there are any. */
 export function parseMessageQuery(parameters: QueryParams): ParsedQuery {
   const issues: Issue[] = [];
   const limit = integer(parameters, "limit", [1, LIMIT_MAX], LIMIT_DEFAULT, issues);
@@ -43,7 +46,7 @@ export function parseMessageQuery(parameters: QueryParams): ParsedQuery {
     : { ok: true, query: { ...query, offset: 0, cursor } };
 }
 
-/** The filters and the order alone, for a list that is read from end to end. */
+/** Parses the filters and the order only, for a list that is read from end to end. */
 export function parseMessageList(parameters: QueryParams): ParsedList {
   const issues: Issue[] = [];
   const list = messageList(parameters, issues);

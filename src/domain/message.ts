@@ -6,12 +6,15 @@ import { isCalendarDate, UTC_TIMESTAMP_PATTERN, type UtcTimestamp } from "./time
 declare const messageId: unique symbol;
 declare const msisdn: unique symbol;
 
-/** The sender's own id of a message and its idempotency key: 1 to 1024 bytes of UTF-8, not trimmed. */
+/**
+ * The sender's own id of a message, which is its idempotency key: 1 to 1024 bytes of UTF-8, not
+ * trimmed.
+ */
 export type MessageId = string & { readonly [messageId]: true };
 /** A phone number: `+` and 1 to 32 ASCII digits. */
 export type Msisdn = string & { readonly [msisdn]: true };
 
-/** What a sender said. Only {@link parseMessage} makes one. */
+/** A message as it was sent. Only {@link parseMessage} makes one. */
 export interface Message {
   readonly messageId: MessageId;
   readonly from: Msisdn;
@@ -20,18 +23,22 @@ export interface Message {
   readonly text: string | null;
 }
 
-/** A message on its way into the store. Its key there is `(source, messageId)`: two sources may use the same id. */
+/**
+ * A message that is about to be stored. Its key is `(source, messageId)`: two sources may use the
+ * same id.
+ */
 export interface NewMessage extends Message {
   readonly source: string;
   /** When it was received, ISO-8601 in UTC with milliseconds. */
   readonly createdAt: string;
 }
 
-/** An index key of PostgreSQL ends at 2704 bytes, and the key has room for a source and a time beside the id. */
+/** An index key of PostgreSQL has at most 2704 bytes. The key also contains a source and a time. */
 const MESSAGE_ID_BYTES_MAX = 1024;
 const TEXT_CODE_POINTS_MAX = 4096;
 
-// "m\ud800", "m\ud801" and "m\ufffd" would be stored as the same bytes, and PostgreSQL refuses NUL: both are refused on every backend.
+// "m\ud800", "m\ud801" and "m\ufffd" would be stored as the same bytes, and PostgreSQL refuses NUL.
+// So both are refused on every backend.
 const isStorable = (value: string): boolean => value.isWellFormed() && !value.includes("\0");
 const NOT_STORABLE = "must be well-formed Unicode without NUL";
 
@@ -82,7 +89,7 @@ interface Field {
   readonly validator: Validator;
   /** What a failed pattern means, in words. */
   readonly form: string;
-  /** Error bodies end up in senders' logs: numbers of people and what they wrote are not repeated there. */
+  /** Error bodies end up in senders' logs, so phone numbers and texts are not repeated there. */
   readonly mayShow: (value: unknown) => boolean;
 }
 
@@ -106,7 +113,10 @@ export type ParsedMessage =
   | { readonly ok: true; readonly message: Message }
   | { readonly ok: false; readonly issues: readonly Issue[]; readonly messageId: MessageId | undefined };
 
-/** Makes a message of a decoded JSON body, or says everything that is wrong with it. Unknown keys are ignored. */
+/**
+ * Parses a decoded JSON body into a message. Returns all issues if there are any. Unknown keys are
+ * ignored.
+ */
 export function parseMessage(body: unknown): ParsedMessage {
   if (body === null || body === undefined) return refused([{ type: "missing", loc: ["body"], msg: "Field required" }]);
   if (typeof body !== "object" || Array.isArray(body)) {

@@ -1,7 +1,7 @@
 import { type Issue, shownInput } from "./issue.ts";
 import { type Instant, parseInstant } from "./timestamp.ts";
 
-/** Decoded parameters of a URL. An empty value is no value; unknown names are ignored. */
+/** The decoded parameters of a URL. An empty value counts as missing; unknown names are ignored. */
 export type QueryParams = Readonly<Record<string, string>>;
 
 export function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
@@ -10,7 +10,7 @@ export function optional<K extends string, V>(key: K, value: V | undefined): { [
 
 const INTEGER = /^[+-]?[0-9]+(\.0*)?([eE]\+?[0-9]+)?$/;
 
-/** Numbers out of range are moved to its nearest end; what is no integer is an issue. */
+/** Numbers out of range are clamped. A value that is not an integer is an issue. */
 export function integer(
   parameters: QueryParams,
   name: string,
@@ -26,7 +26,7 @@ export function integer(
   return fallback;
 }
 
-/** One of a few words; the first is meant when none is given. */
+/** One of a few words; the first one is the default. */
 export function oneOf<T extends string>(
   parameters: QueryParams,
   name: string,
@@ -46,15 +46,18 @@ export function oneOf<T extends string>(
 }
 
 /**
- * A filter for an exact value. A value that is blank after trimming was sent on purpose or by mistake; kept as
- * it is, it matches nothing. Without a filter it would match everything.
+ * A filter for an exact value. A value that is blank after trimming is kept as it is and matches
+ * nothing. Ignoring it would match everything.
  */
 export function exact(value: string | undefined): string | undefined {
   if (!value) return undefined;
   return value.trim() || value;
 }
 
-/** People paste `?from=+9198…` unescaped and a form decoder turns `+` into a space: digits alone get their `+` back. */
+/**
+ * People paste `?from=+9198…` unescaped, and a form decoder turns `+` into a space. So digits alone
+ * get their `+` back.
+ */
 export function msisdn(value: string | undefined): string | undefined {
   const text = exact(value);
   return text !== undefined && /^[0-9]+$/.test(text) ? `+${text}` : text;

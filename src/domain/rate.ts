@@ -1,6 +1,8 @@
 import { parseDuration } from "./duration.ts";
 
-/** How much of something is let through: a bucket of `burst` tokens, of which `count` come back every `perMs` milliseconds. */
+/**
+ * A rate limit: a bucket of `burst` tokens, to which `count` are added every `perMs` milliseconds.
+ */
 export interface Rate {
   readonly count: number;
   readonly perMs: number;
@@ -9,7 +11,10 @@ export interface Rate {
 
 const COUNT_MAX = 1_000_000_000;
 
-/** Reads `100/1m`, or `100/1m,burst=20` where the bucket holds another number than comes back in the span. Undefined when it is none. */
+/**
+ * Parses `100/1m`, or `100/1m,burst=20` when the size of the bucket differs from the count.
+ * Undefined when the text is not a rate.
+ */
 export function parseRate(text: string): Rate | undefined {
   const [, number = "", span = "", burst = number] =
     /^([0-9]{1,10})\/([0-9]+[a-z]+)(?:,burst=([0-9]{1,10}))?$/.exec(text) ?? [];
@@ -19,7 +24,7 @@ export function parseRate(text: string): Rate | undefined {
   return inRange(rate.count) && inRange(rate.burst) && rate.perMs >= 1 ? rate : undefined;
 }
 
-/** The rate as it is written. */
+/** The rate as text. */
 export function rateInWords({ count, perMs, burst }: Rate): string {
   return `${count}/${perMs}ms${burst === count ? "" : `,burst=${burst}`}`;
 }

@@ -1,9 +1,12 @@
 import { isCalendarDate } from "./timestamp.ts";
 
-/** ISO 8601 as people and programs write it: a blank for the T, no seconds, any fraction, any zone or none. */
+/**
+ * ISO 8601 as people and programs write it: a blank for the T, no seconds, any fraction, any zone
+ * or none.
+ */
 const WRITTEN =
   /^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]+([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,]([0-9]+))?)?)? ?(Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?(?::?[0-9]{2}(?:\.[0-9]+)?)?)?$/;
-/** What HTTP, mail and Python's `email.utils` write. */
+/** The form of HTTP, mail and Python's `email.utils`. */
 const MAIL =
   /^(?:[A-Z][a-z]{2}, )?[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}(?::[0-9]{2})? (?:GMT|UTC|[+-][0-9]{4})$/;
 const NUMBER = /^[0-9]+(?:\.[0-9]+)?(?:[eE]\+?[0-9]+)?$/;
@@ -14,17 +17,17 @@ const YEAR_10000_MS = Date.parse("+010000-01-01T00:00:00Z");
 const FRACTION_DIGITS_MIN = 3;
 const FRACTION_DIGITS_MAX = 9;
 
-/** 1973-03-03: a smaller number is a Julian day or a counter, and no count of seconds since 1970. */
+/** 1973-03-03. A smaller number is a Julian day or a counter, and not seconds since 1970. */
 const EPOCH_SECONDS_MIN = 100_000_000;
-/** Each unit reaches from 1973 to the year 5138, so that the size of a number tells its unit. */
+/** Each unit covers 1973 to the year 5138, so the size of a number tells its unit. */
 const UNITS_PER_SECOND = [1, 1_000, 1_000_000, 1_000_000_000];
 const UNIT_SPAN = 1_000;
 
 /**
- * When a message was received, in the one spelling in which text order is order in time to the
- * millisecond: `2025-01-15T10:00:00.123Z`. Digits beyond the millisecond are kept. A time without zone
- * is UTC, as the older service wrote it; a number counts seconds, milliseconds, microseconds or
- * nanoseconds since 1970. Undefined when it is none of these.
+ * When a message was received, in the one spelling whose text order is the order in time to the
+ * millisecond: `2025-01-15T10:00:00.123Z`. Digits beyond the millisecond are kept. A time without a
+ * zone is UTC, as the older service wrote it. A number counts seconds, milliseconds, microseconds
+ * or nanoseconds since 1970. Undefined when it is none of these.
  */
 export function parseReceivedAt(text: string): string | undefined {
   const trimmed = text.trim();
@@ -37,7 +40,8 @@ export function parseReceivedAt(text: string): string | undefined {
 function fromParts(parts: RegExpExecArray): string | undefined {
   const [, date = "", hours = "00", minutes = "00", seconds = "00", fraction = "", zone = "Z"] = parts;
   if (!isCalendarDate(date)) return undefined;
-  // 24:00:00 and leap seconds are moments of the next day or minute, which Date knows only in UTC parts.
+  // 24:00:00 and leap seconds belong to the next day or minute. Date accepts them only as UTC
+  // parts.
   if (Number(hours) > 24 || Number(minutes) > 59 || Number(seconds) > 60) return undefined;
   const midnight = Date.parse(`${date}T00:00:00Z`);
   const ofDay = (Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds)) * 1_000;
@@ -60,9 +64,11 @@ function fromEpoch(text: string): string | undefined {
   return spelt(Math.floor((number / perSecond) * 1_000), "");
 }
 
-/** `fraction` is of the second; when it is empty, the milliseconds of `ms` count. */
+/**
+ * `fraction` is the fraction of the second; when it is empty, the milliseconds of `ms` are used.
+ */
 function spelt(ms: number, fraction: string): string | undefined {
-  // Beyond these years the spelling has a sign, and no longer sorts.
+  // Outside these years the spelling has a sign and no longer sorts.
   if (!(ms >= YEAR_0_MS && ms < YEAR_10000_MS)) return undefined;
   const iso = new Date(ms).toISOString();
   if (fraction === "") return iso;

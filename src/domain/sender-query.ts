@@ -3,13 +3,13 @@ import type { Issue } from "./issue.ts";
 import { LIMIT_DEFAULT, LIMIT_MAX } from "./message-query.ts";
 import { integer, type QueryParams } from "./query-params.ts";
 
-/** A part of the list of senders. */
+/** The part of the list of senders that is asked for. */
 export interface SenderParameters {
   /** 1 to {@link LIMIT_MAX}. */
   readonly limit: number;
   /** 0 to 2^53 - 1; 0 when `after` is given. */
   readonly offset: number;
-  /** Start behind this sender. */
+  /** Start after this sender. */
   readonly after?: string;
 }
 
@@ -18,7 +18,7 @@ export type ParsedSenderQuery =
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] }
   | { readonly ok: false; readonly reason: "invalid_cursor" };
 
-/** Makes a question of parameters, or says everything that is wrong with them. */
+/** Parses the parameters of the query. Returns all issues if there are any. */
 export function parseSenderQuery(parameters: QueryParams): ParsedSenderQuery {
   const issues: Issue[] = [];
   const limit = integer(parameters, "limit", [1, LIMIT_MAX], LIMIT_DEFAULT, issues);

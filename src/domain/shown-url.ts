@@ -3,8 +3,8 @@ const HIDDEN = "***";
 const SECRET_PARAMETER = /pass|pwd|^pw$|secret|token|(api|access|routing|auth)[-_]?key|^sig(nature)?$|credential/i;
 
 /**
- * A URL, or a text with a URL in it, for people's eyes: without the password of its user and without
- * the values of parameters that hold secrets, however their names are escaped.
+ * A URL, or a text with a URL in it, that is safe to show: without the password of its user and
+ * without the values of parameters that hold secrets, even if their names are escaped.
  */
 export function withoutSecrets(text: string): string {
   return text
@@ -17,19 +17,21 @@ export function withoutSecrets(text: string): string {
     );
 }
 
-/** Whether a part of a query is an escaped `password=…`, as `options=-c%20password%3D…` has it. */
+/**
+ * Whether a part of a query contains an escaped `password=…`, such as `options=-c%20password%3D…`.
+ */
 function hasSecretIn(part: string): boolean {
   const [, ...assigned] = unescaped(part).split("=").reverse();
   return assigned.some((name) => SECRET_PARAMETER.test(name));
 }
 
-/** As often as it can be unescaped: some programs escape twice. */
+/** Unescapes the name as often as possible, because some programs escape twice. */
 function unescaped(name: string): string {
   try {
     const plain = decodeURIComponent(name.replaceAll("+", " ")).trim();
     return plain === name ? plain : unescaped(plain);
   } catch {
-    // A broken escape hides the name, so the letters that can be read have to do.
+    // A broken escape hides the name, so only its readable letters are compared.
     return name.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   }
 }

@@ -16,7 +16,7 @@ export type ParsedTimelineQuery =
   | { readonly ok: true; readonly query: TimelineParameters }
   | { readonly ok: false; readonly reason: "issues"; readonly issues: readonly Issue[] };
 
-/** Makes a question of parameters, or says everything that is wrong with them. */
+/** Parses the parameters of the query. Returns all issues if there are any. */
 export function parseTimelineQuery(parameters: QueryParams): ParsedTimelineQuery {
   const issues: Issue[] = [];
   const query = {

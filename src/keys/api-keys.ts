@@ -6,14 +6,18 @@ import type { Runtime } from "../runtime.ts";
 import type { KeyStore } from "../store/credentials.ts";
 import type { Creation, KeyIssuer, NewKey, Rotation } from "./key-issuer.ts";
 
-// A key that is revoked anywhere is refused here within 5 s: two rounds, of which the first may hang, and what the last one takes.
+// A key that is revoked anywhere is refused here within 5 s: after two reloads, of which the first
+// may hang, plus the duration of the last one.
 const RELOAD_EVERY_MS = 2_000;
 const RELOAD_MS_MAX = 1_500;
-/** Looks that hang beyond that. Further ones would only queue behind them. */
+/** Hanging reloads at which no further one starts. Further ones would only queue behind them. */
 const RELOADS_UNDER_WAY_MAX = 2;
-/** After so many that came to nothing, revocations may be missed, and a person should know. */
+/** After this many failures in a row, revocations may be missed, and the operator should know. */
 const FAILURES_LOGGED_MIN = 2;
-/** Last uses are noted together. All keys are read again then, too, in case somebody changed them by hand. */
+/**
+ * Last uses are stored together. All keys are then read again too, in case the table was edited by
+ * hand.
+ */
 const SAVE_USES_EVERY_MS = 60_000;
 const USES_PER_STEP_MAX = 500;
 const LAST_SAVE_MS_MAX = 1_000;
@@ -21,21 +25,21 @@ const LAST_SAVE_MS_MAX = 1_000;
 export interface ApiKeysOptions {
   readonly store: KeyStore;
   readonly issuer: KeyIssuer;
-  /** A key of scope `admin` that is kept nowhere else. */
+  /** A key of scope `admin` that is stored nowhere else. */
   readonly adminKey: string | undefined;
 }
 
-/** Whoever showed a key. */
+/** The owner of an API key. */
 export interface KeyHolder {
   readonly id: string;
   readonly name: string;
   readonly scope: Scope;
 }
 
-/** Why a text is no key that is accepted now. */
+/** Why a text is not an accepted key. */
 export type KeyRefusal = "malformed" | "unknown" | "revoked" | "retired" | "expired";
 
-/** How a holder is called in the audit. */
+/** The name of a key's owner in the audit. */
 export function actorOf({ id, name }: KeyHolder): string {
   return id === ADMIN_KEY_NAME ? ADMIN_KEY_NAME : `key:${name}`;
 }
@@ -48,8 +52,8 @@ interface Known {
 const ADMIN: KeyHolder = { id: ADMIN_KEY_NAME, name: ADMIN_KEY_NAME, scope: "admin" };
 
 /**
- * The API keys as the running service knows them: all of them in memory, looked after every 2 s. While the database is away the last known
- * ones stay valid, and still expire.
+ * The API keys of the running service: all of them in memory, reloaded every 2 s. While the
+ * database is unavailable the last known ones stay valid, and still expire.
  */
 export class ApiKeys {
   readonly #runtime: Pick<Runtime, "clock" | "log">;
@@ -59,19 +63,19 @@ export class ApiKeys {
   readonly #uses = new Map<string, number>();
   #keys = new Map<string, ApiKey>();
   #byHash = new Map<string, Known>();
-  /** By hash, those that are refused too. */
+  /** By hash, including those that are refused. */
   #everyKey: ReadonlyMap<string, ApiKey> = new Map();
   #running: Promise<void> = Promise.resolve();
   #hasEverExisted: boolean;
   #version: string | undefined;
-  /** Numbers of the last look that began, and of the one whose answer is the state of this object. */
+  /** The number of the last reload that began, and of the one whose answer is the current state. */
   #began = 0;
   #taken = 0;
   #underWay = 0;
   #failures = 0;
   #savedMs: number;
 
-  /** Resolves when the keys are known. */
+  /** Resolves when the keys are loaded. */
   static async start(runtime: Pick<Runtime, "clock" | "log">, options: ApiKeysOptions): Promise<ApiKeys> {
     const keys = new ApiKeys(runtime, options);
     await keys.#reload();
@@ -88,18 +92,21 @@ export class ApiKeys {
     this.#savedMs = runtime.clock.monotonic();
   }
 
-  /** Whether there is a key, or ever was one, however it ended. Once true, it stays so. */
+  /** Whether a key exists or ever existed, even if it ended. Once true, it stays so. */
   hasEverExisted(): boolean {
     return this.#hasEverExisted;
   }
 
-  /** Whether there is a key that is accepted now. */
+  /** Whether a key exists that is accepted now. */
   anyLive(): boolean {
     const at = new Date(this.#runtime.clock.now()).toISOString();
     return this.#adminHash !== undefined || [...this.#keys.values()].some((key) => isLive(key, at));
   }
 
-  /** Who holds a key, if it is accepted now. It takes the same few microseconds and no memory, whatever the text is. */
+  /**
+   * The owner of a key, if the key is accepted now. It takes the same few microseconds and no
+   * memory, whatever the text is.
+   */
   authenticate(text: string): KeyHolder | undefined {
     if (this.#adminHash === undefined && !isKey(text)) return undefined;
     const hash = hashOfKey(text);
@@ -111,13 +118,13 @@ export class ApiKeys {
     return known.holder;
   }
 
-  /** Why {@link authenticate} knows no holder, for the log. Who asks is not told. */
+  /** Why {@link authenticate} found no owner, for the log. The client is not told. */
   refusalOf(text: string): KeyRefusal {
     if (!isKey(text)) return "malformed";
     const key = this.#everyKey.get(hashOfKey(text));
     if (key === undefined) return "unknown";
     if (key.revokedAt !== null) return "revoked";
-    // Of two ends the one that came first.
+    // Of two ends the earlier one counts.
     return key.retiresAt !== null && endOf(key) === key.retiresAt ? "retired" : "expired";
   }
 
@@ -128,13 +135,13 @@ export class ApiKeys {
     return key !== undefined && isLive(key, new Date(this.#runtime.clock.now()).toISOString());
   }
 
-  /** Every key that ever was, with its last use as far as it is known here. */
+  /** Every key that ever existed, with its last use as far as this process knows. */
   async all(): Promise<readonly ApiKey[]> {
     const keys = await this.#options.store.all();
     return keys.map((key) => ({ ...key, lastUsedAt: later(key.lastUsedAt, this.#uses.get(key.id)) }));
   }
 
-  /** What is changed here counts here at once. */
+  /** A change made here takes effect here at once. */
   async create(key: NewKey, actor: string): Promise<Creation> {
     const creation = await this.#options.issuer.create(key, actor);
     if (creation.kind === "created") this.#change([creation.key]);
@@ -147,14 +154,14 @@ export class ApiKeys {
     return rotation;
   }
 
-  /** False when there is no key of that id. */
+  /** False when no key has that id. */
   async revoke(id: string, actor: string): Promise<boolean> {
     const revoked = await this.#options.issuer.revoke({ id }, actor);
     this.#change(revoked ?? []);
     return revoked !== undefined;
   }
 
-  /** Notes the last uses, unless the database is away. Safe twice. */
+  /** Stores the last uses, unless the database is unavailable. Safe to call twice. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return this.#running;
     this.#closing.abort();
@@ -190,7 +197,7 @@ export class ApiKeys {
     const { store } = this.#options;
     this.#began += 1;
     const look = this.#began;
-    // Read before the keys: what changes in between is seen the next time.
+    // Read before the keys: a change in between is seen the next time.
     const version = await store.version();
     if (version === this.#version) return;
     const keys = await store.all();
@@ -200,7 +207,7 @@ export class ApiKeys {
     this.#take(keys);
   }
 
-  /** Counts failures, and tells of the first that mean something and of their end. */
+  /** Counts failures. Logs the first one that matters, and the recovery. */
   #logOutcome(outcome: "known" | Error | undefined): void {
     const { log } = this.#runtime;
     if (outcome === "known") {
@@ -211,10 +218,13 @@ export class ApiKeys {
     this.#failures += 1;
     if (this.#failures !== FAILURES_LOGGED_MIN) return;
     const error = outcome === undefined ? "The database does not answer." : failureInWords(outcome);
-    log.warn({ msg: "API keys cannot be read: those known last are accepted, revocations are not seen", error });
+    log.warn({ msg: "API keys cannot be read: the last known keys are accepted, revocations are not seen", error });
   }
 
-  /** Puts what this process changed into what it knows; answers to looks that began before are out of date. */
+  /**
+   * Applies the changes of this process to its keys. Answers to reloads that began before are
+   * outdated.
+   */
   #change(changed: readonly ApiKey[]): void {
     if (changed.length === 0) return;
     this.#began += 1;
@@ -222,7 +232,7 @@ export class ApiKeys {
     this.#take([...this.#keys.values(), ...changed]);
   }
 
-  /** Of two with one id the last counts. */
+  /** Of two keys with one id the last one counts. */
   #take(keys: readonly ApiKey[]): void {
     this.#keys = new Map(keys.map((key) => [key.id, key]));
     this.#everyKey = new Map(keys.map((key) => [key.hash, key]));
@@ -234,7 +244,7 @@ export class ApiKeys {
   #saveUsesAside(): void {
     this.#savedMs = this.#runtime.clock.monotonic();
     this.#version = undefined;
-    // Nobody waits for it; what cannot be noted now is kept for the next time.
+    // The result is not awaited. Uses that cannot be stored now are stored the next time.
     void this.#saveUses();
   }
 

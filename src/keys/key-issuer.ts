@@ -11,11 +11,11 @@ export interface KeyIssuerOptions {
 export interface NewKey {
   readonly name: string;
   readonly scope: Scope;
-  /** How long it lives; undefined is for ever. */
+  /** How long the key lives; undefined is for ever. */
   readonly lifeMs?: number | undefined;
 }
 
-/** A key was made. `text` is the key itself, and is to be had here only. */
+/** A new key. `text` is the key itself, and is available only here. */
 export interface IssuedKey {
   readonly key: ApiKey;
   readonly text: string;
@@ -27,7 +27,7 @@ export type Rotation =
   | ({ readonly kind: "rotated"; readonly old: ApiKey } & IssuedKey)
   | { readonly kind: "unknown" | "over" | "two_live" | "full" };
 
-/** Makes API keys, and ends them. `actor` is who does it, for the audit. */
+/** Makes and ends API keys. `actor` is the name in the audit. */
 export class KeyIssuer {
   readonly #runtime: Pick<Runtime, "clock" | "newId">;
   readonly #options: KeyIssuerOptions;
@@ -54,7 +54,7 @@ export class KeyIssuer {
     return kind === "added" ? { kind: "created", key, text } : { kind };
   }
 
-  /** The old key is accepted for `overlapMs` more. */
+  /** The old key is accepted for another `overlapMs`. */
   async rotate(id: string, overlapMs: number, actor: string): Promise<Rotation> {
     const { by, text, fresh } = this.#begin(actor);
     const successor = { ...fresh, retiresAt: this.#later(by, overlapMs) };
@@ -63,7 +63,7 @@ export class KeyIssuer {
     return { kind: "rotated", old: rotation.old, key: rotation.successor, text };
   }
 
-  /** Resolves with what it ended, or undefined when there is nothing of that id or name. */
+  /** Resolves with the revoked keys, or undefined when no key has that id or name. */
   revoke(
     which: { readonly id: string } | { readonly name: string },
     actor: string,

@@ -14,7 +14,8 @@ export class NativeProvider implements Provider {
   }
 
   verify({ headers, body }: RawWebhook, nowMs: number): SignatureCheck {
-    // Node joins a repeated header with ", ", which is no hex digit: exactly one is accepted.
+    // Node joins a repeated header with ", ", which is not a hex digit. So exactly one header is
+    // accepted.
     const header = headers["x-signature"];
     const secret = this.#secrets.verify(body, header, nowMs);
     if (secret !== undefined) return { ok: true, secret };

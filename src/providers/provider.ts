@@ -1,24 +1,26 @@
 import type { ParsedMessage } from "../domain/message.ts";
 import type { SignatureRefusal } from "./signature-refusal.ts";
 
-/** A webhook as it came from the wire: nothing of it is decoded yet. */
+/** A webhook as it arrived: nothing is decoded yet. */
 export interface RawWebhook {
   /** Header names in lower case; a repeated header arrives joined with ", ". */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
 }
 
-/** Whether a webhook is signed by its sender: with which secret of ours, by its name, or why it is refused. */
+/**
+ * The result of a signature check: the name of the secret that fits, or why the webhook is refused.
+ */
 export type SignatureCheck =
   | { readonly ok: true; readonly secret: string }
   | { readonly ok: false; readonly refusal: SignatureRefusal };
 
-/** Somebody who sends us webhooks: how their requests are recognised, and what they say. Pure: no I/O, no clock. */
+/** A sender of webhooks: how its requests are verified and parsed. Pure: no I/O, no clock. */
 export interface Provider {
   /** The source under which messages are stored; half of their key. */
   readonly source: string;
-  /** Whether the sender knows a secret of ours that is accepted at that time. Looks at bytes only. */
+  /** Checks the signature with the secrets that are accepted at that time. Looks at bytes only. */
   verify(webhook: RawWebhook, nowMs: number): SignatureCheck;
-  /** What a verified body says. */
+  /** Parses a verified body. */
   parse(body: Buffer): ParsedMessage;
 }

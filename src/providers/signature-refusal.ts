@@ -1,12 +1,12 @@
 /**
- * Why a signature was refused, for the log alone. The sender is told nothing of it, and nothing of the
- * signature itself is repeated.
+ * Why a signature was refused, for the log only. The sender is not told, and nothing of the
+ * signature is repeated.
  */
 export type SignatureRefusal =
   | { readonly reason: "no_header" | "mismatch" | "no_secret" }
   | { readonly reason: "malformed"; readonly form: SignatureForm };
 
-/** What was there in place of 64 hex digits. */
+/** What was there instead of 64 hex digits. */
 export type SignatureForm =
   | "empty"
   | "repeated header"
@@ -16,10 +16,10 @@ export type SignatureForm =
   | "not hexadecimal";
 
 const HEX = /^[0-9a-f]+$/i;
-/** Of the 32 bytes of a MAC, or of its 64 hex digits. */
+/** Base64 of the 32 bytes of a MAC, or of its 64 hex digits. */
 const BASE64 = /^(?:[A-Za-z0-9+/_-]{43}=?|[A-Za-z0-9+/_-]{86}(?:==)?)$/;
 
-/** Says why a signature header that {@link SigningSecrets.verify} refused is none. */
+/** Says why {@link SigningSecrets.verify} refused a signature header. */
 export function refusalOf(header: unknown, hasSecrets: boolean): SignatureRefusal {
   if (header === undefined) return { reason: "no_header" };
   const form = formOf(typeof header === "string" ? header : "");

@@ -4,21 +4,21 @@ const SHA256_HEX = /^[0-9a-fA-F]{64}$/;
 /** Each costs a MAC for every webhook. */
 export const SECRETS_MAX = 16;
 
-/** The HMAC-SHA256 of `body` as lower-case hex: what a sender puts into its signature header. */
+/** The HMAC-SHA256 of `body` as lower-case hex: the value of the signature header. */
 export function sign(secret: string, body: Buffer | string): string {
   return createHmac("sha256", secret).update(body).digest("hex");
 }
 
-/** A secret that signatures are accepted under. */
+/** A secret with which signatures are verified. */
 export interface SigningSecret {
-  /** What it is called where it must not be shown. */
+  /** The name that is shown instead of the secret. */
   readonly name: string;
   readonly secret: string;
-  /** It is refused from then on. */
+  /** The secret is refused from then on. */
   readonly untilMs?: number | undefined;
 }
 
-/** Blank secrets are no secrets: no MAC is ever computed with an empty key. */
+/** Blank secrets are ignored: no MAC is ever computed with an empty key. */
 export function isBlank(secret: string): boolean {
   return secret.trim() === "";
 }
@@ -29,7 +29,7 @@ interface Key {
   readonly untilMs: number;
 }
 
-/** The secrets whose signatures are accepted now. */
+/** The secrets that are accepted now. */
 export class SigningSecrets {
   #keys: readonly Key[] = [];
 
@@ -37,7 +37,7 @@ export class SigningSecrets {
     this.replace(secrets);
   }
 
-  /** From the next signature on these are the secrets. */
+  /** Replaces the secrets, from the next signature on. */
   replace(secrets: readonly SigningSecret[]): void {
     const usable = secrets.filter(({ secret }) => !isBlank(secret));
     if (usable.length > SECRETS_MAX) throw new RangeError(`more than ${SECRETS_MAX} secrets at once`);
@@ -48,14 +48,17 @@ export class SigningSecrets {
     }));
   }
 
-  /** Whether a signature could be accepted at that time. */
+  /** Whether a signature can be accepted at that time. */
   areAny(nowMs: number): boolean {
     return this.#keys.some(({ untilMs }) => nowMs < untilMs);
   }
 
-  /** The name of the secret under which `signature`, 64 hex digits, is the HMAC-SHA256 of `body`, or undefined when there is none. */
+  /**
+   * The name of the secret with which `signature`, 64 hex digits, is the HMAC-SHA256 of `body`.
+   * Undefined when there is none.
+   */
   verify(body: Buffer, signature: unknown, nowMs: number): string | undefined {
-    // Checked before decoding: Buffer.from(x, "hex") silently drops a bad tail.
+    // Checked before decoding: Buffer.from(x, "hex") silently drops a bad end.
     if (typeof signature !== "string" || !SHA256_HEX.test(signature)) return undefined;
     const given = Buffer.from(signature, "hex");
     let fitting: string | undefined;

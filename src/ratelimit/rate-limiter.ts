@@ -3,13 +3,13 @@ import type { Clock } from "../domain/clock.ts";
 import type { Rate } from "../domain/rate.ts";
 import type { Runtime } from "../runtime.ts";
 
-// Token buckets, kept as one number each (GCRA): how many milliseconds are missing until the bucket is
-// full again. A token is worth the milliseconds in which one comes back. A bucket is empty when
-// another token would make it miss more than it holds.
+// Token buckets, stored as one number each (GCRA): the milliseconds until the bucket is full again.
+// A token is worth the milliseconds in which one is added. A bucket is empty when taking another
+// token would exceed its capacity.
 
 /** Keys of one limiter in memory, some 100 bytes each. */
 const KEYS_MAX = 100_000;
-/** A new key looks at this many old ones, which is how those that are full again are dropped. */
+/** For each new key, this many old keys are checked, and those with full buckets are dropped. */
 const CHECKS_PER_NEW_KEY = 4;
 const CHECKS_WHEN_FULL = 16;
 /** The rounding error of sums of fractions. */
@@ -20,16 +20,19 @@ const HASH_CHARACTERS = 22;
 export interface RateLimitDecision {
   /** The limit that was applied. */
   readonly rate: Rate;
-  /** Whether there was a token. It is spent then. */
+  /** Whether there was a token. If so, it is spent. */
   readonly allowed: boolean;
   /** Tokens that are left. */
   readonly remaining: number;
-  /** Milliseconds until there is one more. */
+  /** Milliseconds until the next token. */
   readonly nextMs: number;
 }
 
 export interface RateLimiter {
-  /** Spends a token of this key, if there is one. A promise only when Redis is asked; it never rejects. */
+  /**
+   * Takes a token of this key, if there is one. Returns a promise only when Redis is asked; it
+   * never rejects.
+   */
   take(key: string): RateLimitDecision | Promise<RateLimitDecision>;
 }
 
@@ -37,10 +40,10 @@ export interface RateLimiter {
 export class LocalRateLimiter implements RateLimiter {
   readonly #rate: Rate;
   readonly #clock: Pick<Clock, "monotonic">;
-  /** When the bucket of a key is full again. One that is not in here is full. */
+  /** When the bucket of a key is full again. A key that is missing here has a full bucket. */
   readonly #fullAtMs = new Map<string, number>();
-  /** Iterates over the keys, again and again. */
-  #oldest = this.#fullAtMs.entries();
+  /** Iterates over the keys, round and round. */
+  #iterator = this.#fullAtMs.entries();
 
   constructor(rate: Rate, clock: Pick<Clock, "monotonic">) {
     this.#rate = rate;
@@ -61,12 +64,12 @@ export class LocalRateLimiter implements RateLimiter {
     return decision(this.#rate, allowed, afterMs);
   }
 
-  /** Whether there is no token for this key now. */
+  /** Whether this key has no token now. */
   isEmpty(key: string): boolean {
     return !holds(this.#rate, this.#missingMs(key, this.#clock.monotonic()));
   }
 
-  /** Sets how far the bucket of this key is from being full. */
+  /** Sets how many milliseconds the bucket of this key needs until it is full. */
   setMissing(key: string, ms: number): void {
     const nowMs = this.#clock.monotonic();
     this.#remember(key, nowMs + ms, nowMs);
@@ -82,7 +85,10 @@ export class LocalRateLimiter implements RateLimiter {
     this.#fullAtMs.set(key, fullAtMs);
   }
 
-  /** Drops the keys that are full again among the next few; without room also the fullest of the others. */
+  /**
+   * Checks the next few keys and drops those with full buckets. If there is still no room, it
+   * drops the one of these that is nearest to full.
+   */
   #makeRoom(nowMs: number): void {
     const looks = this.#fullAtMs.size < KEYS_MAX ? CHECKS_PER_NEW_KEY : CHECKS_WHEN_FULL;
     let fullest: readonly [string, number] | undefined;
@@ -96,14 +102,16 @@ export class LocalRateLimiter implements RateLimiter {
   }
 
   #nextEntry(): readonly [string, number] | undefined {
-    const next = this.#oldest.next();
+    const next = this.#iterator.next();
     if (next.done !== true) return next.value;
-    this.#oldest = this.#fullAtMs.entries();
-    return this.#oldest.next().value;
+    this.#iterator = this.#fullAtMs.entries();
+    return this.#iterator.next().value;
   }
 }
 
-/** Takes one token, in one step. The time is Redis's, so the clocks of replicas need not agree. */
+/**
+ * Takes one token atomically. The time is Redis's, so the clocks of the replicas need not agree.
+ */
 const TAKE = `
 local token, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
@@ -132,13 +140,16 @@ export interface RedisRateLimiterOptions extends Pick<Runtime, "clock"> {
   readonly name: string;
   readonly rate: Rate;
   readonly redis: LimiterRedis;
-  /** Hashed with each key: all phone numbers and addresses can be tried against a hash without it. */
+  /**
+   * Hashed with each key. Without it, all phone numbers and addresses could be tried against a
+   * hash.
+   */
   readonly keySecret: string;
 }
 
 /**
- * Buckets in Redis, which all replicas share. While Redis is unavailable each replica has its own,
- * which continue where those in Redis were.
+ * Buckets in Redis, which all replicas share. While Redis is unavailable each replica uses local
+ * buckets, which continue from the last values of Redis.
  */
 export class RedisRateLimiter implements RateLimiter {
   readonly #options: RedisRateLimiterOptions;
@@ -153,7 +164,7 @@ export class RedisRateLimiter implements RateLimiter {
   }
 
   take(key: string): RateLimitDecision | Promise<RateLimitDecision> {
-    // A bucket that is empty here is empty in Redis too: a client past its limit causes no call.
+    // A bucket that is empty here is empty in Redis too, so a client past its limit causes no call.
     if (!this.#options.redis.up() || this.#local.isEmpty(key)) return this.#local.take(key);
     return this.#takeShared(key);
   }
@@ -177,7 +188,7 @@ function capacityMs(rate: Rate): number {
   return rate.burst * tokenMs(rate);
 }
 
-/** Whether a bucket that misses this much has a token. */
+/** Whether a bucket with this many missing milliseconds has a token. */
 function holds(rate: Rate, missingMs: number): boolean {
   return missingMs + tokenMs(rate) <= capacityMs(rate) + SLACK_MS;
 }

@@ -4,26 +4,32 @@ import { within } from "../domain/clock.ts";
 import { codeInWords } from "../domain/failure-words.ts";
 import type { Runtime } from "../runtime.ts";
 
-/** A request waits no longer than this for Redis, and continues without it then. */
+/** The longest time that a request waits for Redis before it continues without it. */
 const CALL_MS_MAX = 50;
 const CONNECT_MS_MAX = 1_000;
-/** After this many failures in a row Redis is not asked for a while. */
+/** After this many failures in a row, Redis is not asked for a while. */
 const FAILURES_IN_A_ROW_MAX = 3;
 const RETRY_MS_FIRST = 1_000;
 const RETRY_MS_MAX = 10_000;
 /** Calls that are under way at once, including those that no request waits for any more. */
 const CALLS_UNDER_WAY_MAX = 1_024;
 const PREFIX = "lyftr:";
-/** Runs a script that writes, as real calls do: a Redis that is full or read-only would fail those too. */
+/**
+ * Runs a script that writes, as real calls do: a Redis that is full or read-only would fail those
+ * too.
+ */
 const PROBE = ["EVAL", "return redis.call('SET', KEYS[1], '1', 'PX', 1000)", "1", `${PREFIX}probe`];
 
 export interface RedisOptions {
   readonly url: string;
-  /** How long a call may take; for tests that are about something else, on machines that are busy. */
+  /** How long a call may take. Tests on busy machines raise it. */
   readonly callMsMax?: number;
   /** Called for every call that failed or took too long. */
   readonly failed: () => void;
-  /** Redis is not asked from now on. The reason is a sentence, without anything that was sent. */
+  /**
+   * Called when Redis becomes unavailable. The reason is a sentence, without anything that was
+   * sent.
+   */
   readonly wentAway: (reason: string) => void;
   /** Called with the length of the outage. */
   readonly cameBack: (outageMs: number) => void;
@@ -34,7 +40,7 @@ type Client = Pick<ReturnType<typeof CreateClient>, "connect" | "sendCommand" | 
 
 interface Call {
   readonly deadlineMs: number;
-  /** Undefined when it was answered. */
+  /** Undefined once it was answered. */
   resolve: ((reply: unknown) => void) | undefined;
 }
 
@@ -42,8 +48,8 @@ const UNAVAILABLE = Promise.resolve(undefined);
 const NO_SCRIPT = Symbol("the script is not known");
 
 /**
- * One connection to Redis or Valkey, which reconnects by itself. Every call resolves, within about
- * 50 ms, and with undefined when Redis is unavailable. All keys are put below `lyftr:`.
+ * One connection to Redis or Valkey, which reconnects by itself. Every call resolves within about
+ * 50 ms, with undefined when Redis is unavailable. All keys begin with `lyftr:`.
  */
 export class Redis {
   readonly #runtime: RedisRuntime;
@@ -51,16 +57,16 @@ export class Redis {
   readonly #newClient: () => Client;
   readonly #callMsMax: number;
   readonly #closing = new AbortController();
-  /** The SHA-1 of each script that was run, under which Redis keeps it. The code has a fixed few. */
+  /** The SHA-1 of each script, by which Redis caches it. The code has only a few scripts. */
   readonly #sha1s = new Map<string, string>();
   /** In the order of their deadlines. */
   #calls: Call[] = [];
   #callsUnderWay = 0;
   #watching = false;
-  /** Undefined while Redis is not asked. */
+  /** Undefined while Redis is unavailable. */
   #client: Client | undefined;
   #failuresInARow = 0;
-  /** Attempts to come back since the last call that went well. */
+  /** Attempts to reconnect since the last successful call. */
   #attempts = 0;
   #comingBack: Promise<void> = Promise.resolve();
   #awaySinceMs = 0;
@@ -100,7 +106,7 @@ export class Redis {
   async evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const rest = [String(keys.length), ...keys.map((key) => PREFIX + key), ...args];
     const reply = await this.#call(["EVALSHA", this.#sha1Of(script), ...rest]);
-    // A Redis that was restarted has forgotten it.
+    // A restarted Redis has lost the script.
     return reply === NO_SCRIPT ? this.#call(["EVAL", script, ...rest]) : reply;
   }
 
@@ -112,7 +118,10 @@ export class Redis {
     return sha1;
   }
 
-  /** Calls under way resolve with undefined. Nothing runs any more when it resolves. Safe twice. */
+  /**
+   * Calls under way resolve with undefined. When it resolves, nothing is running. Safe to call
+   * twice.
+   */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#client?.destroy();
@@ -162,28 +171,32 @@ export class Redis {
     if (this.#failuresInARow >= FAILURES_IN_A_ROW_MAX) this.#lose(client, reason);
   }
 
-  /** Ends calls that take too long. One timer serves all: one each would cost more than the call. */
+  /**
+   * Ends calls that take too long. One timer serves all: a timer for each would cost more than the
+   * call.
+   */
   async #watch(): Promise<void> {
     const { clock } = this.#runtime;
     this.#watching = true;
     for (let first = this.#calls[0]; first !== undefined; first = this.#calls[0]) {
       const signal = this.#closing.signal;
       await clock.sleep(Math.max(0, first.deadlineMs - clock.monotonic()), signal).catch(() => undefined);
-      // When this process was busy, replies that came in time are unread. One turn of the loop reads them.
+      // If this process was busy, replies that arrived in time are still unread. One turn of the
+      // loop reads them.
       if (!signal.aborted) await clock.sleep(0);
       this.#giveUp(signal.aborted ? Number.POSITIVE_INFINITY : clock.monotonic());
     }
     this.#watching = false;
   }
 
-  /** Calls whose deadline has passed have failed. */
+  /** Fails the calls whose deadline has passed. */
   #giveUp(nowMs: number): void {
     const found = this.#calls.findIndex(({ deadlineMs, resolve }) => resolve !== undefined && deadlineMs > nowMs);
     const past = this.#calls.splice(0, found === -1 ? this.#calls.length : found);
     for (const call of past) this.#fail(call, this.#client, "timeout");
   }
 
-  /** Gives up the connection, and with it the calls under way, until an attempt to reconnect succeeds. */
+  /** Closes the connection and fails its calls, until an attempt to reconnect succeeds. */
   #lose(client: Client | undefined, reason: string): void {
     if (client === undefined || client !== this.#client) return;
     this.#client = undefined;
@@ -209,7 +222,9 @@ export class Redis {
     }
   }
 
-  /** Connects and tries one call. Resolves with the reason when that does not work, within CONNECT_MS_MAX. */
+  /**
+   * Connects and tries one call. Resolves with the reason when that fails, within CONNECT_MS_MAX.
+   */
   async #connect(): Promise<string | undefined> {
     const client = this.#newClient();
     client.on("error", (error: Error) => this.#lose(client, reasonOf(error)));
@@ -227,7 +242,10 @@ export class Redis {
   }
 }
 
-/** The class above reconnects: the library would queue calls until then, and has no deadline. */
+/**
+ * Reconnecting is done by the class above. The library would queue calls until then, and has no
+ * deadline.
+ */
 function newClient(createClient: typeof CreateClient, url: string): Client {
   return createClient({
     url,
@@ -239,7 +257,9 @@ function newClient(createClient: typeof CreateClient, url: string): Client {
   });
 }
 
-/** The kind of failure: the first word of Redis's message, because the rest may quote what was sent. */
+/**
+ * The kind of failure: the first word of Redis's message, because the rest may quote what was sent.
+ */
 function reasonOf(error: Error & { readonly code?: unknown }): string {
   if (typeof error.code === "string") return error.code;
   return /^[A-Z]{3,32}(?= )/.exec(error.message)?.[0] ?? error.name;

@@ -5,24 +5,27 @@ import type { RetentionStore } from "../store/retention.ts";
 import { tombstonesUntil } from "./sweep.ts";
 
 const ROWS_PER_STEP_MAX = 1_000;
-/** Each goes through many messages, and through free pages at its end. */
+/** Erasures at the same time. Each scans many messages, and frees pages at its end. */
 const UNDER_WAY_MAX = 2;
 
 export interface EraserOptions {
   readonly store: RetentionStore;
   readonly audit: AuditLog;
   readonly tombstoneDays: number;
-  /** Called after each step that deleted something: with the messages of the step, and of all steps so far. */
+  /**
+   * Called after each step that deleted something, with the messages of the step and of all steps
+   * so far.
+   */
   readonly deleted: (messages: number, total: number) => void;
 }
 
 export interface Erasure {
   readonly messages: number;
-  /** What may still hold something of them, a sentence each. */
+  /** What may still contain data of the person, a sentence each. */
   readonly remains: readonly string[];
 }
 
-/** Erases people: everything from their number and to it. */
+/** Erases people: all messages from their number and to it. */
 export class Eraser {
   readonly #runtime: Pick<Runtime, "clock" | "newId">;
   readonly #options: EraserOptions;
@@ -34,8 +37,9 @@ export class Eraser {
   }
 
   /**
-   * Erases all of somebody, step by step, and has it audited under `actor`, without the number. Rejects as the store does, and with
-   * `Overloaded`; what was erased until then stays so, and another call goes on from there.
+   * Erases all messages of a person, step by step, and audits it under `actor`, without the number.
+   * Rejects as the store does, and with `Overloaded`. What was erased before a failure stays
+   * erased, and another call continues.
    */
   async erase(msisdn: string, actor: string): Promise<Erasure> {
     if (this.#underWay >= UNDER_WAY_MAX) throw new Overloaded("too many people are being erased");
@@ -65,7 +69,7 @@ export class Eraser {
     } while (place !== undefined);
   }
 
-  /** That somebody was erased, and by whom; not who. */
+  /** Audits the erasure and its actor, not the person. */
   async #audit(actor: string, details: { readonly messages: number; readonly finished: boolean }): Promise<void> {
     const { clock, newId } = this.#runtime;
     const at = new Date(clock.now()).toISOString();

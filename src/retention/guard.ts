@@ -4,13 +4,16 @@ import { countOld, cutoffOf, type SweepOptions } from "./sweep.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** A clock that differs by more from the last sweep is taken for a wrong one. */
+/** A clock that differs from the last sweep by more than this is considered wrong. */
 const CLOCK_DAYS_MAX = 7;
-/** Messages that became old since the last sweep are deleted without a check, if that sweep is no older than this. */
+/**
+ * Messages that became old since the last sweep are deleted without a check, if that sweep is not
+ * older than this.
+ */
 const STEADY_MS_MAX = DAY_MS;
-/** Of all messages. A sweep that would delete this share or more is taken for a mistake. */
+/** A sweep that would delete this share of all messages or more is considered a mistake. */
 const NEARLY_ALL_SHARE = 0.9;
-/** How long after a scan of every message the sweeps scan only the oldest ones of each stream. */
+/** For this long after a full scan, the sweeps scan only the oldest messages of each stream. */
 const FULL_SCAN_EVERY_MS = DAY_MS;
 
 /** Why a retention sweep is refused. */
@@ -20,7 +23,7 @@ export interface Refusal {
   readonly text: string;
 }
 
-/** How the wall clock compares with the last sweep. */
+/** The difference between the wall clock and the last sweep. */
 export interface ClockCheck {
   readonly sweptAt: string;
   readonly now: string;
@@ -28,8 +31,9 @@ export interface ClockCheck {
 }
 
 /**
- * Compares the clock with the last completed sweep or, before the first sweep, with the newest message.
- * Returns undefined when the clock is close enough, or when there is nothing to compare it with.
+ * Compares the clock with the last completed sweep or, before the first sweep, with the newest
+ * message. Returns undefined when the clock is close enough, or when there is nothing to compare it
+ * with.
  */
 export function suspectClock(clock: Clock, last: RetentionSweep | undefined): ClockCheck | undefined {
   const aheadMs = clock.now() - Date.parse(last?.at ?? "");
@@ -37,13 +41,16 @@ export function suspectClock(clock: Clock, last: RetentionSweep | undefined): Cl
   return { sweptAt: last.at, now: new Date(clock.now()).toISOString(), days: Math.round(aheadMs / DAY_MS) };
 }
 
-/** A suspect clock, for the operator. */
+/** The sentence about a suspect clock, for the operator. */
 export function clockInWords({ sweptAt, now, days }: ClockCheck): string {
   const away = days < 0 ? `${-days} days behind` : `${days} days ahead of`;
   return `The clock of this machine says ${now}. That is ${away} ${sweptAt}, the time of the last retention sweep or, before the first sweep, of the newest message.`;
 }
 
-/** What is wrong with the clock, or undefined. Without retention nothing depends on it but tombstones that have ended. */
+/**
+ * What is wrong with the clock, or undefined. Without retention only the expiry of tombstones
+ * depends on the clock.
+ */
 export async function clockRefusal(
   clock: Clock,
   { store, days }: Pick<SweepOptions, "store" | "days">,
@@ -65,8 +72,8 @@ export function isFullScanDue(clock: Clock, last: RetentionSweep | undefined): b
 }
 
 /**
- * Refuses a sweep that would delete nearly all messages. Messages that became old since a recent sweep do not
- * count: a service that gets no messages for a long time empties itself day by day.
+ * Refuses a sweep that would delete nearly all messages. Messages that became old since a recent
+ * sweep do not count: a service that gets no messages for a long time becomes empty day by day.
  */
 export async function shareRefusal(
   clock: Clock,

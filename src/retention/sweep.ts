@@ -1,36 +1,42 @@
 import type { Clock } from "../domain/clock.ts";
 import type { RetentionStore } from "../store/retention.ts";
 
-/** A store takes fewer at once where more would hold others up. */
+/** A store takes fewer where more would delay other work. */
 const ROWS_PER_STEP_MAX = 5_000;
-/** Of the time a step took, so that whoever stores and reads gets most of the database meanwhile. */
+/**
+ * The pause after a step, as a share of the time that it took. So storing and reading get most of
+ * the database.
+ */
 const PAUSE_SHARE = 0.5;
 const DAY_MS = 86_400_000;
 
 export interface SweepOptions {
   readonly store: RetentionStore;
-  /** Messages received longer ago are deleted; undefined deletes none. */
+  /** Messages older than this are deleted; undefined deletes none. */
   readonly days: number | undefined;
   readonly tombstoneDays: number;
-  /** Ends it behind the step under way. */
+  /** Ends the sweep after the step under way. */
   readonly signal: AbortSignal;
-  /** False looks only where the oldest messages are as a rule; every message is looked at otherwise. */
+  /** False scans only where the oldest messages usually are; otherwise every message is scanned. */
   readonly everywhere?: boolean;
   /** Called after each step that deleted something. */
   readonly deleted: (messages: number) => void;
 }
 
 export interface SweepReport {
-  /** Messages received before this moment were too old; undefined when none are. */
+  /** Messages received before this moment were deleted; undefined when none were too old. */
   readonly receivedBefore: string | undefined;
   readonly messages: number;
-  /** Tombstones that had come to their end. */
+  /** The number of expired tombstones. */
   readonly tombstones: number;
   readonly bytesGivenBack: number;
   readonly seconds: number;
 }
 
-/** Deletes what is too old, in small steps with pauses between them. Rejects as the store does; what was deleted until then stays so. */
+/**
+ * Deletes old messages in small steps with pauses between them. Rejects as the store does; what was
+ * deleted before stays deleted.
+ */
 export async function sweep(clock: Clock, options: SweepOptions): Promise<SweepReport> {
   const { store } = options;
   const startMs = clock.monotonic();
@@ -59,13 +65,16 @@ export interface CountOptions extends Pick<SweepOptions, "everywhere" | "signal"
   readonly found?: (messages: number) => void;
 }
 
-/** How many messages were received before a moment, as far as a sweep with the same options looks. */
+/**
+ * How many messages were received before a moment, within the range of a sweep with the same
+ * options.
+ */
 export function countOld(clock: Clock, options: CountOptions, receivedBefore: string): Promise<number> {
   const { found = () => undefined } = options;
   return expire(clock, { ...options, dryRun: true, tombstoneDays: 0, deleted: found }, receivedBefore);
 }
 
-/** Until when a message deleted now is still known. */
+/** Until when the id of a message deleted now is kept. */
 export function tombstonesUntil(clock: Clock, tombstoneDays: number): string {
   return new Date(clock.now() + tombstoneDays * DAY_MS).toISOString();
 }
@@ -91,7 +100,7 @@ async function expire(clock: Clock, options: Expiry, receivedBefore: string): Pr
   });
 }
 
-/** Repeats a step, with a pause behind each, until it says that there is no more; the sum of what the steps did. */
+/** Repeats a step, with a pause after each, until nothing is left. Returns the sum of the steps. */
 async function untilNothing(
   clock: Clock,
   signal: AbortSignal,

@@ -5,10 +5,10 @@ import type { RetentionStore } from "../store/retention.ts";
 import { clockRefusal, isFullScanDue, type Refusal, shareRefusal, sweepRecord } from "./guard.ts";
 import { type SweepOptions, sweep } from "./sweep.ts";
 
-/** Not while a service that was just started is wanted most. */
+/** A service that was just started has more urgent work. */
 const FIRST_MS = 60_000;
 const EVERY_MS = 60 * 60 * 1_000;
-/** Longer than two sweeps lie apart, so that one process goes on with it while it lives. */
+/** Longer than the time between two sweeps, so that one process continues while it lives. */
 const LEASE_SECONDS = 2 * 60 * 60;
 
 export interface SweeperOptions {
@@ -23,7 +23,7 @@ export interface SweeperOptions {
 
 type SweeperRuntime = Pick<Runtime, "clock" | "log" | "metrics" | "newId">;
 
-/** Deletes what is too old, every hour, in whichever of all processes holds the lease. */
+/** Deletes old messages every hour. Of all processes, only the one with the lease does it. */
 export class Sweeper {
   readonly #runtime: SweeperRuntime;
   readonly #options: SweeperOptions;
@@ -38,7 +38,7 @@ export class Sweeper {
     this.#running = this.#run();
   }
 
-  /** Resolves when the step under way is done. Safe twice. */
+  /** Resolves when the step under way is done. Safe to call twice. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
@@ -48,7 +48,8 @@ export class Sweeper {
     const { clock, log } = this.#runtime;
     const { store, firstMs = FIRST_MS } = this.#options;
     const { signal } = this.#stopping;
-    // Before a wrong clock dates new messages. If this fails, the first sweep runs without a record.
+    // Before a wrong clock dates new messages. If this fails, the first sweep runs without a
+    // record.
     await store.seedLastSweep().catch(() => undefined);
     for (let waitMs = firstMs; ; waitMs = EVERY_MS) {
       await clock.sleep(waitMs, signal).catch(() => undefined);
@@ -56,7 +57,8 @@ export class Sweeper {
       try {
         await this.#runOnce();
       } catch (error) {
-        // An engine's own words may quote a row; the next hour tries again, and the metric tells that this one failed.
+        // The database's own message may quote a row. The next hour tries again, and the metric
+        // shows that this sweep failed.
         log.error({ msg: "deleting old messages failed", error: failureInWords(error) });
       }
     }
@@ -68,7 +70,7 @@ export class Sweeper {
     const { store, days, tombstoneDays, total } = this.#options;
     const { signal } = this.#stopping;
     const last = await store.lastSweep();
-    // Before the lease is taken: a process whose clock is wrong leaves the work to the others.
+    // Before the lease is taken: a process with a wrong clock leaves the work to the others.
     const wrongClock = await clockRefusal(clock, { store, days }, last);
     if (wrongClock !== undefined) return this.#refuse(wrongClock);
     if (!(await store.holdLease(this.#holder, LEASE_SECONDS))) return this.#accept();

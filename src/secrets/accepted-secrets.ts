@@ -2,7 +2,7 @@ import { isBlank, type SigningSecret } from "../providers/signature.ts";
 import type { KeptSecret } from "../store/credentials.ts";
 import type { SecretBox } from "./sealing.ts";
 
-/** Names of secrets of the environment. None in the database may begin like one. */
+/** Names of secrets of the environment. No name in the database may begin like one. */
 export const CURRENT = "current";
 export const PREVIOUS = "previous";
 
@@ -15,7 +15,7 @@ export function environmentSecrets(
   return [...first, ...previous.map((one, at) => ({ ...one, name: `${PREVIOUS}_${at + 1}` }))];
 }
 
-/** Whether a secret with that end is accepted. */
+/** Whether a secret with that end is accepted now. */
 export function isAccepted(
   { untilMs = Number.POSITIVE_INFINITY }: Pick<SigningSecret, "untilMs">,
   nowMs: number,
@@ -27,7 +27,10 @@ export function endOf({ retiresAt }: KeptSecret): number | undefined {
   return retiresAt === null ? undefined : Date.parse(retiresAt);
 }
 
-/** The secrets of the database that have not ended, and those of them that the box does not open. Without a box that is all. */
+/**
+ * The secrets of the database that have not ended, and those that the box cannot open. Without a
+ * box none can be opened.
+ */
 export function openKept(
   kept: readonly KeptSecret[],
   { box, nowMs }: { readonly box: SecretBox | undefined; readonly nowMs: number },
@@ -44,7 +47,7 @@ export function openKept(
   return { opened, unreadable };
 }
 
-/** Blank secrets left out, and equal ones made one: with the first name and the last end. */
+/** Omits blank secrets and merges equal ones: the first name and the last end count. */
 export function withoutRepeats(secrets: readonly SigningSecret[]): readonly SigningSecret[] {
   const bySecret = new Map<string, SigningSecret>();
   for (const one of secrets) {

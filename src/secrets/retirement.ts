@@ -1,13 +1,16 @@
-/** Meta retries a webhook for seven days, longer than any other sender; with the signature it had. */
+/**
+ * Meta retries a webhook for seven days, longer than any other sender, and with the original
+ * signature.
+ */
 export const RETRY_DAYS = 7;
 const RETRY_MS = RETRY_DAYS * 86_400_000;
-/** A sender that signed with a secret this recently still uses it. */
+/** A secret that verified a webhook this recently is still used by its sender. */
 const IN_USE_MS = 3_600_000;
 
-/** What is known of a secret that is accepted. */
+/** What is known about an accepted secret. */
 export interface KnownSecret {
   readonly name: string;
-  /** The same for equal secrets. */
+  /** Equal for equal secrets. */
   readonly fingerprint: string;
   /** When it was first accepted; undefined when no service has accepted it yet. */
   readonly sinceMs: number | undefined;
@@ -22,28 +25,30 @@ export type Ending = Pick<KnownSecret, "name" | "endMs">;
 export type RetirementDecision =
   /** No running process accepts it. */
   | { readonly kind: "not_accepted" }
-  /** Another of that name is the same secret and ends no earlier. */
+  /** Another secret of that name is equal and ends no earlier. */
   | { readonly kind: "same_secret"; readonly name: string }
-  /** Another has verified messages since, and this one none for so long. */
+  /** Another secret has verified messages since, and this one none for `unusedMs`. */
   | { readonly kind: "replaced"; readonly unusedMs: number }
   /** It has verified nothing so far, but is so new that a sender may not have used it yet. */
   | { readonly kind: "new"; readonly untilMs: number }
-  /** Running processes do not accept it yet. */
+  /** Some running processes do not accept it yet. */
   | { readonly kind: "not_accepted_yet" }
-  /** A sender may still retry a webhook that it signed with it. */
+  /** A sender may still retry a webhook that was signed with it. */
   | { readonly kind: "retries"; readonly unusedMs: number; readonly untilMs: number }
   /** Without it every webhook is refused. */
   | { readonly kind: "only_one" }
   | { readonly kind: "others_end" }
   | { readonly kind: "in_use"; readonly unusedMs: number }
-  /** No other has verified a message since it did; undefined when it never did. */
+  /**
+   * No other secret has verified a message since its last use; undefined when it was never used.
+   */
   | { readonly kind: "not_replaced"; readonly unusedMs: number | undefined }
-  /** It is refused already. */
+  /** It has already ended. */
   | { readonly kind: "ended" }
-  /** It cannot be opened, and no running process tells what it is. */
+  /** It cannot be opened, and no running process has its fingerprint. */
   | { readonly kind: "unreadable" };
 
-/** The decision in short. With `no` and `not yet` a secret is retired only by force. */
+/** The short form of the decision. With `no` and `not yet` a secret is retired only by force. */
 export function answerOf({ kind }: RetirementDecision): "yes" | "no" | "not yet" | "ended" | "unknown" {
   switch (kind) {
     case "not_accepted":
@@ -66,7 +71,10 @@ export function answerOf({ kind }: RetirementDecision): "yes" | "no" | "not yet"
   }
 }
 
-/** Whether a secret may be retired that is accepted together with `all`, itself among them or not. */
+/**
+ * Whether a secret may be retired. `all` are the secrets that are accepted together with it; it may
+ * be among them.
+ */
 export function mayRetire(secret: KnownSecret, all: readonly KnownSecret[], nowMs: number): RetirementDecision {
   const { lastVerifiedMs: lastMs, sinceMs } = secret;
   if (hasEnded(secret, nowMs)) return { kind: "ended" };
@@ -85,20 +93,23 @@ export function mayRetire(secret: KnownSecret, all: readonly KnownSecret[], nowM
   return lastMs === undefined ? { kind: "new", untilMs } : { kind: "retries", unusedMs, untilMs };
 }
 
-/** A running process that accepts a secret, under its own name for it, and what else it accepts. */
+/** A running process that accepts a secret, the name that it uses for it, and its other secrets. */
 export interface ProcessView {
   readonly process: string;
   readonly secret: KnownSecret;
   readonly others: readonly KnownSecret[];
 }
 
-/** A decision, and the process that it is about when the others come to a better one. */
+/** A decision, and the process that it is about when the others have a better one. */
 export interface Retirement {
   readonly decision: RetirementDecision;
   readonly process: string | undefined;
 }
 
-/** Whether a secret may be retired that these processes accept: the worst answer among them. */
+/**
+ * Whether a secret may be retired that these processes accept. The worst decision among them
+ * counts.
+ */
 export function mayRetireEverywhere(views: readonly ProcessView[], nowMs: number): Retirement {
   const decisions = views.map(({ process, secret, others }) => {
     return { process, decision: mayRetire(secret, others, nowMs) };
@@ -109,7 +120,7 @@ export function mayRetireEverywhere(views: readonly ProcessView[], nowMs: number
   return { decision: worst.decision, process: differ ? worst.process : undefined };
 }
 
-/** The worst first: retiring a secret must be right for each process that accepts it. */
+/** The worst comes first: retiring a secret must be right for each process that accepts it. */
 function rankOf(decision: RetirementDecision): number {
   if (decision.kind === "only_one") return 0;
   if (decision.kind === "others_end") return 1;

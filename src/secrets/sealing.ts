@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, type ScryptOptions, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 
-// The two forms in which a database has a secret: sealed, so that the service can open it, and as a
-// fingerprint, so that nothing can.
+// The two forms of a secret in the database: sealed, so that the service can open it, and as a
+// fingerprint, which cannot be turned back.
 
 const VERSION = "v1";
 const CIPHER = "aes-256-gcm";
@@ -18,14 +18,17 @@ export class SecretBox {
     this.#key = Buffer.from(hkdfSync("sha256", masterKey, "", `lyftr webhook secrets ${VERSION}`, KEY_BYTES));
   }
 
-  /** `nonce` is random and never used twice. The name is authenticated: a secret opens under no other. */
+  /**
+   * `nonce` must be random and never used twice. The name is authenticated: a sealed secret opens
+   * only under its own name.
+   */
   seal(name: string, secret: string, nonce: Buffer): string {
     const cipher = createCipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(name));
     const sealed = Buffer.concat([nonce, cipher.update(secret, "utf8"), cipher.final(), cipher.getAuthTag()]);
     return `${VERSION}.${sealed.toString("base64url")}`;
   }
 
-  /** Undefined for a secret of another master key or name, and for one that was changed since. */
+  /** Undefined for a secret of another master key or name, and for one that was altered. */
   open(name: string, sealed: string): string | undefined {
     const [version, text = ""] = sealed.split(".");
     const bytes = Buffer.from(text, "base64url");
@@ -42,12 +45,12 @@ export class SecretBox {
   }
 }
 
-/** About 100 ms and 32 MiB a guess: a weak secret is not found by trying many against the database. */
+/** About 100 ms and 32 MiB for each guess, so that even a weak secret is hard to find by trying. */
 const SCRYPT_COST: ScryptOptions = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1_024 * 1_024 };
 const FINGERPRINT_BYTES = 8;
 const scryptHash = promisify<string, string, number, ScryptOptions, Buffer>(scrypt);
 
-/** Tells a secret from others in one database. */
+/** Identifies a secret within one database. */
 export async function fingerprintOf(secret: string, databaseId: string): Promise<string> {
   return (await scryptHash(secret, databaseId, FINGERPRINT_BYTES, SCRYPT_COST)).toString("hex");
 }

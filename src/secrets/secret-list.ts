@@ -12,7 +12,7 @@ import {
 } from "./retirement.ts";
 import { fingerprintOf, SecretBox } from "./sealing.ts";
 
-/** The secrets of an environment, and the key of those of the database. */
+/** The secrets of an environment, and the key of those in the database. */
 export interface SecretSettings {
   readonly webhookSecret: string | undefined;
   readonly webhookSecretsPrevious: readonly { readonly secret: string; readonly untilMs: number | undefined }[];
@@ -25,7 +25,7 @@ export interface ListedSecret {
   readonly from: string;
   readonly since: number | undefined;
   readonly ends: number | undefined;
-  /** Undefined when it is not known which secret it is. */
+  /** Undefined when the secret behind the name is unknown. */
   readonly known: KnownSecret | undefined;
   /** How many of the running processes accept it. */
   readonly processes: number;
@@ -34,11 +34,17 @@ export interface ListedSecret {
 
 export interface SecretList {
   readonly secrets: readonly ListedSecret[];
-  /** The running processes that the database knows of. Without any, the decisions are about the environment. */
+  /**
+   * The running processes that the database knows of. Without any, the decisions are about the
+   * environment.
+   */
   readonly processes: number;
 }
 
-/** The secrets of the running processes, of this environment and of the database, with what is remembered of their use. */
+/**
+ * The secrets of the running processes, of this environment and of the database, with their
+ * recorded use.
+ */
 export async function allSecrets(
   settings: SecretSettings,
   { store, nowMs }: { readonly store: SecretStore; readonly nowMs: number },
@@ -60,13 +66,15 @@ export async function allSecrets(
   return { secrets, processes: running.length };
 }
 
-/** When each secret of this environment and of the database ends, whether it can be opened or not. */
+/**
+ * When each secret of this environment and of the database ends, whether it can be opened or not.
+ */
 export function endsOf(settings: SecretSettings, kept: readonly KeptSecret[]): readonly Ending[] {
   const ofEnvironment = fromEnvironment(settings).map(({ name, untilMs }) => ({ name, endMs: untilMs }));
   return [...ofEnvironment, ...kept.map((one) => ({ name: one.name, endMs: endOf(one) }))];
 }
 
-/** A secret by its fingerprint. */
+/** A secret, identified by its fingerprint. */
 interface FingerprintedSecret {
   readonly name: string;
   readonly fingerprint: string;
@@ -78,7 +86,7 @@ interface RunningProcess {
   readonly secrets: readonly FingerprintedSecret[];
 }
 
-/** What is remembered of secrets, by fingerprint. */
+/** What is recorded about secrets, by fingerprint. */
 class Catalogue {
   readonly #kept: readonly KeptSecret[];
   readonly #uses: Awaited<ReturnType<typeof usesOf>>;
@@ -103,7 +111,7 @@ interface ListingOptions {
   readonly here: readonly FingerprintedSecret[];
 }
 
-/** Processes report what they accept at least so often. */
+/** Processes report what they accept at least this often. */
 const REPORTED_MS_MAX = 60_000;
 
 /** Makes the lines of the list. */
@@ -125,7 +133,8 @@ class Listing {
     const { running, here, catalogue, nowMs } = this.#options;
     const { name } = kept;
     const views = this.#viewsOf((one) => one.name === name);
-    // A process that accepts it knows its fingerprint, with another master key here or with none.
+    // A process that accepts it knows its fingerprint, even if this command has another master key
+    // or none.
     const accepted = running.flatMap(({ secrets }) => secrets).find((one) => one.name === name);
     const print = here.find((one) => one.name === name) ?? accepted;
     const ends = endOf(kept);
@@ -178,7 +187,7 @@ function entriesOf(running: readonly RunningProcess[]): readonly FingerprintedSe
   return running.flatMap(({ secrets }) => secrets);
 }
 
-/** The secrets that processes have from an environment which is not this one, each once. */
+/** The secrets that processes have from another environment, each once. */
 function notIn(
   own: readonly FingerprintedSecret[],
   running: readonly RunningProcess[],
@@ -190,7 +199,10 @@ function notIn(
   return [...new Map(others.map((print) => [print.fingerprint, print])).values()];
 }
 
-/** What a process accepts now. A record is some seconds old: what was retired since is known from the database. */
+/**
+ * What a process accepts now. Its record is some seconds old; secrets retired since are known from
+ * the database.
+ */
 function withoutEnded(
   { process, secrets }: AcceptingProcess,
   { kept, nowMs }: { readonly kept: readonly KeptSecret[]; readonly nowMs: number },
@@ -206,7 +218,7 @@ function withoutEnded(
   };
 }
 
-/** `HOST:PID:…` is of use to a program; people look for a host and a process. */
+/** People look for a host and a process, not for `HOST:PID:…`. */
 function processName(process: string): string {
   const [, host, pid] = /^(.*):([0-9]+):[^:]*$/.exec(process) ?? [];
   return host === undefined ? process : `${pid} on ${host}`;

@@ -2,7 +2,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { SecretStore } from "../store/credentials.ts";
 import { fingerprintOf } from "./sealing.ts";
 
-/** Secrets that are no longer accepted and whose last use is not in the database yet. */
+/** Secrets that are no longer accepted, and whose last use is not stored yet. */
 const GONE_MAX = 64;
 
 /** When one secret was first seen and last used. */
@@ -10,15 +10,15 @@ export interface Use {
   readonly seenMs: number;
   /** 0 when it never verified a webhook. */
   lastMs: number;
-  /** The last use that is in the database; undefined until it was read. */
+  /** The last use that is stored; undefined until it was read. */
   savedMs: number | undefined;
   fingerprint: string | undefined;
 }
 
 /**
- * When each secret last verified a webhook. It is recorded here, and from time to time merged with what
- * all replicas recorded in the database. A use belongs to the secret, whatever its name, so moving one
- * from WEBHOOK_SECRET to WEBHOOK_SECRET_PREVIOUS loses nothing.
+ * When each secret last verified a webhook. Uses are recorded here, and merged from time to time in
+ * the database with those of the other replicas. A use belongs to the secret and not to its name,
+ * so moving a secret from WEBHOOK_SECRET to WEBHOOK_SECRET_PREVIOUS loses nothing.
  */
 export class SecretUsage {
   readonly #store: SecretStore;
@@ -31,7 +31,10 @@ export class SecretUsage {
     this.#clock = clock;
   }
 
-  /** Returns the uses of these secrets, in their order. Of others it keeps only what is not in the database yet. */
+  /**
+   * Returns the uses of these secrets, in their order. Of other secrets it keeps only uses that are
+   * not stored yet.
+   */
   follow(secrets: readonly string[]): readonly Use[] {
     const gone = [...this.#uses].filter(([secret, use]) => !secrets.includes(secret) && isUnsaved(use));
     const fresh = (): Use => ({ seenMs: this.#clock.now(), lastMs: 0, savedMs: undefined, fingerprint: undefined });
@@ -40,7 +43,7 @@ export class SecretUsage {
     return followed.map(([, use]) => use);
   }
 
-  /** Whether a use is not in the database yet. */
+  /** Whether a use is not stored yet. */
   hasUnsaved(): boolean {
     return [...this.#uses.values()].some(isUnsaved);
   }
@@ -50,7 +53,10 @@ export class SecretUsage {
     return this.#uses.get(secret)?.fingerprint;
   }
 
-  /** Writes what is newer here, and reads what is newer there. The first time is slow for each secret. */
+  /**
+   * Writes what is newer here, and reads what is newer in the database. The first time is slow for
+   * each secret.
+   */
   async exchange(): Promise<void> {
     this.#databaseId ??= await this.#store.databaseId();
     const all: [string, Use][] = [];

@@ -14,14 +14,14 @@ const RELOAD_EVERY_MS = 2_000;
 const RELOADS_PER_EXCHANGE = 5;
 /** Two records may fail before the process counts as ended, after ACCEPTED_SECONDS. */
 const RECORD_EVERY_MS = 18_000;
-/** At the end of the process. What is not written by then is lost. */
+/** The limit at the end of the process. Uses that are not written by then are lost. */
 const LAST_EXCHANGE_MS_MAX = 2_000;
 /** Names of removed secrets stay in the metrics, up to this many names. */
 const NAMES_MAX = 64;
 
 export interface WebhookSecretsOptions {
   readonly environment: readonly SigningSecret[];
-  /** Opens those of the database; undefined without a master key. */
+  /** Opens the secrets of the database; undefined without a master key. */
   readonly box: SecretBox | undefined;
   readonly store: SecretStore;
   /** The name of this process's record, which no other process has. */
@@ -35,7 +35,7 @@ export interface SecretFigures {
   readonly verified: number;
   /** 0 when it never did, or its record is not read yet; undefined for a removed secret. */
   readonly lastVerifiedMs: number | undefined;
-  /** When it will be refused, if that is known; undefined for a removed secret. */
+  /** When it will be refused, if known; undefined for a removed secret. */
   readonly untilMs: number | undefined;
 }
 
@@ -48,7 +48,10 @@ interface Entry {
 
 type SecretsRuntime = Pick<Runtime, "clock" | "log">;
 
-/** The webhook secrets that are accepted: those of the environment and those of the database, which are reloaded while the service runs. */
+/**
+ * The accepted webhook secrets: those of the environment, and those of the database, which are
+ * reloaded while the service runs.
+ */
 export class WebhookSecrets {
   readonly signing = new SigningSecrets([]);
   readonly #runtime: SecretsRuntime;
@@ -64,7 +67,10 @@ export class WebhookSecrets {
   #wasConfigured = true;
   #running: Promise<void> = Promise.resolve();
 
-  /** Rejects with `ConfigError` when a secret of the database cannot be opened, because webhooks would be refused then. */
+  /**
+   * Rejects with `ConfigError` when a secret of the database cannot be opened, because webhooks
+   * would be refused then.
+   */
   static async start(runtime: SecretsRuntime, options: WebhookSecretsOptions): Promise<WebhookSecrets> {
     const secrets = new WebhookSecrets(runtime, options);
     const { opened, unreadable } = await secrets.#load();
@@ -101,12 +107,12 @@ export class WebhookSecrets {
       key,
       verified,
       lastVerifiedMs: use?.lastMs,
-      // The metric is about secrets that will end, not about those that have.
+      // The metric is about secrets that will end, not about those that have ended.
       untilMs: use !== undefined && untilMs !== undefined && untilMs > nowMs ? untilMs : undefined,
     }));
   };
 
-  /** Resolves when nothing runs any more. The last uses are written if the database takes them. */
+  /** Resolves when nothing is running. The last uses are written if the database takes them. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
@@ -122,7 +128,8 @@ export class WebhookSecrets {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    // Commands that decide whether a secret may be retired need this process's record from its start.
+    // Commands that decide whether a secret may be retired need this process's record from its
+    // start.
     await this.#exchange();
     for (let reloads = 1; ; reloads++) {
       await this.#runtime.clock.sleep(RELOAD_EVERY_MS, signal).catch(() => undefined);
@@ -141,7 +148,7 @@ export class WebhookSecrets {
       this.#replace(opened);
       this.#logged.delete("");
     } catch (error) {
-      this.#warnOnce("the webhook secrets of the database cannot be looked up; those that are known go on", error);
+      this.#warnOnce("the webhook secrets of the database cannot be read; the known ones stay valid", error);
     }
     this.#warnIfNone();
     if (!isDeepStrictEqual(before.live, this.#accepted)) this.#logChange();
@@ -177,11 +184,11 @@ export class WebhookSecrets {
       await this.#usage.exchange();
       await this.#record();
     } catch {
-      // The next one tries again, and other parts log that the database is unavailable.
+      // The next attempt tries again, and other parts log that the database is unavailable.
     }
   }
 
-  /** Records for other processes and for commands which secrets this process accepts. */
+  /** Records which secrets this process accepts, for other processes and for commands. */
   async #record(): Promise<void> {
     const { clock } = this.#runtime;
     const { store, process } = this.#options;
@@ -223,7 +230,7 @@ export class WebhookSecrets {
 
   #isFirst(problem: string): boolean {
     if (this.#logged.has(problem)) return false;
-    // Each is about one secret of the database, or about the database itself.
+    // Each entry is about one secret of the database, or about the database itself.
     if (this.#logged.size >= NAMES_MAX) this.#logged.clear();
     this.#logged.add(problem);
     return true;

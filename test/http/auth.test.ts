@@ -16,7 +16,7 @@ test("without any key everybody may read, and the answers, the metrics and the l
     equal((await fetch(service.url + path)).headers.get("x-read-auth"), null, path);
   equal(series(await scrape(service)).get("read_auth_open"), 1);
   const line = await service.line(({ level }) => level === "WARNING");
-  equal(String(line.msg).startsWith("everybody who reaches the port may read"), true);
+  equal(String(line.msg).startsWith("reading is open"), true);
 });
 
 test("with ADMIN_API_KEY reads ask for a key, and webhooks and health checks do not", async () => {

@@ -113,7 +113,10 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     t.diagnostic(`paged after ${pagedMs - brokenMs} ms, resolved after ${Date.now() - pagedMs} ms`);
     stopping.abort();
     await sending;
-    match(summaries(pagerduty)[0] ?? "", /^Lyftr: \S+ \d+ % of the webhooks of the last minute were answered 5xx$/);
+    match(
+      summaries(pagerduty)[0] ?? "",
+      /^Lyftr: \S+ \d+ % of the webhooks of the last minute were answered with 5xx$/,
+    );
     deepEqual(
       pagerduty.incidents().map(({ triggers }) => triggers),
       [1],

@@ -36,9 +36,9 @@ test("errors count when they are many of enough requests and still go on", () =>
   };
   equal(ratio([0, 0], [0, 0]), "well");
   equal(ratio([10_000, 499], [2_000, 400]), "between");
-  equal(ratio([10_000, 500], [2_000, 400]), "5 % of the webhooks of the last minute were answered 5xx");
+  equal(ratio([10_000, 500], [2_000, 400]), "5 % of the webhooks of the last minute were answered with 5xx");
   equal(ratio([9, 9], [3, 3]), "between");
-  equal(ratio([10, 10], [3, 3]), "100 % of the webhooks of the last minute were answered 5xx");
+  equal(ratio([10, 10], [3, 3]), "100 % of the webhooks of the last minute were answered with 5xx");
   equal(ratio([10_000, 5_000], [1_000, 10]), "well");
   equal(ratio([10_000, 5_000], [0, 0]), "well");
 });
@@ -78,7 +78,7 @@ test("silence counts when it is long and unusual; a process that began in it doe
     evaluated("silence", {
       silence: { ms: minutes === undefined ? undefined : minutes * 60_000, heard, msMax: 3_600_000, unusual },
     });
-  equal(silence(61, true, true), "no message for 61 minutes, though usually there are some now");
+  equal(silence(61, true, true), "no message for 61 minutes, although this is usually a busy time");
   equal(silence(61, true, false), "between");
   equal(silence(61, true, undefined), "between");
   equal(silence(59, true, undefined), "well");

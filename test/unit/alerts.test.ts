@@ -400,7 +400,7 @@ test("a look that fails is logged without its words, and the next goes on", asyn
   });
   // The first look was at its start.
   await world.pass(11);
-  equal(one.lines.filter(({ msg }) => msg === "looking for alerts failed").length, 2);
+  equal(one.lines.filter(({ msg }) => msg === "evaluating the alerts failed").length, 2);
   equal(JSON.stringify(one.lines).includes("secret words"), false);
   await one.alerts.stop();
 });

@@ -166,7 +166,7 @@ test("while the database is away those known last are accepted, still expire, an
   deepEqual(
     bench.lines.map(({ level, msg }) => [level, msg]),
     [
-      ["WARNING", "API keys cannot be read: those known last are accepted, revocations are not seen"],
+      ["WARNING", "API keys cannot be read: the last known keys are accepted, revocations are not seen"],
       ["INFO", "API keys can be read again"],
     ],
   );
