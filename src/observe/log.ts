@@ -1,10 +1,9 @@
-import { type Level, pino } from "pino";
 import { oneLine } from "../domain/json.ts";
-import type { Log } from "../runtime.ts";
+import type { Log, LogLine } from "../runtime.ts";
 
-/** The names of levels in the log and in LOG_LEVEL, as Python's logging spells them. */
-export const LOG_LEVELS = { DEBUG: "debug", INFO: "info", WARNING: "warn", ERROR: "error", CRITICAL: "fatal" } as const;
-export type LogLevel = keyof typeof LOG_LEVELS;
+/** The levels of LOG_LEVEL from the least to the most severe, as Python's logging names them. */
+const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
+export type LogLevel = (typeof LEVELS)[number];
 export type { Log } from "../runtime.ts";
 
 /** Where lines go. `write` must not throw or block, because that would stop ingestion. */
@@ -12,12 +11,8 @@ export interface LogDestination {
   write(line: string): void;
 }
 
-const UPPER = Object.fromEntries(Object.entries(LOG_LEVELS).map(([upper, level]) => [level, upper])) as Record<
-  Level,
-  LogLevel
->;
-
 export interface LogOptions {
+  /** Less severe lines are not written. */
   readonly level: LogLevel;
   readonly destination: LogDestination;
   readonly now: () => number;
@@ -26,18 +21,33 @@ export interface LogOptions {
 }
 
 /**
- * Creates a logger that writes one JSON object a line: `level`, `ts`, then the given fields. Callers name every field
- * they log, so nothing has to be redacted.
+ * Creates a logger that writes one JSON object a line: `level`, `ts`, `worker` if there is one, then the given fields.
+ * Callers name every field they log, so nothing has to be redacted.
  */
-export function createLog(options: LogOptions): Log {
-  const { destination } = options;
-  return pino(
-    {
-      level: LOG_LEVELS[options.level],
-      base: options.worker === undefined ? null : { worker: options.worker },
-      formatters: { level: (label) => ({ level: UPPER[label as Level] }) },
-      timestamp: () => `,"ts":"${new Date(options.now()).toISOString()}"`,
-    },
-    { write: (line: string) => destination.write(oneLine(line)) },
-  );
+export function createLog({ level: least, destination, now, worker }: LogOptions): Log {
+  const ofWorker = worker === undefined ? "" : `,"worker":${worker}`;
+  const writerOf = (level: LogLevel) => {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return () => undefined;
+    return (line: LogLine) => {
+      const head = `{"level":"${level}","ts":"${new Date(now()).toISOString()}"${ofWorker}`;
+      destination.write(oneLine(`${head}${fieldsOf(line)}}\n`));
+    };
+  };
+  return {
+    debug: writerOf("DEBUG"),
+    info: writerOf("INFO"),
+    warn: writerOf("WARNING"),
+    error: writerOf("ERROR"),
+    fatal: writerOf("CRITICAL"),
+  };
+}
+
+/** The fields as JSON, each behind a comma. A value that is not JSON, such as a bigint, costs the fields and not the caller. */
+function fieldsOf(line: LogLine): string {
+  try {
+    const json = JSON.stringify(line);
+    return json === "{}" ? "" : `,${json.slice(1, -1)}`;
+  } catch (error) {
+    return fieldsOf({ msg: "a log line had a field that is not JSON", error: String(error) });
+  }
 }

@@ -26,6 +26,35 @@ test("whatever is logged is one line for every reader, and comes back as it was"
   );
 });
 
+test("a line has its level, its time and its worker first, then its fields in their order", () => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const log = createLog({ level: "WARNING", destination, now: () => 1_736_935_200_123, worker: 2 });
+  log.debug({ msg: "a" });
+  log.info({ msg: "b" });
+  log.warn({ msg: "c", left_out: undefined, none: null, number: 1.5, ratio: Number.NaN });
+  log.error({});
+  log.fatal({ lone: "\ud800" });
+  const head = (level: string) => `{"level":"${level}","ts":"2025-01-15T10:00:00.123Z","worker":2`;
+  deepEqual(lines, [
+    `${head("WARNING")},"msg":"c","none":null,"number":1.5,"ratio":null}\n`,
+    `${head("ERROR")}}\n`,
+    `${head("CRITICAL")},"lone":"\\ud800"}\n`,
+  ]);
+});
+
+test("a field that is not JSON costs its line the fields, and the caller nothing", () => {
+  const lines: string[] = [];
+  const log = createLog({ level: "INFO", destination: { write: (line) => void lines.push(line) }, now: () => 0 });
+  const circle: Record<string, unknown> = {};
+  circle.itself = circle;
+  for (const field of [1n, circle]) {
+    log.info({ msg: "a message", field });
+    const { msg, error } = JSON.parse(lines.pop() ?? "");
+    deepEqual([msg, /^TypeError: /.test(error)], ["a log line had a field that is not JSON", true]);
+  }
+});
+
 test("a text that is JSON stays the same JSON", () => {
   fc.assert(
     fc.property(fc.json({ stringUnit: "binary" }), (json) => deepEqual(JSON.parse(oneLine(json)), JSON.parse(json))),
