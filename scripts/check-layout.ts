@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// Checks who imports whom. The floors are read from the table in ARCHITECTURE.md, so what is written there is what holds.
-// The client is a house of its own: it is installed by others, and knows the service by HTTP only.
+// Checks which module imports which. The floors are read from the table in ARCHITECTURE.md, so the table and the code
+// agree. The client is separate: others install it, and it knows the service by HTTP only. That page is checked too.
 
 /** A folder (`store`) or a file (`app.ts`) of src/. */
 interface Place {
@@ -25,7 +25,8 @@ const CLIENT_IMPORTS = /^(\.\/[a-z-]+\.ts|node:(crypto|fs|fs\/promises|https?|ne
 const root = fileURLToPath(new URL("../src", import.meta.url));
 const files = sourcesIn(root);
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
-const places = placesIn(readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8"));
+const architecture = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
+const places = placesIn(architecture);
 const client = fileURLToPath(new URL("../client", import.meta.url));
 const clientFiles = sourcesIn(client);
 const complaints = [
@@ -34,6 +35,7 @@ const complaints = [
   ...loopsIn(imports).map((loop) => `import loop: ${loop}`),
   ...foldersOf(files).flatMap(loopsBetweenParts),
   ...clientFiles.flatMap(complaintsAboutClient),
+  ...complaintsAboutArchitecture(),
 ];
 for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
 process.stdout.write(`layout: ${files.length + clientFiles.length} files, ${complaints.length} complaints\n`);
@@ -102,6 +104,24 @@ function complaintsAboutShape(file: string, text: string): readonly string[] {
   if (text.split("\n").length > LINES_PER_FILE_MAX) found.push(`${file} is longer than ${LINES_PER_FILE_MAX} lines`);
   if (FORBIDDEN_NAMES.some((name) => file.endsWith(name))) found.push(`${file} needs a name that says what is in it`);
   return found;
+}
+
+/** ARCHITECTURE.md names every folder of src/, by its whole path, and no file that does not exist. */
+function complaintsAboutArchitecture(): readonly string[] {
+  const named = new Set([...architecture.matchAll(/`([^`\s]+)`/g)].map(([, name = ""]) => name));
+  const checkout = fileURLToPath(new URL("..", import.meta.url));
+  const known = ["bench", "client", "scripts", "src", "test"].flatMap((folder) =>
+    sourcesIn(join(checkout, folder)).map((name) => `/${folder}/${name}`),
+  );
+  const folders = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `src/${relative(root, join(entry.parentPath, entry.name))}/`);
+  const unnamed = folders.filter((folder) => !named.has(folder));
+  const gone = [...named].filter((name) => name.endsWith(".ts") && !known.some((path) => path.endsWith(`/${name}`)));
+  return [
+    ...unnamed.map((folder) => `ARCHITECTURE.md does not name ${folder}`),
+    ...gone.map((name) => `ARCHITECTURE.md names ${name}, which does not exist`),
+  ];
 }
 
 /** Every folder of src/ that contains a file or a folder. */
