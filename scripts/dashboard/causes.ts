@@ -6,7 +6,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Messages in a batch",
     unit: "short",
     width: 8,
-    see: "metrics",
+    see: "metrics.md",
     thresholds: [[512, "red"]],
     noValue: "nothing to store",
     about:
@@ -21,7 +21,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Commits",
     unit: "ops",
     width: 8,
-    see: "metrics",
+    see: "metrics.md",
     about:
       "Batches a second, and those the database refused. Any refused: the log's error says why (locked, full, constraint).",
     queries: [
@@ -34,7 +34,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Refused for overload",
     unit: "reqps",
     width: 8,
-    see: "overload",
+    see: "limits.md#overload",
     stacked: true,
     about:
       "Requests answered 503 before their body was read, by what was overloaded, and connections closed at once. event_loop: more WORKERS " +
@@ -48,7 +48,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Messages that wait to be stored",
     unit: "short",
     width: 8,
-    see: "overload",
+    see: "limits.md#overload",
     about:
       "At 10,000 messages or 64 MiB further ones are answered 503. Above 0 for long: the disk is slower than the senders, or locked.",
     queries: [
@@ -61,7 +61,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Oldest message in the queue",
     unit: "s",
     width: 8,
-    see: "overload",
+    see: "limits.md#overload",
     about:
       "How long the oldest message waits, its commit included. Above 1 s for long: the database is slow, locked or away.",
     queries: [{ expr: `max by (instance) (${of("commit_queue_age_seconds")})`, legend: "{{instance}}" }],
@@ -71,7 +71,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Stored but not in the read index",
     unit: "short",
     width: 8,
-    see: "reads",
+    see: "troubleshooting.md#the-read-index",
     about:
       "Every read looks through these as well. Tens of thousands that fall: an index is being made again. Growing for long: the disk or " +
       "the processor is too slow for the senders.",
@@ -82,7 +82,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Delay of the event loop",
     unit: "s",
     width: 8,
-    see: "overload",
+    see: "limits.md#overload",
     about:
       "About 0.01 s is the sampling itself. p99 above 0.05 s: this process has too little of a processor; more WORKERS or replicas.",
     queries: [
@@ -95,7 +95,7 @@ export const CAUSES: readonly Panel[] = [
     title: "How busy the event loop is",
     unit: "percentunit",
     width: 8,
-    see: "metrics",
+    see: "metrics.md",
     max: 1,
     about:
       "Share of time in which it is not waiting for work, the mean of all workers. Near 100 %: the process has no more to give.",
@@ -106,7 +106,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Processors in use",
     unit: "none",
     width: 8,
-    see: "sizing",
+    see: "scaling.md#sizing",
     decimals: 2,
     about:
       "CPU seconds a second, of all threads and workers. Near one in user mode with a rising latency: the event loop is the limit.",
@@ -119,7 +119,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Time for garbage collection",
     unit: "percentunit",
     width: 8,
-    see: "metrics",
+    see: "metrics.md",
     about:
       "Share of time by kind. Above 10 % in major: the heap is too small for what is asked; give it more memory, or ask less at once.",
     queries: [{ expr: `sum by (kind) (${rate("nodejs_gc_duration_seconds_sum")})`, legend: "{{kind}}" }],
@@ -129,7 +129,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Reads that wait, and connections",
     unit: "short",
     width: 8,
-    see: "reads",
+    see: "troubleshooting.md#the-read-index",
     about:
       "Reads past 256 quick or 64 long ones are answered 503: a client sends expensive reads. Reading threads replaced: one that " +
       "ends fails its read. Connections near the limit: slow clients, or a proxy that opens too many.",
@@ -144,7 +144,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Where answers to reads come from",
     unit: "reqps",
     width: 8,
-    see: "cache",
+    see: "limits.md#cache",
     stacked: true,
     about:
       "hit and shared_hit from a cache, joined from an equal question under way, miss from the database. Few hits while messages come in " +
@@ -156,7 +156,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Redis",
     unit: "none",
     width: 8,
-    see: "redis",
+    see: "limits.md#redis",
     about:
       "1 while it answers, 0 while it is left alone or none is configured; and calls that failed. Nothing is refused because of it: limits " +
       "and answers are each process's own meanwhile. Look after Redis.",

@@ -8,7 +8,7 @@ export const GLANCE: readonly Panel[] = [
     title: "Ready",
     unit: "none",
     width: 3,
-    see: "health",
+    see: "monitoring.md#health-checks",
     about: "Whether every process answers /health/ready with 200. Not ready: ask it, the answer says why.",
     // Of one that cannot be scraped only `up` is known.
     queries: [{ expr: `min(${of("service_ready")} or ${of("up")} * 0)`, legend: "ready" }],
@@ -19,7 +19,7 @@ export const GLANCE: readonly Panel[] = [
     title: "New messages",
     unit: "mps",
     width: 3,
-    see: "metrics",
+    see: "metrics.md",
     about: "Messages stored a second. Nothing for longer than is usual: ask the sender, then look at what is refused.",
     queries: [{ expr: `sum(${rate("webhook_requests_total", `result="created"`)})`, legend: "new" }],
   },
@@ -29,7 +29,7 @@ export const GLANCE: readonly Panel[] = [
     unit: "percentunit",
     width: 3,
     decimals: 2,
-    see: "metrics",
+    see: "metrics.md",
     about: "Share of webhooks answered 5xx, which their senders have to send again. The log's error says why.",
     queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "failing" }],
     thresholds: [
@@ -43,7 +43,7 @@ export const GLANCE: readonly Panel[] = [
     unit: "percentunit",
     width: 3,
     decimals: 1,
-    see: "metrics",
+    see: "metrics.md",
     about:
       "Of the webhooks that may fail in the span of this dashboard, 1 in 1,000, the share that has not failed yet; choose 30 days for the " +
       "objective. Below 0 more has failed: put off risky changes.",
@@ -60,7 +60,7 @@ export const GLANCE: readonly Panel[] = [
     unit: "ms",
     width: 3,
     decimals: 0,
-    see: "metrics",
+    see: "metrics.md",
     about: "99 of 100 webhooks are answered sooner. High: see the commits and the event loop below.",
     queries: [{ expr: quantile(0.99, "request_latency_ms", { matchers: `path="/webhook"` }), legend: "p99" }],
     thresholds: [
@@ -75,7 +75,7 @@ export const GLANCE: readonly Panel[] = [
     unit: "s",
     width: 3,
     decimals: 1,
-    see: "overload",
+    see: "limits.md#overload",
     about:
       "How long the oldest message waits to be stored. More than a second: the database does not keep up, or is locked.",
     queries: [{ expr: `max(${of("commit_queue_age_seconds")})`, legend: "age" }],
@@ -90,7 +90,7 @@ export const GLANCE: readonly Panel[] = [
     unit: "percentunit",
     width: 3,
     decimals: 0,
-    see: "sizing",
+    see: "scaling.md#sizing",
     about:
       "Free share of the database's disk, the least of all processes. At 0 webhooks are answered 503 until there is room.",
     queries: [{ expr: `min(${of("database_disk_free_bytes")} / ${of("database_disk_size_bytes")})`, legend: "free" }],
@@ -107,7 +107,7 @@ export const GLANCE: readonly Panel[] = [
     unit: "none",
     width: 3,
     decimals: 0,
-    see: "built-in-alerts",
+    see: "alerts.md#built-in-alerts",
     about: "How many of the built-in alerts fire. 0 also when nobody is to be told. The row below says which.",
     queries: [{ expr: `sum(max by (rule) (${of("alerts_firing")}))`, legend: "firing" }],
     thresholds: [[1, "red"]],

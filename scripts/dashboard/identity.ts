@@ -8,7 +8,7 @@ export const IDENTITY: readonly Panel[] = [
     title: "Notifications of built-in alerts",
     unit: "short",
     width: 24,
-    see: "built-in-alerts",
+    see: "alerts.md#built-in-alerts",
     stacked: true,
     about:
       "Attempts in the hour before, by whom was to be told and what came of it. refused and gave_up: nobody is told; the log says why, and " +
@@ -24,7 +24,7 @@ export const IDENTITY: readonly Panel[] = [
     title: "Webhooks by secret",
     unit: "reqps",
     width: 12,
-    see: "rotating-secrets",
+    see: "keys-and-secrets.md#rotating-webhook-secrets",
     stacked: true,
     about:
       "Which secret verified them. previous_1 and on, or a name that shall be retired, still above 0: some sender uses the old one still.",
@@ -35,7 +35,7 @@ export const IDENTITY: readonly Panel[] = [
     title: "Secrets, last used",
     unit: "dateTimeFromNow",
     width: 12,
-    see: "rotating-secrets",
+    see: "keys-and-secrets.md#rotating-webhook-secrets",
     about: "When each secret last verified a webhook. An old one that was not used for a week: retire it.",
     queries: [
       {
@@ -51,7 +51,7 @@ export const IDENTITY: readonly Panel[] = [
     title: "Reading",
     unit: "none",
     width: 6,
-    see: "api-keys",
+    see: "keys-and-secrets.md#api-keys",
     about: "Open: everybody who reaches the port may read messages. Make an API key, or set READ_AUTH=required.",
     queries: [{ expr: `max(${of("read_auth_open")})`, legend: "reading", instant: true }],
     words: { 0: { text: "asks for a key", color: "green" }, 1: { text: "open", color: "orange" } },
@@ -61,7 +61,7 @@ export const IDENTITY: readonly Panel[] = [
     title: "Next end of a secret",
     unit: "dateTimeFromNow",
     width: 6,
-    see: "rotating-secrets",
+    see: "keys-and-secrets.md#rotating-webhook-secrets",
     about:
       "When the next secret ends. If webhooks come with it still, see above, they will be answered 401 from then on: tell their senders.",
     queries: [
@@ -78,7 +78,7 @@ export const IDENTITY: readonly Panel[] = [
     title: "Versions",
     unit: "none",
     width: 12,
-    see: "upgrade",
+    see: "upgrade.md",
     about:
       "What runs, and on how many instances. Two versions for longer than an upgrade takes: some instance was forgotten.",
     queries: [{ expr: `count by (version, node) (${of("lyftr_build_info")})`, instant: true }],

@@ -10,7 +10,7 @@ export const LASTING: readonly Panel[] = [
     title: "Size of the database",
     unit: "bytes",
     width: 8,
-    see: "sizing",
+    see: "scaling.md#sizing",
     about: "With its write-ahead log. A sudden rise that goes back is the log during a backup or a long read.",
     queries: [{ expr: `max by (instance) (${of("database_size_bytes")})`, legend: "{{instance}}" }],
   },
@@ -18,7 +18,7 @@ export const LASTING: readonly Panel[] = [
     title: "Growth of the database in a day",
     unit: "bytes",
     width: 8,
-    see: "sizing",
+    see: "scaling.md#sizing",
     about: "At the pace of the last 6 hours. More than is planned for: set RETENTION_DAYS, or make room in time.",
     queries: [{ expr: `max(deriv(${of("database_size_bytes")}[6h])) * 86400`, legend: "a day" }],
     negative: true,
@@ -27,7 +27,7 @@ export const LASTING: readonly Panel[] = [
     title: "Disk",
     unit: "bytes",
     width: 8,
-    see: "sizing",
+    see: "scaling.md#sizing",
     about:
       "The disk of the SQLite file. When nothing is free webhooks are answered 503. Nothing is shown of PostgreSQL's: watch it there.",
     queries: [
@@ -42,7 +42,7 @@ export const LASTING: readonly Panel[] = [
     unit: "d",
     width: 6,
     decimals: 0,
-    see: "sizing",
+    see: "scaling.md#sizing",
     about: "At the pace of the last 6 hours, and at most 3,650. Below 14: make room, or set RETENTION_DAYS.",
     queries: [{ expr: `clamp_max(min(${free} / ${shrinking}) / 86400, ${DAYS_MAX})`, legend: "days" }],
     thresholds: [
@@ -57,7 +57,7 @@ export const LASTING: readonly Panel[] = [
     title: "Last retention sweep",
     unit: "dateTimeFromNow",
     width: 6,
-    see: "retention",
+    see: "retention-and-erasure.md#retention",
     about:
       "When a process last finished a retention sweep. More than a day ago, or never with RETENTION_DAYS set: look at the log.",
     queries: [{ expr: `max(${of("retention_last_run_timestamp_seconds")}) * 1000`, legend: "last", instant: true }],
@@ -68,7 +68,7 @@ export const LASTING: readonly Panel[] = [
     title: "Database damaged",
     unit: "short",
     width: 6,
-    see: "a-damaged-database",
+    see: "troubleshooting.md#a-damaged-database",
     about:
       "1 when a process has found its database damaged on the disk. Its CRITICAL line names the file; lyftr verify says where.",
     queries: [{ expr: `max(${of("database_damaged")})`, legend: "damaged", instant: true }],
@@ -82,7 +82,7 @@ export const LASTING: readonly Panel[] = [
     title: "Read indexes rebuilt",
     unit: "short",
     width: 6,
-    see: "a-damaged-database",
+    see: "troubleshooting.md#a-damaged-database",
     about: "Because they were damaged, since the processes started. Nothing is lost; check the disk.",
     queries: [{ expr: `sum(${of("read_index_rebuilds_total")})`, legend: "rebuilt", instant: true }],
     thresholds: [
@@ -95,7 +95,7 @@ export const LASTING: readonly Panel[] = [
     title: "Deleting refused",
     unit: "short",
     width: 6,
-    see: "retention",
+    see: "retention-and-erasure.md#retention",
     about:
       "1 while a process refuses to delete old messages, by reason: clock or nearly_all. Its log says why, and how to confirm it.",
     queries: [{ expr: `max by (reason) (${of("retention_refused")})`, legend: "{{reason}}", instant: true }],
@@ -108,7 +108,7 @@ export const LASTING: readonly Panel[] = [
     title: "Messages deleted",
     unit: "short",
     width: 6,
-    see: "retention",
+    see: "retention-and-erasure.md#retention",
     stacked: true,
     about:
       "A second, by reason: expired is RETENTION_DAYS at work, erased is lyftr erase or the API. erased that nobody knows of: see GET /audit.",
@@ -118,7 +118,7 @@ export const LASTING: readonly Panel[] = [
     title: "Log lines lost",
     unit: "short",
     width: 6,
-    see: "the-log",
+    see: "log.md",
     about:
       "A second. Nobody reads standard output, or its disk is full: mend the log's reader or disk. Messages are taken all the same.",
     queries: [{ expr: `sum by (instance) (${rate("log_lines_dropped_total")})`, legend: "{{instance}}" }],
@@ -128,7 +128,7 @@ export const LASTING: readonly Panel[] = [
     title: "Spans of traces",
     unit: "short",
     width: 6,
-    see: "traces",
+    see: "traces.md",
     stacked: true,
     about:
       "A second, by what became of them; noughts when no traces are sent. failed: the collector does not take them, the log says why. " +
@@ -140,7 +140,7 @@ export const LASTING: readonly Panel[] = [
     title: "Memory",
     unit: "bytes",
     width: 6,
-    see: "sizing",
+    see: "scaling.md#sizing",
     about:
       "Resident memory with all workers, and the JavaScript heap in it. Near the container's limit: give it more. A steady rise under even load: please report it.",
     queries: [
@@ -153,7 +153,7 @@ export const LASTING: readonly Panel[] = [
     title: "Open files and connections",
     unit: "percentunit",
     width: 6,
-    see: "metrics",
+    see: "metrics.md",
     max: 1,
     about:
       "Open files and connections of the limit of the process. Above 80 %: raise the limit (ulimit -n), or look at the connections.",
@@ -173,7 +173,7 @@ export const LASTING: readonly Panel[] = [
     title: "Processes",
     unit: "short",
     width: 6,
-    see: "workers",
+    see: "workers-and-replicas.md#workers",
     decimals: 0,
     about:
       "Those that shall share the work, those that listen, and those started again, an hour. Fewer than shall for longer than 30 s: the log " +

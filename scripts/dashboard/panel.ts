@@ -17,7 +17,7 @@ export interface Panel {
   readonly title: string;
   /** What it shows, and what to do when it moves. */
   readonly about: string;
-  /** The heading of docs/operations.md that says more. */
+  /** The page of docs/operations/ that says more, with its heading if it has several. */
   readonly see: string;
   /** Grafana's name of the unit. */
   readonly unit: string;
@@ -91,7 +91,7 @@ export function panelJson(panel: Panel, id: number, gridPos: Place): Json {
     id,
     type,
     title: panel.title,
-    description: `${panel.about}\n\ndocs/operations.md#${panel.see}`,
+    description: `${panel.about}\n\ndocs/operations/${panel.see}`,
     datasource: DATASOURCE,
     gridPos,
     fieldConfig: { defaults: defaultsOf(panel, type), overrides: overridesOf(panel) },

@@ -29,7 +29,7 @@ export const RECEIVING: readonly Panel[] = [
     title: "Webhooks by result",
     unit: "reqps",
     width: 12,
-    see: "metrics",
+    see: "metrics.md",
     stacked: true,
     about:
       "Every POST /webhook by what came of it. created and duplicate are good; unavailable means that the database or a queue refuses, " +
@@ -41,7 +41,7 @@ export const RECEIVING: readonly Panel[] = [
     title: "Messages by source",
     unit: "mps",
     width: 6,
-    see: "metrics",
+    see: "metrics.md",
     stacked: true,
     about:
       "Messages taken by where they come from, known ones included. A source that is usually busy and falls silent: ask there.",
@@ -51,7 +51,7 @@ export const RECEIVING: readonly Panel[] = [
     title: "All requests by status",
     unit: "reqps",
     width: 6,
-    see: "metrics",
+    see: "metrics.md",
     stacked: true,
     about: "Requests of every route. Many 4xx or 5xx: the table of errors further below names routes and statuses.",
     queries: [
@@ -66,7 +66,7 @@ export const RECEIVING: readonly Panel[] = [
     title: "Webhooks that fail",
     unit: "percentunit",
     width: 12,
-    see: "metrics",
+    see: "metrics.md",
     about:
       "Share answered 5xx of the webhooks answered 200 or 5xx; the line is the 0.1 % that may fail. Above it for minutes: look at the queue and the commits.",
     queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "answered 5xx" }],
@@ -78,7 +78,7 @@ export const RECEIVING: readonly Panel[] = [
     unit: "short",
     width: 6,
     decimals: 0,
-    see: "metrics",
+    see: "metrics.md",
     about:
       "Duplicates in the span of this dashboard whose content differs from the stored message, which is kept. Above 0: a sender uses one " +
       'id for two messages; the log lines with "conflict":true name the ids.',
@@ -91,7 +91,7 @@ export const RECEIVING: readonly Panel[] = [
     title: "Built-in alerts that fire",
     unit: "none",
     width: 6,
-    see: "built-in-alerts",
+    see: "alerts.md#built-in-alerts",
     max: 1,
     decimals: 0,
     about: "1 while one fires. Somebody should have been told: whether they were is at the end of the dashboard.",

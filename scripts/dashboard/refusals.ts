@@ -15,7 +15,7 @@ export const REFUSALS: readonly Panel[] = [
     unit: "short",
     width: 12,
     decimals: 0,
-    see: "the-log",
+    see: "log.md",
     about:
       "Requests answered 4xx or 5xx in the span of this dashboard; unmatched are paths that are no routes. 5xx: the log lines with that " +
       "status have error. 401 on /webhook: a wrong secret. 422: a sender whose messages break the rules, its answers say which.",
@@ -29,7 +29,7 @@ export const REFUSALS: readonly Panel[] = [
     title: "Webhooks that were not taken",
     unit: "reqps",
     width: 12,
-    see: "metrics",
+    see: "metrics.md",
     stacked: true,
     about:
       "invalid_signature: another secret, a proxy that changes bodies, or somebody else. validation_error, too_large, unsupported: a sender " +
@@ -46,7 +46,7 @@ export const REFUSALS: readonly Panel[] = [
     title: "Answered 429, by limit",
     unit: "reqps",
     width: 12,
-    see: "rate-limits",
+    see: "limits.md#rate-limits",
     stacked: true,
     about:
       "failed_signature and failed_key: somebody guesses, or a sender has the wrong secret. sender, ip and key: a limit is too low, or " +
@@ -57,7 +57,7 @@ export const REFUSALS: readonly Panel[] = [
     title: "Checks of API keys",
     unit: "reqps",
     width: 12,
-    see: "api-keys",
+    see: "keys-and-secrets.md#api-keys",
     stacked: true,
     about:
       "unauthorized rises: a key has expired or was revoked, or somebody guesses. forbidden: a key of too small a scope.",

@@ -9,7 +9,7 @@ export const SLOWNESS: readonly Panel[] = [
     title: "Latency of webhooks",
     unit: "short",
     width: 12,
-    see: "metrics",
+    see: "metrics.md",
     noValue: "no webhooks",
     about:
       "How many webhooks took how long, from their headers to the end of the answer. A band that moves up: the commits take longer. Two " +
@@ -25,7 +25,7 @@ export const SLOWNESS: readonly Panel[] = [
     title: "Latency of webhooks, percentiles",
     unit: "ms",
     width: 12,
-    see: "metrics",
+    see: "metrics.md",
     noValue: "no webhooks",
     about: "Half of the webhooks, 95 and 99 of 100 are answered sooner. Compare with the time of commits.",
     queries: [
@@ -39,7 +39,7 @@ export const SLOWNESS: readonly Panel[] = [
     title: "Time of a commit",
     unit: "s",
     width: 12,
-    see: "metrics",
+    see: "metrics.md",
     noValue: "nothing to store",
     about:
       "From handing a batch to the database to its fsync, waiting for a lock included. Rises with a slow disk or another process that " +
@@ -54,7 +54,7 @@ export const SLOWNESS: readonly Panel[] = [
     title: "Latency of reads, p95 by route",
     unit: "ms",
     width: 12,
-    see: "reads",
+    see: "troubleshooting.md#the-read-index",
     noValue: "no reads",
     about:
       "95 of 100 answers come sooner. High for one route: somebody asks expensive questions. High for all: reads queue, or the disk is slow.",

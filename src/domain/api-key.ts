@@ -47,7 +47,7 @@ const SECRET_DIGITS = 43;
 const CHECKSUM_DIGITS = 6;
 const HINT_CHARACTERS = 10;
 
-/** What secret scanners look for; see docs/operations.md. */
+/** What secret scanners look for; see docs/operations/keys-and-secrets.md. */
 export const KEY_PATTERN = `^${PREFIX}[0-9A-Za-z]{${SECRET_DIGITS + CHECKSUM_DIGITS}}$`;
 const KEY = new RegExp(KEY_PATTERN);
 

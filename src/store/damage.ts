@@ -15,4 +15,4 @@ export const REPLACE_DISK =
 /** What to do about a damaged database. */
 export const REPAIR =
   "Find the damage with lyftr verify. Then stop the service, keep a copy of the files, and restore the newest sound backup, " +
-  'or repair the file: docs/operations.md, "A damaged database"';
+  'or repair the file: docs/operations/troubleshooting.md, "A damaged database"';

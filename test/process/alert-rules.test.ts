@@ -9,7 +9,7 @@ import { startService } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
 const DEPLOY = fileURLToPath(new URL("../../deploy/", import.meta.url));
-const OPERATIONS = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+const ROOT = new URL("../../", import.meta.url);
 const RUN_MS_MAX = 240_000;
 
 interface Rule {
@@ -34,13 +34,13 @@ function passes(command: string, ...args: readonly string[]): void {
   equal(status, 0, `${stdout}${stderr}`);
 }
 
-/** As GitHub makes an anchor of a heading. */
-function anchorOf(heading: string): string {
-  return heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
-    .trim()
-    .replaceAll(" ", "-");
+function page(path: string): string {
+  return readFileSync(new URL(path, ROOT), "utf8");
+}
+
+/** The names of the alerts that have a runbook on a page. */
+function runbooksOf(path: string): readonly string[] {
+  return [...page(path).matchAll(/^## (Lyftr\w+)$/gm)].map(([, name = ""]) => name);
 }
 
 test("promtool accepts the rules and the configuration of Prometheus", { skip: unlessTool("promtool") }, () => {
@@ -66,31 +66,31 @@ test("no alert is without a test of its own that sees it fire", () => {
 });
 
 test("each alert says what is wrong and how grave it is, and leads to a runbook that exists", () => {
-  const anchors = new Set(
-    OPERATIONS.split("\n")
-      .flatMap((line) => /^#+ (.+)$/.exec(line)?.[1] ?? [])
-      .map(anchorOf),
-  );
   for (const { alert = "", labels, annotations = {} } of alerts) {
     match(labels?.severity ?? "", alert === "LyftrWatchdog" ? /^none$/ : /^(page|ticket)$/, alert);
     for (const name of ["summary", "description"]) match(annotations[name] ?? "", /^\S.*\.$/, `${alert} ${name}`);
-    const url = annotations.runbook_url ?? "";
-    const [, anchor = ""] = /^\{\{ \$externalLabels\.runbook_base \}\}docs\/operations\.md#(.+)$/.exec(url) ?? [];
-    ok(anchors.has(anchor), `${alert}: there is no heading for ${url}`);
+    const runbook = `docs/operations/runbooks/${labels?.severity === "ticket" ? "tickets" : "pages"}.md`;
+    equal(annotations.runbook_url, `{{ $externalLabels.runbook_base }}${runbook}#${alert.toLowerCase()}`);
+    ok(runbooksOf(runbook).includes(alert), `${alert} has no runbook in ${runbook}`);
   }
 });
 
-test("the table of alerts in docs/operations.md names each with its severity, and no other", () => {
-  const described = [...OPERATIONS.matchAll(/^\| \[`(Lyftr\w+)`\]\(#\w+\) \| (\w+) \|/gm)].map((row) =>
-    row.slice(1, 3),
-  );
+test("the runbooks are about alerts that exist", () => {
+  const described = ["pages", "tickets"].flatMap((name) => runbooksOf(`docs/operations/runbooks/${name}.md`));
+  deepEqual(described.toSorted(), alerts.map(({ alert }) => alert).toSorted());
+});
+
+test("the table of docs/operations/alerts.md names each alert with its severity, and no other", () => {
+  const rows = page("docs/operations/alerts.md").matchAll(/^\| \[`(Lyftr\w+)`\]\([\w/.#]+\) \| (\w+) \|/gm);
+  const described = [...rows].map((row) => row.slice(1, 3));
   const existing = alerts.map(({ alert, labels }) => [alert, labels?.severity]);
   deepEqual(described.toSorted(), existing.toSorted());
 });
 
-test("every metric that docs/operations.md says to alert on has a rule", () => {
+test("every metric that docs/operations/metrics.md says to alert on has a rule", () => {
   const expressions = alerts.map(({ expr }) => expr).join("\n");
-  const rows = OPERATIONS.split("\n").filter((line) => /^\| `[a-z_]+`.*\bAlert (on|above)\b/.test(line));
+  const lines = page("docs/operations/metrics.md").split("\n");
+  const rows = lines.filter((line) => /^\| `[a-z_]+`.*\bAlert (on|above)\b/.test(line));
   ok(rows.length >= 4, "there are fewer such rows than there were");
   for (const row of rows) {
     const names = [...(row.split("|")[1] ?? "").matchAll(/`([a-z_]+)`/g)].map(([, name = ""]) => name);

@@ -18,7 +18,7 @@ import { body, post } from "../support/service.ts";
 
 /** Rounds of breaking and mending. One fits into the time that a test has; `ALERTING_ROUNDS=3` measures. */
 const ROUNDS = Number(process.env.ALERTING_ROUNDS ?? 1);
-/** What docs/operations.md promises, of a page after a fault and of its resolve after the repair. */
+/** What docs/operations/alerts.md promises, of a page after a fault and of its resolve after the repair. */
 const PROMISED_MS = 90_000;
 /** Shorter than what pages, and longer than the interval of scrapes and their time limit, so that one fails. */
 const HICCUP_MS = 16_000;
@@ -180,6 +180,6 @@ function provesOneIncidentEach({ received, incidents }: FakePagerDuty, broken: r
     for (const field of SHAPE) ok(field in event, `${field} is missing`);
     equal(event.payload?.severity, "critical");
     ok(broken.some(({ job }) => event.payload?.source === job && event.payload.summary.startsWith(`${job}: `)));
-    ok(JSON.stringify(event.payload?.custom_details).includes("docs/operations.md#lyftr"));
+    ok(JSON.stringify(event.payload?.custom_details).includes("docs/operations/runbooks/pages.md#lyftr"));
   }
 }

@@ -29,7 +29,7 @@ async function tell(
     annotations: {
       summary: `${alertname} is the matter.`,
       description: "It is.",
-      runbook_url: "docs/operations.md#it",
+      runbook_url: "docs/operations/runbooks/pages.md#it",
     },
     startsAt,
     endsAt: new Date(Date.now() + (ended ? 0 : AN_HOUR_MS)).toISOString(),

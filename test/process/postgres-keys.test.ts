@@ -85,13 +85,15 @@ test("each of several workers refuses what is revoked, and none starts without a
 
 /** The rights of a service that does not migrate, as the documentation has them. */
 function documentedGrants(role: string): readonly string[] {
-  const operations = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
-  return Array.from(operations.matchAll(/^ *(GRANT .* TO lyftr_service);/gm), ([, grant = ""]) =>
+  const page = readFileSync(new URL("../../docs/operations/postgresql.md", import.meta.url), "utf8");
+  return Array.from(page.matchAll(/^ *(GRANT .* TO lyftr_service);/gm), ([, grant = ""]) =>
     grant.replace("lyftr_service", role),
   );
 }
 
-test("a service with the rights of docs/operations.md makes keys, and cannot change the audit", { skip }, async () => {
+test("a service with the rights of docs/operations/postgresql.md makes keys, and cannot change the audit", {
+  skip,
+}, async () => {
   await using database = await freshDatabase({ kind: "postgres" });
   using folder = temporaryFolder();
   const owner = { cwd: folder.path, env: { DATABASE_URL: database.url } };

@@ -15,7 +15,7 @@ import { sql, withDatabase } from "../support/sql.ts";
 import { unlessTool } from "../support/tools.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
-const DOCUMENT = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+const DOCUMENT = readFileSync(new URL("../../docs/operations/backup.md", import.meta.url), "utf8");
 /** Messages that come before the backup begins, and after it has ended. */
 const MORE = 300;
 
@@ -38,7 +38,7 @@ interface Place {
 /** Runs the commands of the document whose first line names them, with today's backup for that of its example. */
 async function runDocumented(name: string, { env, cwd }: Pick<Place, "env" | "cwd">): Promise<void> {
   const block = new RegExp(`^\`\`\`sh\\n# ${name}:.*\\n((?:(?!\`\`\`).*\\n)+)\`\`\``, "m").exec(DOCUMENT)?.[1];
-  ok(block !== undefined, `docs/operations.md has no commands ${name}`);
+  ok(block !== undefined, `docs/operations/backup.md has no commands ${name}`);
   const commands = block.replaceAll("2026-01-31", new Date().toISOString().slice(0, 10));
   const shim = join(cwd, "bin");
   mkdirSync(shim, { recursive: true });

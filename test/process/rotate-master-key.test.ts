@@ -10,7 +10,7 @@ const OLD = "the old master key, of enough characters";
 const NEW = "the new master key, of enough characters";
 const SECRET = "what the sender signs with";
 
-test("MASTER_KEY is changed in the steps of docs/operations.md, and no webhook is refused at any of them", async () => {
+test("MASTER_KEY is changed in the steps of docs/operations/keys-and-secrets.md, and no webhook is refused at any of them", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("autumn"), SECRET);
   const base = { DATABASE_URL: "sqlite:///./app.db", WEBHOOK_SECRET: "of somebody else" };
@@ -45,8 +45,8 @@ test("MASTER_KEY is changed in the steps of docs/operations.md, and no webhook i
   });
   await serving({ MASTER_KEY: NEW });
 
-  const chapter = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8").split(
-    "### Rotating MASTER_KEY",
+  const chapter = readFileSync(new URL("../../docs/operations/keys-and-secrets.md", import.meta.url), "utf8").split(
+    "\n## Rotating MASTER_KEY\n",
   )[1];
   for (const step of [
     "`WEBHOOK_SECRET_PREVIOUS`",

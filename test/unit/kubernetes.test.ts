@@ -129,7 +129,7 @@ test("every pod may do little: the Pod Security Standard `restricted`, a read-on
 test("every pod has a bound of memory that was measured to do, and none of the processor", () => {
   for (const { name, container } of servers)
     deepEqual([container.resources.limits, container.resources.requests.memory], [{ memory: "512Mi" }, "512Mi"], name);
-  match(read("docs/operations.md"), /Give it 512 MiB/);
+  match(read("docs/operations/scaling.md"), /Give it 512 MiB/);
 });
 
 test("a pod is given the time that the service takes to end, after the time that proxies take to hear of it", () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { metricNames } from "../support/metric-names.ts";
 
 /** The cells of every row of every table. */
-const rows = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8")
+const rows = readFileSync(new URL("../../docs/operations/metrics.md", import.meta.url), "utf8")
   .split("\n")
   .filter((line) => line.startsWith("| "))
   .map((line) => line.split("|").map((cell) => cell.trim()));
@@ -12,13 +12,13 @@ const rows = readFileSync(new URL("../../docs/operations.md", import.meta.url), 
 /** The row whose first cell names this. */
 const rowOf = (name: string) => rows.find(([, first]) => first?.split(", ").includes(`\`${name}\``));
 
-test("every metric has a line in docs/operations.md", async () => {
+test("every metric has a line in docs/operations/metrics.md", async () => {
   const names = await metricNames();
   ok(names.length > 20, names.join(" "));
   for (const name of names) ok(rowOf(name), `${name} has no line`);
 });
 
-test("docs/operations.md describes no metric of the service that is gone", async () => {
+test("docs/operations/metrics.md describes no metric of the service that is gone", async () => {
   const names = await metricNames();
   // The figures of the process stand several in a row, and depend on the system.
   const described = rows
