@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
 import { temporaryFolder } from "../support/cli.ts";
 import { isOnPath } from "../support/tools.ts";
 
@@ -70,9 +71,12 @@ for (const [what, message, complaint] of [
   });
 }
 
-test("CI checks messages before anything else", () => {
-  const [first] = readFileSync(new URL("../../.ci/run", import.meta.url), "utf8").match(/^(?:sh|make|npm) .*$/m) ?? [];
+test("CI checks messages before anything else, and the workflow of GitHub runs what CI runs", () => {
+  const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+  const [first] = read(".ci/run").match(/^(?:sh|make|npm) .*$/m) ?? [];
   equal(first, "sh scripts/check-commits.sh");
+  const { steps } = parse(read(".github/workflows/ci.yml")).jobs.test;
+  equal(steps.at(-1).run, ".ci/run");
 });
 
 test("72 characters of any alphabet, and words that contain wip, are accepted", { skip }, () => {

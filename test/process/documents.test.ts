@@ -11,6 +11,7 @@ import { body, post, SECRET } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
 const README_LINES_MAX = 150;
+const AGENTS_LINES_MAX = 80;
 const GUIDE_LINES_MAX = 250;
 const GUIDES = ["getting-started", "receiving", "reading", "sending", "guarantees", "migrating-from-python"];
 
@@ -70,6 +71,7 @@ test("the block of docs/migrating-from-python.md brings new messages back to the
 test("the README and the guides are short", () => {
   const linesOf = (name: string) => documentText(name).trimEnd().split("\n").length;
   ok(linesOf("README.md") <= README_LINES_MAX);
+  ok(linesOf("AGENTS.md") <= AGENTS_LINES_MAX);
   for (const guide of GUIDES) ok(linesOf(`docs/${guide}.md`) <= GUIDE_LINES_MAX, guide);
 });
 

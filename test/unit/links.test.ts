@@ -50,3 +50,18 @@ for (const name of documents) {
     }
   });
 }
+
+const testFiles = readdirSync(new URL("test", root), { recursive: true, encoding: "utf8" });
+
+for (const name of documents) {
+  test(`every test that ${name} names exists`, () => {
+    const text = readFileSync(new URL(name, root), "utf8");
+    for (const [, path = ""] of text.matchAll(/`(?:test\/)?([a-z0-9/*-]+\.test\.ts)`/g)) {
+      const pattern = new RegExp(`(?:^|/)${path.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}$`);
+      ok(
+        testFiles.some((file) => pattern.test(file)),
+        `${path}: there is no such test`,
+      );
+    }
+  });
+}
