@@ -17,8 +17,7 @@ const HELP: CommandHelp = {
   notes: [
     "The service may be running. The backup is the state of one moment in a single file, checked. " +
       "FILE appears when it is complete.",
-    "To restore it: stop the service, remove its database with the -wal and -shm files beside it, put FILE " +
-      "in its place, and start the service.",
+    "`lyftr restore FILE` puts it back.",
   ],
   examples: [
     "lyftr backup backup-$(date +%F).db",

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   import: async () => (await import("./import.ts")).importCommand,
   copy: async () => (await import("./copy.ts")).copyCommand,
   backup: async () => (await import("./backup.ts")).backupCommand,
+  restore: async () => (await import("./restore.ts")).restoreCommand,
   keys: async () => (await import("./keys.ts")).keysCommand,
   secrets: async () => (await import("./secrets.ts")).secretsCommand,
   alerts: async () => (await import("./alerts.ts")).alertsCommand,

@@ -1,18 +1,13 @@
 import { createInterface } from "node:readline/promises";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
 
-/** Refuses a command that has to ask where there is no terminal to ask at. */
-export function requireTerminal(): void {
-  if (!process.stdin.isTTY)
-    throw new CliError(
-      "There is no terminal for the question, so nothing was deleted. To delete without a question, add --yes.",
-      EXIT_USAGE,
-    );
+/** Refuses a command that must ask when standard input is not a terminal. `nothing` completes "so …". */
+export function requireTerminal(nothing = "nothing was deleted. To delete without a question, add --yes"): void {
+  if (!process.stdin.isTTY) throw new CliError(`There is no terminal for the question, so ${nothing}.`, EXIT_USAGE);
 }
 
-/** Asks a question at the terminal. Only "yes" is agreement; Ctrl-C and the end of input are not. */
+/** Asks at the terminal, after {@link requireTerminal}. Only "yes" confirms; Ctrl-C and the end of input do not. */
 export async function confirmed(question: string, signal?: AbortSignal): Promise<boolean> {
-  requireTerminal();
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
   const stop = () => terminal.close();

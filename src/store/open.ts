@@ -5,9 +5,12 @@ import type { CredentialsStore } from "./credentials.ts";
 import type { Damage } from "./damage.ts";
 import type { RetentionPreview } from "./retention.ts";
 import type { BackupOptions } from "./sqlite/backup.ts";
+import type { PreparedRestore } from "./sqlite/restore.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
 import type { OpenMode, ReadThreadEnd, Store } from "./store.ts";
 import type { VerifyOptions, VerifyReport } from "./verify-report.ts";
+
+export type { PreparedRestore } from "./sqlite/restore.ts";
 
 /** How many connections one process has to PostgreSQL unless it is told otherwise. */
 export const CONNECTIONS_DEFAULT = 8;
@@ -138,6 +141,11 @@ export async function openBackupSource(path: string): Promise<BackupSource> {
   await (await import("./sqlite/contents.ts")).requireKnown(path);
   const { backUp } = await import("./sqlite/backup.ts");
   return { copyTo: (target, options) => backUp(path, target, options) };
+}
+
+/** Prepares a backup to replace a SQLite database. Rejects as {@link openStore} does. */
+export async function openRestore(backup: string, databaseUrl: string): Promise<PreparedRestore> {
+  return (await import("./sqlite/restore.ts")).prepareRestore(backup, requiredSqlitePath(databaseUrl));
 }
 
 function requiredSqlitePath(databaseUrl: string): string {

@@ -16,6 +16,7 @@ const COMMANDS = [
   "import",
   "copy",
   "backup",
+  "restore",
   "keys",
   "secrets",
   "alerts",

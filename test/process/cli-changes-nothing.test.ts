@@ -38,6 +38,7 @@ const COMMANDS: Readonly<Record<string, readonly [Effect, ...(readonly string[])
   help: ["elsewhere", "help"],
   "alerts test": ["elsewhere", "alerts", "test"],
   backup: ["reads", "backup", "~/backup.db"],
+  restore: ["elsewhere", "restore", "--yes", "~/messages.ndjson"],
   audit: ["reads", "audit"],
   verify: ["reads", "verify"],
   "keys list": ["reads", "keys", "list"],

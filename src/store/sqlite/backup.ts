@@ -59,15 +59,20 @@ function check(partial: string): void {
   const db = new DatabaseSync(partial);
   try {
     db.exec("PRAGMA journal_mode = DELETE");
-    const [first] = db.prepare("PRAGMA integrity_check(1)").all();
-    const verdict = Object.values(first ?? {})[0];
-    if (verdict !== "ok") throw new StoreRefused(`the copy is damaged, and so may be the original: ${verdict}`);
+    requireIntegrity(db, "the copy is damaged, and so may be the original");
   } finally {
     db.close();
   }
 }
 
-function fsync(path: string): void {
+/** Reads the database completely. Throws `StoreRefused` with `problem` and the first damage. */
+export function requireIntegrity(db: DatabaseSync, problem: string): void {
+  const [first] = db.prepare("PRAGMA integrity_check(1)").all();
+  const result = Object.values(first ?? {})[0];
+  if (result !== "ok") throw new StoreRefused(`${problem}: ${result}`);
+}
+
+export function fsync(path: string): void {
   const file = openSync(path, "r");
   try {
     fsyncSync(file);

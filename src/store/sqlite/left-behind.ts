@@ -77,7 +77,7 @@ function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWa
 }
 
 /** Whether a rollback journal has pages of a database. That of a database which was just being made has none. */
-function journalHoldsPages(path: string): boolean {
+export function journalHoldsPages(path: string): boolean {
   if (sizeOf(path) < JOURNAL_HEADER_BYTES) return false;
   const header = readStart(path, JOURNAL_HEADER_BYTES);
   return header.readUInt32BE(0) === JOURNAL_MAGIC && header.readUInt32BE(DATABASE_PAGES_AT) > 0;
