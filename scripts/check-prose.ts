@@ -37,7 +37,8 @@ const NOT_YET_SWEPT = "its texts are older than the rules";
 const NOT_READ: ReadonlyMap<string, string> = new Map([
   ["scripts/check-prose.ts", "it has the list of words"],
   ["SECURITY.md", NOT_YET_SWEPT],
-  ["docs/", NOT_YET_SWEPT],
+  ["docs/adr/", NOT_YET_SWEPT],
+  ["docs/benchmarks.md", NOT_YET_SWEPT],
   ["client/", NOT_YET_SWEPT],
   ["bench/", NOT_YET_SWEPT],
   ["scripts/dashboard/", NOT_YET_SWEPT],

@@ -12,7 +12,7 @@ import { complain, say, tableOf } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
-    "The test sends a trigger and then a resolve. The trigger notifies whoever is on call. The targets are " +
+    "The test sends a trigger and then a resolve. The trigger notifies the person on call. The targets are " +
       "PAGERDUTY_ROUTING_KEY (with PAGERDUTY_URL) and ALERT_WEBHOOK_URL.",
   ],
   examples: ["lyftr alerts test"],

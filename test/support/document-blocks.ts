@@ -14,6 +14,7 @@ import { INHERITED } from "./process.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CLIENT = new URL("../../client/client.ts", import.meta.url).href;
 const DEFAULT_ADDRESS = "127.0.0.1:8000";
+const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
 const BLOCK_MS_MAX = 60_000;
 /** A running service sees a new API key within 5 seconds; a busy machine needs longer. */
 const AGREES_MS_MAX = 20_000;
@@ -132,12 +133,13 @@ function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
-/** The pinned Node.js, and an npm that can do only what documents ask of it. */
+/** The pinned Node.js, `lyftr` as an installed package has it, and an npm that can do only what documents ask of it. */
 function programsIn(home: string): string {
   const bin = join(home, "bin");
   mkdirSync(bin);
   symlinkSync(process.execPath, join(bin, "node"));
   symlinkSync(programOnPath("npx"), join(bin, "npx"));
   writeFileSync(join(bin, "npm"), NPM, { mode: 0o755 });
+  writeFileSync(join(bin, "lyftr"), `#!/bin/sh\nexec node '${BIN}' "$@"\n`, { mode: 0o755 });
   return bin;
 }
