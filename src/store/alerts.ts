@@ -1,49 +1,57 @@
-/** For so long the votes of a process count after its last report. It spans a restart: the next process votes again. */
+/**
+ * The votes of a process count this long after its last report. It covers a restart, after which
+ * the next process votes again.
+ */
 export const VOTE_SECONDS = 60;
-/** After so long without a report of the leader, another process may lead. */
+/** Without a report of the leader for this long, another process may lead. */
 export const LEADER_SECONDS = 20;
 
-/** That an alert fires, as one process sees it. */
+/** One process's vote that an alert fires. */
 export interface AlertVote {
   readonly rule: string;
-  /** What is wrong and where, in a sentence. */
+  /** What is wrong and where, as a sentence. */
   readonly summary: string;
   /** When it began, as `2025-01-15T10:00:00.000Z`. */
   readonly since: string;
 }
 
-/** What a target was told about an alert last. */
+/** The last message about an alert that a target got. */
 export interface AlertNotice {
   readonly rule: string;
   readonly target: string;
-  /** Whether the target was told that it fires, or that it is over. */
+  /** Whether that message said that the alert fires, or that it is over. */
   readonly firing: boolean;
   readonly at: string;
 }
 
 export interface AlertReport {
-  /** Which process reports. */
+  /** The process that reports. */
   readonly holder: string;
-  /** When, on its clock. */
+  /** The time, by its clock. */
   readonly nowMs: number;
-  /** Whether the process takes or renews the lease, if it is free; otherwise it gives the lease back. */
+  /** Whether the process may take or renew the lease. Otherwise it gives the lease back. */
   readonly mayLead: boolean;
-  /** Everything that fires there. Earlier votes that are not among these are withdrawn. */
+  /** All alerts that fire in the process. Earlier votes that are missing here are withdrawn. */
   readonly votes: readonly AlertVote[];
-  /** What it has told since its last report. Of two notices about the same, the newer is kept. */
+  /**
+   * The notices since its last report. Of two notices about the same alert and target, the newer
+   * one is kept.
+   */
   readonly notices: readonly AlertNotice[];
 }
 
 export interface AlertState {
-  /** Whether this process holds the lease: of all processes, the one that tells. */
+  /** Whether this process holds the lease: only that process sends notifications. */
   readonly leads: boolean;
   /** The votes of all processes, the oldest first. */
   readonly votes: readonly AlertVote[];
   readonly notices: readonly AlertNotice[];
 }
 
-/** What the processes of one database share about alerts. It outlives them. */
+/** The alert state that the processes of one database share. It outlives them. */
 export interface AlertStore {
-  /** Stores what this process found and told, and resolves with the state of all: one transaction. */
+  /**
+   * Stores the votes and notices of this process and returns the state of all, in one transaction.
+   */
   exchange(report: AlertReport): Promise<AlertState>;
 }

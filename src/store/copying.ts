@@ -1,37 +1,41 @@
 import type { StoredMessage } from "./store.ts";
 
-/** How far a database has been read: per stream of it, the number of the last message. SQLite has one stream. */
+/** How far a database has been read: the last message of each stream. SQLite has one stream. */
 export type CopyPosition = Readonly<Record<string, number>>;
 
 export const BEGINNING: CopyPosition = {};
 
-/** Of ids and texts in one part, which is one transaction where it is stored; a longer message is a part of its own. */
+/**
+ * The size of the ids and texts of one part, which is one transaction in the target. A longer
+ * message is a part of its own.
+ */
 export const COPY_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface CopyPart {
-  /** Empty when there is nothing behind the position now. */
+  /** Empty when no message follows the position now. */
   readonly messages: readonly StoredMessage[];
-  /** Behind the last of them. */
+  /** The position after the last of them. */
   readonly position: CopyPosition;
 }
 
 /**
- * One end of a copy, beside the store: a database that is read from end to end in the order in which its messages were stored, so
- * that what arrives meanwhile is behind the position that has been reached.
+ * One end of a copy, separate from the store. The database is read from end to end in the order in
+ * which its messages were stored, so messages that arrive during the copy come after the current
+ * position.
  */
 export interface CopyEndpoint {
-  /** Tells this database from every other. */
+  /** Identifies the database. */
   readonly id: string;
-  /** About how many messages are in it. */
+  /** The approximate number of its messages. */
   count(): Promise<number>;
   /**
-   * The next messages behind a position, at most `limit` and about {@link COPY_BYTES_MAX}; with `upTo`, none behind
-   * that one.
+   * The next messages after a position, at most `limit` and about {@link COPY_BYTES_MAX}; with
+   * `upTo`, none after that one.
    */
   read(position: CopyPosition, limit: number, upTo?: CopyPosition): Promise<CopyPart>;
-  /** Those of the messages that are here, by source and id. */
+  /** Those of the messages that exist here, by source and id. */
   find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]>;
-  /** How far a copy from `sourceId` into this database came. */
+  /** The position that a copy from `sourceId` into this database has reached. */
   savedPosition(sourceId: string): Promise<CopyPosition | undefined>;
   savePosition(sourceId: string, position: CopyPosition): Promise<void>;
   close(): Promise<void>;

@@ -1,14 +1,17 @@
-/** Something that is damaged on the disk. */
+/** Damage on the disk. */
 export interface Damage {
-  /** A read index is rebuilt from the messages. A database has to be repaired. An unreadable file is a fault of the disk. */
+  /**
+   * A damaged read index is rebuilt from the messages. A damaged database has to be repaired. An
+   * unreadable file is a fault of the disk.
+   */
   readonly kind: "database" | "read_index" | "unreadable";
-  /** The file, or what else names it. */
+  /** The file, or another name for the place. */
   readonly file: string;
-  /** What was found, without content of messages. */
+  /** What was found, without the content of messages. */
   readonly problem: string;
 }
 
-/** What to do about a disk that does not give what is on it. */
+/** What to do about a disk that cannot read its data. */
 export const REPLACE_DISK =
   "Check the system log (dmesg) and the disk. Stop the service, copy the files to another disk, and run lyftr verify there";
 

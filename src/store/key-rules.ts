@@ -1,16 +1,16 @@
 import { type ApiKey, isLive } from "../domain/api-key.ts";
 import type { AuditEntry, AuditStamp, KeyAddition, KeyRotation, Successor } from "./credentials.ts";
 
-// What may become of the keys, decided alike for either database, which has locked them meanwhile.
+// The rules for changes of API keys. Both databases use them, while they hold the lock on the keys.
 
-/** A person cannot have more; every replica holds all of them in memory. */
+/** More than people manage. Every replica holds all keys in memory. */
 export const KEYS_MAX = 10_000;
 
-/** What the database knows of a name. */
+/** What the database knows about a name. */
 export interface Namesakes {
-  /** The keys of the name. */
+  /** The keys of that name. */
   readonly keys: readonly ApiKey[];
-  /** How many keys there are of all names. */
+  /** The number of keys of all names. */
   readonly total: number;
 }
 
@@ -38,7 +38,7 @@ export function decideRotation(
   };
 }
 
-/** As long after its beginning as that of the key before it. */
+/** The same lifetime as the key before, counted from its own creation. */
 function expiryOf({ createdAt, expiresAt }: ApiKey, at: string): string | null {
   if (expiresAt === null) return null;
   const lifeMs = Date.parse(expiresAt) - Date.parse(createdAt);
@@ -54,7 +54,7 @@ export function entryOfRotation(old: ApiKey, { id, name, expiresAt }: ApiKey, by
   return { ...by, action: "key.rotated", subject: name, details };
 }
 
-/** Of keys of one name. */
+/** All keys must have the same name. */
 export function entryOfRevocation(keys: readonly ApiKey[], by: AuditStamp): AuditEntry {
   const ids = keys.map(({ id }) => id).join(" ");
   return { ...by, action: "key.revoked", subject: keys[0]?.name ?? "", details: { ids } };

@@ -1,6 +1,9 @@
 import type { ListPosition, MessageFilter } from "../domain/message-filter.ts";
 
-/** A part of a list: from `lo`, inclusive, to `hi`, exclusive. A missing end is the end of the list. */
+/**
+ * A part of a list: from `lo`, inclusive, to `hi`, exclusive. A missing bound is the end of the
+ * list.
+ */
 export interface ListRange {
   readonly lo?: ListPosition | undefined;
   readonly hi?: ListPosition | undefined;
@@ -14,7 +17,10 @@ export function positionAt(instant: string): ListPosition {
 /** The position before every row. */
 export const START = positionAt("");
 
-/** The position right behind another: no source has a NUL, so no source is between one and the same with U+0001. */
+/**
+ * The position directly after another. No source contains NUL, so no source sorts between a source
+ * and the same one with U+0001.
+ */
 export function positionBehind({ instant, messageId, source }: ListPosition): ListPosition {
   return { instant, messageId, source: `${source}\u0001` };
 }
@@ -23,7 +29,7 @@ export function comparePositions(a: ListPosition, b: ListPosition): number {
   return compareText(a.instant, b.instant) || compareText(a.messageId, b.messageId) || compareText(a.source, b.source);
 }
 
-/** The rows of a filter's span of time. */
+/** The rows of a filter's time span. */
 export function rangeOf({ since, until }: Pick<MessageFilter, "since" | "until">): ListRange {
   return {
     lo: since === undefined ? undefined : positionAt(since),
@@ -31,7 +37,7 @@ export function rangeOf({ since, until }: Pick<MessageFilter, "since" | "until">
   };
 }
 
-/** The part of a list that is in both ranges. Of two equal ends it has that of `b`. */
+/** The intersection of two ranges. Of two equal bounds it has that of `b`. */
 export function overlap(a: ListRange, b: ListRange): ListRange {
   const lo = a.lo && b.lo ? (comparePositions(a.lo, b.lo) > 0 ? a.lo : b.lo) : (a.lo ?? b.lo);
   const hi = a.hi && b.hi ? (comparePositions(a.hi, b.hi) < 0 ? a.hi : b.hi) : (a.hi ?? b.hi);
@@ -46,7 +52,10 @@ export function isWholeList({ lo, hi }: ListRange): boolean {
   return lo === undefined && hi === undefined;
 }
 
-/** The order of the bytes of UTF-8, which is that of both databases; that of UTF-16, JavaScript's, is another beyond U+FFFF. */
+/**
+ * The order of the bytes of UTF-8, which both databases use. JavaScript's order, of UTF-16, differs
+ * beyond U+FFFF.
+ */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
@@ -57,7 +66,7 @@ export function compareText(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Lifts surrogates above the rest of the basic plane. */
+/** Sorts surrogates after the rest of the basic plane. */
 function weight(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;

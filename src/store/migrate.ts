@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { StoreRefused } from "../domain/errors.ts";
 
-/** One numbered SQL file. Never edited once released: a change is a new file. */
+/** One numbered SQL file. A released file is never edited: a change is a new file. */
 export interface Migration {
   readonly version: number;
   readonly name: string;
@@ -20,7 +20,10 @@ export function readMigrations(folder: URL): readonly Migration[] {
   });
 }
 
-/** What is still to be done on a database at `version`. A newer one is refused: its meaning is not known here. */
+/**
+ * The migrations that a database at `version` still needs. A newer database is refused, because
+ * this version does not know its meaning.
+ */
 export function pendingMigrations(all: readonly Migration[], version: number): readonly Migration[] {
   if (version > all.length) {
     throw new StoreRefused(
@@ -30,7 +33,7 @@ export function pendingMigrations(all: readonly Migration[], version: number): r
   return all.slice(version);
 }
 
-/** For a start that must not change the schema: refuses whatever is not what this version knows. */
+/** For a start that must not change the schema: refuses a database that needs migrations. */
 export function refusePending(all: readonly Migration[], version: number): void {
   if (pendingMigrations(all, version).length === 0) return;
   const has = version === 0 ? "no tables of Lyftr" : `schema ${version}`;
@@ -39,7 +42,7 @@ export function refusePending(all: readonly Migration[], version: number): void 
   );
 }
 
-/** The schema that this version of the program makes, on each kind of database. */
+/** The schema version that this program creates, for each kind of database. */
 export function schemaVersions(): { readonly sqlite: number; readonly postgres: number } {
   const newest = (kind: string) => readMigrations(new URL(`./${kind}/migrations/`, import.meta.url)).length;
   return { sqlite: newest("sqlite"), postgres: newest("postgres") };

@@ -12,25 +12,27 @@ import type { VerifyOptions, VerifyReport } from "./verify-report.ts";
 
 export type { PreparedRestore } from "./sqlite/restore.ts";
 
-/** How many connections one process has to PostgreSQL unless it is told otherwise. */
+/** The default number of connections of one process to PostgreSQL. */
 export const CONNECTIONS_DEFAULT = 8;
 
 export interface OpenOptions extends Partial<Pick<Runtime, "random">> {
-  /** Told what turns out to be damaged on the disk, once each. */
+  /** Called once for each damaged file. */
   readonly damaged?: (damage: Damage) => void;
-  /** Told how a long upgrade goes. */
+  /** Called with the progress of a long upgrade. */
   readonly progress?: (text: string) => void;
-  /** What may be done with the database; default: `create`. */
+  /** How the database is used; default: `create`. */
   readonly mode?: Exclude<OpenMode, "read">;
-  /** False: a database whose schema is not up to date is refused instead of created or upgraded. */
+  /** False: a database whose schema is not current is refused instead of created or upgraded. */
   readonly migrate?: boolean;
-  /** The error for a database without Lyftr's tables. Then nothing is created or taken over. */
+  /**
+   * The error for a database without Lyftr's tables. If given, nothing is created or taken over.
+   */
   readonly newDatabaseError?: Error | undefined;
   /** SQLite only: called for each unexpected end of a reading thread. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
   /** PostgreSQL only: the connections of this process, 4 or more. */
   readonly connectionsMax?: number;
-  /** PostgreSQL only: a server whose commits may not survive a crash is used all the same. */
+  /** PostgreSQL only: accepts a server whose commits may not survive a crash. */
   readonly allowWeakDurability?: boolean;
 }
 
@@ -45,13 +47,16 @@ export function isPostgres(databaseUrl: string): boolean {
   return /^postgres(ql)?:\/\//.test(databaseUrl);
 }
 
-/** Opens the store a `DATABASE_URL` names. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
+/**
+ * Opens the store of a `DATABASE_URL`. Rejects with `ConfigError` or `StoreRefused` when the
+ * database must not be used.
+ */
 export async function openStore(databaseUrl: string, options: OpenOptions = {}): Promise<Store> {
   const { mode = "create", migrate = true, connectionsMax = CONNECTIONS_DEFAULT } = options;
   const { progress = () => {}, readThreadEnded = () => {}, damaged, newDatabaseError } = options;
   const { allowWeakDurability = false, random = Math.random } = options;
   if (isPostgres(databaseUrl)) {
-    // Whoever stays with SQLite need not load the driver.
+    // A service on SQLite need not load the driver.
     const { PostgresStore } = await import("./postgres/postgres-store.ts");
     return PostgresStore.open(databaseUrl, {
       mode,
@@ -67,7 +72,7 @@ export async function openStore(databaseUrl: string, options: OpenOptions = {}):
   return SqliteStore.open(path, { mode, migrate, progress, readThreadEnded, damaged, newDatabaseError });
 }
 
-/** What a command asks of a database, instead of the whole store. */
+/** How a command uses a database, without the whole store. */
 type CommandMode = Exclude<OpenMode, "create">;
 
 /** Opens a database as one end of a copy, `read` or `write`. Rejects as {@link openStore} does. */
@@ -89,7 +94,10 @@ export async function openCredentials(
   return (await import("./sqlite/credentials/sqlite-credentials.ts")).openSqliteCredentials(path, mode);
 }
 
-/** Opens a database to count what retention would delete. It changes nothing. Rejects as {@link openStore} does. */
+/**
+ * Opens a database to count what retention would delete. It changes nothing. Rejects as {@link
+ * openStore} does.
+ */
 export async function openRetentionPreview(databaseUrl: string): Promise<RetentionPreview> {
   if (isPostgres(databaseUrl))
     return (await import("./postgres/deletion/preview.ts")).openPostgresRetentionPreview(databaseUrl);
@@ -98,7 +106,7 @@ export async function openRetentionPreview(databaseUrl: string): Promise<Retenti
 }
 
 export interface MigrateOptions {
-  /** Told how a long upgrade goes. */
+  /** Called with the progress of a long upgrade. */
   readonly progress: (text: string) => void;
   readonly allowWeakDurability: boolean;
   /** PostgreSQL only: distributes the tables over the workers of Citus. */
@@ -108,8 +116,8 @@ export interface MigrateOptions {
 }
 
 /**
- * Creates the database or upgrades its schema. On PostgreSQL it also does what takes too long for a start.
- * Resolves with what was done, a line each. Rejects as {@link openStore} does.
+ * Creates the database or upgrades its schema. On PostgreSQL it also does what takes too long for a
+ * start. Resolves with what was done, one line each. Rejects as {@link openStore} does.
  */
 export async function migrateDatabase(databaseUrl: string, options: MigrateOptions): Promise<readonly string[]> {
   if (isPostgres(databaseUrl))
@@ -131,7 +139,7 @@ export async function recountDatabase(databaseUrl: string): Promise<void> {
   await (await import("./postgres/index/recount.ts")).recount(databaseUrl);
 }
 
-/** A SQLite database that a backup may be made of. */
+/** A SQLite database that can be backed up. */
 export interface BackupSource {
   copyTo(target: string, options: BackupOptions): Promise<void>;
 }

@@ -3,7 +3,10 @@ import type { MessageQuery } from "../domain/message-query.ts";
 import { type ListRange, overlap, positionBehind, rangeOf } from "./list-position.ts";
 import type { MessagePage, StoredMessage } from "./store.ts";
 
-/** Which rows of a range: `limit` of them behind the first `offset`, from its beginning or, `reverse`, from its end. */
+/**
+ * The rows of a range: `limit` of them after the first `offset`, from its beginning or, with
+ * `reverse`, from its end.
+ */
 export interface Slice {
   readonly reverse: boolean;
   readonly offset: number;
@@ -12,15 +15,15 @@ export interface Slice {
 
 /** What is read for a page, and in which direction. */
 export interface PageRead {
-  /** All rows of the filter's span of time. */
+  /** All rows of the filter's time span. */
   readonly range: ListRange;
-  /** Of these, the rows on the side of the page's cursor. */
+  /** The rows of `range` on the side of the page's cursor. */
   readonly rest: ListRange;
-  /** One row more than the page has: it shows whether the list goes on. */
+  /** One row more than the page has, which shows whether the list continues. */
   readonly slice: Slice;
-  /** Whether the total is asked for. */
+  /** Whether the exact total is wanted. */
   readonly exact: boolean;
-  /** Whether the page may end before it is full. A client continues it by its cursor. */
+  /** Whether the page may end before it is full. The client continues it by its cursor. */
   readonly stepwise: boolean;
 }
 
@@ -38,21 +41,21 @@ export function pageReadOf({ filter, order, offset, limit, cursor, count }: Mess
   };
 }
 
-/** The part of a read up to a row, that row included. */
+/** The part of a read up to a row, including that row. */
 export function readUpTo({ rest, slice }: Pick<PageRead, "rest" | "slice">, last: ListPosition): ListRange {
   return overlap(rest, slice.reverse ? { lo: last } : { hi: positionBehind(last) });
 }
 
-/** What was read for a page. */
+/** The rows that were read for a page. */
 export interface PageRows<Row extends ListPosition> {
   /** In the order in which they were read. */
   readonly rows: readonly Row[];
-  /** The row up to which the list was read when that was not its end. */
+  /** The row at which reading stopped, if that was not the end of the list. */
   readonly stoppedAt?: ListPosition | undefined;
   readonly total: number | null;
 }
 
-/** Assembles a page from the rows that were read for it, with the cursors to both sides. */
+/** Assembles a page from the rows that were read for it, with the cursors of both sides. */
 export function pageOf<Row extends ListPosition>(
   { offset, limit, cursor }: MessageQuery,
   { rows, stoppedAt, total }: PageRows<Row>,
@@ -61,7 +64,7 @@ export function pageOf<Row extends ListPosition>(
   const backwards = cursor?.side === "before";
   const page = backwards ? rows.slice(0, limit).toReversed() : rows.slice(0, limit);
   const [first, last] = [page[0], page.at(-1)];
-  // Where the list goes on in the direction in which it was read, and where it came from.
+  // Where the list continues in the direction in which it was read, and where it came from.
   const onward = rows.length > limit ? (backwards ? first : last) : stoppedAt;
   const behind = cursor !== undefined || offset > 0 ? (backwards ? last : first) : undefined;
   const [next, previous] = backwards ? [behind, onward] : [onward, behind];

@@ -3,11 +3,16 @@ import type { MessageFilter } from "../domain/message-filter.ts";
 
 /** How many rows one read may scan. */
 export interface ScanLimits {
-  /** Rows whose texts are compared, one by one: about two seconds. A read that needs more is refused. */
+  /**
+   * Rows whose texts are compared one by one: about two seconds. A read that needs more is refused.
+   */
   readonly scannedTextsMax: number;
   /** The same for rows of which only numbers are compared. */
   readonly scannedRowsMax: number;
-  /** Rows that a page without a total passes before it is returned as it is, to be continued by its cursor. */
+  /**
+   * Rows that a page without a total scans. Then it is returned as it is, and the client continues
+   * it by its cursor.
+   */
   readonly walkedRowsMax: number;
 }
 

@@ -8,17 +8,23 @@ import type { CredentialsStore } from "./credentials.ts";
 import type { RetentionStore } from "./retention.ts";
 
 /**
- * What may be done with a database that is opened.
+ * How an opened database is used.
  * - `read`: it exists and has the current schema. No file, no schema and no row is changed.
  * - `write`: it exists and has the current schema. Rows are changed, the schema is not.
  * - `create`: it is created when it is missing, and upgraded when its schema is older.
  */
 export type OpenMode = "read" | "write" | "create";
 
-/** What became of one message: `conflict` is a duplicate whose content differs from the row that is kept. */
+/**
+ * The outcome of storing one message. `conflict` is a duplicate whose content differs from the
+ * stored message.
+ */
 export type InsertOutcome = "created" | "duplicate" | "conflict";
 
-/** A stored message, spelt as it was sent. Rows of the older service may hold values that today's parsers refuse. */
+/**
+ * A stored message, as it was sent. Rows of the older service may contain values that are refused
+ * today.
+ */
 export interface StoredMessage {
   readonly source: string;
   readonly messageId: string;
@@ -31,15 +37,20 @@ export interface StoredMessage {
 
 export interface MessagePage {
   readonly messages: readonly StoredMessage[];
-  /** Rows of the filter before limit and offset, counted in the same snapshot as the page; null when it was not asked for. */
+  /**
+   * The number of rows of the filter before limit and offset, in the same snapshot as the page;
+   * null when it was not asked for.
+   */
   readonly total: number | null;
-  /** Where the page behind this one starts; null at the end of the list, and when the page is empty. */
+  /** Where the next page starts; null at the end of the list, and when the page is empty. */
   readonly next: CursorPosition | null;
-  /** Where the page before this one ends; null at the beginning of the list, and when the page is empty. */
+  /**
+   * Where the previous page ends; null at the beginning of the list, and when the page is empty.
+   */
   readonly previous: CursorPosition | null;
 }
 
-/** Somebody who writes. */
+/** A sender and its messages. */
 export interface Sender {
   readonly from: string;
   readonly count: number;
@@ -50,7 +61,7 @@ export interface Sender {
 export interface SenderQuery {
   readonly limit: number;
   readonly offset: number;
-  /** Start behind this sender. */
+  /** Start after this sender. */
   readonly after?: string;
 }
 
@@ -58,11 +69,14 @@ export interface SenderPage {
   /** In the order of their number, by bytes. */
   readonly senders: readonly Sender[];
   readonly total: number;
-  /** Whether anybody follows the last one. */
+  /** Whether more senders follow. */
   readonly more: boolean;
 }
 
-/** How many characters of an instant name its bucket: `2025-01-15T10:05`, `2025-01-15T10`, `2025-01-15`. */
+/**
+ * The length of a bucket's name, which is the beginning of an instant: `2025-01-15T10:05`,
+ * `2025-01-15T10`, `2025-01-15`.
+ */
 export const BUCKETS = { minute: 16, hour: 13, day: 10 } as const;
 export type Bucket = keyof typeof BUCKETS;
 
@@ -73,7 +87,7 @@ export interface TimelineQuery {
   readonly since?: Instant;
   /** Exclusive. */
   readonly until?: Instant;
-  /** More than so many buckets are refused with `QueryTooExpensive`. */
+  /** More buckets than this are refused with `QueryTooExpensive`. */
   readonly bucketsMax: number;
 }
 
@@ -83,78 +97,92 @@ export interface TimelineBucket {
   readonly count: number;
 }
 
-/** How many senders the statistics name. */
+/** The number of senders in the statistics. */
 export const TOP_SENDERS_MAX = 10;
 
 export interface MessageStats {
   readonly total: number;
   readonly senders: number;
-  /** The busiest, count descending, then sender ascending. */
+  /** The busiest senders, by descending count, then by ascending number. */
   readonly topSenders: readonly { readonly from: string; readonly count: number }[];
   readonly firstTs: string | null;
   readonly lastTs: string | null;
 }
 
 export interface ReadOptions {
-  /** Aborted when nobody waits for the answer any more: the read is dropped from the queue, or stopped, and rejects with `ReadCancelled`. */
+  /**
+   * Aborted when the result is no longer wanted. The read is removed from the queue, or stopped,
+   * and rejects with `ReadCancelled`.
+   */
   readonly signal?: AbortSignal;
 }
 
-/** The end of a thread that reads, which another one replaces. */
+/** The end of a reading thread, which another one replaces. */
 export interface ReadThreadEnd {
   readonly reason: string;
-  /** Whether it is not the first within a minute. */
+  /** Whether it is not the first one within a minute. */
   readonly again: boolean;
 }
 
 /**
- * Where messages are kept. Every method is one transaction.
+ * Where messages are stored. Every method is one transaction.
  *
- * Rejections: `Overloaded` when nothing was tried, `StoreUnavailable` when the database refuses for now (whatever was asked may or
- * may not have happened), `StoreBroken` when it must not be used again, `QueryTooExpensive` when a read would take too long, `ReadCancelled` when
- * its signal was aborted; anything else is a fault of the call itself.
+ * Rejections: `Overloaded` when nothing was tried; `StoreUnavailable` when the database is
+ * unavailable and the outcome is unknown; `StoreBroken` when it must not be used any more;
+ * `QueryTooExpensive` when a read would take too long; `ReadCancelled` when its signal was aborted.
+ * Anything else is a fault of the call itself.
  */
 export interface Store {
-  /** Resolves when the database must not be used any more, by this process at least. */
+  /** Resolves when the database must not be used any more, at least by this process. */
   readonly broken: Promise<StoreBroken>;
   /** What opening it changed, in words; empty when nothing. */
   readonly upgrades: readonly string[];
-  /** What an operator should know and mend, in words; empty when nothing. */
+  /** Problems that an operator should fix, in words; empty when there are none. */
   readonly warnings: readonly string[];
   /**
-   * Names the database, and no other, to all processes that read it. Undefined when it cannot be told from others, or when only the
-   * processes of one machine can read it.
+   * Identifies the database to all processes that read it. Undefined when it has no identity, or
+   * when only the processes of one machine can read it.
    */
   readonly identity: string | undefined;
-  /** Keys, secrets and what was done with them. */
+  /** API keys, webhook secrets and the audit. */
   readonly credentials: CredentialsStore;
   readonly retention: RetentionStore;
   readonly alerts: AlertStore;
   /**
-   * Stores what is new and answers for each row in order. Resolves only after the rows are committed and fsynced.
-   * Of equal keys, in the table or in one call, the first wins. One bad row rejects the whole call and nothing of it is stored.
+   * Stores what is new, and returns the outcome of each row in order. Resolves only after the rows
+   * are committed and fsynced. Of equal keys, in the table or in one call, the first wins. One bad
+   * row rejects the whole call, and nothing of it is stored.
    */
   insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]>;
-  /** A page in the order of instant, id by bytes, source; or in the reverse. */
+  /** A page in the order of instant, id by bytes, and source; or in the reverse order. */
   findMessages(query: MessageQuery, options?: ReadOptions): Promise<MessagePage>;
-  /** The message of an id; of several sources the first by bytes, unless one is named. */
+  /**
+   * The message with an id. If several sources have one, the first source by bytes, unless one is
+   * given.
+   */
   findMessage(messageId: string, source?: string): Promise<StoredMessage | undefined>;
   stats(options?: ReadOptions): Promise<MessageStats>;
-  /** Messages per span of time, in order, empty spans left out, as are messages whose timestamp is none. */
+  /**
+   * Messages per time span, in order. Empty spans are left out, and so are messages without a valid
+   * timestamp.
+   */
   timeline(query: TimelineQuery, options?: ReadOptions): Promise<readonly TimelineBucket[]>;
   findSenders(query: SenderQuery, options?: ReadOptions): Promise<SenderPage>;
-  /** Messages that are stored but not yet in the rollups and the search index; every read looks through them. */
+  /** Messages that are stored but not indexed yet. Every read scans them. */
   backlogRows(): number;
   /** Reads that wait for a thread. */
   queuedReads(): number;
-  /** How often a reading thread was started again, because it had ended or did not stop in time. */
+  /** How often a reading thread was restarted, because it had ended or did not stop in time. */
   readThreadRestarts(): number;
-  /** Resolves when the database and its schema really answer. */
+  /** Resolves when the database answers and has its schema. */
   ping(): Promise<void>;
-  /** Bytes on disk, write-ahead log included. */
+  /** Bytes on disk, including the write-ahead log. */
   sizeBytes(): Promise<number>;
-  /** The disk it is on, as a user without privileges may use it; undefined when that is another machine's. */
+  /**
+   * The space of its disk that a user without privileges can use. Undefined when the disk belongs
+   * to another machine.
+   */
   disk(): Promise<{ readonly freeBytes: number; readonly sizeBytes: number } | undefined>;
-  /** Finishes what was begun, then lets go of everything. Safe twice. */
+  /** Finishes what was begun, then releases everything. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -3,20 +3,22 @@ import { isEmpty, type ListRange, overlap, positionAt, rangeOf } from "./list-po
 import { BUCKETS, type TimelineBucket, type TimelineQuery } from "./store.ts";
 
 /**
- * What the first characters of a timestamp look like, both as a regular expression and for GLOB.
+ * The pattern of the first characters of a timestamp, both as a regular expression and for GLOB.
  * Other texts have no bucket.
  */
 export function bucketPattern(characters: number): string {
   return "dddd-dd-ddTdd:dd".slice(0, characters).replaceAll("d", "[0-9]");
 }
 
-/** The spans that hold an end of the question. The whole spans of the question are those between them. */
+/**
+ * The spans that contain an end of the query. The whole spans of the query are those between them.
+ */
 export function endSpans({ bucket, since, until }: TimelineQuery) {
   const characters = BUCKETS[bucket];
   return { first: since?.slice(0, characters), last: until?.slice(0, characters) };
 }
 
-/** The parts of the spans at the ends of the question that are within it. */
+/** The parts of the spans at both ends that are within the query. */
 export function cutSpans(query: TimelineQuery): readonly ListRange[] {
   const range = rangeOf(query);
   const { first, last } = endSpans(query);
@@ -26,7 +28,7 @@ export function cutSpans(query: TimelineQuery): readonly ListRange[] {
     .filter((part) => !isEmpty(part));
 }
 
-/** Sums up how many messages each span has. */
+/** Sums up the messages of each span. */
 export class SpanCounts {
   readonly #query: TimelineQuery;
   readonly #counts = new Map<string, number>();
@@ -35,7 +37,7 @@ export class SpanCounts {
     this.#query = query;
   }
 
-  /** Throws `QueryTooExpensive` when there are more spans than the question allows. */
+  /** Throws `QueryTooExpensive` when there are more spans than the query allows. */
   add(spans: readonly TimelineBucket[]): void {
     const { bucket, bucketsMax } = this.#query;
     for (const { start, count } of spans) this.#counts.set(start, (this.#counts.get(start) ?? 0) + count);

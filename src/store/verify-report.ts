@@ -1,22 +1,24 @@
-/** Whoever has so many differences needs no more of them. */
+/** More differences than this are of no use. */
 export const DIFFERENCES_MAX = 20;
 
-/** What came of counting everything again. */
+/** The result of recounting everything. */
 export interface VerifyReport {
-  /** Messages that were counted again. */
+  /** The number of messages that were counted again. */
   readonly messages: number;
-  /** Messages that are stored but not counted yet. */
+  /** The number of messages that are stored but not counted yet. */
   readonly backlog: number;
-  /** What the counts say otherwise than the messages, a sentence each; at most {@link DIFFERENCES_MAX}. */
+  /**
+   * Where the counts differ from the messages, a sentence each; at most {@link DIFFERENCES_MAX}.
+   */
   readonly differences: readonly string[];
-  /** What is wrong with the messages or whatever else is stored, a sentence each; then nothing is counted again. */
+  /** The damage of stored data, a sentence each. If there is any, nothing is recounted. */
   readonly damage?: readonly string[];
 }
 
 export interface VerifyOptions {
-  /** Told how much has been looked at, and of how much. */
+  /** Called with the progress and the total. */
   readonly progress: (done: number, total: number) => void;
   readonly signal: AbortSignal;
-  /** Told what is done now. */
+  /** Called with the current phase. */
   readonly phase?: (label: string) => void;
 }

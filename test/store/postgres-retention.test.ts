@@ -432,7 +432,7 @@ test("the first deletion gives up for now while a dump is taken, and storing goe
   await untilSleeping(database);
   const deleting = rejects(erase(retention, "+1"), (error: Error) => {
     ok(error instanceof StoreUnavailable);
-    match(error.message, /somebody holds the table deletions/);
+    match(error.message, /another session holds a lock on the table deletions/);
     return true;
   });
   let given = false;

@@ -172,10 +172,10 @@ test("without the trigram extension a warning says what to do, and a search look
     return [page.total, page.messages.map(({ messageId }) => messageId)];
   };
   await withStore(database.url, async (store) => {
-    match(store.warnings.join(), /the search has no index.*CREATE EXTENSION pg_trgm.*run lyftr migrate/);
+    match(store.warnings.join(), /there is no search index.*CREATE EXTENSION pg_trgm.*run lyftr migrate/);
     deepEqual(await found(store), [1, ["m1"]]);
   });
-  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the index of the search/);
+  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the search index/);
   deepEqual(await migratePostgres(database.url, ADMINISTRATION), []);
   await withStore(database.url, async (store) => {
     deepEqual(store.warnings, []);
@@ -192,7 +192,7 @@ test("building the index of the search may take longer than any call of the serv
   const sleeps = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
   const deadlineMs = performance.now() + 5_000;
   while ((await sql(database.url, sleeps)).length === 0) ok(performance.now() < deadlineMs, "nobody writes");
-  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the index of the search/);
+  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the search index/);
   await writing;
 });
 
@@ -200,7 +200,7 @@ test("the index of the search is built later for partitions too", { skip }, asyn
   await using database = await fresh();
   await migratePostgres(database.url, { ...ADMINISTRATION, partitions: 2 });
   await sql(database.url, "DROP INDEX messages_search");
-  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the index of the search/);
+  match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the search index/);
   await withStore(database.url, async (store) => {
     deepEqual(store.warnings, []);
     await store.insertMessages([message("m1", { text: "needle" }), message("m2")]);
@@ -218,7 +218,7 @@ test("in a database whose locale knows ASCII only, other words are found without
   try {
     url.pathname = name;
     await withStore(url.href, async (store) => {
-      match(store.warnings.join(), /index for the letters of ASCII only/);
+      match(store.warnings.join(), /index covers the letters of ASCII only/);
       await store.insertMessages([message("m1", { text: "über alles" }), message("m2", { text: "привет" })]);
       for (const [q, id] of [
         ["ÜBER", "m1"],

@@ -292,7 +292,7 @@ test("databases that earlier versions of Lyftr have taken over are upgraded: the
          CREATE VIEW report AS SELECT source, count(*) AS n FROM ${version < 5 ? "messages" : "lyftr_messages"} GROUP BY source`,
       );
       const notes = await takeOver(path);
-      equal(notes[0], "wrote the created_at of 1 messages as UTC, so that retention compares them right");
+      equal(notes[0], "rewrote the created_at of 1 messages as UTC, so that retention compares them correctly");
       match(notes[1] ?? "", /^1 messages had no readable created_at/);
       deepEqual(rowsOf(path, "SELECT message_id, created_at FROM messages WHERE message_id < 'c' ORDER BY 1"), [
         ["a", "2025-01-15T10:00:00.000Z"],

@@ -10,11 +10,14 @@ export interface AdministrationOptions {
   readonly allowWeakDurability: boolean;
   /** Distributes the tables over the workers of Citus. */
   readonly citus: boolean;
-  /** Divides a new table of messages into so many hash partitions. */
+  /** Divides a new table of messages into this many hash partitions. */
   readonly partitions?: number | undefined;
 }
 
-/** What a start does, and what takes too long for one: the index of the search on tables that have messages, Citus. Returns what was done. */
+/**
+ * Does what a start does, and what takes too long for one: the search index on tables that have
+ * messages, and Citus. Returns what was done.
+ */
 export async function migratePostgres(url: string, options: AdministrationOptions): Promise<readonly string[]> {
   const { allowWeakDurability, citus, partitions } = options;
   if (citus && partitions !== undefined) {
@@ -32,9 +35,7 @@ export async function migratePostgres(url: string, options: AdministrationOption
       ...warnings.map((warning) => `warning: ${warning}`),
       ...applied.map((name) => `applied ${name}`),
       ...distributed,
-      ...(search === "built"
-        ? ["built the index of the search; a running service uses it from its next start on"]
-        : []),
+      ...(search === "built" ? ["built the search index; a running service uses it from its next start on"] : []),
       ...(oldForms ? ["built the index of texts that an older version stored in another form than NFC"] : []),
       ...(search === "cannot" ? [`warning: ${NO_SEARCH_INDEX}`] : []),
     ];

@@ -17,7 +17,8 @@ export function alertsIn(database: Database): AlertStore {
 async function exchange(tx: Transaction, report: AlertReport): Promise<AlertState> {
   const { holder, votes, notices } = report;
   const leads = await holdLease(tx, report);
-  // Only the leader deletes expired votes of others: two processes could deadlock.
+  // Only the leader deletes expired votes of other processes. Otherwise two processes could
+  // deadlock.
   const expired = leads ? "OR expires_at < now()" : "";
   await tx.run(`DELETE FROM alert_votes WHERE holder = $1 ${expired}`, [holder]);
   for (const { rule, summary, since } of votes) {
@@ -27,7 +28,7 @@ async function exchange(tx: Transaction, report: AlertReport): Promise<AlertStat
       [rule, holder, summary, since, VOTE_SECONDS],
     );
   }
-  // Every process reports its notices in the same order, so two never wait for each other.
+  // Every process stores its notices in the same order, so two never wait for each other.
   for (const notice of notices) await note(tx, notice);
   return {
     leads,

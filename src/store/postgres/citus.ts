@@ -5,12 +5,12 @@ import type { Database, TransactionOptions } from "./database.ts";
 const DISTRIBUTE_MS_MAX = 6 * 60 * 60 * 1_000;
 const OPTIONS: TransactionOptions = { msMax: DISTRIBUTE_MS_MAX };
 
-/** Messages lie on the workers by the hash of their id, tombstones by theirs. */
+/** Messages are distributed by the hash of their id, tombstones by theirs. */
 const DISTRIBUTED = [
   { table: "messages", by: "message_id" },
   { table: "tombstones", by: "hash" },
 ];
-/** What is small, and looked at by every read, is on every node. */
+/** Small tables that every read needs are on every node. */
 const REFERENCE_TABLES = [
   "streams",
   "totals",
@@ -28,7 +28,10 @@ const REFERENCE_TABLES = [
   "alert_notices",
 ];
 
-/** Distributes the tables of a database that has the Citus extension, those that are not yet. Returns what it did, in words. */
+/**
+ * Distributes the tables of a database with the Citus extension, unless they are distributed
+ * already. Returns what it did, in words.
+ */
 export async function distribute(database: Database): Promise<readonly string[]> {
   return database.transaction(async (tx) => {
     if (!(await hasCitus(tx))) {
@@ -38,7 +41,8 @@ export async function distribute(database: Database): Promise<readonly string[]>
     for (const { table, by } of DISTRIBUTED) {
       if (await isDistributed(tx, table)) continue;
       await tx.run("SELECT create_distributed_table($1, $2)", [table, by]);
-      // Nobody empties the lists of shards but who fills them up and vacuum, so they are short.
+      // The pending lists of the shards are emptied only by the insert that fills them and by
+      // vacuum, so they are short.
       if (table === "messages") {
         await tx.run("ALTER INDEX IF EXISTS messages_search SET (gin_pending_list_limit = 1024)");
       }

@@ -3,14 +3,17 @@ import type { PoolClient, QueryConfig } from "pg";
 export type Value = string | number | boolean | null | readonly (string | number | null)[];
 export type Row = Readonly<Record<string, unknown>>;
 
-/** One transaction. Statements may be asked side by side: they are sent at once and answered in order. */
+/**
+ * One transaction. Statements may be issued concurrently: they are sent at once and answered in
+ * order.
+ */
 export interface Transaction {
   all<T = Row>(sql: string, values?: readonly Value[]): Promise<readonly T[]>;
-  /** How many rows it changed. */
+  /** Returns the number of changed rows. */
   run(sql: string, values?: readonly Value[]): Promise<number>;
 }
 
-/** The statements of one connection, each with what is left of a time limit. */
+/** The statements of one connection. Each gets the rest of a time limit. */
 export class Statements implements Transaction {
   readonly #client: PoolClient;
   readonly #deadlineMs: number;
@@ -33,7 +36,7 @@ export class Statements implements Transaction {
     this.#cork();
     const query_timeout = Math.max(1, this.#deadlineMs - performance.now());
     const named = name === undefined ? {} : { name };
-    // The types of the driver do not know that each statement may have a time limit of its own.
+    // The driver's types do not know that each statement may have its own time limit.
     const config: QueryConfig & { readonly query_timeout: number } = {
       text,
       values: [...values],
@@ -43,7 +46,10 @@ export class Statements implements Transaction {
     return this.#client.query(config);
   }
 
-  /** What is asked in one go is sent in one write: each write wakes the server, which costs more than a small statement. */
+  /**
+   * Statements that are issued together are sent in one write. Each write wakes the server, which
+   * costs more than a small statement.
+   */
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;
@@ -67,7 +73,10 @@ export function streamOf(client: PoolClient): Stream {
   return (client as unknown as { connection: { stream: Stream } }).connection.stream;
 }
 
-/** The results of all, or the first failure in the order of the list: those behind it are only its consequence. */
+/**
+ * The results of all, or the first failure in the order of the list: the later ones are only its
+ * consequences.
+ */
 export async function allOrFirst<const T extends readonly Promise<unknown>[]>(
   promises: T,
 ): Promise<{ -readonly [At in keyof T]: Awaited<T[At]> }> {

@@ -6,7 +6,7 @@ import { isStorable } from "./index/searchable.ts";
 import { requireOurs } from "./migrations.ts";
 import { MESSAGE_FIELDS } from "./sql.ts";
 
-/** A copy may wait for a server that is busy; nobody else waits for it. */
+/** A copy may wait for a busy server, because nothing else waits for the copy. */
 const COPY_MS_MAX = 60_000;
 const PLACES = `CREATE TABLE IF NOT EXISTS lyftr_copies (source_id text PRIMARY KEY, place text NOT NULL)`;
 
@@ -14,10 +14,10 @@ const PLACES = `CREATE TABLE IF NOT EXISTS lyftr_copies (source_id text PRIMARY 
 export class PostgresCopyEndpoint implements CopyEndpoint {
   readonly id: string;
   readonly #database: Database;
-  /** Those that had messages when they were last looked for. */
+  /** The streams that had messages at the last check. */
   #streams: readonly number[] = [];
 
-  /** Rejects with `ConfigError` or `StoreRefused` when there is no database of Lyftr's. */
+  /** Rejects with `ConfigError` or `StoreRefused` when there is no database of Lyftr. */
   static async open(url: string, mode: Exclude<OpenMode, "create">): Promise<PostgresCopyEndpoint> {
     const database = new Database(url, { connectionsMax: 2, readOnly: mode === "read" });
     try {
@@ -48,7 +48,7 @@ export class PostgresCopyEndpoint implements CopyEndpoint {
     return (await this.#readKnown(position, limit, upTo)) ?? { messages: [], position };
   }
 
-  /** A stream is read to its end before the next: one that goes on is come back to. */
+  /** A stream is read to its end before the next one. A stream that grows is read again later. */
   async #readKnown(
     position: CopyPosition,
     limit: number,
@@ -69,7 +69,7 @@ export class PostgresCopyEndpoint implements CopyEndpoint {
     return undefined;
   }
 
-  /** The last message of a part that is not too long, by the lengths alone. */
+  /** The last message of a part that is not too long. Only the lengths are read. */
   async #endOfPart(stream: number, [after, end]: readonly [number, number], limit: number) {
     const rows = await this.#all<{ seq: number; bytes: number }>(
       `SELECT seq, octet_length(message_id) + coalesce(octet_length(text), 0) AS bytes FROM messages
@@ -84,7 +84,7 @@ export class PostgresCopyEndpoint implements CopyEndpoint {
     return (tooMany === -1 ? rows.at(-1) : rows[tooMany - 1])?.seq;
   }
 
-  /** Every stream that ever was, one look at the index each. */
+  /** Every stream that ever existed, with one index look-up each. */
   async #findStreams(): Promise<readonly number[]> {
     const streams: number[] = [];
     for (let last = 0; ; ) {

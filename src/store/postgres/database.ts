@@ -3,36 +3,50 @@ import { StoreDamaged, StoreUnavailable } from "../../domain/errors.ts";
 import { allOrFirst, type Row, Statements, streamOf, type Transaction, type Value } from "./connection.ts";
 import { toStoreError } from "./failures.ts";
 
-/** How long a connection may take to be made, or to become free. */
+/** How long making a connection, or waiting for a free one, may take. */
 const CONNECT_MS_MAX = 2_000;
-/** How long one call of the store may take in all: requests end within 10 s, whatever the server and the network do. */
+/**
+ * How long one call of the store may take in total: requests end within 10 s, whatever the server
+ * and the network do.
+ */
 export const CALL_MS_MAX = 8_000;
-/** The server is told to give up before we stop listening, so that it does not go on with what nobody waits for. */
+/**
+ * The server gives up before the client does, so that it does not continue work whose result is not
+ * wanted.
+ */
 const SERVER_MS_LESS = 500;
-/** A client that is stopped or cut off in a transaction would hold its locks for hours. Longer than any pause between two statements. */
+/**
+ * A client that is stopped or cut off within a transaction would hold its locks for hours. This is
+ * longer than any pause between two statements.
+ */
 const IDLE_MS_IN_TRANSACTION = 15_000;
-/** A firewall forgets quiet connections; one that was never used again costs the server memory. */
+/** A firewall forgets quiet connections, and an unused one costs the server memory. */
 const IDLE_MS_MAX = 60_000;
 const CLOSE_MS_MAX = 2_000;
 const INT8 = 20;
 
 export interface TransactionOptions {
-  /** What it begins with, behind BEGIN. */
+  /** What follows BEGIN. */
   readonly mode?: "" | "ISOLATION LEVEL REPEATABLE READ READ ONLY";
-  /** Settings of this transaction alone, as in SET. */
+  /** Settings of this transaction only, as in SET. */
   readonly settings?: readonly string[];
   readonly msMax?: number;
-  /** Aborted when the caller no longer waits for it: the connection is given up, and the server stops. */
+  /**
+   * Aborted when the result is no longer wanted: the connection is closed, and the server stops.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface DatabaseOptions {
   readonly connectionsMax: number;
-  /** Settings of every transaction, as in SET. Behind a pooler, which hands connections round, they are set in each anew. */
+  /**
+   * Settings of every transaction, as in SET. Behind a pooler, which shares connections, they are
+   * set in each transaction again.
+   */
   readonly settings?: readonly string[];
-  /** The server refuses whatever would change something. */
+  /** The server refuses every change. */
   readonly readOnly?: boolean;
-  /** Told each time the server reports damaged data. */
+  /** Called each time the server reports damaged data. */
   readonly damaged?: ((error: StoreDamaged) => void) | undefined;
 }
 
@@ -45,16 +59,19 @@ export interface Statement {
 
 export interface StatementOptions {
   readonly msMax?: number;
-  /** The server shall remember how it is done, where it is asked for again and again; the same name for the same text always. */
+  /**
+   * A name makes the server keep the plan of a statement that is used again and again. The same
+   * name must always have the same text.
+   */
   readonly name?: string;
 }
 
-/** A bounded number of connections to one server. */
+/** A pool of connections to one server. */
 export class Database {
   readonly #pool: Pool;
-  /** Connections that no pooler hands round: what is set and prepared there stays. */
+  /** Connections without a pooler: settings and prepared statements stay. */
   readonly #direct = new WeakSet<PoolClient>();
-  /** Set once for each connection that no pooler hands round. */
+  /** Set once for each direct connection. */
   readonly #sessionSettings: readonly string[];
   /** Set in each transaction of other connections. */
   readonly #settings: readonly string[];
@@ -74,15 +91,18 @@ export class Database {
       pipeline: true,
       application_name: "lyftr",
       onConnect: (client) => this.#detectPooler(client as PoolClient),
-      // Counts of rows fit a number.
+      // Counts of rows fit into a number.
       types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : types.getTypeParser(oid, format)) as never },
     });
-    // Without a listener, a connection that breaks, idle or not, would end the process. The pool puts it away by itself.
+    // Without a listener, a broken connection would end the process. The pool removes it by itself.
     this.#pool.on("error", () => undefined);
     this.#pool.on("connect", (client) => client.on("error", () => undefined));
   }
 
-  /** Runs `work` in one transaction. Rejects with what {@link toStoreError} makes of a failure; then nothing of it is known to be done. */
+  /**
+   * Runs `work` in one transaction. Rejects with the error of {@link toStoreError}; then the
+   * outcome is unknown.
+   */
   async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     const { mode = "", msMax = CALL_MS_MAX, settings = [], signal } = options;
     const deadlineMs = performance.now() + msMax;
@@ -94,13 +114,14 @@ export class Database {
     try {
       const [, result] = await allOrFirst([tx.all(begin), work(tx)]);
       const committed = tx.all("COMMIT");
-      // What was only read is not made truer by waiting; whoever has the connection next is answered after it.
+      // A read is complete before its COMMIT is answered. The next user of the connection is
+      // answered after it.
       if (mode === "") await committed;
       else committed.catch(() => undefined);
       client.release();
       return result;
     } catch (error) {
-      // What the connection is in the middle of is not worth finding out: it is closed, which rolls back.
+      // The state of the connection is unknown. It is closed, which rolls back.
       streamOf(client).destroy();
       client.release(true);
       throw this.#failure(error);
@@ -115,7 +136,9 @@ export class Database {
     return failure;
   }
 
-  /** One statement in a transaction of its own, sent in one go. Resolves when it is committed. */
+  /**
+   * Runs one statement in its own transaction, sent in one write. Resolves when it is committed.
+   */
   async all<T = Row>(
     sql: string,
     values: readonly Value[] = [],
@@ -138,7 +161,10 @@ export class Database {
     }
   }
 
-  /** Several statements in one transaction, sent in one go: should one fail, COMMIT takes all back. Resolves with the rows of each when they are committed. */
+  /**
+   * Runs several statements in one transaction, sent in one write. If one fails, COMMIT rolls all
+   * back. Resolves with the rows of each when they are committed.
+   */
   async batch<T = Row>(statements: readonly Statement[], msMax: number): Promise<readonly (readonly T[])[]> {
     const deadlineMs = performance.now() + msMax;
     const client = await this.#connect();
@@ -159,24 +185,26 @@ export class Database {
     }
   }
 
-  /** A statement that the server runs outside of transactions only, and that may take long. */
+  /**
+   * Runs a statement that the server allows only outside of transactions, and that may take long.
+   */
   async outsideTransaction(sql: string, msMax: number): Promise<void> {
     const client = await this.#connect();
     const statements = new Statements(client, performance.now() + msMax);
     try {
-      // Behind a pooler no limit of ours is set, and none may be.
+      // Behind a pooler no limit of ours is set, and none may be set.
       if (this.#direct.has(client)) await statements.all(`SET statement_timeout = ${msMax}`);
       await statements.all(sql);
     } catch (error) {
       throw this.#failure(error);
     } finally {
-      // Its limit is nobody else's.
+      // The changed limit must not apply to other users of the connection.
       streamOf(client).destroy();
       client.release(true);
     }
   }
 
-  /** Resolves when every connection is closed, or is not worth waiting for. Safe twice. */
+  /** Resolves when every connection is closed or was given up. Safe to call twice. */
   async close(): Promise<void> {
     if (this.#pool.ending) return;
     const late = new Promise<void>((resolve) => void setTimeout(resolve, CLOSE_MS_MAX).unref());
@@ -184,8 +212,9 @@ export class Database {
   }
 
   /**
-   * Finds out whether the connection leads to the server itself: a pooler has numbers of its own for them. Only then may anything be set
-   * for longer than a transaction, which saves most of what a small statement costs.
+   * Detects whether the connection leads directly to the server: a pooler uses its own process ids.
+   * Only then may settings last longer than a transaction, which saves most of the cost of a small
+   * statement.
    */
   async #detectPooler(client: PoolClient): Promise<void> {
     const statements = new Statements(client, performance.now() + CONNECT_MS_MAX);
@@ -217,7 +246,7 @@ function beginning(
   return [`BEGIN ${mode}`, ...all.map((setting) => `SET LOCAL ${setting}`)].join("; ");
 }
 
-/** A statement with a time limit of its own. Should it fail, COMMIT rolls back. */
+/** A statement with its own time limit. If it fails, COMMIT rolls back. */
 async function enclosed<T>(
   tx: Transaction,
   { msMax, settings }: { readonly msMax: number; readonly settings: readonly string[] },
@@ -232,7 +261,7 @@ async function enclosed<T>(
   return rows;
 }
 
-/** The driver would read `sslmode=require` as `verify-full`; people mean what it means to psql. */
+/** The driver would treat `sslmode=require` as `verify-full`. People expect what psql does. */
 export function withLibpqTls(url: string): string {
   const parsed = new URL(url);
   if (parsed.searchParams.has("sslmode")) parsed.searchParams.set("uselibpqcompat", "true");

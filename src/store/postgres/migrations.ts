@@ -9,25 +9,32 @@ import { examine } from "./server.ts";
 import { numberOf } from "./sql.ts";
 
 const MIGRATE_MS_MAX = 30 * 60 * 1_000;
-/** Another process that migrates is waited for; one that was stopped half way is thrown out by the server before that, see database.ts. */
+/**
+ * How long to wait for another process that migrates. The server ends a stopped one before that;
+ * see database.ts.
+ */
 const LOCK_WAIT = "lock_timeout = '120s'";
 const PARTITIONED = "/* partitioned */";
-/** Of two that make a table at the same moment both find it missing, and the server tells one of them so in one of these ways. */
+/**
+ * Two processes that create a table at the same moment both find it missing. The server reports the
+ * conflict to one of them with one of these codes.
+ */
 const CREATED_CONCURRENTLY = ["23505", "42710", "42P07"];
 
 export interface MigrateOptions {
-  /** Into so many hash partitions `messages` is divided when it is made. */
+  /** The number of hash partitions of `messages` when it is created. */
   readonly partitions?: number | undefined;
   /** The error for a database without Lyftr's tables. */
   readonly newDatabaseError?: Error | undefined;
 }
 
-/** The row that whoever migrates locks. */
+/** The row that a migration locks. */
 const MIGRATION_LOCK_VERSION = 0;
 
 /**
- * Brings the schema up to date, in one transaction that holds the lock of a row: of several processes that start at once one migrates,
- * and the others find it done. The lock ends with the transaction, however its process ends. Returns what was applied.
+ * Brings the schema up to date, in one transaction that holds the lock of a row. Of several
+ * starting processes one migrates, and the others find it done. The lock ends with the transaction,
+ * however its process ends. Returns what was applied.
  */
 export async function migrate(
   database: Database,
@@ -38,7 +45,7 @@ export async function migrate(
   if (version === 0 && newDatabaseError !== undefined) throw newDatabaseError;
   const pending = pendingMigrations(all, version);
   if (pending.length === 0) return [];
-  // Before anything is created: a database that is refused stays as it is.
+  // Before anything is created, so that a refused database stays as it is.
   await refuseTakenNames(database, version, pending);
   await makeTable(database);
   return database.transaction(
@@ -57,9 +64,12 @@ export async function requireCurrentSchema(database: Database): Promise<void> {
   refusePending(known(), await schemaVersion(database));
 }
 
-/** For a command: rejects with `ConfigError` or `StoreRefused` unless it is a database of Lyftr, up to date. */
+/**
+ * For a command: rejects with `ConfigError` or `StoreRefused` unless it is a current database of
+ * Lyftr.
+ */
 export async function requireOurs(database: Database, mode: Exclude<OpenMode, "create">): Promise<void> {
-  // How the server keeps what it has is decided by the service, not by a command.
+  // The durability of the server matters to the service, not to a command.
   await examine(database, { allowWeakDurability: true, mode });
   await requireCurrentSchema(database);
 }
@@ -111,7 +121,7 @@ async function apply(
 
 const CREATED = /^CREATE (?:UNIQUE )?(?:TABLE|INDEX) (?:IF NOT EXISTS )?([a-z_]+)/gm;
 
-/** Rejects a database in which another program has something with a name that pending migrations are going to use. */
+/** Rejects a database in which another program uses a name that pending migrations need. */
 async function refuseTakenNames(database: Database, version: number, pending: readonly Migration[]): Promise<void> {
   const names = pending.flatMap(({ sql }) => [...sql.matchAll(CREATED)].map(([, name = ""]) => name));
   const [taken] = await database.all<{ name: string; isIndex: boolean }>(
@@ -119,7 +129,7 @@ async function refuseTakenNames(database: Database, version: number, pending: re
      WHERE relnamespace = current_schema()::regnamespace AND relname = ANY ($1) ORDER BY relname <> 'messages', relname`,
     [names],
   );
-  // Another process may have migrated between the two questions.
+  // Another process may have migrated between the two queries.
   if (taken === undefined || (await schemaVersion(database)) !== version) return;
   const what = `${taken.isIndex ? "an index" : "a table"} "${taken.name}" that is not ours`;
   throw new StoreRefused(`it has ${what}, and Lyftr needs that name: name another database in DATABASE_URL`);
@@ -135,7 +145,7 @@ async function tableExists(tx: Transaction, name: string): Promise<boolean> {
   return row?.present === true;
 }
 
-/** Told to whoever asked for what the tables that are there cannot become. */
+/** Called when --partitions is given: rejects if the existing tables do not match. */
 export async function requirePartitions(database: Database, partitions: number): Promise<void> {
   const [row] = await database.all<{ parts: number }>(
     "SELECT count(*) AS parts FROM pg_catalog.pg_inherits WHERE inhparent = 'messages'::regclass",
@@ -143,6 +153,6 @@ export async function requirePartitions(database: Database, partitions: number):
   if (row?.parts === partitions) return;
   const now = row?.parts === 0 ? "is one table already" : `has ${row?.parts} partitions already`;
   throw new StoreRefused(
-    `messages ${now}, and is not divided anew: make another database with --partitions ${partitions}, and fill it with lyftr copy`,
+    `messages ${now}, and is not divided again: make another database with --partitions ${partitions}, and fill it with lyftr copy`,
   );
 }

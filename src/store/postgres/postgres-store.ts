@@ -41,13 +41,13 @@ import { examine, type ServerFacts } from "./server.ts";
 import { BY_INDEX } from "./sql.ts";
 import { Writer } from "./writer.ts";
 
-/** One stores, one counts; the others read, and long reads have half of these. */
+/** One stores and one counts. The others read; long reads may use half of these. */
 const CONNECTIONS_NOT_READING = 2;
 const QUICK_WAITING_MAX = 256;
 const LONG_WAITING_MAX = 64;
-/** No long read runs longer. */
+/** The longest time of a long read. */
 const LONG_MS_MAX = 5_000;
-/** Past such a tail every read takes long. */
+/** With a longer tail every read takes long. */
 const TAIL_ROWS_QUICK = 20_000;
 
 const SEARCH_WARNINGS = { none: [NO_SEARCH_INDEX], ascii: [ASCII_SEARCH_INDEX], "all letters": [] } as const;
@@ -57,12 +57,12 @@ export interface PostgresOptions extends Pick<Runtime, "random"> {
   readonly connectionsMax: number;
   /** Default: `create`. */
   readonly mode?: Exclude<OpenMode, "read">;
-  /** False: a schema that is not up to date is refused instead of created or upgraded. */
+  /** False: a schema that is not current is refused instead of created or upgraded. */
   readonly migrate: boolean;
   readonly allowWeakDurability: boolean;
-  /** The error for a database without Lyftr's tables. Then nothing is created. */
+  /** The error for a database without Lyftr's tables. If given, nothing is created. */
   readonly newDatabaseError?: Error | undefined;
-  /** Told when the server reports damaged data, once. */
+  /** Called once when the server reports damaged data. */
   readonly damaged?: ((damage: Damage) => void) | undefined;
 }
 
@@ -76,7 +76,7 @@ function reportOnce(tell: PostgresOptions["damaged"]): (error: StoreDamaged) => 
 
 /** Messages in a PostgreSQL database that any number of processes share. */
 export class PostgresStore implements Store {
-  /** A server mends its own faults, so there is nothing that only the end of this process would. */
+  /** Never resolves: a server recovers from its own faults, so the process need not end. */
   readonly broken: Promise<StoreBroken> = new Promise(() => undefined);
   readonly upgrades: readonly string[];
   readonly warnings: readonly string[];
@@ -96,7 +96,10 @@ export class PostgresStore implements Store {
   readonly #searchForm: SearchForm;
   #sizeBytes = 0;
 
-  /** Connects, looks the server over, and brings the schema up to date. Rejects with `ConfigError` or `StoreRefused` when it must not be used. */
+  /**
+   * Connects, examines the server, and brings the schema up to date. Rejects with `ConfigError` or
+   * `StoreRefused` when it must not be used.
+   */
   static async open(url: string, options: PostgresOptions): Promise<PostgresStore> {
     const damaged = reportOnce(options.damaged);
     const database = new Database(url, { connectionsMax: 1, settings: BY_INDEX, damaged });
@@ -191,7 +194,7 @@ export class PostgresStore implements Store {
     return this.#quick.waiting() + this.#long.waiting();
   }
 
-  /** There are none. */
+  /** PostgreSQL needs no reading threads. */
   readThreadRestarts(): number {
     return 0;
   }
@@ -205,7 +208,7 @@ export class PostgresStore implements Store {
       const [row] = await this.#reading.all<{ bytes: number }>("SELECT pg_database_size(current_database()) AS bytes");
       this.#sizeBytes = row?.bytes ?? 0;
     } catch {
-      // The metrics are wanted most when the database is not there: what it was last has to do.
+      // Metrics are needed most when the database is unavailable, so the last value is used.
     }
     return this.#sizeBytes;
   }
@@ -236,7 +239,7 @@ export class PostgresStore implements Store {
     return queue.run(() => inSnapshot(this.#reading, options, work), signal);
   }
 
-  /** So that the others need not wait until it expires. */
+  /** Releases the lease, so that other processes need not wait until it expires. */
   async #releaseLease(): Promise<void> {
     await this.#counting
       .all("UPDATE leases SET expires_at = 'epoch' WHERE holder = $1", [this.#holder])
@@ -245,13 +248,13 @@ export class PostgresStore implements Store {
 }
 
 interface Parts extends PostgresOptions {
-  /** Told each time the server reports damaged data. */
+  /** Called each time the server reports damaged data. */
   readonly noticed: (error: StoreDamaged) => void;
   readonly facts: ServerFacts;
   readonly upgrades: readonly string[];
   readonly searchIndex: SearchIndex;
   readonly backlog: number;
-  /** Tells this process from the others. */
+  /** The id of this process. */
   readonly holder: string;
   readonly searchForm: SearchForm;
 }

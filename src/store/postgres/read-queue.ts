@@ -13,7 +13,7 @@ export interface ReadQueueOptions {
   readonly waitMsMax?: number;
 }
 
-/** Bounds how many reads run, how many wait, and for how long. The rest is refused. */
+/** Limits how many reads run, how many wait, and for how long. Further reads are refused. */
 export class ReadQueue {
   readonly #waitingMax: number;
   readonly #waitMsMax: number;
@@ -30,7 +30,10 @@ export class ReadQueue {
     return this.#waiting.length;
   }
 
-  /** Runs `work` when it is its turn. Rejects with `Overloaded` when too many wait or its turn does not come in time, and with `ReadCancelled` when the signal is aborted before. */
+  /**
+   * Runs `work` in its turn. Rejects with `Overloaded` when too many wait or the turn does not come
+   * in time, and with `ReadCancelled` when the signal is aborted first.
+   */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) throw new ReadCancelled();
     if (this.#free > 0) this.#free--;
@@ -58,7 +61,7 @@ export class ReadQueue {
       const timer = setTimeout(() => leave(new Overloaded("a read waited too long for its turn")), this.#waitMsMax);
       const letGo = () => {
         clearTimeout(timer);
-        // One signal may serve many reads, one after the other: what hangs on it goes with each.
+        // One signal may serve many reads one after the other, so each removes its listener.
         signal?.removeEventListener("abort", gone);
       };
       const waiting = {

@@ -5,24 +5,27 @@ import type { Transaction } from "./connection.ts";
 import type { Database } from "./database.ts";
 import { BY_INDEX } from "./sql.ts";
 
-/** The oldest version that knows `client_connection_check_interval`; those before it are past their end. */
+/**
+ * The oldest version with `client_connection_check_interval`; earlier versions are no longer
+ * supported.
+ */
 const VERSION_MIN = 14;
 const STARTING_UP = "57P03";
 const TOO_MANY_CONNECTIONS = "53300";
 const NO_SUCH_DATABASE = "3D000";
-/** How long a server that is just starting, or has no connection left, is waited for. */
+/** How long to wait for a server that is starting or has no free connection. */
 const START_MS_MAX = 10_000;
 const START_RETRY_MS = 250;
 
-/** What the server is and can, as far as it matters here. */
+/** The features of the server that matter here. */
 export interface ServerFacts {
-  /** Things an operator should know, a sentence each. */
+  /** What an operator should know, a sentence each. */
   readonly warnings: readonly string[];
-  /** Whether the Citus extension is there. */
+  /** Whether the Citus extension is installed. */
   readonly citus: boolean;
   /** See `Store.identity`. */
   readonly identity: string | undefined;
-  /** What reads set: see {@link readSettings}. */
+  /** The settings of reads; see {@link readSettings}. */
   readonly readSettings: readonly string[];
 }
 
@@ -37,7 +40,10 @@ interface Settings {
   readonly citus: boolean;
 }
 
-/** Looks the server over before anything is stored there. Rejects with `ConfigError` when messages would not be safe, or it cannot be used. */
+/**
+ * Examines the server before anything is stored there. Rejects with `ConfigError` when messages
+ * would not be safe, or it cannot be used.
+ */
 export async function examine(
   database: Database,
   { allowWeakDurability, mode }: { readonly allowWeakDurability: boolean; readonly mode: OpenMode },
@@ -74,7 +80,7 @@ async function firstAnswer(database: Database, mode: OpenMode): Promise<Settings
     } catch (error) {
       const cause = (error instanceof Error ? error.cause : undefined) as NodeJS.ErrnoException | undefined;
       const passing = [STARTING_UP, TOO_MANY_CONNECTIONS].includes(cause?.code ?? "");
-      // For a command that creates nothing this is a missing database, as a missing file is.
+      // For a command that creates nothing, this is a missing database, like a missing file.
       if (cause?.code === NO_SUCH_DATABASE && mode !== "create")
         throw new StoreRefused(`${cause.message}: check DATABASE_URL`);
       if (!passing || performance.now() > deadlineMs) throw new ConfigError([whyUnreachable(cause ?? error)]);
@@ -100,7 +106,10 @@ function refuseUnfit({ version, encoding, readOnly }: Settings, mode: OpenMode):
 
 type Durability = Pick<Settings, "fsync" | "fullPageWrites" | "synchronousCommit">;
 
-/** Settings under which a commit may not survive a crash; what the server does not tell cannot be relied on either. */
+/**
+ * Settings with which a commit may not survive a crash. A setting that the server does not report
+ * cannot be relied on.
+ */
 function weaknesses(where: string, { fsync, fullPageWrites, synchronousCommit }: Durability): readonly string[] {
   const told = (value: string | null) => value ?? "unknown";
   return [
@@ -112,7 +121,7 @@ function weaknesses(where: string, { fsync, fullPageWrites, synchronousCommit }:
   ];
 }
 
-/** The messages of a Citus database lie on its workers. */
+/** The messages of a Citus database are on its workers. */
 async function weakWorkers(database: Database): Promise<readonly string[]> {
   const rows = await database.all<{ where: string; result: string }>(
     `SELECT ' on the worker ' || nodename || ':' || nodeport AS where, result FROM run_command_on_workers($cmd$
@@ -125,21 +134,24 @@ async function weakWorkers(database: Database): Promise<readonly string[]> {
   });
 }
 
-/** The number that a cluster draws when it is made, and that of the database in it: the same by whichever name or pooler it is reached. */
+/**
+ * The random number of the cluster, and the number of the database within it. They are the same
+ * under every host name and pooler.
+ */
 async function identityOf(database: Database): Promise<string | undefined> {
   const told = database.all<{ identity: string }>(
     `SELECT system_identifier || '/' || oid AS identity FROM pg_control_system(), pg_database WHERE datname = current_database()`,
   );
-  // Not every server of this kind has such a number, or lets everybody ask for it.
+  // Not every server of this kind has such a number, or lets every role read it.
   const [row] = await told.catch(() => []);
   return row?.identity;
 }
 
-/** What reads set. Whoever goes away is noticed, where the server can. */
+/** The settings of reads. Where the server can, it notices clients that have gone away. */
 async function readSettings(database: Database, { checkInterval }: Settings): Promise<readonly string[]> {
   if (checkInterval === null) return BY_INDEX;
   const noticing = "client_connection_check_interval = '500ms'";
-  // Not every system that the server runs on can do it.
+  // Not every operating system supports it.
   const can = await database
     .transaction(async (tx: Transaction) => tx.run(noticing))
     .then(
@@ -149,7 +161,10 @@ async function readSettings(database: Database, { checkInterval }: Settings): Pr
   return can ? [...BY_INDEX, noticing] : BY_INDEX;
 }
 
-/** Why there was no answer, as the end of the sentence that begins with the name of the variable. Passwords are in none of these. */
+/**
+ * Why there was no answer, as the end of a sentence that begins with the name of the variable. It
+ * never contains a password.
+ */
 function whyUnreachable(error: unknown): string {
   const { code = "", message } = error as NodeJS.ErrnoException;
   switch (code) {

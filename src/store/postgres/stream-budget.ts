@@ -1,20 +1,23 @@
-/** What a night of restarts needs at once; reads look at each stream that was opened in the last day. */
+/** Enough for a night of restarts. Reads examine every stream that was opened in the last day. */
 const STREAMS_AT_ONCE = 100;
 const REFILL_MS = 30_000;
 
-/** Bounds how many streams one process opens: where each batch ends its stream, the way to the server is not fit to store anything. */
+/**
+ * Limits how many streams one process opens. If every batch ends its stream, the connection is too
+ * bad to store anything.
+ */
 export class StreamBudget {
   readonly #nowMs: () => number;
   #left = STREAMS_AT_ONCE;
   #filledMs: number;
 
-  /** `nowMs` only ever grows. */
+  /** `nowMs` must never decrease. */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
     this.#filledMs = nowMs();
   }
 
-  /** Whether one more may be opened now. */
+  /** Whether another stream may be opened now. */
   allows(): boolean {
     const refills = Math.floor((this.#nowMs() - this.#filledMs) / REFILL_MS);
     this.#filledMs += refills * REFILL_MS;
@@ -22,7 +25,9 @@ export class StreamBudget {
     return this.#left > 0;
   }
 
-  /** To be told when one was opened: what is tried while the server is away costs nothing. */
+  /**
+   * Must be called when a stream was opened. Attempts while the server is unavailable do not count.
+   */
   opened(): void {
     this.#left--;
   }

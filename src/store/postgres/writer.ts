@@ -11,10 +11,12 @@ import { isOutcomeUnknown, isRetryable } from "./failures.ts";
 import { foldedUnlessAscii } from "./index/searchable.ts";
 import { StreamBudget } from "./stream-budget.ts";
 
-/** Two replicas that met the same messages in an unlucky order; with sorted keys once is rare already. */
+/**
+ * For two replicas that store the same messages and collide. With sorted keys even once is rare.
+ */
 const TRIES_MAX = 4;
 const RETRY_MS_FIRST = 10;
-/** A stream is not written to any longer than this, so that one opened a day ago is known to have ended. */
+/** How long a stream is written to. So a stream that was opened a day ago has certainly ended. */
 const STREAM_MS_MAX = 12 * 60 * 60 * 1_000;
 const STREAM_NUMBER_MAX = 2 ** 48;
 
@@ -26,13 +28,15 @@ const insertWhere = (condition: string) => `
   WHERE ${condition}
   ON CONFLICT DO NOTHING
   RETURNING message_id AS "messageId", source`;
-// The stream has to be known: what is in one that is not counts as counted.
+// The stream has to be known: messages in an unknown stream count as counted.
 const KNOWN = "EXISTS (SELECT 1 FROM streams WHERE stream = $11)";
 const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELECT 1 FROM deletions)`) };
-// Where messages are deleted, a batch takes back those of its own that have a tombstone. It looks for them behind the insertion, with eyes of
-// its own: an insertion that waits for a deletion under way goes through when that is done, and its own eyes are from before.
+// Once messages have been deleted, a batch removes those of its own messages that have a tombstone.
+// It checks after the insert, with a new snapshot: an insert that waits for a running deletion
+// continues when that is done, and its own snapshot is from before.
 const INSERT_UNCHECKED = { name: "insert anyhow", sql: insertWhere(KNOWN) };
-// How it is done may be worked out when there are few tombstones and used when there are many: without a join there is but one way.
+// The server may plan this with few tombstones and run it with many. Without a join there is only
+// one plan.
 const REMOVE_TOMBSTONED = {
   name: "take back",
   sql: `DELETE FROM messages WHERE stream = $1 AND seq = ANY(ARRAY(
@@ -46,7 +50,7 @@ const STORED = `
 /** `random` gives the number of a stream, and the pause before a new attempt. */
 export type WriterOptions = Pick<Runtime, "random">;
 
-/** The line of one process to the messages: one batch after the other, each in the stream that is this process's own. */
+/** Stores the messages of one process: one batch after the other, in the process's own stream. */
 export class Writer {
   readonly #database: Database;
   readonly #random: () => number;
@@ -62,14 +66,17 @@ export class Writer {
     this.#random = random;
   }
 
-  /** See {@link Store.insertMessages}. Calls are served in turn: the order of a stream is what tells what is counted. */
+  /**
+   * See {@link Store.insertMessages}. Calls are served in turn: the order within a stream tells
+   * what is counted.
+   */
   insert(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
     const inserted = this.#last.then(() => this.#insert(rows));
     this.#last = inserted.catch(() => undefined);
     return inserted;
   }
 
-  /** Resolves when everything asked for is answered and the stream is closed. */
+  /** Resolves when all calls are answered and the stream is closed. */
   async close(): Promise<void> {
     await this.#last;
     await this.#closeStream();
@@ -91,10 +98,10 @@ export class Writer {
     return rows.map((row) => {
       const key = keyOf(row);
       if (created.has(key) && first.get(key) === row) return "created";
-      // What it was is not known any more.
+      // The deleted content is no longer known, so this cannot be a conflict.
       if (deleted.has(key)) return "duplicate";
       const kept = created.has(key) ? (first.get(key) as NewMessage) : stored.get(key);
-      // Nothing was stored and nothing is there: the stream was closed under us.
+      // Nothing was stored and no message exists: the stream was removed in the meantime.
       if (kept === undefined) throw this.#lost();
       return isSame(kept, row) ? "duplicate" : "conflict";
     });
@@ -106,7 +113,8 @@ export class Writer {
         const stream = await this.#openStream(deadlineMs);
         return await this.#storeIn(stream, rows, deadlineMs);
       } catch (error) {
-        // It may become visible later: nothing that is counted meanwhile may stand behind it in the same stream.
+        // The batch may become visible later. So nothing that is counted before may follow it in
+        // the same stream.
         const cause = error instanceof Error ? (error.cause ?? error) : error;
         if (isOutcomeUnknown(cause)) this.#stream = undefined;
         if (tries === TRIES_MAX || !isRetryable(cause)) throw error;
@@ -144,14 +152,14 @@ export class Writer {
     return new Map(stored.map((row) => [keyOf(row), row]));
   }
 
-  /** Whether anything was ever deleted; then it is remembered. */
+  /** Whether a message was ever deleted. Once true, it is remembered. */
   async #hasDeletions(deadlineMs: number): Promise<boolean> {
     const begun = await this.#database.all("SELECT 1 FROM deletions", [], { msMax: left(deadlineMs) });
     this.#looksForTombstones = begun.length > 0;
     return this.#looksForTombstones;
   }
 
-  /** Those of some messages that have a tombstone. */
+  /** Those of the messages that have a tombstone. */
   async #tombstoned(rows: readonly NewMessage[], deadlineMs: number): Promise<readonly string[]> {
     if (rows.length === 0 || !this.#looksForTombstones) return [];
     const keys = new Map(rows.map((row) => [tombstoneOf(row).toString("hex"), keyOf(row)]));
@@ -168,8 +176,7 @@ export class Writer {
       await this.#closeStream();
     }
     if (this.#stream === undefined) {
-      if (!this.#budget.allows())
-        throw new StoreUnavailable("PostgreSQL: too many batches were broken off one after the other");
+      if (!this.#budget.allows()) throw new StoreUnavailable("PostgreSQL: too many batches in a row were aborted");
       const number = 1 + Math.floor(this.#random() * STREAM_NUMBER_MAX);
       const openedMs = performance.now();
       await this.#database.all("INSERT INTO streams VALUES ($1, 0, now(), false)", [number], {
@@ -182,7 +189,10 @@ export class Writer {
     return this.#stream.number;
   }
 
-  /** Says that nothing more will come, so that it is forgotten once it is counted. Should that fail, a day does it. */
+  /**
+   * Marks the stream as ended, so that it is removed once it is counted. If that fails, it is
+   * removed after a day.
+   */
   async #closeStream(): Promise<void> {
     const stream = this.#stream;
     this.#stream = undefined;
@@ -209,10 +219,10 @@ interface StoredContent extends StoredKey {
   readonly text: string | null;
 }
 
-/** What became of the new ones: those that are there are in neither. */
+/** The outcome of the new messages. Existing ones are in neither set. */
 interface Stored {
   readonly created: Set<string>;
-  /** They were here once, and were deleted. */
+  /** Messages that were deleted earlier. */
   readonly deleted: Set<string>;
 }
 

@@ -4,7 +4,7 @@ import type { Statements } from "./statements.ts";
 
 export function exchangeAlerts(statements: Statements, report: AlertReport): AlertState {
   const { votes, notices, mayLead } = report;
-  // Usually no alert fires, and then these few seconds write nothing.
+  // Usually no alert fires, and then the exchange every few seconds writes nothing.
   const anyVote = votes.length > 0 || statements.number("SELECT count(*) FROM alert_votes") > 0;
   if (anyVote || notices.length > 0) {
     transaction(statements.db, "BEGIN IMMEDIATE", () => {

@@ -5,21 +5,22 @@ import { StoreRefused } from "../../domain/errors.ts";
 import { toStoreError } from "./connection.ts";
 import { readUnchanged } from "./read-unchanged.ts";
 
-/** 8 MiB of the usual 4 KiB pages: long enough steps to be fast, short enough to show that it moves. */
+/** 8 MiB with the usual pages of 4 KiB: large enough to be fast, small enough to show progress. */
 const PAGES_PER_STEP = 2_048;
 
 export interface BackupOptions {
-  /** Told after each step. */
+  /** Called after each step. */
   readonly progress: (pagesDone: number, pagesTotal: number) => void;
 }
 
 /**
- * Copies the database at `path` to `target` while others write to it: the state of one moment, checked and on disk when this
- * resolves. What stood at `target` before is replaced at the end, in one step. Rejects as the store does.
+ * Copies the database at `path` to `target` while other connections write to it. The copy has the
+ * state of one moment, and is checked and on disk when this resolves. An existing `target` is
+ * replaced at the end, in one step. Rejects as the store does.
  */
 export async function backUp(path: string, target: string, { progress }: BackupOptions): Promise<void> {
   const partial = `${target}.partial-${process.pid}`;
-  // Nothing half done is left behind, whatever ends this process in order.
+  // No partial file is left behind when this process ends normally.
   const tidy = () => {
     for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(partial + suffix, { force: true });
   };
@@ -40,11 +41,12 @@ export async function backUp(path: string, target: string, { progress }: BackupO
 
 async function copy(path: string, partial: string, progress: BackupOptions["progress"]): Promise<void> {
   await readUnchanged(path, async (db) => {
-    // What people wrote is for the owner's eyes only, here as in the database.
+    // The messages are only for the owner's eyes, here as in the database.
     rmSync(partial, { force: true });
     closeSync(openSync(partial, "wx", 0o600));
-    // SQLite starts a copy again whenever another process has written between two steps, under a busy service for ever. A read
-    // transaction of the source's own pins the state that is copied.
+    // SQLite restarts a copy whenever another process has written between two steps, and so would
+    // never finish beside a busy service. A read transaction of its own keeps the state that is
+    // copied.
     db.exec("BEGIN");
     db.prepare("SELECT count(*) FROM sqlite_schema").get();
     await backup(db, partial, {
@@ -54,7 +56,7 @@ async function copy(path: string, partial: string, progress: BackupOptions["prog
   });
 }
 
-/** Reads the copy from end to end, and leaves it as one file that needs no others beside it. */
+/** Reads the copy from end to end, and leaves it as a single file. */
 function check(partial: string): void {
   const db = new DatabaseSync(partial);
   try {

@@ -3,30 +3,40 @@ import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../..
 import { isDiskFull } from "./disk-full.ts";
 import type { Statements } from "./statements.ts";
 
-/** How long a statement waits for another process's lock before the caller is told 503. */
+/** How long a statement waits for another process's lock before the caller gets 503. */
 export const BUSY_TIMEOUT_MS = 2_000;
 export const CACHE_KIB = 8_192;
-/** There are several, and what they read is in the system's cache as well. */
+/** Several readers share the cache of the operating system, so each needs little of its own. */
 const READER_CACHE_KIB = 4_096;
-/** 16 MiB of write-ahead log between checkpoints: a page dirtied by many messages is copied into the file once. */
+/**
+ * 16 MiB of write-ahead log between checkpoints, so that a page that many messages change is copied
+ * into the file once.
+ */
 const CHECKPOINT_PAGES = 4_000;
-/** A longer log is one that readers keep from restarting. A checkpoint is then worth its fsyncs for this many pages. */
+/**
+ * If readers prevent the log from restarting, a checkpoint is worth its fsyncs for this many pages.
+ */
 const CHECKPOINT_PAGES_MIN = 500;
-/** The garbage collector closes what nothing refers to, and a close is a checkpoint. See forbid-closing.ts. */
+/**
+ * Keeps connections from the garbage collector: collecting one closes it, and a close runs a
+ * checkpoint. See forbid-closing.ts.
+ */
 const opened: DatabaseSync[] = [];
-/** Before this version two connections could corrupt a WAL at its reset. */
+/** Before this version, two connections could corrupt a WAL when it was reset. */
 const VERSION_MIN = [3, 51, 3];
 
 /**
- * A connection that may write. WAL and `synchronous=FULL` are set on every open and read back: some builds of SQLite quietly make FULL
- * into NORMAL in WAL mode, and an acknowledged message would then not be on disk.
+ * A connection that may write. WAL and `synchronous=FULL` are set on every open and read back. Some
+ * builds of SQLite silently turn FULL into NORMAL in WAL mode, and then an acknowledged message
+ * would not be on disk.
  */
 export function openWriter(path: string): DatabaseSync {
   refuseOldSqlite();
   const db = openWithoutCheckpoints(path);
-  // A new file can give space back. The statement writes, and a file that exists may lie on a full disk.
+  // Only a new file can be enabled to return space. The statement writes, and an existing file may
+  // be on a full disk.
   if (pragma(db, "page_count") === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
-  // Of what is deleted nothing is left behind in a page that is written anyhow.
+  // Deleted content is overwritten in every page that is written anyway.
   db.exec(`PRAGMA secure_delete = FAST;
     PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}`);
   const journal = pragma(db, "journal_mode");
@@ -41,8 +51,9 @@ export function openWriter(path: string): DatabaseSync {
 }
 
 /**
- * A connection that may write, as SQLite makes it. SQLite's own checkpoints run inside of commits and throw their errors away:
- * after a failed fsync it would go on as if nothing had happened. {@link checkpoint} runs them instead.
+ * A connection that may write, without SQLite's automatic checkpoints. Those run within commits and
+ * ignore errors: after a failed fsync SQLite would continue as if nothing had happened. {@link
+ * checkpoint} runs them instead.
  */
 export function openWithoutCheckpoints(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
@@ -51,21 +62,24 @@ export function openWithoutCheckpoints(path: string): DatabaseSync {
   return db;
 }
 
-/** A connection that only reads; writers never make it wait. `first` is SQL for before it looks at the file. */
+/**
+ * A connection that only reads; writers never make it wait. `first` is SQL that runs before the
+ * file is read.
+ */
 export function openReader(path: string, first = ""): DatabaseSync {
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
   db.exec(`${first}; PRAGMA cache_size = -${READER_CACHE_KIB}`);
   return db;
 }
 
-/** A file of a connection, as SQL names it. */
+/** A file of a connection, by its name in SQL. */
 export type Schema = "main" | "read_index";
 
-/** Copies the write-ahead log of a database into its file when it has grown long. Throws what the disk answers. */
+/** Copies a long write-ahead log into its database file. Throws the error of the disk. */
 export function checkpoint(statements: Statements, schema: Schema): void {
   const { log, checkpointed } = walPages(statements, schema, "NOOP");
   if (log < CHECKPOINT_PAGES || log - checkpointed < CHECKPOINT_PAGES_MIN) return;
-  // It waits for neither readers nor writers.
+  // PASSIVE waits for neither readers nor writers.
   walPages(statements, schema, "PASSIVE");
 }
 
@@ -76,12 +90,13 @@ function walPages(statements: Statements, schema: Schema, mode: "NOOP" | "PASSIV
   return statements.get<WalPages>(`PRAGMA ${schema}.wal_checkpoint(${mode})`) ?? nothing;
 }
 
-/** How long a log that must be cut waits for those who read it; nobody can write meanwhile. */
+/** How long truncating a log waits for readers. Writers wait during that time. */
 const TRUNCATE_WAIT_MS = 50;
 
 /**
- * Copies the whole write-ahead log of a database of this connection into its file and cuts it, unless somebody reads it for long. SQLite's own
- * checkpoints never come to the end of a log that is read and written without a pause: it would grow as long as that lasts. Returns whether it is cut.
+ * Copies the whole write-ahead log of a database into its file and truncates it, unless a long read
+ * prevents it. SQLite's own checkpoints never reach the end of a log that is read and written all
+ * the time, so it would keep growing. Returns whether it was truncated.
  */
 export function truncateWal(db: DatabaseSync, schema: Schema): boolean {
   db.exec(`PRAGMA busy_timeout = ${TRUNCATE_WAIT_MS}`);
@@ -113,7 +128,7 @@ export function transaction<T>(db: DatabaseSync, begin: "BEGIN" | "BEGIN IMMEDIA
     db.exec("COMMIT");
     return result;
   } catch (error) {
-    // A full disk or an I/O error may have rolled it back already.
+    // A full disk or an I/O error may already have rolled back.
     if (db.isTransaction) db.exec("ROLLBACK");
     throw error;
   }
@@ -130,34 +145,40 @@ const CORRUPT = 11;
 const FULL = 13;
 const CANTOPEN = 14;
 const NOTADB = 26;
-/** The shared memory of the WAL could not grow, or there is no folder to sort in: a full or closed disk, not a bad one. */
+/**
+ * Temporary I/O errors: the shared memory of the WAL could not grow, or there is no folder for
+ * sorting. The disk is full or closed, not damaged.
+ */
 const PASSING_IOERRS: readonly number[] = [4_874, 6_410];
 
-/** A read failed, was short, or got EIO, ERANGE or ENXIO. */
+/** A read failed or was short, or got EIO, ERANGE or ENXIO. */
 const READ_IOERRS: readonly unknown[] = [266, 522, 8_458];
 
-/** Whether the disk could not give what is on it. It may have lost nothing of what was written. */
+/** Whether the disk failed to read. What was written may still be intact. */
 export function isReadError(error: unknown): boolean {
   return READ_IOERRS.includes((error as { errcode?: unknown }).errcode);
 }
 
-/** A failed fsync has lost data, whatever made it fail. */
+/** A failed fsync has lost data, whatever the cause. */
 const FSYNC_IOERRS: readonly number[] = [1_034, 1_290];
 
-/** Whether a failure may be that of a full disk, which SQLite and its full-text search report in several ways. */
+/**
+ * Whether the error may be that of a full disk. SQLite and its full-text search report it in
+ * several ways.
+ */
 function mayBeFull(code: number): boolean {
   if (READ_IOERRS.includes(code) || FSYNC_IOERRS.includes(code)) return false;
   return [IOERR, FULL, CANTOPEN].includes(code & PRIMARY_CODE);
 }
 
 /**
- * What a failure of SQLite means to callers; see the interface of the store. `path` is that of the database: with it a disk that
- * is full can be told from one that fails.
+ * Translates a failure of SQLite into an error of the store; see the `Store` interface. With
+ * `path`, the path of the database, a full disk is distinguished from a failing one.
  */
 export function toStoreError(error: unknown, path?: string): Error {
   const failure = error instanceof Error ? error : new Error(String(error));
   const { errcode: code, code: name } = failure as { errcode?: unknown; code?: unknown };
-  // No number that is stored is so large that it is no safe one.
+  // Lyftr never stores a number outside the safe range.
   if (name === "ERR_OUT_OF_RANGE")
     return new StoreDamaged("SQLite: a stored number is out of range", { cause: failure });
   if (typeof code !== "number") return failure;

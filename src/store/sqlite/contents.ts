@@ -8,14 +8,16 @@ import { RecoveryNeeded, readUnchanged } from "./read-unchanged.ts";
 import { findOldTable } from "./takeover/old-table.ts";
 import { refuseNewerSchema, requireCurrentSchema, requireUpgradable, schemaVersion } from "./upgrade.ts";
 
-/** What a file is. `python` is a database of the older service, which an upgrade takes over. */
+/**
+ * The content of a file. `python` is a database of the older service, which an upgrade takes over.
+ */
 export type Contents =
   | { readonly kind: "missing" | "empty" | "python" | "not_sqlite" }
   | { readonly kind: "ours"; readonly version: number }
   | {
       readonly kind: "foreign";
       readonly tables: readonly string[];
-      /** Why what is called `messages` there cannot be taken over, if there is such a thing. */
+      /** Why an existing table `messages` cannot be taken over. */
       readonly reason?: string;
     };
 
@@ -23,13 +25,13 @@ const TABLES_NAMED_MAX = 5;
 const PRIMARY_CODE = 0xff;
 const NOTADB = 26;
 
-/** Looks at a file and changes nothing. Rejects as the store does when it cannot be read. */
+/** Examines a file without changing it. Rejects as the store does when it cannot be read. */
 export async function contentsOf(path: string): Promise<Contents> {
   refuseLeftBehind(path);
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return { kind: "missing" };
   if (!stat.isFile()) throw new StoreRefused(`${path} is not a file: name a file in DATABASE_URL`);
-  // SQLite would take a few bytes for the beginning of a database of its own.
+  // SQLite would treat a few bytes as the beginning of an empty database.
   if (stat.size > 0 && readHeader(path) === undefined) return { kind: "not_sqlite" };
   try {
     return await readUnchanged(path, contentsIn);
@@ -45,8 +47,8 @@ function isNotSqlite({ cause }: StoreDamaged): boolean {
 }
 
 /**
- * Rejects with `StoreRefused` unless the file is a database of Lyftr with the current schema.
- * It changes nothing.
+ * Rejects with `StoreRefused` unless the file is a database of Lyftr with the current schema. It
+ * changes nothing.
  */
 export async function requireOurs(path: string): Promise<void> {
   const contents = await contentsOf(path);
@@ -55,8 +57,8 @@ export async function requireOurs(path: string): Promise<void> {
 }
 
 /**
- * Rejects with `StoreRefused` unless the file is a database of Lyftr of this version or an older one, or one of
- * the older service, which a backup may be made of. It changes nothing.
+ * Rejects with `StoreRefused` unless the file can be backed up: a database of this version of
+ * Lyftr, of an older one, or of the older service. It changes nothing.
  */
 export async function requireKnown(path: string): Promise<void> {
   const contents = await contentsOf(path);
@@ -64,11 +66,14 @@ export async function requireKnown(path: string): Promise<void> {
   else if (contents.kind !== "python") throw new StoreRefused(`${path} ${whatItIs(contents)}`);
 }
 
-/** As {@link requireOurs}, for a look at a file that may be damaged: what the damage hides is not held against it. */
+/**
+ * The same as {@link requireOurs} for a file that may be damaged: what the damage hides is not
+ * required.
+ */
 export async function requireOursUnlessDamaged(path: string): Promise<void> {
   try {
     const contents = await contentsOf(path);
-    // Without its migrations it looks like one of another program.
+    // Without its table of migrations it looks like a database of another program.
     if (contents.kind === "foreign" && contents.tables.includes("lyftr_messages")) return;
     if (contents.kind === "ours") requireCurrentSchema(contents.version);
     else throw new StoreRefused(`${path} ${whatItIs(contents)}`);
@@ -78,9 +83,9 @@ export async function requireOursUnlessDamaged(path: string): Promise<void> {
 }
 
 /**
- * Rejects with `StoreRefused` unless a start may create the file, upgrade it or take it over.
- * With `migrate` false the schema must be the current one. A refusal changes nothing, with one exception:
- * what a killed program left half done is recovered by SQLite first, because nothing can be read before.
+ * Rejects with `StoreRefused` unless a start may create the file, upgrade it or take it over. With
+ * `migrate` false the schema must be current. A refusal changes nothing, with one exception: SQLite
+ * first recovers what a killed program left half done, because the file cannot be read before.
  */
 export async function requireCreatable(
   path: string,
@@ -114,7 +119,7 @@ async function contentsForStart(path: string): Promise<Contents> {
   }
 }
 
-/** Then the start finds it out once SQLite has recovered the file. */
+/** In that case the start examines the file once SQLite has recovered it. */
 function unlessRecoveryIsNeeded(error: unknown): void {
   if (!(error instanceof RecoveryNeeded)) throw error;
 }
@@ -132,7 +137,7 @@ function contentsByRecovery(path: string): Contents {
   }
 }
 
-/** What is in a database, as its tables tell. */
+/** The content of a database, by its tables. */
 export function contentsIn(db: DatabaseSync): Contents {
   const version = schemaVersion(db);
   if (version > 0) return { kind: "ours", version };

@@ -8,20 +8,23 @@ import { readUnchanged } from "./read-unchanged.ts";
 import { MESSAGE_FIELDS } from "./sql.ts";
 
 const BYTES = "octet_length(message_id) + coalesce(octet_length(text), 0)";
-/** SQLite numbers its messages in one row. */
+/** SQLite numbers its messages in one sequence. */
 const STREAM = "seq";
 const PLACES = "CREATE TABLE IF NOT EXISTS lyftr_copies (source_id TEXT PRIMARY KEY, place TEXT NOT NULL)";
 
 /** Runs work on a connection. */
 type On = <T>(work: (db: DatabaseSync) => T) => Promise<T>;
 
-/** A SQLite database at one end of a copy. It may be in use; its calls block, which a command may. */
+/**
+ * A SQLite database at one end of a copy. It may be in use. Its calls block, which is fine for a
+ * command.
+ */
 export class SqliteCopyEndpoint implements CopyEndpoint {
   readonly id: string;
   readonly #on: On;
   readonly #close: () => void;
 
-  /** Rejects with `StoreRefused` when there is no database of Lyftr's at `path`. */
+  /** Rejects with `StoreRefused` when there is no database of Lyftr at `path`. */
   static async open(path: string, mode: Exclude<OpenMode, "create">): Promise<SqliteCopyEndpoint> {
     await requireOurs(path);
     const id = await readUnchanged(path, (db) => String(db.prepare("SELECT id FROM lyftr_database").get()?.id));

@@ -3,16 +3,17 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import { threadId } from "node:worker_threads";
 
-/** With less than this a file that has to grow may find no room. */
+/** With less free space, a file that has to grow may find no room. */
 const FREE_BYTES_MIN = 1024 * 1024;
-/** More than SQLite adds to a file at once, but for a large transaction. */
+/** More than SQLite adds to a file at once, except in a large transaction. */
 const PROBE_BYTES = 128 * 1024;
 const { ENOSPC, EDQUOT, EFBIG } = constants.errno;
 const FILES = ["", "-wal", "-index", "-index-wal"];
 
 /**
- * Whether files beside the database at `path` cannot grow: the disk or a quota is full, or files may not be larger. SQLite reports some
- * of these as an I/O error and keeps the reason to itself, so this tries to write a file of its own.
+ * Whether files beside the database at `path` cannot grow: the disk or a quota is full, or the file
+ * size is limited. SQLite reports some of these as an I/O error without the reason, so this tries
+ * to write its own file.
  */
 export function isDiskFull(path: string): boolean {
   const probe = `${path}-probe-${process.pid}-${threadId}`;

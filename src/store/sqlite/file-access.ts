@@ -4,7 +4,7 @@ import { StoreRefused } from "../../domain/errors.ts";
 
 const SUFFIXES = ["", "-wal", "-shm", "-journal", "-index", "-index-wal", "-index-shm"];
 
-/** Rejects a database whose files, or the folder for them, this user may not write. It changes nothing. */
+/** Rejects a database if this user may not write its files or their folder. It changes nothing. */
 export function requireWritable(path: string): void {
   requireAccess(existingFolder(dirname(path)), constants.W_OK | constants.X_OK);
   for (const suffix of SUFFIXES) {
@@ -15,7 +15,10 @@ export function requireWritable(path: string): void {
   }
 }
 
-/** The folder itself, or the nearest one above it that exists: there the missing ones are made. */
+/**
+ * The folder itself, or the nearest existing one above it, in which the missing ones would be
+ * created.
+ */
 function existingFolder(folder: string): string {
   const stat = statOf(folder);
   if (stat === undefined && dirname(folder) !== folder) return existingFolder(dirname(folder));
@@ -27,7 +30,7 @@ function statOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    // Above it there is a file where a folder should be.
+    // A file is where a parent folder should be.
     if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
     throw new StoreRefused(`${path} cannot be examined: ${String((error as Error).message)}`);
   }

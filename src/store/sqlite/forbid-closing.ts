@@ -6,9 +6,10 @@ import { toStoreError } from "./connection.ts";
 let isBroken = false;
 
 /**
- * After an I/O error no connection of this process may be closed. The last one to close runs a checkpoint, and that checkpoint
- * would take pages for written which a failed fsync has lost. Node closes all connections when a worker thread or the process
- * ends in order, so from now on the end of the process is a hard one: the log (WAL) stays as it is, and the next start reads it.
+ * After an I/O error, no connection of this process may be closed. The last one to close runs a
+ * checkpoint, which would treat pages as written that a failed fsync has lost. Node closes all
+ * connections when a worker thread or the process ends normally. So from now on the process is
+ * killed at its end: the WAL stays as it is, and the next start reads it.
  */
 export function forbidClosing(): void {
   if (isBroken) return;
@@ -16,7 +17,7 @@ export function forbidClosing(): void {
   process.once("exit", killProcess);
 }
 
-/** Whether connections may be closed and threads be ended. */
+/** Whether connections may be closed and threads may end. */
 export function mayClose(): boolean {
   return !isBroken;
 }
@@ -26,7 +27,7 @@ export function closeUnlessBroken(db: DatabaseSync): void {
   if (!isBroken) db.close();
 }
 
-/** What a failure of a connection of the main thread means, as {@link toStoreError}. */
+/** The store's error for a failure of a connection of the main thread; see {@link toStoreError}. */
 export function failureOf(error: unknown): Error {
   const failure = toStoreError(error);
   if (failure instanceof StoreBroken) forbidClosing();

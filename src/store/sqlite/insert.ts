@@ -4,7 +4,10 @@ import { tombstoneOf } from "../retention.ts";
 import type { InsertOutcome } from "../store.ts";
 import type { Statements } from "./statements.ts";
 
-/** Rows one behind the other in one flat array: on the way to the writer's thread that costs little more than half of what objects do. */
+/**
+ * Rows one after the other in one flat array. Sending that to the writer thread costs little more
+ * than half as much as objects.
+ */
 export type PackedRows = readonly (string | null)[];
 
 export const COLUMNS_PER_ROW = 7;
@@ -17,12 +20,15 @@ export function packRows(rows: readonly NewMessage[]): PackedRows {
 
 type InsertOne = (row: PackedRows, at: number, seq: number) => InsertOutcome;
 
-/** No number is given twice, those of deleted messages included: what is indexed, and how far a copy came, is told by it. */
+/**
+ * No number is used twice, not even that of a deleted message: the index and a copy are tracked by
+ * it.
+ */
 const LAST_SEQ = "SELECT max(seq_floor, coalesce((SELECT max(seq) FROM lyftr_messages), 0)) FROM deletions";
 const ANY_TOMBSTONE = "SELECT 1 FROM tombstones LIMIT 1";
 const TOMBSTONE = "SELECT 1 FROM tombstones WHERE hash = ?";
 
-/** Inserts rows within a transaction that may write, and says what became of each. */
+/** Inserts rows within a transaction that may write. Returns the outcome of each. */
 export function inserting(statements: Statements): (rows: PackedRows) => readonly InsertOutcome[] {
   const insertOne = prepareInsert(statements);
   return (rows) => insertAll(statements, insertOne, rows);

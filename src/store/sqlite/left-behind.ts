@@ -3,9 +3,9 @@ import { StoreRefused } from "../../domain/errors.ts";
 import { readHeader, readStart } from "./file-header.ts";
 import { type CommittedWal, readWal } from "./wal-file.ts";
 
-/** The page that holds this byte is never written: SQLite locks it instead. */
+/** The page with this byte is never written: SQLite locks it instead. */
 const PENDING_BYTE = 0x40000000;
-/** Of a rollback journal's header: https://sqlite.org/fileformat2.html#the_rollback_journal. */
+/** The header of a rollback journal: https://sqlite.org/fileformat2.html#the_rollback_journal. */
 const JOURNAL_HEADER_BYTES = 28;
 const JOURNAL_MAGIC = 0xd9d505f9;
 const DATABASE_PAGES_AT = 16;
@@ -13,9 +13,9 @@ const ATTEMPTS_MAX = 5;
 const SUFFIXES = ["-wal", "-journal", "-index", "-index-wal"];
 
 /**
- * Rejects a database file whose companions show that it is not the one they were written for: a file
- * that is missing or empty while they hold data, or a backup beside the write-ahead log of what was
- * there before. SQLite would delete such a log in the first case and mix both in the second.
+ * Rejects a database file that does not match the files beside it: it is missing or empty while
+ * they contain data, or it is a backup beside the write-ahead log of another database. SQLite would
+ * delete such a log in the first case, and mix both in the second.
  */
 export function refuseLeftBehind(path: string): void {
   const real = realPath(path);
@@ -44,7 +44,7 @@ function refuseForeignWal(path: string, real: string): void {
     const { committed, damagedAt } = readWal(wal);
     const reason = committed === undefined ? undefined : mismatch(real, committed);
     if (reason === undefined && damagedAt === undefined) return;
-    // A service that is running writes to both files, and what was read of them may not fit together.
+    // A running service writes to both files, and what was read of them may not match.
     if (`${stateOf(real)} ${stateOf(wal)}` !== before) continue;
     if (reason === undefined) throw new StoreRefused(damagedLog(path, wal, damagedAt));
     throw new StoreRefused(
@@ -66,7 +66,8 @@ function damagedLog(path: string, wal: string, damagedAt = 0): string {
 function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWal): string | undefined {
   const header = readHeader(path);
   if (header === undefined) return undefined;
-  // Written before the first entry of a log, and taken back when the log has been deleted.
+  // The header is written before the first entry of a log, and changed back when the log has been
+  // deleted.
   if (!header.isWal) return "the database file was last used without one";
   if (header.pageBytes !== pageBytes) return "its pages have another size";
   const pendingPage = PENDING_BYTE / pageBytes + 1;
@@ -76,14 +77,17 @@ function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWa
   return undefined;
 }
 
-/** Whether a rollback journal has pages of a database. That of a database which was just being made has none. */
+/**
+ * Whether a rollback journal contains pages of a database. The journal of a database that was just
+ * being created contains none.
+ */
 export function journalHoldsPages(path: string): boolean {
   if (sizeOf(path) < JOURNAL_HEADER_BYTES) return false;
   const header = readStart(path, JOURNAL_HEADER_BYTES);
   return header.readUInt32BE(0) === JOURNAL_MAGIC && header.readUInt32BE(DATABASE_PAGES_AT) > 0;
 }
 
-/** SQLite puts its files beside the real one; the read index is beside the name it was given. */
+/** SQLite puts its files beside the real file. The read index is beside the given name. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

@@ -1,12 +1,12 @@
 import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Takes back what {@link makeFiles} made, as far as nothing has been written to it. */
+/** Removes what {@link makeFiles} created, unless something has been written to it. */
 export type Undo = () => void;
 
 /**
- * Makes missing files and their folder. What people wrote to a business is for its owner's eyes only;
- * SQLite gives its log the mode of the file.
+ * Creates missing files and their folder. Messages are only for the owner's eyes, and SQLite gives
+ * its log the mode of the file.
  */
 export function makeFiles(...paths: readonly [string, ...string[]]): Undo {
   const folder = dirname(paths[0]);
@@ -19,7 +19,10 @@ export function makeFiles(...paths: readonly [string, ...string[]]): Undo {
   };
 }
 
-/** Removes folders from the innermost up to the one that was made first, unless something is in them. */
+/**
+ * Removes folders from the innermost up to the first one that was created, unless they have
+ * content.
+ */
 function removeEmpty(folder: string, last: string): void {
   try {
     rmdirSync(folder);

@@ -6,16 +6,16 @@ import { makeFiles } from "./made-files.ts";
 import { requireCurrentSchema, schemaVersion, type Upgrade, upgrade } from "./upgrade.ts";
 
 export interface OpenUpgradedOptions {
-  /** False: a database whose schema is not up to date is refused instead of made or upgraded. */
+  /** False: a database whose schema is not current is refused instead of created or upgraded. */
   readonly migrate: boolean;
-  /** Told how a long upgrade goes. */
+  /** Called with the progress of a long upgrade. */
   readonly report: (progress: string) => void;
 }
 
 /**
- * Opens the database at `path` to write, makes it when it is missing, and brings its schema up to date.
- * What can be seen without opening it to write was looked at before
- * ({@link requireCreatable}). When it is refused all the same, its files, their journal mode and their folder are as they were before.
+ * Opens the database at `path` for writing, creates it if it is missing, and brings its schema up
+ * to date. {@link requireCreatable} has already checked what can be checked without writing. If the
+ * database is refused here, its files, their journal mode and their folder are as before.
  */
 export function openUpgraded(
   path: string,
@@ -41,7 +41,7 @@ function closeAsBefore(db: DatabaseSync, wasWal: boolean): void {
   try {
     if (!wasWal) db.exec("PRAGMA journal_mode = DELETE");
   } catch {
-    // Another program is using the database: it goes on with the write-ahead log.
+    // Another program is using the database and continues with the write-ahead log.
   }
   db.close();
 }

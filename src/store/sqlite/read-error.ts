@@ -3,8 +3,9 @@ import { closeSync, openSync, readSync } from "node:fs";
 const BYTES_PER_READ = 1024 * 1024;
 
 /**
- * Why the disk cannot give all of a file, or undefined when it can. SQLite calls an I/O error of a read
- * "malformed" (SQLITE_IOERR_CORRUPTFS becomes SQLITE_CORRUPT), so that only another look tells the two apart.
+ * Why the disk cannot read all of a file, or undefined when it can. SQLite reports an I/O error of
+ * a read as "malformed" (SQLITE_IOERR_CORRUPTFS becomes SQLITE_CORRUPT). Only another read tells
+ * the two apart.
  */
 export function readError(path: string): string | undefined {
   try {

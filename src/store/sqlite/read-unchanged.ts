@@ -7,13 +7,18 @@ import { openReader, toStoreError } from "./connection.ts";
 import { readHeader } from "./file-header.ts";
 import { hasDamagedHeader } from "./wal-file.ts";
 
-/** A service that starts or stops during a read makes it begin again. */
+/** A service that starts or stops during a read makes it start again. */
 const TRIES_MAX = 5;
-/** The WAL is in use, and a connection that must not write to its shared memory found no place in it. */
+/**
+ * The WAL is in use, and a connection that must not write to its shared memory found no place in
+ * it.
+ */
 const READONLY_CANTINIT = 1_288;
-/** A rollback journal would have to be played back first. */
+/** A rollback journal would have to be rolled back first. */
 const READONLY_ROLLBACK = 776;
-/** A WAL of this size has no changes in it: https://sqlite.org/fileformat2.html#the_write_ahead_log. */
+/**
+ * A WAL of this size contains no changes: https://sqlite.org/fileformat2.html#the_write_ahead_log.
+ */
 const WAL_HEADER_BYTES = 32;
 
 /** The file cannot be read before SQLite has changed it. */
@@ -23,19 +28,19 @@ export class RecoveryNeeded extends StoreRefused {}
 export interface Way {
   readonly path: string;
   readonly uri: string;
-  /** Instead of `uri` while a service has the file open. */
+  /** Used instead of `uri` while a service has the file open. */
   readonly inUseUri: string;
-  /** Locks and shared memory are not used: nothing else has the file open. */
+  /** Locks and shared memory are not used: no other process has the file open. */
   readonly isAlone?: boolean;
-  /** False when the file was changed in a way that this connection cannot have noticed. */
+  /** False when the file was changed in a way that this connection cannot notice. */
   readonly isStillRight: () => boolean;
 }
 
 /**
- * Runs `work` on a connection that changes nothing: not the database, not its journal mode, and no file
- * beside it. SQLite's own read-only connections create or rewrite `-wal` and `-shm`. A service may run on
- * the database, may start and may stop; `work` is then run again where that is needed.
- * `index` is attached as `read_index`. Rejects with what `toStoreError` makes of a failure of SQLite.
+ * Runs `work` on a connection that changes nothing: not the database, not its journal mode, and no
+ * file beside it. SQLite's own read-only connections create or rewrite `-wal` and `-shm`. A service
+ * may run, start and stop on the database; `work` is run again if necessary. `index` is attached as
+ * `read_index`. Rejects with the error of `toStoreError`.
  */
 export async function readUnchanged<T>(
   path: string,
@@ -67,7 +72,7 @@ async function attempt<T>(
   }
 }
 
-/** A connection along the ways of a database and its read index, if that is wanted. */
+/** A connection to a database and, if wanted, its read index. */
 export function connect(ways: readonly Way[]): DatabaseSync {
   try {
     return open(
@@ -90,7 +95,7 @@ export function connect(ways: readonly Way[]): DatabaseSync {
 }
 
 function open([main = "", index]: readonly string[], isAlone = false): DatabaseSync {
-  // In this mode SQLite keeps the index of a WAL in memory, and makes no -shm.
+  // In this mode SQLite keeps the index of a WAL in memory and creates no -shm.
   const db = openReader(main, isAlone ? "PRAGMA main.locking_mode = EXCLUSIVE" : "");
   try {
     db.prepare("SELECT count(*) FROM main.sqlite_schema").get();
@@ -104,14 +109,18 @@ function open([main = "", index]: readonly string[], isAlone = false): DatabaseS
   }
 }
 
-/** How the file is read now without changing it. Throws {@link RecoveryNeeded} where that cannot be. */
+/**
+ * How the file can be read now without changing it. Throws {@link RecoveryNeeded} if that is
+ * impossible.
+ */
 export function wayTo(link: string, at = 0): Way {
-  // SQLite puts its files beside the real one.
+  // SQLite puts its files beside the real file.
   const path = existsSync(link) ? realpathSync(link) : link;
   const url = pathToFileURL(resolve(path));
   const uri = (parameters: string) => `${url.href}?mode=ro${parameters}`;
   const [wal, shm] = [`${path}-wal`, `${path}-shm`];
-  // Its first fsync failed, so nothing followed. SQLite would wait for ten seconds and call it "locking protocol".
+  // Its first fsync failed, so nothing followed. SQLite would wait for ten seconds and report
+  // "locking protocol".
   if (sizeOf(wal) === WAL_HEADER_BYTES) {
     const before = stateOf(path);
     const isStillRight = () => sizeOf(wal) === WAL_HEADER_BYTES && stateOf(path) === before;
@@ -120,10 +129,11 @@ export function wayTo(link: string, at = 0): Way {
   // SQLite would wait for ten seconds here too.
   if (hasDamagedHeader(wal)) {
     throw new RecoveryNeeded(
-      `${wal} is damaged: start the service once. It makes a damaged read index again, and says what to do about a database`,
+      `${wal} is damaged: start the service once. It rebuilds a damaged read index, and says what to do about a database`,
     );
   }
-  // A service has it open, or one was killed. SQLite then reads the WAL by a copy of its index in memory.
+  // A service has it open, or a service was killed. SQLite then reads the WAL through a copy of its
+  // index in memory.
   if (existsSync(wal) && existsSync(shm) && sizeOf(path) > 0) {
     return { path, uri: uri("&readonly_shm=1"), inUseUri: uri(""), isStillRight: () => true };
   }
@@ -138,7 +148,7 @@ export function wayTo(link: string, at = 0): Way {
   const before = stateOf(path);
   return {
     path,
-    // It takes no locks, so that another program may write in the middle of a read: that is looked for afterwards.
+    // It takes no locks, so another program may write during a read. That is checked afterwards.
     uri: uri("&immutable=1"),
     inUseUri: uri("&immutable=1"),
     isStillRight: () => !existsSync(shm) && sizeOf(wal) === 0 && stateOf(path) === before,

@@ -1,15 +1,18 @@
 import type { Statements } from "./statements.ts";
 
-/** Messages by their seq: behind the first number, up to the second. */
+/** Messages by their seq: after the first number, up to the second. */
 export type SeqRange = readonly [after: number, upTo: number];
 
 export const IN_SEQ_RANGE = "seq > ? AND seq <= ?";
 
-/** The bytes of a row that its sender decides about. SQLite reads lengths without reading the texts. */
+/** The bytes of a row that its sender controls. SQLite reads lengths without reading the texts. */
 const ROW_BYTES = `octet_length(source) + octet_length(message_id) + octet_length(from_msisdn) + octet_length(to_msisdn)
   + octet_length(ts) + coalesce(octet_length(text), 0)`;
 
-/** The beginning of a range that holds at most `bytesMax`, or a single number: a message that is longer stands alone. */
+/**
+ * The first part of a range with at most `bytesMax`, or a single number: a longer message is a part
+ * of its own.
+ */
 export function beginningOf(statements: Statements, [after, upTo]: SeqRange, bytesMax: number): SeqRange {
   let end = upTo;
   while (isTooLarge(statements, [after, end], bytesMax)) end = middleOf([after, end]);

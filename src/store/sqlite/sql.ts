@@ -3,22 +3,22 @@ import { type ListRange, START } from "../list-position.ts";
 import { bucketPattern } from "../time-spans.ts";
 import type { Values } from "./statements.ts";
 
-/** A statement and what belongs to its question marks. */
+/** A statement and the values of its placeholders. */
 export interface Query {
   readonly sql: string;
   readonly values: Values;
 }
 
-/** A message as an index names it. */
+/** A message, as an index refers to it. */
 export interface ListEntry extends ListPosition {
   readonly seq: number;
 }
 
-/** The three columns of a list position, for a row value in SQL. */
+/** The three columns of a list position, as a row value in SQL. */
 export const POSITION_COLUMNS = "(instant, message_id, source)";
-/** The same as the fields of a {@link ListPosition}. */
+/** The columns as the fields of a {@link ListPosition}. */
 export const POSITION_FIELDS = "instant, message_id AS messageId, source";
-/** The columns of an {@link ListEntry}. */
+/** The columns of a {@link ListEntry}. */
 export const ENTRY_FIELDS = `seq, ${POSITION_FIELDS}`;
 /** The columns of a message as the fields of a `StoredMessage`. */
 export const MESSAGE_FIELDS = `source, message_id AS messageId, from_msisdn AS "from", to_msisdn AS "to", ts, text, created_at AS createdAt`;
@@ -27,14 +27,14 @@ export const DESCENDING = "instant DESC, message_id DESC, source DESC";
 /** The condition of a range; its values are {@link rangeValues}. */
 export const IN_RANGE = `${POSITION_COLUMNS} >= (?, ?, ?) AND ${POSITION_COLUMNS} < (?, ?, ?)`;
 
-/** The condition to be one of some messages; its value is a JSON array of their seq. */
+/** The condition that a message is one of several; its value is a JSON array of their seq. */
 export const IN_SEQS = "seq IN (SELECT value FROM json_each(?))";
 
 export function positionValues({ instant, messageId, source }: ListPosition): readonly [string, string, string] {
   return [instant, messageId, source];
 }
 
-/** The end of a range. SQLite sorts every blob behind every text. */
+/** The end of a range. SQLite sorts every blob after every text. */
 export function endValues(hi: ListPosition | undefined): readonly (string | Uint8Array)[] {
   return hi === undefined ? [new Uint8Array(0), "", ""] : positionValues(hi);
 }
@@ -48,7 +48,10 @@ export function hasBucket(characters: number): string {
   return `instant GLOB '${bucketPattern(characters)}*'`;
 }
 
-/** The indexed entries of a list (a sender, or '' for all messages) within a range; an order and a limit can be appended. */
+/**
+ * The indexed entries of a list (a sender, or '' for all messages) within a range. An order and a
+ * limit can be appended.
+ */
 export function entriesOf(list: string, range: ListRange, indexedSeq: number): Query {
   return list === ""
     ? {

@@ -46,21 +46,24 @@ const WAL_BYTES_MAX = 64 * 1024 * 1024;
 const TRUNCATE_EVERY_MS = 2_000;
 
 export interface SqliteOptions {
-  /** Told how a long upgrade goes. */
+  /** Called with the progress of a long upgrade. */
   readonly progress?: (text: string) => void;
   /** Default: `create`. */
   readonly mode?: Exclude<OpenMode, "read">;
-  /** False: a database whose schema is not up to date is refused instead of created or upgraded. */
+  /** False: a database whose schema is not current is refused instead of created or upgraded. */
   readonly migrate?: boolean;
-  /** The error for a file without Lyftr's tables. Then nothing is created or taken over. */
+  /** The error for a file without Lyftr's tables. If given, nothing is created or taken over. */
   readonly newDatabaseError?: Error | undefined;
   /** Called for each unexpected end of a reading thread. */
   readonly readThreadEnded?: (end: ReadThreadEnd) => void;
-  /** Told what turns out to be damaged, once each. */
+  /** Called once for each damaged file. */
   readonly damaged?: ((damage: Damage) => void) | undefined;
 }
 
-/** Messages in one SQLite file, and a read index beside it: one thread writes, one indexes, a few read, and none of them is the event loop's. */
+/**
+ * Messages in one SQLite file, with a read index beside it. One thread writes, one indexes and a
+ * few read; the event loop does none of this.
+ */
 export class SqliteStore implements Store {
   readonly broken: Promise<StoreBroken>;
   readonly upgrades: readonly string[];
@@ -77,7 +80,10 @@ export class SqliteStore implements Store {
   readonly #damage: DamageWatch;
   #truncateNotBeforeMs = 0;
 
-  /** Opens the file at `path` as `mode` says. Rejects with `StoreRefused` when it must not be used, and has changed nothing then. */
+  /**
+   * Opens the file at `path` as `mode` says. Rejects with `StoreRefused` when it must not be used;
+   * then nothing has changed.
+   */
   static async open(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
     const { progress = () => {}, mode = "create", readThreadEnded = () => {} } = options;
     const { damaged = () => {} } = options;
@@ -164,14 +170,15 @@ export class SqliteStore implements Store {
       return await this.#readers.call<T>(operation, argument, how);
     } catch (error) {
       if (!(error instanceof ReadIndexBehind)) throw await this.#damage.toReadError(error);
-      // Another process deleted, and ended before the index had followed. The next step of indexing rebuilds the index.
+      // Another process deleted, and ended before the index had followed. The next step of indexing
+      // rebuilds the index.
       await this.#indexer.call("indexMessages", 1);
       this.#indexLoop.stored(1);
       return this.#readers.call<T>(operation, argument, how);
     }
   }
 
-  /** A failure of anything but a read may be of what was asked, such as a bad row. */
+  /** A failure of a call other than a read may be caused by its argument, such as a bad row. */
   async #watched<T>(call: Promise<T>): Promise<T> {
     try {
       return await call;
@@ -187,7 +194,7 @@ export class SqliteStore implements Store {
     this.#indexLoop.stored(backlog);
   }
 
-  /** Whether so much is not in the read index yet that every read takes long. */
+  /** Whether the read index is so far behind that every read takes long. */
   #behind(): boolean {
     return this.backlogRows() > PLAN_BOUNDS.tailRowsMax;
   }
@@ -218,14 +225,17 @@ export class SqliteStore implements Store {
     return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
   }
 
-  /** Called when the index thread reads nothing, which is when a log that has grown too large can be cut. */
+  /**
+   * Called when the index thread reads nothing, because only then can a log that is too large be
+   * truncated.
+   */
   async #truncateLongWals(): Promise<void> {
     const logs = [
       [this.#writer, `${this.#path}-wal`],
       [this.#indexer, `${readIndexPath(this.#path)}-wal`],
     ] as const;
     for (const [line, log] of logs) {
-      // Whoever reads for long makes it fail, and each attempt makes writers wait.
+      // A long read makes it fail, and each attempt makes writers wait.
       if (sizeOf(log) < WAL_BYTES_MAX || performance.now() < this.#truncateNotBeforeMs) continue;
       await line.call("truncateWal");
       if (sizeOf(log) >= WAL_BYTES_MAX) this.#truncateNotBeforeMs = performance.now() + TRUNCATE_EVERY_MS;

@@ -3,7 +3,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 export type Row = Readonly<Record<string, unknown>>;
 export type Values = readonly SQLInputValue[];
 
-/** A connection whose statements are prepared once. Their texts are made of few parts, so there are few of them. */
+/** A connection whose statements are prepared once. There are few different statements. */
 export class Statements {
   readonly db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
@@ -22,9 +22,7 @@ export class Statements {
     return this.#statement(sql).iterate(...values) as unknown as Iterable<T>;
   }
 
-  /**
-   * The same with each row as an array of its columns, which takes two thirds of the time.
-   */
+  /** The same with each row as an array of its columns, which takes two thirds of the time. */
   iterate<T extends readonly unknown[]>(sql: string, values: Values = []): Iterable<T> {
     let statement = this.#iterated.get(sql);
     if (statement === undefined) {
@@ -39,12 +37,12 @@ export class Statements {
     return this.#statement(sql).get(...values) as unknown as T | undefined;
   }
 
-  /** The one number a statement asks for; 0 for null, or when there is no row. */
+  /** The one number that a statement returns; 0 for null, or when there is no row. */
   number(sql: string, values: Values = []): number {
     return Number(Object.values(this.get(sql, values) ?? {})[0] ?? 0);
   }
 
-  /** How many rows it changed. */
+  /** Returns the number of changed rows. */
   run(sql: string, values: Values = []): number {
     return Number(this.#statement(sql).run(...values).changes);
   }

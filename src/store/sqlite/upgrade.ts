@@ -13,18 +13,22 @@ import { setOldTableAside, takeOver } from "./takeover/take-over.ts";
 import { refuseTakenNames } from "./takeover/taken-names.ts";
 import { refuseUnusableRows } from "./takeover/unusable-rows.ts";
 
-/** What an upgrade did: the migrations applied, and what else the operator must know, a sentence each. */
+/**
+ * The result of an upgrade: the applied migrations, and what else the operator must know, a
+ * sentence each.
+ */
 export interface Upgrade {
   readonly applied: readonly string[];
   readonly notes: readonly string[];
 }
 
-/** From this schema on, every created_at is spelt as {@link parseReceivedAt} spells it. */
+/** From this schema version on, every created_at is spelled as {@link parseReceivedAt} does. */
 const ONE_SPELLING_SINCE = 6;
 
 /**
- * Brings the schema up to date in one transaction, so that a process killed half way leaves the database as it was.
- * The lock of the transaction keeps two starting processes apart; a database that is up to date is not locked at all.
+ * Brings the schema up to date in one transaction, so that a process killed half way leaves the
+ * database as it was. The lock of the transaction serializes starting processes. A current database
+ * is not locked at all.
  */
 export function upgrade(db: DatabaseSync, report: (progress: string) => void): Upgrade {
   const migrations = knownMigrations();
@@ -44,7 +48,7 @@ function upgradeLocked(
   const version = schemaVersion(db);
   const old = refuseUnfit(db, migrations, version);
   if (old !== undefined) setOldTableAside(db, old);
-  // A view or trigger of another program that is broken already would stop a table from being renamed.
+  // A broken view or trigger of another program would otherwise prevent renaming a table.
   if (version === 0) db.exec("PRAGMA legacy_alter_table = ON");
   db.exec("CREATE TABLE IF NOT EXISTS lyftr_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)");
   const record = db.prepare("INSERT INTO lyftr_migrations (version, name) VALUES (?, ?)");
@@ -59,8 +63,8 @@ function upgradeLocked(
 }
 
 /**
- * Rejects what an upgrade from `version` would have to leave out or could not do. Returns the table of
- * the older service, if there is one.
+ * Rejects what an upgrade from `version` could not do, or would have to leave out. Returns the
+ * table of the older service, if there is one.
  */
 function refuseUnfit(db: DatabaseSync, migrations: readonly Migration[], version: number): OldTable | undefined {
   const old = version === 0 ? findOldTable(db) : undefined;
@@ -79,7 +83,7 @@ export function requireUpgradable(db: DatabaseSync): void {
   if (pendingMigrations(migrations, version).length > 0) refuseUnfit(db, migrations, version);
 }
 
-/** Rejects the schema of a database that {@link upgrade} would change. */
+/** Rejects a schema that {@link upgrade} would change. */
 export function requireCurrentSchema(version: number): void {
   refusePending(knownMigrations(), version);
 }

@@ -14,14 +14,15 @@ import { readUnchanged } from "./read-unchanged.ts";
 import { Statements } from "./statements.ts";
 
 /**
- * Looks for every damage of the database at `path` and of the read index beside it, while others write: both files
- * from end to end, what is stored by its rules, and all counts. Rejects as the store does, and with the signal's reason.
+ * Looks for any damage of the database at `path` and its read index, while other connections write:
+ * both files from end to end, the stored data by its rules, and all counts. Rejects as the store
+ * does, and with the signal's reason.
  */
 export async function verifySqlite(path: string, options: VerifyOptions): Promise<VerifyReport> {
   try {
     return await verifyAll(path, options);
   } catch (error) {
-    // SQLite calls an I/O error of a read damage.
+    // SQLite reports an I/O error of a read as damage.
     if (error instanceof StoreDamaged) {
       for (const file of [path, readIndexPath(path)]) {
         const problem = readError(file);
@@ -42,7 +43,7 @@ async function verifyAll(path: string, options: VerifyOptions): Promise<VerifyRe
   const stored = await verifyStored(path, options);
   if (stored.damage.length > 0) return { ...stored, backlog: 0, differences: [] };
   const index = readIndexPath(path);
-  // A backup has none. It is made when the service starts.
+  // A backup has no read index. It is created when the service starts.
   if (!existsSync(index)) return { messages: stored.messages, backlog: stored.messages, differences: [] };
   phase(`reading ${basename(index)}`);
   const broken = await findFileDamage(index, signal);

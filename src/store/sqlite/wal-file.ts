@@ -5,24 +5,30 @@ import { readStart } from "./file-header.ts";
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 const FRAMES_PER_READ = 256;
-/** The lowest bit says which byte order the checksums use. */
+/** The lowest bit gives the byte order of the checksums. */
 const MAGIC = 0x377f0682;
 const BIG_ENDIAN_BIT = 1;
 
-/** What a recovery by SQLite would take from a write-ahead log: https://sqlite.org/fileformat2.html#walformat. */
+/**
+ * What a recovery by SQLite would take from a write-ahead log:
+ * https://sqlite.org/fileformat2.html#walformat.
+ */
 export interface CommittedWal {
   readonly pageBytes: number;
-  /** Numbers of the pages that are in it. */
+  /** The numbers of its pages. */
   readonly pages: ReadonlySet<number>;
-  /** How many pages the database has with it. */
+  /** The number of pages that the database has after it. */
   readonly databasePages: number;
 }
 
-/** What is in a write-ahead log. */
+/** The content of a write-ahead log. */
 export interface WalContents {
   /** Undefined when a recovery would take nothing from it. */
   readonly committed: CommittedWal | undefined;
-  /** The place of damaged bytes behind which more was committed. A recovery would leave that out silently. */
+  /**
+   * The position of damaged bytes that are followed by more committed data. A recovery would
+   * silently leave that out.
+   */
   readonly damagedAt: number | undefined;
 }
 
@@ -55,19 +61,21 @@ function contentsOf(file: number, bytes: number): WalContents {
   };
 }
 
-/** Whether SQLite cannot take anything from a write-ahead log because its header is damaged. */
+/** Whether SQLite cannot use a write-ahead log because its header is damaged. */
 export function hasDamagedHeader(path: string): boolean {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= HEADER_BYTES) return false;
   const header = readStart(path, HEADER_BYTES);
   return isWritten(header) && sumOfHeader(header) === undefined;
 }
 
-/** A header is on the disk before anything follows it. Zeros are a file that grew and was not written. */
+/**
+ * A header is on disk before anything follows it. Zeros are a file that grew and was not written.
+ */
 function isWritten(header: Buffer): boolean {
   return header.some((byte) => byte !== 0);
 }
 
-/** The checksum on which the first frame is based; undefined when the header is none. */
+/** The checksum on which the first frame is based; undefined when the header is invalid. */
 function sumOfHeader(header: Buffer): Checksum | undefined {
   const magic = header.readUInt32BE(0);
   const sum = new Checksum((magic & BIG_ENDIAN_BIT) === BIG_ENDIAN_BIT);
@@ -79,7 +87,7 @@ function sumOfHeader(header: Buffer): Checksum | undefined {
 interface BrokenFrame {
   readonly at: number;
   readonly isCommit: boolean;
-  /** The checksums on which the next frame is based, if it is of the same log. */
+  /** The checksums on which the next frame is based, if it belongs to the same log. */
   readonly bases: readonly Checksum[];
 }
 
@@ -110,8 +118,8 @@ function committedFrames(
 }
 
 /**
- * Whether a transaction that was committed has a successor behind a broken frame. Each commit is on
- * the disk before the next one begins, so that a power cut breaks the last one at most.
+ * Whether a committed transaction follows a broken frame. Each commit is on disk before the next
+ * one begins, so a power cut breaks only the last one.
  */
 function goesOnBehind(broken: BrokenFrame, frames: Generator<Buffer>, header: Buffer): boolean {
   let { bases, isCommit: isBehindCommit } = broken;
@@ -124,12 +132,12 @@ function goesOnBehind(broken: BrokenFrame, frames: Generator<Buffer>, header: Bu
   return false;
 }
 
-/** Frames of an earlier round of the log have others. */
+/** Frames of an earlier round of the log have other salts. */
 function hasSaltsOf(header: Buffer, frame: Buffer): boolean {
   return frame.subarray(8, 16).equals(header.subarray(16, 24));
 }
 
-/** The last frame of a transaction says how many pages the database has with it. */
+/** The last frame of a transaction has the number of pages of the database after it. */
 function isCommit(frame: Buffer): boolean {
   return frame.readUInt32BE(4) !== 0;
 }
@@ -157,7 +165,7 @@ class Checksum {
     this.#b = b;
   }
 
-  /** As it was when a frame had been written, by what that frame says. */
+  /** The checksum after a frame, as the frame stores it. */
   storedIn(frame: Buffer): Checksum {
     return new Checksum(this.#bigEndian, frame.readUInt32BE(16), frame.readUInt32BE(20));
   }

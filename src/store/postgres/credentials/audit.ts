@@ -2,7 +2,7 @@ import type { AuditEntry, AuditQuery } from "../../credentials.ts";
 import type { Transaction, Value } from "../connection.ts";
 import type { Database } from "../database.ts";
 
-/** For a transaction that does what the entry tells of. */
+/** For a transaction that does what the entry describes. */
 export async function addToAudit(
   tx: Transaction,
   { at, id, actor, action, subject, details }: AuditEntry,

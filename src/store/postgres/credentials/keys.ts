@@ -27,7 +27,10 @@ export function keysIn(database: Database): KeyStore {
   };
 }
 
-/** The lock of a row keeps two changes apart. It ends with the transaction, behind a pooler and on all nodes of Citus too. */
+/**
+ * The lock of a row serializes changes. It ends with the transaction, also behind a pooler and on
+ * all nodes of Citus.
+ */
 function changing<T>(database: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return database.transaction(async (tx) => {
     await tx.run("UPDATE leases SET holder = holder WHERE name = 'api_keys'");
@@ -35,7 +38,10 @@ function changing<T>(database: Database, work: (tx: Transaction) => Promise<T>):
   });
 }
 
-/** Keys come and are revoked, each once, and one retires only when another comes. */
+/**
+ * Keys are added and revoked once each, and a key retires only when its successor is added. So
+ * these counts identify the state.
+ */
 async function version(database: Database): Promise<string> {
   const [row] = await database.all("SELECT count(*) AS total, count(revoked_at) AS revoked FROM api_keys");
   return `${row?.total} ${row?.revoked}`;
@@ -79,12 +85,15 @@ async function revoke(
   return revoked;
 }
 
-/** In the order of their ids: two processes that note the same keys do not lock each other out. */
+/**
+ * In the order of their ids, so that two processes that store uses of the same keys do not
+ * deadlock.
+ */
 async function touch(database: Database, uses: readonly KeyUse[]): Promise<void> {
   const sorted = [...uses].sort((a, b) => (a.id < b.id ? -1 : 1));
   await database.transaction(async (tx) => {
     const noted = sorted.map(({ id, at }) =>
-      // Another process may have seen it later.
+      // Another process may have stored a later use.
       tx.run("UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)", [
         at,
         id,

@@ -6,7 +6,7 @@ import { addToAudit, newestAudit } from "./audit.ts";
 import { keysIn } from "./keys.ts";
 import { secretsIn } from "./secrets.ts";
 
-/** The tables beside the messages. */
+/** The credentials, on the connections of the service. */
 export function credentialsIn(database: Database): CredentialsStore {
   return {
     audit: {
@@ -18,7 +18,10 @@ export function credentialsIn(database: Database): CredentialsStore {
   };
 }
 
-/** The same for a command. Rejects with `ConfigError` or `StoreRefused` when the database must not be used. */
+/**
+ * The credentials, for a command. Rejects with `ConfigError` or `StoreRefused` when the database
+ * must not be used.
+ */
 export async function openPostgresCredentials(
   url: string,
   mode: Exclude<OpenMode, "create">,

@@ -86,9 +86,10 @@ async function noteUses(tx: Transaction, uses: readonly SecretUse[]): Promise<vo
   }
 }
 
-/** By the clock of the database, which is one for all processes. */
+/** By the clock of the database, which is the same for all processes. */
 async function noteAccepted(tx: Transaction, { process, secrets }: AcceptingProcess): Promise<void> {
-  // A row that another process is removing is left to it, so that two never wait for each other.
+  // A row that another process is removing is left to that process, so that two never wait for each
+  // other.
   await tx.run(
     `DELETE FROM accepted_secrets WHERE process IN
        (SELECT process FROM accepted_secrets WHERE expires_at < now() AND process <> $1 FOR UPDATE SKIP LOCKED)`,
@@ -113,12 +114,15 @@ async function databaseId(database: Database): Promise<string> {
   return String(row?.id);
 }
 
-/** Of two changes at the same moment the second sees what the first did: the lock of a row keeps them apart until the transaction ends. */
+/**
+ * Serializes changes: the lock of a row is held until the transaction ends, so the second change
+ * sees the first.
+ */
 async function oneAfterTheOther(tx: Transaction): Promise<void> {
   await tx.run("UPDATE leases SET holder = holder WHERE name = 'webhook_secrets'");
 }
 
-/** Nothing is kept of a secret that nobody may use any more, sealed as it may be. */
+/** A secret that has ended is deleted, although it is encrypted. */
 async function removeEnded(tx: Transaction, now: string): Promise<void> {
   await tx.run("DELETE FROM webhook_secrets WHERE retires_at <= $1", [now]);
 }

@@ -8,16 +8,17 @@ import { inTail, watermarks } from "../index/streams.ts";
 import { addToBlocks, addToTotals } from "../index/update-counts.ts";
 import { type Condition, every, Values } from "../sql.ts";
 
-/** Whoever stores waits behind whoever waits for this lock, so not for long. */
+/** Inserts queue behind the statement that waits for this lock, so it must not wait for long. */
 const BARRIER_WAIT = "lock_timeout = '250ms'";
 const BARRIER_PAUSE_MS = 100;
 const BARRIER_MS_MAX = 4_000;
-/** The hash of `tombstoneOf`, so that what is deleted need not come here. */
+/** The hash of `tombstoneOf`, computed by the server, so that the deleted rows need not be read. */
 const HASH = `encode(substr(sha256(convert_to(source, 'UTF8') || '\\x00'::bytea || convert_to(message_id, 'UTF8')), 1, 16), 'hex')`;
 
 /**
- * Has everybody who stores look for tombstones from now on. Whoever does not look yet asks `deletions` in the very statement that stores,
- * which holds a lock of that table to its end: so when this one is had, all of those have ended, and the next ones see the row.
+ * Makes every insert check for tombstones from now on. An insert that does not check yet reads
+ * `deletions` in the statement that stores, and so holds a lock on that table until it ends. When
+ * this transaction gets its lock, all such inserts have ended, and the next ones see the row.
  */
 export async function announceDeletions(database: Database): Promise<void> {
   const deadlineMs = performance.now() + BARRIER_MS_MAX;
@@ -27,9 +28,9 @@ export async function announceDeletions(database: Database): Promise<void> {
     } catch (error) {
       if (!isLockTimeout(error instanceof Error ? error.cause : error)) throw error;
       const reason =
-        "somebody holds the table deletions, which the first deletion needs to itself for a moment: a dump perhaps";
+        "another session holds a lock on the table deletions, which the first deletion needs exclusively for a moment: perhaps a dump";
       if (performance.now() > deadlineMs) throw new StoreUnavailable(`PostgreSQL: ${reason}`, { cause: error });
-      // Those who waited behind it store meanwhile.
+      // During this pause the inserts that queued behind the lock run.
       await sleep(BARRIER_PAUSE_MS);
     }
   }
@@ -41,20 +42,21 @@ async function recordFirstDeletion(tx: Transaction): Promise<void> {
 }
 
 export interface Deletion {
-  /** What to delete. No message may come to it later: so it names streams and how far. */
+  /** Selects what to delete. No later message may match, so it names streams and how far. */
   readonly chosen: Condition;
   readonly tombstonesUntil: string;
 }
 
 /**
- * Deletes messages, takes those that are counted out of the counts, and leaves tombstones: one transaction, which nobody sees a half of.
- * Resolves with how many they were.
+ * Deletes messages, removes the counted ones from the counts, and adds tombstones, in one
+ * transaction. Other sessions see all of it or nothing. Resolves with the number of messages.
  */
 export function deleteChosen(database: Database, { chosen, tombstonesUntil }: Deletion): Promise<number> {
   return database.transaction(async (tx) => {
-    // Whoever counts, counts anew or deletes waits here until this is done, and who has the lease keeps it.
+    // Counting, recounting and deleting are serialized by this row. The holder keeps its lease.
     await tx.run("UPDATE leases SET holder = holder WHERE name = 'fold'");
-    // Read when the messages are chosen: what is in a stream that is not known here is counted, and a new one would be taken for such.
+    // Read when the messages are chosen: messages in an unknown stream count as counted, and a new
+    // stream would be mistaken for one.
     const marks = await watermarks(tx);
     const counted: Condition = (values) => every([chosen(values), `NOT ${inTail(marks, values)}`]);
     const [, changed, deleted] = await Promise.all([

@@ -12,17 +12,17 @@ import {
   Values,
 } from "../sql.ts";
 
-/** Where the erasing of a number is: in the messages from it, or in those to it. */
+/** How far the erasure of a number has come: in the messages from it, or in those to it. */
 export interface ErasurePosition {
   readonly kind: "from" | "to";
-  /** The first that was not looked at yet. */
+  /** The first position that was not scanned yet. */
   readonly lo?: ListPosition;
 }
 
 export interface Found {
   readonly chosen: Condition;
   readonly rows: number;
-  /** Where to go on; undefined when everything was looked at. */
+  /** Where to continue; undefined when everything was scanned. */
   readonly position: ErasurePosition | undefined;
 }
 
@@ -31,7 +31,7 @@ interface ErasureSearch {
   readonly rowsMax: number;
 }
 
-/** Looks for messages from a number and, behind those, for messages to it from others. */
+/** Finds messages from a number and, after those, messages to it from others. */
 export async function findOf(database: Database, { kind, lo }: ErasurePosition, look: ErasureSearch): Promise<Found> {
   const { msisdn, rowsMax } = look;
   const list: List = { kind, name: msisdn };
@@ -51,7 +51,7 @@ export async function findOf(database: Database, { kind, lo }: ErasurePosition, 
   };
 }
 
-/** By where they are stored: nothing else will ever be there. */
+/** Selects rows by where they are stored: no other row will ever be there. */
 function theseOf(rows: readonly { readonly stream: number; readonly seq: number }[]): Condition {
   return (values) => {
     const [streams, seqs] = [rows.map(({ stream }) => stream), rows.map(({ seq }) => seq)];
@@ -59,7 +59,7 @@ function theseOf(rows: readonly { readonly stream: number; readonly seq: number 
   };
 }
 
-/** Whether there is any message from or to a number. */
+/** Whether any message from or to a number exists. */
 export async function hasAny(database: Database, msisdn: string): Promise<boolean> {
   const any = (kind: string) => `EXISTS (SELECT 1 FROM messages WHERE ${kind}_msisdn = $1)`;
   const [row] = await database.all<{ any: boolean }>(`SELECT ${any("from")} OR ${any("to")} AS any`, [msisdn]);

@@ -2,23 +2,23 @@ import type { Database } from "../database.ts";
 import { inWindows, type Window } from "../index/streams.ts";
 import { type Condition, every } from "../sql.ts";
 
-/** How long one step may look for what is too old. */
+/** How long one step may search for old messages. */
 const SEARCH_MS_MAX = 50;
-/** Of a stream whose oldest messages are young enough, no more are looked at. */
+/** In a stream whose oldest messages are young enough, no more rows are scanned. */
 const ROWS_PER_SEARCH_MAX = 1_000;
 
-/** Where a search is: behind this message. */
+/** How far a search has come: after this message. */
 export interface ExpiryPosition {
   readonly stream: number;
   readonly seq: number;
-  /** Whether it looks at every message. */
+  /** Whether it scans every message. */
   readonly everywhere: boolean;
 }
 
 export interface Expired {
   readonly chosen: Condition;
   readonly rows: number;
-  /** Where to go on; undefined when everything was looked at. */
+  /** Where to continue; undefined when everything was scanned. */
   readonly position: ExpiryPosition | undefined;
 }
 
@@ -27,7 +27,7 @@ interface ExpirySearch {
   readonly rowsMax: number;
 }
 
-/** Looks for messages that were received before a moment, so many of them at most and for so long. */
+/** Finds messages that were received before a moment. Their number and the time are limited. */
 export async function findExpired(database: Database, from: ExpiryPosition, look: ExpirySearch): Promise<Expired> {
   const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const windows: Window[] = [];
@@ -47,7 +47,7 @@ export async function findExpired(database: Database, from: ExpiryPosition, look
   return { chosen, rows, position };
 }
 
-/** What of a stream was looked at. */
+/** The scanned part of a stream. */
 interface Part {
   readonly stream: number;
   readonly first: number;

@@ -1,7 +1,7 @@
 import type { RetentionSweep } from "../../retention.ts";
 import type { Database } from "../database.ts";
 
-/** How many of the messages stored last in a stream are read for their age, and in how many streams. */
+/** The last stored messages of a stream whose age is read, and the number of such streams. */
 const NEWEST_ROWS_MAX = 100;
 const STREAMS_MAX = 10_000;
 

@@ -14,18 +14,19 @@ import { type ErasurePosition, findOf, hasAny } from "./erasure.ts";
 import { type ExpiryPosition, findExpired } from "./expiry.ts";
 import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "./last-sweep.ts";
 
-/** Whoever counts waits so long: about a quarter of a second. */
+/** Counting waits this long: about a quarter of a second. */
 const ROWS_PER_STEP_MAX = 5_000;
-/** Of a person; where each of them is comes here and goes back. */
+/** For erasures. The location of each row is sent to the service and back. */
 const ERASED_PER_STEP_MAX = 1_000;
 const VACUUM_MS_MAX = 6 * 60 * 60 * 1_000;
 /**
- * Everything that has numbers of people in it, and what the planner remembers of it. Indexes are gone through however little there is to do,
- * which is not the default; that also empties the list of texts that wait for the index of the search.
+ * All tables that contain phone numbers, and the planner's statistics of them. INDEX_CLEANUP ON
+ * cleans the indexes even if there is little to do. It also empties the pending list of the search
+ * index.
  */
 const VACUUM = "VACUUM (ANALYZE, INDEX_CLEANUP ON) messages, totals, blocks";
 
-/** Of a role that may not, the server skips the tables, with a warning at most. */
+/** If the role lacks the right, the server skips the tables with at most a warning. */
 const MAY_VACUUM = `
   SELECT bool_and(pg_has_role(relowner, 'USAGE')) OR (
     SELECT pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname = current_database()) AS may
@@ -33,18 +34,18 @@ const MAY_VACUUM = `
 const NOT_VACUUMED = `The role of the service does not own the tables, so they may not have been vacuumed: let their owner run ${VACUUM}`;
 
 const STILL_THERE: readonly string[] = [
-  "Pages of the tables, their indexes and the planner's statistics hold pieces of what was deleted until something overwrites them; no query " +
-    "finds these. VACUUM FULL messages, totals, blocks, pg_statistic writes the files anew, and nobody can store or read meanwhile",
-  "The write-ahead log has it until the server has recycled its files. So do archives of it, replicas that are behind, and backups, for as long as you keep them",
+  "Pages of the tables, their indexes and the planner's statistics contain pieces of deleted messages until they are overwritten; no query " +
+    "finds these. VACUUM FULL messages, totals, blocks, pg_statistic rewrites the files, and no message can be stored or read during it",
+  "The write-ahead log contains them until the server has recycled its files. So do archives of it, replicas that are behind, and backups, for as long as you keep them",
 ];
 
-/** Forgetting in a PostgreSQL database, while any number of processes store, count and read. */
+/** Retention and erasure in a PostgreSQL database, while other processes store, count and read. */
 export class PostgresRetention implements RetentionStore {
   readonly #database: Database;
   readonly #url: string;
   #announced = false;
 
-  /** `database` is the one that counts, which waits for deleting anyhow. */
+  /** `database` is the one for counting, which waits for deletions anyway. */
   constructor(database: Database, url: string) {
     this.#database = database;
     this.#url = url;
@@ -55,7 +56,7 @@ export class PostgresRetention implements RetentionStore {
     const receivedBefore = cutoffText(step.receivedBefore);
     const from: ExpiryPosition =
       step.position === undefined ? { stream: 0, seq: 0, everywhere } : (JSON.parse(step.position) as ExpiryPosition);
-    // What is only counted is bounded by time alone.
+    // Counting is limited by time only.
     const rowsMax = dryRun ? Number.MAX_SAFE_INTEGER : Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
     const { chosen, rows, position } = await findExpired(this.#database, from, { receivedBefore, rowsMax });
     const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
@@ -70,7 +71,7 @@ export class PostgresRetention implements RetentionStore {
     const rowsMax = Math.min(step.rowsMax, ERASED_PER_STEP_MAX);
     const { chosen, rows, position } = await findOf(this.#database, from, { msisdn, rowsMax });
     const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
-    // What came in meanwhile may lie before the place.
+    // Messages that arrived during the scan may lie before the position.
     const again = !dryRun && position === undefined && (await hasAny(this.#database, msisdn));
     return { deleted, position: again ? JSON.stringify({ kind: "from" }) : position && JSON.stringify(position) };
   }
@@ -85,7 +86,10 @@ export class PostgresRetention implements RetentionStore {
     );
   }
 
-  /** Autovacuum makes room for new messages where deleted ones lay, and gives back what is free at the end of a file. */
+  /**
+   * Autovacuum makes the space of deleted messages available for new ones, and returns free space
+   * at the end of a file.
+   */
   async reclaimSpace(): Promise<number> {
     return 0;
   }

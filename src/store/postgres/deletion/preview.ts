@@ -7,7 +7,10 @@ import { PostgresRetention } from "./postgres-retention.ts";
 
 const TOTAL_MS_MAX = 60_000;
 
-/** For a command; the service may be running. Rejects with `ConfigError` or `StoreRefused` unless it is ours. */
+/**
+ * For a command; the service may be running. Rejects with `ConfigError` or `StoreRefused` unless it
+ * is a database of Lyftr.
+ */
 export async function openPostgresRetentionPreview(url: string): Promise<RetentionPreview> {
   const database = new Database(url, { connectionsMax: 1, readOnly: true });
   try {

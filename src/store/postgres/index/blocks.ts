@@ -4,7 +4,7 @@ import type { Transaction } from "../connection.ts";
 import { aboutList, every, inList, inRange, type List, POSITION_COLUMNS, POSITION_FIELDS, Values } from "../sql.ts";
 import { inTail, type Watermark } from "./streams.ts";
 
-/** So many index entries are walked past in two or three milliseconds. */
+/** This many index entries are scanned in two or three milliseconds. */
 export const BLOCK_ROWS_MAX = 4_096;
 
 interface Block {
@@ -15,7 +15,10 @@ interface Block {
 
 const START: ListPosition = { instant: "", messageId: "", source: "" };
 
-/** Gives lists that have outgrown being walked their first block, and divides the blocks that count more than `blockRowsMax`. */
+/**
+ * Gives the lists that have become too long to scan their first block, and divides the blocks that
+ * count more than `blockRowsMax`.
+ */
 export async function divideBlocks(tx: Transaction, marks: readonly Watermark[], blockRowsMax: number): Promise<void> {
   const grown = await tx.all<List & { messages: number }>(
     `SELECT kind, name, messages FROM totals WHERE kind IN ('from', 'to') AND messages > $1 AND NOT EXISTS (
@@ -39,14 +42,17 @@ interface Limits {
   readonly blockRowsMax: number;
 }
 
-/** The last block of a list is filled from its end as a rule, so it is cut there; others in even parts. */
+/**
+ * The last block of a list usually grows at its end, so it is cut there. Others are cut in equal
+ * parts.
+ */
 async function divide(tx: Transaction, block: Block, { marks, blockRowsMax }: Limits): Promise<void> {
   const { list } = block;
   const hi = await nextBlock(tx, block);
   let { lo, messages } = block;
   const even = Math.ceil(messages / Math.ceil(messages / blockRowsMax));
   while (messages > blockRowsMax) {
-    // The tail is cut along with the rest: only how many of each part are counted has to be exact.
+    // The tail is included in the cut: only the counts of the parts have to be exact.
     const cut = await keyAfter(tx, list, { lo, hi }, hi === undefined ? blockRowsMax : even);
     if (cut === undefined) return;
     const kept = await countIndexed(tx, { list, range: { lo, hi: cut }, marks });

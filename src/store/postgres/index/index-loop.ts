@@ -5,27 +5,30 @@ import { watermarks } from "./streams.ts";
 import { emptyPendingList } from "./trigrams.ts";
 import type { VisibilityDelay } from "./visibility-delay.ts";
 
-/** A step costs more by its number than by its rows, and reads look through what is not counted. */
+/** Each step has a fixed cost, and reads scan what is not counted. */
 const COUNT_AT_ROWS = 5_000;
-/** Fewer wait this long for others. */
+/** Fewer messages than that wait this long for more. */
 const QUIET_MS = 1_000;
-/** How long to wait before asking again, when there is something that this process cannot count now. */
+/** The pause before the next attempt when this process cannot count the remaining messages now. */
 const OTHERS_MS = 1_000;
-/** What a process that died has left is taken in by whoever looks next. */
+/** Messages that a dead process left uncounted are counted by the process that checks next. */
 const IDLE_MS = 10_000;
 const RETRY_MS = 1_000;
-/** Taking texts into the index of the search costs 25 µs a message by 4,000 of them, 16 by 8,000; and searches look through those that wait. */
+/**
+ * Adding texts to the search index costs 25 µs a message in steps of 4,000, and 16 in steps of
+ * 8,000. Searches scan the pending ones.
+ */
 const SEARCH_INDEX_AT_ROWS = 8_000;
 
 export interface IndexLoopOptions {
-  /** Tells this process from the others. */
+  /** The id of this process. */
   readonly holder: string;
-  /** What waits to be counted. */
+  /** The number of messages that wait to be counted. */
   readonly backlog: number;
   readonly visibilityDelay: VisibilityDelay;
 }
 
-/** Keeps the counts close behind the messages, together with every other process of the database. */
+/** Keeps the counts up to date, together with all other processes of the database. */
 export class IndexLoop {
   readonly #database: Database;
   readonly #holder: string;
@@ -34,7 +37,7 @@ export class IndexLoop {
   readonly #running: Promise<void>;
   #backlog: number;
   #wake = () => {};
-  /** Messages of this process that may wait to be taken into the index of the search. */
+  /** Messages of this process that may wait to be added to the search index. */
   #pendingTexts = 0;
 
   constructor(database: Database, { holder, backlog, visibilityDelay }: IndexLoopOptions) {
@@ -45,21 +48,24 @@ export class IndexLoop {
     this.#running = this.#run();
   }
 
-  /** Messages that are stored and not counted yet, of this process as far as it knows, and of the others as of a moment ago. */
+  /**
+   * Messages that are stored and not counted yet: those of this process, and those of the others as
+   * of a moment ago.
+   */
   backlogRows(): number {
     return this.#backlog;
   }
 
-  /** To be told after messages were stored. */
+  /** Must be called after messages were stored. */
   stored(rows: number): void {
     this.#pendingTexts += rows;
     const before = this.#backlog;
     this.#backlog += rows;
-    // Whoever sleeps because there was nothing is woken by the first, whoever waits for more by many.
+    // The first message wakes the loop when it had nothing to do. Otherwise it waits for many.
     if (before === 0 || this.#backlog >= COUNT_AT_ROWS) this.#wake();
   }
 
-  /** Resolves when the step under way is done. Safe twice. */
+  /** Resolves when the current step is done. Safe to call twice. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake();
@@ -82,12 +88,14 @@ export class IndexLoop {
       const { advanced, backlog } = await indexMessages(this.#database, this.#holder, {
         visibilityDelay: this.#visibilityDelay,
       });
-      // What was stored meanwhile may be counted in both: one step too many, never one too few.
+      // Messages stored during the step may be counted in both numbers: one step too many, never
+      // one too few.
       this.#backlog = (backlog ?? (await this.#othersBacklog())) + this.#backlog - before;
-      // Another process counts, or nothing has settled yet.
+      // Another process is counting, or no message is visible long enough yet.
       if (!advanced && this.#backlog > 0) await this.#quiet(OTHERS_MS);
     } catch {
-      // Not woken by what comes in: under load there is always something. Reads stay exact meanwhile, and the metric tells.
+      // Not woken by new messages: under load there are always some. Reads stay exact, and the
+      // metric shows the backlog.
       await this.#quiet(RETRY_MS);
     }
   }

@@ -7,30 +7,34 @@ import { addToBlocks, addToTotals } from "./update-counts.ts";
 import { NO_DELAY, type VisibilityDelay } from "./visibility-delay.ts";
 
 const LEASE = "fold";
-/** Longer than a step may take, so that only a process that is gone or stopped loses it. */
+/** Longer than a step may take, so that only a dead or stopped process loses the lease. */
 const LEASE_SECONDS = 15;
 const STEP_MS_MAX = 10_000;
 const SEQS_PER_STEP = 10_000;
-/** Whoever opened a stream before this writes to it no more, or not for long; see `STREAM_MS_MAX` in writer.ts. */
+/**
+ * A stream that was opened earlier than this gets no more messages, or not for long; see
+ * `STREAM_MS_MAX` in writer.ts.
+ */
 const STREAM_LIFE = "1 day";
 
 export interface IndexStep {
-  /** Whether there was something for this process to count. */
+  /** Whether this process had something to count. */
   readonly advanced: boolean;
-  /** How many messages were left at the time; undefined when another process is counting. */
+  /** The number of messages that were left; undefined when another process is counting. */
   readonly backlog: number | undefined;
 }
 
 export interface IndexOptions {
   readonly visibilityDelay?: VisibilityDelay;
-  /** What one step takes of a stream, in numbers of it. */
+  /** The sequence numbers of a stream that one step covers. */
   readonly seqsMax?: number;
   readonly blockRowsMax?: number;
 }
 
 /**
- * Takes the oldest messages that are not counted yet into the counts, in one transaction. One process does it for all: the one whose
- * `holder` has the lease, or gets it. That many replicas store at once never makes one wait for another: each appends to its own stream.
+ * Counts the oldest uncounted messages, in one transaction. One process does it for all: the one
+ * whose `holder` has or gets the lease. Replicas that store at the same time never wait for each
+ * other, because each appends to its own stream.
  */
 export async function indexMessages(
   database: Database,
@@ -62,10 +66,10 @@ export async function indexMessages(
   );
 }
 
-/** Beyond this nobody needs to know how many they are. */
+/** An exact number beyond this is of no use. */
 const BACKLOG_COUNTED_MAX = 100_000;
 
-/** How many messages are not counted yet; at most 100,000 are counted. */
+/** The number of messages that are not counted yet, up to 100,000. */
 export async function backlogOf(tx: Transaction, marks: readonly Watermark[]): Promise<number> {
   const values = new Values();
   const tail = `SELECT 1 FROM messages WHERE ${inTail(marks, values)} LIMIT ${BACKLOG_COUNTED_MAX}`;
@@ -73,7 +77,10 @@ export async function backlogOf(tx: Transaction, marks: readonly Watermark[]): P
   return row?.rows ?? 0;
 }
 
-/** The lease is a row and not a lock of a session: a pooler hands sessions round, and whoever dies with it is waited for no longer than it lasts. */
+/**
+ * The lease is a row and not a lock of a session. A pooler shares sessions, and a dead holder is
+ * waited for only until its lease expires.
+ */
 async function takeLease(tx: Transaction, holder: string): Promise<boolean> {
   const taken = await tx.run(
     `UPDATE leases SET holder = $1, expires_at = now() + interval '${LEASE_SECONDS} seconds'
@@ -93,7 +100,8 @@ async function windowsOf(
   if (found.length === 0) found = await findUncounted(tx, marks, Number.MAX_SAFE_INTEGER);
   return (
     found
-      // No further than was looked for: after counting anew, what has settled may lie far beyond one step.
+      // No further than was searched. After a recount, the visible messages may be far more than
+      // one step.
       .map((window) => ({
         ...window,
         upTo: Math.min(window.upTo, visibilityDelay.visibleSeq(window.stream, window.upTo)),
@@ -102,7 +110,7 @@ async function windowsOf(
   );
 }
 
-/** The part of each tail that begins within so many numbers behind its watermark. */
+/** The part of each tail that begins within this many numbers after its watermark. */
 async function findUncounted(
   tx: Transaction,
   marks: readonly Watermark[],
@@ -123,7 +131,7 @@ async function findUncounted(
   return found.map(({ stream, upTo }) => ({ stream, after: after.get(stream) ?? 0, upTo }));
 }
 
-/** Lets go of the streams that nobody writes to any more, once all of their messages are counted. */
+/** Removes the streams that get no more messages, once all of their messages are counted. */
 async function removeEndedStreams(tx: Transaction): Promise<void> {
   const ended = await tx.all<Watermark>(
     `SELECT stream, folded_seq AS "indexedSeq" FROM streams WHERE closed OR opened_at < now() - interval '${STREAM_LIFE}'`,

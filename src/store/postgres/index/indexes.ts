@@ -2,13 +2,13 @@ import type { Database } from "../database.ts";
 
 /** An index on `messages`. */
 export interface MessagesIndex {
-  /** `messages_` and what it is for. */
+  /** `messages_` and the purpose. */
   readonly name: string;
-  /** What stands behind the table in CREATE INDEX. */
+  /** What follows the table in CREATE INDEX. */
   readonly definition: string;
 }
 
-/** Whether an index is there and complete. */
+/** Whether an index exists and is complete. */
 export async function isBuilt(database: Pick<Database, "all">, { name }: MessagesIndex): Promise<boolean> {
   const [row] = await database.all<{ valid: boolean | null }>(
     `SELECT bool_and(indisvalid) AS valid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass('${name}')`,
@@ -21,7 +21,8 @@ export async function buildIndex(database: Database, index: MessagesIndex, msMax
   const { name, definition } = index;
   const alone = (statement: string) => database.outsideTransaction(statement, msMax);
   const partitions = await partitionsOf(database);
-  // What an interrupted build left behind is of no use. Of a partitioned index the parts go with the whole.
+  // An index of an interrupted build is useless. The parts of a partitioned index are dropped with
+  // it.
   await alone(`DROP INDEX ${partitions.length === 0 ? "CONCURRENTLY " : ""}IF EXISTS ${name}`);
   if (partitions.length === 0) await alone(`CREATE INDEX CONCURRENTLY ${name} ON messages ${definition}`);
   else await alone(`CREATE INDEX ${name} ON ONLY messages ${definition}`);

@@ -2,10 +2,13 @@ import { BUCKETS } from "../../store.ts";
 import type { Transaction } from "../connection.ts";
 import type { ChangedBlock } from "./update-counts.ts";
 
-/** Not `senders`: how many there are is a total even when there are none. */
+/** Not `senders`: the number of senders is a total even when it is 0. */
 const KINDS = ["all", "from", "to", "source", ...Object.keys(BUCKETS)];
 
-/** Takes away the totals and blocks that count nothing any more, of those that have changed; a list's first block stays as long as the list. */
+/**
+ * Removes changed totals and blocks that count nothing any more. A list's first block stays as long
+ * as the list.
+ */
 export async function pruneCounts(tx: Transaction, changed: readonly ChangedBlock[]): Promise<void> {
   const gone = await tx.all<{ kind: string; name: string }>(
     "DELETE FROM totals WHERE kind = ANY($1::text[]) AND messages = 0 RETURNING kind, name",

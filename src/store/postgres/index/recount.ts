@@ -5,8 +5,8 @@ import { requireOurs } from "../migrations.ts";
 const RECOUNT_MS_MAX = 10 * 60 * 1_000;
 
 /**
- * Throws the counts away and marks every message as not counted: whatever service runs on the database counts them again behind its
- * other work. Until then reads are slow, and right.
+ * Discards the counts and marks every message as not counted. A service on the database counts them
+ * again in the background. Until then reads are slow, and correct.
  */
 export async function recount(url: string): Promise<void> {
   const database = new Database(url, { connectionsMax: 1 });
@@ -19,7 +19,7 @@ export async function recount(url: string): Promise<void> {
 }
 
 async function reset(tx: Transaction): Promise<void> {
-  // The process that counts waits here until this is done, and finds everything still to be counted.
+  // The process that counts waits here until this is done. Then it finds every message uncounted.
   await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'fold'");
   await tx.run("UPDATE streams SET folded_seq = 0");
   for (const stream of await removedStreams(tx)) {
@@ -30,7 +30,9 @@ async function reset(tx: Transaction): Promise<void> {
   await tx.run("INSERT INTO blocks VALUES ('all', '', '', '', '', 0)");
 }
 
-/** Streams that were let go of when all of their messages were counted; one look at the index each. */
+/**
+ * Streams that were removed when all of their messages were counted, with one index look-up each.
+ */
 async function removedStreams(tx: Transaction): Promise<readonly number[]> {
   const known = new Set((await tx.all<{ stream: number }>("SELECT stream FROM streams")).map(({ stream }) => stream));
   const forgotten: number[] = [];

@@ -4,27 +4,33 @@ import { CALL_MS_MAX, Database, type Statement } from "../database.ts";
 import { buildIndex, isBuilt, type MessagesIndex } from "./indexes.ts";
 import { foldedUnlessAscii, IS_NOT_NFC } from "./searchable.ts";
 
-/** The rows whose text is searched in another form than NFC: those an older version stored. There are none once they are converted. */
+/**
+ * The rows whose text is stored in another form than NFC, by an older version. Once they are
+ * converted there are none.
+ */
 const OLD_FORMS: MessagesIndex = { name: "messages_not_nfc", definition: `(message_id) WHERE ${IS_NOT_NFC}` };
 const LEASE = "search_form";
-/** The lease of a process that died ends with it, so a build may not take longer. `lyftr migrate` may. */
+/**
+ * The lease of a dead process lasts as long as a build may take, so a build must not take longer.
+ * `lyftr migrate` may.
+ */
 const BUILD_MS_MAX = 60 * 60 * 1_000;
-/** Building waits for every transaction that began before, such as a dump: a start does not. */
+/** A build waits for every earlier transaction, such as a dump. A start does not wait that long. */
 const BUILD_AT_START_MS_MAX = 10_000;
 const MIGRATE_MS_MAX = 6 * 60 * 60 * 1_000;
-/** This many are read in less than a second, which a start may take. */
+/** This many rows are read in less than a second, which a start may take. */
 const BUILT_AT_START_ROWS_MAX = 100_000;
 const ROWS_PER_STEP = 500;
 const ROWS_PER_COMMIT = 50;
-/** An older process may store more of them for as long as it runs. */
+/** An older process may store more such rows for as long as it runs. */
 const RECHECK_MS = 60_000;
 
-/** Makes the index for new tables. */
+/** Creates the index for new tables. */
 export async function makeOldFormsIndex(tx: Transaction): Promise<void> {
   await tx.run(`CREATE INDEX ${OLD_FORMS.name} ON messages ${OLD_FORMS.definition}`);
 }
 
-/** The same for tables that have messages. Returns whether there was something to do. */
+/** Creates the index for tables that have messages. Returns whether there was something to do. */
 export async function buildOldFormsIndex(database: Database): Promise<boolean> {
   if (await isBuilt(database, OLD_FORMS)) return false;
   await buildIndex(database, OLD_FORMS, MIGRATE_MS_MAX);
@@ -33,15 +39,16 @@ export async function buildOldFormsIndex(database: Database): Promise<boolean> {
 
 export interface SearchFormOptions {
   readonly url: string;
-  /** Tells this process from the others. */
+  /** The id of this process. */
   readonly holder: string;
   /** Whether the schema may be changed. On Citus only `lyftr migrate` builds indexes. */
   readonly mayBuild: boolean;
 }
 
 /**
- * Brings the texts that an older version stored into the form in which they are searched. Until that is done, searches convert these
- * few rows themselves (reads/page-query.ts); they find them by an index, and without it they find them as the older version did.
+ * Converts the texts that an older version stored into the form that is searched. Until that is
+ * done, searches convert these few rows themselves (reads/page-query.ts). They find them by an
+ * index; without it, they find them as the older version did.
  */
 export class SearchForm {
   readonly #options: SearchFormOptions;
@@ -53,7 +60,10 @@ export class SearchForm {
     this.#options = options;
   }
 
-  /** Where the table is small the index is there when this resolves, so that searches are exact from the start. */
+  /**
+   * For a small table the index exists when this resolves, so that searches are exact from the
+   * start.
+   */
   static async open(database: Database, options: SearchFormOptions): Promise<SearchForm> {
     const form = new SearchForm(options);
     form.#indexed = await isBuilt(database, OLD_FORMS);
@@ -63,17 +73,20 @@ export class SearchForm {
     return form;
   }
 
-  /** Converts what there is, and what an older process stores for as long as one runs. */
+  /** Converts existing rows, and those that an older process still stores. */
   start(database: Database): void {
     this.#running = this.#run(database);
   }
 
-  /** Whether rows of the old form are found by an index. */
+  /** Whether an index finds rows of the old form. */
   indexed(): boolean {
     return this.#indexed;
   }
 
-  /** Resolves when the step under way is done. A build that is under way is broken off. Safe twice. */
+  /**
+   * Resolves when the current step is done. A build that is under way is aborted. Safe to call
+   * twice.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
@@ -82,7 +95,7 @@ export class SearchForm {
   async #run(database: Database): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      // Nothing waits for this: it is tried again.
+      // The result is not awaited: a failed step is repeated.
       await this.#step(database).catch(() => undefined);
       await sleep(RECHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
@@ -102,7 +115,7 @@ export class SearchForm {
       [holder],
     );
     if (lease.length === 0) return;
-    // A connection of its own: nothing else may wait for it.
+    // A connection of its own, so that nothing else waits for it.
     const own = new Database(url, { connectionsMax: 1 });
     try {
       await Promise.race([buildIndex(own, OLD_FORMS, msMax), aborted(this.#stopping.signal)]);
@@ -124,7 +137,7 @@ interface OldForm {
   readonly text: string;
 }
 
-/** Converts every row of the old form that there is now. A few at a time, so that none is held for long. */
+/** Converts every row of the old form, a few at a time, so that no row is locked for long. */
 export async function convertAll(database: Database, signal: AbortSignal): Promise<void> {
   for (let after = ""; !signal.aborted; ) {
     const rows = await database.all<OldForm>(
@@ -136,7 +149,7 @@ export async function convertAll(database: Database, signal: AbortSignal): Promi
       await database.batch(rows.slice(at, at + ROWS_PER_COMMIT).map(conversion), CALL_MS_MAX);
     }
     const last = rows.at(-1)?.messageId;
-    // A server that knows more of Unicode than this process may leave one as it is.
+    // A server with a newer Unicode version than this process may leave a row unchanged.
     if (last === undefined || last === after) return;
     after = last;
   }
@@ -144,7 +157,7 @@ export async function convertAll(database: Database, signal: AbortSignal): Promi
 
 function conversion({ messageId, source, text }: OldForm): Statement {
   return {
-    // A message that was deleted and sent again in between is in the new form already.
+    // A message that was deleted and sent again in between already has the new form.
     sql: "UPDATE messages SET folded = $1 WHERE message_id = $2 AND source = $3 AND text = $4 AND folded IS DISTINCT FROM $1",
     values: [foldedUnlessAscii(text), messageId, source, text],
   };

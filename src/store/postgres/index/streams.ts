@@ -1,27 +1,31 @@
 import type { Transaction } from "../connection.ts";
 import type { Values } from "../sql.ts";
 
-/** How far a stream of messages is in the counts. */
+/** How far the messages of a stream are counted. */
 export interface Watermark {
   readonly stream: number;
   readonly indexedSeq: number;
 }
 
-/** A part of a stream: behind the first number, up to the second. */
+/** A part of a stream: after the first number, up to the second. */
 export interface Window {
   readonly stream: number;
   readonly after: number;
   readonly upTo: number;
 }
 
-/** The watermarks of every stream that may have a tail. What is in no stream known here is counted. */
+/**
+ * The watermarks of every stream that may have a tail. The messages of all other streams are
+ * counted.
+ */
 export function watermarks(tx: Transaction): Promise<readonly Watermark[]> {
   return tx.all<Watermark>(`SELECT stream, folded_seq AS "indexedSeq" FROM streams ORDER BY stream`);
 }
 
 /**
- * That a message is in the tail: stored, and not counted yet. Spelt out stream by stream, so that the planner sees numbers it can
- * look up in its statistics; of a join it would believe that a third of all messages come out.
+ * The condition that a message is in the tail: stored and not counted yet. It names each stream, so
+ * that the planner can look the numbers up in its statistics. For a join, the planner would assume
+ * a third of all messages.
  */
 export function inTail(marks: readonly Watermark[], values: Values): string {
   const tails = marks.map(
@@ -30,7 +34,7 @@ export function inTail(marks: readonly Watermark[], values: Values): string {
   return tails.length === 0 ? "false" : `(${tails.join(" OR ")})`;
 }
 
-/** That a message is in one of some parts of streams. */
+/** The condition that a message is in one of some parts of streams. */
 export function inWindows(windows: readonly Window[], values: Values): string {
   const parts = windows.map(
     ({ stream, after, upTo }) =>

@@ -3,10 +3,13 @@ import { BUCKETS } from "../../store.ts";
 import type { Transaction } from "../connection.ts";
 import { type Condition, hasBucket, type List, POSITION_COLUMNS, POSITION_FIELDS, Values } from "../sql.ts";
 
-/** 1 for messages that come into the counts, -1 for those that leave them. */
+/** 1 for messages that are added to the counts, -1 for those that are removed. */
 export type Sign = 1 | -1;
 
-/** Adds what some messages bring to the totals of all, of senders, receivers, sources and spans of time, or takes it away. */
+/**
+ * Adds messages to the totals of all, of senders, receivers, sources and time spans, or removes
+ * them.
+ */
 export async function addToTotals(tx: Transaction, step: Condition, sign: Sign): Promise<void> {
   const values = new Values();
   const spans = Object.entries(BUCKETS).map(
@@ -14,7 +17,7 @@ export async function addToTotals(tx: Transaction, step: Condition, sign: Sign):
       `UNION ALL SELECT '${bucket}', substr(instant, 1, ${characters}), count(*) FROM step
        WHERE ${hasBucket(characters)} GROUP BY 2`,
   );
-  // Who is counted already is no new sender: of messages that leave, this adds none.
+  // Only new senders are counted. When messages are removed, this adds none.
   await tx.run(
     `WITH step AS MATERIALIZED (
        SELECT source, from_msisdn, to_msisdn, instant FROM messages WHERE ${step(values)}),
@@ -36,9 +39,10 @@ export async function addToTotals(tx: Transaction, step: Condition, sign: Sign):
 export type ChangedBlock = List & ListPosition & { readonly messages: number };
 
 /**
- * Adds some messages to the blocks they fall into, or takes them away: blocks and messages of a list are put in one order, and each message
- * belongs to the last block before it. Of all messages, whose blocks are many, only those are looked at that lie about the step. Resolves
- * with the blocks that messages were taken from.
+ * Adds messages to the blocks that contain them, or removes them. Blocks and messages of a list are
+ * sorted together, and each message belongs to the last block before it. The list of all messages
+ * has many blocks; only those around the step are read. Resolves with the blocks that lost
+ * messages.
  */
 export async function addToBlocks(tx: Transaction, step: Condition, sign: Sign): Promise<readonly ChangedBlock[]> {
   const values = new Values();

@@ -9,12 +9,12 @@ import { countIndexed } from "./blocks.ts";
 import { backlogOf } from "./index-messages.ts";
 import { inTail, type Watermark, watermarks } from "./streams.ts";
 
-/** A table of a hundred million messages is gone through in less. */
+/** Longer than a table of a hundred million messages takes. */
 const VERIFY_MS_MAX = 6 * 60 * 60 * 1_000;
 
 /**
- * Counts everything that is counted again, from the messages, in one snapshot, while others write. Rejects as the store does, and with
- * the signal's reason.
+ * Counts everything again from the messages, in one snapshot, while other processes write. Rejects
+ * as the store does, and with the signal's reason.
  */
 export async function verifyCounts(url: string, options: VerifyOptions): Promise<VerifyReport> {
   const database = new Database(url, { connectionsMax: 1, readOnly: true });
@@ -55,7 +55,7 @@ async function verify(tx: Transaction, { progress, signal }: VerifyOptions): Pro
   return { messages, backlog: await backlogOf(tx, marks), differences: differences.slice(0, DIFFERENCES_MAX) };
 }
 
-/** Every kind of total, and the statement that counts it from the messages that are counted. */
+/** Every kind of total, and the statement that computes it from the counted messages. */
 function totals(): readonly (readonly [kind: string, name: string, where: string])[] {
   const spans = Object.entries(BUCKETS).map(
     ([bucket, characters]) => [bucket, `substr(instant, 1, ${characters})`, hasBucket(characters)] as const,

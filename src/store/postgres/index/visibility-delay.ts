@@ -1,29 +1,35 @@
 /**
- * How long a batch may be seen in part: on a distributed engine its rows become visible shard by shard, and a batch whose call has ended
- * either is there as a whole by then or, after the crash of a worker, waits to be recovered.
+ * How long a batch may be visible only in part. On a distributed engine its rows become visible
+ * shard by shard. After this time a finished batch is complete or, after the crash of a worker,
+ * waits for recovery.
  */
 const VISIBLE_AFTER_MS = 10_000;
 
 interface Seen {
   readonly seq: number;
   readonly atMs: number;
-  /** What was seen so long ago that nothing before it can be missing any more. */
+  /** Messages up to here were seen long enough ago that none before them can be missing. */
   readonly visibleSeq: number;
 }
 
-/** Says up to where a stream may be counted. One server shows a batch as a whole or not at all: all that is seen may be. */
+/**
+ * Limits how far a stream may be counted. On a single server a batch is visible completely or not
+ * at all, so there is no limit.
+ */
 export interface VisibilityDelay {
   visibleSeq(stream: number, seenSeq: number): number;
 }
 
 export const NO_DELAY: VisibilityDelay = { visibleSeq: (_stream, seenSeq) => seenSeq };
 
-/** For engines without a snapshot that spans their nodes: what was seen some time ago. */
+/**
+ * For engines without a snapshot across their nodes: only messages that were seen some time ago.
+ */
 export class DelayedVisibility implements VisibilityDelay {
   readonly #seen = new Map<number, Seen>();
   readonly #nowMs: () => number;
 
-  /** `nowMs` only ever grows. */
+  /** `nowMs` must never decrease. */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }

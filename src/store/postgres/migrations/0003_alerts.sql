@@ -1,14 +1,14 @@
--- Built-in alerts that fire, by the process that says so. What is not renewed until then is forgotten.
+-- Votes for built-in alerts, by process. A vote that is not renewed expires.
 CREATE TABLE alert_votes (
   rule        text COLLATE "C" NOT NULL,
-  holder      text COLLATE "C" NOT NULL, -- a process
+  holder      text COLLATE "C" NOT NULL, -- the process
   summary     text COLLATE "C" NOT NULL,
   since       text COLLATE "C" NOT NULL,
   expires_at  timestamptz NOT NULL,
   PRIMARY KEY (rule, holder)
 );
 
--- What each target was told of each rule last, so that nobody is told twice.
+-- The last message of each rule to each target, so that no target gets it twice.
 CREATE TABLE alert_notices (
   rule    text COLLATE "C" NOT NULL,
   target  text COLLATE "C" NOT NULL,
@@ -17,5 +17,5 @@ CREATE TABLE alert_notices (
   PRIMARY KEY (rule, target)
 );
 
--- Held by the process that tells of alerts.
+-- The lease for sending notifications.
 INSERT INTO leases VALUES ('alerts', '', 'epoch');

@@ -16,7 +16,10 @@ import {
 } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** A list whose messages are counted in blocks: whole blocks are counted without a look at what is in them. */
+/**
+ * A list whose messages are counted in blocks. Whole blocks are counted without reading their
+ * messages.
+ */
 export class CountedList {
   readonly #snapshot: Snapshot;
   readonly #list: List;
@@ -26,7 +29,7 @@ export class CountedList {
     this.#list = list;
   }
 
-  /** How many messages lie in a range. */
+  /** The number of messages in a range. */
   async count(range: ListRange): Promise<number> {
     if (isWholeList(range)) return this.#total();
     if (isEmpty(range)) return 0;
@@ -44,7 +47,10 @@ export class CountedList {
     return (await Promise.all(parts)).reduce((sum, part) => sum + part, 0);
   }
 
-  /** Where a slice begins, so that no more than about a block has to be walked past; an offset of `walkedMax` is not worth a look at the blocks. */
+  /**
+   * The start of a slice, so that no more than about a block has to be scanned. An offset up to
+   * `walkedMax` is scanned without the blocks.
+   */
   async jump(
     range: ListRange,
     slice: Slice,
@@ -106,7 +112,10 @@ export class CountedList {
     return numberOf(this.#snapshot.tx, `SELECT count(*) FROM messages WHERE ${where}`, values.list);
   }
 
-  /** The last block that begins at or before the message at `index`, and how many messages come before the block. */
+  /**
+   * The last block that begins at or before the message at `index`, and the number of messages
+   * before the block.
+   */
   async #blockAt(index: number): Promise<(ListPosition & { readonly before: number }) | undefined> {
     const values = new Values();
     const blocks = aboutList(this.#list, values);

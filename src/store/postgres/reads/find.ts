@@ -24,11 +24,14 @@ import { CountedList } from "./counted-list.ts";
 import { conditions, isWholeSource, type PageQuery, pageQueryOf } from "./page-query.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** When which way is taken, in messages. */
+/** The limits, in messages, that decide how a page is read. */
 export interface FindBounds extends ScanLimits {
-  /** So many matches are sorted rather than walked to. */
+  /** Up to this many matches are sorted instead of scanning the list. */
   readonly sortedMatchesMax: number;
-  /** So many index entries are walked past in about a millisecond: a smaller offset is not worth a look at the blocks. */
+  /**
+   * This many index entries are scanned in about a millisecond, so a smaller offset does not need
+   * the blocks.
+   */
   readonly offsetWalkedMax: number;
 }
 
@@ -37,7 +40,7 @@ export const FIND_BOUNDS: FindBounds = { ...SCAN_LIMITS, sortedMatchesMax: 20_00
 type Row = StoredMessage & { readonly instant: string };
 type Found = PageRows<Row>;
 
-/** A page, and what it needs to be shown. */
+/** Reads a page. */
 export async function find(snapshot: Snapshot, query: MessageQuery, bounds = FIND_BOUNDS): Promise<MessagePage> {
   const found = await rowsOf(snapshot, query, bounds);
   return pageOf(query, found, ({ instant: _position, ...message }) => message);
@@ -45,7 +48,7 @@ export async function find(snapshot: Snapshot, query: MessageQuery, bounds = FIN
 
 async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBounds): Promise<Found> {
   const { filter, count } = query;
-  // Nothing in the database can be equal to what cannot be in it.
+  // A value that the database cannot store matches nothing.
   const { from = "", to = "", source = "", q = "" } = filter;
   if (![from, to, source, q].every(isStorable)) return { rows: [], total: count === "exact" ? 0 : null };
   const question = pageQueryOf(query, q !== "" && (await hasOldForms(snapshot)));
@@ -57,19 +60,22 @@ async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBound
   return walkedRows(snapshot, question, bounds);
 }
 
-/** Whether there are texts in another form than that of the search: asked of an index that is empty once they are converted. */
+/**
+ * Whether there are texts in another form than that of the search. The index that answers this is
+ * empty once they are converted.
+ */
 async function hasOldForms({ tx, oldFormsIndexed }: Snapshot): Promise<boolean> {
   if (!oldFormsIndexed) return false;
   return (await tx.all(`SELECT 1 FROM messages WHERE ${IS_NOT_NFC} LIMIT 1`)).length > 0;
 }
 
-/** A list, or a part of it, as its blocks count it. */
+/** A whole list, or a part of it, counted by its blocks. */
 async function plainRows(snapshot: Snapshot, question: PageQuery, { offsetWalkedMax }: FindBounds): Promise<Found> {
   const list = new CountedList(snapshot, question.list);
   const page = async () => {
     const { range, slice } = await list.jump(question.rest, question.slice, offsetWalkedMax);
     const rows = await select(snapshot, { ...question, rest: range, slice });
-    // A place far from the beginning of a reversed list was reached from its end.
+    // A position far from the beginning of a reversed list was reached from its end.
     return slice.reverse === question.slice.reverse ? rows : rows.toReversed();
   };
   const [rows, total] = await Promise.all([page(), question.exact ? list.count(question.range) : null]);
@@ -87,7 +93,7 @@ function select({ tx }: Snapshot, question: PageQuery): Promise<readonly Row[]> 
   );
 }
 
-/** Whether so few match that sorting them costs less than walking to them. */
+/** Whether the matches are so few that sorting them costs less than scanning. */
 async function hasFewMatches({ tx }: Snapshot, question: PageQuery, bounds: FindBounds): Promise<boolean> {
   await tx.run(BY_SEARCH_INDEX);
   const values = new Values();
@@ -98,7 +104,7 @@ async function hasFewMatches({ tx }: Snapshot, question: PageQuery, bounds: Find
   return matches <= bounds.sortedMatchesMax;
 }
 
-/** Everything that the index of the search finds is gone through once: for the total and for the page. */
+/** Reads all matches of the search index once, for the total and the page. */
 async function searchedRows({ tx }: Snapshot, question: PageQuery): Promise<Found> {
   const { range, rest, slice, exact } = question;
   const values = new Values();
@@ -125,7 +131,7 @@ async function searchedRows({ tx }: Snapshot, question: PageQuery): Promise<Foun
 
 type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 
-/** The messages of a list are looked at one by one. */
+/** Scans the messages of a list one by one. */
 async function walkedRows(snapshot: Snapshot, question: PageQuery, bounds: FindBounds): Promise<Found> {
   const { range, rest, exact, stepwise } = question;
   if (exact && isWholeSource(question)) {
@@ -154,7 +160,9 @@ async function sourceTotal({ tx, marks }: Snapshot, { filter: { source = "" } }:
   return counts[0] + counts[1];
 }
 
-/** The message at which a walk has seen enough for one page; none when it ends before. */
+/**
+ * The message at which a scan has read enough for one page; undefined when the list ends before.
+ */
 async function stopOf(
   { tx }: Snapshot,
   { list, rest, slice }: PageQuery,
@@ -180,7 +188,10 @@ async function countRows({ tx }: Snapshot, question: PageQuery): Promise<number>
   return (await Promise.all(counted))[1];
 }
 
-/** The message of an id; of several sources the first by bytes, unless one is named. */
+/**
+ * The message with an id. If several sources have one, the first source by bytes, unless one is
+ * given.
+ */
 export async function findOne(
   database: Database,
   messageId: string,

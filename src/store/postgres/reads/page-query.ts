@@ -9,7 +9,7 @@ import { ALL, inList, type List, type Values } from "../sql.ts";
 export interface PageQuery extends PageRead {
   readonly list: List;
   readonly filter: MessageFilter;
-  /** Whether there is more to be held against a row than the list and its range. */
+  /** Whether a row is restricted by more than the list and its range. */
   readonly narrowed: boolean;
   /** Whether there are texts in another form than that of the search. */
   readonly oldForms: boolean;
@@ -25,14 +25,17 @@ export function pageQueryOf(query: MessageQuery, oldForms: boolean): PageQuery {
   return { ...read, list, filter, narrowed, oldForms };
 }
 
-/** The place of a cursor. What is in it need not come from here, but NUL would be refused. */
+/**
+ * Removes NUL from the position of a cursor. A forged cursor may contain NUL, which the server
+ * would refuse.
+ */
 function storableCursor({ position, side }: CursorPosition): CursorPosition {
   const clean = <T extends string>(text: T) => text.toWellFormed().replaceAll("\0", "") as T;
   const { instant, messageId, source } = position;
   return { position: { instant: clean(instant), messageId: clean(messageId), source: clean(source) }, side };
 }
 
-/** What is asked of a row besides its place in the order. */
+/** The conditions on a row other than its position. */
 export function conditions({ list, filter, narrowed, oldForms }: PageQuery, values: Values): readonly string[] {
   const { from, to, source, q } = filter;
   const equal = (column: string, value: string | undefined) =>
@@ -42,12 +45,12 @@ export function conditions({ list, filter, narrowed, oldForms }: PageQuery, valu
     ...equal("from_msisdn", from),
     ...equal("to_msisdn", to),
     ...equal("source", source),
-    // The last, because it costs most.
+    // The last one, because it costs most.
     ...(q === undefined ? [] : [containsPattern(values.add(patternOf(q)), oldForms)]),
   ];
 }
 
-/** Whether all that is asked is where messages came through, which has a total of its own. */
+/** Whether the query is only about one source, which has its own total. */
 export function isWholeSource({ filter, range }: PageQuery): boolean {
   const { from, to, source, q } = filter;
   return source !== undefined && isWholeList(range) && [from, to, q].every((other) => other === undefined);

@@ -4,7 +4,7 @@ import { inTail } from "../index/streams.ts";
 import { DESCENDING, numberOf, POSITION_COLUMNS, Values } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Senders in the order of their numbers, each with what it has in the counts and in the tail. */
+/** Senders in the order of their numbers, each with its counts plus the tail. */
 export async function findSenders(snapshot: Snapshot, query: SenderQuery): Promise<SenderPage> {
   const { tx, marks } = snapshot;
   const { limit, offset, after = "" } = query;
@@ -14,7 +14,7 @@ export async function findSenders(snapshot: Snapshot, query: SenderQuery): Promi
     known AS MATERIALIZED (
       SELECT tail.name, late, messages FROM tail LEFT JOIN totals ON totals.kind = 'from' AND totals.name = tail.name)`;
   const inTailOnly = [...values.list];
-  // A number with a NUL comes from no cursor of ours, and sorts where it would without.
+  // A number with NUL comes from no cursor of ours. It is sorted as if without NUL.
   const behind = values.add(isStorable(after) ? after : after.toWellFormed().replaceAll("\0", ""));
   const page = `${tail} SELECT name AS "from", sum(messages)::bigint AS count FROM (
        (SELECT name, messages FROM totals WHERE kind = 'from' AND name > ${behind} ORDER BY kind, name LIMIT ${values.add(offset + limit + 1)})

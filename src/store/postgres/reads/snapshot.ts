@@ -8,10 +8,10 @@ import { type Watermark, watermarks } from "../index/streams.ts";
 /** What one read sees: the messages and the counts of one moment. */
 export interface Snapshot {
   readonly tx: Transaction;
-  /** How far the counts go; what is behind them is the tail. */
+  /** How far the counts go; the messages after them are the tail. */
   readonly marks: readonly Watermark[];
   readonly searchIndex: SearchIndex;
-  /** Whether an index knows the texts in another form than that of the search. */
+  /** Whether an index finds the texts in another form than that of the search. */
   readonly oldFormsIndexed: boolean;
 }
 
@@ -19,14 +19,15 @@ export interface SnapshotOptions {
   readonly searchIndex: SearchIndex;
   readonly oldFormsIndexed: boolean;
   readonly msMax: number;
-  /** Whether it is the question's own fault when it takes longer. */
+  /** Whether a timeout is caused by the query itself. */
   readonly long: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Runs `work` in one snapshot. On a distributed engine, whose shards have no common one, the counts and their watermarks are read before
- * the messages, which then hold at least what is counted: so nothing is counted twice or left out, whatever is counted meanwhile.
+ * Runs `work` in one snapshot. The shards of a distributed engine have no common snapshot. There
+ * the counts and watermarks are read before the messages, which then include at least everything
+ * that is counted. So nothing is counted twice or left out, even if counting continues.
  */
 export async function inSnapshot<T>(
   database: Database,

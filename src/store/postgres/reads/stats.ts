@@ -32,12 +32,14 @@ export async function stats(snapshot: Snapshot): Promise<MessageStats> {
 interface Ranked {
   readonly from: string;
   readonly count: number;
-  /** Messages of the tail, and those in it who wrote for the first time: the same in each row. */
+  /** Messages of the tail, and senders that occur only there. Both are the same in each row. */
   readonly late: number;
   readonly newcomers: number;
 }
 
-/** Whoever is among the busiest is so by the counts alone, or has written in the tail, which is looked through once. */
+/**
+ * The busiest senders: those with the highest counts, and those in the tail, which is scanned once.
+ */
 function rank({ tx, marks }: Snapshot): Promise<readonly Ranked[]> {
   const values = new Values();
   return tx.all<Ranked>(
@@ -51,7 +53,7 @@ function rank({ tx, marks }: Snapshot): Promise<readonly Ranked[]> {
        (SELECT count(*) FROM known WHERE messages IS NULL) AS newcomers
      FROM (
        SELECT name, late + coalesce(messages, 0) AS count FROM known
-       UNION ALL SELECT name, messages FROM busiest WHERE name NOT IN (SELECT name FROM known)) AS everybody
+       UNION ALL SELECT name, messages FROM busiest WHERE name NOT IN (SELECT name FROM known)) AS candidates
      ORDER BY count DESC, name LIMIT ${TOP_SENDERS_MAX}`,
     values.list,
   );

@@ -6,7 +6,10 @@ import { inTail } from "../index/streams.ts";
 import { ALL, every, hasBucket, inList, inRange, type List, Values } from "../sql.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Messages per span of time: whole spans from the counts and the tail, the cut ones at both ends counted. */
+/**
+ * Messages per time span: whole spans from the counts and the tail, the spans that are cut at both
+ * ends by counting.
+ */
 export async function timeline(snapshot: Snapshot, query: TimelineQuery): Promise<readonly TimelineBucket[]> {
   if (!isStorable(query.from ?? "")) return [];
   const parts =
@@ -22,7 +25,7 @@ export async function timeline(snapshot: Snapshot, query: TimelineQuery): Promis
   return counts.list();
 }
 
-/** The conditions that a span, named by `start`, lies wholly within the question. */
+/** The conditions that a span, identified by `start`, lies completely within the query. */
 function isWhole(start: string, query: TimelineQuery, values: Values): readonly string[] {
   const { first, last } = endSpans(query);
   return [

@@ -1,7 +1,7 @@
 import type { AuditEntry, AuditQuery } from "../../credentials.ts";
 import type { Statements } from "../statements.ts";
 
-/** For a transaction that does what the entry tells of. */
+/** For a transaction that does what the entry describes. */
 export function addToAudit(statements: Statements, { at, id, actor, action, subject, details }: AuditEntry): void {
   const values = [at, id, actor, action, subject, JSON.stringify(details)];
   statements.run("INSERT INTO audit (at, id, actor, action, subject, details) VALUES (?, ?, ?, ?, ?, ?)", values);

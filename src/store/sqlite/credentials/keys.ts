@@ -19,7 +19,10 @@ export function allKeys(statements: Statements): readonly ApiKey[] {
   return statements.all<ApiKey>(`SELECT ${COLUMNS} FROM api_keys ORDER BY created_at, id`);
 }
 
-/** Keys come and are revoked, each once, and one retires only when another comes. */
+/**
+ * Keys are added and revoked once each, and a key retires only when its successor is added. So
+ * these counts identify the state.
+ */
 export function keysVersion(statements: Statements): string {
   const row = statements.get("SELECT count(*) AS total, count(revoked_at) AS revoked FROM api_keys");
   return `${row?.total} ${row?.revoked}`;
@@ -74,7 +77,7 @@ export function revokeKeys(
 export function touchKeys(statements: Statements, uses: readonly KeyUse[]): void {
   transaction(statements.db, "BEGIN IMMEDIATE", () => {
     for (const { id, at } of uses) {
-      // Another process may have seen it later.
+      // Another process may have stored a later use.
       statements.run(
         "UPDATE api_keys SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",
         [at, id, at],

@@ -14,7 +14,7 @@ import {
   secretUses,
 } from "./secrets.ts";
 
-/** What can be asked of the tables beside the messages; each is one transaction of the connection it is asked on. */
+/** The operations on the credentials tables. Each is one transaction of the given connection. */
 export const CREDENTIALS_OPERATIONS = {
   addToAudit,
   newestAudit,
@@ -38,7 +38,7 @@ export const CREDENTIALS_OPERATIONS = {
 
 export type CredentialsOperation = keyof typeof CREDENTIALS_OPERATIONS;
 
-/** An operation on its way to the thread that writes. */
+/** An operation that is sent to the writer thread. */
 export interface CredentialsCall {
   readonly operation: CredentialsOperation;
   readonly argument: unknown;

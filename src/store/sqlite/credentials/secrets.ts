@@ -102,7 +102,7 @@ export function databaseId(statements: Statements): string {
   return String(statements.get<{ id: string }>("SELECT id FROM lyftr_database")?.id);
 }
 
-/** Nothing is kept of a secret that nobody may use any more, sealed as it may be. */
+/** A secret that has ended is deleted, although it is encrypted. */
 function removeEnded(statements: Statements, now: string): void {
   statements.run("DELETE FROM webhook_secrets WHERE retires_at <= ?", [now]);
 }

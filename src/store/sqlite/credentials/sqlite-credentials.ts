@@ -10,7 +10,7 @@ import { type CredentialsOperation, carryOut } from "./operations.ts";
 
 type Ask = <T>(operation: CredentialsOperation, argument?: unknown) => Promise<T>;
 
-/** The tables beside the messages, by way of whoever carries the operations out. */
+/** The credentials store, with `ask` to run its operations. */
 export function credentialsBy(ask: Ask): CredentialsStore {
   return {
     audit: {
@@ -39,12 +39,15 @@ export function credentialsBy(ask: Ask): CredentialsStore {
   };
 }
 
-/** Alerts in the same way. */
+/** The alert store, in the same way. */
 export function alertsBy(ask: Ask): AlertStore {
   return { exchange: (report) => ask("exchangeAlerts", report) };
 }
 
-/** The same for a command: on connections of its own, whose calls block. The service may be running. */
+/**
+ * The credentials, for a command: on its own connections, whose calls block. The service may be
+ * running.
+ */
 export async function openSqliteCredentials(
   path: string,
   mode: Exclude<OpenMode, "create">,
@@ -53,7 +56,7 @@ export async function openSqliteCredentials(
   return mode === "read" ? readCredentials(path) : writeCredentials(path);
 }
 
-/** Each call has a connection of its own: see {@link readUnchanged}. */
+/** Each call opens its own connection: see {@link readUnchanged}. */
 function readCredentials(path: string): CredentialsStore & { close(): Promise<void> } {
   const ask: Ask = (operation, argument) =>
     readUnchanged(path, (db) => carryOut(new Statements(db), { operation, argument }) as never);

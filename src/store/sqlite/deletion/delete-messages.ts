@@ -6,7 +6,7 @@ import { type Indexed, type UnindexOptions, unindexMessages } from "../index/uni
 import type { Statements } from "../statements.ts";
 
 export interface Deletion extends UnindexOptions {
-  /** Until when the ids are still known. */
+  /** Until when the ids are kept. */
   readonly tombstonesUntil: string;
 }
 
@@ -15,17 +15,19 @@ export const INDEXED = `seq, source, message_id AS messageId, from_msisdn AS "fr
   created_at AS createdAt, text`;
 
 /**
- * Deletes messages that were read before, with all that the read index has of them, in one transaction on a connection to both. Resolves
- * with how many; none when another process deleted some of them meanwhile: then they have to be looked for again.
+ * Deletes messages and their entries in the read index, in one transaction on a connection to both.
+ * Resolves with their number, or 0 when another process has deleted some of them: then they have to
+ * be searched again.
  *
- * Of the two files the messages are written last, so that whoever stores waits for milliseconds only, and committed first. Readers who come in
- * between see that the index has not followed (`deletions`), and look again. The index is fsynced too: a power cut must not leave it counting
- * what is not there any more.
+ * Of the two files the messages are written last, so that inserts wait only for milliseconds, and
+ * committed first. A reader between the two commits sees that the index has not followed
+ * (`deletions`), and tries again. The index is fsynced too: after a power cut it must not count
+ * deleted messages.
  */
 export function deleteMessages(statements: Statements, rows: readonly Indexed[], deletion: Deletion): number {
   if (rows.length === 0) return 0;
   const { db } = statements;
-  // Freed pages are overwritten, which is too dear for everything else that is written.
+  // Freed pages are overwritten. That is too expensive for all other writes.
   db.exec("PRAGMA secure_delete = ON; PRAGMA read_index.synchronous = FULL");
   try {
     return transaction(db, "BEGIN", () => deleteInBoth(statements, rows, deletion));
@@ -40,8 +42,9 @@ export function deleteMessages(statements: Statements, rows: readonly Indexed[],
 class DeletedConcurrently extends Error {}
 
 function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion: Deletion): number {
-  // The write lock of the index; no other thread or process indexes or deletes meanwhile. The messages are not touched yet: a look at them would be of one moment,
-  // and could not become a write once somebody has stored something.
+  // The write lock of the index keeps other threads and processes from indexing or deleting. The
+  // messages are not read yet: a read would pin a snapshot, which cannot become a write once
+  // another connection has stored something.
   statements.run("UPDATE fold_state SET seq = seq");
   const indexedSeq = statements.number("SELECT seq FROM fold_state");
   const folded = rows.filter(({ seq }) => seq <= indexedSeq);
@@ -55,7 +58,8 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
       [tombstoneOf({ source, messageId }), deletion.tombstonesUntil],
     );
   }
-  // Somebody ended between their two commits, and what was taken out of the index is of other messages: all of it is made again.
+  // A process ended between its two commits, so the entries just removed belong to other messages.
+  // The whole index is rebuilt.
   if (!isInSync(statements)) rebuild(statements.db);
   statements.run("UPDATE deletions SET generation = generation + 1, seq_floor = max(seq_floor, ?)", [lastSeq]);
   statements.run(

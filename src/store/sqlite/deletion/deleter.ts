@@ -5,19 +5,19 @@ import type { Indexed } from "../index/unindex-messages.ts";
 import type { Statements, Values } from "../statements.ts";
 import { deleteMessages, INDEXED } from "./delete-messages.ts";
 
-/** What one transaction deletes: whoever stores waits for the end of it. */
+/** The messages that one transaction deletes. Inserts wait for its end. */
 const ROWS_PER_STEP_MAX = 500;
-/** The texts of a step are in memory, because they are taken out of the search index. */
+/** The texts of a step are in memory, because they are removed from the search index. */
 const TEXT_CHARACTERS_PER_STEP_MAX = 2 * 1024 * 1024;
-/** How long one step may look for messages; nothing is indexed meanwhile. */
+/** How long one step may search for messages. Nothing is indexed during that time. */
 const SEARCH_MS_MAX = 50;
 const SEQS_PER_STEP = 2_000;
 const TRIES_MAX = 5;
 
-/** Where a search is: behind this message. */
+/** How far a search has come: after this message. */
 interface SearchPosition {
   readonly seq: number;
-  /** Whether it looks at every message. */
+  /** Whether it scans every message. */
   readonly everywhere: boolean;
 }
 
@@ -29,7 +29,7 @@ interface Search {
 
 interface Found {
   readonly rows: readonly Indexed[];
-  /** Where to go on; undefined when everything was looked at. */
+  /** Where to continue; undefined when everything was scanned. */
   readonly position: SearchPosition | undefined;
 }
 
@@ -50,7 +50,7 @@ export class Deleter {
     this.#blockRowsMax = blockRowsMax;
   }
 
-  /** One step of deleting what was received before a moment. */
+  /** One step of deleting messages that were received before a moment. */
   expire(step: ExpiryStep): DeletedStep {
     return this.#step(step, {
       search: { where: "created_at < ?", values: [cutoffText(step.receivedBefore)] },
@@ -59,7 +59,7 @@ export class Deleter {
     });
   }
 
-  /** One step of deleting what is from a number or to it. */
+  /** One step of deleting messages from a number or to it. */
   erase(step: DeletionStep & { readonly msisdn: string }): DeletedStep {
     return this.#step(step, {
       search: { where: "(from_msisdn = ? OR to_msisdn = ?)", values: [step.msisdn, step.msisdn] },
@@ -77,7 +77,7 @@ export class Deleter {
       const deleted = deleteMessages(this.#statements, rows, deletion);
       if (deleted === rows.length) return { deleted, position: position && JSON.stringify(position) };
     }
-    throw new StoreUnavailable("SQLite: somebody else deletes the same messages");
+    throw new StoreUnavailable("SQLite: another process deletes the same messages");
   }
 }
 
@@ -85,7 +85,10 @@ function positionOf({ position }: DeletionStep): SearchPosition | undefined {
   return position === undefined ? undefined : (JSON.parse(position) as SearchPosition);
 }
 
-/** Walks along the messages in the order in which they were stored, for so many at most and for so long. */
+/**
+ * Scans the messages in the order in which they were stored. The number of matches and the time are
+ * limited.
+ */
 function find(statements: Statements, from: SearchPosition, { where, values, rowsMax }: Search): Found {
   const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const rows: Indexed[] = [];
@@ -95,14 +98,17 @@ function find(statements: Statements, from: SearchPosition, { where, values, row
     const upTo = endOfStep(statements, seq);
     const before = rows.length;
     full = take(statements, rows, { where, values: [seq, upTo, ...values], rowsMax });
-    // Nothing to find here, so that behind it there is none as a rule.
+    // A range without matches. Usually none follow either, because older messages come first.
     if (!full && rows.length === before && !from.everywhere) return { rows, position: undefined };
     seq = full ? (rows.at(-1)?.seq ?? upTo) : upTo;
   }
   return { rows, position: seq < newest ? { ...from, seq } : undefined };
 }
 
-/** Adds to `rows` what a look finds, and returns whether they are enough for one step, by their number or their texts. */
+/**
+ * Adds the matches of a range to `rows`. Returns whether they are enough for one step, by their
+ * number or their texts.
+ */
 function take(statements: Statements, rows: Indexed[], { where, values, rowsMax }: Search): boolean {
   let characters = rows.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
   const sql = `SELECT ${INDEXED} FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`;
@@ -114,7 +120,7 @@ function take(statements: Statements, rows: Indexed[], { where, values, rowsMax 
   return rows.length >= rowsMax;
 }
 
-/** The same walk, which only counts: as many as there are to be seen in that time. */
+/** The same scan, which only counts: as many as can be read in that time. */
 function count(statements: Statements, from: SearchPosition, { where, values }: Omit<Search, "rowsMax">): DeletedStep {
   const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
@@ -130,7 +136,9 @@ function count(statements: Statements, from: SearchPosition, { where, values }: 
   return { deleted, position: seq < newest ? JSON.stringify({ ...from, seq }) : undefined };
 }
 
-/** So many messages further, however large the gaps in their numbers are. */
+/**
+ * The end of a range of a fixed number of messages, however large the gaps in their numbers are.
+ */
 function endOfStep(statements: Statements, seq: number): number {
   const last = statements.number("SELECT seq FROM lyftr_messages WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?", [
     seq,

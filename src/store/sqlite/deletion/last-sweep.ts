@@ -1,7 +1,10 @@
 import type { RetentionSweep } from "../../retention.ts";
 import type { Statements } from "../statements.ts";
 
-/** How many of the messages stored last are read for their age. An import may have stored older ones. */
+/**
+ * How many of the last stored messages are read for their age. An import may have stored older
+ * ones.
+ */
 const NEWEST_ROWS_MAX = 10_000;
 
 const COLUMNS = `swept_at AS "at", received_before AS "receivedBefore", full_scan_at AS "fullScanAt"`;

@@ -5,7 +5,10 @@ import { Statements } from "../statements.ts";
 import { Deleter } from "./deleter.ts";
 import { lastSweep } from "./last-sweep.ts";
 
-/** For a command; the service may be running. Rejects with `StoreRefused` unless the file is ours. */
+/**
+ * For a command; the service may be running. Rejects with `StoreRefused` unless the file is a
+ * database of Lyftr.
+ */
 export async function openSqliteRetentionPreview(path: string): Promise<RetentionPreview> {
   await requireOurs(path);
   return {

@@ -5,12 +5,15 @@ import type { Statements } from "../statements.ts";
 import { KEPT_NAME } from "../takeover/old-table.ts";
 
 const FILES = ["main", "read_index"] as const;
-/** How much of a file may stay free for the messages to come. */
+/** The share of a file that may stay free for new messages. */
 const FREE_SHARE_KEPT = 0.05;
-/** Nobody can store while this happens: some milliseconds. */
+/** Inserts wait while this runs: some milliseconds. */
 const PAGES_PER_STEP_MAX = 256;
 
-/** Cuts free pages off the ends of both files. Returns the bytes; 0 when there are few, or the file was made before files could do that. */
+/**
+ * Removes free pages from the ends of both files. Returns the bytes; 0 when there are few, or the
+ * file was created before this was supported.
+ */
 export function reclaimSpace(statements: Statements, share = FREE_SHARE_KEPT): number {
   let bytes = 0;
   for (const schema of FILES) {
@@ -35,24 +38,25 @@ export function dropTombstones(
   );
 }
 
-/** Each attempt waits for those who read, and nobody can write meanwhile. */
+/** Each attempt waits for readers, and writers wait for it. */
 const TRUNCATIONS_MAX = 40;
 const TRUNCATION_PAUSE_MS = 50;
 
 /**
- * The largest file of messages that is written anew while others wait to store, 64 MiB of the usual pages: about half a second, of the two for
- * which they wait.
+ * The largest message file that is rewritten while inserts wait: 64 MiB with the usual pages. That
+ * takes about half a second; inserts wait for at most two.
  */
 const MESSAGE_PAGES_MAX = 16_384;
 
 /**
- * Writes the files anew and cuts their logs. Overwriting what is deleted is not enough: when pages are split or merged, SQLite leaves copies of
- * what it moved in their unused parts, and nobody finds these when the original is deleted. Returns what could not be done, a sentence each.
+ * Rewrites the files and truncates their logs. Overwriting deleted content is not enough: when
+ * SQLite splits or merges pages, it leaves copies of moved content in their unused parts. Deleting
+ * the original does not reach these. Returns what could not be done, a sentence each.
  */
 export function scrub(statements: Statements, messagePagesMax = MESSAGE_PAGES_MAX): readonly string[] {
   const { db } = statements;
   const left: string[] = [];
-  // Whoever stores does not need the index.
+  // Inserts do not need the index.
   if (!vacuum(db, "read_index")) left.push(INDEX_KEPT);
   const small = statements.number("PRAGMA main.page_count") <= messagePagesMax;
   if (!small || !vacuum(db, "main")) left.push(MESSAGES_KEPT);
@@ -62,7 +66,10 @@ export function scrub(statements: Statements, messagePagesMax = MESSAGE_PAGES_MA
   return [...left, ...remains, ...(kept === undefined ? [] : [OLD_TABLE_KEPT]), ...ELSEWHERE];
 }
 
-/** False when somebody holds it for long, or there is no room for a second one. */
+/**
+ * Returns false when another process locks the database for long, or there is no room for a second
+ * copy.
+ */
 function vacuum(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
   try {
     db.exec(`VACUUM ${schema}`);
@@ -83,17 +90,17 @@ function truncateWithRetries(db: DatabaseSync, schema: (typeof FILES)[number]): 
 }
 
 const LOG_READ = {
-  main: "The write-ahead log of the messages could not be cut, because somebody reads for long; it is overwritten as new messages come, and gone when the service ends",
+  main: "The write-ahead log of the messages could not be truncated, because a read takes long. New messages overwrite it, and it is deleted when the service ends",
   read_index:
-    "The write-ahead log of the read index could not be cut, because somebody reads for long; it is overwritten as new messages come, and gone when the service ends",
+    "The write-ahead log of the read index could not be truncated, because a read takes long. New messages overwrite it, and it is deleted when the service ends",
 };
 const INDEX_KEPT =
-  "The read index could not be written anew, because somebody held it or there was no room: unused parts of its pages may hold pieces; erase again, or stop the service and delete the file that ends in -index";
+  "The read index could not be rewritten, because another process locked it or there was no room: unused parts of its pages may contain pieces. Erase again, or stop the service and delete the file that ends in -index";
 const MESSAGES_KEPT =
-  "The file of the messages was not written anew, because it is too large for that while messages come in, or somebody held it, or there was no room: unused parts of its pages may hold pieces of messages until they are used again; copy it with lyftr copy to a new one to be rid of them";
+  "The message file was not rewritten, because it is too large for that while messages arrive, or another process locked it, or there was no room: unused parts of its pages may contain pieces of messages until they are reused. To remove them, copy the file with lyftr copy to a new one";
 const OLD_TABLE_KEPT = `The table ${KEPT_NAME} has what the older service stored, including this person's messages: drop it when you no longer need it`;
 const ELSEWHERE = [
-  "Backups, copies and exports that were made before still have it",
-  "What the file system and the disk keep of overwritten blocks is beyond the database",
-  "Texts of others may mention the person",
+  "Backups, copies and exports that were made before still contain the messages",
+  "Overwritten blocks that the file system or the disk keeps are beyond the database",
+  "Texts of other people may mention the person",
 ];

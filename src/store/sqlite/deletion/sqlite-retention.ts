@@ -5,7 +5,10 @@ const TOMBSTONES_PER_STEP_MAX = 1_000;
 /** Asks the index thread for an operation. */
 type Call = <T>(operation: string, argument?: unknown) => Promise<T>;
 
-/** Deletion by the index thread, because a deleted message leaves the read index in the same transaction. */
+/**
+ * Deletion runs in the index thread, because a deleted message leaves the read index in the same
+ * transaction.
+ */
 export function retentionBy(call: Call): RetentionStore {
   return {
     expire: (step) => call("expire", step),

@@ -13,15 +13,18 @@ import {
 } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 
-/** So many index entries are walked past in a millisecond. */
+/** This many index entries are scanned in a millisecond. */
 export const BLOCK_ROWS_MAX = 8_192;
 
 interface Addition {
   /** A sender, or '' for all messages. */
   readonly list: string;
-  /** What the step adds to the list, in its order; those of the list of all say their receiver. */
+  /**
+   * The entries that the step adds to the list, in its order. Those of the list of all messages
+   * include the receiver.
+   */
   readonly entries: readonly (ListEntry & { readonly to?: string })[];
-  /** The newest message that is in the index, with this step. */
+  /** The newest message that is in the index after this step. */
   readonly indexedSeq: number;
   /** A block that counts more is split. */
   readonly blockRowsMax: number;
@@ -36,7 +39,7 @@ interface Block {
   readonly messages: number;
 }
 
-/** Counts new entries of a list in the blocks they fall into; a block that grows too large is split. */
+/** Counts new entries of a list in their blocks. A block that grows too large is split. */
 export function addToBlocks(statements: Statements, { list, entries, ...limits }: Addition): void {
   for (let at = 0; at < entries.length; ) {
     const block = blockOf(statements, list, entries[at] as ListEntry);
@@ -48,7 +51,7 @@ export function addToBlocks(statements: Statements, { list, entries, ...limits }
   }
 }
 
-/** The first blocks of a list that has outgrown being walked. */
+/** Creates the first blocks of a list that has become too long to scan. */
 export function makeBlocks(
   statements: Statements,
   { list, messages, ...limits }: Limits & { readonly list: string; readonly messages: number },
@@ -58,7 +61,10 @@ export function makeBlocks(
   split(statements, block, limits);
 }
 
-/** Takes entries of a list out of the blocks they are in; a block that is empty then is one with the block before it. */
+/**
+ * Removes entries of a list from their blocks. A block that becomes empty is merged with the block
+ * before it.
+ */
 export function takeFromBlocks(statements: Statements, { list, entries }: Pick<Addition, "list" | "entries">): void {
   for (let at = 0; at < entries.length; ) {
     const block = blockOf(statements, list, entries[at] as ListEntry);
@@ -75,7 +81,7 @@ export function takeFromBlocks(statements: Statements, { list, entries }: Pick<A
   }
 }
 
-/** The entries from an index on that fall into a block. */
+/** The entries from an index on that belong to a block. */
 function inBlock(entries: Addition["entries"], from: number, { hi }: Block): Addition["entries"] {
   let at = from;
   while (at < entries.length && (hi === undefined || comparePositions(entries[at] as ListEntry, hi) < 0)) at++;
@@ -97,7 +103,10 @@ function blockOf(statements: Statements, list: string, entry: ListEntry): Block 
   return { list, lo: from, hi: next, messages: from.messages };
 }
 
-/** The last block of a list is filled from its end as a rule, so it is cut there; others in even parts. */
+/**
+ * The last block of a list usually grows at its end, so it is cut there. Others are cut in equal
+ * parts.
+ */
 function split(statements: Statements, block: Block, limits: Limits): void {
   const { indexedSeq, blockRowsMax } = limits;
   if (block.messages <= blockRowsMax) return;
@@ -125,7 +134,7 @@ function setMessages(statements: Statements, { list, lo }: Block, messages: numb
   ]);
 }
 
-/** `sign` is 1 for entries that come, -1 for those that go. */
+/** `sign` is 1 for new entries, -1 for removed ones. */
 function countReceivers(statements: Statements, lo: ListPosition, entries: Addition["entries"], sign: 1 | -1): void {
   const counts = new Map<string, { to: string; source: string; messages: number }>();
   for (const { to = "", source } of entries) {
@@ -140,7 +149,7 @@ function countReceivers(statements: Statements, lo: ListPosition, entries: Addit
   }
 }
 
-/** A count of nothing is not kept. */
+/** A count of 0 is not stored. */
 function dropReceivers(statements: Statements, { to, source }: { to: string; source: string }, lo: ListPosition): void {
   statements.run(
     `DELETE FROM receiver_blocks WHERE to_msisdn = ? AND via_source = ? AND ${POSITION_COLUMNS} = (?, ?, ?) AND messages = 0`,
@@ -163,7 +172,7 @@ function addReceived(statements: Statements, { to, source, lo }: Receiver, messa
   );
 }
 
-/** The receivers of a block that was cut off another are taken from the other's. */
+/** Moves the receiver counts of a new block out of the block that it was split from. */
 function moveReceivers(statements: Statements, from: ListPosition, { lo, hi }: Block, indexedSeq: number): void {
   const moved = statements.all<{ to: string; source: string; messages: number }>(
     `SELECT to_msisdn AS "to", source, count(*) AS messages FROM lyftr_messages INDEXED BY messages_by_instant

@@ -9,22 +9,25 @@ import { contentSum } from "./content-sum.ts";
 import { searchable } from "./searchable.ts";
 
 const SCHEMA = readFileSync(new URL("./schema.sql", import.meta.url), "utf8");
-/** Another schema has another number, so an index of another version is made anew. */
+/** Another schema has another number, so an index of another version is rebuilt. */
 const SCHEMA_VERSION = createHash("sha256").update(SCHEMA).digest().readInt32BE() & 0x7fffffff;
 
-/** Where the read index of the database at `path` is. It may be deleted while nothing runs: it is made again. */
+/**
+ * The path of the read index of the database at `path`. It may be deleted while nothing runs: it is
+ * rebuilt.
+ */
 export function readIndexPath(path: string): string {
   return `${path}-index`;
 }
 
-/** Lets a connection to the messages see the read index as well. */
+/** Attaches the read index to a connection to the messages. */
 export function attachReadIndex(db: DatabaseSync, path: string): void {
   db.prepare("ATTACH ? AS read_index").run(readIndexPath(path));
 }
 
 /**
- * A connection that adds messages to the read index at their side. An index that is damaged, of another version or of other
- * messages is emptied: the messages are what counts, and all of it can be made again.
+ * A connection that adds messages to the read index. An index that is damaged, of another version
+ * or of other messages is emptied: it can be rebuilt from the messages.
  */
 export function openReadIndex(path: string, discarded: (problem: string) => void = () => undefined): Statements {
   try {
@@ -41,7 +44,10 @@ export function openReadIndex(path: string, discarded: (problem: string) => void
   }
 }
 
-/** SQLite calls a read that the disk failed once damage too. What is really damaged is so a second time. */
+/**
+ * SQLite also reports damage when the disk failed to read once. Real damage is reported a second
+ * time.
+ */
 function openAgainWhenDamaged(path: string): Statements {
   try {
     return open(path);
@@ -51,7 +57,7 @@ function openAgainWhenDamaged(path: string): Statements {
   }
 }
 
-/** For an index that is damaged. Whoever still has it open goes on with what is no file any more. */
+/** Removes a damaged index. Readers that still have it open continue with the deleted file. */
 export function removeReadIndex(path: string): void {
   for (const suffix of ["", ...LOGS]) rmSync(readIndexPath(path) + suffix, { force: true });
 }
@@ -59,16 +65,18 @@ export function removeReadIndex(path: string): void {
 const LOGS = ["-wal", "-shm"];
 
 function open(path: string): Statements {
-  // A log that is left of an index that was deleted would be applied to the new one. A file that is in use is never empty.
+  // A log that is left of a deleted index would be applied to the new one. An index in use is never
+  // empty.
   if ((statSync(readIndexPath(path), { throwIfNoEntry: false })?.size ?? 0) === 0)
     for (const suffix of LOGS) rmSync(readIndexPath(path) + suffix, { force: true });
   const db = openWithoutCheckpoints(path);
   attachReadIndex(db, path);
   const statements = new Statements(db);
-  // It writes, and an index that exists may lie on a full disk.
+  // This writes, and an existing index may be on a full disk.
   if (statements.number("PRAGMA read_index.page_count") === 0) db.exec("PRAGMA read_index.auto_vacuum = INCREMENTAL");
-  // A power cut may take the newest transactions of the index away, never a part of one: they are indexed again.
-  // Of what is deleted nothing is left behind in a page that is written anyhow.
+  // A power cut may remove the newest transactions of the index, but never a part of one: the
+  // messages are indexed again. Deleted content is overwritten in every page that is written
+  // anyway.
   db.exec(`PRAGMA secure_delete = FAST; PRAGMA main.synchronous = FULL;
     PRAGMA read_index.journal_mode = WAL; PRAGMA read_index.synchronous = NORMAL;
     PRAGMA read_index.cache_size = -${CACHE_KIB}`);
@@ -77,14 +85,14 @@ function open(path: string): Statements {
     transaction(db, "BEGIN", () => {
       const version = statements.number("PRAGMA read_index.user_version");
       lock(db);
-      // Whoever waited for the lock may find the work done, or a deletion at its end.
+      // After waiting for the lock, the work may be done, or a deletion may have just ended.
       if (version !== SCHEMA_VERSION || !fits(statements)) rebuild(db);
     });
   }
   return statements;
 }
 
-/** What indexing asks of each message. */
+/** The functions that indexing uses for each message. */
 function addFunctions(db: DatabaseSync): void {
   db.function("searchable", { deterministic: true }, (text) => searchable(String(text)));
   db.function("content_sum", { deterministic: true }, (ts, createdAt, text) =>
@@ -102,7 +110,7 @@ function fits(statements: Statements): boolean {
   );
 }
 
-/** Whether the tables of the index are those that this version makes. */
+/** Whether the tables of the index are those of this version. */
 export function hasItsTables(db: DatabaseSync): boolean {
   const scratch = new DatabaseSync(":memory:");
   try {
@@ -122,7 +130,9 @@ function tablesOf(db: DatabaseSync): string {
   return JSON.stringify(rows);
 }
 
-/** What tells the last message that is in the index from every other, also from the same one when it was sent again. */
+/**
+ * Identifies the last message in the index, even if the same message was deleted and sent again.
+ */
 export const LAST_INDEXED = `SELECT m.seq || ' ' || m.created_at || ' ' || m.source || ' ' || m.message_id
   FROM lyftr_messages m WHERE m.seq <= fold_state.seq ORDER BY m.seq DESC LIMIT 1`;
 
@@ -133,7 +143,7 @@ function lock(db: DatabaseSync): void {
 
 /** Empties the index, in a transaction that holds its write lock. */
 export function rebuild(db: DatabaseSync): void {
-  // Backwards, so that the list of grams goes before the search it looks into.
+  // In reverse order, so that the list of grams is dropped before the search table that it reads.
   const tables = db
     .prepare(
       `SELECT name FROM pragma_table_list WHERE schema = 'read_index' AND type IN ('table', 'virtual')

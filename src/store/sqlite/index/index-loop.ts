@@ -3,27 +3,33 @@ import { StoreBroken } from "../../../domain/errors.ts";
 import type { IndexStep } from "./index-messages.ts";
 
 /**
- * A step begins when this many messages wait. Larger steps are cheaper (18 µs of CPU a message in steps of 2,000, 12 in steps of
- * 8,000), and reads scan the messages that wait.
+ * A step begins when this many messages wait. Larger steps are cheaper (18 µs of CPU a message in
+ * steps of 2,000, 12 in steps of 8,000), and reads scan the messages that wait.
  */
 const INDEX_AT_ROWS = 8_000;
-/** Fewer wait this long for others. */
+/** Fewer messages than that wait this long for more. */
 const QUIET_MS = 500;
-/** What one transaction takes in; far more would make the next step wait for long, and the index's log grow. */
+/**
+ * The messages of one transaction. With far more, the next step would wait for long, and the
+ * index's log would grow.
+ */
 const ROWS_PER_STEP_MAX = 20_000;
 const RETRY_MS = 1_000;
 
 export interface IndexLoopOptions {
-  /** Indexes messages in the index thread, at most this many. */
+  /** Indexes at most this many messages in the index thread. */
   readonly step: (rowsMax: number) => Promise<IndexStep>;
   readonly backlog: number;
   /** Awaited after each step, when the index thread reads nothing. */
   readonly between: () => Promise<void>;
-  /** Told why a step failed; it is tried again. */
+  /** Called with the error of a failed step. The step is repeated. */
   readonly failed: (error: unknown) => void;
 }
 
-/** Keeps the read index close behind the messages: one step after the other while there is enough, then when it has been quiet. */
+/**
+ * Keeps the read index up to date: step after step while there are enough messages, else after a
+ * quiet time.
+ */
 export class IndexLoop {
   readonly #options: IndexLoopOptions;
   readonly #stopping = new AbortController();
@@ -42,14 +48,14 @@ export class IndexLoop {
     return this.#backlog;
   }
 
-  /** To be told after messages were stored. */
+  /** Must be called after messages were stored. */
   stored(rows: number): void {
     this.#backlog += rows;
     if (this.#backlog >= INDEX_AT_ROWS) this.#wake();
     if (!this.#stopping.signal.aborted) this.#running ??= this.#run();
   }
 
-  /** Resolves when the step under way is done. Safe twice. */
+  /** Resolves when the current step is done. Safe to call twice. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake();
@@ -68,13 +74,14 @@ export class IndexLoop {
     const before = this.#backlog;
     try {
       const { backlog } = await this.#options.step(ROWS_PER_STEP_MAX);
-      // What was stored meanwhile may be counted in both: one step too many, never one too few.
+      // Messages stored during the step may be counted in both numbers: one step too many, never
+      // one too few.
       this.#backlog = backlog + this.#backlog - before;
       await this.#options.between();
     } catch (error) {
       this.#options.failed(error);
       if (error instanceof StoreBroken) this.#stopping.abort();
-      // Not woken by what comes in: under load there is always something.
+      // Not woken by new messages: under load there are always some.
       else await sleep(RETRY_MS, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
     }
   }

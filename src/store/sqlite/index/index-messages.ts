@@ -8,35 +8,41 @@ import { LAST_INDEXED, rebuild } from "./connection.ts";
 import { CONTENT, CONTENT_SUM_MASK } from "./content-sum.ts";
 
 export interface IndexStep {
-  /** How many messages this step took in. */
+  /** The number of messages that this step indexed. */
   readonly rows: number;
-  /** How many wait for the next. */
+  /** The number of messages that wait for the next step. */
   readonly backlog: number;
 }
 
-/** How many messages wait to be indexed, at most: a number that was never given counts too. */
+/** The maximum number of unindexed messages: numbers that were never used count too. */
 export function backlogOf(statements: Statements): number {
   return statements.number("SELECT max(0, coalesce((SELECT max(seq) FROM lyftr_messages), 0) - seq) FROM fold_state");
 }
 
-/** Whether the index is that of the messages that are left. Between the two commits of a deletion it is not, nor after a crash there. */
+/**
+ * Whether the index matches the remaining messages. It does not between the two commits of a
+ * deletion, nor after a crash there.
+ */
 export function isInSync(statements: Statements): boolean {
   return (
     statements.get("SELECT 1 FROM fold_state JOIN main.deletions ON generation = fold_state.deletions") !== undefined
   );
 }
 
-/** What one step takes in: the keys of its messages are in memory, and what it writes is one transaction. */
+/**
+ * The size of one step: the keys of its messages are in memory, and its writes are one transaction.
+ */
 const BYTES_PER_STEP_MAX = 8 * 1024 * 1024;
-/** SQLite for Node.js keeps what a function of ours was given, and what it returned, until the statement ends. */
+/** SQLite for Node.js keeps the arguments and results of our functions until the statement ends. */
 const BYTES_PER_STATEMENT_MAX = 4 * 1024 * 1024;
 
-/** Takes the oldest messages that are not in the read index into every part of it, in one transaction. */
+/** Indexes the oldest unindexed messages, in one transaction. */
 export function indexMessages(statements: Statements, rowsMax: number, blockRowsMax = BLOCK_ROWS_MAX): IndexStep {
   return transaction(statements.db, "BEGIN", () => {
     // The write lock of the index, before anything is read: another process may index as well.
     statements.run("UPDATE fold_state SET seq = seq");
-    // Somebody deleted messages and ended before the index had followed: it counts what is not there any more.
+    // A process deleted messages and ended before the index had followed. The index counts messages
+    // that no longer exist.
     if (!isInSync(statements)) rebuild(statements.db);
     const after = statements.number("SELECT seq FROM fold_state");
     const newest = statements.number("SELECT max(seq) FROM lyftr_messages");

@@ -1,19 +1,20 @@
 import type { Statements } from "../statements.ts";
 import { searchable } from "./searchable.ts";
 
-/** Each statement sums up this many postings, about a second of work. */
+/** The postings that each statement sums up: about a second of work. */
 const POSTINGS_PER_STEP = 1_000_000;
 const UINT32 = 0xff_ff_ff_ff;
-/** Odd numbers below 2^17, so that no product here needs more than the 63 bits that SQLite has. */
+/** Odd numbers below 2^17, so that no product here exceeds the 63 bits of SQLite. */
 const [FACTOR_1, FACTOR_2, FACTOR_3] = [73_709, 104_729, 40_503];
 const [SEQ_FACTOR, OFFSET_FACTOR] = [60_493, 69_069];
-/** Sums stay below it, where numbers are exact on both sides. */
+/** Sums stay below this, where numbers are exact on both sides. */
 const SUM_MASK = 2 ** 52 - 1;
 
 /**
- * The postings of a search index, in three numbers: how many there are, and two sums. `grams` changes with a
- * letter of any gram, `places` with the message or the offset of any posting. Sums need no memory, however
- * many grams there are. An index that differs by accident has the same sums once in about 2^32 times.
+ * A summary of the postings of a search index: their number, and two sums. `grams` changes with a
+ * letter of any gram, `places` with the message or the offset of any posting. Sums need no memory,
+ * however many grams there are. An index with a random difference has the same sums once in about
+ * 2^32 times.
  */
 export interface Postings {
   readonly postings: number;
@@ -21,7 +22,7 @@ export interface Postings {
   readonly places: number;
 }
 
-/** Sums up what the search index should have. */
+/** Sums up what the search index should contain. */
 export class ExpectedPostings implements Postings {
   postings = 0;
   grams = 0;
@@ -46,7 +47,10 @@ function gramHash(first: number, second: number, third: number): number {
 /** The first and the last gram of a step. */
 type Step = readonly [from: string, to: string];
 
-/** Sums up what the search index has, on a connection that may have tables of its own. `pause` is awaited between steps. */
+/**
+ * Sums up what the search index contains, on a connection that may have its own tables. `pause` is
+ * awaited between steps.
+ */
 export async function indexedPostings(statements: Statements, pause: () => Promise<void>): Promise<Postings> {
   const { db } = statements;
   const { steps, grams } = await stepsOf(statements, pause);
@@ -67,7 +71,7 @@ export async function indexedPostings(statements: Statements, pause: () => Promi
   return { postings, grams, places };
 }
 
-/** Grams in their order, parted into steps; and the sum over all grams. */
+/** All grams in order, divided into steps, and the sum over all grams. */
 async function stepsOf(statements: Statements, pause: () => Promise<void>) {
   const steps: Step[] = [];
   let [from, last, inStep, grams, seen] = [undefined as string | undefined, "", 0, 0, 0];
@@ -90,7 +94,7 @@ async function stepsOf(statements: Statements, pause: () => Promise<void>) {
 
 const GRAMS_PER_TURN = 50_000;
 
-/** What differs, a sentence each. */
+/** The differences, a sentence each. */
 export function* differingPostings(indexed: Postings, expected: Postings): Generator<string> {
   if (indexed.postings !== expected.postings)
     yield `the search index has ${indexed.postings} entries, the messages have ${expected.postings}`;

@@ -2,36 +2,42 @@ import { foldCase } from "../../../domain/case-fold.ts";
 import type { Statements } from "../statements.ts";
 
 const GRAM_CODE_POINTS = 3;
-/** Behind each text, so that its last letters begin a gram too. */
+/** After each text, so that its last letters begin a gram too. */
 const END_OF_TEXT = "\ufdd0";
-/** In the place of NUL, which would end the text there. */
+/** In place of NUL, which would end the text there. */
 const NUL = "\ufdd1";
-/** SQLite reads the last two as U+FFFD; the others stand for something else here. A search for any of them does not use the index. */
+/**
+ * SQLite reads the last two as U+FFFD; the others have a special meaning here. A search for any of
+ * them does not use the index.
+ */
 const UNREADABLE = /[\ufdd0\ufdd1\ufffe\uffff]/g;
-/** What nobody writes, and the index cannot be asked for. */
+/** Characters that never occur in a search through the index. */
 const RESERVED = /[\0\ufdd0\ufdd1\ufffd\ufffe\uffff]/;
-/** No text of three letters that begins like this one sorts behind it and three of these. */
+/** No text of three letters that begins with a prefix sorts after the prefix and three of these. */
 const LAST_LETTER = "\u{10ffff}";
-/** A search for one or two letters is one for all grams that begin with them; of more it is left to a walk along the texts. */
+/**
+ * A search for one or two letters is a search for all grams that begin with them. With more grams
+ * than this, the texts are scanned instead.
+ */
 const GRAMS_MAX = 400;
 
-/** A text as the search index holds it. */
+/** A text in the form of the search index. */
 export function searchable(text: string): string {
   return foldCase(text).replace(UNREADABLE, "\ufffd").replaceAll("\0", NUL) + END_OF_TEXT.repeat(GRAM_CODE_POINTS - 1);
 }
 
-/** What the search index is asked. */
+/** A query for the search index. */
 export interface SearchExpression {
-  /** Fits the texts that are searched for, and no others. */
+  /** Matches exactly the texts that are searched for. */
   readonly exact: string;
-  /** How many grams `exact` compares with each text that has them all. */
+  /** How many grams `exact` compares with each text that contains them all. */
   readonly grams: number;
-  /** Fits those and perhaps others, for a fraction of the work; only of long parts. */
+  /** Matches those texts and perhaps others, for a fraction of the cost. Only for long parts. */
   readonly pieces?: string;
 }
 
 /**
- * What the search index is asked to find a literal part of texts, or undefined when it cannot tell. A part of more
+ * The query that finds a literal part of texts, or undefined when the index cannot. A part of more
  * than `phraseMax` code points also has pieces, from its beginning, its middle and its end.
  */
 export function searchExpression(statements: Statements, q: string, phraseMax: number): SearchExpression | undefined {
@@ -49,7 +55,7 @@ export function searchExpression(statements: Statements, q: string, phraseMax: n
     GRAMS_MAX + 1,
   ]);
   if (grams.length > GRAMS_MAX) return undefined;
-  // Letters that are in no text still need an expression, and this is in none either.
+  // Letters that occur in no text still need an expression, and this one matches nothing either.
   const exact =
     grams.length === 0
       ? quoted(END_OF_TEXT.repeat(GRAM_CODE_POINTS))

@@ -6,22 +6,25 @@ import { BLOCK_ROWS_MAX, takeFromBlocks } from "./blocks.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
 import { searchable } from "./searchable.ts";
 
-/** An indexed message, as far as the index has something of it. */
+/** The fields of an indexed message that the index uses. */
 export interface Indexed extends ListEntry, Content {
   readonly from: string;
   readonly to: string;
 }
 
 export interface UnindexOptions {
-  /** Takes its letters out of the search at once. Otherwise they go when parts of the search are merged, which costs far less. */
+  /**
+   * Removes its letters from the search index at once. Otherwise they are removed when parts of the
+   * search index are merged, which costs far less.
+   */
   readonly thorough: boolean;
-  /** A list of so many messages needs no blocks. */
+  /** A list of this many messages needs no blocks. */
   readonly blockRowsMax?: number;
 }
 
 /**
- * Takes messages out of every part of the read index, the reverse of indexing them. Looks at nothing but the index and what it is given: the
- * messages are about to be deleted by the same transaction.
+ * Removes messages from every part of the read index. It reads only the index and its arguments,
+ * because the same transaction is about to delete the messages.
  */
 export function unindexMessages(statements: Statements, rows: readonly Indexed[], unfolding: UnindexOptions): void {
   const sorted = [...rows].sort(comparePositions);
@@ -39,7 +42,7 @@ export function unindexMessages(statements: Statements, rows: readonly Indexed[]
 }
 
 function takeFromSearch(statements: Statements, rows: readonly Indexed[], thorough: boolean): void {
-  // As literals: a bound number is no integer to it.
+  // As literals: a bound number would not be an integer for it.
   const setThorough = (on: 0 | 1) =>
     statements.run(`INSERT INTO search (search, rank) VALUES ('secure-delete', ${on})`);
   if (thorough) setThorough(1);
@@ -50,7 +53,7 @@ function takeFromSearch(statements: Statements, rows: readonly Indexed[], thorou
   if (thorough) setThorough(0);
 }
 
-/** Whether nothing is left of the sender. */
+/** Returns whether nothing is left of the sender. */
 function takeFromSender(
   statements: Statements,
   {
@@ -70,7 +73,7 @@ function takeFromSender(
   statements.run("UPDATE senders SET messages = messages - ? WHERE msisdn = ?", [entries.length, from]);
   const left = statements.number("SELECT messages FROM senders WHERE msisdn = ?", [from]);
   if (left === 0) statements.run("DELETE FROM senders WHERE msisdn = ?", [from]);
-  // Blocks of a list that needs none would not be kept up by indexing.
+  // Indexing would not maintain the blocks of a list that needs none.
   if (left <= blockRowsMax) statements.run("DELETE FROM blocks WHERE list = ?", [from]);
   else takeFromBlocks(statements, { list: from, entries });
   return left === 0;
@@ -78,7 +81,7 @@ function takeFromSender(
 
 function takeFromSpans(statements: Statements, rows: readonly Indexed[]): void {
   for (const characters of Object.values(BUCKETS)) {
-    // What has no such bucket is in none, so that taking it away changes nothing.
+    // A message without such a bucket is counted in none, so the statement changes nothing.
     for (const [start, { length }] of Map.groupBy(rows, ({ instant }) => instant.slice(0, characters))) {
       const place = [characters, start];
       statements.run("UPDATE spans SET messages = messages - ? WHERE characters = ? AND start = ?", [length, ...place]);

@@ -26,18 +26,18 @@ const SEQS_PER_STEP = 50_000;
 const ATTEMPTS_MAX = 200;
 const RETRY_MS = 10;
 /**
- * Counts everything in the read index of the database at `path` again, from the messages, in one snapshot, while others write.
- * Rejects as the store does, and with the signal's reason.
+ * Recounts everything in the read index of the database at `path` from the messages, in one
+ * snapshot, while other connections write. Rejects as the store does, and with the signal's reason.
  */
 export async function verifyReadIndex(path: string, options: VerifyOptions): Promise<VerifyReport> {
   if (!existsSync(readIndexPath(path))) {
-    throw new StoreRefused(`there is no ${readIndexPath(path)}: it is made when the service starts`);
+    throw new StoreRefused(`there is no ${readIndexPath(path)}: it is created when the service starts`);
   }
   const withoutTables: VerifyReport = {
     messages: 0,
     backlog: 0,
     differences: [
-      "the read index does not have its tables, or those of another version: a start of the service makes it again",
+      "the read index does not have its tables, or those of another version: a start of the service rebuilds it",
     ],
   };
   const verifyOn = async (db: DatabaseSync) => {
@@ -85,7 +85,7 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
   return { messages: state.messages, backlog, differences: differences.slice(0, DIFFERENCES_MAX) };
 }
 
-/** A deletion commits the messages first and the index right behind it. */
+/** A deletion commits the messages first and the index immediately after. */
 async function beginBetweenDeletions(statements: Statements, signal: AbortSignal): Promise<void> {
   for (let look = 1; ; look++) {
     statements.db.exec("BEGIN");
@@ -93,7 +93,7 @@ async function beginBetweenDeletions(statements: Statements, signal: AbortSignal
     if (isInSync(statements)) return;
     statements.db.exec("ROLLBACK");
     if (look === ATTEMPTS_MAX)
-      throw new StoreRefused("its read index has not followed a deletion: it is made anew by a start of the service");
+      throw new StoreRefused("its read index has not followed a deletion: a start of the service rebuilds it");
     await sleep(RETRY_MS, undefined, { signal });
   }
 }
@@ -116,7 +116,10 @@ function first(differences: Iterable<string>): readonly string[] {
   return taken;
 }
 
-/** That the blocks of a list begin at its beginning and count all of it: a missing one leaves a gap that no other shows. */
+/**
+ * Checks that the blocks of a list begin at its beginning and count all of it. No other check finds
+ * a missing block.
+ */
 function* checkListsOfBlocks(statements: Statements, { messages }: State): Generator<string> {
   const differing = statements.number(
     `SELECT count(*) FROM (
@@ -152,7 +155,10 @@ function* differ(what: string, indexed: number, counted: number): Generator<stri
   if (indexed !== counted) yield `${what} is ${indexed} in the index, ${counted} in the messages`;
 }
 
-/** The rows of `indexed` and `counted` that are not in both. Both are statements with the same columns. */
+/**
+ * The rows of `indexed` and `counted` that are not in both. Both are statements with the same
+ * columns.
+ */
 function* differingRows(
   statements: Statements,
   what: string,

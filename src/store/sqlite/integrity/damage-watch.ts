@@ -11,42 +11,44 @@ import type { Damage } from "../../damage.ts";
 import { readIndexPath } from "../index/connection.ts";
 import { examine } from "./examine.ts";
 
-/** How long a read that failed waits for the examination before its client is answered. */
+/** How long a failed read waits for the examination before its client is answered. */
 const ANSWER_MS_MAX = 2_000;
-/** Reading both files costs disk and processor; between two times lies at least this. */
+/**
+ * Reading both files costs disk and processor time, so examinations are at least this far apart.
+ */
 const EXAMINE_EVERY_MS = 60_000;
 
-/** Failures whose meaning is known. Any other one may be what damage has led to. */
+/** Failures whose meaning is known. Any other failure may be a result of damage. */
 const KNOWN = [StoreUnavailable, Overloaded, QueryTooExpensive, ReadCancelled, StoreRefused];
 
 export interface DamageWatchOptions {
   readonly path: string;
   readonly told: (damage: Damage) => void;
-  /** Discards the read index and begins another one. */
+  /** Discards the read index and starts another one. */
   readonly rebuildIndex: () => Promise<void>;
 }
 
 /**
- * Finds out which file is damaged when a call has met damage, and what can be done: a read index is discarded and
- * rebuilt, a damaged database is reported once.
+ * Finds out which file is damaged when a call reports damage. A damaged read index is discarded and
+ * rebuilt; a damaged database is reported once.
  */
 export class DamageWatch {
   readonly #options: DamageWatchOptions;
   #running: Promise<boolean> | undefined;
   #examinedMs = Number.NEGATIVE_INFINITY;
-  /** Whether something is damaged that only an operator can mend. */
+  /** Whether damage was found that only an operator can repair. */
   #isReported = false;
 
   constructor(options: DamageWatchOptions) {
     this.#options = options;
   }
 
-  /** To be called for every failure of a call. */
+  /** Must be called for every failure of a call. */
   noticed(error: unknown): void {
     if (error instanceof StoreDamaged) void this.#examine(error);
   }
 
-  /** What the client of a read that failed is answered. An unknown failure is looked into first. */
+  /** The error for the client of a failed read. An unknown failure is examined first. */
   async toReadError(error: unknown): Promise<unknown> {
     this.noticed(error);
     if (KNOWN.some((Known) => error instanceof Known)) return error;
@@ -57,14 +59,17 @@ export class DamageWatch {
     return found ? new StoreDamaged(error instanceof Error ? error.message : String(error)) : error;
   }
 
-  /** Resolves with whether something is damaged. `met` is the damage that a call has met, if it has. */
+  /**
+   * Resolves with whether something is damaged. `met` is the damage that a call reported, if any.
+   */
   #examine(met: StoreDamaged | undefined): Promise<boolean> {
     if (this.#isReported) return Promise.resolve(true);
     const isMet = met !== undefined;
     if (this.#running === undefined && performance.now() - this.#examinedMs < EXAMINE_EVERY_MS)
       return Promise.resolve(isMet);
     this.#running ??= this.#look(met)
-      // The files cannot be examined or the index cannot be made now: the next failure tries again.
+      // The files cannot be examined or the index cannot be rebuilt now: the next failure tries
+      // again.
       .catch(() => isMet)
       .finally(() => {
         this.#running = undefined;
@@ -84,7 +89,8 @@ export class DamageWatch {
       this.#report({ kind: "database", file: path, problem: database.problems[0] ?? "" });
     if (database.kind === "unreadable") this.#report({ kind: "unreadable", file: path, problem: database.problem });
     if (this.#isReported || index.kind === "damaged") return true;
-    // Both are sound. What SQLite has met was a read that failed once; what a read has found to contradict itself is the index.
+    // Both files are sound. If SQLite reported the damage, a read failed once. If a read found a
+    // contradiction, the index is wrong.
     if (met !== undefined && !met.message.startsWith("SQLite:")) await this.#discardIndex(met.message);
     return met !== undefined;
   }

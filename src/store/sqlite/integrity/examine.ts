@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Findings } from "../threads/examiner.ts";
 
-/** Examines a file in a thread of its own. Rejects with the signal's reason when it is aborted first. */
+/** Examines a file in its own thread. Rejects with the signal's reason when it is aborted first. */
 export async function examine(path: string, signal?: AbortSignal): Promise<Findings> {
   signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<Findings>();
@@ -19,7 +19,7 @@ export async function examine(path: string, signal?: AbortSignal): Promise<Findi
     return await promise;
   } finally {
     signal?.removeEventListener("abort", abort);
-    // Not waited for: the thread ends behind the statement that it is in.
+    // Not awaited: the thread ends after its current statement.
     void thread.terminate();
   }
 }

@@ -10,13 +10,13 @@ const TOMBSTONE_BYTES = 16;
 type Pause = (seqsDone: number, seqsTotal: number) => Promise<void>;
 
 /**
- * Holds what is stored against the rules of what is stored: the schema, the kinds of values, each `ts` with its
- * `instant`, and what only one row may say. Returns what is wrong, a sentence each.
+ * Checks the stored data against its rules: the schema, the types of values, each `ts` against its
+ * `instant`, and tables with exactly one row. Returns the damage, a sentence each.
  */
 export async function findStoredDamage(statements: Statements, pause: Pause): Promise<readonly string[]> {
   const expected = expectedSchema();
   const schema = schemaDamage(statements, expected);
-  // Without its tables nothing else can be asked.
+  // Without its tables no other check is possible.
   if (schema.length > 0) return schema;
   const damage = [...rowDamage(statements), ...singleRowDamage(statements)];
   for (const { name } of expected.filter(({ type }) => type === "table")) {
@@ -43,7 +43,7 @@ function expectedSchema(): readonly SchemaRow[] {
   return rows;
 }
 
-/** What an operator has added is not looked at. */
+/** Tables and indexes that an operator has added are ignored. */
 function schemaDamage(statements: Statements, expected: readonly SchemaRow[]): readonly string[] {
   const found = new Map(statements.all<SchemaRow>(SCHEMA).map((row) => [`${row.type} ${row.name}`, row.sql]));
   return expected.flatMap(({ type, name, sql }) => {
@@ -59,7 +59,7 @@ interface Column {
   readonly notnull: number;
 }
 
-/** SQLite keeps what it is given, so that a damaged byte can make a text a number, or nothing. */
+/** SQLite stores any type, so a damaged byte can turn a text into a number, or into nothing. */
 function typeDamage(statements: Statements, table: string): readonly string[] {
   const columns = statements.all<Column>(`SELECT name, type, "notnull" FROM pragma_table_info(?)`, [table]);
   const counts = columns
@@ -74,10 +74,10 @@ function typeDamage(statements: Statements, table: string): readonly string[] {
     .map(([name, wrong]) => `${table}: ${name} has a value of the wrong kind in ${wrong} rows`);
 }
 
-/** An ISO moment, as everything but `ts` and an old `created_at` is written. */
+/** An ISO moment. Everything has this form except `ts` and an old `created_at`. */
 const isMoment = (column: string) => `${column} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:*Z'`;
 
-/** What rows of each table look like. Rows that do not are counted. */
+/** The rules for the rows of each table. Rows that break one are counted. */
 const ROW_RULES: readonly (readonly [table: string, rule: string])[] = [
   ["tombstones", `length(hash) = ${TOMBSTONE_BYTES} AND ${isMoment("expires_at")}`],
   [
@@ -121,7 +121,10 @@ interface Written {
   readonly createdAt: string;
 }
 
-/** Each message's `ts` with its `instant`, which orders lists; and that `created_at` is a moment. */
+/**
+ * Checks each message's `ts` against its `instant`, which orders lists, and that `created_at` is a
+ * moment.
+ */
 async function messageDamage(statements: Statements, pause: Pause): Promise<readonly string[]> {
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   const step = statements.db.prepare(
@@ -144,7 +147,7 @@ async function messageDamage(statements: Statements, pause: Pause): Promise<read
   ];
 }
 
-/** What today's rules do not understand may have been understood otherwise when it was stored. */
+/** A `ts` that is not understood today may have been understood when it was stored. */
 function isOf(instant: string, ts: string): boolean {
   return instant === instantOf(ts) || (instant === ts && !COMMON.test(ts));
 }

@@ -10,12 +10,12 @@ CREATE TABLE messages (
   created_at   TEXT NOT NULL
 );
 
--- The idempotency key, and the only thing that makes a message once.
+-- The idempotency key: it alone makes sure that a message is stored once.
 CREATE UNIQUE INDEX messages_key ON messages (message_id, source);
 
--- The order of every list, so that a page is a walk along the index.
+-- The order of every list, so that a page is a scan of the index.
 CREATE INDEX messages_by_instant ON messages (instant, message_id, source);
 
--- Tells this database from every other: the read index beside it names it.
+-- The identity of this database. The read index beside it contains it too.
 CREATE TABLE lyftr_database (id TEXT NOT NULL);
 INSERT INTO lyftr_database VALUES (lower(hex(randomblob(16))));

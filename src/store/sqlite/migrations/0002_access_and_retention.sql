@@ -1,4 +1,4 @@
--- Who may read and administer. A key that was revoked stays: reading never opens again by itself.
+-- API keys. A revoked key stays, so that reading never becomes open again by itself.
 CREATE TABLE api_keys (
   id            TEXT PRIMARY KEY,
   name          TEXT NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE api_keys (
   last_used_at  TEXT                  -- to about a minute
 ) WITHOUT ROWID;
 
--- Secrets of senders beside those of the environment.
+-- Webhook secrets in addition to those of the environment.
 CREATE TABLE webhook_secrets (
   name        TEXT PRIMARY KEY,
   sealed      TEXT NOT NULL, -- encrypted under MASTER_KEY
@@ -20,14 +20,16 @@ CREATE TABLE webhook_secrets (
   retires_at  TEXT           -- from then on it is refused
 ) WITHOUT ROWID;
 
--- When each secret last verified a message, those of the environment too: known by a slow hash, never by themselves.
+-- When each secret last verified a message, including those of the environment. A secret is stored
+-- only as a slow hash.
 CREATE TABLE secret_uses (
   fingerprint       TEXT PRIMARY KEY,
   seen_at           TEXT NOT NULL, -- when a service first accepted it
   last_verified_at  TEXT           -- never without
 ) WITHOUT ROWID;
 
--- What was done with keys, secrets and people's data, and by whom. Nothing of it is changed or taken back.
+-- The audit: actions on keys, secrets and people's data, with their actor. Entries are never
+-- changed.
 CREATE TABLE audit (
   at       TEXT NOT NULL,
   id       TEXT NOT NULL,
@@ -43,14 +45,15 @@ CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN SELECT raise(AB
 CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE at = NEW.at AND id = NEW.id)
 BEGIN SELECT raise(ABORT, 'the audit is only added to'); END;
 
--- Messages that were deleted, so that a late retry of one is still a duplicate.
+-- Tombstones of deleted messages, so that a late retry of one is still a duplicate.
 CREATE TABLE tombstones (
   hash        BLOB PRIMARY KEY, -- of source and id, see tombstone.ts
   expires_at  TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX tombstones_by_end ON tombstones (expires_at);
 
--- How often messages were deleted, which the read index has to have followed; and the greatest seq that ever was, since none is given twice.
+-- How often messages were deleted, so that the read index can follow; and the largest deleted seq,
+-- because none is used twice.
 CREATE TABLE deletions (
   one         INTEGER PRIMARY KEY CHECK (one = 1),
   generation  INTEGER NOT NULL,

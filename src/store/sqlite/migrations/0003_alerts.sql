@@ -1,4 +1,4 @@
--- Built-in alerts that fire, by the process that says so. What is not renewed until then is forgotten.
+-- Votes for built-in alerts, by process. A vote that is not renewed expires.
 CREATE TABLE alert_votes (
   rule        TEXT NOT NULL,
   holder      TEXT NOT NULL, -- a process
@@ -8,7 +8,7 @@ CREATE TABLE alert_votes (
   PRIMARY KEY (rule, holder)
 ) WITHOUT ROWID;
 
--- What each target was told of each rule last, so that nobody is told twice.
+-- The last message of each rule to each target, so that no target gets it twice.
 CREATE TABLE alert_notices (
   rule    TEXT NOT NULL,
   target  TEXT NOT NULL,

@@ -1,10 +1,10 @@
--- The view alone does not refuse every write. SQLite 3.40, which Python has on Debian 12, takes an
--- INSERT with RETURNING into a view without triggers: it answers with the row and stores nothing.
--- RAISE would be a constraint error, which the older service reads as a duplicate; a path that is no
--- JSON path is an ordinary error, and SQLite repeats its text in the message.
+-- The view alone does not refuse every write. SQLite 3.40, which Python has on Debian 12, accepts
+-- an INSERT with RETURNING into a view without triggers: it returns the row and stores nothing.
+-- RAISE would be a constraint error, which the older service treats as a duplicate. An invalid JSON
+-- path is an ordinary error, and SQLite repeats its text in the message.
 --
--- A message of another source is not one of the older service: it must not find the id of one and
--- answer that it has that message already.
+-- Messages of other sources are hidden from the older service: it must not find the id of one and
+-- answer that it already has that message.
 DROP VIEW messages;
 CREATE VIEW messages AS
   SELECT message_id, from_msisdn, to_msisdn, ts, text, created_at FROM lyftr_messages

@@ -1,7 +1,7 @@
--- The triggers before failed when a write ran. By then SQLite had locked the database for it, and an
--- older service that keeps one connection and does not roll back kept Lyftr from writing. A write
--- into a view without triggers fails when it is prepared, and locks nothing. The name of that view
--- is what the error says.
+-- The earlier triggers failed when a write ran. By then SQLite had locked the database for it. An
+-- older service that keeps one connection and does not roll back would keep Lyftr from writing. A
+-- write into a view without triggers fails when it is prepared, and locks nothing. The error
+-- contains the name of that view.
 DROP TRIGGER messages_refuses_insert;
 DROP TRIGGER messages_refuses_update;
 DROP TRIGGER messages_refuses_delete;

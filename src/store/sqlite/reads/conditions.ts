@@ -2,7 +2,10 @@ import { foldCase } from "../../../domain/case-fold.ts";
 import type { MessageFilter } from "../../../domain/message-filter.ts";
 import type { Query } from "../sql.ts";
 
-/** What a filter asks of a row of `lyftr_messages`, but for its place in time and its text; `1` when nothing. */
+/**
+ * The conditions of a filter on a row of `lyftr_messages`, except for its time span and its text;
+ * `1` when there are none.
+ */
 export function conditionsOf({ from, to, source, q }: MessageFilter): Query {
   const conditions: string[] = [];
   const values: string[] = [];
@@ -18,12 +21,13 @@ export function conditionsOf({ from, to, source, q }: MessageFilter): Query {
   return { sql: conditions.length === 0 ? "1" : conditions.join(" AND "), values };
 }
 
-/** Whether a text has the part that is searched for. */
+/** Whether a text contains the part that is searched for. */
 export type TextTest = (text: string) => boolean;
 
 /**
- * The test of texts that a filter asks for. It runs in JavaScript, row by row: LIKE and lower() of SQLite know the
- * case of ASCII only, and of a function of ours SQLite for Node.js would keep every text until the statement ends.
+ * The text test of a filter. It runs in JavaScript, row by row. LIKE and lower() of SQLite know
+ * only the case of ASCII, and for a function of ours SQLite for Node.js would keep every text until
+ * the statement ends.
  */
 export function textTestOf({ q }: MessageFilter): TextTest | undefined {
   if (q === undefined) return undefined;

@@ -15,13 +15,15 @@ import {
 import type { IndexedList } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** A part of a list. Its messages are counted unless the part is cut out of a block. */
+/** A part of a list. Its count is known, unless the part is cut out of a block. */
 export interface Block extends ListRange {
   readonly lo: ListPosition;
   readonly messages: number | undefined;
 }
 
-/** All messages, or those of one sender: whole blocks are counted without a look at what is in them. */
+/**
+ * All messages, or those of one sender. Whole blocks are counted without reading their messages.
+ */
 export class CountedList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #list: string;
@@ -32,7 +34,7 @@ export class CountedList implements IndexedList {
     this.#list = list;
   }
 
-  /** How many there are in all. */
+  /** The number of messages in the list. */
   total(): number {
     const { statements, indexedMessages } = this.#snapshot;
     if (this.#list === "") return indexedMessages;
@@ -56,7 +58,9 @@ export class CountedList implements IndexedList {
     return this.#walk({ lo, hi: range.hi }, false, first + offset - before, limit);
   }
 
-  /** The blocks that lie in a range, ascending; those at its ends are cut to it and their count is unknown. */
+  /**
+   * The blocks of a range, ascending. Those at its ends are cut to it, and their count is unknown.
+   */
   blocks(range: ListRange): readonly Block[] {
     if (isEmpty(range)) return [];
     return this.#blocks(range).map((block) => {
@@ -65,7 +69,7 @@ export class CountedList implements IndexedList {
     });
   }
 
-  /** The indexed entries of a range as a statement. */
+  /** A statement for the indexed entries of a range. */
   query(range: ListRange): Query {
     return entriesOf(this.#list, range, this.#snapshot.indexedSeq);
   }
@@ -93,7 +97,10 @@ export class CountedList implements IndexedList {
     );
   }
 
-  /** How many lie before a position, or in all: whole blocks, and a walk from the beginning of the one it is in. */
+  /**
+   * The number of entries before a position, or of all: whole blocks, and a scan from the beginning
+   * of the block with the position.
+   */
   #before(position: ListPosition | undefined): number {
     if (position === undefined) return this.total();
     if (comparePositions(position, START) === 0) return 0;
@@ -112,9 +119,10 @@ export class CountedList implements IndexedList {
     return whole + statements.number(`SELECT count(*) FROM (${sql})`, values);
   }
 
-  /** The block that holds the entry at `index`, and how many come before the block. */
+  /** The block that contains the entry at `index`, and the number of entries before the block. */
   #blockAt(index: number): { lo: ListPosition; before: number } {
-    // A frame of rows, not of equal keys, and no order: so the walk along the blocks ends at the one that is looked for.
+    // The frame counts rows, not equal keys, and has no order: so the scan of the blocks ends at
+    // the wanted one.
     const row = this.#snapshot.statements.get<ListPosition & { before: number }>(
       `SELECT instant, messageId, source, upTo - messages AS before FROM (
          SELECT ${POSITION_FIELDS}, messages,

@@ -13,13 +13,16 @@ const ORDERS = {
   descending: "list.instant DESC, list.messageId DESC, list.source DESC",
 };
 
-/** The messages of a counted list that also fulfil conditions: looked through block by block, as far as no count tells what is in them. */
+/**
+ * The messages of a counted list that also match conditions. It is scanned block by block, where no
+ * count is known.
+ */
 export class FilteredList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #base: CountedList;
   readonly #conditions: Query;
   readonly #has: TextTest | undefined;
-  /** How many of a block fulfil the conditions, by where it begins. */
+  /** The number of matches in each block, by the block's start. */
   readonly #known: Map<string, number> | undefined;
   readonly #counted = new Map<string, number>();
   #blocks: { readonly range: ListRange; readonly list: readonly Block[] } | undefined;
@@ -32,7 +35,7 @@ export class FilteredList implements IndexedList {
     if (filter.from === undefined && filter.q === undefined) this.#known = receivedPerBlock(snapshot, filter);
   }
 
-  /** Whether `count` and `entries` need not look at every row. */
+  /** Whether `count` and `entries` need not read every row. */
   get indexed(): boolean {
     return this.#known !== undefined;
   }
@@ -63,7 +66,10 @@ export class FilteredList implements IndexedList {
     return found;
   }
 
-  /** A total and its page ask for the same range one after the other, and there are a thousand blocks. */
+  /**
+   * Cached, because a total and its page ask for the same range one after the other, and there are
+   * a thousand blocks.
+   */
   #blocksOf(range: ListRange): readonly Block[] {
     if (this.#blocks?.range !== range) this.#blocks = { range, list: this.#base.blocks(range) };
     return this.#blocks.list;
@@ -92,7 +98,10 @@ export class FilteredList implements IndexedList {
   }
 }
 
-/** From where a block of the list of all begins to how many of it went to a receiver or came through a source. */
+/**
+ * For each block of all messages, by its start: how many went to a receiver or came through a
+ * source.
+ */
 function receivedPerBlock({ statements }: Snapshot, { to, source }: MessageFilter): Map<string, number> {
   const conditions = [
     ...(to === undefined ? [] : ["to_msisdn = ?"]),
@@ -106,7 +115,7 @@ function receivedPerBlock({ statements }: Snapshot, { to, source }: MessageFilte
   return new Map(rows.map((row) => [nameOf(row), row.messages]));
 }
 
-/** Names a block by where it begins. */
+/** A name for a block, by its start. */
 function nameOf(lo: ListPosition): string {
   return JSON.stringify(positionValues(lo));
 }

@@ -32,7 +32,10 @@ export function messageAt(statements: Statements, seq: number): StoredMessage {
   return checked(row);
 }
 
-/** SQLite gives back whatever is in the file: a damaged byte can make a text a number, bytes, or nothing. */
+/**
+ * SQLite returns whatever is in the file: a damaged byte can turn a text into a number, bytes, or
+ * nothing.
+ */
 function checked(row: StoredMessage): StoredMessage {
   for (const [name, value] of Object.entries(row)) {
     if (typeof value !== "string" && !(name === "text" && value === null))
@@ -41,7 +44,10 @@ function checked(row: StoredMessage): StoredMessage {
   return row;
 }
 
-/** The message of an id; of several sources the first by bytes, unless one is named. */
+/**
+ * The message with an id. If several sources have one, the first source by bytes, unless one is
+ * given.
+ */
 export function findOne(
   statements: Statements,
   { messageId, source }: { messageId: string; source?: string },

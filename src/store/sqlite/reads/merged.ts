@@ -3,26 +3,27 @@ import type { Slice } from "../../page.ts";
 import type { ListEntry } from "../sql.ts";
 import type { Tail } from "./tail.ts";
 
-/** The messages of a filter that are in the read index, in the order of lists. */
+/** The indexed messages of a filter, in the order of lists. */
 export interface IndexedList {
-  /** How many lie in the range. */
+  /** The number in a range. */
   count(range: ListRange): number;
-  /** In the order in which they are passed: descending when `reverse`. */
+  /** In reading order: descending with `reverse`. */
   entries(range: ListRange, slice: Slice): readonly ListEntry[];
 }
 
-/** A slice of a list with its tail: the indexed entries and those that are not indexed yet, in one order. */
+/** A slice of a list with its tail: the indexed entries and the unindexed ones, in one order. */
 export function mergedEntries(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly ListEntry[] {
   const { reverse, offset, limit } = slice;
   if (offset === 0) return firstEntries(indexed, tail, range, { reverse, limit });
   const late = tail.count(range);
   if (late === 0) return indexed.entries(range, slice);
-  // Were all of the tail behind the slice, it would begin here; so many of the tail are before it.
+  // If the whole tail came after the slice, the slice would begin here. This many entries of the
+  // tail come before it.
   const [guess] = indexed.entries(range, { reverse, offset, limit: 1 });
   const before = guess === undefined ? late : tail.count(upTo(range, guess, reverse));
   if (before === 0 && guess !== undefined)
     return firstEntries(indexed, tail, from(range, guess, reverse), { reverse, limit });
-  // So it begins here, or so many entries later as of the tail are between here and there.
+  // So it begins here, or later by the number of tail entries between here and there.
   const passed = Math.max(0, offset - before);
   const [first] = passed === 0 ? [] : indexed.entries(range, { reverse, offset: passed, limit: 1 });
   if (passed > 0 && first === undefined) return [];
@@ -31,7 +32,7 @@ export function mergedEntries(indexed: IndexedList, tail: Tail, range: ListRange
   return entriesBehind(indexed, tail, rest, { reverse, offset: skipped, limit });
 }
 
-/** Keys may be long, so that the entries to be skipped are never in memory together. */
+/** Keys may be long, so the skipped entries are never in memory together. */
 const SKIPPED_AT_ONCE = 1_000;
 
 function entriesBehind(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly ListEntry[] {
@@ -56,17 +57,17 @@ function firstEntries(
   return merge(entries, tail.entries(range, { reverse, limit }), reverse).slice(0, limit);
 }
 
-/** The part of a range that is passed before an entry. */
+/** The part of a range before an entry, in reading order. */
 function upTo(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
   return reverse ? { lo: positionBehind(entry), hi: range.hi } : { lo: range.lo, hi: entry };
 }
 
-/** The part of a range from an entry on. */
+/** The part of a range from an entry on, in reading order. */
 function from(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
   return reverse ? { lo: range.lo, hi: positionBehind(entry) } : { lo: entry, hi: range.hi };
 }
 
-/** Two parts of a list in one order. */
+/** Merges two sorted parts of a list. */
 export function merge(a: readonly ListEntry[], b: readonly ListEntry[], reverse: boolean): readonly ListEntry[] {
   if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
   const merged: ListEntry[] = [];

@@ -7,11 +7,14 @@ import type { IndexedList } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { countMatching, findMatching } from "./walk.ts";
 
-/** What one statement looks at: the read can be stopped between two. */
+/** The rows that one statement reads. The read can be stopped between two statements. */
 const ROWS_PER_STRETCH = 16_384;
 const TABLE = "FROM lyftr_messages INDEXED BY messages_by_instant";
 
-/** All messages of a filter, indexed or not, without the read index: for the time in which it has far to catch up. Slow, and exact. */
+/**
+ * All messages of a filter, indexed or not, without the read index. Used while the index is far
+ * behind. It is slow, and exact.
+ */
 export class PlainList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #conditions: Query;

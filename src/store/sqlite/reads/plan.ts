@@ -11,15 +11,15 @@ import { SearchList } from "./search-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { NO_TAIL, type Tail, tailOf } from "./tail.ts";
 
-/** When which way is taken, in messages. */
+/** The limits, in messages, that decide how a page is read. */
 export interface PlanBounds extends ScanLimits {
-  /** Every read looks through the tail; a longer one is left to the plain list. */
+  /** Every read scans the tail. With a longer tail the plain list is used. */
   readonly tailRowsMax: number;
-  /** The longest part, in code points, that is looked for as one phrase whatever it costs. */
+  /** The longest part, in code points, that is always searched as one phrase. */
   readonly phraseMax: number;
   /** How many grams a longer phrase may compare with texts: about a second. */
   readonly phraseGramsMax: number;
-  /** Below this nobody notices which way was taken. */
+  /** With fewer rows the choice makes no difference. */
   readonly fewRows: number;
 }
 
@@ -31,24 +31,27 @@ export const PLAN_BOUNDS: PlanBounds = {
   fewRows: 2_000,
 };
 
-/** Looking at one match takes as long as looking at so many messages: it lies anywhere, they lie side by side. */
+/**
+ * Reading one match costs as much as scanning this many messages, because matches are scattered and
+ * a scan is sequential.
+ */
 const MATCH_COST = 2;
 
 export interface PagingWay {
   readonly list: IndexedList;
-  /** The list whose messages have to be looked at one by one. */
+  /** The list whose messages have to be read one by one. */
   readonly walked?: CountedList;
 }
 
-/** The ways to an answer. They differ in what they cost, never in what they say. */
+/** The ways to answer a query. They differ in cost, never in the result. */
 export interface Plan {
   readonly counting: IndexedList;
-  /** For a page that ends `passed` matches behind the beginning of the list. */
+  /** For a page that ends `passed` matches after the beginning of the list. */
   readonly paging: (passed: number) => PagingWay;
   readonly tail: Tail;
 }
 
-/** What is asked, and how far an answer may go. */
+/** The query and its limits. */
 interface PlanQuery extends Pick<PageRead, "range" | "exact" | "stepwise"> {
   readonly snapshot: Snapshot;
   readonly filter: MessageFilter;
@@ -88,9 +91,9 @@ function indexedPlan(question: PlanQuery): Omit<Plan, "tail"> {
 }
 
 /**
- * A phrase takes its time for each of its grams in each text that has them all, in one statement that cannot be
- * stopped: 11 s for one of 256 characters like "the the the" in 900,000 texts. Where it is too much, pieces of the
- * phrase say which texts to look at.
+ * A phrase costs time for each of its grams in each text that contains them all, in one statement
+ * that cannot be stopped: 11 s for 256 characters like "the the the" in 900,000 texts. If that is
+ * too much, pieces of the phrase select the texts to read.
  */
 function searchListOf({ snapshot, filter, bounds }: PlanQuery, { exact, grams, pieces }: SearchExpression): SearchList {
   const whole = new SearchList(snapshot, exact, { filter, has: undefined });
@@ -99,7 +102,7 @@ function searchListOf({ snapshot, filter, bounds }: PlanQuery, { exact, grams, p
   return candidates.matches() * grams <= bounds.phraseGramsMax ? whole : candidates;
 }
 
-/** `rows` is how many messages the sender and the span of time have that are asked for. */
+/** `rows` is the number of messages of the sender and the time span of the query. */
 function searchPlan(
   question: PlanQuery,
   rows: number,
@@ -112,10 +115,11 @@ function searchPlan(
   const cost = Math.min(MATCH_COST * matches, rows);
   if (exact && !everywhere && cost > bounds.scannedTextsMax) throw tooManyRows(rows, filter, bounds.scannedTextsMax);
   return {
-    // The search index alone tells how many texts there are; which of them are a sender's, or of a span, only their rows.
+    // The search index alone gives the number of matching texts. Whether they belong to the sender
+    // or the span, only their rows tell.
     counting: everywhere || cost < rows ? search : walk.list,
     paging: (passed) => {
-      // How far to walk, if the matches lie as thick there as everywhere.
+      // How far to scan, if the matches are as dense there as everywhere.
       const walked = (passed * snapshot.indexedMessages) / Math.max(1, matches);
       const sorted = MATCH_COST * matches;
       if (sorted <= Math.max(bounds.fewRows, walked) && sorted <= bounds.scannedTextsMax) return { list: search };

@@ -16,12 +16,12 @@ import { type IndexedList, merge } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
 
-/** Keys that are in memory together while matches are sorted; they may be long. */
+/** Keys that are in memory together while matches are sorted. They may be long. */
 const KEYS_KEPT_MAX = 2_000;
 /** The read can be stopped between two statements. */
 const SEQS_PER_STATEMENT = 20_000;
 
-/** The messages whose text fits an expression of the search index. */
+/** The messages whose text matches an expression of the search index. */
 export class SearchList implements IndexedList {
   readonly #snapshot: Snapshot;
   readonly #expression: string;
@@ -31,7 +31,7 @@ export class SearchList implements IndexedList {
   #matches: number | undefined;
   #found: { readonly range: ListRange; readonly seqs: readonly number[] } | undefined;
 
-  /** `has` is what the expression leaves to be tested: it may fit more texts than those that are searched for. */
+  /** `has` tests what the expression leaves open: it may match more texts than are searched for. */
   constructor(
     snapshot: Snapshot,
     expression: string,
@@ -45,12 +45,15 @@ export class SearchList implements IndexedList {
     this.#has = has;
   }
 
-  /** Whether the expression alone tells which texts match. */
+  /** Whether the expression alone decides which texts match. */
   get exact(): boolean {
     return this.#has === undefined;
   }
 
-  /** How many texts fit the expression, whatever the other filters and the range: ten million are counted in half a second. */
+  /**
+   * How many texts match the expression, regardless of other filters and the range. Ten million are
+   * counted in half a second.
+   */
   matches(): number {
     this.#snapshot.check();
     this.#matches ??= this.#snapshot.statements.number("SELECT count(*) FROM search WHERE search MATCH ?", [
@@ -80,7 +83,9 @@ export class SearchList implements IndexedList {
     return first.slice(offset);
   }
 
-  /** The total and the page of a list ask for the same range one after the other. */
+  /**
+   * Cached, because the total and the page of a list ask for the same range one after the other.
+   */
   #seqsIn(range: ListRange): readonly number[] {
     if (this.#found?.range !== range) {
       const seqs: number[] = [];
@@ -105,7 +110,7 @@ export class SearchList implements IndexedList {
     };
   }
 
-  /** Whether the search index alone can tell. */
+  /** Whether the search index alone is enough. */
   #isAll(range: ListRange): boolean {
     return this.exact && !this.#filtered && isWholeList(range);
   }

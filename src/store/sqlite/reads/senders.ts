@@ -6,7 +6,7 @@ import { messageAt } from "./find.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
 
-/** Senders in the order of their numbers, each with what it has in the rollups and in the tail. */
+/** Senders in the order of their numbers, each with its indexed counts plus the tail. */
 export function findSenders(snapshot: Snapshot, { limit, offset, after = "" }: SenderQuery): SenderPage {
   const { statements, indexedSeq, indexedSenders } = snapshot;
   const newcomers = `SELECT DISTINCT from_msisdn AS msisdn FROM lyftr_messages NOT INDEXED
@@ -23,7 +23,7 @@ export function findSenders(snapshot: Snapshot, { limit, offset, after = "" }: S
   return { senders, total, more: rows.length > limit };
 }
 
-/** What a sender has in the tail: how many, and the two at the ends of their list. */
+/** The messages of a sender in the tail: their number, and the first and the last one. */
 interface Late {
   count: number;
   first: ListEntry;

@@ -2,23 +2,32 @@ import { ReadIndexBehind } from "../../../domain/errors.ts";
 import { transaction } from "../connection.ts";
 import type { Statements } from "../statements.ts";
 
-/** What one read sees: the messages of one moment, and the read index as it was then or a little before. */
+/**
+ * What one read sees: the messages of one moment, and the read index of that moment or shortly
+ * before.
+ */
 export interface Snapshot {
   readonly statements: Statements;
-  /** Messages up to this one are in the read index; those behind it are the tail. */
+  /** Messages up to this one are in the read index; later ones are the tail. */
   readonly indexedSeq: number;
   readonly indexedMessages: number;
   readonly indexedSenders: number;
-  /** Throws when nobody waits for the answer any more. To be called every few milliseconds of work. */
+  /** Throws when the result is no longer wanted. Must be called every few milliseconds of work. */
   readonly check: () => void;
 }
 
-/** A deletion commits the messages first and the index right behind it; who looks in between looks again. */
+/**
+ * A deletion commits the messages first and the index immediately after. A read between the two
+ * commits tries again.
+ */
 const BETWEEN_COMMITS_MS_MAX = 2_000;
 const RETRY_MS = 1;
 const BETWEEN = Symbol("between the two commits of a deletion");
 
-/** Runs `work` in one transaction. Rejects with `ReadIndexBehind` when the index does not follow a deletion, because whoever deleted has crashed. */
+/**
+ * Runs `work` in one transaction. Rejects with `ReadIndexBehind` when the index does not follow a
+ * deletion, because the deleting process has crashed.
+ */
 export function inSnapshot<T>(statements: Statements, check: () => void, work: (snapshot: Snapshot) => T): T {
   const deadlineMs = performance.now() + BETWEEN_COMMITS_MS_MAX;
   for (;;) {
@@ -32,7 +41,8 @@ export function inSnapshot<T>(statements: Statements, check: () => void, work: (
 
 function readOnce<T>(statements: Statements, check: () => void, work: (snapshot: Snapshot) => T): T | typeof BETWEEN {
   return transaction(statements.db, "BEGIN", () => {
-    // The index first: the messages, looked at later, then hold at least all that it counts, and the rest is the tail.
+    // The index is read first. The messages, read later, then include at least everything that it
+    // counts, and the rest is the tail.
     const state = statements.get<State>("SELECT seq, messages, senders, deletions FROM fold_state");
     const { seq = 0, messages = 0, senders = 0, deletions = 0 } = state ?? {};
     if (statements.number("SELECT generation FROM main.deletions") !== deletions) return BETWEEN;

@@ -3,9 +3,10 @@ import { ASCENDING, DESCENDING } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Totals, from the rollups and the tail. */
+/** Totals, from the indexed counts and the tail. */
 export function stats({ statements, indexedSeq, indexedMessages, indexedSenders }: Snapshot): MessageStats {
-  // Whoever is among the busiest is so by the rollups alone, or has written in the tail, which is looked through once.
+  // The busiest senders: those with the highest indexed counts, and those in the tail, which is
+  // scanned once.
   const rows = statements.all<{ from: string; count: number; late: number; newcomers: number }>(
     `WITH tail AS MATERIALIZED (
        SELECT from_msisdn AS msisdn, count(*) AS late FROM lyftr_messages NOT INDEXED WHERE seq > ? GROUP BY from_msisdn),
@@ -28,7 +29,7 @@ export function stats({ statements, indexedSeq, indexedMessages, indexedSenders 
   };
 }
 
-/** The timestamp at one end of the list of all. */
+/** The timestamp at one end of the list of all messages. */
 function tsAtEnd(statements: Statements, order: string): string | null {
   return statements.get<{ ts: string }>(`SELECT ts FROM lyftr_messages ORDER BY ${order} LIMIT 1`)?.ts ?? null;
 }

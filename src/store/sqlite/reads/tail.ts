@@ -17,7 +17,7 @@ import { walk } from "./walk.ts";
 /** The messages of a filter that are not in the read index yet. */
 export interface Tail {
   count(range: ListRange): number;
-  /** The first of the range, or the last and descending. */
+  /** The first ones of the range, or the last ones, descending. */
   entries(range: ListRange, end: { readonly reverse: boolean; readonly limit: number }): readonly ListEntry[];
 }
 
@@ -25,7 +25,8 @@ export const NO_TAIL: Tail = { count: () => 0, entries: () => [] };
 
 export function tailOf(snapshot: Snapshot, filter: MessageFilter, range: ListRange): Tail {
   const { sql, values } = conditionsOf(filter);
-  // Where a filter leaves few, they are found once; where it leaves all, they are counted, and only those of the page are looked at.
+  // If a filter matches few, they are found once. If it matches all, they are counted, and only
+  // those of the page are read.
   if (sql === "1") return new WholeTail(snapshot);
   const has = textTestOf(filter);
   const rows = walk<[number, string]>(snapshot, {

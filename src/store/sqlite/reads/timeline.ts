@@ -5,7 +5,10 @@ import { hasBucket, IN_RANGE, type Query, rangeValues } from "../sql.ts";
 import { CountedList } from "./counted-list.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Messages per span of time: whole spans from the rollups, the cut ones at both ends and the tail counted. */
+/**
+ * Messages per time span: whole spans from the indexed counts, the spans that are cut at both ends
+ * and the tail by counting.
+ */
 export function timeline(snapshot: Snapshot, query: TimelineQuery): readonly TimelineBucket[] {
   const counts = new SpanCounts(query);
   const list = new CountedList(snapshot, query.from ?? "");
@@ -24,14 +27,14 @@ export function timeline(snapshot: Snapshot, query: TimelineQuery): readonly Tim
 
 function wholeSpans({ statements }: Snapshot, query: TimelineQuery): readonly TimelineBucket[] {
   const { first, last } = endSpans(query);
-  // No span sorts behind a blob.
+  // No span sorts after a blob.
   return statements.all<TimelineBucket>(
     `SELECT start, messages AS count FROM spans WHERE characters = ? AND start > ? AND start < ? ORDER BY start LIMIT ?`,
     [BUCKETS[query.bucket], first ?? "", last ?? new Uint8Array(0), query.bucketsMax + 1],
   );
 }
 
-/** One span more than there may be shows that there are too many. */
+/** One span more than allowed shows that there are too many. */
 function counted(
   { statements }: Snapshot,
   { sql, values }: Query,

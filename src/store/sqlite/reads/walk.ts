@@ -2,10 +2,13 @@ import type { ListEntry, Query } from "../sql.ts";
 import type { TextTest } from "./conditions.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Rows from one look to the next whether the answer is still wanted: a millisecond, with the longest texts ten. */
+/**
+ * Rows between two checks whether the result is still wanted: a millisecond, or ten with the
+ * longest texts.
+ */
 const ROWS_PER_CHECK = 256;
 
-/** The rows of a statement, one in memory at a time; stopped when the caller no longer waits for the answer. */
+/** The rows of a statement, one in memory at a time. Stops when the result is no longer wanted. */
 export function* walk<T extends readonly unknown[]>(snapshot: Snapshot, { sql, values }: Query): Generator<T> {
   let rows = 0;
   for (const row of snapshot.statements.iterate<T>(sql, values)) {
@@ -14,11 +17,11 @@ export function* walk<T extends readonly unknown[]>(snapshot: Snapshot, { sql, v
   }
 }
 
-/** The rows of a filter within a stretch of a list. */
+/** The rows of a filter within a part of a list. */
 export interface Matching {
-  /** FROM and WHERE; the rows themselves are called `lyftr_messages`. */
+  /** FROM and WHERE; the table of the rows must be named `lyftr_messages`. */
   readonly from: Query;
-  /** What is asked of their texts besides. */
+  /** The test of their texts, if any. */
   readonly has: TextTest | undefined;
   readonly order: string;
 }
@@ -36,13 +39,13 @@ export function countMatching(snapshot: Snapshot, { from, has }: Omit<Matching, 
 
 interface Passed {
   readonly entries: readonly ListEntry[];
-  /** How many matches of those that were to be skipped lie in the stretch. */
+  /** How many of the matches to be skipped are in this part. */
   readonly skipped: number;
 }
 
 const COLUMNS = "lyftr_messages.seq, lyftr_messages.instant, lyftr_messages.message_id, lyftr_messages.source";
 
-/** At most `limit` matches of a stretch in its order, behind the first `skip`. */
+/** At most `limit` matches of a part in its order, after the first `skip`. */
 export function findMatching(
   snapshot: Snapshot,
   { from, has, order }: Matching,

@@ -8,20 +8,25 @@ const THREE_DIGITS = "[0-9][0-9][0-9]";
 /** The pattern of a moment to the second, for GLOB. */
 export const WHOLE_SECOND = `${SECOND}Z`;
 
-/** Whether a created_at is spelt as Lyftr or Python spells it. Only what is not has to be looked at. */
+/**
+ * The condition that a created_at has the spelling of Lyftr or Python. Only other spellings have to
+ * be parsed.
+ */
 export function isUsual(column: string): string {
   return `(${column} GLOB '${SECOND}.${THREE_DIGITS}Z' OR ${column} GLOB '${SECOND}.${THREE_DIGITS}${THREE_DIGITS}Z')`;
 }
 
-/** The time at which a message counts as received when its created_at cannot be read: retention then keeps it longest. */
+/**
+ * The time of receipt of a message whose created_at cannot be read. So retention keeps it longest.
+ */
 export function timeNow(db: DatabaseSync): string {
   return String(db.prepare("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AS now").get()?.now);
 }
 
 /**
- * Spells every created_at in one way. Versions of Lyftr before took over what the older service had
- * written, and retention, which compares texts, deleted such messages up to a day early. Returns what
- * the operator must know, a sentence each.
+ * Gives every created_at the same spelling. Earlier versions of Lyftr took over the spelling of the
+ * older service. Retention, which compares texts, deleted such messages up to a day early. Returns
+ * what the operator must know, a sentence each.
  */
 export function respellCreatedAt(db: DatabaseSync): readonly string[] {
   const now = timeNow(db);
@@ -43,7 +48,7 @@ export function respellCreatedAt(db: DatabaseSync): readonly string[] {
   return [
     ...(respelt === 0
       ? []
-      : [`wrote the created_at of ${respelt} messages as UTC, so that retention compares them right`]),
+      : [`rewrote the created_at of ${respelt} messages as UTC, so that retention compares them correctly`]),
     ...(unreadable === 0
       ? []
       : [`${unreadable} messages had no readable created_at: they count as received now, at ${now}`]),

@@ -7,21 +7,21 @@ export const OLD_COLUMNS = ["message_id", "from_msisdn", "to_msisdn", "ts", "tex
 export const KEPT_NAME = "messages_before_lyftr";
 const ROWID_NAMES = ["rowid", "_rowid_", "oid"];
 
-/** The table `messages` of the older service, as it was found. */
+/** The older service's table `messages`, as it was found. */
 export interface OldTable {
-  /** As it is spelt there: names of SQLite do not tell `Messages` from `messages`. */
+  /** The spelling there: names in SQLite are not case-sensitive (`Messages` and `messages`). */
   readonly name: string;
-  /** How its rows are numbered; undefined for a table WITHOUT ROWID. */
+  /** The name of its row number; undefined for a table WITHOUT ROWID. */
   readonly rowid: string | undefined;
-  /** What it has that Lyftr does not know, each in a few words. Such a table is kept. */
+  /** Its parts that Lyftr does not know, each in a few words. Such a table is kept. */
   readonly unknown: readonly string[];
-  /** Indexes that a user created. They hold nothing that the table does not hold. */
+  /** Indexes that a user created. They contain nothing that the table does not contain. */
   readonly indexes: readonly string[];
 }
 
 /**
- * Finds the table of the older service in a database that has no tables of Lyftr yet. Rejects what
- * is called `messages` and is no such table.
+ * Finds the table of the older service in a database that has no tables of Lyftr yet. Rejects
+ * anything else with the name `messages`.
  */
 export function findOldTable(db: DatabaseSync): OldTable | undefined {
   const found = db
@@ -67,12 +67,12 @@ export function refuseBrokenViews(db: DatabaseSync, { name, unknown }: OldTable)
   }
 }
 
-/** The names, in small letters, that nothing has any more once the table is set aside. */
+/** The names, in lower case, that become free once the table is renamed. */
 export function namesThatBecomeFree({ name, unknown, indexes }: OldTable): readonly string[] {
   return [name, ...(unknown.length > 0 ? [] : indexes)].map((each) => each.toLowerCase());
 }
 
-/** A name as SQL has it between double quotes. */
+/** A name in double quotes, for SQL. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

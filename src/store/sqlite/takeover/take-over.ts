@@ -5,16 +5,16 @@ import { instantOf } from "../../../domain/timestamp.ts";
 import { isUsual, timeNow, WHOLE_SECOND } from "./created-at.ts";
 import { KEPT_NAME, type OldTable, quoted } from "./old-table.ts";
 
-/** SQLite keeps what it gave to a function until the statement ends, so that a step must be small. */
+/** SQLite keeps the arguments of a function until the statement ends, so a step must be small. */
 const ROWS_PER_STEP = 10_000;
 const ROWS_PER_REPORT = 100_000;
-/** No spelling of a moment is longer, and a step must not hold long texts. */
+/** No spelling of a moment is longer, and a step must not contain long texts. */
 const MOMENT_CHARACTERS_MAX = 64;
 const COPY_NAME = "lyftr_old_rows";
 
 /**
  * Takes the name `messages` from the table of the older service, so that the migrations can use it.
- * Foreign keys, triggers and views of a table that is kept go on to mean that table.
+ * Foreign keys, triggers and views of a kept table continue to refer to that table.
  */
 export function setOldTableAside(db: DatabaseSync, { name, unknown, indexes }: OldTable): void {
   const kept = unknown.length > 0;
@@ -30,7 +30,10 @@ export function setOldTableAside(db: DatabaseSync, { name, unknown, indexes }: O
   }
 }
 
-/** Stores every row of the old table as a message. Returns what the operator must know, a sentence each. */
+/**
+ * Stores every row of the old table as a message. Returns what the operator must know, a sentence
+ * each.
+ */
 export function takeOver(db: DatabaseSync, old: OldTable, report: (progress: string) => void): readonly string[] {
   const standIn = timeNow(db);
   let unreadable = 0;
@@ -43,7 +46,7 @@ export function takeOver(db: DatabaseSync, old: OldTable, report: (progress: str
   const rows = rowsOf(db, old);
   const copied = copyRows(db, rows, report);
   const kept = old.unknown.length > 0;
-  // Its pages become free ones, which shall hold none of the messages.
+  // Its pages become free, and must not contain any of the messages.
   const dropped = [...(rows.name === KEPT_NAME ? [] : [rows.name]), ...(kept ? [] : [KEPT_NAME])];
   for (const name of dropped) {
     db.exec(`PRAGMA secure_delete = ON; DROP TABLE ${quoted(name)}; PRAGMA secure_delete = FAST`);
@@ -61,7 +64,9 @@ interface Rows {
   readonly rowid: string;
 }
 
-/** The rows with numbers to walk by. A table WITHOUT ROWID has none, so its rows are copied first. */
+/**
+ * The rows with numbers to scan by. A table WITHOUT ROWID has none, so its rows are copied first.
+ */
 function rowsOf(db: DatabaseSync, { rowid }: OldTable): Rows {
   if (rowid !== undefined) return { name: KEPT_NAME, rowid };
   db.exec(
@@ -71,7 +76,10 @@ function rowsOf(db: DatabaseSync, { rowid }: OldTable): Rows {
   return { name: COPY_NAME, rowid: "rowid" };
 }
 
-/** The usual spellings do without a call of a function, which costs more than all else that is done with a row. */
+/**
+ * The usual spellings need no function call, which would cost more than everything else that is
+ * done with a row.
+ */
 function copyOf({ name, rowid }: Rows): string {
   const text = (column: string) => `CAST(${column} AS TEXT)`;
   return `
@@ -91,7 +99,7 @@ function copyRows(db: DatabaseSync, rows: Rows, report: (progress: string) => vo
   const { name, rowid } = rows;
   const table = quoted(name);
   const total = Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
-  // Numbers of rows have 64 bits, and gaps of any size.
+  // Row numbers have 64 bits, and gaps of any size.
   const bigint = (sql: string) => {
     const statement = db.prepare(sql);
     statement.setReadBigInts(true);

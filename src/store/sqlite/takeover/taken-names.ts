@@ -11,17 +11,16 @@ const HOW_TO_FREE: Readonly<Record<string, (name: string) => string>> = {
 };
 
 interface Names {
-  /** Of the schema now; 0 for a database without tables of Lyftr. */
+  /** The current schema version; 0 for a database without tables of Lyftr. */
   readonly version: number;
   /** Names that will be free by then. */
   readonly free: readonly string[];
-  /** Names that are needed besides those of the migrations. */
+  /** Names that are needed in addition to those of the migrations. */
   readonly alsoNeeded: readonly string[];
 }
 
 /**
- * Rejects a database in which something of another program has a name that the migrations behind
- * `version` are going to use.
+ * Rejects a database in which another program uses a name that the migrations after `version` need.
  */
 export function refuseTakenNames(
   db: DatabaseSync,

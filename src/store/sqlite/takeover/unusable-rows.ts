@@ -2,12 +2,15 @@ import type { DatabaseSync } from "node:sqlite";
 import { StoreRefused } from "../../../domain/errors.ts";
 import { type OldTable, quoted } from "./old-table.ts";
 
-/** A message has each of these. `text` may be missing, and a missing `created_at` has a stand-in. */
+/**
+ * The required columns of a message. `text` may be missing, and a missing `created_at` gets a
+ * default.
+ */
 const NEEDED = ["message_id", "from_msisdn", "to_msisdn", "ts"];
 
 /**
- * Rejects a table of the older service with rows that Lyftr cannot store: none of them may be left
- * out, and which of two rows with one id is the right one only a person can tell. Reads all of it.
+ * Rejects a table of the older service with rows that Lyftr cannot store. No row may be left out,
+ * and only a person can tell which of two rows with the same id is right. Reads the whole table.
  */
 export function refuseUnusableRows(db: DatabaseSync, { name }: Pick<OldTable, "name">): void {
   const table = quoted(name);

@@ -4,25 +4,27 @@ import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
 import { readError } from "../read-error.ts";
 import { readUnchanged } from "../read-unchanged.ts";
 
-/** More of them do not help to repair a file. */
+/** More problems do not help to repair a file. */
 const PROBLEMS_MAX = 20;
 const PRIMARY_CODE = 0xff;
 const IOERR = 10;
 
-/** What reading a file from end to end has found. */
+/** The result of reading a file from end to end. */
 export type Findings =
   | { readonly kind: "sound" }
   | { readonly kind: "damaged"; readonly problems: readonly string[] }
-  /** The disk could not deliver a part of it, so its content is unknown. */
+  /** The disk could not read a part of it, so its content is unknown. */
   | { readonly kind: "unreadable"; readonly problem: string };
 
-/** Reads the SQLite file at `path` from end to end, with everything that SQLite can hold against each other. It changes nothing. */
+/**
+ * Reads the SQLite file at `path` from end to end, with all checks of SQLite. It changes nothing.
+ */
 async function examineFile(path: string): Promise<Findings> {
   const findings = await look(path);
   if (findings.kind !== "damaged") return findings;
   const problem = readError(path);
   if (problem !== undefined) return { kind: "unreadable", problem };
-  // What is really damaged is so a second time. A disk may have failed once.
+  // Real damage is found a second time. A disk may have failed once.
   return look(path);
 }
 
@@ -38,7 +40,10 @@ async function look(path: string): Promise<Findings> {
   }
 }
 
-/** What `PRAGMA integrity_check` says of a page that the disk does not give: 266, or another I/O error. */
+/**
+ * The report of `PRAGMA integrity_check` on a page that the disk cannot read: 266, or another I/O
+ * error.
+ */
 const PAGE_UNREADABLE = /error code=([0-9]+)/;
 
 function findingsOf(lines: readonly string[]): Findings {
@@ -49,7 +54,8 @@ function findingsOf(lines: readonly string[]): Findings {
   return { kind: "damaged", problems };
 }
 
-// The code of a thread that reads a file from end to end, which takes seconds to minutes, and ends.
+// The code of a thread that reads a file from end to end, which takes seconds to minutes, and then
+// ends.
 if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
 const { path } = workerData as { path: string };
 parentPort.postMessage(await examineFile(path));

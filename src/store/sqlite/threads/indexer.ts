@@ -11,11 +11,12 @@ type ErasureStep = Parameters<RetentionStore["erase"]>[0];
 
 export interface OpenedIndex {
   readonly backlog: number;
-  /** What was wrong with the existing index, which is rebuilt now. */
+  /** What was wrong with the existing index, which is now rebuilt. */
   readonly discarded: string | undefined;
 }
 
-// The code of the thread that keeps the read index. It locks the index only, so no write of a message ever waits for it.
+// The code of the thread that maintains the read index. It locks only the index, so no insert ever
+// waits for it.
 serveWorker(({ path }: { path: string }) => {
   let discarded: string | undefined;
   const open = () => openReadIndex(path, (problem) => (discarded = problem));
@@ -24,7 +25,7 @@ serveWorker(({ path }: { path: string }) => {
   return {
     opened: (): OpenedIndex => ({ backlog: backlogOf(statements), discarded }),
     rebuild: () => {
-      // The file that readers still have open goes on without a name.
+      // Readers that still have the file open continue with the deleted file.
       removeReadIndex(path);
       const damaged = statements;
       statements = open();
@@ -45,10 +46,10 @@ serveWorker(({ path }: { path: string }) => {
     truncateWal: () => truncateWal(statements.db, "read_index"),
     afterAnswer: () => {
       checkpoint(statements, "read_index");
-      // A deletion writes to both.
+      // A deletion writes to both files.
       checkpoint(statements, "main");
     },
-    // The disk may have lost a part of the index, which can be rebuilt. An error of a read loses nothing.
+    // The disk may have lost a part of the index, which can be rebuilt. A read error loses nothing.
     broken: (error: unknown) => {
       if (!isReadError(error)) removeReadIndex(path);
     },

@@ -4,23 +4,26 @@ import { tooSlow } from "../../read-limits.ts";
 import type { ReadThreadEnd } from "../../store.ts";
 import { ReadingThread } from "./reading-thread.ts";
 
-/** Reads that may take long: so many wait, none runs longer than this, and one thread is always left to the others. */
+/**
+ * For reads that may take long: this many may wait, none runs longer than this, and one thread is
+ * always left to the others.
+ */
 const HEAVY_QUEUE_MAX = 64;
 const HEAVY_MS_MAX = 5_000;
-/** No read of a few rows takes so long, unless the disk hangs. */
+/** A read of a few rows takes longer than this only when the disk hangs. */
 const QUICK_MS_MAX = 8_000;
 /** How long a read waits for its turn. */
 const WAIT_MS_MAX = 5_000;
-/** Threads that were given up and go on with a statement that cannot be stopped. */
+/** Abandoned threads that still run a statement that cannot be stopped. */
 const GIVEN_UP_MAX = 2;
-/** A second end within this time is told as one more of several. */
+/** A second end within this time is reported as a repeated one. */
 const AGAIN_MS_MAX = 60_000;
 const CLOSE_MS_MAX = 2_000;
 
 export interface ReadCall {
-  /** It may look at many messages. */
+  /** Whether it may read many messages. */
   readonly heavy?: boolean;
-  /** Aborted when the caller no longer waits for the answer. */
+  /** Aborted when the result is no longer wanted. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -29,7 +32,7 @@ interface WaitingRead {
   readonly argument: unknown;
   readonly heavy: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Its turn has come: nothing takes it out of the queue any more. */
+  /** Called when its turn has come: nothing removes it from the queue any more. */
   readonly begin: () => void;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
@@ -47,9 +50,12 @@ export interface ReaderPoolOptions {
   readonly name?: string;
 }
 
-/** A few reading threads behind two bounded queues: one for reads that are quick, one for those that may not be. */
+/**
+ * A few reading threads behind two bounded queues: one for quick reads, one for reads that may take
+ * long.
+ */
 export class ReaderPool {
-  /** Resolves when a thread said that the database is broken. */
+  /** Resolves when a thread reports that the database is broken. */
   readonly broken: Promise<StoreBroken>;
   readonly #threads: readonly ReadingThread[];
   readonly #free: ReadingThread[];
@@ -90,7 +96,7 @@ export class ReaderPool {
     return this.#quick.length + this.#heavy.length;
   }
 
-  /** How often a thread was started again. */
+  /** How often a thread was restarted. */
   restarts(): number {
     return this.#restarts;
   }
@@ -101,17 +107,23 @@ export class ReaderPool {
     return this.#enqueue(queue, operation, argument, signal);
   }
 
-  /** A call that may stand in the queue even when it is full: the health check asks whether reads come through, not whether there are many. */
+  /**
+   * Calls even when the queue is full: the health check asks whether reads work, not whether there
+   * are many.
+   */
   callAnyway<T>(operation: string): Promise<T> {
     return this.#enqueue(this.#quick, operation, undefined, undefined);
   }
 
-  /** Has each thread open its files again, behind what it reads now. */
+  /** Makes each thread open its files again, after its current read. */
   async reopen(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.reopen()));
   }
 
-  /** Resolves when the threads have ended. A statement that cannot be stopped is waited for two seconds: its caller is gone by then. */
+  /**
+   * Resolves when the threads have ended. It waits two seconds for a statement that cannot be
+   * stopped: by then its caller has gone away.
+   */
   async close(): Promise<void> {
     const ends = [...this.#threads.map((thread) => thread.close()), ...this.#givenUp];
     await Promise.race([Promise.all(ends), sleep(CLOSE_MS_MAX, undefined, { ref: false })]);
@@ -129,7 +141,7 @@ export class ReaderPool {
       const timer = setTimeout(() => leave(new Overloaded("a read waited too long for its turn")), this.#waitMsMax);
       const begin = () => {
         clearTimeout(timer);
-        // One signal may serve many reads, one after the other: what hangs on it goes with each.
+        // One signal may serve many reads one after the other, so each removes its listener.
         signal?.removeEventListener("abort", gone);
       };
       const read: WaitingRead = {
@@ -158,7 +170,7 @@ export class ReaderPool {
     if (read.heavy) this.#heavyMax--;
     read.begin();
     this.#run(thread, read)
-      // Until another one runs in its place, the thread of a long read is still taken.
+      // The slot of a long read stays taken until its replacement thread runs.
       .finally(() => thread.ready())
       .finally(() => {
         if (read.heavy) this.#heavyMax++;
@@ -171,7 +183,7 @@ export class ReaderPool {
     const msMax = heavy ? this.#heavyMsMax : QUICK_MS_MAX;
     const tooLate = () => (heavy ? tooSlow(msMax) : new StoreUnavailable("SQLite: a read took too long"));
     try {
-      // One that ended while nothing was read may still be starting again.
+      // A thread that ended while idle may still be restarting.
       await thread.ready();
       resolve(await thread.run<never>({ operation, argument, msMax, signal, tooLate }));
     } catch (error) {

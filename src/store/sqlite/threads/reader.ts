@@ -13,11 +13,12 @@ import { serveWorker } from "./serve-worker.ts";
 
 export interface ReaderData {
   readonly path: string;
-  /** One 32-bit number: not 0 while what is being read shall stop. */
+  /** One 32-bit number: not 0 when the current read must stop. */
   readonly stop: SharedArrayBuffer;
 }
 
-// The code of a thread that only reads. Each operation is one transaction, so all its statements see the same snapshot.
+// The code of a thread that only reads. Each operation is one transaction, so all its statements
+// see the same snapshot.
 serveWorker(({ path, stop }: ReaderData) => {
   const stopped = new Int32Array(stop);
   const check = () => {
@@ -30,7 +31,7 @@ serveWorker(({ path, stop }: ReaderData) => {
   };
   let statements = open();
   return {
-    // Another file lies where the read index was.
+    // Another file is now in the place of the read index.
     reopen: () => {
       statements.db.close();
       statements = open();

@@ -3,9 +3,9 @@ import { ReadCancelled, type StoreBroken, StoreUnavailable } from "../../../doma
 import type { ReaderData } from "./reader.ts";
 import { WorkerClient } from "./worker-client.ts";
 
-/** How long a read that was told to stop may go on: one statement of SQLite cannot be stopped. */
+/** How long a read may take to stop: a single SQLite statement cannot be stopped. */
 const STOP_MS_MAX = 1_000;
-/** A thread that ended sooner than this after its start is not started again at once. */
+/** A thread that ended sooner than this after its start is not restarted at once. */
 const LIFE_MS_MIN = 10_000;
 const RESTART_PAUSE_MS = 1_000;
 
@@ -14,9 +14,9 @@ export interface Read {
   readonly argument: unknown;
   /** How long it may run. */
   readonly msMax: number;
-  /** Aborted when the caller no longer waits for the answer. */
+  /** Aborted when the result is no longer wanted. */
   readonly signal: AbortSignal | undefined;
-  /** What it rejects with when it ran too long. */
+  /** The error when it ran too long. */
   readonly tooLate: () => Error;
 }
 
@@ -24,11 +24,13 @@ export interface ReadingThreadOptions {
   readonly path: string;
   /** The file with the code of the thread. */
   readonly name: string;
-  /** Told when the thread said that the database is broken. */
+  /** Called when the thread reports that the database is broken. */
   readonly broken: (error: StoreBroken) => void;
-  /** Told when the thread ended by itself, or was given up. */
+  /** Called when the thread ended by itself, or was abandoned. */
   readonly ended: (reason: string) => void;
-  /** Resolves when another thread may be started. Threads that were given up run on until their statement ends. */
+  /**
+   * Resolves when another thread may be started. Abandoned threads run until their statement ends.
+   */
   readonly mayStart: () => Promise<void>;
   /** Called for a thread that was abandoned. */
   readonly givenUp: (end: Promise<void>) => void;
@@ -36,12 +38,15 @@ export interface ReadingThreadOptions {
 
 interface Started {
   readonly line: WorkerClient;
-  /** Not 0 while what it reads shall stop. */
+  /** Not 0 when the current read must stop. */
   readonly stop: Int32Array<SharedArrayBuffer>;
   readonly sinceMs: number;
 }
 
-/** A thread that reads, one call at a time. When it ends, or does not stop in time, another one takes its place. */
+/**
+ * A thread that reads, one call at a time. When it ends, or does not stop in time, another thread
+ * replaces it.
+ */
 export class ReadingThread {
   readonly #options: ReadingThreadOptions;
   #thread: Started | undefined;
@@ -90,7 +95,10 @@ export class ReadingThread {
     }
   }
 
-  /** Has the thread open its files again, behind what it reads now. One that is started again does so anyway. */
+  /**
+   * Makes the thread open its files again, after its current read. A restarted thread does so
+   * anyway.
+   */
   async reopen(): Promise<void> {
     await this.#thread?.line.call("reopen").catch(() => undefined);
   }

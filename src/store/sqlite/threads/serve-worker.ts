@@ -4,14 +4,16 @@ import { toStoreError } from "../connection.ts";
 import type { Answer, Call } from "./worker-client.ts";
 
 /**
- * What a thread does when it is called. `afterAnswer` runs after each call, when its answer is on the way. `broken` is told the
- * first I/O error.
+ * The operations of a thread. `afterAnswer` runs after each call, when its answer has been sent.
+ * `broken` is called with the first I/O error.
  */
 type Operations = Readonly<Record<string, (argument: never) => unknown>>;
 
 /**
- * The other end: answers calls with the operation of the same name. `open` runs before the first; its failure is that call's answer.
- * Once the database is broken nothing is asked of it any more: after a failed fsync the next one may succeed and mean nothing.
+ * The thread's end of {@link WorkerClient}: answers calls with the operation of the same name.
+ * `open` runs before the first call; its failure is that call's answer. Once the database is
+ * broken, no operation runs any more: after a failed fsync the next one may succeed and mean
+ * nothing.
  */
 export function serveWorker<Data extends { readonly path: string }>(
   open: (data: Data, report: (progress: string) => void) => Operations,
@@ -35,7 +37,7 @@ export function serveWorker<Data extends { readonly path: string }>(
       operations?.afterAnswer?.(undefined as never);
     } catch (error) {
       const meaning = toFailure(error);
-      // A lock or a full disk passes: it is tried again after the next call.
+      // A lock or a full disk is temporary: the next call tries again.
       if (meaning instanceof StoreUnavailable && !(meaning instanceof StoreBroken)) return;
       const { name, message } = meaning;
       port.postMessage({ id: undefined, failure: { name, message } } satisfies Answer);
@@ -44,7 +46,7 @@ export function serveWorker<Data extends { readonly path: string }>(
   port.on("message", ({ id, operation, argument }: Call) => {
     try {
       if (broken !== undefined) throw broken;
-      // Nothing was opened, so there is nothing to close: do not open it for that.
+      // Nothing was opened, so there is nothing to close.
       if (operation === "close" && operations === undefined) operations = { close: () => undefined };
       operations ??= open(data, report);
       port.postMessage({ id, result: operations[operation]?.(argument as never) } satisfies Answer);

@@ -23,7 +23,7 @@ export interface Failure {
 export type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failure: Failure }
-  /** What went wrong after the answer. */
+  /** A failure after the answer was sent. */
   | { readonly id: undefined; readonly failure: Failure }
   | { readonly progress: string };
 
@@ -32,17 +32,21 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-// A thread holds one batch or one page, so its garbage needs little room; an unbounded heap would only grow late.
+// A thread holds one batch or one page, so it produces little garbage. With an unbounded heap it
+// would be collected late.
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
 export interface WorkerClientOptions {
-  /** Told what the thread reports. */
+  /** Called with the thread's reports. */
   readonly progress?: (text: string) => void;
-  /** Whether another thread can take its place: then its end is no end of the database. */
+  /** Whether another thread can replace it. Then its end does not break the database. */
   readonly replaceable?: boolean;
 }
 
-/** The line to one worker thread that has a database connection: calls in, answers out, in order. */
+/**
+ * The main thread's end of a worker thread with a database connection: sends calls and receives
+ * answers, in order.
+ */
 export class WorkerClient {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
@@ -51,12 +55,14 @@ export class WorkerClient {
   #dead: StoreUnavailable | undefined;
   readonly #broken = Promise.withResolvers<StoreBroken>();
   readonly #ended = Promise.withResolvers<string>();
-  /** Resolves when the thread said that its database is broken, or ended and cannot be replaced. */
+  /**
+   * Resolves when the thread reports that its database is broken, or ended and cannot be replaced.
+   */
   readonly broken: Promise<StoreBroken> = this.#broken.promise;
   /** Resolves with the reason when the thread has ended. */
   readonly ended: Promise<string> = this.#ended.promise;
 
-  /** `name` is the file below this one's folder that calls {@link serveWorker}. */
+  /** `name` is a file in this folder that calls {@link serveWorker}. */
   constructor(name: string, data: unknown, { progress = () => {}, replaceable = false }: WorkerClientOptions = {}) {
     // The source runs as .ts, the published package as .js.
     this.#worker = new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
@@ -85,7 +91,10 @@ export class WorkerClient {
     return this.#send(operation, argument);
   }
 
-  /** Resolves when everything called before is answered and the thread has ended. Safe twice, and after the thread died. */
+  /**
+   * Resolves when all earlier calls are answered and the thread has ended. Safe to call twice, and
+   * after the thread has ended.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#send<void>("close")
       .catch(() => undefined)
@@ -93,7 +102,7 @@ export class WorkerClient {
     return this.#closed;
   }
 
-  /** Ends the thread at once: what it was asked is never answered but rejected. */
+  /** Ends the thread at once. Its pending calls are rejected. */
   terminate(): Promise<void> {
     this.#closed ??= this.#end();
     return this.#closed;
@@ -132,7 +141,7 @@ const ERRORS = {
   ReadCancelled,
 };
 
-/** Classes do not survive the way between threads; names do. */
+/** Classes are lost between threads; names are not. */
 function revive({ name, message }: Failure): Error {
   const Known = ERRORS[name as keyof typeof ERRORS] ?? Error;
   return new Known(message);
