@@ -45,9 +45,10 @@ const NOT_READ: ReadonlyMap<string, string> = new Map([
   ["scripts/install-debian.sh", NOT_YET_SWEPT],
   ["src/cli/", NOT_YET_SWEPT],
   ["src/config/", NOT_YET_SWEPT],
-  ["src/http/", NOT_YET_SWEPT],
+  ["src/http/body.ts", NOT_YET_SWEPT],
+  ["src/http/reply.ts", NOT_YET_SWEPT],
+  ["src/http/request-log.ts", NOT_YET_SWEPT],
   ["src/ingest/", NOT_YET_SWEPT],
-  ["src/observe/", NOT_YET_SWEPT],
 ]);
 
 const complaints: string[] = [];

@@ -3,32 +3,47 @@ import type { GroupCommit } from "../ingest/group-commit.ts";
 import type { ShedReason } from "../runtime.ts";
 
 const TICK_MS = 20;
-/** What is above its target for so long is no burst, which would be over by itself. */
+/** A delay above its target for less than this is a burst, which passes by itself. */
 const BURST_MS = 500;
-/** A request waits for some four turns of the event loop: until it is read, until its batch is made, and until that is answered. */
+/**
+ * A request waits for about four turns of the event loop: until it is read, until its batch is
+ * made, and until that is answered.
+ */
 const LOOP_DELAY_TARGET_MS = 30;
 const QUEUE_DELAY_TARGET_MS = 100;
-/** With fewer than this the delay has another reason than requests, such as other processes on the machine, and refusing helps nobody. */
+/**
+ * With fewer requests than this, something else causes the delay, such as other processes on the
+ * machine. Then refusing requests does not help.
+ */
 const ADMITTED_PER_TICK_MIN = 100;
 const QUEUE_ROWS_MIN = 128;
-/** Some are always let in: without them nobody would learn that it is over. */
+/**
+ * Some requests are always admitted. Otherwise the service would not notice that the overload has
+ * ended.
+ */
 const SHARE_MIN = 0.02;
-/** What is late is late in each of several looks: one alone may be a pause of the machine. When each takes long, two are enough. */
+/**
+ * The delay counts only if it is too long at several ticks in a row: a single one may be a pause of
+ * the machine. When each tick takes long, two are enough.
+ */
 const TICKS_PER_DECISION = 3;
 const TICKS_MIN = 2;
 const DECISION_MS_MAX = 100;
-/** At least so much of the share is left at once; it comes back from the least to the whole in a second. */
+/**
+ * The share shrinks to at most this factor at once. It grows from the minimum to the whole in a
+ * second.
+ */
 const DECREASE_FACTOR_MIN = 0.1;
 const INCREASE_FACTOR = 1.33;
 
 /** The messages that wait to be committed. */
 export type Queue = Pick<GroupCommit, "queueDelayMs" | "queueRows">;
 
-/** The share of requests that is let in, so that a delay stays at its target. */
+/** The share of requests that is admitted, so that a delay stays at its target. */
 class Share {
   #share = 1;
   #lateSinceMs: number | undefined;
-  /** Grows by the share with each request; the next is let in when it comes to a whole. */
+  /** Grows by the share with each request. At 1 the next request is admitted. */
   #credit = 0;
 
   isWhole(): boolean {
@@ -47,7 +62,7 @@ class Share {
     this.#share = Math.max(SHARE_MIN, this.#share * Math.max(DECREASE_FACTOR_MIN, 1 / late));
   }
 
-  /** Whether the next request is let in. */
+  /** Whether the next request is admitted. */
   admits(): boolean {
     this.#credit += this.#share;
     if (this.#credit < 1) return false;
@@ -57,10 +72,11 @@ class Share {
 }
 
 /**
- * Decides which requests are refused because the service has more to do than it can. When the event loop, or the queue of messages, has been
- * late for longer than a burst takes, only a share of the requests is let in: the share that keeps the delay at its target. All others are
- * refused, which costs little, so that those let in are answered in time, and as many of them as without an overload. A late queue refuses
- * messages only: a read does not wait in it, and a slow disk does not slow it down.
+ * Decides which requests are refused under overload. When the event loop or the message queue is
+ * late for longer than a burst, only a share of the requests is admitted: the share that keeps the
+ * delay at its target. Refusing the others costs little. So the admitted requests are answered in
+ * time, and as many of them as without overload. A late queue refuses messages only: a read does
+ * not wait in it, and a slow disk does not delay it.
  */
 export class AdmissionControl {
   readonly #queue: Queue;
@@ -68,7 +84,7 @@ export class AdmissionControl {
   readonly #queueShare = new Share();
   #admittedSinceTick = 0;
   #ticks = 0;
-  /** How long ago the first of them began. */
+  /** How long ago the first of these ticks began. */
   #windowMs = 0;
   #leastLoopMs = Number.POSITIVE_INFINITY;
   #leastQueueMs = Number.POSITIVE_INFINITY;
@@ -77,7 +93,7 @@ export class AdmissionControl {
     this.#queue = queue;
   }
 
-  /** Takes note of how late the event loop is, `loopDelayMs`, at the moment `nowMs`. */
+  /** Records the delay of the event loop, `loopDelayMs`, at the moment `nowMs`. */
   tick(nowMs: number, loopDelayMs: number): void {
     this.#admittedSinceTick = 0;
     this.#leastLoopMs = Math.min(this.#leastLoopMs, loopDelayMs);
@@ -94,7 +110,10 @@ export class AdmissionControl {
     this.#leastQueueMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Why the next request is refused, or undefined when it is let in. `isMessage`: it would wait in the queue of messages. */
+  /**
+   * Why the next request is refused, or undefined when it is admitted. `isMessage`: it would wait
+   * in the message queue.
+   */
   refuses(isMessage = true): ShedReason | undefined {
     if (isMessage && !this.#queueShare.isWhole() && this.#queue.queueRows() >= QUEUE_ROWS_MIN) {
       if (!this.#queueShare.admits()) return "queue_age";
@@ -105,7 +124,10 @@ export class AdmissionControl {
     return undefined;
   }
 
-  /** Looks at the event loop until the signal comes, and tells `ticked` each time. Cheap: a timer that is late by as much as the loop is. */
+  /**
+   * Measures the event loop until the signal is aborted, and calls `ticked` each time. It is cheap:
+   * a timer is late by the same time as the loop.
+   */
   async watch(clock: Clock, signal: AbortSignal, ticked: () => void): Promise<void> {
     while (!signal.aborted) {
       const startMs = clock.monotonic();

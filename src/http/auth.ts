@@ -12,7 +12,7 @@ export interface AuthOptions {
   readonly keys: Pick<ApiKeys, "authenticate" | "refusalOf" | "accepts">;
   /** Whether all clients may read now. */
   readonly readIsOpen: () => boolean;
-  /** Whether the metrics ask for a key. */
+  /** Whether the metrics require a key. */
   readonly metricsGuarded: boolean;
   readonly limiting: RateLimiting;
   readonly metrics: Pick<Runtime["metrics"], "apiKeyChecks">;
@@ -20,7 +20,7 @@ export interface AuthOptions {
 
 type AuthDecision = "allowed" | "unauthorized" | "forbidden";
 
-/** Asks for API keys, before anything of a request but its headers is looked at. */
+/** Checks API keys. It looks only at the headers of a request. */
 export class Auth {
   readonly #options: AuthOptions;
 
@@ -28,12 +28,12 @@ export class Auth {
     this.#options = options;
   }
 
-  /** Whether routes of this access ever ask for a key. */
+  /** Whether routes of this access ever require a key. */
   asksForKey(access: RouteAccess): boolean {
     return access !== "open" && (access !== "metrics" || this.#options.metricsGuarded);
   }
 
-  /** Refuses a request that may not use a route of this access. Undefined lets it in. */
+  /** Refuses a request that may not use a route of this access. Undefined admits it. */
   refuse(request: Request, access: RouteAccess): Reply | undefined {
     const decision = this.#check(request, access);
     switch (decision) {
@@ -46,7 +46,10 @@ export class Auth {
     }
   }
 
-  /** Whether a client that was let in to read may still read: its key may have ended, or reading may have been closed. */
+  /**
+   * Whether a client that was admitted for reading may still read: its key may have ended, or
+   * reading may have been closed.
+   */
   mayRead({ apiKey }: Request): boolean {
     return this.#options.readIsOpen() || (apiKey !== undefined && this.#options.keys.accepts(apiKey));
   }
@@ -63,7 +66,7 @@ export class Auth {
     return decision;
   }
 
-  /** Whatever is wrong with a key, the answer is the same. */
+  /** The answer is the same, whatever is wrong with the key. */
   #unauthorized(request: Request): Reply {
     const refused =
       this.#options.limiting.refuseFailure(request, "failed_key") ??
@@ -71,7 +74,7 @@ export class Auth {
     return { ...refused, log: { reason: this.#reasonOf(request), ...refused.log } };
   }
 
-  /** Why a key is not accepted, for the log alone. */
+  /** Why a key is not accepted, for the log only. */
   #reasonOf(request: Request): "no_header" | KeyRefusal {
     if (request.headers.authorization === undefined) return "no_header";
     const key = keyIn(request);
@@ -79,7 +82,7 @@ export class Auth {
   }
 }
 
-/** The administrator that asks, by its name in the audit. */
+/** The administrator that sent the request, by its name in the audit. */
 export function actorIn({ apiKey }: Request): string {
   if (apiKey === undefined) throw new Error("this route asks for no key");
   return actorOf(apiKey);
@@ -90,7 +93,10 @@ function decisionOn(holder: KeyHolder | undefined, access: RouteAccess): AuthDec
   return covers(holder.scope, access === "admin" ? "admin" : "read") ? "allowed" : "forbidden";
 }
 
-/** The key of the one Authorization header. Of two, it is unknown which one a proxy in front has looked at. */
+/**
+ * The key of the only Authorization header. With two, it is unknown which one a proxy in front has
+ * checked.
+ */
 function keyIn({ raw }: Request): string | undefined {
   if (raw.headers.authorization === undefined) return undefined;
   const [given = "", ...more] = raw.headersDistinct.authorization ?? [];

@@ -2,20 +2,26 @@ import type { ResponseCache } from "../cache/response-cache.ts";
 import type { Headers, Reply } from "./reply.ts";
 import type { Request } from "./route.ts";
 
-/** What a route needs whose answers may be given again. */
+/** What a route needs to serve cached responses. */
 export interface CachedResponses {
   readonly responses: Pick<ResponseCache, "getOrRead">;
 }
 
-/** What is asked: all that the answer depends on but for what is stored, and how its body is read. */
+/**
+ * The key of a cached response, and how its body is read. `parts` is everything that the response
+ * depends on, except the stored data.
+ */
 export interface CachedRead {
   readonly parts: readonly unknown[];
   readonly read: (signal: AbortSignal) => Promise<unknown>;
-  /** Headers that depend on the text, whether it was read now or kept. */
+  /** Headers that depend on the text, whether it was just read or cached. */
   readonly headers?: (text: string) => Headers;
 }
 
-/** Answers a question with JSON, whether it is read for this client or was for others; a client that has just this answer gets 304. */
+/**
+ * Replies with JSON, read for this client or cached. A client that already has this response gets
+ * 304.
+ */
 export async function cachedReply(
   request: Request,
   { responses }: CachedResponses,
@@ -23,22 +29,25 @@ export async function cachedReply(
 ): Promise<Reply> {
   const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
   const { text, tag } = await responses.getOrRead(parts, asText, () => request.clientGone());
-  // It may be kept by the client alone, and given again only after it has asked here.
+  // Only the client may cache it, and it must revalidate it each time.
   const told = { etag: `"${tag}"`, "cache-control": "private, no-cache", ...headers?.(text) };
   if (hasTag(request.headers["if-none-match"], tag)) return { status: 304, headers: told };
   return { status: 200, headers: told, body: text };
 }
 
-/** One of a list, up to the comma behind it. An opaque tag may have commas too. */
+/** One tag of a list, up to the following comma. An opaque tag may contain commas. */
 const ENTITY_TAG = /[\t ,]*(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*(?=,|$)/gy;
 
-/** Whether the list of `If-None-Match` names a tag, by the weak comparison of RFC 9110. It is read as far as it is such a list. */
+/**
+ * Whether the list of `If-None-Match` contains a tag, by the weak comparison of RFC 9110. A
+ * malformed list is read up to the error.
+ */
 export function hasTag(list: string | undefined, tag: string): boolean {
   if (list === undefined) return false;
   return list.trim() === "*" || Array.from(list.matchAll(ENTITY_TAG), ([, opaque]) => opaque).includes(tag);
 }
 
-/** The 304 of such a route, for the documentation. */
+/** The 304 response of such a route, for the documentation. */
 export const NotModifiedResponse = {
   304: { description: "Not Modified: the response still has the `ETag` that was sent in `If-None-Match`." },
 };

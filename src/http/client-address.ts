@@ -2,8 +2,8 @@ import { BlockList, isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 
 /**
- * What stands for a client where addresses are limited. X-Forwarded-For counts as far as trusted proxies wrote it; what it has there that
- * is no address leaves the peer's.
+ * The network that the rate limits of addresses count. X-Forwarded-For is used as far as trusted
+ * proxies wrote it. If it contains no valid address, the address of the peer is used.
  */
 export function clientNetwork(request: {
   readonly ip: string;
@@ -11,7 +11,7 @@ export function clientNetwork(request: {
 }): string {
   const { remoteAddress = "" } = request.socket;
   const { ip } = request;
-  // Without a trusted proxy that is the peer's own address, which needs no examination.
+  // Without a trusted proxy it is the peer's own address, which needs no parsing.
   return networkOf(ip === remoteAddress ? ip : (addressOf(ip) ?? remoteAddress));
 }
 
@@ -20,8 +20,8 @@ const PORT = "(?::[0-9]{1,5})?";
 const FORWARDED = new RegExp(`^"?(?:\\[([^\\]]+)\\]${PORT}|([^\\]]+?))"?$`);
 
 /**
- * The address in an entry of X-Forwarded-For, or undefined when there is none. Some proxies write the
- * port of the connection behind it, which is another one for each connection of a client.
+ * The address in an entry of X-Forwarded-For, or undefined when there is none. Some proxies append
+ * the port, which differs for each connection of a client.
  */
 export function addressOf(entry: string): string | undefined {
   const [, bracketed, plain = ""] = FORWARDED.exec(entry.trim()) ?? [];
@@ -29,14 +29,17 @@ export function addressOf(entry: string): string | undefined {
   return [plain, plain.replace(/:[0-9]{1,5}$/, "")].find((address) => isIP(address) !== 0);
 }
 
-/** The names of networks that TRUST_PROXY knows, as proxy-addr defines them. */
+/** The names of networks in TRUST_PROXY, as proxy-addr defines them. */
 const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
   loopback: ["127.0.0.1/8", "::1/128"],
   linklocal: ["169.254.0.0/16", "fe80::/10"],
   uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
 };
 
-/** Tells whether an address, or an entry of X-Forwarded-For, is in one of the networks of `TRUST_PROXY`. */
+/**
+ * Returns a function that tests whether an address, or an entry of X-Forwarded-For, is in one of
+ * the networks of `TRUST_PROXY`.
+ */
 export function inNetworks(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const network of networks.flatMap((name) => NAMED_NETWORKS[name] ?? [name])) {
@@ -51,11 +54,15 @@ export function inNetworks(networks: readonly string[]): (address: string) => bo
   };
 }
 
-/** An IPv4 address, however it is written, or the /64 of an IPv6 address: one client has all of that. */
+/**
+ * An IPv4 address in canonical form, or the /64 of an IPv6 address, all of which belongs to one
+ * client.
+ */
 export function networkOf(address: string): string {
   if (!address.includes(":")) return address;
-  // Node accepts zones that ipaddr.js does not, and ipaddr.js takes `::203.0.113.7` for an IPv4-mapped
-  // address, which it is not: the same address in hexadecimal would then be another network.
+  // Node accepts zones that ipaddr.js does not. And ipaddr.js takes `::203.0.113.7` for an
+  // IPv4-mapped address, which it is not: the same address in hexadecimal would then be another
+  // network.
   const parsed = ipaddr.IPv6.parse(address.replace(/%.*/, "").replace(/^::(?=[0-9]+\.)/, "0::"));
   if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString();
   return `${parsed.parts

@@ -1,20 +1,28 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** Requests of one connection that are handled at the same time; the next ones wait, in their order. */
+/** Requests of one connection that are handled at the same time. The next ones wait, in order. */
 export const HANDLED_AT_ONCE_MAX = 16;
-/** Requests of one connection without an answer. A client that sends more does not read its answers. */
+/**
+ * Requests of one connection without an answer. A client that sends more does not read its answers.
+ */
 export const UNANSWERED_MAX = 256;
-/** Time for the client to read the last answer and to close its side; then the connection is destroyed. */
+/**
+ * Time for the client to read the last answer and to close its side. Then the connection is
+ * destroyed.
+ */
 export const LINGER_MS_MAX = 1_000;
 
-/** What happens to a request: it is handled in its turn, or refused because its connection has too many. */
+/**
+ * What happens to a request: it is handled in its turn, or refused because its connection has too
+ * many.
+ */
 export interface Admission {
   readonly handle: () => void;
   readonly refuse: () => void;
 }
 
-/** The requests that wait on all connections together. */
+/** The waiting requests of all connections. */
 export interface WaitingRequests {
   count: number;
   readonly countMax: number;
@@ -22,23 +30,23 @@ export interface WaitingRequests {
 
 export interface ConnectionOptions {
   readonly socket: Socket;
-  /** The address of the peer, as limits count it. */
+  /** The address of the peer, in the form that limits count. */
   readonly network: string;
   readonly openedMs: number;
   readonly waitingOfAll: WaitingRequests;
 }
 
-/** One TCP connection of a client: which of its requests are under way, and how it ends. */
+/** One TCP connection of a client: its requests that are under way, and how it ends. */
 export class Connection {
   readonly socket: Socket;
   readonly network: string;
   readonly openedMs: number;
   readonly #waitingOfAll: WaitingRequests;
-  /** Without an answer, in the order of their requests. */
+  /** The requests without an answer, in order. */
   readonly #unanswered = new Map<ServerResponse, IncomingMessage>();
   readonly #handled = new Set<ServerResponse>();
   readonly #waiting = new Map<ServerResponse, Admission>();
-  /** What follows on the connection is not looked at. */
+  /** Whether further data on the connection is ignored. */
   #ending = false;
   #whenAnswered: ((broken: ServerResponse | undefined) => void) | undefined;
   #broken: ServerResponse | undefined;
@@ -51,7 +59,10 @@ export class Connection {
     this.#waitingOfAll = waitingOfAll;
   }
 
-  /** Takes a request whose headers have come. `answered` is called when its answer is out or its connection is gone. */
+  /**
+   * Takes a request whose headers have arrived. `answered` is called when its answer is sent or its
+   * connection is closed.
+   */
   admit(request: IncomingMessage, response: ServerResponse, admission: Admission, answered: () => void): void {
     if (this.#ending) return;
     this.#unanswered.set(response, request);
@@ -75,25 +86,26 @@ export class Connection {
     return this.#ending;
   }
 
-  /** Whether a request has come as a whole and has no answer yet. */
+  /** Whether a request has arrived completely and has no answer yet. */
   isBusy(): boolean {
     for (const request of this.#unanswered.values()) if (request.complete) return true;
     return false;
   }
 
-  /** Whether the body of its only request has not come as a whole. */
+  /** Whether the body of its only request has not arrived completely. */
   isUploading(): boolean {
     return this.#unanswered.size > 0 && !this.isBusy();
   }
 
-  /** Whether nothing of a request has come that has no answer yet. */
+  /** Whether no part of an unanswered request has arrived. */
   isIdle(): boolean {
     return this.#unanswered.size === 0 && this.socket.bytesRead === this.#bytesReadWhenAnswered;
   }
 
   /**
-   * What comes next on the connection is not looked at. `then` runs once the whole requests before are answered. It gets the answer to a
-   * request that is handled and whose body did not come as a whole: it is not going to be sent.
+   * Ignores further data on the connection. `then` runs once the complete requests before are
+   * answered. It gets the response of a handled request whose body did not arrive completely: that
+   * response will not be sent.
    */
   endAfterAnswers(then: (broken: ServerResponse | undefined) => void): void {
     this.#discard();
@@ -106,7 +118,10 @@ export class Connection {
     this.#answeredAll();
   }
 
-  /** Sends the last bytes, closes this side, and destroys the connection soon after, whether the client closes its side or not. */
+  /**
+   * Sends the last bytes, closes this side, and destroys the connection soon after, whether or not
+   * the client closes its side.
+   */
   end(bytes: string | undefined): void {
     const { socket } = this;
     if (socket.destroyed) return;
@@ -118,7 +133,10 @@ export class Connection {
     else socket.end(bytes);
   }
 
-  /** The connection is gone. Node tells that to the answer that is being sent, not to those behind it. */
+  /**
+   * Called when the connection is closed. Node tells only the response that is being sent, not the
+   * later ones.
+   */
   gone(): void {
     this.#ending = true;
     for (const [response, { refuse }] of [...this.#waiting]) {
@@ -130,10 +148,13 @@ export class Connection {
     }
   }
 
-  /** What still comes is thrown away: nothing makes a broken request whole, and no unread byte turns the end into a reset. */
+  /**
+   * Discards further data. The broken request stays broken, and unread bytes would turn the end
+   * into a reset.
+   */
   #discard(): void {
     this.#ending = true;
-    // Node's HTTP parser lets go of a socket when it gets a listener for data.
+    // Node's HTTP parser releases a socket when it gets a listener for data.
     this.socket.on("data", ignore).removeAllListeners("data");
     this.socket.on("data", ignore).resume();
   }

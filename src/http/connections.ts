@@ -6,14 +6,14 @@ import { type Admission, Connection } from "./connection.ts";
 
 /** The share of all connections that one address may have. */
 const SHARE_OF_ONE_ADDRESS = 0.75;
-/** Requests that wait for others on their connection, on all connections. Each takes some 4 kB. */
+/** Requests on all connections that wait for others on their connection. Each takes some 4 kB. */
 const WAITING_REQUESTS_MAX = 8_192;
 const LOGGED_EVERY_MS = 10_000;
 
 export interface ConnectionsOptions {
-  /** The most connections of this process. */
+  /** The maximum number of connections of this process. */
   readonly connectionsMax: number;
-  /** Whether an address is a proxy's, behind which there are many clients. */
+  /** Whether an address belongs to a proxy with many clients behind it. */
   readonly isProxy: (address: string) => boolean;
   readonly runtime: Pick<Runtime, "clock" | "log" | "metrics">;
 }
@@ -22,20 +22,20 @@ export interface ConnectionsOptions {
 const FIRST_REQUEST_MS_MAX = 1_000;
 
 /**
- * Every connection of the server, also those that Node has given away because of CONNECT.
+ * All connections of the server, including those that Node has released because of CONNECT.
  *
- * When there are too many, a new connection takes the place of one that has waited long without a whole request: of those that sent no
- * headers, then of those whose body has not come, then of those between two requests. So silent and slow connections keep neither probes
- * nor honest clients out.
+ * When there are too many, a new connection replaces one that has waited long without a complete
+ * request. Connections without headers go first, then those with an incomplete body, then those
+ * between two requests. So silent and slow connections keep neither probes nor honest clients out.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #bySocket = new Map<Socket, Connection>();
-  /** Those that never sent the headers of a request, the oldest first. */
+  /** Connections that have never sent the headers of a request, the oldest first. */
   readonly #silent = new Set<Connection>();
-  /** The others; the one whose last answer is longest ago comes first. */
+  /** The other connections; the one with the least recent answer comes first. */
   readonly #used = new Set<Connection>();
-  /** Those with a request whose body had not come yet, the oldest first. */
+  /** Connections with a request whose body had not arrived yet, the oldest first. */
   readonly #uploading = new Set<Connection>();
   readonly #countByNetwork = new Map<string, number>();
   readonly #waiting = { count: 0, countMax: WAITING_REQUESTS_MAX };
@@ -47,20 +47,20 @@ export class Connections {
     this.#options = options;
   }
 
-  /** Keeps track of the connections of a server from now on. */
+  /** Tracks the connections of a server from now on. */
   watch(server: Server): void {
     const { connectionsMax, runtime } = this.#options;
     server.maxConnections = connectionsMax;
     runtime.metrics.connectionsMax.set(connectionsMax);
     server.on("drop", () => this.#countRefused());
     server.on("connection", (socket) => this.#add(socket));
-    // Node's own would destroy them, which a client that is just sending sees as a reset.
+    // Node's own method would destroy them. A client that is just sending would see a reset.
     server.closeIdleConnections = () => this.endIdle();
-    // Node's own forgets a connection at CONNECT.
+    // Node's own method forgets a connection at CONNECT.
     server.closeAllConnections = () => this.destroyAll();
   }
 
-  /** How many connections there have been. */
+  /** The number of connections since the start. */
   get opened(): number {
     return this.#opened;
   }
@@ -69,7 +69,7 @@ export class Connections {
     return this.#bySocket.get(socket);
   }
 
-  /** Takes a request whose headers have come. */
+  /** Takes a request whose headers have arrived. */
   admit(request: IncomingMessage, response: ServerResponse, admission: Admission): void {
     const connection = this.#bySocket.get(request.socket);
     if (connection === undefined) return;
@@ -77,12 +77,12 @@ export class Connections {
     this.#used.add(connection);
     if (hasBody(request)) this.#uploading.add(connection);
     connection.admit(request, response, admission, () => {
-      // The last in the order again, unless it is gone.
+      // Moves to the end of the order, unless it is closed.
       if (this.#used.delete(connection)) this.#used.add(connection);
     });
   }
 
-  /** Closes this side of the connections without a request; they are destroyed soon after. */
+  /** Closes this side of the connections without a request. They are destroyed soon after. */
   endIdle(): void {
     for (const connection of this.#bySocket.values()) if (connection.isIdle()) connection.end(undefined);
   }
@@ -121,7 +121,10 @@ export class Connections {
     connection.gone();
   }
 
-  /** Closes a connection that fits and has no whole request under way; else `instead`, if there is one. */
+  /**
+   * Closes a connection that matches `fits` and has no complete request under way; otherwise
+   * `instead`, if given.
+   */
   #makeRoom(fits: (connection: Connection) => boolean, instead?: Connection): void {
     const found = this.#firstWithoutRequest(fits) ?? instead;
     if (found === undefined) return;

@@ -1,29 +1,35 @@
 import type { Reply } from "./reply.ts";
 import type { Request } from "./route.ts";
 
-/** What a page may read of an answer besides its body; without being named here it sees the type and the length only. */
+/**
+ * The headers that a page may read in addition to the body. Without this list it could read only
+ * the type and the length.
+ */
 const EXPOSED = "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id";
 const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, Traceparent, Tracestate, X-Request-Id";
-/** How long a browser need not ask again whether it may. */
+/** How long a browser may reuse the answer of a preflight. */
 const PREFLIGHT_SECONDS = "600";
-/** What pages may do: read. A key that does more belongs into no page. */
+/** Pages may only read. A key that may do more does not belong into a page. */
 const METHODS_OF_PAGES = ["GET", "HEAD"];
 const VARY = { vary: "Origin" };
 
 /**
- * Lets the pages of listed origins read answers, and ask before they do. It opens nothing: a request that needs a
- * key needs it here too. A preflight carries none, so it is answered before keys are asked for; it tells the
- * methods with which a page may read, which are no secret.
+ * Lets the pages of listed origins read answers. It grants no access: a request that needs a key
+ * needs it from a page too. A preflight carries no key, so it is answered before keys are checked.
+ * It tells the methods with which a page may read, which are not secret.
  */
 export class Cors {
   readonly #origins: ReadonlySet<string>;
 
-  /** Without an origin no answer says anything about origins. */
+  /** Without origins, no answer has CORS headers. */
   constructor(origins: readonly string[]) {
     this.#origins = new Set(origins);
   }
 
-  /** Tells the page of a request whether it may read the answer. `Vary` is on all, lest a cache mix origins up. */
+  /**
+   * Tells the page of a request whether it may read the answer. Every answer has `Vary`, so that a
+   * cache does not confuse origins.
+   */
   addHeaders(request: Request): void {
     if (this.#origins.size === 0 || request.target.ofPath?.notForPages) return;
     request.addHeaders(VARY);
@@ -32,7 +38,9 @@ export class Cors {
     request.addHeaders({ "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED });
   }
 
-  /** The answer to a preflight; undefined for other requests, and where a page has nothing to read. */
+  /**
+   * The answer to a preflight; undefined for other requests, and where a page has nothing to read.
+   */
   preflight({ method, headers, target }: Request): Reply | undefined {
     const asks = method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
     if (!asks || headers.origin === undefined || !this.#origins.has(headers.origin)) return undefined;

@@ -6,7 +6,7 @@ import { messageBody } from "./schemas.ts";
 export interface ExportFormat {
   readonly contentType: string;
   readonly fileName: string;
-  /** What stands before the first message. */
+  /** The text before the first message. */
   readonly head: string;
   readonly line: (message: StoredMessage) => string;
 }
@@ -14,8 +14,9 @@ export interface ExportFormat {
 const CSV_COLUMNS = ["message_id", "from", "to", "ts", "text", "created_at"] as const;
 const CSV_MUST_BE_QUOTED = /[",\r\n]/;
 /**
- * A spreadsheet takes a cell that begins so for a formula, and senders choose what is in their messages. The apostrophe is here too, so that
- * a cell that was guarded can be told from one that was written so: of every cell that begins with one, the first is the guard.
+ * A spreadsheet treats a cell that begins like this as a formula, and senders control the content
+ * of messages. The apostrophe is included, so that a guarded cell can be distinguished: if a cell
+ * begins with one, the first apostrophe is the guard.
  */
 const GUARDED = /^['=+\-@\t\r\n]/;
 
@@ -41,7 +42,7 @@ function csvLine(cells: readonly (string | null)[]): string {
   return `${cells.map(csvCell).join(",")}\r\n`;
 }
 
-/** RFC 4180. No text is an empty cell, an empty text a quoted one. */
+/** RFC 4180. A missing text is an empty cell, an empty text a quoted one. */
 function csvCell(value: string | null): string {
   if (value === null) return "";
   const harmless = GUARDED.test(value) ? `'${value}` : value;

@@ -3,17 +3,22 @@ import { clientNetwork } from "./client-address.ts";
 import type { Request } from "./route.ts";
 
 const EXPORTS_MAX = 16;
-/** What one API key, or one address without a key, may have in any case. */
+/** The share that one API key, or one address without a key, may always use. */
 const SHARE_EXPORTS = 4;
-/** As long as fewer are under way, one may have more than its share. */
+/** While fewer exports than this are under way, a client may exceed its share. */
 const FREE_FOR_ALL_EXPORTS = 8;
 
-/** How many exports are under way, and whose. Those who hold many slots may not keep the others out. */
+/**
+ * Counts the exports under way, by client. A client with many exports must not keep the others out.
+ */
 export class ExportSlots {
   readonly #held = new Map<string, number>();
   #underWay = 0;
 
-  /** Takes a slot for a request and returns how to give it back. Throws `Overloaded` when there is none for it. */
+  /**
+   * Takes a slot for a request and returns a function that releases it. Throws `Overloaded` when
+   * there is none for it.
+   */
   take(request: Request): () => void {
     const holder = holderOf(request);
     const own = this.#held.get(holder) ?? 0;
@@ -35,7 +40,7 @@ export class ExportSlots {
   }
 }
 
-/** Clients behind one proxy are told apart by their keys. */
+/** Clients behind one proxy are distinguished by their keys. */
 function holderOf(request: Request): string {
   return request.apiKey === undefined ? `address ${clientNetwork(request)}` : `key ${request.apiKey.id}`;
 }

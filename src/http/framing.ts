@@ -3,12 +3,13 @@ import type { Socket } from "node:net";
 
 const HEADERS_MAX = 100;
 
-/** Connections on which a request was ambiguous: what follows on them may be the rest of it. */
+/** Connections with an ambiguous request: the data after it may belong to it. */
 const distrusted = new WeakSet<Socket>();
 
 /**
- * Whether two parsers in a row see a request the same way. What follows an ambiguous one on its connection is
- * `distrusted`: it is never looked at, and the answer to the ambiguous one is about to close the connection.
+ * Whether two parsers in a row understand a request in the same way. What follows an ambiguous
+ * request on its connection is `distrusted`: it is never handled, and the answer to the ambiguous
+ * request is about to close the connection.
  */
 export function framingOf(request: IncomingMessage): "clear" | "ambiguous" | "distrusted" {
   const { socket } = request;
@@ -18,14 +19,14 @@ export function framingOf(request: IncomingMessage): "clear" | "ambiguous" | "di
   return "ambiguous";
 }
 
-/** Whether a request is sound, and comes behind none on its connection that was not. */
+/** Whether a request is unambiguous, and so are all earlier ones on its connection. */
 export function isClear(request: IncomingMessage): boolean {
   return !distrusted.has(request.socket) && isUnambiguous(request);
 }
 
 /**
- * HTTP/1.0 or 1.1, one Host, no transfer coding but `chunked` and none with HTTP/1.0, not more headers than are kept.
- * What the parser of Node refuses by itself (CL with TE, folded lines, bare LF) does not come this far.
+ * HTTP/1.0 or 1.1, one Host, no transfer coding except `chunked` and none with HTTP/1.0, and not
+ * more headers than are kept. Node's parser itself refuses CL with TE, folded lines and bare LF.
  */
 function isUnambiguous({ rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
   if (rawHeaders.length > 2 * HEADERS_MAX) return false;

@@ -6,9 +6,9 @@ const UNKNOWN_NAME = ["ENOTFOUND", "EAI_AGAIN"];
 const ADDRESSES = "127.0.0.1 is this machine only, 0.0.0.0 is every address of it";
 
 /**
- * Rejects with the error of listening when nothing can listen there. To be called before the database
- * is opened: a start that ends because the older service still has the port must not have taken its
- * database over.
+ * Rejects with the error of listening if the port cannot be used. It must be called before the
+ * database is opened: a start that fails because the older service still has the port must not have
+ * taken its database over.
  */
 export async function requireFreePort(host: string, port: number): Promise<void> {
   const probe = createServer((socket) => socket.destroy());
@@ -21,7 +21,7 @@ export async function requireFreePort(host: string, port: number): Promise<void>
   await once(probe, "close");
 }
 
-/** Where a service that listens on `host` and `port` is reached from its own machine, for example `http://127.0.0.1:8000`. */
+/** The URL of the service on its own machine, for example `http://127.0.0.1:8000`. */
 export function localUrl(host: string, port: number): string {
   const address = ["0.0.0.0", "::"].includes(host) ? "127.0.0.1" : host;
   return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
@@ -32,7 +32,7 @@ const EVERY_ADDRESS: Readonly<Record<string, string>> = {
   "::": "every address of this machine",
 };
 
-/** Who can reach a service that listens on `host`, in words. */
+/** Which clients can reach a service that listens on `host`, in words. */
 export function listensOn(host: string): string {
   const isLoopback = /^(127\.[0-9.]+|::1|localhost)$/.test(host);
   return EVERY_ADDRESS[host] ?? (isLoopback ? `${host}, from this machine only` : host);

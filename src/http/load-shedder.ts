@@ -7,20 +7,23 @@ import { CLOSE, problem, type Reply, retryAfter } from "./reply.ts";
 import type { Request, Route } from "./route.ts";
 
 /**
- * Monitoring must work under overload too. So a bounded number of health checks and scrapes is let in at each check of the event
- * loop. 1,600 health checks and 400 scrapes a second take a tenth of the time.
+ * Monitoring must work under overload too, so a bounded number of health checks and scrapes is
+ * admitted at each tick. 1,600 health checks and 400 scrapes a second take a tenth of the time.
  */
 const HEALTH_CHECKS_PER_TICK_MAX = 32;
 const SCRAPES_PER_TICK_MAX = 8;
-/** Refused at once between two looks: some 30 µs each, so a tenth of the time at most. */
+/**
+ * Requests that are refused at once between two ticks. Each takes some 30 µs, so they take at most
+ * a tenth of the time.
+ */
 const REFUSED_AT_ONCE_MAX = 64;
-/** The others wait for their refusal, and their senders with them, but no longer than this. */
+/** The other refusals are held, and their senders wait, but no longer than this. */
 const HELD_MS_MAX = 1_000;
 const HELD_MAX = 10_000;
 
 export interface LoadShedderOptions {
   readonly admission: Pick<AdmissionControl, "refuses">;
-  /** Answers a request that is refused, and logs it. */
+  /** Answers a refused request and logs it. */
   readonly refuse: (request: Request, reply: Reply) => void;
   readonly isDraining: () => boolean;
   readonly runtime: Pick<Runtime, "clock" | "metrics" | "random">;
@@ -34,12 +37,12 @@ interface Refused {
 }
 
 /**
- * Refuses requests when there are too many of them, before anything else is done for them. Each has its log line
- * and its samples all the same.
+ * Sheds load: refuses requests when there are too many, before any other work for them. Each
+ * refusal has a log line and metrics.
  *
- * A refusal still costs a third of what a message does: at several times of what the service can do it would do
- * nothing but refuse. So only a bounded number leaves at a time. The others are held for up to a second, which
- * keeps senders that wait for their answers from coming back at once.
+ * A refusal still costs a third of a message. At several times its capacity, the service would do
+ * nothing but refuse. So only a bounded number of refusals is sent at a time. The others are held
+ * for up to a second, which keeps senders that wait for their answers from coming back at once.
  */
 export class LoadShedder {
   readonly #options: LoadShedderOptions;
@@ -58,7 +61,8 @@ export class LoadShedder {
     const pace = this.#paceOf(ofPath?.admission);
     const isMessage = route?.admission === "message";
     const reason = pace === undefined ? this.#options.admission.refuses(isMessage) : "probes";
-    // What is ambiguous must be seen as that, or its rest would be taken for the next request.
+    // An ambiguous request must be detected, or the rest of it would be treated as the next
+    // request.
     if (reason === undefined || !isClear(request.raw)) {
       handle();
     } else if (pace === undefined) {
@@ -72,14 +76,17 @@ export class LoadShedder {
     }
   }
 
-  /** Refuses a request because too many are under way on its connection, which is closed behind the answer. */
+  /**
+   * Refuses a request because too many are under way on its connection, which is closed after the
+   * answer.
+   */
   refusePipelined(request: Request): void {
     this.#answer(request, "pipelined", CLOSE);
   }
 
   /**
-   * Answers the oldest of those that are held: a bounded number, and all that have waited long enough. To be
-   * called every few milliseconds.
+   * Answers held requests: a bounded number of the oldest, and all that have waited long enough.
+   * Must be called every few milliseconds.
    */
   release(countMax: number = REFUSED_AT_ONCE_MAX): void {
     this.#healthChecks.tick();
@@ -91,7 +98,7 @@ export class LoadShedder {
     this.#refusedAtOnce = count;
   }
 
-  /** Answers all that are held. */
+  /** Answers all held requests. */
   releaseAll(): void {
     this.#healthChecks.releaseAll();
     this.#scrapes.releaseAll();
@@ -122,7 +129,10 @@ export class LoadShedder {
     refuse(request, problem(503, "overloaded", { headers, log: { shed: reason }, result: "unavailable" }));
   }
 
-  /** Whether the body may be read and thrown away, so that the connection can be used again. One without an end in sight is not. */
+  /**
+   * Whether the body may be read and discarded, so that the connection can be used again. A body of
+   * unknown or great length may not.
+   */
   #canBeSkipped({ headers }: IncomingMessage): boolean {
     const length = Number(headers["content-length"] ?? 0);
     return headers["transfer-encoding"] === undefined && length <= this.#options.bodyBytesMax;

@@ -3,28 +3,29 @@ import type { QueryParams } from "../domain/query-params.ts";
 import type { Headers } from "./reply.ts";
 
 /**
- * Has room for the longest `q` in emoji and the longest id in words. Longer ones, of ids in control characters, are left out:
- * with the other headers it must fit the 8 KiB that proxies allow, and the cursor is in the body.
+ * Room for the longest `q` in emoji and the longest id in words. A longer link, with ids of control
+ * characters, is left out. With the other headers it must fit the 8 KiB that proxies allow, and the
+ * cursor is in the body anyway.
  */
 const LINK_CHARACTERS_MAX = 6_144;
 /** Two cursors of the longest ids, escaped. */
 const CURSORS_CHARACTERS_MAX = 32_768;
-/** Where the text of a page ends. Nothing that a sender wrote stands behind its cursors. */
+/** The end of the text of a page. No text of a sender follows its cursors. */
 const NEXT_CURSOR = /"next_cursor":"([A-Za-z0-9_-]+)"(?:,"prev_cursor":(?:null|"[A-Za-z0-9_-]+"))?\}$/;
 
-/** Which page comes next: the path of the list, and the parameters that make it. */
+/** The next page: the path of the list, and its parameters. */
 export interface NextPage {
   readonly path: string;
-  /** As the client sent them: the filters and the order. An empty one is left out. */
+  /** As the client sent them: the filters and the order. Empty ones are left out. */
   readonly parameters: QueryParams;
   readonly names: readonly string[];
-  /** The effective one. */
+  /** The effective limit. */
   readonly limit: number;
-  /** The parameter by which the list goes on, and its value. */
+  /** The parameter that continues the list, and its value. */
   readonly from: readonly [name: string, value: string];
 }
 
-/** Says where the next page is: RFC 8288, as a reference relative to the host. */
+/** The link to the next page: RFC 8288, as a reference relative to the host. */
 export function linkToNext({ path, parameters, names, limit, from }: NextPage): Headers {
   const query = new URLSearchParams({ limit: String(limit) });
   for (const name of names) if (parameters[name]) query.set(name, parameters[name]);
@@ -33,7 +34,7 @@ export function linkToNext({ path, parameters, names, limit, from }: NextPage): 
   return link.length <= LINK_CHARACTERS_MAX ? { link } : {};
 }
 
-/** The `next_cursor` in the text of a page, which may have been kept; undefined on the last page. */
+/** The `next_cursor` in the text of a page, which may be cached; undefined on the last page. */
 export function nextCursorIn(text: string): string | undefined {
   return NEXT_CURSOR.exec(text.slice(-CURSORS_CHARACTERS_MAX))?.[1];
 }

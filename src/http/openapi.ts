@@ -20,11 +20,11 @@ const TAGS = [
 
 export interface OpenApiOptions {
   readonly version: string;
-  /** Whether a route asks for a key. */
+  /** Whether a route requires a key. */
   readonly asksForKey: (access: Route["access"]) => boolean;
 }
 
-/** The OpenAPI 3.1 document of routes, made of nothing but them. */
+/** The OpenAPI 3.1 document of the routes, generated from nothing but them. */
 export function openApi(routes: readonly Route[], { version, asksForKey }: OpenApiOptions): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const { path, method, access, schema } of routes) {
@@ -36,7 +36,7 @@ export function openApi(routes: readonly Route[], { version, asksForKey }: OpenA
   return {
     openapi: "3.1.0",
     info: { ...INFO, version },
-    // Wherever the document came from.
+    // Relative to the URL of the document.
     servers: [{ url: "/", description: "This service" }],
     tags: TAGS,
     paths,
@@ -63,7 +63,7 @@ function operation(schema: RouteSchema, access: Route["access"], asksForKey: boo
   };
 }
 
-/** What the check of keys answers on a route of this access. */
+/** The statuses of the key check on a route of this access. */
 function refusals(access: Route["access"]): readonly number[] {
   return access === "admin" ? [401, 403] : [401];
 }

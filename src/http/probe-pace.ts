@@ -2,8 +2,9 @@
 const WAITING_MAX = 2_000;
 
 /**
- * Lets requests through at a bounded rate, in their order: a fixed number at each check of the event loop. Health checks and
- * scrapes are answered under overload too, so a flood of them must not be what the service is busy with.
+ * Admits requests at a bounded rate, in order: a fixed number at each tick. Health checks and
+ * scrapes are answered under overload too, so a flood of them must not take all the time of the
+ * service.
  */
 export class ProbePace {
   readonly #perTickMax: number;

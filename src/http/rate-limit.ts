@@ -11,15 +11,15 @@ import { clientNetwork } from "./client-address.ts";
 import { problem, type Reply } from "./reply.ts";
 import type { Request } from "./route.ts";
 
-/** A limiter for each limit that is set. */
+/** A limiter for each configured limit. */
 export interface RateLimits extends Readonly<Record<Limit, RateLimiter | undefined>> {
-  // A flood of forgeries shall reach nothing but this process.
+  // A flood of forged requests must not reach Redis.
   readonly failed_signature: LocalRateLimiter | undefined;
   readonly failed_key: LocalRateLimiter | undefined;
 }
 
 export interface RateLimitsOptions extends Pick<Runtime, "clock"> {
-  /** Where replicas count together, if anywhere. */
+  /** The Redis in which replicas count together, if there is one. */
   readonly redis: LimiterRedis | undefined;
   readonly keySecret: string;
 }
@@ -45,7 +45,7 @@ export function rateLimits(
   };
 }
 
-/** Asks the limiters about requests, and answers 429. */
+/** Applies the rate limits to requests, and answers with 429. */
 export class RateLimiting {
   readonly #limits: RateLimits;
   readonly #metrics: Pick<Runtime["metrics"], "rateLimited">;
@@ -55,7 +55,7 @@ export class RateLimiting {
     this.#metrics = metrics;
   }
 
-  /** Limits the requests of an address, before anything of them is looked at. */
+  /** Limits the requests of an address, before the request is examined. */
   refuseAddress(request: Request): Reply | undefined | Promise<Reply | undefined> {
     const limiter = this.#limits.ip;
     return limiter && this.#spend(request, "ip", limiter.take(clientNetwork(request)));
@@ -68,8 +68,9 @@ export class RateLimiting {
   }
 
   /**
-   * A signature or key was wrong; undefined unless the answer to that is 429. Only failures spend these tokens
-   * and are refused without one: otherwise one client behind the address of a proxy could lock out the others.
+   * Called when a signature or key was wrong; returns the 429, or undefined within the limit. Only
+   * failures take these tokens, and only failures are refused. Otherwise one client behind the
+   * address of a proxy could lock out the others.
    */
   refuseFailure(request: Request, limit: "failed_signature" | "failed_key"): Reply | undefined {
     const decision = this.#limits[limit]?.take(clientNetwork(request));
@@ -84,7 +85,10 @@ export class RateLimiting {
     return problem(429, "rate limit exceeded", { headers, log: { limit }, result: "rate_limited" });
   }
 
-  /** Adds the fields of draft-ietf-httpapi-ratelimit-headers to the answer: tokens and seconds, of the limit and left. */
+  /**
+   * Adds the fields of draft-ietf-httpapi-ratelimit-headers to the answer: the tokens and seconds
+   * of the limit, and those that are left.
+   */
   addHeaders(request: Request, limit: Limit, decision: RateLimitDecision): void {
     const { rate, remaining, nextMs } = decision;
     const spanMs = (rate.perMs / rate.count) * rate.burst;
@@ -92,7 +96,7 @@ export class RateLimiting {
       `"${limit}";q=${rate.burst};w=${seconds(spanMs)}`,
       `"${limit}";r=${remaining};t=${seconds(nextMs)}`,
     ];
-    // Several limits may hold for one request.
+    // Several limits may apply to one request.
     const told = request.rateLimitHeaders;
     request.rateLimitHeaders = told
       ? { policy: `${told.policy}, ${policy}`, state: `${told.state}, ${state}` }

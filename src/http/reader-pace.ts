@@ -4,17 +4,18 @@ const MS_PER_SECOND = 1_000;
 
 export interface ReaderPaceOptions {
   readonly clock: Pick<Clock, "monotonic">;
-  /** What a reader takes each second, at least and on average. */
+  /** The rate that a reader must reach on average. */
   readonly bytesPerSecondMin: number;
-  /** How far behind that it may be, and how long it may take nothing. */
+  /** How far behind that rate it may be, and how long it may read nothing. */
   readonly behindMsMax: number;
   /** Called once, when it is further behind. */
   readonly tooSlow: () => void;
 }
 
 /**
- * Watches how fast a client takes an answer. Only the time in which the service waits for the client counts. Being ahead is worth no more
- * than `behindMsMax`: what the buffers of a system swallow at once buys no more time than that.
+ * Measures how fast a client reads a response. Only the time in which the service waits for the
+ * client counts. A client that is ahead gains at most `behindMsMax`: what system buffers take at
+ * once gains no more time than that.
  */
 export class ReaderPace {
   readonly #options: ReaderPaceOptions;
@@ -28,14 +29,14 @@ export class ReaderPace {
     this.#leftMs = options.behindMsMax;
   }
 
-  /** The client has something to take. */
+  /** The client has something to read. */
   offered(): void {
     if (this.#stopped) return;
     this.#waitsSinceMs = this.#options.clock.monotonic();
     this.#timer = setTimeout(this.#options.tooSlow, Math.max(0, this.#leftMs));
   }
 
-  /** The client has taken this many bytes since. */
+  /** The client has read this many bytes since. */
   taken(bytes: number): void {
     clearTimeout(this.#timer);
     const { clock, bytesPerSecondMin, behindMsMax } = this.#options;
@@ -44,7 +45,7 @@ export class ReaderPace {
     this.#leftMs = Math.min(behindMsMax, this.#leftMs - waitedMs + dueMs);
   }
 
-  /** The connection has closed: nothing is watched from now on. */
+  /** The connection was closed: nothing is measured from now on. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);

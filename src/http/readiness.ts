@@ -13,7 +13,10 @@ export interface ReadinessOptions extends Pick<Runtime, "clock"> {
   readonly secretConfigured: () => boolean;
 }
 
-/** Whether messages can be taken. It really asks the database, at most once a second; whoever asks in between shares the answer. */
+/**
+ * Whether messages can be taken. It asks the database at most once a second; requests in between
+ * share the result.
+ */
 export class Readiness {
   readonly #options: ReadinessOptions;
   #askedMs = Number.NEGATIVE_INFINITY;
@@ -23,13 +26,13 @@ export class Readiness {
     this.#options = options;
   }
 
-  /** Why not, in the words of the answer; null when they can. */
+  /** Why messages cannot be taken, in the words of the answer; null when they can. */
   async problem(): Promise<string | null> {
     if (!this.#options.secretConfigured()) return "WEBHOOK_SECRET not configured";
     return (await this.databaseProblem()) === null ? null : "database not ready";
   }
 
-  /** Why not, as a sentence for the log; null when they can. */
+  /** The same, as a sentence for the log; null when messages can be taken. */
   async reason(): Promise<string | null> {
     return this.#options.secretConfigured() ? this.databaseProblem() : NO_SECRET;
   }

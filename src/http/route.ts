@@ -7,49 +7,58 @@ import type { RequestTrace } from "../observe/trace.ts";
 import type { Headers, Reply } from "./reply.ts";
 
 /**
- * Which clients may use a route: `open` all, `read` those that may read, `admin` those with an admin key,
- * `metrics` those that may read the metrics.
+ * Which clients may use a route. `open`: all. `read`: those that may read. `admin`: those with an
+ * admin key. `metrics`: those that may read the metrics.
  */
 export type RouteAccess = "open" | "read" | "admin" | "metrics";
 
-/** A route as a value: everything that is asked about it is a field. */
+/** A route as a value. Every property of a route is a field here. */
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
-  /** `:name` stands for one part of the path, `*` at the end for all that follows. A GET answers HEAD too. */
+  /**
+   * `:name` matches one part of the path, `*` at the end everything that follows. A GET route
+   * answers HEAD too.
+   */
   readonly path: string;
   readonly access: RouteAccess;
   readonly limits?: RouteLimits;
-  /** For /openapi.json, which leaves out routes without one. It documents; the parsers of `domain/` check. */
+  /**
+   * For /openapi.json, which omits routes without one. It only documents; the parsers of `domain/`
+   * check.
+   */
   readonly schema?: RouteSchema;
   readonly handle: (request: Request) => Reply | Promise<Reply>;
-  /** How load shedding treats it: messages also wait for the commit queue, health checks and scrapes are paced. */
+  /**
+   * How load shedding treats it. Messages also wait for the commit queue; health checks and scrapes
+   * are paced.
+   */
   readonly admission?: "message" | "health" | "scrape";
-  /** Its result goes into the log line and `webhook_requests_total`. */
+  /** Its result is in the log line and in `webhook_requests_total`. */
   readonly countsResults?: true;
-  /** Its work is finished and logged even when the client does not wait for it. */
+  /** Its work is finished and logged even if the client does not wait for it. */
   readonly outlivesClient?: true;
-  /** Its answer takes any time; the route watches itself how fast the client reads. */
+  /** Its response may take any time. The route itself measures how fast the client reads. */
   readonly streams?: true;
   /** A machine asks every few seconds: `LOG_HEALTH=off` leaves successes out of the log. */
   readonly quiet?: true;
-  /** A machine asks every few seconds: its traces would be most of all. */
+  /** A machine asks every few seconds, so its traces would outnumber all others. */
   readonly untraced?: true;
-  /** Machines post to it, which no browser stops: CORS tells pages nothing of it. */
+  /** Machines post to it, which no browser prevents. It gets no CORS headers. */
   readonly notForPages?: true;
 }
 
 export interface RouteLimits {
-  /** The longest body. Without it a body is not read. */
+  /** The longest body. Without it, a body is not read. */
   readonly bodyBytesMax?: number;
-  /** Whether bodies count against the memory for bodies that are under way. */
+  /** Whether bodies count against the memory for incoming bodies. */
   readonly bodiesAreCounted?: true;
   /** Whether a body with a content encoding is refused. */
   readonly plainBodiesOnly?: true;
-  /** Whether the rate limits of addresses and keys do not hold: monitoring must always work. */
+  /** Whether the rate limits of addresses and keys do not apply: monitoring must always work. */
   readonly unlimited?: true;
 }
 
-/** What /openapi.json says of a route. */
+/** The documentation of a route in /openapi.json. */
 export interface RouteSchema {
   readonly operationId: string;
   readonly summary: string;
@@ -62,35 +71,35 @@ export interface RouteSchema {
   readonly response: Readonly<Record<number, ResponseSchema>>;
 }
 
-/** A schema of JSON, or a response that names its content types. */
+/** A schema of JSON, or a response with its content types. */
 export type ResponseSchema =
   | TSchema
   | { readonly description: string; readonly content?: object; readonly headers?: object };
 
-/** What the router made of a method and a URL. */
+/** The result of routing a method and a URL. */
 export interface Target {
   readonly path: string;
-  /** The path of its routes, such as `/messages/:message_id`; undefined when there is none. */
+  /** The path of its routes, such as `/messages/:message_id`; undefined when no route matches. */
   readonly template: string | undefined;
-  /** The methods that the path answers to. */
+  /** The methods of the path. */
   readonly methods: readonly string[];
-  /** The first route of the path, whatever the method. */
+  /** The first route of the path, with any method. */
   readonly ofPath: Route | undefined;
   /** The route of path and method. */
   readonly route: Route | undefined;
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** A client that closed its half of the connection may still want its answer, if that does not take long. */
+/** How long the answer is still sent to a client that has closed its half of the connection. */
 const HALF_CLOSED_MS_MAX = 1_000;
 const NO_BODY = Buffer.alloc(0);
 const NO_PARAMETERS: QueryParams = {};
 
-/** What requests ask of their server. */
+/** What requests need from their server. */
 export interface RequestContext {
-  /** Whether X-Forwarded-For of this address is believed. */
+  /** Whether X-Forwarded-For from this address is trusted. */
   readonly isProxy: (address: string) => boolean;
-  /** Whether the service is about to end. */
+  /** Whether the service is shutting down. */
   readonly isDraining: () => boolean;
 }
 
@@ -103,23 +112,23 @@ interface Arrival {
   readonly context: RequestContext;
 }
 
-/** A request on its way through the service, with what has been found out about it. */
+/** A request within the service, with what is known about it so far. */
 export class Request {
   readonly raw: IncomingMessage;
   readonly response: ServerResponse;
   readonly target: Target;
   readonly id: string;
-  /** Milliseconds of the monotonic clock at which the headers were there. */
+  /** When its headers had arrived, in milliseconds of the monotonic clock. */
   readonly startedMs: number;
   readonly context: RequestContext;
   body: Buffer = NO_BODY;
-  /** The key of the client, if it showed one and the route looks at keys. */
+  /** The key of the client, if it sent one and the route checks keys. */
   apiKey: KeyHolder | undefined;
-  /** Undefined when nothing is traced. */
+  /** Undefined when the request is not traced. */
   trace: RequestTrace | undefined;
-  /** Headers of the answer that are known before the route is asked. */
+  /** Headers of the answer that are known before the route runs. */
   answerHeaders: Headers = {};
-  /** What the answer tells of the rate limits that hold for it. */
+  /** The rate limits in the headers of the answer. */
   rateLimitHeaders: { readonly policy: string; readonly state: string } | undefined;
   /** The work of the route, once it has begun. */
   outcome: Promise<Reply> | undefined;
@@ -136,7 +145,7 @@ export class Request {
     this.context = context;
   }
 
-  /** The address of the client: as far as trusted proxies wrote X-Forwarded-For, the one it tells. */
+  /** The address of the client: the one in X-Forwarded-For, as far as trusted proxies wrote it. */
   get ip(): string {
     const { isProxy } = this.context;
     let address = this.socket.remoteAddress ?? "";
@@ -145,13 +154,13 @@ export class Request {
     return address;
   }
 
-  /** `https` when the proxy in front says so. */
+  /** `https` when a trusted proxy says so. */
   get scheme(): string {
     if (!this.context.isProxy(this.socket.remoteAddress ?? "")) return "http";
     return this.#forwarded("x-forwarded-proto").at(-1) ?? "http";
   }
 
-  /** Adds to the headers of the answer. */
+  /** Adds headers to the answer. */
   addHeaders(headers: Headers): void {
     this.answerHeaders = { ...this.answerHeaders, ...headers };
   }
@@ -176,30 +185,30 @@ export class Request {
     return this.target.params;
   }
 
-  /** The parameters of the query; of one that comes twice the last counts. */
+  /** The parameters of the query. Of a repeated one the last value counts. */
   get query(): QueryParams {
     const start = this.url.search(/[?#]/);
     return start === -1 ? NO_PARAMETERS : Object.fromEntries(new URLSearchParams(this.url.slice(start + 1)));
   }
 
-  /** Whether the service is about to end. */
+  /** Whether the service is shutting down. */
   get isShuttingDown(): boolean {
     return this.context.isDraining();
   }
 
-  /** Whether nobody can be answered any more. */
+  /** Whether the client can no longer be answered. */
   get isGone(): boolean {
     return this.response.destroyed || this.raw.socket.destroyed;
   }
 
-  /** Calls back when the answer is out or its connection is gone. */
+  /** Calls `then` when the answer is sent or the connection is closed. */
   whenClosed(then: () => void): void {
     this.response.once("close", then);
   }
 
   /**
-   * Aborted when the client does not wait for its answer: its connection is closed, or it closed its half and a
-   * second has passed, which is all that can be seen of most clients that go away.
+   * Aborted when the client no longer waits for its answer: its connection is closed, or it closed
+   * its half a second ago. Most clients that go away show nothing else.
    */
   clientGone(): AbortSignal {
     const gone = new AbortController();
@@ -210,7 +219,8 @@ export class Request {
     };
     if (socket?.readableEnded) halfClosed();
     else socket?.once("end", halfClosed);
-    // The event of the answer comes once an answer; listeners would gather on a connection that is kept.
+    // Listens once for each answer. Listeners on the connection would accumulate while it is kept
+    // alive.
     this.whenClosed(() => {
       clearTimeout(timer);
       socket?.off("end", halfClosed);

@@ -3,7 +3,10 @@ import type { Route, Target } from "./route.ts";
 const PATH_CHARACTERS_MAX = 256;
 const ORIGIN = /^https?:\/\/[^/?#]+/i;
 const PART_CHARACTERS_MAX = 40;
-/** A part of an unknown path that cannot be a number, an id or a secret: letters, and a version such as `v1`. */
+/**
+ * A part of an unknown path that cannot be a number, an id or a secret: letters, and a version such
+ * as `v1`.
+ */
 const PLAIN_PART = /^[A-Za-z._~-]*(?:[A-Za-z][0-9]{1,2})?[A-Za-z._~-]*$/;
 /** The id of a message has at most 1024 bytes, each of which may be escaped. */
 const PARAMETER_CHARACTERS_MAX = 3 * 1_024;
@@ -54,9 +57,9 @@ export class Router {
 }
 
 /**
- * The path of a request target: without the query string, with percent-escapes decoded (those of separators
- * stay), and without a slash at the end. The older service redirected such requests; a sender that follows no
- * redirect takes a 404 as final.
+ * The path of a request target: without the query string, with percent-escapes decoded (except
+ * those of separators), and without a slash at the end. The older service redirected requests with
+ * a slash. A sender that follows no redirect would treat a 404 as final.
  */
 export function pathOf(url: string): string {
   const path = targetPath(url);
@@ -65,8 +68,8 @@ export function pathOf(url: string): string {
 }
 
 /**
- * The path for the log, of a request target without a route. People put phone numbers into paths, in many
- * spellings, so a part that is not plain words is left out.
+ * The path of a request without a route, for the log. People put phone numbers into paths, in many
+ * spellings, so parts that are not plain words are masked.
  */
 export function maskedPath(url: string): string {
   const parts = targetPath(url).slice(0, PATH_CHARACTERS_MAX).split("/");
@@ -77,7 +80,7 @@ function isPlain(part: string): boolean {
   return part.length <= PART_CHARACTERS_MAX && PLAIN_PART.test(part);
 }
 
-/** The path alone, of a target that may name a host too (`GET http://host/path`). */
+/** The path of a target that may include a host (`GET http://host/path`). */
 function targetPath(url: string): string {
   const target = url.startsWith("/") ? url : url.replace(ORIGIN, "");
   const end = target.search(/[?#]/);
@@ -93,7 +96,7 @@ function decodedBy(decode: (text: string) => string, text: string): string | und
   }
 }
 
-/** Whether a path has the parts of a template, `:name` standing for any part but an empty one. */
+/** Whether a path matches a template, in which `:name` matches any part that is not empty. */
 function fits(path: string, template: readonly string[]): boolean {
   const parts = path.split("/");
   const isLong = template.at(-1) === "*" ? parts.length >= template.length : parts.length === template.length;
@@ -103,7 +106,10 @@ function fits(path: string, template: readonly string[]): boolean {
   );
 }
 
-/** What stands for `:name` and `*` in a URL whose path fits. Undefined when one is too long or cannot be decoded. */
+/**
+ * The values of `:name` and `*` in a URL whose path matches. Undefined when one is too long or
+ * cannot be decoded.
+ */
 function paramsIn(url: string, template: readonly string[]): Readonly<Record<string, string>> | undefined {
   const parts = targetPath(url).split("/");
   const params: Record<string, string> = {};

@@ -3,12 +3,12 @@ import Type, { type TSchema } from "typebox";
 import { LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CODE_POINTS_MAX } from "../domain/message-query.ts";
 import type { StoredMessage } from "../store/store.ts";
 
-// What several routes take and answer, for the documentation.
+// The inputs and outputs that several routes share, for the documentation.
 
 const MOMENT =
   "a timestamp with Z or another offset, or without one (UTC), with or without seconds; or a date, which means 00:00 UTC";
 
-/** The span of time of a list or a timeline, for the documentation. */
+/** The time span of a list or a timeline, for the documentation. */
 export const SpanParameters = {
   since: Type.Optional(Type.String({ description: `Only messages at or after this time: ${MOMENT}.` })),
   until: Type.Optional(Type.String({ description: `Only messages before this time: ${MOMENT}.` })),
@@ -20,7 +20,7 @@ export const FromParameter = {
   ),
 };
 
-/** Which messages, and from which end. */
+/** The filters and the order of a list. */
 export const ListParameters = {
   ...FromParameter,
   to: Type.Optional(
@@ -45,7 +45,7 @@ export const ListParameters = {
   ),
 };
 
-/** Which part of a list. */
+/** The page of a list. */
 export const PageParameters = {
   limit: Type.Optional(
     Type.Integer({

@@ -25,9 +25,13 @@ const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 15_000;
 const TIMEOUTS_CHECKED_EVERY_MS = 500;
 const KEEP_ALIVE_MS = 72_000;
-// Under a steady stream of requests there is never a moment without one: after this time the port closes all the same.
+// Under a steady stream of requests there is always one under way, so after this time the port is
+// closed anyway.
 const READINESS_HEARD_MS = 2_000;
-/** A list of the longest messages has 1.6 MB: a client that takes longer holds it in memory on purpose, or is gone. */
+/**
+ * A list of the longest messages has 1.6 MB. A client that takes longer holds it in memory on
+ * purpose, or has gone away.
+ */
 const ANSWER_MS_MAX = 30_000;
 /** Some hundred milliseconds under load. */
 const ACCEPTING_TURNS_MAX = 100;
@@ -36,7 +40,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 const NOT_HTTP = problem(400, "Bad Request");
 const NO_PROXY = problem(405, "Method Not Allowed");
-/** What Node's parser refuses, by its codes; everything else is {@link NOT_HTTP}. */
+/** The errors of Node's parser, by code; all others are {@link NOT_HTTP}. */
 const REFUSALS: Readonly<Record<string, Reply>> = {
   ERR_HTTP_REQUEST_TIMEOUT: problem(408, "Request Timeout"),
   HPE_HEADER_OVERFLOW: problem(431, "Request Header Fields Too Large"),
@@ -47,9 +51,9 @@ export interface ServerSettings {
   readonly port: number;
   /** The longest body of any route. */
   readonly bodyBytesMax: number;
-  /** The most connections at a time. */
+  /** The maximum number of connections at a time. */
   readonly connectionsMax: number;
-  /** The networks whose X-Forwarded-For is believed. */
+  /** The networks whose X-Forwarded-For is trusted. */
   readonly trustProxy: readonly string[];
   /** Origins of pages that may read. */
   readonly corsOrigins: readonly string[];
@@ -68,7 +72,7 @@ export interface ServerOptions {
   readonly tracing: Pick<Tracing, "begin"> | undefined;
 }
 
-/** The wire. From {@link Server.listen} to {@link Server.close} it accepts connections. */
+/** The HTTP server. From {@link Server.listen} to {@link Server.close} it accepts connections. */
 export class Server {
   readonly #settings: ServerSettings;
   readonly #runtime: Runtime;
@@ -122,8 +126,9 @@ export class Server {
   }
 
   /**
-   * Readiness turns 503, then requests under way are answered while new connections are still taken, then the port
-   * closes. Resolves within `ms`: connections that are still open then are reset.
+   * Shuts down: readiness turns 503; requests under way are answered while new connections are
+   * still accepted; then the port closes. Resolves within `ms`: connections that are still open
+   * then are reset.
    */
   async close(ms: number): Promise<void> {
     const { clock } = this.#runtime;
@@ -145,7 +150,7 @@ export class Server {
   async #listen(): Promise<void> {
     const { host, port, answerMsMax = ANSWER_MS_MAX } = this.#settings;
     const first = await this.#listenOn(host, port);
-    // It stands for 127.0.0.1 and ::1, where both are there.
+    // It stands for 127.0.0.1 and ::1, if both exist.
     const others = host === "localhost" ? await lookup(host, { all: true }) : [];
     for (const { address } of others) {
       if (address !== first.address) await this.#listenOn(address, first.port).catch(() => undefined);
@@ -173,17 +178,18 @@ export class Server {
       requestTimeout: REQUEST_MS_MAX,
       connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      // Node would answer these itself, without a body and a log line; framing.ts does it.
+      // Node would answer these itself, without a body and a log line. framing.ts does it instead.
       requireHostHeader: false,
     });
-    // More headers than this would be dropped silently, a signature among them; 0 lets framing.ts see and refuse them.
+    // Node would silently drop headers beyond a limit, perhaps a signature. With 0, framing.ts sees
+    // and refuses them.
     http.maxHeadersCount = 0;
-    // A client may close its half of the connection once it has sent its request; it still gets its answer.
+    // A client may close its half of the connection after its request, and still gets its answer.
     Object.assign(http, { httpAllowHalfOpen: true });
     this.#connections.watch(http);
     http.on("request", (raw, response) => this.#take(raw, response));
     http.on("checkContinue", (raw, response) => this.#take(raw, response, () => this.#continue(raw, response)));
-    // Other expectations are not met, and not worth refusing a message for.
+    // Other expectations are ignored: they are no reason to refuse a message.
     http.on("checkExpectation", (raw, response) => this.#take(raw, response));
     // Its stream may be one that Node has put around the socket.
     http.on("connect", ({ socket }) => this.#refuseConnect(socket));
@@ -217,12 +223,15 @@ export class Server {
     });
   }
 
-  /** Asks for the body, unless it is going to be refused. */
+  /** Asks for the body, unless it will be refused. */
   #continue({ headers }: IncomingMessage, response: ServerResponse): void {
     if (!(Number(headers["content-length"]) > this.#settings.bodyBytesMax)) response.writeContinue();
   }
 
-  /** Answers bytes that are not an HTTP request, or a request that took too long, and closes the connection. */
+  /**
+   * Answers bytes that are not an HTTP request, or a request that took too long, and closes the
+   * connection.
+   */
   #refuseNotHttp(error: Error & { code?: string }, socket: Socket): void {
     const isEnding = this.#connections.of(socket)?.isEnding === true;
     if (error.code === "ECONNRESET" || (!isEnding && !socket.writable)) socket.destroy();
@@ -231,12 +240,12 @@ export class Server {
 
   /** Answers CONNECT: this is not a proxy. */
   #refuseConnect(socket: Socket): void {
-    // Node listens to the socket no more.
+    // Node no longer listens to the socket.
     socket.on("error", () => undefined);
     this.#writer.refuseConnection(this.#connections, socket, NO_PROXY);
   }
 
-  /** Resolves when no request is under way and none has just come. */
+  /** Resolves when no request is under way and none has just arrived. */
   async #untilQuiet(): Promise<void> {
     for (let opened = -1; opened !== this.#connections.opened; ) {
       opened = this.#connections.opened;
@@ -245,7 +254,10 @@ export class Server {
     }
   }
 
-  /** Closing the port resets the connections that wait to be accepted. Node accepts some in each turn of the event loop. */
+  /**
+   * Accepts the connections that wait. Closing the port would reset them, and Node accepts only
+   * some in each turn of the event loop.
+   */
   async #acceptWaiting(): Promise<void> {
     for (let turns = 0, opened = -1; turns < ACCEPTING_TURNS_MAX && opened !== this.#connections.opened; turns++) {
       opened = this.#connections.opened;

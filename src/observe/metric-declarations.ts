@@ -1,7 +1,7 @@
 import { type Aggregator, Counter, Gauge, Histogram, type Registry } from "@prometheus-io/client";
 import type { LabelledCounter, LabelledGauge } from "../runtime.ts";
 
-/** The values that each label can take. */
+/** The values of each label. */
 export type LabelLists = Readonly<Record<string, readonly string[]>>;
 
 /** The labels of one sample. */
@@ -21,7 +21,10 @@ export class MetricDeclarations {
     return new Counter({ name, help, registers: this.#registers });
   }
 
-  /** Every series exists from the start: Prometheus does not see the first error of a counter that begins with it. */
+  /**
+   * Every series exists from the start: Prometheus does not count the first error of a counter that
+   * begins with it.
+   */
   labelledCounter<const Lists extends LabelLists>(
     name: string,
     help: string,
@@ -32,7 +35,7 @@ export class MetricDeclarations {
     return counter;
   }
 
-  /** `aggregator` says how the values of several processes become one. */
+  /** `aggregator` says how the values of several processes are combined. */
   gauge(name: string, help: string, aggregator: Aggregator = "sum"): Gauge {
     return new Gauge({ name, help, aggregator, registers: this.#registers });
   }
@@ -59,7 +62,10 @@ export class MetricDeclarations {
     return new Histogram({ name, help, buckets, labelNames, registers: this.#registers });
   }
 
-  /** A gauge that is read at each scrape. Undefined leaves it out; after a failed read it keeps its value. */
+  /**
+   * A gauge that is read at each scrape. Undefined leaves it out; after a failed read it keeps its
+   * value.
+   */
   readGauge(name: string, help: string, read: () => Figure | Promise<Figure>, aggregator: Aggregator = "sum"): void {
     new Gauge({
       name,
@@ -72,7 +78,7 @@ export class MetricDeclarations {
           if (value === undefined) this.remove();
           else this.set(value);
         } catch {
-          // A scrape is wanted most when the database is unavailable.
+          // A scrape is needed most when the database is unavailable.
         }
       },
     });

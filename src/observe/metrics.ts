@@ -9,12 +9,15 @@ const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_
 const COMMIT_BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const BATCH_BUCKETS_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
-/** The samples of metrics at one moment, as they travel between processes. */
+/** The samples of metrics at one moment, as they are sent between processes. */
 export type Samples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 export type ServiceMetrics = ReturnType<typeof createMetrics>;
 
-/** Every metric of the service. Labels take values from fixed lists and route templates only, never from a request. */
+/**
+ * Every metric of the service. Labels take values from fixed lists and route templates only, never
+ * from a request.
+ */
 export function createMetrics(build: { version: string; node: string }) {
   const registry = new Registry();
   const declare = new MetricDeclarations(registry);
@@ -26,31 +29,39 @@ export function createMetrics(build: { version: string; node: string }) {
     ...declareStorage(declare),
     alertsFiring: declare.labelledGauge(
       "alerts_firing",
-      "1 while a built-in alert fires; 0 else, and when nobody is to be told.",
+      "1 while a built-in alert fires; else 0, also when no target is configured.",
       { rule: ["not_ready", "error_ratio", "queue_age", "disk_nearly_full", "silence"] },
       "max",
     ),
     alertNotifications: declare.labelledCounter(
       "alert_notifications_total",
-      "Attempts to tell of a built-in alert, by whom and by what came of it.",
+      "Notifications of built-in alerts, by target and result.",
       { target: ["pagerduty", "webhook"], result: ["sent", "failed", "refused", "gave_up"] },
     ),
   } satisfies RuntimeMetrics;
   const buildLabels = { version: [build.version], node: [build.node] };
-  declare.labelledGauge("lyftr_build_info", "Always 1; the labels tell the build.", buildLabels, "first").set(build, 1);
+  declare
+    .labelledGauge("lyftr_build_info", "Always 1; the labels have the version.", buildLabels, "first")
+    .set(build, 1);
   return {
     ...metrics,
     contentType: registry.contentType,
-    /** The registry parts families by blank lines, which mean nothing. */
+    /** The registry separates families by blank lines, which have no meaning. */
     render: async () => (await registry.metrics()).replaceAll("\n\n", "\n"),
-    /** Everything, for {@link renderSum}. */
+    /** All samples, for {@link renderSum}. */
     samples: (): Promise<Samples> => registry.getMetricsAsJSON(),
-    /** Only what never goes down, which outlives the process that counted it. Reads neither the database nor the system. */
+    /**
+     * Only counters and histograms, which outlive the process that counted them. Reads neither the
+     * database nor the system.
+     */
     counts: (): Promise<Samples> => {
       const lasting = registry.getMetricsAsArray().filter(({ type }) => type === "counter" || type === "histogram");
       return Promise.all(lasting.flatMap(({ name }) => registry.getSingleMetric(name)?.get() ?? []));
     },
-    /** Adds what is asked of the running service at each scrape, and the figures of the process itself. */
+    /**
+     * Adds the metrics that are read from the running service at each scrape, and those of the
+     * process itself.
+     */
     observe: (sources: MetricSources) => observeService(registry, declare, sources),
   };
 }
@@ -104,12 +115,16 @@ function declareIngestion(declare: MetricDeclarations) {
 
 function declareProtection(declare: MetricDeclarations) {
   return {
-    rateLimited: declare.labelledCounter("rate_limited_total", "Requests answered 429, by the limit they met.", {
-      limit: ["sender", "ip", "key", "failed_signature", "failed_key"],
-    }),
+    rateLimited: declare.labelledCounter(
+      "rate_limited_total",
+      "Requests answered with 429, by the limit that they exceeded.",
+      {
+        limit: ["sender", "ip", "key", "failed_signature", "failed_key"],
+      },
+    ),
     requestsShed: declare.labelledCounter(
       "requests_shed_total",
-      "Requests answered 503 before their body was read, by what was overloaded.",
+      "Requests answered with 503 before their body was read, by what was overloaded.",
       { reason: ["queue_age", "event_loop", "bytes", "pipelined", "probes"] },
     ),
     connectionsOpen: declare.gauge("connections_open", "Connections of clients."),
@@ -120,7 +135,7 @@ function declareProtection(declare: MetricDeclarations) {
     connectionsRefused: declare.counter("connections_refused_total", "Connections closed because there were too many."),
     apiKeyChecks: declare.labelledCounter(
       "api_key_checks_total",
-      "Requests that had to show an API key, by what came of it.",
+      "Requests that needed an API key, by result of the check.",
       { result: ["ok", "unauthorized", "forbidden"] },
     ),
   };
@@ -130,16 +145,16 @@ function declareStorage(declare: MetricDeclarations) {
   return {
     cacheRequests: declare.labelledCounter(
       "cache_requests_total",
-      "Reads by where their answer came from: hit and shared_hit from a cache, joined from an equal question under way, miss from the database.",
+      "Reads by the source of the answer: hit and shared_hit from a cache, joined from an equal read under way, miss from the database.",
       { result: ["hit", "shared_hit", "joined", "miss"] },
     ),
     sharedStateFailures: declare.counter(
       "shared_state_failures_total",
-      "Calls of Redis that failed or took too long; each was answered without it.",
+      "Calls of Redis that failed or took too long; each request was answered without it.",
     ),
     messagesDeleted: declare.labelledCounter(
       "messages_deleted_total",
-      "Messages deleted: expired because they were too old, erased because somebody asked for it.",
+      "Messages deleted: expired because they were too old, erased on request.",
       { reason: ["expired", "erased"] },
     ),
     retentionRun: declare.gauge(
@@ -155,7 +170,7 @@ function declareStorage(declare: MetricDeclarations) {
     ),
     databaseDamaged: declare.gauge(
       "database_damaged",
-      "1 when this process has found the database damaged on the disk, until it ends.",
+      "1 when this process has found the database damaged on the disk, until the process ends.",
       "max",
     ),
     readIndexRebuilds: declare.counter(

@@ -2,7 +2,7 @@ import { collectDefaultMetrics, type Registry } from "@prometheus-io/client";
 import type { MetricDeclarations } from "./metric-declarations.ts";
 import type { SpanCounts } from "./trace.ts";
 
-/** What metrics ask for at the time of a scrape. */
+/** The sources of metrics that are read at each scrape. */
 export interface MetricSources {
   /** Whether messages can be taken. */
   readonly ready: () => Promise<boolean>;
@@ -10,19 +10,19 @@ export interface MetricSources {
   readonly queueBytes: () => number;
   readonly queueAgeMs: () => number;
   readonly databaseBytes: () => Promise<number>;
-  /** Undefined when the disk is another machine's. */
+  /** Undefined when the disk belongs to another machine. */
   readonly disk: () => Promise<DiskSpace | undefined>;
   readonly backlogRows: () => number;
   readonly queuedReads: () => number;
   readonly readThreadRestarts: () => number;
   readonly logLinesDropped: () => number;
   readonly traceSpans: () => SpanCounts;
-  /** Messages answered 200 by source, stored now or before. */
+  /** Messages answered with 200 by source, stored now or before. */
   readonly received: () => ReadonlyMap<string, number>;
   readonly signatureKeys: () => readonly SignatureKey[];
-  /** 1 while everybody may read, else 0. */
+  /** 1 while every client may read, else 0. */
   readonly readAuthOpen: () => number;
-  /** 1 while Redis answers, 0 while it is left alone or none is configured. */
+  /** 1 while Redis answers; 0 while it is unavailable or not configured. */
   readonly sharedStateUp: () => number;
   readonly workers: () => WorkerCounts;
 }
@@ -34,25 +34,28 @@ export interface DiskSpace {
   readonly sizeBytes: number;
 }
 
-/** A secret by its name. */
+/** A webhook secret, by its name. */
 export interface SignatureKey {
   readonly key: string;
   /** Webhooks it verified. */
   readonly verified: number;
-  /** 0 when it never did; undefined when it is not accepted any more. */
+  /** 0 when it never did; undefined when it is no longer accepted. */
   readonly lastVerifiedMs: number | undefined;
-  /** When it will be refused, if that is known; undefined also when it is not accepted any more. */
+  /** When it will be refused, if known; undefined when it is no longer accepted. */
   readonly untilMs: number | undefined;
 }
 
-/** Processes that share the work: 1, 1, 0 for one that is alone. */
+/** The processes that share the work: 1, 1, 0 for a single process. */
 export interface WorkerCounts {
   readonly configured: number;
   readonly alive: number;
   readonly restarts: number;
 }
 
-/** The metrics that are asked of the running service at each scrape, and the figures of the process itself. */
+/**
+ * Declares the metrics that are read from the running service at each scrape, and those of the
+ * process itself.
+ */
 export function observeService(registry: Registry, declare: MetricDeclarations, sources: MetricSources): void {
   declare.readGauge(
     "service_ready",
@@ -63,25 +66,34 @@ export function observeService(registry: Registry, declare: MetricDeclarations, 
   observeDatabase(declare, sources);
   declare.readGauge(
     "read_auth_open",
-    "1 while everybody may read, because no API key is asked for.",
+    "1 while every client may read, because no API key is required.",
     sources.readAuthOpen,
     "max",
   );
   declare.readGauge(
     "shared_state_up",
-    "1 while Redis answers; 0 while it does not and is left alone, or when none is configured.",
+    "1 while Redis answers; 0 while it is unavailable or not configured.",
     sources.sharedStateUp,
     "min",
   );
   const { workers } = sources;
-  declare.readGauge("workers_configured", "Processes that shall share the work.", () => workers().configured);
+  declare.readGauge(
+    "workers_configured",
+    "Processes that are configured to share the work.",
+    () => workers().configured,
+  );
   declare.readGauge("workers_alive", "Processes that listen.", () => workers().alive);
-  declare.readCounter("worker_restarts_total", "Processes started again.", () => workers().restarts);
-  declare.readCounter("log_lines_dropped_total", "Log lines nobody took.", sources.logLinesDropped);
-  // Kept elsewhere, as those below, because counting with labels is felt where every webhook passes.
+  declare.readCounter("worker_restarts_total", "Processes that were restarted.", () => workers().restarts);
+  declare.readCounter(
+    "log_lines_dropped_total",
+    "Log lines lost because standard output did not take them.",
+    sources.logLinesDropped,
+  );
+  // Counted elsewhere, like those below, because counting with labels is too slow for every
+  // webhook.
   declare.readLabelledCounter(
     "messages_received_total",
-    "Webhooks answered 200, by the source of their message: it was stored, or was there already.",
+    "Webhooks answered with 200, by the source of their message: it was stored, or existed already.",
     "source",
     sources.received,
   );
@@ -100,7 +112,7 @@ function observeDatabase(declare: MetricDeclarations, sources: MetricSources): v
   declare.readGauge("commit_queue_bytes", "Bytes of the messages waiting to be committed.", sources.queueBytes);
   declare.readGauge(
     "commit_queue_age_seconds",
-    "How long the oldest message that is not committed yet has waited.",
+    "How long the oldest uncommitted message has waited.",
     () => sources.queueAgeMs() / 1_000,
     "max",
   );
@@ -111,8 +123,13 @@ function observeDatabase(declare: MetricDeclarations, sources: MetricSources): v
     "max",
   );
   const disk = (of: keyof DiskSpace) => async () => (await sources.disk())?.[of];
-  declare.readGauge("database_disk_free_bytes", "Bytes that are free where the database is.", disk("freeBytes"), "min");
-  declare.readGauge("database_disk_size_bytes", "Bytes of the disk where the database is.", disk("sizeBytes"), "min");
+  declare.readGauge("database_disk_free_bytes", "Free bytes on the disk of the database.", disk("freeBytes"), "min");
+  declare.readGauge(
+    "database_disk_size_bytes",
+    "Size of the disk of the database, in bytes.",
+    disk("sizeBytes"),
+    "min",
+  );
   declare.readGauge(
     "read_index_backlog_rows",
     "Stored messages that are not in the read index yet.",
@@ -131,7 +148,7 @@ function observeSignatureKeys(declare: MetricDeclarations, keys: MetricSources["
   const seconds = (ms: number | undefined) => ms && ms / 1_000;
   declare.readLabelledCounter(
     "webhook_signature_key_total",
-    "Webhooks by the secret that verified them: current, previous_1 and on, or the name of one in the database.",
+    "Webhooks by the secret that verified them: current, previous_1 and so on, or the name of one in the database.",
     "key",
     () => keys().map(({ key, verified }) => [key, verified] as const),
   );
@@ -144,7 +161,7 @@ function observeSignatureKeys(declare: MetricDeclarations, keys: MetricSources["
   );
   declare.readLabelledGauge(
     "webhook_signature_key_end_timestamp_seconds",
-    "From when on a secret will be refused; only of those whose end is known.",
+    "When a secret will start to be refused; only for secrets with a known end.",
     "key",
     () => keys().map(({ key, untilMs }) => [key, seconds(untilMs)] as const),
     "min",

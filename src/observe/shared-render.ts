@@ -1,4 +1,7 @@
-/** Renders that are done at once, so that a scrape shows current figures. Then there is one a second. */
+/**
+ * Renders that are done at once, so that a scrape shows current figures. Beyond that, there is one
+ * a second.
+ */
 const RENDERS_AT_ONCE_MAX = 4;
 const RENDER_EVERY_MS = 1_000;
 
@@ -8,8 +11,9 @@ export interface SharedRenderOptions {
 }
 
 /**
- * A text that is expensive to render. One render runs at a time, and all requests during it share the result. Past a few
- * renders the latest text is repeated until the next second: any number of requests costs one render a second at most.
+ * A text that is expensive to render. One render runs at a time, and all requests during it share
+ * the result. After a few renders the latest text is repeated until the next second, so any number
+ * of requests costs at most one render a second.
  */
 export class SharedRender {
   readonly #options: SharedRenderOptions;

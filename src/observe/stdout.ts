@@ -5,14 +5,17 @@ import type { LogDestination } from "./log.ts";
 /** The most text that waits for a stalled reader. Further lines are dropped. */
 const BUFFER_CHARACTERS_MAX = 8 * 1024 * 1024;
 const RETRY_MS = 50;
-/** Lines are gathered this long, because a write wakes a thread and costs as much as several lines. */
+/**
+ * Lines are gathered this long, because a write wakes a thread and costs as much as several lines.
+ */
 const GATHER_MS = 5;
 const FLUSH_MS_MAX = 1_000;
 const STDOUT = 1;
 
 /**
- * Standard output for the log: asynchronous and bounded. A closed pipe, a full disk or a stalled reader costs lines,
- * never a request. Pino's own destination retries a full disk for ever at exit.
+ * Standard output for the log: asynchronous and bounded. A closed pipe, a full disk or a stalled
+ * reader loses lines, but never delays a request. Pino's own destination would retry a full disk
+ * for ever at exit.
  */
 export class Stdout implements LogDestination {
   #texts: string[] = [];
@@ -22,7 +25,7 @@ export class Stdout implements LogDestination {
   #torn = false;
   #writing: Promise<void> | undefined;
 
-  /** Takes one whole line or several. */
+  /** Takes one or more complete lines. */
   write(lines: string): void {
     if (this.#closed || this.#characters + lines.length > BUFFER_CHARACTERS_MAX) {
       this.#dropped += countLines(lines);
@@ -33,7 +36,7 @@ export class Stdout implements LogDestination {
     this.#writing ??= this.#writeAll();
   }
 
-  /** The number of lines lost: the pipe is closed, the disk is full, or the buffer was. */
+  /** The number of lost lines: the pipe was closed, or the disk or the buffer was full. */
   dropped(): number {
     return this.#dropped;
   }

@@ -1,7 +1,7 @@
 import { type Aggregator, Registry } from "@prometheus-io/client";
 import type { Samples } from "./metrics.ts";
 
-/** How the library's own figures of several processes become one figure. By default it adds them. */
+/** How the library's own figures of several processes are combined. The default is the sum. */
 const AGGREGATORS: Readonly<Record<string, Aggregator>> = {
   // An alert should see the worst process.
   nodejs_eventloop_lag_seconds: "max",
@@ -12,7 +12,7 @@ const AGGREGATORS: Readonly<Record<string, Aggregator>> = {
   nodejs_eventloop_lag_p99_seconds: "max",
   // Quantiles of several processes cannot be combined. The histogram beside them can.
   nodejs_eventloop_utilization_summary: "omit",
-  // Each process has a limit of its own, so the one nearest to its limit counts.
+  // Each process has its own limit, so the one nearest to its limit counts.
   process_open_fds: "max",
   process_max_fds: "min",
   process_start_time_seconds: "min",

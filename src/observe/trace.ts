@@ -1,15 +1,16 @@
-// What the service knows of traces. Only `tracing/` imports OpenTelemetry, behind these interfaces.
+// What the service knows about traces. Only `tracing/` imports OpenTelemetry, behind these
+// interfaces.
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
-/** The parts of a request that have a span of their own. */
+/** The parts of a request that have their own span. */
 export type PartName = "verify" | "wait" | "commit";
 
-/** A request that begins. All moments are of the monotonic clock. */
+/** The start of a request. All moments are of the monotonic clock. */
 export interface BegunRequest {
   readonly name: string;
   readonly atMs: number;
-  /** The header fields as they came. Invalid ones are ignored. */
+  /** The header fields as they arrived. Invalid ones are ignored. */
   readonly traceparent: unknown;
   readonly tracestate: unknown;
 }
@@ -18,11 +19,11 @@ export interface EndedRequest {
   readonly atMs: number;
   /** Called for sampled requests only. */
   readonly attributes: () => Attributes;
-  /** Whether the service failed, as opposed to a request that was wrong. */
+  /** Whether the service failed. A wrong request is not a failure. */
   readonly failed: boolean;
 }
 
-/** The trace of one request, handed on with it. Without an endpoint there is none. */
+/** The trace of one request. Without an endpoint there is none. */
 export interface RequestTrace {
   readonly traceId: string;
   readonly spanId: string;
@@ -41,7 +42,7 @@ export interface TracedWait {
   readonly sinceMs: number;
 }
 
-/** A transaction that is over, with all its messages. */
+/** A finished transaction, with all its messages. */
 export interface CommittedBatch {
   readonly messages: readonly TracedWait[];
   readonly fromMs: number;
@@ -51,9 +52,9 @@ export interface CommittedBatch {
 
 export interface SpanCounts {
   readonly sent: number;
-  /** The collector did not take them. */
+  /** Spans that the collector did not take. */
   readonly failed: number;
-  /** The queue was full. */
+  /** Spans dropped because the queue was full. */
   readonly dropped: number;
 }
 
@@ -64,6 +65,6 @@ export interface Tracing {
   begin(request: BegunRequest): RequestTrace | undefined;
   committed(batch: CommittedBatch): void;
   spanCounts(): SpanCounts;
-  /** Sends what is left, for two seconds at most. Nothing is running once it resolves. */
+  /** Sends the remaining spans, for two seconds at most. When it resolves, nothing is running. */
   stop(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { invalidQuery, json } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
-/** `GET /audit`: what was done with keys, secrets and people's data, and by whom. */
+/** `GET /audit`: the audited actions on keys, secrets and people's data. */
 export function auditRoute({ store }: { readonly store: Pick<Store, "credentials"> }): Route {
   return {
     method: "GET",

@@ -3,7 +3,10 @@ import { stringify } from "yaml";
 import { NOT_FOUND, type Reply } from "../reply.ts";
 import type { Route } from "../route.ts";
 
-/** For a page whose parts are all served from here. It must not send browsers of a service on plain HTTP to HTTPS. */
+/**
+ * For a page that loads only files of this service. It must not send browsers of a service on plain
+ * HTTP to HTTPS.
+ */
 const PAGE_HEADERS = {
   "content-security-policy":
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'",

@@ -13,19 +13,22 @@ import { CLIENT_CLOSED_REQUEST, invalidQuery, StreamCut } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
 import { ListParameters, problemResponses } from "../schemas.ts";
 
-/** Read at a time, and with the page before it all of an export that is in memory: 2 MiB when all are the longest there may be. */
+/**
+ * The messages of one read. With the page before it, that is all of an export that is in memory: at
+ * most 2 MiB.
+ */
 const MESSAGES_PER_PAGE = 128;
-/** Written at a time: how fast a client reads is seen by such steps. */
+/** The size of one write. The speed of a client is measured in such steps. */
 const CHUNK_CHARACTERS = 32_768;
-/** 64 kbit/s. A client that takes less would hold its slot for ever. */
+/** 64 kbit/s. A slower client would keep its slot for ever. */
 const BYTES_PER_SECOND_MIN = 8_192;
 const BEHIND_MS_MAX = 60_000;
-/** A key that is revoked anywhere is known here within 5 s. */
+/** A key that is revoked in any process is known here within 5 s. */
 const KEY_CHECKED_EVERY_MS = 1_000;
 
 export interface ExportRouteOptions extends Pick<Runtime, "clock"> {
   readonly store: Pick<Store, "findMessages">;
-  /** Whether the client may read now: its key may have ended since it asked. */
+  /** Whether the client may read now: its key may have ended since the request. */
   readonly mayRead: (request: Request) => boolean;
   readonly behindMsMax?: number;
   readonly keyCheckedEveryMs?: number;
@@ -44,13 +47,13 @@ export function exportRoute(options: ExportRouteOptions): Route {
       const parsed = parseExport(request.query);
       if (!parsed.ok) return invalidQuery(parsed);
       requireClient(request);
-      // One listener for all of it: past ten on an answer Node warns of a leak.
+      // One listener for the whole export: with more than ten on a response Node warns of a leak.
       const untilClosed = new DisposableStack();
       untilClosed.defer(slots.take(request));
       request.whenClosed(() => untilClosed.dispose());
       const { list, format } = parsed;
       const read = pageReader(options.store, list, request.clientGone());
-      // Before the headers: what is refused or fails at once gets a status of its own.
+      // Before the headers, so that an immediate refusal or failure gets its own status.
       const first = await read();
       requireClient(request);
       const cutting = new AbortController();
@@ -68,14 +71,16 @@ export function exportRoute(options: ExportRouteOptions): Route {
   };
 }
 
-/** What is given back when the connection closes would never be, if it has closed already. */
+/** Throws if the connection has already closed. Slots taken afterwards would never be released. */
 function requireClient({ response }: Request): void {
   if (response.closed) throw new ReadCancelled("the client has gone away");
 }
 
 type Cut = (status: number, reason: string) => void;
 
-/** Cuts the answer when its client may not read any more. Returns how to end the watch. */
+/**
+ * Aborts the response when its client may no longer read. Returns a function that ends the check.
+ */
 function watchKey(
   request: Request,
   { mayRead, keyCheckedEveryMs = KEY_CHECKED_EVERY_MS }: ExportRouteOptions,
@@ -87,20 +92,20 @@ function watchKey(
   return () => clearInterval(timer);
 }
 
-/** Cuts the answer when its client takes it too slowly. */
+/** Aborts the response when its client reads too slowly. */
 function paceOf({ clock, behindMsMax = BEHIND_MS_MAX }: ExportRouteOptions, cut: Cut): ReaderPace {
   const tooSlow = () => cut(CLIENT_CLOSED_REQUEST, "the client took the export too slowly");
   return new ReaderPace({ clock, behindMsMax, bytesPerSecondMin: BYTES_PER_SECOND_MIN, tooSlow });
 }
 
-/** Watches the pace of the client up to the last byte. */
+/** Measures the speed of the client up to the last byte. */
 async function* paced(text: AsyncGenerator<string>, pace: ReaderPace): AsyncGenerator<string> {
   for await (const chunk of text) {
     pace.offered();
     yield chunk;
     pace.taken(Buffer.byteLength(chunk));
   }
-  // What is left in the buffers of this process has to be taken too.
+  // The rest in the buffers of this process has to be read too.
   pace.offered();
 }
 
@@ -111,14 +116,14 @@ function pageReader(store: ExportRouteOptions["store"], list: MessageList, signa
     for (let at = place; ; ) {
       const query = { ...list, limit: MESSAGES_PER_PAGE, offset: 0, count: "none" as const };
       const page = await store.findMessages(at === undefined ? query : { ...query, cursor: at }, { signal });
-      // A page may be empty and go on all the same.
+      // A page may be empty although the list continues.
       if (page.messages.length > 0 || page.next === null) return page;
       at = page.next;
     }
   };
 }
 
-/** Asks for a page only when the one before it has been taken. */
+/** Reads a page only when the one before has been sent. */
 async function* textOf(page: MessagePage, read: PageReader, { head, line }: ExportFormat): AsyncGenerator<string> {
   if (head !== "") yield head;
   for (let current = page; ; current = await read(current.next)) {

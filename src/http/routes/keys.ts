@@ -13,7 +13,7 @@ type Keys = Pick<ApiKeys, "all" | "create" | "rotate" | "revoke">;
 
 const BODY = { bodyBytesMax: 16 * 1_024 };
 const ID = /^[A-Za-z0-9-]{1,64}$/;
-/** Why a key is not made, in words for the client. */
+/** Why a key cannot be created, in words for the client. */
 const CONFLICTS = {
   name_taken: "a live key has this name: rotate or revoke it, or choose another name",
   full: "there are too many keys",
@@ -21,7 +21,10 @@ const CONFLICTS = {
   two_live: "the key has a successor, or is one, and both are live: revoke one, or wait until the older one has ended",
 } as const;
 
-/** `POST /keys`, `GET /keys`, `POST /keys/{id}/rotate` and `DELETE /keys/{id}`: the credentials of clients. */
+/**
+ * `POST /keys`, `GET /keys`, `POST /keys/{id}/rotate` and `DELETE /keys/{id}`: the credentials of
+ * clients.
+ */
 export function keysRoutes({ keys }: { readonly keys: Keys }): readonly Route[] {
   const list = async () => json({ data: (await keys.all()).map(keyBody) });
   const create = (request: Request) => createKey(keys, request);
@@ -76,7 +79,7 @@ function replyTo(outcome: Creation | Rotation): Reply {
   }
 }
 
-/** Undefined when it can be no id: databases differ in which texts they refuse to look for. */
+/** Undefined when it cannot be an id: databases differ in which texts they refuse. */
 function idIn({ params: { id = "" } }: Request): string | undefined {
   return ID.test(id) ? id : undefined;
 }

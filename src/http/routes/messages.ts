@@ -9,10 +9,10 @@ import type { Route, RouteSchema } from "../route.ts";
 import { ListParameters, MessageBodySchema, messageBody, PageParameters, problemResponses } from "../schemas.ts";
 
 const PATH = "/messages";
-/** What makes a list, besides its place. */
+/** The parameters that define a list, without its position. */
 const LINKED = [...Object.keys(ListParameters), "count"];
 
-/** `GET /messages`: a page of stored messages, filtered, with the exact number of all that match. */
+/** `GET /messages`: a page of stored messages, filtered, with the exact number of all matches. */
 export function messagesRoute(options: CachedResponses & { readonly store: Pick<Store, "findMessages"> }): Route {
   return {
     method: "GET",

@@ -6,7 +6,7 @@ import { json } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
-/** `DELETE /senders/{msisdn}`: erases a person, to its end even when the client does not wait for it. */
+/** `DELETE /senders/{msisdn}`: erases a person. It finishes even if the client does not wait. */
 export function senderRoute({ eraser }: { readonly eraser: Pick<Eraser, "erase"> }): Route {
   return {
     method: "DELETE",

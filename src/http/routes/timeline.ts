@@ -6,10 +6,10 @@ import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { FromParameter, problemResponses, SpanParameters } from "../schemas.ts";
 
-/** Almost a week by the minute. An answer of this many is half a megabyte. */
+/** Almost a week by the minute. An answer of this size is half a megabyte. */
 const BUCKETS_MAX = 10_000;
 
-/** `GET /stats/timeline`: how many messages there are in each minute, hour or day. */
+/** `GET /stats/timeline`: the number of messages in each minute, hour or day. */
 export function timelineRoute(options: CachedResponses & { readonly store: Pick<Store, "timeline"> }): Route {
   return {
     method: "GET",

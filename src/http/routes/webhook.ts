@@ -35,7 +35,7 @@ export function webhookRoute(options: WebhookRouteOptions): Route {
   };
 }
 
-/** The one place where an outcome becomes a status. */
+/** The only place where an outcome becomes a status. */
 function replyTo(request: Request, outcome: IngestOutcome, limiting: RateLimiting): Reply {
   if ("decision" in outcome && outcome.decision?.allowed) limiting.addHeaders(request, "sender", outcome.decision);
   switch (outcome.kind) {

@@ -1,11 +1,15 @@
 import type { Clock } from "../../domain/clock.ts";
 
-/** The wall clock is exact to a millisecond and corrected by parts of one. A larger drift means that it was set. */
+/**
+ * The wall clock is exact to a millisecond, and corrected by fractions of one. A larger drift means
+ * that it was set.
+ */
 const DRIFT_MS_MAX = 50;
 
 /**
- * The difference between the wall clock and the monotonic clock, in which requests are timed. One difference is used
- * until the wall clock is set: read for each span, the wall clock would put a part a millisecond outside its request.
+ * The difference between the wall clock and the monotonic clock, which times requests. The same
+ * difference is used until the wall clock is set. If it were read for each span, a part could lie a
+ * millisecond outside its request.
  */
 export class AnchoredTime {
   readonly #clock: Clock;
@@ -16,7 +20,7 @@ export class AnchoredTime {
     this.#wallAheadMs = clock.now() - clock.monotonic();
   }
 
-  /** What a request adds to all its moments. */
+  /** The number that a request adds to all its moments. */
   wallAheadMs(): number {
     const aheadMs = this.#clock.now() - this.#clock.monotonic();
     if (Math.abs(aheadMs - this.#wallAheadMs) > DRIFT_MS_MAX) this.#wallAheadMs = aheadMs;

@@ -17,14 +17,14 @@ import { type BatchLimits, SpanExport } from "./span-export.ts";
 import { failure, SpanTrace } from "./span-trace.ts";
 
 const SCOPE = "lyftr";
-/** A batch may hold 512 messages. The SDK keeps this many links of a span unless told otherwise. */
+/** A batch may have 512 messages. By default the SDK keeps this many links of a span. */
 const LINKS_PER_BATCH_MAX = 128;
 
 export interface SamplerOptions {
   readonly name: "always_on" | "always_off" | "traceidratio";
-  /** The part of the traces that begin here, 0 to 1. */
+  /** The share of the traces that begin here, 0 to 1. */
   readonly ratio: number;
-  /** Whether the decision of the sender of a traceparent counts. */
+  /** Whether the sampling decision in a sender's traceparent is followed. */
   readonly parentBased: boolean;
 }
 
@@ -38,8 +38,8 @@ export interface TracingOptions extends Pick<Runtime, "clock" | "log" | "random"
 }
 
 /**
- * Traces by OpenTelemetry's SDK. Spans are handed on as arguments: no context follows asynchronous calls, and nothing
- * is global.
+ * Traces by OpenTelemetry's SDK. Spans are passed as arguments: no context follows asynchronous
+ * calls, and nothing is global.
  */
 export class OpenTelemetry implements Tracing {
   readonly #requests: Tracer;
@@ -123,7 +123,7 @@ function rootSampler(name: SamplerOptions["name"], ratio: number): Sampler {
   }
 }
 
-/** A fault in tracing costs a span, not a message. */
+/** A fault in tracing loses a span, not a message. */
 function quietly<T>(work: () => T): T | undefined {
   try {
     return work();

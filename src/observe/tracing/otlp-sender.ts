@@ -15,7 +15,7 @@ const BACK_OFF_MS_FIRST = 500;
 const BACK_OFF_MS_MAX = 5_000;
 const ANSWER_BYTES_MAX = 65_536;
 
-/** Where spans go, and how. */
+/** Where spans are sent, and how. */
 export interface OtlpOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -40,7 +40,7 @@ export interface Refusal {
 
 /**
  * Sends spans to a collector by OTLP over HTTP. A request with all its attempts ends at its
- * deadline, whatever the collector does, and at once when the process closes.
+ * deadline, whatever the collector does, and at once when the process ends.
  */
 export class OtlpSender {
   readonly #options: OtlpSenderOptions;
@@ -71,7 +71,7 @@ export class OtlpSender {
     }
   }
 
-  /** Ends what is under way. */
+  /** Aborts the requests under way. */
   close(): void {
     this.#closing.abort();
   }
@@ -84,7 +84,7 @@ export class OtlpSender {
         method: "POST",
         body,
         signal,
-        // The headers may hold a key, and a redirect could take it to another host.
+        // The headers may contain a key, and a redirect could take it to another host.
         redirect: "manual",
         headers: {
           "user-agent": `lyftr/${version}`,
@@ -112,7 +112,7 @@ export class OtlpSender {
       const spans = Number(serializer.deserializeResponse(answer).partialSuccess?.rejectedSpans ?? 0);
       return spans > 0 ? { spans, reason: "The collector rejected them." } : undefined;
     } catch {
-      // Whatever else the body is, the status said that the spans are taken.
+      // The rest of the body does not matter: the status said that the spans are taken.
       return undefined;
     }
   }

@@ -21,7 +21,7 @@ export interface SpanExportOptions extends BatchLimits, Pick<Runtime, "clock" | 
 }
 
 /**
- * The SDK's batch processor, with what a service needs beside it: counts of its spans, log lines
+ * The SDK's batch processor, with what a service needs in addition: counts of its spans, log lines
  * about losses, and a last export that ends in time.
  */
 export class SpanExport implements SpanProcessor {
@@ -43,9 +43,11 @@ export class SpanExport implements SpanProcessor {
       exporter: {
         export: (spans, done) => {
           this.#waiting -= spans.length;
-          // The last batches are exported at once by the SDK. Here they are sent one after the other.
+          // The SDK exports the last batches at the same time. Here they are sent one after the
+          // other.
           this.#exporting = this.#exporting.then(() => this.#send(spans));
-          // A failure is counted and logged here. Told of one, the SDK would give up the other batches.
+          // A failure is counted and logged here. If the SDK got it, it would give up the other
+          // batches.
           this.#exporting.then(() => done({ code: ExportResultCode.SUCCESS }));
         },
         shutdown: () => this.#exporting,
@@ -60,7 +62,7 @@ export class SpanExport implements SpanProcessor {
   onStart(): void {}
 
   onEnd(span: ReadableSpan): void {
-    // The SDK does not count the spans it drops, so it is given no more than its queue holds.
+    // The SDK does not count the spans that it drops, so it never gets more than its queue holds.
     if (this.#stopped || this.#waiting >= this.#options.spansMax) {
       this.#counts.dropped++;
       this.#lost++;
@@ -74,7 +76,10 @@ export class SpanExport implements SpanProcessor {
     return this.#counts;
   }
 
-  /** Sends what is left, for two seconds at most. Nothing is running once it resolves. Safe twice. */
+  /**
+   * Sends the remaining spans, for two seconds at most. When it resolves, nothing is running. Safe
+   * to call twice.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     const flushed = this.#batches.shutdown();

@@ -39,8 +39,8 @@ interface Part {
 const PARTS_MAX = 8;
 
 /**
- * The trace of one request. Spans of its parts are made after the response is written, so that their cost is not in the
- * latency they show.
+ * The trace of one request. The spans of its parts are made after the response is written, so that
+ * their cost is not part of the latency that they show.
  */
 export class SpanTrace implements RequestTrace {
   readonly context: SpanContext;
@@ -89,14 +89,14 @@ export class SpanTrace implements RequestTrace {
     const { span } = this.#options;
     try {
       const last = this.#parts.at(-1);
-      // A message with a good signature fails in the part it reached last.
+      // A message with a good signature fails in the part that it reached last.
       for (const part of this.#parts) this.#makeSpan(part, failed && part === last && part.name !== "verify");
       const ended = attributes();
       span.setAttributes(ended);
       if (failed) span.setStatus(failure(ended));
       span.end(this.#wallMs(atMs));
     } catch {
-      // A fault here costs a span. The response is already written.
+      // A fault here loses a span. The response is already written.
     }
   }
 
@@ -112,7 +112,7 @@ export class SpanTrace implements RequestTrace {
     made.end(this.#wallMs(toMs));
   }
 
-  /** Milliseconds since 1970, as the SDK takes them. */
+  /** Milliseconds since 1970, as the SDK expects them. */
   #wallMs(atMs: number): number {
     return this.#options.wallAheadMs + atMs;
   }
