@@ -8,7 +8,8 @@ import { systemClock } from "../domain/clock.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { alertSettingsOf } from "./settings.ts";
-import { complain, say, tableOf } from "./terminal.ts";
+import { tableOf } from "./table.ts";
+import { complain, say } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [

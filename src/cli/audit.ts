@@ -5,7 +5,8 @@ import { openCredentials } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
-import { complain, say, tableOf } from "./terminal.ts";
+import { tableOf } from "./table.ts";
+import { complain, say } from "./terminal.ts";
 
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 10_000;

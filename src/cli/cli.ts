@@ -13,6 +13,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   init: async () => (await import("./init.ts")).initCommand,
   demo: async () => (await import("./demo.ts")).demoCommand,
   send: async () => (await import("./send.ts")).sendCommand,
+  sign: async () => (await import("./sign.ts")).signCommand,
+  "verify-signature": async () => (await import("./verify-signature.ts")).verifySignatureCommand,
   import: async () => (await import("./import.ts")).importCommand,
   copy: async () => (await import("./copy.ts")).copyCommand,
   backup: async () => (await import("./backup.ts")).backupCommand,

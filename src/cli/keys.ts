@@ -19,7 +19,8 @@ import { openCredentials } from "../store/open.ts";
 import { CliError } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
-import { complain, say, tableOf } from "./terminal.ts";
+import { tableOf } from "./table.ts";
+import { complain, say } from "./terminal.ts";
 
 const ACTOR = "cli";
 const HELP: CommandHelp = {

@@ -13,7 +13,8 @@ import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { retirementInWords } from "./retirement-words.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
-import { complain, say, tableOf } from "./terminal.ts";
+import { tableOf } from "./table.ts";
+import { complain, say } from "./terminal.ts";
 
 const NAME = /^(?!current|previous)[a-z0-9][a-z0-9_-]{0,31}$/;
 const SECRET_BYTES = 32;

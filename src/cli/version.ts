@@ -5,7 +5,8 @@ import { VERSION } from "../app/start-up.ts";
 import type { Environment } from "../config.ts";
 import { schemaVersions } from "../store/migrate.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { say, tableOf } from "./terminal.ts";
+import { factsTable } from "./table.ts";
+import { say } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: ["No database is opened. The schemas are those that this version creates."],
@@ -19,9 +20,7 @@ export function versionCommand(_env: Environment): Command {
     .option("--json", "as one JSON object")
     .action(({ json }: { readonly json?: true }) => {
       const facts = versionFacts();
-      say(
-        json ? `${JSON.stringify(facts)}\n` : tableOf(Object.entries(facts).map(([name, value]) => [name, `${value}`])),
-      );
+      say(json ? `${JSON.stringify(facts)}\n` : factsTable(Object.entries(facts)));
     });
 }
 

@@ -14,6 +14,8 @@ const COMMANDS = [
   "demo",
   "send",
   "import",
+  "sign",
+  "verify-signature",
   "copy",
   "backup",
   "restore",

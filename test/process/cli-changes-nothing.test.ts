@@ -39,6 +39,8 @@ const COMMANDS: Readonly<Record<string, readonly [Effect, ...(readonly string[])
   "alerts test": ["elsewhere", "alerts", "test"],
   backup: ["reads", "backup", "~/backup.db"],
   restore: ["elsewhere", "restore", "--yes", "~/messages.ndjson"],
+  sign: ["elsewhere", "sign", "~/messages.ndjson"],
+  "verify-signature": ["elsewhere", "verify-signature", "~/messages.ndjson", "0".repeat(64)],
   audit: ["reads", "audit"],
   verify: ["reads", "verify"],
   "keys list": ["reads", "keys", "list"],
