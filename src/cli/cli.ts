@@ -126,11 +126,17 @@ function inheriting(command: Command, program: Command): Command {
   return command.copyInheritedSettings(program);
 }
 
+/** Names alone: arguments would make the column of commands too wide for a terminal. */
+function subcommandTerm(command: Command): string {
+  return command.name();
+}
+
 function newProgram(): Command {
   return new Command("lyftr")
     .description("A webhook inbox that loses no message.")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
+    .configureHelp({ subcommandTerm })
     .configureOutput({ writeOut: say, writeErr: complain })
     .showHelpAfterError("Run the command with --help to see its arguments and options.");
 }
