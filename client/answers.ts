@@ -10,16 +10,16 @@ export interface Page {
   readonly next_cursor: string | null;
 }
 
-/** The value of a 200 that is what the service says there; anything else is thrown. */
+/** Returns the value of a 200 response if it has the expected form. Throws otherwise. */
 export function expected<T>(answer: HttpAnswer, nowMs: number, is: (value: unknown) => value is T): T {
   if (answer.status !== 200) throw refusalOf(answer, nowMs);
-  if (answer.truncated) throw strange(answer, "its answer is longer than any of Lyftr's");
+  if (answer.truncated) throw unexpected(answer, "the answer is longer than any answer of Lyftr");
   const value = parsed(answer.text);
-  if (!is(value)) throw strange(answer, "its answer is not one of Lyftr's");
+  if (!is(value)) throw unexpected(answer, "the answer is not one of Lyftr's");
   return value;
 }
 
-/** Something else that answers 200, a proxy's page or another service, has stored nothing. */
+/** A proxy's page or another service may also answer 200, but has stored nothing. */
 export function isAccepted(value: unknown): value is { readonly status: "ok" } {
   return isObject(value) && value.status === "ok";
 }
@@ -41,7 +41,7 @@ function refusalOf(answer: HttpAnswer, nowMs: number): LyftrError {
   const { status, retryAfter, text } = answer;
   const kind = kindOf(status);
   if (kind === "protocol")
-    return strange(answer, status >= 300 && status < 400 ? "redirects are not followed" : excerpt(text));
+    return unexpected(answer, status >= 300 && status < 400 ? "redirects are not followed" : excerpt(text));
   const body = parsed(text);
   const detail = isObject(body) ? body.detail : undefined;
   const issues = Array.isArray(detail) ? detail.filter(isIssue) : undefined;
@@ -62,12 +62,12 @@ function kindOf(status: number): LyftrErrorKind {
   return status >= 500 || status === 408 ? "unavailable" : "protocol";
 }
 
-function strange({ status }: HttpAnswer, what: string): LyftrError {
+function unexpected({ status }: HttpAnswer, what: string): LyftrError {
   return new LyftrError("protocol", `answered ${status}, ${what}; is the URL right?`, { status });
 }
 
 function excerpt(text: string): string {
-  // Whoever answers may send control characters, and the text ends on a terminal.
+  // The server may send control characters, and the text may be shown on a terminal.
   return text
     .slice(0, EXCERPT_CHARACTERS_MAX)
     .replace(/[\s\p{Cc}]+/gu, " ")

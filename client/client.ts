@@ -26,32 +26,40 @@ export type { Fetch, FetchAnswer, FetchInit } from "./request.ts";
 export type { Failure, Progress, SendManyOptions, SendManyResult } from "./send-many.ts";
 export { signatureOf } from "./signature.ts";
 
-/** Answers to a message are short, whatever is wrong with it. */
+/** Answers to a message are short, even if they report many problems. */
 const SEND_ANSWER_BYTES_MAX = 65_536;
-/** A page of a hundred messages, each as long as one can be and every character escaped, is some 3 MB. */
+/**
+ * A page of a hundred messages, each of maximum length with every character escaped, is some 3 MB.
+ */
 const READ_ANSWER_BYTES_MAX = 8_388_608;
-/** Ids that a path cannot name: the export has that address, and a URL drops the others. */
+/**
+ * Ids that cannot be part of a path: `export` is the path of the export, and URLs drop the others.
+ */
 const UNNAMEABLE = ["", ".", "..", "export"];
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** For this call with all its attempts, instead of the client's. */
+  /** For this call with all its attempts. Replaces the client's deadline. */
   readonly deadlineMs?: number;
-  /** Of your trace, as W3C's Trace Context has it; the service goes on with it. Each attempt carries the same. */
+  /**
+   * The traceparent of your trace, as W3C Trace Context defines it. The service continues the
+   * trace. Every attempt sends the same one.
+   */
   readonly traceparent?: string;
 }
 
 export interface SendResult {
   readonly status: "ok";
-  /** 1 unless it had to be tried again. */
+  /** 1 unless the request was retried. */
   readonly attempts: number;
 }
 
 type ReadAnswer<T> = (answer: HttpAnswer, nowMs: number) => T;
 
 /**
- * Sends messages to a Lyftr and reads them. Every call ends with a value or a LyftrError before its deadline. There is nothing to
- * close: connections are the platform's, are kept for the next request, and do not keep a process alive.
+ * Sends messages to Lyftr and reads them. Every call ends with a value or a LyftrError before its
+ * deadline. Nothing has to be closed: connections are managed by the platform, are kept for the
+ * next request, and do not keep a process alive.
  */
 export class LyftrClient {
   readonly #settings: ClientSettings;
@@ -67,7 +75,7 @@ export class LyftrClient {
     return this.sendBytes(encoded(message), options);
   }
 
-  /** The same for a message that is JSON already, which is signed and sent to the byte. */
+  /** Sends a message that is already JSON. Exactly these bytes are signed and sent. */
   async sendBytes(body: Uint8Array<ArrayBuffer>, options: CallOptions = {}): Promise<SendResult> {
     const { secret } = this.#settings;
     if (secret === undefined) throw new LyftrError("usage", "sending needs `secret`");
@@ -81,8 +89,8 @@ export class LyftrClient {
   }
 
   /**
-   * Sends all, a bounded number at once, and takes them from the source no faster than that. A message that is refused does not
-   * stop the others.
+   * Sends all messages, a bounded number at once, and takes them from the source no faster than
+   * that. A refused message does not stop the others.
    */
   async sendMany(
     messages: Iterable<Message> | AsyncIterable<Message>,
@@ -94,20 +102,20 @@ export class LyftrClient {
     return new SendManyRun((message) => this.send(message, call), messages, { ...options, concurrency }).run();
   }
 
-  /** Every message that fits, however many there are. The deadline is for each page. */
+  /** Every message that matches, however many there are. The deadline is for each page. */
   messages(filter: MessageFilter = {}, options: CallOptions = {}): AsyncGenerator<StoredMessage, void, undefined> {
     return readPages(filter, (query) =>
       this.#read(`/messages${query}`, (...answer) => expected(...answer, isPage), options),
     );
   }
 
-  /** One message, or undefined. `source` when two sources use the id. */
+  /** One message, or undefined. Give `source` if two sources use the id. */
   async message(
     id: string,
     { source, ...options }: CallOptions & { readonly source?: string } = {},
   ): Promise<StoredMessage | undefined> {
     if (UNNAMEABLE.includes(id) || !isWellFormed(id))
-      throw new LyftrError("usage", `the id ${JSON.stringify(id)} cannot be asked for; messages() finds it`);
+      throw new LyftrError("usage", `the id ${JSON.stringify(id)} cannot be part of a URL; messages() finds it`);
     const query = source === undefined ? "" : `?${new URLSearchParams({ source })}`;
     const read = (answer: HttpAnswer, nowMs: number) =>
       isNotFound(answer) ? undefined : expected(answer, nowMs, isStoredMessage);
@@ -132,7 +140,7 @@ export class LyftrClient {
     const sent = {
       ...wanted,
       url: `${baseUrl}${path}`,
-      // Answers are short, and a compressed one has no length that could be trusted.
+      // Answers are short, and the length of a compressed answer cannot be trusted.
       headers: {
         accept: "application/json",
         "accept-encoding": "identity",
@@ -155,7 +163,7 @@ export class LyftrClient {
   }
 }
 
-/** The service's own answer; another 404 says that the URL is wrong. */
+/** The service's own 404; another 404 means that the URL is wrong. */
 function isNotFound({ status, text }: HttpAnswer): boolean {
   return status === 404 && text === '{"detail":"Not Found"}';
 }

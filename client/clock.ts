@@ -1,10 +1,13 @@
-/** Time, handed in so that tests can hold it. */
+/** The clock, an argument so that tests can control it. */
 export interface Clock {
-  /** Milliseconds since 1970, for the dates of others. */
+  /** Milliseconds since 1970, for dates from the server. */
   now(): number;
-  /** Milliseconds that only ever grow, for deadlines. */
+  /** Milliseconds that never decrease, for deadlines. */
   monotonic(): number;
-  /** Resolves after `ms`, or at once when the signal is aborted. Keeps the process alive meanwhile, because somebody waits for it. */
+  /**
+   * Resolves after `ms`, or at once when the signal is aborted. It keeps the process alive, because
+   * a caller waits for it.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -16,7 +19,7 @@ export const systemClock: Clock = {
       if (signal?.aborted) return resolve();
       const done = () => {
         clearTimeout(timer);
-        // A signal may live as long as the program: nothing may stay with it.
+        // A signal may live as long as the program, so its listener is removed.
         signal?.removeEventListener("abort", done);
         resolve();
       };

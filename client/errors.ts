@@ -1,13 +1,14 @@
 /**
- * What went wrong, as far as a caller has to tell it apart:
- * - `usage`: the call itself is wrong, nothing was sent;
+ * The kinds of errors that a caller may have to distinguish:
+ * - `usage`: the call itself is wrong; nothing was sent;
  * - `unauthorized` 401 or 403, `invalid` 400, 415 or 422, `too_large` 413: refused, and not stored;
- * - `rate_limited` 429, `unavailable` 5xx or 408, `timeout`, `network`: tried again until the deadline. The message may be stored;
- *   sending it once more is safe, its id sees to that;
- * - `certificate`: the server's is expired, or not for this name, or signed by nobody known;
- * - `protocol`: whoever answers there is not Lyftr, or something between changes its answers;
- * - `aborted`: the caller's signal;
- * - `outbox`: the file of an outbox; `code` says which way.
+ * - `rate_limited` 429, `unavailable` 5xx or 408, `timeout`, `network`: retried until the deadline.
+ *   The message may be stored; sending it again is safe, because of its id;
+ * - `certificate`: the server's certificate is expired, for another name, or signed by an unknown
+ *   authority;
+ * - `protocol`: the server is not Lyftr, or something in between changes its answers;
+ * - `aborted`: the caller's signal was aborted;
+ * - `outbox`: the file of an outbox failed; `code` says how.
  */
 export type LyftrErrorKind =
   | "usage"
@@ -23,7 +24,7 @@ export type LyftrErrorKind =
   | "aborted"
   | "outbox";
 
-/** One problem of a refused message or query, as the service tells it. */
+/** One problem of a refused message or query, as the service reports it. */
 export interface Issue {
   readonly type: string;
   readonly loc: readonly (string | number)[];
@@ -31,11 +32,11 @@ export interface Issue {
 }
 
 export interface LyftrErrorDetails {
-  /** The status of the answer, when there was one. */
+  /** The status of the answer, if there was one. */
   readonly status?: number | undefined;
-  /** How the platform calls it, `ECONNREFUSED` for one. */
+  /** The platform's error code, such as `ECONNREFUSED`. */
   readonly code?: string | undefined;
-  /** What the server asked to wait before the next attempt. */
+  /** How long the server asked to wait before the next attempt. */
   readonly retryAfterMs?: number | undefined;
   readonly issues?: readonly Issue[] | undefined;
   readonly cause?: unknown;
@@ -43,7 +44,10 @@ export interface LyftrErrorDetails {
 
 const RETRYABLE: readonly LyftrErrorKind[] = ["rate_limited", "unavailable", "timeout", "network"];
 
-/** Everything that this client throws. Its message holds no secret, no key and nothing of the message sent. */
+/**
+ * Everything that this client throws. Its message contains no secret, no key and nothing of the
+ * sent message.
+ */
 export class LyftrError extends Error {
   override readonly name = "LyftrError";
   readonly kind: LyftrErrorKind;
@@ -51,7 +55,7 @@ export class LyftrError extends Error {
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly issues: readonly Issue[] | undefined;
-  /** How often it was tried. */
+  /** The number of attempts. */
   attempts = 0;
 
   constructor(kind: LyftrErrorKind, message: string, { cause, ...details }: LyftrErrorDetails = {}) {
@@ -69,7 +73,7 @@ export class LyftrError extends Error {
   }
 }
 
-/** The caller's signal has been aborted; its reason is the cause. */
+/** The error for an aborted signal of the caller, whose reason is the cause. */
 export function abortedBy(signal: AbortSignal): LyftrError {
   return new LyftrError("aborted", "aborted by the caller", { cause: signal.reason });
 }

@@ -6,7 +6,10 @@ interface Waiting {
   readonly enter: () => void;
 }
 
-/** Lets a bounded number of requests be under way at once; the others wait in turn. Each may have a connection of its own. */
+/**
+ * Limits the number of requests under way; the others wait in turn. Each may have its own
+ * connection.
+ */
 export class Gate {
   readonly #places: number;
   readonly #waiting = new Set<Waiting>();
@@ -16,7 +19,7 @@ export class Gate {
     this.#places = places;
   }
 
-  /** Resolves when there is a place, which `leave` gives back. */
+  /** Resolves when there is a free slot, which `leave` releases. */
   async enter(msMax: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#taken < this.#places) this.#taken++;
     else await this.#wait(msMax, signal);

@@ -1,17 +1,19 @@
 import { LyftrError } from "./errors.ts";
 
-/** A message as it is sent. Its id makes sending it again safe: choose it once, and keep it with the message. */
+/**
+ * A message to be sent. Its id makes retries safe: choose it once, and keep it with the message.
+ */
 export interface Message {
   readonly message_id: string;
   /** `+` and digits. */
   readonly from: string;
   readonly to: string;
-  /** `2025-01-15T10:00:00Z`, with or without a fraction, and without seconds. */
+  /** `2025-01-15T10:00:00Z`, with or without a fraction, and without seconds if you like. */
   readonly ts: string;
   readonly text?: string | null;
 }
 
-/** A message as the service tells it. */
+/** A message as the service returns it. */
 export interface StoredMessage {
   readonly message_id: string;
   readonly from: string;
@@ -23,7 +25,10 @@ export interface StoredMessage {
   readonly created_at: string;
 }
 
-/** Which messages, in which order. `since` is inclusive, `until` is not, `q` is a literal part of the text in any case. */
+/**
+ * The filters and the order. `since` is inclusive, `until` is exclusive, `q` is a literal part of
+ * the text in any case.
+ */
 export interface MessageFilter {
   readonly from?: string;
   readonly to?: string;
@@ -37,13 +42,13 @@ export interface MessageFilter {
 export interface Stats {
   readonly total_messages: number;
   readonly senders_count: number;
-  /** The ten busiest. */
+  /** The ten busiest senders. */
   readonly messages_per_sender: readonly { readonly from: string; readonly count: number }[];
   readonly first_message_ts: string | null;
   readonly last_message_ts: string | null;
 }
 
-/** The bytes of a message, which are signed, sent and kept as they are. */
+/** The bytes of a message. They are signed, sent and stored unchanged. */
 export function encoded(message: Message): Uint8Array<ArrayBuffer> {
   let text: string | undefined;
   try {

@@ -6,18 +6,18 @@ import type { FetchAnswer, FetchInit } from "./request.ts";
 
 const CONNECTIONS_MAX = 16;
 
-/** What the option `fetch` takes, and a program can call it too. */
+/** A function for the option `fetch`. A program can call it too. */
 export type NodeFetch = (url: string, init?: Partial<FetchInit>) => Promise<FetchAnswer>;
 
 export interface NodeFetchOptions {
-  /** Open connections to one server; further requests wait for one. 16. */
+  /** Open connections to one server; further requests wait for one. Default: 16. */
   readonly connectionsMax?: number;
 }
 
 /**
- * For the option `fetch`: requests by node:http over connections that are kept open, at less than
- * half of the CPU of the platform's fetch(). Proxies and instrumentation that are set up for
- * fetch() do not see them.
+ * For the option `fetch`: sends requests through node:http over kept connections, with less than
+ * half of the CPU time of the platform's fetch(). Proxies and instrumentation of fetch() do not
+ * apply to it.
  */
 export function nodeFetch({ connectionsMax = CONNECTIONS_MAX }: NodeFetchOptions = {}): NodeFetch {
   const options = { keepAlive: true, maxSockets: countOf("connectionsMax", connectionsMax) };

@@ -7,25 +7,28 @@ const DEADLINE_MS = 60_000;
 const ATTEMPT_MS = 15_000;
 const CONCURRENCY = 16;
 const COUNT_MAX = 1_024;
-/** What a timer can wait, some 24 days. */
+/** The maximum of a timer, some 24 days. */
 const MS_MAX = 2 ** 31 - 1;
 
 export interface LyftrClientOptions {
-  /** Where the service is, `https://lyftr.example.com`; a path in front of its routes belongs to it. */
+  /**
+   * The URL of the service, `https://lyftr.example.com`. It may include a path in front of the
+   * routes.
+   */
   readonly url: string;
   /** WEBHOOK_SECRET of the service; needed to send. */
   readonly secret?: string | undefined;
   /** Needed to read, unless reading is open. */
   readonly apiKey?: string | undefined;
-  /** For one call with all its attempts; 60 seconds. */
+  /** For one call with all its attempts. Default: 60 seconds. */
   readonly deadlineMs?: number | undefined;
-  /** For one attempt, to the end of its answer; 15 seconds. */
+  /** For one attempt, to the end of its answer. Default: 15 seconds. */
   readonly attemptMs?: number | undefined;
-  /** Attempts of one call; as many as the deadline allows. */
+  /** The maximum number of attempts of one call. Default: as many as the deadline allows. */
   readonly attemptsMax?: number | undefined;
-  /** Requests of this client that are under way at once; 16. */
+  /** Requests of this client that are under way at once. Default: 16. */
   readonly concurrency?: number | undefined;
-  /** Another than the platform's; `nodeFetch()` is one. */
+  /** Replaces the platform's fetch, for example by `nodeFetch()`. */
   readonly fetch?: Fetch | undefined;
   readonly random?: (() => number) | undefined;
   readonly clock?: Clock | undefined;
@@ -48,7 +51,7 @@ export interface ClientSettings {
 export function settingsOf(options: LyftrClientOptions): ClientSettings {
   const { url, secret, apiKey, attemptsMax, fetch, random = Math.random, clock = systemClock } = options;
   if (secret?.trim() === "") throw new LyftrError("usage", "secret is empty");
-  // fetch() would repeat the key in its complaint.
+  // fetch() would repeat the key in its error.
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
     throw new LyftrError("usage", "apiKey is empty, or has characters that no key has");
   return {
@@ -59,7 +62,7 @@ export function settingsOf(options: LyftrClientOptions): ClientSettings {
     attemptMs: milliseconds("attemptMs", options.attemptMs ?? ATTEMPT_MS),
     attemptsMax: attemptsMax === undefined ? Number.POSITIVE_INFINITY : countOf("attemptsMax", attemptsMax),
     concurrency: concurrencyOf(options.concurrency ?? CONCURRENCY),
-    // Looked up at each call, so that what instruments it later is used too.
+    // Looked up at each call, so that later instrumentation is used too.
     fetch: fetch ?? ((address, init) => globalThis.fetch(address, init)),
     random,
     clock,
@@ -83,14 +86,20 @@ export function countOf(name: string, value: number): number {
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?$/;
 
-/** A trace that the service would take for none is a mistake of the caller, who would look for it in vain. */
+/**
+ * An invalid traceparent is a mistake of the caller: the service would ignore it, and the trace
+ * would be missing.
+ */
 export function traceHeader(traceparent: string | undefined): Readonly<Record<string, string>> {
   if (traceparent === undefined) return {};
   if (TRACEPARENT.test(traceparent)) return { traceparent };
   throw new LyftrError("usage", "traceparent must look like 00-TRACE-SPAN-01, with 32 and 16 hexadecimal digits");
 }
 
-/** The URL without a slash at its end. `/webhook` at its end is taken off: people copy the address that senders are given. */
+/**
+ * The URL without a slash at its end, and without `/webhook`: people copy the address that senders
+ * get.
+ */
 function baseUrlOf(text: string): string {
   let url: URL;
   try {

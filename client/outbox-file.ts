@@ -3,12 +3,14 @@ import { dirname } from "node:path";
 import { LyftrError } from "./errors.ts";
 import { type Body, doneLine, HEADER, messageLine, readRecords } from "./outbox-record.ts";
 
-/** So much of what is done with may stay in the file before it is written anew; or as much as is pending, if that is more. */
+/**
+ * The file is rewritten when finished messages take more than this, and more than the pending ones.
+ */
 const DONE_BYTES_MAX = 1_048_576;
 const CHUNK_BYTES = 1_048_576;
 const MODE_OWNER_ONLY = 0o600;
 
-/** A line to be written. `message` is there when somebody waits until it is on disk. */
+/** A line to be written. `message` is set when a caller waits until it is on disk. */
 interface Line {
   readonly bytes: Buffer;
   readonly message?: {
@@ -19,28 +21,28 @@ interface Line {
   };
 }
 
-/** The messages that are not done with, in a file. What is written together is synced together. */
+/** The pending messages, in a file. Lines that are written together are synced together. */
 export class OutboxFile {
   readonly #path: string;
   readonly #pending: Map<number, Body>;
   #handle: FileHandle;
   #lastNumber: number;
-  /** How far the file is good: the next line goes there. */
+  /** The length of the valid part of the file. The next line is written there. */
   #size = 0;
   #pendingBytes = 0;
   #waiting: Line[] = [];
   #writing: Promise<void> | undefined;
-  /** Why nothing can be written any more. */
+  /** Why no more lines can be written. */
   #broken: LyftrError | undefined;
 
-  /** Reads what is there and writes it anew, without what is done with and without a torn end. */
+  /** Reads the file and rewrites it, without finished messages and without an incomplete end. */
   static async open(path: string): Promise<OutboxFile> {
     try {
       const { pending, lastNumber, damagedLine } = readRecords(await contentOf(path));
       if (damagedLine !== undefined)
         throw new LyftrError("outbox", `line ${damagedLine} of the outbox ${path} is damaged`, { code: "DAMAGED" });
-      const file = new OutboxFile(path, pending, lastNumber, await writtenAnew(path, pending));
-      await file.#takeItsPlace();
+      const file = new OutboxFile(path, pending, lastNumber, await rewritten(path, pending));
+      await file.#replaceOldFile();
       if (file.#broken !== undefined) throw file.#broken;
       return file;
     } catch (error) {
@@ -56,12 +58,12 @@ export class OutboxFile {
     for (const [number, body] of pending) this.#pendingBytes += messageLine(number, body).length;
   }
 
-  /** By their numbers, the oldest first. */
+  /** By number, the oldest first. */
   get pending(): ReadonlyMap<number, Body> {
     return this.#pending;
   }
 
-  /** What they take in the file, with those that are being written. */
+  /** Their bytes in the file, including those that are being written. */
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
@@ -70,7 +72,7 @@ export class OutboxFile {
   async append(body: Body): Promise<number> {
     const number = ++this.#lastNumber;
     const bytes = messageLine(number, body);
-    // Counted before it is written, so that many at once do not pass a bound together.
+    // Counted before it is written, so that concurrent calls cannot exceed a limit together.
     this.#pendingBytes += bytes.length;
     try {
       await new Promise<void>((stored, failed) => this.#write({ bytes, message: { number, body, stored, failed } }));
@@ -81,7 +83,10 @@ export class OutboxFile {
     return number;
   }
 
-  /** Not synced: when a crash forgets it the message is sent again, which its id makes harmless. */
+  /**
+   * Not synced: if a crash loses the line, the message is sent again, which is harmless because of
+   * its id.
+   */
   done(number: number): void {
     const body = this.#pending.get(number);
     if (body === undefined) return;
@@ -106,7 +111,7 @@ export class OutboxFile {
   }
 
   async #writeAll(): Promise<void> {
-    // What comes in this turn goes out together; while it is being synced the next gathers.
+    // The lines of this turn are written together. During their sync the next ones are gathered.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
@@ -120,19 +125,19 @@ export class OutboxFile {
     this.#writing = undefined;
   }
 
-  /** What went wrong, or undefined when the batch is on disk. */
+  /** Resolves with the error, or undefined when the batch is on disk. */
   async #writeBatch(batch: readonly Line[]): Promise<LyftrError | undefined> {
     const bytes = Buffer.concat(batch.map((line) => line.bytes));
     try {
       await writeWhole(this.#handle, bytes, this.#size);
     } catch (error) {
-      return this.#cutBack(error);
+      return this.#truncatePartialLine(error);
     }
     const messages = batch.flatMap(({ message }) => message ?? []);
     try {
       if (messages.length > 0) await this.#handle.datasync();
     } catch (error) {
-      // Nobody knows what of it is on disk now, and a second sync would not tell.
+      // It is unknown what is on disk now, and a second sync would not tell.
       this.#broken = failureOf(error);
       return this.#broken;
     }
@@ -143,8 +148,8 @@ export class OutboxFile {
     return undefined;
   }
 
-  /** A disk that is full may have room again later; half a line must not stay between others. */
-  async #cutBack(error: unknown): Promise<LyftrError> {
+  /** A full disk may have room again later. A partial line must not stay between others. */
+  async #truncatePartialLine(error: unknown): Promise<LyftrError> {
     try {
       await this.#handle.truncate(this.#size);
     } catch (second) {
@@ -156,17 +161,17 @@ export class OutboxFile {
   async #compact(): Promise<void> {
     const old = this.#handle;
     try {
-      this.#handle = await writtenAnew(this.#path, this.#pending);
+      this.#handle = await rewritten(this.#path, this.#pending);
     } catch {
-      // For want of room, say. The old file is as good as it was, and the next batch tries again.
+      // For example, there is no room. The old file is still valid, and the next batch tries again.
       return;
     }
-    await this.#takeItsPlace();
+    await this.#replaceOldFile();
     await old.close();
   }
 
-  /** Puts the new file where the old one is. From here on only the new one counts, or none. */
-  async #takeItsPlace(): Promise<void> {
+  /** Replaces the old file with the new one. If this fails, the outbox is unusable. */
+  async #replaceOldFile(): Promise<void> {
     try {
       await rename(newPath(this.#path), this.#path);
       const folder = await open(dirname(this.#path));
@@ -180,8 +185,8 @@ export class OutboxFile {
 
 const newPath = (path: string) => `${path}.new`;
 
-/** A file of its own with only these messages, synced. */
-async function writtenAnew(path: string, pending: ReadonlyMap<number, Body>): Promise<FileHandle> {
+/** Writes a separate file with only these messages, and syncs it. */
+async function rewritten(path: string, pending: ReadonlyMap<number, Body>): Promise<FileHandle> {
   const handle = await open(newPath(path), "w", MODE_OWNER_ONLY);
   try {
     let size = 0;
@@ -193,7 +198,8 @@ async function writtenAnew(path: string, pending: ReadonlyMap<number, Body>): Pr
       chunk = [];
       chunkBytes = 0;
     };
-    // A copy: what is done with meanwhile leaves the map, and its line comes after these.
+    // A copy: a message that is finished in the meantime leaves the map, and its line follows
+    // these.
     for (const [number, body] of [...pending]) {
       const line = messageLine(number, body);
       chunk.push(line);

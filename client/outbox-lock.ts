@@ -4,7 +4,7 @@ import { connect, createServer, type Server } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { LyftrError } from "./errors.ts";
 
-/** What the name of a Unix socket may have on every system, 104 with its end. */
+/** The longest name of a Unix socket on every system: 104 with its end. */
 const SOCKET_PATH_BYTES_MAX = 103;
 
 export interface OutboxLock {
@@ -12,9 +12,10 @@ export interface OutboxLock {
 }
 
 /**
- * One process at a time. The lock is a socket beside the file on which its holder listens: the kernel lets go of it however the holder
- * ends, and neither a number of a process that is given again nor another container's processes confuse it. Everybody listens first
- * and looks for others then, so of two that come at once at least one sees the other; it may be that both go away.
+ * Makes sure that one process at a time uses the file. The lock is a socket beside the file on
+ * which its holder listens. The kernel releases it however the holder ends. Reused process ids and
+ * other containers cannot confuse it. Every process listens first and then looks for others. So of
+ * two that start at the same time at least one sees the other; both may give up.
  */
 export async function lockOutbox(path: string): Promise<OutboxLock> {
   const own = `${path}.${randomBytes(4).toString("hex")}.lock`;
@@ -45,7 +46,7 @@ function listenOn(path: string): Promise<Server> {
     server.once("error", (cause: NodeJS.ErrnoException) =>
       reject(new LyftrError("outbox", `the outbox cannot be locked: ${cause.message}`, { code: cause.code, cause })),
     );
-    // The lock keeps nobody's process alive.
+    // The lock does not keep a process alive.
     server.listen(path, () => resolve(server)).unref();
   });
 }
@@ -57,7 +58,7 @@ function isHeld(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    // Anything but nobody being there may mean that somebody is.
+    // Any other error may mean that a process holds the lock.
     socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
   });
 }

@@ -1,16 +1,20 @@
 import { createHash } from "node:crypto";
 
-// A file of lines. The first names the format; then one line for each message, `CHECKSUM + NUMBER JSON`, and one for each that is done
-// with, `CHECKSUM - NUMBER`. The checksum is over what stands behind it.
+// The file consists of lines. The first line names the format. Then there is one line for each
+// message, `CHECKSUM + NUMBER JSON`, and one for each finished message, `CHECKSUM - NUMBER`. The
+// checksum covers the rest of the line.
 
 export const HEADER = Buffer.from("lyftr-outbox 1\n");
 const CHECKSUM_CHARACTERS = 8;
 const NEWLINE = 10;
 
-/** A message as JSON, to the byte. */
+/** A message as JSON, byte for byte. */
 export type Body = Uint8Array<ArrayBuffer>;
 
-/** What a file holds. `damagedLine` is the first bad line with a good one behind it: no crash leaves that, a disk or a person does. */
+/**
+ * The content of a file. `damagedLine` is the first bad line that a good one follows. No crash
+ * leaves that, only a damaged disk or a manual change.
+ */
 export interface OutboxContent {
   readonly pending: Map<number, Body>;
   readonly lastNumber: number;
@@ -25,7 +29,7 @@ export function doneLine(number: number): Buffer {
   return line(Buffer.from(`- ${number}`));
 }
 
-/** Reads a whole file. What is torn at its end was never acknowledged, and is left out. */
+/** Reads a whole file. An incomplete end was never acknowledged, and is left out. */
 export function readRecords(bytes: Buffer): OutboxContent {
   const pending = new Map<number, Body>();
   let lastNumber = 0;
@@ -40,7 +44,7 @@ export function readRecords(bytes: Buffer): OutboxContent {
     else if (firstBad !== undefined) return { pending, lastNumber, damagedLine: firstBad };
     else {
       lastNumber = Math.max(lastNumber, record.number);
-      // A copy, or one waiting message would keep the whole file in memory.
+      // A copy: otherwise one waiting message would keep the whole file in memory.
       if (record.body === undefined) pending.delete(record.number);
       else pending.set(record.number, new Uint8Array(record.body));
     }

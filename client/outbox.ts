@@ -10,32 +10,36 @@ import type { Failure } from "./send-many.ts";
 
 const BYTES_MAX = 67_108_864;
 const CONCURRENCY = 16;
-/** The service may be away for days: it is asked about twice a minute. */
+/** The service may be unavailable for days. It is tried about twice a minute. */
 const PAUSE_MS_MAX = 60_000;
-/** A server in disorder must not silence an outbox for longer. */
+/** A faulty server must not stop an outbox for longer. */
 const RETRY_AFTER_MS_MAX = 3_600_000;
 
-/** The part of a client that an outbox needs. */
+/** The methods of a client that an outbox needs. */
 interface Sender {
   sendBytes(body: Body, options: { readonly signal: AbortSignal }): Promise<unknown>;
 }
 
 export interface OutboxOptions {
-  /** What may be pending; past it append() rejects. 64 MiB. */
+  /** The maximum size of pending messages; beyond it append() rejects. Default: 64 MiB. */
   readonly bytesMax?: number;
-  /** Messages under way at once; 16. */
+  /** Messages under way at once. Default: 16. */
   readonly concurrency?: number;
-  /** A message was refused. It stays in the file, is not sent again until the outbox is opened anew, and `discard` takes it out. */
+  /**
+   * Called when a message was refused. It stays in the file, is not sent again until the outbox is
+   * reopened, and `discard` removes it.
+   */
   readonly onRefused?: (failure: Failure) => void;
-  /** Nothing could be sent for this reason; it is tried again by itself. */
+  /** Called when no message can be sent, with the reason. Sending is retried automatically. */
   readonly onProblem?: (error: LyftrError) => void;
   readonly random?: () => number;
   readonly clock?: Clock;
 }
 
 /**
- * For senders that may crash. A message is in a file, synced, before `append` resolves; it is sent until the service has it, through
- * crashes of either side; and what was not acknowledged is sent again when the file is opened anew. The service keeps it once.
+ * For senders that may crash. `append` resolves when the message is in a file and synced. The
+ * message is then sent until the service has it, through crashes of either side. Unacknowledged
+ * messages are sent again when the file is reopened. The service stores each once.
  */
 export class Outbox {
   readonly #client: Sender;
@@ -44,7 +48,7 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
-  /** Numbers of those that wait for their turn. */
+  /** Numbers of the messages that wait for their turn. */
   readonly #ready: Set<number>;
   readonly #underWay = new Map<number, Promise<void>>();
   readonly #refused = new Map<number, Failure>();
@@ -53,7 +57,7 @@ export class Outbox {
   #paused = false;
   #closed: Promise<void> | undefined;
 
-  /** Opens the file, or makes it, and begins to send. One process at a time. */
+  /** Opens the file, or creates it, and starts to send. Only one process at a time can open it. */
   static async open(path: string, client: Sender, options: OutboxOptions = {}): Promise<Outbox> {
     concurrencyOf(options.concurrency ?? CONCURRENCY);
     const lock = await lockOutbox(path);
@@ -75,17 +79,17 @@ export class Outbox {
     this.#pump();
   }
 
-  /** How many messages the service does not have yet, those it refused among them. */
+  /** How many messages the service does not have yet, including refused ones. */
   get pending(): number {
     return this.#file.pending.size;
   }
 
-  /** Those that were refused since it was opened. */
+  /** The messages that were refused since the outbox was opened. */
   get refused(): readonly Failure[] {
     return [...this.#refused.values()];
   }
 
-  /** Resolves when the message is on disk. It is sent from then on, by itself. */
+  /** Resolves when the message is on disk. From then on it is sent automatically. */
   async append(message: Message): Promise<void> {
     const body = encoded(message);
     const { bytesMax = BYTES_MAX } = this.#options;
@@ -95,7 +99,7 @@ export class Outbox {
     this.#pump();
   }
 
-  /** Resolves when the service has everything that it does not refuse. */
+  /** Resolves when the service has every message that it does not refuse. */
   drained({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = () => {
@@ -113,7 +117,7 @@ export class Outbox {
     });
   }
 
-  /** Takes refused messages with this id out. */
+  /** Removes refused messages with this id. */
   discard(messageId: string): void {
     for (const [number, { message }] of this.#refused) {
       if (message.message_id !== messageId) continue;
@@ -122,7 +126,7 @@ export class Outbox {
     }
   }
 
-  /** Sends no more; what is pending is sent when the file is opened again. */
+  /** Stops sending. Pending messages are sent when the file is opened again. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -133,14 +137,14 @@ export class Outbox {
     await Promise.all(this.#underWay.values());
     await this.#file.close();
     await this.#lock.release();
-    this.#tell();
+    this.#notifyWatchers();
   }
 
   #isDrained(): boolean {
     return this.#file.pending.size === this.#refused.size;
   }
 
-  #tell(): void {
+  #notifyWatchers(): void {
     for (const watcher of [...this.#watchers]) watcher();
   }
 
@@ -170,7 +174,7 @@ export class Outbox {
       }
     }
     this.#underWay.delete(number);
-    this.#tell();
+    this.#notifyWatchers();
     this.#pump();
   }
 
@@ -180,7 +184,7 @@ export class Outbox {
     callLater(this.#options.onRefused, failure);
   }
 
-  /** Nobody begins to send for a while: what one message met, the others would meet as well. */
+  /** Pauses sending: the other messages would meet the same problem. */
   async #pause(error: LyftrError): Promise<void> {
     if (this.#paused) return;
     this.#paused = true;
@@ -194,7 +198,7 @@ export class Outbox {
   }
 }
 
-/** What a callback throws is its owner's, and not part of sending. */
+/** An exception of a callback is the caller's own, and must not disturb sending. */
 function callLater<T>(callback: ((value: T) => void) | undefined, value: T): void {
   if (callback !== undefined) queueMicrotask(() => callback(value));
 }

@@ -3,7 +3,7 @@ import { abortedBy, LyftrError } from "./errors.ts";
 /** The part of the platform's `fetch` that is used here. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchAnswer>;
 
-/** The part of a RequestInit. */
+/** The part of a RequestInit that is used here. */
 export interface FetchInit {
   readonly method: "GET" | "POST";
   readonly headers: Record<string, string>;
@@ -12,7 +12,7 @@ export interface FetchInit {
   readonly signal: AbortSignal;
 }
 
-/** The part of a Response. */
+/** The part of a Response that is used here. */
 export interface FetchAnswer {
   readonly status: number;
   /** Names are in lower case. */
@@ -26,7 +26,7 @@ export interface HttpRequest {
   readonly method: "GET" | "POST";
   readonly headers: Record<string, string>;
   readonly body?: Uint8Array<ArrayBuffer>;
-  /** Of the answer's body. */
+  /** The maximum size of the response body. */
   readonly bytesMax: number;
 }
 
@@ -44,11 +44,15 @@ export interface RequestLimits {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One request, one answer. Whatever else happens is thrown as a LyftrError, and leaves neither a timer nor a connection behind. */
+/**
+ * Sends one request and returns its answer. Everything else is thrown as a LyftrError, and leaves
+ * neither a timer nor a connection open.
+ */
 export async function request(fetch: Fetch, wanted: HttpRequest, limits: RequestLimits): Promise<HttpAnswer> {
   const { msMax, signal } = limits;
   if (signal?.aborted) throw abortedBy(signal);
-  // A controller a request: a signal that lives long would gather what fetch() attaches to it.
+  // One controller for each request: a long-lived signal would accumulate what fetch() attaches to
+  // it.
   const controller = new AbortController();
   const abort = () => controller.abort();
   let late = false;
@@ -59,7 +63,7 @@ export async function request(fetch: Fetch, wanted: HttpRequest, limits: Request
   signal?.addEventListener("abort", abort);
   try {
     const { url, method, headers, body } = wanted;
-    // A redirect is not followed: it would take the signed message, and the key, to a server that nobody named.
+    // A redirect is not followed: it would take the signed message and the key to another server.
     const init = { method, headers, redirect: "manual", signal: controller.signal } as const;
     const response = await fetch(url, body === undefined ? init : { ...init, body });
     const { text, truncated } = await boundedText(response, wanted.bytesMax);
@@ -78,7 +82,7 @@ export async function request(fetch: Fetch, wanted: HttpRequest, limits: Request
 async function boundedText(answer: FetchAnswer, bytesMax: number): Promise<{ text: string; truncated: boolean }> {
   const { headers, body } = answer;
   if (body === null) return { text: "", truncated: false };
-  // HTTP itself keeps to a declared length, unless the body comes in another coding.
+  // HTTP itself checks a declared length, unless the body has another coding.
   const isCoded = headers.get("content-encoding") ?? headers.get("transfer-encoding");
   const declared = isCoded === null ? headers.get("content-length") : null;
   if (declared !== null && Number(declared) <= bytesMax) return { text: await answer.text(), truncated: false };
@@ -94,9 +98,12 @@ async function boundedText(answer: FetchAnswer, bytesMax: number): Promise<{ tex
   return { text: text + decoder.decode(), truncated: false };
 }
 
-/** Codes of Node's and Bun's TLS, and the words of Deno's, about a certificate; none of them mends itself within a deadline. */
+/**
+ * Error codes of TLS in Node and Bun, and error texts of Deno, about a certificate. None of these
+ * errors resolves itself within a deadline.
+ */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS|invalid peer certificate/;
-/** What the other side said is not HTTP, or not compressed as it says. */
+/** The answer is not HTTP, or not compressed as it says. */
 const NOT_HTTP =
   /HTTPParserError|^HPE_|UND_ERR_HEADERS_OVERFLOW|^ERR_SSL|^EPROTO|^Z_DATA|^ERR__ERROR_|invalid HTTP|Malformed_HTTP/i;
 /** It may have been HTTP, and ended in the middle. */
@@ -121,7 +128,10 @@ interface Root {
   readonly message: string;
 }
 
-/** fetch() wraps what happened, once or twice, and a name with several addresses fails with a list. */
+/**
+ * fetch() wraps the real error once or twice. For a host with several addresses that error is a
+ * list.
+ */
 function rootOf(error: unknown): Root {
   const { cause, code, errors, name, message } = error as Readonly<Record<string, unknown>>;
   if (cause instanceof Error) return rootOf(cause);

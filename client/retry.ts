@@ -3,14 +3,17 @@ import { abortedBy, LyftrError } from "./errors.ts";
 
 const DELAY_MS_FIRST = 100;
 const DELAY_MS_MAX = 5_000;
-/** With less time left an attempt is not begun: that it was cut short would hide what the ones before it met. */
+/**
+ * With less time left no attempt is started: a timeout would hide the errors of the earlier
+ * attempts.
+ */
 const ATTEMPT_MS_MIN = 50;
 const SECOND_MS = 1_000;
 
 export interface RetryOptions {
   /** For all attempts and the waiting between them. */
   readonly deadlineMs: number;
-  /** Attempts at most, also when the deadline allows more. */
+  /** The maximum number of attempts, even if the deadline allows more. */
   readonly attemptsMax?: number;
   readonly clock: Clock;
   /** Between 0 and 1. */
@@ -19,8 +22,9 @@ export interface RetryOptions {
 }
 
 /**
- * Full jitter: anything between nothing and a limit that doubles. Many senders that failed together do not come back together.
- * What the server asks for is waited in any case, and the jitter on top, because it asks many for the same.
+ * Full jitter: a random time between 0 and a limit that doubles. So senders that failed together do
+ * not come back together. The server's Retry-After is waited in any case, with the jitter on top,
+ * because the server sends the same to many clients.
  */
 export function retryDelayMs(
   attempt: number,
@@ -36,14 +40,16 @@ export function retryDelayMs(
 export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
   const text = header?.trim() ?? "";
   if (/^[0-9]{1,10}$/.test(text)) return Number(text) * SECOND_MS;
-  // The three forms of HTTP's dates begin with a weekday. Date.parse alone would take "-5" and "1.5" for dates too.
+  // The three date forms of HTTP begin with a weekday. Date.parse alone would also accept "-5" and
+  // "1.5" as dates.
   const dateMs = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }
 
 /**
- * Attempts until one succeeds, one fails for good, or the next would begin too late: then the last failure is thrown at
- * once, because waiting could not change it. An attempt is told how many milliseconds are left.
+ * Repeats attempts until one succeeds, one fails for good, or the next would start too late. In the
+ * last case the last error is thrown at once, because waiting could not change it. An attempt gets
+ * the number of milliseconds that are left.
  */
 export async function withRetries<T>(
   attempt: (leftMs: () => number) => Promise<T>,

@@ -2,10 +2,10 @@ import { abortedBy, LyftrError, type LyftrErrorKind } from "./errors.ts";
 import type { Message } from "./message.ts";
 
 const FAILURES_KEPT_MAX = 100;
-/** What is wrong for every message alike: sending the others could only fail as well. */
-const HOPELESS: readonly LyftrErrorKind[] = ["usage", "unauthorized", "certificate", "protocol"];
-/** The service was not to be had for a whole deadline. */
-const AWAY: readonly LyftrErrorKind[] = ["unavailable", "timeout", "network"];
+/** Errors that every message would get, so sending the others is pointless. */
+const FATAL: readonly LyftrErrorKind[] = ["usage", "unauthorized", "certificate", "protocol"];
+/** The service was unavailable for a whole deadline. */
+const UNAVAILABLE: readonly LyftrErrorKind[] = ["unavailable", "timeout", "network"];
 
 export interface Progress {
   readonly sent: number;
@@ -15,15 +15,18 @@ export interface Progress {
 }
 
 export interface SendManyOptions {
-  /** Messages under way at once; as many as the client allows unless given. */
+  /** Messages under way at once. Default: as many as the client allows. */
   readonly concurrency?: number;
   /** Called after each message. */
   readonly onProgress?: (progress: Progress) => void;
-  /** Ends it early. What is under way then counts as failed, though it may arrive. */
+  /**
+   * Ends the call early. Messages that are under way then count as failed, although they may
+   * arrive.
+   */
   readonly signal?: AbortSignal;
   /** For each message with all its attempts. */
   readonly deadlineMs?: number;
-  /** Of the trace that all of them belong to. */
+  /** The trace that all messages belong to. */
   readonly traceparent?: string;
 }
 
@@ -39,13 +42,18 @@ export interface SendManyResult {
   readonly attempts: number;
   /** The first hundred. */
   readonly failures: readonly Failure[];
-  /** Why not all messages were taken: aborted, nobody there any more, or something that is wrong for each of them. */
+  /**
+   * Why not all messages were taken: the call was aborted, the service is unavailable, or every
+   * message would fail.
+   */
   readonly stopped: LyftrError | undefined;
 }
 
 type Send = (message: Message) => Promise<{ readonly attempts: number }>;
 
-/** One call of `sendMany`: a number of lanes, each of which takes a message, sends it, and takes the next. */
+/**
+ * One call of `sendMany`. It has several lanes; each one repeatedly takes a message and sends it.
+ */
 export class SendManyRun {
   readonly #send: Send;
   readonly #source: Source;
@@ -56,7 +64,7 @@ export class SendManyRun {
   #sent = 0;
   #failed = 0;
   #attempts = 0;
-  #awayInARow = 0;
+  #unavailableInARow = 0;
   #stopped: LyftrError | undefined;
 
   constructor(
@@ -70,11 +78,11 @@ export class SendManyRun {
     this.#options = options;
   }
 
-  /** Rejects only with what the source or `onProgress` throws. */
+  /** Rejects only with an exception of the source or `onProgress`. */
   async run(): Promise<SendManyResult> {
     const { signal } = this.#options;
     let aborted = () => {};
-    // A source may keep a lane waiting for ever, which no signal of ours ends.
+    // A source may keep a lane waiting for ever, and our signal cannot end it.
     const abort = new Promise<void>((resolve) => {
       aborted = () => {
         this.#stopped ??= abortedBy(signal as AbortSignal);
@@ -99,7 +107,7 @@ export class SendManyRun {
     while (this.#stopped === undefined) {
       const next = await this.#source.next();
       if (next.done) return;
-      // What was taken is always accounted for, also when it was stopped meanwhile.
+      // Every message that was taken is counted, even if the call was stopped in between.
       const work = this.#one(next.value);
       this.#underWay.add(work);
       await work.finally(() => this.#underWay.delete(work));
@@ -113,26 +121,29 @@ export class SendManyRun {
       const { attempts } = await this.#send(message);
       this.#attempts += attempts;
       this.#sent++;
-      this.#awayInARow = 0;
+      this.#unavailableInARow = 0;
     } catch (error) {
       if (!(error instanceof LyftrError)) throw error;
       this.#attempts += error.attempts;
       this.#failed++;
       if (this.#failures.length < FAILURES_KEPT_MAX) this.#failures.push({ message, error });
-      this.#awayInARow = AWAY.includes(error.kind) ? this.#awayInARow + 1 : 0;
-      // Every lane has waited a whole deadline in vain, or it would never end.
-      if (HOPELESS.includes(error.kind) || this.#awayInARow >= this.#lanes) this.#stopped ??= error;
+      this.#unavailableInARow = UNAVAILABLE.includes(error.kind) ? this.#unavailableInARow + 1 : 0;
+      // Stops once every lane has waited a whole deadline in vain. Otherwise it would never end.
+      if (FATAL.includes(error.kind) || this.#unavailableInARow >= this.#lanes) this.#stopped ??= error;
     }
   }
 }
 
-/** The messages, taken one at a time however many lanes ask: not every iterator can be asked twice at once. */
+/**
+ * The messages, taken one at a time even if several lanes ask: not every iterator allows concurrent
+ * calls.
+ */
 class Source {
   readonly #iterator: Iterator<Message> | AsyncIterator<Message>;
   #last: Promise<unknown> = Promise.resolve();
   #ended = false;
   /** Stopped before its end. */
-  #abandoned = false;
+  #stoppedEarly = false;
   #taking = 0;
 
   constructor(messages: Iterable<Message> | AsyncIterable<Message>) {
@@ -160,15 +171,15 @@ class Source {
     }
   }
 
-  /** Takes no more. */
+  /** Takes no more messages. */
   stop(): void {
-    this.#abandoned ||= !this.#ended;
+    this.#stoppedEarly ||= !this.#ended;
     this.#ended = true;
   }
 
-  /** Lets a source that was stopped before its end clean up. One that hangs is not waited for. */
+  /** Lets a source that was stopped before its end clean up. A hanging source is not awaited. */
   async close(): Promise<void> {
-    if (!this.#abandoned) return;
+    if (!this.#stoppedEarly) return;
     const closed = this.#iterator.return?.();
     if (this.#taking === 0) await closed;
     else Promise.resolve(closed).catch(() => undefined);
