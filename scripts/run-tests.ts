@@ -8,11 +8,18 @@ import { ownServer, type PostgresServer } from "../test/support/postgres-server.
 import { availableTools, REQUIRED_TOOLS } from "../test/support/tools.ts";
 
 // `npm test`: every test with the embedded database, with coverage if told --coverage; then what every database must do, with PostgreSQL and with Citus.
-// What this machine lacks is said loudly; with CI=true it is a failure, never a silent gap. `--quick` runs what needs no server and no process.
+// What this machine lacks is said loudly; with CI=true it is a failure, never a silent gap. `--quick` runs what needs no server, no process and little time.
 
 const EVERYTHING = globSync("test/**/*.test.ts");
-/** Of the service in the test's own process, on SQLite. */
-const QUICK = globSync("test/{unit,store,http}/**/*.test.ts", { exclude: ["test/store/postgres*"] });
+/** Tests that `--quick` leaves to `npm test`: each takes 7 to 13 s of CPU, or waits 20 s for time limits. */
+const SLOW =
+  /\/(auth-matrix|cache|export-limits|export-stream|never-closing|overload|rate-limit|slow-clients|sqlite-long-messages)\.test\.ts$/;
+/** Tests with the service in their own process, on SQLite. */
+const QUICK = globSync("test/{unit,store,http}/**/*.test.ts", { exclude: ["test/store/postgres*"] }).filter(
+  (file) => !SLOW.test(file),
+);
+/** Rounds of the property tests of the store. `npm test` runs up to 60. */
+const QUICK_PROPERTY_RUNS = "12";
 /**
  * Decided before the store is asked, or where none is there: connections and bytes, what pages of browsers may do, the documents. On
  * another database they would be the same tests once more.
@@ -62,7 +69,8 @@ try {
 
 async function quick(): Promise<number> {
   // Some wait for most of their time, so one more than there are processors where there are two.
-  return run("the embedded database", { TEST_POSTGRES_URL: "" }, QUICK, ["--test-concurrency=3"]);
+  const env = { TEST_POSTGRES_URL: "", PROPERTY_RUNS: QUICK_PROPERTY_RUNS };
+  return run("the embedded database", env, QUICK, ["--test-concurrency=3"]);
 }
 
 async function everything(): Promise<number> {
