@@ -40,7 +40,6 @@ const NOT_READ: ReadonlyMap<string, string> = new Map([
   ["docs/adr/", NOT_YET_SWEPT],
   ["docs/benchmarks.md", NOT_YET_SWEPT],
   ["bench/", NOT_YET_SWEPT],
-  ["scripts/dashboard/", NOT_YET_SWEPT],
   ["scripts/install-debian.sh", NOT_YET_SWEPT],
   ["src/cli/", NOT_YET_SWEPT],
   ["src/config/", NOT_YET_SWEPT],

@@ -1,7 +1,7 @@
 import { of, type Panel, quantile, rate, share } from "./panel.ts";
 import { FAILED_WEBHOOKS, FAILING_SHARE_MAX, failingOfRange, WEBHOOKS } from "./receiving.ts";
 
-/** The first line, without a heading: whether all is well. */
+/** The first row, without a heading: the state at a glance. */
 export const GLANCE: readonly Panel[] = [
   {
     type: "stat",
@@ -9,8 +9,10 @@ export const GLANCE: readonly Panel[] = [
     unit: "none",
     width: 3,
     see: "monitoring.md#health-checks",
-    about: "Whether every process answers /health/ready with 200. Not ready: ask it, the answer says why.",
-    // Of one that cannot be scraped only `up` is known.
+    about:
+      "1 when every process answers /health/ready with 200. Not ready: GET /health/ready of " +
+      "each process says why.",
+    // A process that cannot be scraped has only `up`.
     queries: [{ expr: `min(${of("service_ready")} or ${of("up")} * 0)`, legend: "ready" }],
     words: { 0: { text: "Not ready", color: "red" }, 1: { text: "Ready", color: "green" } },
   },
@@ -20,7 +22,7 @@ export const GLANCE: readonly Panel[] = [
     unit: "mps",
     width: 3,
     see: "metrics.md",
-    about: "Messages stored a second. Nothing for longer than is usual: ask the sender, then look at what is refused.",
+    about: "Messages stored a second. None for longer than usual: ask the sender, then look at what is refused.",
     queries: [{ expr: `sum(${rate("webhook_requests_total", `result="created"`)})`, legend: "new" }],
   },
   {
@@ -30,7 +32,7 @@ export const GLANCE: readonly Panel[] = [
     width: 3,
     decimals: 2,
     see: "metrics.md",
-    about: "Share of webhooks answered 5xx, which their senders have to send again. The log's error says why.",
+    about: "Share of webhooks that get 5xx. Their senders have to send them again. The error in the log says why.",
     queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "failing" }],
     thresholds: [
       [0.001, "orange"],
@@ -39,14 +41,15 @@ export const GLANCE: readonly Panel[] = [
   },
   {
     type: "stat",
-    title: "Error budget that is left",
+    title: "Error budget left",
     unit: "percentunit",
     width: 3,
     decimals: 1,
     see: "metrics.md",
     about:
-      "Of the webhooks that may fail in the span of this dashboard, 1 in 1,000, the share that has not failed yet; choose 30 days for the " +
-      "objective. Below 0 more has failed: put off risky changes.",
+      "1 in 1,000 webhooks may fail. This is the share of that budget that is left, over " +
+      "the time range of the dashboard; choose 30 days for the objective. Below 0 the " +
+      "budget is spent: put off risky changes.",
     queries: [{ expr: `1 - ${failingOfRange} / ${FAILING_SHARE_MAX}`, legend: "left", instant: true }],
     thresholds: [
       [-1e9, "red"],
@@ -56,12 +59,12 @@ export const GLANCE: readonly Panel[] = [
   },
   {
     type: "stat",
-    title: "Slowest webhook of 100",
+    title: "Latency of webhooks, p99",
     unit: "ms",
     width: 3,
     decimals: 0,
     see: "metrics.md",
-    about: "99 of 100 webhooks are answered sooner. High: see the commits and the event loop below.",
+    about: "99 of 100 webhooks are answered faster. High: look at the commits and the event loop below.",
     queries: [{ expr: quantile(0.99, "request_latency_ms", { matchers: `path="/webhook"` }), legend: "p99" }],
     thresholds: [
       [250, "orange"],
@@ -77,7 +80,8 @@ export const GLANCE: readonly Panel[] = [
     decimals: 1,
     see: "limits.md#overload",
     about:
-      "How long the oldest message waits to be stored. More than a second: the database does not keep up, or is locked.",
+      "How long the oldest message has waited to be stored. More than a second: the " +
+      "database does not keep up, or is locked.",
     queries: [{ expr: `max(${of("commit_queue_age_seconds")})`, legend: "age" }],
     thresholds: [
       [0.5, "orange"],
@@ -86,13 +90,14 @@ export const GLANCE: readonly Panel[] = [
   },
   {
     type: "stat",
-    title: "Disk that is free",
+    title: "Free disk",
     unit: "percentunit",
     width: 3,
     decimals: 0,
     see: "scaling.md#sizing",
     about:
-      "Free share of the database's disk, the least of all processes. At 0 webhooks are answered 503 until there is room.",
+      "Free share of the disk of the database; the lowest of all processes. At 0, webhooks " +
+      "get 503 until there is room.",
     queries: [{ expr: `min(${of("database_disk_free_bytes")} / ${of("database_disk_size_bytes")})`, legend: "free" }],
     thresholds: [
       [0, "red"],
@@ -108,7 +113,7 @@ export const GLANCE: readonly Panel[] = [
     width: 3,
     decimals: 0,
     see: "alerts.md#built-in-alerts",
-    about: "How many of the built-in alerts fire. 0 also when nobody is to be told. The row below says which.",
+    about: "How many built-in alerts fire. Also 0 when no target is configured. The row below says which.",
     queries: [{ expr: `sum(max by (rule) (${of("alerts_firing")}))`, legend: "firing" }],
     thresholds: [[1, "red"]],
   },

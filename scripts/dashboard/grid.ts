@@ -5,14 +5,14 @@ const LINES: Readonly<Record<string, number>> = { stat: 4, timeseries: 8, heatma
 
 /** Panels under a heading that can be folded away. */
 export interface Row {
-  /** None on the first line, which is always to be seen. */
+  /** The first row has none, and is always visible. */
   readonly title?: string;
   readonly panels: readonly Panel[];
-  /** Folded until somebody asks. Grafana asks Prometheus for nothing of it before. */
+  /** Folded until an operator opens it. Until then Grafana sends none of its queries. */
   readonly collapsed?: true;
 }
 
-/** All rows, one below the other. Panels stand beside each other as far as their line has room. */
+/** All rows, one below the other. Panels stand side by side while their line has room. */
 export function gridOf(rows: readonly Row[]): readonly Json[] {
   const placed: Json[] = [];
   let y = 0;

@@ -2,7 +2,7 @@ import { of, type Panel, rate } from "./panel.ts";
 
 const NEVER = { 0: { text: "never", color: "text" } };
 
-/** Who is told, and whose secrets, keys and versions are in use. */
+/** Notifications, secrets, keys and versions in use. */
 export const IDENTITY: readonly Panel[] = [
   {
     title: "Notifications of built-in alerts",
@@ -11,8 +11,8 @@ export const IDENTITY: readonly Panel[] = [
     see: "alerts.md#built-in-alerts",
     stacked: true,
     about:
-      "Attempts in the hour before, by whom was to be told and what came of it. refused and gave_up: nobody is told; the log says why, and " +
-      "`lyftr alerts test` tries it.",
+      "Attempts in the last hour, by target and result. refused and gave_up: the target is " +
+      "not notified. The log says why, and `lyftr alerts test` tries it.",
     queries: [
       {
         expr: `sum by (target, result) (increase(${of("alert_notifications_total")}[1h]))`,
@@ -27,7 +27,8 @@ export const IDENTITY: readonly Panel[] = [
     see: "keys-and-secrets.md#rotating-webhook-secrets",
     stacked: true,
     about:
-      "Which secret verified them. previous_1 and on, or a name that shall be retired, still above 0: some sender uses the old one still.",
+      "Which secret verified the webhooks. previous_1 and on, or a secret that you want to " +
+      "retire, above 0: a sender still uses it.",
     queries: [{ expr: `sum by (key) (${rate("webhook_signature_key_total")})`, legend: "{{key}}" }],
   },
   {
@@ -52,7 +53,7 @@ export const IDENTITY: readonly Panel[] = [
     unit: "none",
     width: 6,
     see: "keys-and-secrets.md#api-keys",
-    about: "Open: everybody who reaches the port may read messages. Make an API key, or set READ_AUTH=required.",
+    about: "Open: every client that reaches the port may read messages. Make an API key, or set READ_AUTH=required.",
     queries: [{ expr: `max(${of("read_auth_open")})`, legend: "reading", instant: true }],
     words: { 0: { text: "asks for a key", color: "green" }, 1: { text: "open", color: "orange" } },
   },
@@ -63,7 +64,8 @@ export const IDENTITY: readonly Panel[] = [
     width: 6,
     see: "keys-and-secrets.md#rotating-webhook-secrets",
     about:
-      "When the next secret ends. If webhooks come with it still, see above, they will be answered 401 from then on: tell their senders.",
+      "When the next secret ends. If webhooks still use it (see above), they get 401 from " +
+      "then on: ask their senders to change it.",
     queries: [
       {
         expr: `min(${of("webhook_signature_key_end_timestamp_seconds")}) * 1000 or vector(0)`,
@@ -80,7 +82,8 @@ export const IDENTITY: readonly Panel[] = [
     width: 12,
     see: "upgrade.md",
     about:
-      "What runs, and on how many instances. Two versions for longer than an upgrade takes: some instance was forgotten.",
+      "The versions that run, and on how many instances. Two versions for longer than an " +
+      "upgrade takes: an instance was forgotten.",
     queries: [{ expr: `count by (version, node) (${of("lyftr_build_info")})`, instant: true }],
     columns: { version: "Version", node: "Node.js", Value: "Instances" },
   },

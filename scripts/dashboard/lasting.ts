@@ -1,7 +1,7 @@
 import { of, type Panel, rate } from "./panel.ts";
 
 const free = of("database_disk_free_bytes");
-/** Bytes a second that the disk lost in the last hours, at least one, so that a disk that gains lasts long instead of a negative time. */
+/** Bytes a second that the disk lost in the last hours, at least 1: so the days are never negative. */
 const shrinking = `clamp_min(-deriv(${free}[6h]), 1)`;
 const DAYS_MAX = 3_650;
 
@@ -19,7 +19,7 @@ export const LASTING: readonly Panel[] = [
     unit: "bytes",
     width: 8,
     see: "scaling.md#sizing",
-    about: "At the pace of the last 6 hours. More than is planned for: set RETENTION_DAYS, or make room in time.",
+    about: "At the rate of the last 6 hours. More than planned: set RETENTION_DAYS, or add disk space in time.",
     queries: [{ expr: `max(deriv(${of("database_size_bytes")}[6h])) * 86400`, legend: "a day" }],
     negative: true,
   },
@@ -29,7 +29,8 @@ export const LASTING: readonly Panel[] = [
     width: 8,
     see: "scaling.md#sizing",
     about:
-      "The disk of the SQLite file. When nothing is free webhooks are answered 503. Nothing is shown of PostgreSQL's: watch it there.",
+      "The disk of the SQLite file. When it is full, webhooks get 503. The disk of " +
+      "PostgreSQL is not shown: watch it on its server.",
     queries: [
       { expr: `min(${free})`, legend: "free" },
       { expr: `min(${of("database_disk_size_bytes")})`, legend: "size" },
@@ -43,7 +44,7 @@ export const LASTING: readonly Panel[] = [
     width: 6,
     decimals: 0,
     see: "scaling.md#sizing",
-    about: "At the pace of the last 6 hours, and at most 3,650. Below 14: make room, or set RETENTION_DAYS.",
+    about: "At the rate of the last 6 hours, and at most 3,650. Below 14: add disk space, or set RETENTION_DAYS.",
     queries: [{ expr: `clamp_max(min(${free} / ${shrinking}) / 86400, ${DAYS_MAX})`, legend: "days" }],
     thresholds: [
       [-1e9, "red"],
@@ -59,7 +60,8 @@ export const LASTING: readonly Panel[] = [
     width: 6,
     see: "retention-and-erasure.md#retention",
     about:
-      "When a process last finished a retention sweep. More than a day ago, or never with RETENTION_DAYS set: look at the log.",
+      "When a process last finished a retention sweep. More than a day ago, or never with " +
+      "RETENTION_DAYS set: look at the log.",
     queries: [{ expr: `max(${of("retention_last_run_timestamp_seconds")}) * 1000`, legend: "last", instant: true }],
     words: { 0: { text: "never", color: "text" } },
   },
@@ -70,7 +72,8 @@ export const LASTING: readonly Panel[] = [
     width: 6,
     see: "troubleshooting.md#a-damaged-database",
     about:
-      "1 when a process has found its database damaged on the disk. Its CRITICAL line names the file; lyftr verify says where.",
+      "1 when a process has found its database damaged on the disk. The CRITICAL line in " +
+      "its log names the file; lyftr verify says where.",
     queries: [{ expr: `max(${of("database_damaged")})`, legend: "damaged", instant: true }],
     thresholds: [
       [-1, "green"],
@@ -83,7 +86,7 @@ export const LASTING: readonly Panel[] = [
     unit: "short",
     width: 6,
     see: "troubleshooting.md#a-damaged-database",
-    about: "Because they were damaged, since the processes started. Nothing is lost; check the disk.",
+    about: "Read indexes that were damaged and rebuilt, since the processes started. Nothing is lost; check the disk.",
     queries: [{ expr: `sum(${of("read_index_rebuilds_total")})`, legend: "rebuilt", instant: true }],
     thresholds: [
       [-1, "green"],
@@ -92,12 +95,13 @@ export const LASTING: readonly Panel[] = [
   },
   {
     type: "stat",
-    title: "Deleting refused",
+    title: "Retention refused",
     unit: "short",
     width: 6,
     see: "retention-and-erasure.md#retention",
     about:
-      "1 while a process refuses to delete old messages, by reason: clock or nearly_all. Its log says why, and how to confirm it.",
+      "1 while a process refuses to delete old messages, by reason: clock or nearly_all. " +
+      "Its log says why, and how to confirm it.",
     queries: [{ expr: `max by (reason) (${of("retention_refused")})`, legend: "{{reason}}", instant: true }],
     thresholds: [
       [-1, "green"],
@@ -111,16 +115,18 @@ export const LASTING: readonly Panel[] = [
     see: "retention-and-erasure.md#retention",
     stacked: true,
     about:
-      "A second, by reason: expired is RETENTION_DAYS at work, erased is lyftr erase or the API. erased that nobody knows of: see GET /audit.",
+      "Messages deleted a second, by reason. expired: RETENTION_DAYS. erased: lyftr erase " +
+      "or the API. If you do not know why, see GET /audit.",
     queries: [{ expr: `sum by (reason) (${rate("messages_deleted_total")})`, legend: "{{reason}}" }],
   },
   {
-    title: "Log lines lost",
+    title: "Log lines dropped",
     unit: "short",
     width: 6,
     see: "log.md",
     about:
-      "A second. Nobody reads standard output, or its disk is full: mend the log's reader or disk. Messages are taken all the same.",
+      "Lines a second. Standard output is not read, or its disk is full: repair the log's " +
+      "reader or disk. Messages are still accepted.",
     queries: [{ expr: `sum by (instance) (${rate("log_lines_dropped_total")})`, legend: "{{instance}}" }],
     thresholds: [[1, "orange"]],
   },
@@ -131,8 +137,9 @@ export const LASTING: readonly Panel[] = [
     see: "traces.md",
     stacked: true,
     about:
-      "A second, by what became of them; noughts when no traces are sent. failed: the collector does not take them, the log says why. " +
-      "dropped: too many waited; trace a smaller part. Requests are not affected.",
+      "Spans a second, by result; 0 when no traces are sent. failed: the collector does not " +
+      "accept them, and the log says why. dropped: the queue is full; trace a smaller part. " +
+      "Requests are not affected.",
     queries: [{ expr: `sum by (result) (${rate("trace_spans_total")})`, legend: "{{result}}" }],
     colours: { sent: "green", failed: "red", dropped: "orange" },
   },
@@ -142,7 +149,8 @@ export const LASTING: readonly Panel[] = [
     width: 6,
     see: "scaling.md#sizing",
     about:
-      "Resident memory with all workers, and the JavaScript heap in it. Near the container's limit: give it more. A steady rise under even load: please report it.",
+      "Resident memory with all workers, and the JavaScript heap in it. Near the " +
+      "container's limit: give it more. A steady rise under even load: please report it.",
     queries: [
       { expr: `sum by (instance) (${of("process_resident_memory_bytes")})`, legend: "resident {{instance}}" },
       { expr: `sum by (instance) (${of("nodejs_heap_size_used_bytes")})`, legend: "heap {{instance}}" },
@@ -156,7 +164,8 @@ export const LASTING: readonly Panel[] = [
     see: "metrics.md",
     max: 1,
     about:
-      "Open files and connections of the limit of the process. Above 80 %: raise the limit (ulimit -n), or look at the connections.",
+      "Share of the files that the process may open. Above 80 %: raise the limit (ulimit " +
+      "-n), or look at the connections.",
     queries: [
       {
         expr: `max by (instance) (${of("process_open_fds")} / ${of("process_max_fds")})`,
@@ -176,8 +185,8 @@ export const LASTING: readonly Panel[] = [
     see: "workers-and-replicas.md#workers",
     decimals: 0,
     about:
-      "Those that shall share the work, those that listen, and those started again, an hour. Fewer than shall for longer than 30 s: the log " +
-      "line `worker ended` says why.",
+      "Workers that are configured, workers that listen, and restarts an hour. Fewer than " +
+      "configured for longer than 30 s: the log line `worker ended` says why.",
     queries: [
       { expr: `sum(${of("workers_configured")})`, legend: "configured" },
       { expr: `sum(${of("workers_alive")})`, legend: "alive" },

@@ -1,44 +1,45 @@
-// A panel as the tables beside this file describe it, and as Grafana wants it. What every panel has in common is said once, here.
+// Turns a panel of the tables beside this file into the JSON of Grafana. What all panels have in
+// common is here.
 
 /** One PromQL query. */
 export interface Query {
   readonly expr: string;
-  /** How its series are called: text, or a template such as `{{path}}`. */
+  /** The name of its series: text, or a template such as `{{path}}`. */
   readonly legend?: string;
-  /** Asked once, for the end of the span, instead of for every point of it. */
+  /** Queried once, for the end of the time range, instead of for every point of it. */
   readonly instant?: true;
 }
 
-/** From this value on, this colour. */
+/** This colour applies from this value on. */
 export type Threshold = readonly [value: number, colour: "yellow" | "orange" | "red" | "green"];
 
 export interface Panel {
   readonly type?: "timeseries" | "stat" | "heatmap" | "table";
   readonly title: string;
-  /** What it shows, and what to do when it moves. */
+  /** What it shows, and what to do when it changes. */
   readonly about: string;
   /** The page of docs/operations/ that says more, with its heading if it has several. */
   readonly see: string;
   /** Grafana's name of the unit. */
   readonly unit: string;
   readonly queries: readonly Query[];
-  /** Columns of the 24 that a line has. */
+  /** In columns; a line has 24. */
   readonly width: number;
   readonly thresholds?: readonly Threshold[];
   readonly stacked?: true;
-  /** For what may be negative: the axis begins where the values do, instead of at 0. */
+  /** The values may be negative: the axis begins at the lowest, instead of at 0. */
   readonly negative?: true;
   readonly max?: number;
   readonly decimals?: number;
-  /** Shown instead of "No data" where there can be none. */
+  /** Shown instead of "No data" if the metric may be absent. */
   readonly noValue?: string;
   /** Words for values. */
   readonly words?: Readonly<Record<string, { readonly text: string; readonly color: string }>>;
-  /** Colours of series that shall be told apart at a glance, by their legends. */
+  /** Colours of series, by their legends. */
   readonly colours?: Readonly<Record<string, string>>;
-  /** The legend of a series that has another unit, and its axis on the right. */
+  /** A series with another unit, whose axis is on the right. */
   readonly right?: { readonly legend: string; readonly unit: string };
-  /** Of a table: its columns in order, by label, with their headings. `Value` is the value. */
+  /** The columns of a table in order, by label, with their headings. `Value` is the value. */
   readonly columns?: Readonly<Record<string, string>>;
 }
 
@@ -54,18 +55,18 @@ export type Json = Readonly<Record<string, unknown>>;
 
 export const DATASOURCE = { type: "prometheus", uid: "$" + "{datasource}" };
 
-/** A metric of the processes that the dashboard is about; further matchers may follow. */
+/** A metric of the selected processes, with optional further matchers. */
 export function of(name: string, matchers?: string): string {
   const all = [`job=~"$job"`, `instance=~"$instance"`, ...(matchers === undefined ? [] : [matchers])];
   return `${name}{${all.join(", ")}}`;
 }
 
-/** How much a counter rises a second. */
+/** The rate of a counter, a second. */
 export function rate(name: string, matchers?: string): string {
   return `rate(${of(name, matchers)}[$__rate_interval])`;
 }
 
-/** A value below which so large a share of what a histogram counted lies. */
+/** A quantile of a histogram. */
 export function quantile(
   share: number,
   name: string,
@@ -75,12 +76,12 @@ export function quantile(
   return `histogram_quantile(${share}, sum by (${labels}) (${rate(`${name}_bucket`, matchers)}))`;
 }
 
-/** The mean of what a histogram counted. */
+/** The mean of a histogram. */
 export function mean(name: string, by = "instance"): string {
   return `sum by (${by}) (${rate(`${name}_sum`)}) / (sum by (${by}) (${rate(`${name}_count`)}) > 0)`;
 }
 
-/** A share of nothing is none, where plain division would be no number. */
+/** A ratio that is 0 when the whole is 0, where division would give NaN. */
 export function share(part: string, whole: string): string {
   return `${part} / clamp_min(${whole}, 1e-9)`;
 }
@@ -154,7 +155,7 @@ function overridesOf({ colours = {}, right }: Panel): readonly Json[] {
   return [...coloured, override(right.legend, [{ id: "unit", value: right.unit }, axis])];
 }
 
-/** The columns that are named, in that order, and no others. */
+/** Keeps the named columns, in that order. */
 function organize(columns: Readonly<Record<string, string>>): Json {
   const names = Object.keys(columns);
   const options = {

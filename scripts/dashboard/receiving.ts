@@ -1,6 +1,6 @@
 import { of, type Panel, rate, share } from "./panel.ts";
 
-/** The objective is that of deploy/prometheus/lyftr.rules.yml: of the webhooks answered 200 or 5xx, 99.9 % are answered 200. */
+/** As in deploy/prometheus/lyftr.rules.yml: of the webhooks answered 200 or 5xx, 99.9 % get 200. */
 export const FAILING_SHARE_MAX = 0.001;
 
 const ALL_WEBHOOKS = `path="/webhook", method="POST"`;
@@ -32,8 +32,9 @@ export const RECEIVING: readonly Panel[] = [
     see: "metrics.md",
     stacked: true,
     about:
-      "Every POST /webhook by what came of it. created and duplicate are good; unavailable means that the database or a queue refuses, " +
-      "and senders have to send again; the others are the senders' faults.",
+      "Every POST /webhook by its result. created and duplicate are good. unavailable: the " +
+      "database or a queue refuses, and senders have to send again. The others are the " +
+      "senders' faults.",
     queries: [{ expr: `sum by (result) (${rate("webhook_requests_total")})`, legend: "{{result}}" }],
     colours: RESULT_COLOURS,
   },
@@ -44,7 +45,8 @@ export const RECEIVING: readonly Panel[] = [
     see: "metrics.md",
     stacked: true,
     about:
-      "Messages taken by where they come from, known ones included. A source that is usually busy and falls silent: ask there.",
+      "Messages accepted by source, duplicates included. If a source that is usually busy " +
+      "falls silent, ask its sender.",
     queries: [{ expr: `sum by (source) (${rate("messages_received_total")})`, legend: "{{source}}" }],
   },
   {
@@ -53,7 +55,7 @@ export const RECEIVING: readonly Panel[] = [
     width: 6,
     see: "metrics.md",
     stacked: true,
-    about: "Requests of every route. Many 4xx or 5xx: the table of errors further below names routes and statuses.",
+    about: "Requests of every route. Many 4xx or 5xx: the table of errors below names routes and statuses.",
     queries: [
       {
         expr: `sum by (class) (label_replace(${rate("http_requests_total")}, "class", "$1", "status", "(.).."))`,
@@ -68,20 +70,21 @@ export const RECEIVING: readonly Panel[] = [
     width: 12,
     see: "metrics.md",
     about:
-      "Share answered 5xx of the webhooks answered 200 or 5xx; the line is the 0.1 % that may fail. Above it for minutes: look at the queue and the commits.",
+      "Of the webhooks answered 200 or 5xx, the share that got 5xx. The line is the 0.1 % " +
+      "that may fail. Above it for minutes: look at the queue and the commits.",
     queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "answered 5xx" }],
     thresholds: [[FAILING_SHARE_MAX, "red"]],
   },
   {
     type: "stat",
-    title: "Other content under a known id",
+    title: "Duplicates with other content",
     unit: "short",
     width: 6,
     decimals: 0,
     see: "metrics.md",
     about:
-      "Duplicates in the span of this dashboard whose content differs from the stored message, which is kept. Above 0: a sender uses one " +
-      'id for two messages; the log lines with "conflict":true name the ids.',
+      "Duplicates in the time range whose content differs from the stored message, which is " +
+      "kept. Above 0: a sender uses one id for two messages; the log names the ids.",
     queries: [
       { expr: `sum(increase(${of("webhook_conflicts_total")}[$__range]))`, legend: "conflicts", instant: true },
     ],
@@ -94,7 +97,9 @@ export const RECEIVING: readonly Panel[] = [
     see: "alerts.md#built-in-alerts",
     max: 1,
     decimals: 0,
-    about: "1 while one fires. Somebody should have been told: whether they were is at the end of the dashboard.",
+    about:
+      "1 while an alert fires. The target should have been notified: the end of the " +
+      "dashboard shows whether it was.",
     queries: [{ expr: `max by (rule) (${of("alerts_firing")})`, legend: "{{rule}}" }],
   },
 ];

@@ -169,7 +169,7 @@ test("what was sent is what the panels show: results, statuses, limits, secrets,
   deepEqual(risen(await shown("Checks of API keys"), "result"), ["forbidden", "ok", "unauthorized"]);
   deepEqual(risen(await shown("Messages deleted"), "reason"), ["erased"]);
   deepEqual(risen(await shown("Messages by source"), "source"), ["native"]);
-  const [conflicts] = await shown("Other content under a known id");
+  const [conflicts] = await shown("Duplicates with other content");
   ok((conflicts?.values[0] ?? 0) > 0);
 });
 
