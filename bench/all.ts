@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { readFlags } from "./support/flags.ts";
 
-// Every benchmark, one after the other, as sections in Markdown. --quick only finds out whether they still run and whether what they assert
-// still holds: its figures mean nothing. --only ingest.ts,reads.ts runs these.
+// Runs every benchmark, one after the other, and prints Markdown sections. With --quick it only
+// checks that they run and that their assertions hold: the figures mean nothing. --only
+// ingest.ts,reads.ts runs only these.
 
 const flags = readFlags({ quick: false, only: "" });
 

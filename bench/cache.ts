@@ -13,8 +13,8 @@ import { cpuSeconds } from "./support/process-figures.ts";
 import { startLyftr, type Target, UNCACHED } from "./support/target.ts";
 import { askByWrk, requireTool } from "./support/wrk.ts";
 
-// What the cache is worth: the same questions to the service with it and without it, in turns, while nothing is written and while messages
-// come in. Fails unless both give the same bytes.
+// Measures the benefit of the cache: the same queries to the service with and without it, in turns,
+// while nothing is written and while messages arrive. Fails unless both return the same bytes.
 
 const flags = readFlags({
   rows: 1_000_000,
@@ -32,22 +32,25 @@ const SIDES = [
 ] as const;
 const LOADS = [
   { name: "nothing is written", rate: 0 },
-  { name: `${rounded(flags.ingestRate)} messages/s come in`, rate: flags.ingestRate },
+  { name: `${rounded(flags.ingestRate)} messages/s arrive`, rate: flags.ingestRate },
 ] as const;
 const SOURCES = ["hit", "joined", "miss"] as const;
 const INGEST_SECONDS_MAX = 600;
 const INGEST_CONNECTIONS = 64;
 
-/** Of the messages that come in. That of the filled database, and those that were used up, make duplicates. */
+/**
+ * The seed of the next messages. The seed of the filled database, and used ones, would make
+ * duplicates.
+ */
 let madeUpSeed = 2;
 
 interface Figure {
   readonly perSecond: number;
-  /** Of the service, and of the database server. */
+  /** Of the service and the database server. */
   readonly cpuMicros: number;
   readonly serverCpuMicros: number;
   readonly p99Ms: number;
-  /** Of answers that were not read for this request alone. */
+  /** The share of answers that were not read for this request alone. */
   readonly sharePercent: number;
 }
 
@@ -83,7 +86,10 @@ async function compare(engine: Engine): Promise<void> {
   process.stdout.write(`${report(engine, figures, taken)}\n\n`);
 }
 
-/** Nothing comes in any more: what the cache gives is what a service without one reads from the same database. */
+/**
+ * No more messages arrive. The cached answers must be those that a service without a cache reads
+ * from the same database.
+ */
 async function expectSameBytes(cached: Target, databaseUrl: string): Promise<void> {
   await using plain = await startLyftr(databaseUrl, UNCACHED);
   for (const path of QUESTIONS) {
@@ -118,7 +124,8 @@ async function measureSide(
   }
   if (running === undefined) return;
   const endedMs = performance.now();
-  // Without the cache the reads may leave the messages too little of the machine: that is a figure, and no failure.
+  // Without the cache, reads may leave too little of the machine for the messages. That is a
+  // figure, not a failure.
   await running.stop().catch((error: Error) => process.stderr.write(`NOTE: ${key}: ${error.message}\n`));
   const { stored } = await settledTotals(target.url);
   if (stored === before) throw new Error(`${key}: nothing was stored, so these are figures of something else`);

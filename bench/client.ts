@@ -4,8 +4,9 @@ import { median, rounded, table } from "./support/figures.ts";
 import { readFlags } from "./support/flags.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
 
-// The client: what it costs beside a bare fetch(), and a million messages while the service is killed and started again. The messages
-// that arrived are looked for one by one in the database's file.
+// Measures the client: its cost compared with a bare fetch(), and a million messages while the
+// service is killed and restarted. The arrived messages are looked up one by one in the database
+// file.
 
 const flags = readFlags({ messages: 1_000_000, kills: 20, concurrency: 64, rounds: 5, requests: 10_000, lanes: 16 });
 const OVERHEAD_GOAL = 0.2;

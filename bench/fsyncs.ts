@@ -12,8 +12,8 @@ import { readTrace, strace, type TraceLine } from "./support/strace.ts";
 import { startLyftr } from "./support/target.ts";
 import { requireTool, runWrk } from "./support/wrk.ts";
 
-// How often the service asks the disk to keep its promise: one fsync of the write-ahead log a batch, and a few more at each checkpoint.
-// And that no answer leaves before the fsync of its batch has returned.
+// Counts the fsyncs of the service: one of the write-ahead log for each batch, and a few more at
+// each checkpoint. Checks that no answer is sent before the fsync of its batch has returned.
 
 const flags = readFlags({
   seconds: 5,
@@ -24,7 +24,9 @@ const flags = readFlags({
   orderedConnections: 4,
 });
 
-/** A checkpoint syncs the log before it copies pages, the file after it, and the log's new header. */
+/**
+ * A checkpoint syncs the log before it copies pages, then the file, and then the log's new header.
+ */
 const LOG_SYNCS_PER_CHECKPOINT = 2;
 
 requireTool("wrk", "-v");
@@ -100,7 +102,7 @@ async function traceOrder() {
   writeSignedMessages(messages, "order", Math.ceil(seconds * rate));
   let pid = 0;
   {
-    // A page with the frame before it, whole: the message is looked for in it.
+    // A complete page with the frame header before it: the message is looked up in it.
     await using target = await startLyftr(sqliteUrl(join(folder.path, "order.db")), {
       before: strace(trace, "read,write,writev,pwrite64,fsync,fdatasync", ["-s", "4200"]),
     });
@@ -111,7 +113,7 @@ async function traceOrder() {
   const order = checkAckOrder(lines);
   expectWithin("answers in the trace", order.answers, rate * seconds, rate * seconds);
   expectWithin("answers before their fsync returned", order.tooEarly, 0, 0);
-  // The check itself is checked: to a trace without fsyncs every answer must come too early.
+  // The check itself is checked: in a trace without fsyncs every answer must come too early.
   const control = checkAckOrder(lines.filter(({ text }) => !/f(data)?sync/.test(text)));
   expectWithin("early answers in the trace without its fsyncs", control.tooEarly, order.answers, order.answers);
   return order;

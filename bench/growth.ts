@@ -8,11 +8,12 @@ import { peakRssMib } from "./support/process-figures.ts";
 import { startLyftr } from "./support/target.ts";
 import { requireTool } from "./support/wrk.ts";
 
-// What ingest loses when many messages are stored already: the service on an empty database and on a full one, in alternating rounds.
+// Measures how much slower ingest is when many messages are stored already: the service on an empty
+// and on a full database, in alternating rounds.
 
 const flags = readFlags({
   rows: 10_000_000,
-  // A database filled by load.ts, to save the time; the messages of the rounds are added to it.
+  // A database filled by load.ts, to save time. The messages of the rounds are added to it.
   database: "",
   seconds: 10,
   warmupSeconds: 5,
@@ -47,7 +48,7 @@ process.stdout.write(`${report()}\n`);
 
 async function measure(databasePath: string, run: string): Promise<Round> {
   const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
-  // Nobody else has sent these before, in a database that is used again and again.
+  // New ids in every run, because the database may be used again.
   writeLoad(messages, `${run}-${process.pid}`, flags);
   await using target = await startLyftr(sqliteUrl(databasePath));
   const round = await ingestRound(run, target, { ...flags, messages });

@@ -8,8 +8,10 @@ import { SEED_APP, whatFirstDesignLacks } from "./support/seed-database.ts";
 import { startBareHttp, startLyftr, startSeedApp, type Target } from "./support/target.ts";
 import { requireTool } from "./support/wrk.ts";
 
-// How many durable messages a second the whole service takes and what CPU one costs, beside the floor of the runtime (node:http and the
-// HMAC, no database) and beside the first design built literally. Rounds alternate, so that what else the machine does hits all alike.
+// Measures how many durable messages a second the whole service takes, and the CPU time of one. It
+// compares them with the lower bound of the runtime (node:http and the HMAC, no database) and with
+// the first design, built literally. Rounds alternate, so that other load on the machine affects
+// all equally.
 
 const flags = readFlags({
   seconds: 8,

@@ -11,8 +11,9 @@ import { peakRssMib } from "./support/process-figures.ts";
 import { startLyftr } from "./support/target.ts";
 import { requireTool, runWrk } from "./support/wrk.ts";
 
-// How long a sender waits for its 200 at half of the load the service can take, counted from the moment the request was due; and what the
-// event loop and the memory look like at the full load that was measured just before.
+// Measures how long a sender waits for its 200 at half of the maximum load, counted from the moment
+// when the request was due. Also measures the event loop and the memory at the maximum load, just
+// before.
 
 const flags = readFlags({
   seconds: 8,
@@ -33,7 +34,7 @@ const { url, pid } = target;
 const warmup = messages("warm", warmupSeconds * flags.messagesPerSecondMax);
 await runWrk({ url, connections, messages: warmup, seconds: warmupSeconds });
 const before = await settledTotals(url);
-// A scrape starts the event loop's histogram anew.
+// A scrape resets the histogram of the event loop.
 await scrape(url);
 const peak = await runWrk({
   url,

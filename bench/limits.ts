@@ -14,8 +14,9 @@ import { cpuSeconds } from "./support/process-figures.ts";
 import { startLyftr } from "./support/target.ts";
 import { requireTool, runWrkReads } from "./support/wrk.ts";
 
-// What limits that refuse nothing and API keys cost in CPU, beside the same service without them, in rounds that alternate; and what a
-// Redis that stops answering under load does to latencies, beside one that answers.
+// Measures the CPU cost of API keys and of limits that refuse nothing, compared with the same
+// service without them, in alternating rounds. Also measures latencies with a Redis that stops
+// answering under load, compared with one that answers.
 
 const flags = readFlags({
   seconds: 8,
@@ -83,7 +84,8 @@ async function alternate(
 ): Promise<Rounds> {
   const results = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]));
   for (let round = 1; round <= flags.rounds; round++) {
-    // Every other round backwards: what comes after something heavy would otherwise always be the same.
+    // Every other round in reverse order: otherwise the same contender would always follow a heavy
+    // one.
     for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
       const micros = await measure(contender);
       results.get(contender)?.push(micros);
@@ -98,7 +100,10 @@ interface Stopped {
   readonly stopped: OpenLoopResult[];
 }
 
-/** The same load with a Redis that answers and with one that is stopped in its midst, in turn. An answer that is not 200 fails the run. */
+/**
+ * The same load with a Redis that answers and with one that is stopped in the middle, in turns. An
+ * answer that is not 200 fails the run.
+ */
 async function stopUnderLoad(server: RedisServer): Promise<Stopped> {
   await using target = await startLyftr(newDatabase(), { env: { ...LIMITS, REDIS_URL: server.url } });
   const { url } = target;

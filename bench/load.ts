@@ -8,8 +8,8 @@ import { fill, sqliteUrl } from "./support/fill.ts";
 import { readFlags } from "./support/flags.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
 
-// How fast a database is filled without the way over HTTP, until the rows are durable and until they are indexed, and what a message takes
-// on the disk. With --path the database is kept.
+// Measures how fast a database is filled without HTTP, until the rows are durable and until they
+// are indexed, and the disk space of a message. With --path the database is kept.
 
 const BYTES_SHOWN_MIN = 0.05;
 const flags = readFlags({ rows: 1_000_000, path: "", ids: "random" });

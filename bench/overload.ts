@@ -13,8 +13,8 @@ import { writeSignedMessages } from "./support/messages.ts";
 import { peakRssMib } from "./support/process-figures.ts";
 import { startLyftr } from "./support/target.ts";
 
-// What is left of the service when more comes in than it can do: the messages accepted a second and how long they take at several times
-// of the most it can take, and whether it is itself again when that is over.
+// Measures the service under more load than it can take: the accepted messages a second and their
+// latency at several times its capacity, and whether it recovers when the overload ends.
 
 const flags = readFlags({
   seconds: 6,
@@ -24,7 +24,8 @@ const flags = readFlags({
   capacity: 0,
   peakRate: 30_000,
   times: "0.5,1,2,5,10",
-  // Holds the service to such a part of a core, so that the generator, which shares its cores, can offer many times of what it can do. 0: no.
+  // Limits the service to this share of a core, so that the generator, which uses the same cores,
+  // can offer many times its capacity. 0: no limit.
   coreShare: 0,
 });
 const GENERATOR = fileURLToPath(new URL("support/overload-load.ts", import.meta.url));
@@ -58,13 +59,13 @@ let run = 0;
 let acceptedBefore = (await settledTotals(url)).stored;
 
 await load(flags.capacity || flags.peakRate / 4, flags.warmupSeconds, 64);
-// The peak: as many as it takes from so few connections that nothing is refused.
+// The peak: as many as it takes from a few connections without refusing any.
 const peak = flags.capacity || (await load(flags.peakRate, flags.seconds, 64)).acceptedInTime / flags.seconds;
 const rows: (readonly string[])[] = [];
 for (const factor of flags.times.split(",").map(Number)) {
   rows.push(row(`${factor} ×`, await load(factor * peak, flags.seconds, flags.connections)));
 }
-// Half of what it can do, from two seconds after the worst: nothing may be refused any more.
+// Half of the capacity, starting two seconds after the worst load: nothing may be refused any more.
 await load(10 * peak, 2, flags.connections);
 await sleep(2_000 - 1_000 * 0.5);
 const after = await load(0.5 * peak, AFTER_SECONDS, flags.connections);
@@ -111,7 +112,7 @@ function row(name: string, figures: Figures): readonly string[] {
   ];
 }
 
-/** One load; fails unless everything that was accepted is stored, and nothing else is. */
+/** Runs one load. Fails unless all accepted messages are stored, and no others. */
 async function load(atRate: number, seconds: number, connections: number): Promise<Figures> {
   const rate = Math.round(atRate);
   const messages = join(folder.path, "messages.txt");

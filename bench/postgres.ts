@@ -9,11 +9,12 @@ import { readFlags } from "./support/flags.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
 import { requireTool } from "./support/wrk.ts";
 
-// PostgreSQL against the embedded database: ingest of the same service, two processes against one, the store alone by the size of its
-// batches, and every way of reading, with the answers compared. What is compared alternates, so that what else the machine does hits both.
+// Compares PostgreSQL with the embedded database: ingest of the same service, two processes with
+// one, the store alone by batch size, and every kind of read, whose answers are compared too. Runs
+// alternate, so that other load on the machine affects both.
 
 const PARTS = ["ingest", "workers", "batches", "reads"] as const;
-/** As one would set up a server of this size; everything else is PostgreSQL's own default. */
+/** A usual configuration of a server of this size; everything else is PostgreSQL's default. */
 const SETTINGS = {
   shared_buffers: "512MB",
   max_wal_size: "4GB",
@@ -36,19 +37,21 @@ const QUICK = {
 };
 
 const given = readFlags({
-  // Only whether it still runs and what it asserts still holds: the figures mean nothing.
+  // Only checks that it runs and that its assertions hold: the figures mean nothing.
   quick: false,
   parts: PARTS.join(","),
-  // A server on which databases may be created, instead of TEST_POSTGRES_URL or one of this run's own.
+  // A server on which databases may be created, instead of TEST_POSTGRES_URL or a server of this
+  // run.
   url: "",
   rounds: 3,
   seconds: 8,
   warmupSeconds: 6,
   connections: 64,
-  // For two processes against one. In a closed loop connections bound what a batch can hold: of 64, each of two processes has half.
+  // For two processes compared with one. In a closed loop the connections limit the size of a
+  // batch: of 64, each of two processes has half.
   workerConnections: 256,
   messagesPerSecondMax: 40_000,
-  // Of a core, for each process of the second table of two against one.
+  // The share of a core of each process in the second table of two processes compared with one.
   coreShare: 0.2,
   batchSizes: "1,16,64,256,512",
   batchSeconds: 2,
@@ -104,7 +107,10 @@ async function run(): Promise<void> {
   }
 }
 
-/** Where load generator, service and server share the cores, two processes have none to themselves: so each is held to a part of one. */
+/**
+ * Where load generator, service and server share the cores, two processes have no cores of their
+ * own. So each process is limited to a share of one.
+ */
 async function sharesOfCores(
   postgres: Engine,
   load: Parameters<typeof compareIngest>[1],

@@ -7,16 +7,17 @@ import { type FigureResult, measureReads, type SizeResult } from "./support/meas
 import { mayDropPageCache } from "./support/page-cache.ts";
 import { SEED_APP, whatFirstDesignLacks } from "./support/seed-database.ts";
 
-// How long each way of reading takes on databases of several sizes, while messages come in; the same on the first design. Every answer
-// is compared with what a plain scan of the table in another language finds, before the load and after it.
+// Measures how long each kind of read takes on databases of several sizes, while messages arrive,
+// and the same for the first design. Every answer is compared with a plain scan of the table in
+// another language, before the load and after it.
 
 const flags = readFlags({
   rows: "10000,1000000",
   requests: 300,
-  // A slow figure is asked less often.
+  // A slow query is sent less often.
   figureSeconds: 20,
   ingestRate: 4_000,
-  // 0: the first request after a restart, with nothing in the memory of the machine, is left out.
+  // 0: the first request after a restart, with a cold page cache, is not measured.
   cold: 1,
   scanRowsMax: 1_000_000,
   seedRequests: 5,
@@ -25,7 +26,7 @@ const flags = readFlags({
 
 const sizes = flags.rows.split(",").map(Number);
 if (!sizes.every((rows) => Number.isInteger(rows) && rows > 0))
-  throw new Error("--rows must be numbers, as 10000,1000000");
+  throw new Error("--rows must be numbers, such as 10000,1000000");
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
 const seedApp = flags.seedRequests > 0 ? firstDesign() : undefined;
@@ -38,7 +39,7 @@ for (const rows of sizes) {
   results.push(await measureReads({ ...flags, rows, folder: sizeFolder, seedApp, cold }));
   rmSync(sizeFolder, { recursive: true, force: true });
 }
-const loads = `${rounded(flags.ingestRate)} messages/s coming in, at most ${flags.requests} requests or ${flags.figureSeconds} s a figure`;
+const loads = `${rounded(flags.ingestRate)} messages/s arrive, at most ${flags.requests} requests or ${flags.figureSeconds} s a figure`;
 process.stdout.write(`${[`${machine}; ${loads}`, ...results.map(section), summary()].join("\n\n")}\n`);
 
 function firstDesign(): string | undefined {
@@ -51,7 +52,7 @@ function firstDesign(): string | undefined {
 function section(result: SizeResult): string {
   const { rows, ready, peakRssMib, ingest } = result;
   const readyCold = ready.coldMs === undefined ? "" : `, ${rounded(ready.coldMs)} ms with a cold page cache`;
-  const meanwhile =
+  const arrived =
     ingest === undefined
       ? "nothing"
       : `${rounded(ingest.sent)} messages, p99 ${rounded(ingest.p99Ms, 1)} ms, sent up to ${rounded(ingest.sentLateP99Ms, 1)} ms late (p99)`;
@@ -65,7 +66,7 @@ function section(result: SizeResult): string {
     "",
     `- start to ready: ${rounded(ready.warmMs)} ms${readyCold} (goal ≤ 1 s)`,
     `- peak resident memory: ${rounded(peakRssMib)} MiB`,
-    `- came in meanwhile: ${meanwhile}`,
+    `- arrived during the reads: ${arrived}`,
     `- every answer compared with ${result.scanned ? "a plain scan of all rows" : "counts by SQLite"}, before and after`,
   ].join("\n");
 }

@@ -13,7 +13,8 @@ import { type OpenLoopResult, runOpenLoop } from "./support/open-loop-run.ts";
 import { peakRssMib } from "./support/process-figures.ts";
 import { startLyftr } from "./support/target.ts";
 
-// Whether clients that send byte by byte are cut in time, and what honest ones notice of them.
+// Checks that clients that send byte by byte are cut off in time, and measures their effect on
+// honest clients.
 
 const flags = readFlags({
   sockets: 5_000,
@@ -22,7 +23,7 @@ const flags = readFlags({
   warmupSeconds: 4,
   rate: 500,
   connections: 64,
-  /** How much later than the limit and the next check they may be cut before the run fails. */
+  /** The tolerance, after the limit and the next check, before the run fails. */
   patienceSeconds: 0.5,
 });
 const SLOW = fileURLToPath(new URL("support/slow-sockets.ts", import.meta.url));
@@ -49,7 +50,7 @@ const child = spawn(
 );
 const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
 await lines.next();
-const meanwhile = await honest("meanwhile", flags.seconds);
+const beside = await honest("beside", flags.seconds);
 const slow = JSON.parse((await lines.next()).value ?? "{}") as Record<
   "open" | "ended" | "headersMs" | "bodyMs",
   number
@@ -70,10 +71,10 @@ process.stdout.write(
     table([
       ["honest messages", "p50 ms", "p99 ms", "max ms"],
       row("before", before),
-      row("beside slow clients", meanwhile),
+      row("beside slow clients", beside),
     ]),
     "",
-    `p99 beside slow clients ÷ before: ${rounded(meanwhile.p99Ms / before.p99Ms, 2)} (goal < 2). Slow headers lasted ${rounded(slow.headersMs / 1_000, 1)} s at most (limit 10), slow bodies ${rounded(slow.bodyMs / 1_000, 1)} s (limit 15), all were cut. Peak RSS: ${rounded(peakRssMib(pid))} MiB.`,
+    `p99 beside slow clients ÷ before: ${rounded(beside.p99Ms / before.p99Ms, 2)} (goal < 2). Slow headers lasted ${rounded(slow.headersMs / 1_000, 1)} s at most (limit 10), slow bodies ${rounded(slow.bodyMs / 1_000, 1)} s (limit 15), all were cut. Peak RSS: ${rounded(peakRssMib(pid))} MiB.`,
   ].join("\n")}\n`,
 );
 

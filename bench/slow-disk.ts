@@ -7,8 +7,9 @@ import { describeMachine, scratchFolder } from "./support/machine.ts";
 import { startLyftr } from "./support/target.ts";
 import { requireTool } from "./support/wrk.ts";
 
-// What the service takes on a disk whose fsync is slow: strace makes each fsync longer. `--before PATH` compares it with another checkout
-// that is built, in alternating rounds. strace stops every system call, so the CPU of a message is not the service's own.
+// Measures the service on a disk with slow fsyncs: strace makes each fsync longer. `--before PATH`
+// compares it with another built checkout, in alternating rounds. strace stops every system call,
+// so the CPU time of a message is not the service's own.
 
 const flags = readFlags({
   seconds: 6,
@@ -29,7 +30,7 @@ const CONTENDERS: readonly Contender[] = [
   { name: "this checkout" },
   ...(flags.before === "" ? [] : [{ name: "the other checkout", project: flags.before }]),
 ];
-/** Against the delay. */
+/** Relative to the delay. */
 const P99_GOAL = 3;
 
 requireTool("wrk", "-v");

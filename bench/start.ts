@@ -8,8 +8,9 @@ import { median, rounded, table } from "./support/figures.ts";
 import { readFlags } from "./support/flags.ts";
 import { describeMachine, scratchFolder } from "./support/machine.ts";
 
-// From the start of the command to the first 200 of /health/ready, on an empty database: by npx and by itself from the installed package,
-// and the single executable, where nothing else is on PATH.
+// Measures the time from the start of the command to the first 200 of /health/ready, on an empty
+// database: the installed package with npx and directly, and the single executable with nothing
+// else on PATH.
 
 const flags = readFlags({ rounds: 7 });
 const NPX_MS_GOAL = 2_000;
@@ -27,7 +28,7 @@ execFileSync(process.execPath, ["scripts/build-executable.ts", executable]);
 
 interface Start {
   readonly ms: number;
-  /** Resident, once it is ready; not of npx, which is another process. */
+  /** Resident memory once it is ready; not for npx, which is another process. */
   readonly mib: number;
 }
 

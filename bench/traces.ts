@@ -11,8 +11,9 @@ import { scrape } from "./support/metrics.ts";
 import { startLyftr } from "./support/target.ts";
 import { requireTool } from "./support/wrk.ts";
 
-// What traces cost in CPU: the service without an endpoint to send them to, beside itself with every hundredth message and with every message
-// traced, and beside another checkout (--before FOLDER, built there), in rounds that alternate.
+// Measures the CPU cost of traces: the service without an endpoint for traces, compared with every
+// hundredth message and every message traced, and with another checkout (--before FOLDER, built
+// there), in alternating rounds.
 
 const flags = readFlags({
   seconds: 8,
@@ -35,7 +36,7 @@ interface Round extends IngestRound {
 }
 
 requireTool("wrk", "-v");
-// Takes everything and looks at nothing: its time is that of another process, and not counted.
+// Accepts everything and reads nothing. It runs in another process, whose time is not counted.
 const collector = createServer((request, response) => {
   request.resume().on("end", () => response.end());
 }).listen(0, "127.0.0.1");
@@ -72,7 +73,7 @@ async function measure({ name, env, project }: Contender, databasePath: string):
   const spans = (result: string) => samples(`trace_spans_total{result="${result}"}`);
   if (spans("failed") > 0) throw new Error(`${name}: ${spans("failed")} spans were not taken`);
   if (name !== "every message" && spans("sent") + spans("dropped") > round.accepted)
-    throw new Error(`${name}: more spans than there should be`);
+    throw new Error(`${name}: more spans than expected`);
   return { ...round, spansSent: spans("sent"), spansDropped: spans("dropped") };
 }
 

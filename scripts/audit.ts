@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 
-// `npm run audit`: known weaknesses of what runs in the service, as the registry knows them. Ends with 1 when there are any. Not every
-// registry answers this question, and a build without a network cannot ask it: then nothing was audited, which is said and is no failure,
-// unless --required is given.
+// `npm run audit`: known vulnerabilities of the runtime dependencies, as the registry reports them.
+// Ends with 1 when there are any. Not every registry supports this, and a build without a network
+// cannot ask. Then nothing is audited: it says so and succeeds, unless --required is given.
 
 const SECONDS_MAX = 120;
-const NOT_AUDITED = "NOT AUDITED: the registry did not answer whether there are known weaknesses";
+const NOT_AUDITED = "NOT AUDITED: the registry did not answer whether there are known vulnerabilities";
 
 interface AuditReport {
   readonly metadata?: { readonly vulnerabilities?: Readonly<Record<string, number>> };
@@ -14,7 +14,7 @@ interface AuditReport {
 
 export type Verdict = { readonly kind: "clean" | "weak" | "not_audited"; readonly text: string };
 
-/** What the output of `npm audit --json` comes to. */
+/** The result of the output of `npm audit --json`. */
 export function verdictOn(output: string): Verdict {
   const report = parsed(output);
   const counts = report?.metadata?.vulnerabilities;
@@ -24,8 +24,11 @@ export function verdictOn(output: string): Verdict {
       text: report?.message === undefined ? NOT_AUDITED : `${NOT_AUDITED}: ${report.message}`,
     };
   }
-  if (counts.total === 0) return { kind: "clean", text: "No known weaknesses in what runs in the service." };
-  return { kind: "weak", text: `Known weaknesses: ${JSON.stringify(counts)}. \`npm audit --omit=dev\` names them.` };
+  if (counts.total === 0) return { kind: "clean", text: "No known vulnerabilities in what runs in the service." };
+  return {
+    kind: "weak",
+    text: `Known vulnerabilities: ${JSON.stringify(counts)}. \`npm audit --omit=dev\` names them.`,
+  };
 }
 
 function parsed(output: string): AuditReport | undefined {

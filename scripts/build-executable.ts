@@ -5,26 +5,27 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readPackages } from "./lockfile.ts";
 
-// `npm run build:executable [-- FILE]`: one file that needs no Node on the machine. It is this Node with the compiled service and its
-// dependencies attached; Node serves them to itself as a file system, so nothing is unpacked and nothing is written. See docs/adr/0027.
+// `npm run build:executable [-- FILE]`: builds one file that needs no Node on the machine. It is
+// this Node with the compiled service and its dependencies attached. Node serves them to itself as
+// a file system, so nothing is unpacked or written. See docs/adr/0027.
 
 const FILE_DEFAULT = "executable/lyftr";
-/** What is run, read or shown; and the licences, whose texts go where the code goes. */
+/** Files that are run, read or shown, and the licences, whose texts must accompany the code. */
 const NEEDED = /(\.(js|cjs|mjs|json|sql|html|css|png|svg)|^licen[cs]e.*)$/i;
-/** Bounds the memory as `npm start` and the image do; see docs/adr/0010. */
+/** Limits the memory as `npm start` and the image do; see docs/adr/0010. */
 const NODE_FLAGS = ["--max-semi-space-size=8", "--disable-sigusr1", "--experimental-vfs"];
 
 const checkout = fileURLToPath(new URL("..", import.meta.url));
 const script = (name: string) => fileURLToPath(new URL(`executable/${name}`, import.meta.url));
 
-/** Everything that goes along from a built checkout: its name in the executable, and the file it is there. */
+/** Every attached file of a built checkout: its name in the executable, and its path. */
 export function attachedFiles(root: string): Readonly<Record<string, string>> {
   const packages = Object.entries(readPackages()).filter(([, { dev }]) => dev !== true);
   const files = ["dist", ...packages.map(([folder]) => folder)].flatMap((folder) => filesBelow(root, folder));
   return Object.fromEntries(["package.json", "LICENSE", ...files].map((name) => [name, join(root, name)]));
 }
 
-/** Packages below a package are in the lockfile themselves. */
+/** Packages below a package have their own entries in the lockfile. */
 function filesBelow(root: string, folder: string): readonly string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const name = `${folder}/${entry.name}`;
@@ -49,7 +50,7 @@ function buildExecutable(output: string): void {
     const file = join(folder, "sea.json");
     writeFileSync(file, JSON.stringify(settings));
     mkdirSync(dirname(output), { recursive: true });
-    // A running executable cannot be written to, but another file may take its name.
+    // A running executable cannot be written to, but another file may replace it.
     rmSync(output, { force: true });
     execFileSync(process.execPath, ["--build-sea", file], { stdio: ["ignore", "ignore", "inherit"] });
   } finally {

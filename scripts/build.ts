@@ -3,11 +3,12 @@ import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// dist/ is what the package publishes and what `npm start` serves: Node strips types in a checkout but refuses to below
-// node_modules, and each database thread that strips them holds some 15 MB more.
+// dist/ is what the package publishes and what `npm start` serves. Node strips types in a checkout
+// but not below node_modules, and each database thread that strips them needs some 15 MB more.
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
-// Built beside it and renamed at the end: a build that fails or is stopped leaves the last whole one.
+// Built in a separate folder and renamed at the end: a build that fails or is stopped keeps the
+// last complete one.
 const PARTIAL = "dist.partial-";
 const OLD = "dist.old-";
 const partial = `${PARTIAL}${process.pid}`;
@@ -18,7 +19,8 @@ for (const name of readdirSync(".")) if (isLeftOver(name)) rmSync(name, { recurs
 process.once("exit", () => rmSync(partial, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
 
-// The client is for older runtimes than the service: its configuration knows no more of the language than those do.
+// The client supports older runtimes than the service, so its configuration allows only their
+// language features.
 compile("tsconfig.build.json", partial);
 compile("tsconfig.client.json", join(built, "client"));
 importClientInside(join(built, "cli"));
@@ -30,7 +32,10 @@ function compile(project: string, folder: string): void {
   execFileSync("node_modules/.bin/tsc", ["-p", project, "--outDir", folder], { stdio: "inherit" });
 }
 
-/** In a checkout client/ is beside src/; in dist/ it is beside cli/, one folder nearer to the commands. */
+/**
+ * In a checkout client/ is beside src/. In dist/ it is beside cli/, one folder nearer to the
+ * commands.
+ */
 function importClientInside(folder: string): void {
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!name.endsWith(".js")) continue;
@@ -51,7 +56,7 @@ function replace(): void {
   rmSync(old, { recursive: true, force: true });
 }
 
-/** What a build that was killed has left; not what one that runs now is making. */
+/** Whether a folder is left over from a killed build. The folder of a running build is not. */
 function isLeftOver(name: string): boolean {
   const prefix = [PARTIAL, OLD].find((each) => name.startsWith(each));
   if (prefix === undefined) return false;

@@ -1,9 +1,10 @@
 import { type Manifest, nameOf, type Packages, readManifest, readPackages } from "./lockfile.ts";
 
-// What is installed is what was looked at: part of `npm run lint`. Says what is wrong and ends with 1.
+// Checks that the installed packages are the reviewed ones: part of `npm run lint`. Ends with 1
+// when something is wrong.
 
 const EXACT_VERSION = /^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$/;
-/** What npm verifies after a download; anything weaker could be made to fit other bytes. */
+/** The hash that npm verifies after a download. A weaker one could be forged. */
 const INTEGRITY = /^sha512-[A-Za-z0-9+/]{86}==$/;
 
 /** Everything that is wrong, one sentence each. */
@@ -15,13 +16,14 @@ export function complaintsAbout(manifest: Manifest, packages: Packages): readonl
   });
   const inexact = wanted
     .filter(([, version]) => !EXACT_VERSION.test(version))
-    .map(([name, version]) => `package.json: ${name} is "${version}", which is no exact version`);
+    .map(([name, version]) => `package.json: ${name} is "${version}", which is not an exact version`);
   const locked = Object.entries(packages).flatMap(([folder, { resolved, integrity, link, dev, hasInstallScript }]) => {
     const found: string[] = [];
-    // Without an address npm asks the registry it is configured with, and the integrity says whether it got the same bytes.
+    // Without an address npm asks its configured registry, and the hash proves that it got the same
+    // bytes.
     if (resolved !== undefined) found.push("is fetched from an address of its own");
     if (link === true) found.push("is a link to a folder");
-    else if (!INTEGRITY.test(integrity ?? "")) found.push("has no SHA-512 to be verified by");
+    else if (!INTEGRITY.test(integrity ?? "")) found.push("has no SHA-512 to verify it");
     if (hasInstallScript === true && dev !== true)
       found.push("runs a script when it is installed, and is needed at run time");
     return found.map((what) => `package-lock.json: ${nameOf(folder)} ${what}`);

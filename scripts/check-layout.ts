@@ -19,7 +19,7 @@ const FORBIDDEN_NAMES = ["utils.ts", "index.ts"];
 /** For example: 2 | `ingest/` `keys/` | 0, 1 */
 const FLOOR_ROW = /^\| *(\d) *\|([^|]*)\|([^|]*)\|$/gm;
 
-/** Files beside it, and the part of Node that Bun and Deno have as well. */
+/** Files beside it, and the part of Node that Bun and Deno also have. */
 const CLIENT_IMPORTS = /^(\.\/[a-z-]+\.ts|node:(crypto|fs|fs\/promises|https?|net|path))$/;
 
 const root = fileURLToPath(new URL("../src", import.meta.url));

@@ -39,8 +39,6 @@ const NOT_READ: ReadonlyMap<string, string> = new Map([
   ["SECURITY.md", NOT_YET_SWEPT],
   ["docs/adr/", NOT_YET_SWEPT],
   ["docs/benchmarks.md", NOT_YET_SWEPT],
-  ["bench/", NOT_YET_SWEPT],
-  ["scripts/install-debian.sh", NOT_YET_SWEPT],
   ["src/cli/", NOT_YET_SWEPT],
   ["src/config/", NOT_YET_SWEPT],
   ["src/http/body.ts", NOT_YET_SWEPT],

@@ -14,7 +14,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "Installing$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
-# Packages of servers would start them, on ports that may be somebody's; the tests start their own.
+# Packages of servers would start them, on ports that may be in use. The tests start their own.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap '$as_root rm -f "$policy"' EXIT

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** What package.json says of dependencies. */
+/** The dependencies in package.json. */
 export interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -10,7 +10,7 @@ export interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** One package of package-lock.json, as far as it is looked at. */
+/** The fields of a package in package-lock.json that are checked here. */
 export interface LockedPackage {
   readonly version?: string;
   readonly resolved?: string;
@@ -28,7 +28,7 @@ export function readManifest(): Manifest {
   return JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as Manifest;
 }
 
-/** Every package of the lockfile by its folder; the project itself, which is in no folder, left out. */
+/** Every package of the lockfile by its folder, without the project itself. */
 export function readPackages(): Packages {
   const lockfile = JSON.parse(readFileSync(new URL("../package-lock.json", import.meta.url), "utf8")) as {
     readonly packages: Packages;
@@ -36,7 +36,7 @@ export function readPackages(): Packages {
   return Object.fromEntries(Object.entries(lockfile.packages).filter(([folder]) => folder !== ""));
 }
 
-/** The name of a package by its folder, which may be below the folder of another. */
+/** The name of a package by its folder, which may be below the folder of another package. */
 export function nameOf(folder: string): string {
   return folder.slice(folder.lastIndexOf("node_modules/") + "node_modules/".length);
 }

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 
-// The rules of Prometheus as the Prometheus operator takes them: `node scripts/prometheus-rule.ts` after a change of the former. A test fails
-// when it was not run.
+// Converts the rules of Prometheus for the Prometheus operator: run `node
+// scripts/prometheus-rule.ts` after a change of the rules. A test fails if it was not run.
 
 const root = new URL("../", import.meta.url);
 const RULES = "deploy/prometheus/lyftr.rules.yml";
 const MANIFEST = "deploy/kubernetes/monitoring/prometheus-rule.yaml";
 
-/** The manifest that has the rules of the file as it is. */
+/** The manifest with the current rules. */
 export function prometheusRule(): string {
   const { groups } = parse(readFileSync(new URL(RULES, root), "utf8"));
   const manifest = {
@@ -17,7 +17,7 @@ export function prometheusRule(): string {
     metadata: { name: "lyftr", labels: { "app.kubernetes.io/name": "lyftr" } },
     spec: { groups },
   };
-  return `# Made of ${RULES} by scripts/prometheus-rule.ts; change that one.\n${stringify(manifest, { lineWidth: 0 })}`;
+  return `# Generated from ${RULES} by scripts/prometheus-rule.ts; change that one.\n${stringify(manifest, { lineWidth: 0 })}`;
 }
 
 if (import.meta.main) writeFileSync(new URL(MANIFEST, root), prometheusRule());

@@ -2,19 +2,23 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-// `node scripts/release.ts 1.2.3`: puts the version wherever it is named and gives what is unreleased a heading in the changelog. It commits,
-// tags and publishes nothing; CONTRIBUTING.md says what comes next.
+// `node scripts/release.ts 1.2.3`: writes the version wherever it is named, and gives the
+// unreleased changes a heading in the changelog. It commits, tags and publishes nothing;
+// CONTRIBUTING.md says what comes next.
 
 const VERSION = /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$/;
 const UNRELEASED = "## [Unreleased]\n";
-/** Before and after a version where documents and examples name this service's. */
+/** The text before and after a version where documents and examples name this service's version. */
 const NAMED: readonly (readonly [string, string])[] = [
   ["lyftr-", ".tgz"],
   ["newTag: ", ""],
   ["/blob/v", "/"],
 ];
 
-/** The changelog with everything unreleased under a version; throws when there is nothing, or the version is there already. */
+/**
+ * The changelog with all unreleased changes under a version. Throws when there are none, or the
+ * version already exists.
+ */
 export function cutChangelog(text: string, version: string, date: string): string {
   const at = text.indexOf(UNRELEASED);
   if (at < 0) throw new Error("CHANGELOG.md has no section [Unreleased]");
@@ -25,7 +29,7 @@ export function cutChangelog(text: string, version: string, date: string): strin
   return `${before}\n## [${version}] - ${date}\n${after}`;
 }
 
-/** Every version of this service that a document or an example names, as `[what it stands in, version]`. */
+/** Every version of this service that a document or an example names, as `[context, version]`. */
 export function versionsNamed(text: string): readonly string[] {
   return NAMED.flatMap(([before, after]) =>
     [...text.matchAll(new RegExp(`${before}([0-9]+\\.[0-9]+\\.[0-9]+)${after}`, "g"))].map((found) => found[1] ?? ""),

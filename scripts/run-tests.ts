@@ -7,8 +7,10 @@ import { fileURLToPath } from "node:url";
 import { ownServer, type PostgresServer } from "../test/support/postgres-server.ts";
 import { availableTools, REQUIRED_TOOLS } from "../test/support/tools.ts";
 
-// `npm test`: every test with the embedded database, with coverage if told --coverage; then what every database must do, with PostgreSQL and with Citus.
-// What this machine lacks is said loudly; with CI=true it is a failure, never a silent gap. `--quick` runs what needs no server, no process and little time.
+// `npm test`: runs every test with the embedded database, with coverage if --coverage is given. Then
+// it runs what every database must do, with PostgreSQL and with Citus. The summary lists what is
+// missing on this machine; with CI=true a missing tool is a failure. `--quick` runs only tests that
+// need no server, no process and little time.
 
 const EVERYTHING = globSync("test/**/*.test.ts");
 /** Tests that `--quick` leaves to `npm test`: each takes 7 to 13 s of CPU, or waits 20 s for time limits. */
@@ -21,14 +23,14 @@ const QUICK = globSync("test/{unit,store,http}/**/*.test.ts", { exclude: ["test/
 /** Rounds of the property tests of the store. `npm test` runs up to 60. */
 const QUICK_PROPERTY_RUNS = "12";
 /**
- * Decided before the store is asked, or where none is there: connections and bytes, what pages of browsers may do, the documents. On
- * another database they would be the same tests once more.
+ * Tests that never reach the store, or need none: connections and bytes, CORS, the documents. On
+ * another database they would only repeat.
  */
 const WITHOUT_STORE =
   /\/(connections|cors|docs|export-stream|framing|never-closing|overload|security-headers|slow-clients)\.test\.ts$/;
-/** Of a SQLite file, whatever the run is about. */
+/** Tests of a SQLite file, whatever database is tested. */
 const OF_SQLITE = /\/reader-death\.test\.ts$/;
-/** What is told of a service, whichever database it is on. */
+/** Tests of a service on any database. */
 const CONTRACT = [
   ...globSync("test/http/**/*.test.ts").filter((file) => !WITHOUT_STORE.test(file) && !OF_SQLITE.test(file)),
   "test/process/acceptance.test.ts",
@@ -36,7 +38,10 @@ const CONTRACT = [
   "test/process/cli-healthcheck.test.ts",
 ];
 const EXAM = globSync("test/store/postgres*.test.ts");
-/** Not by itself: a process that is killed while it writes its coverage leaves a file that the runner fails on, and tests kill many. */
+/**
+ * Not by default: a process that is killed while it writes its coverage leaves a file on which the
+ * runner fails, and tests kill many processes.
+ */
 const COVERAGE = [
   "--experimental-test-coverage",
   "--test-coverage-include=src/**/*.ts",
@@ -46,7 +51,7 @@ const REPORTERS = ["spec", fileURLToPath(new URL("slowest-tests.ts", import.meta
   `--test-reporter=${reporter}`,
   "--test-reporter-destination=stdout",
 ]);
-/** Where files are kept in memory, and how much of it must be free. */
+/** The folder in memory for the tests' files, and how much of it must be free. */
 const MEMORY = "/dev/shm";
 const MEMORY_BYTES_MIN = 4_000_000_000;
 
@@ -54,7 +59,7 @@ const inCi = process.env.CI === "true";
 const say = (text: string) => process.stderr.write(`\n!!! ${text}\n`);
 
 const folder = mkdtempSync(join(inMemory() ? MEMORY : tmpdir(), "lyftr-tests-"));
-// PostgreSQL runs as another user where this one is root.
+// PostgreSQL runs as another user if this one is root.
 chmodSync(folder, 0o755);
 process.env.TMPDIR = folder;
 // Each test is a process with several threads, and each of them would compile the same files again.
@@ -68,7 +73,7 @@ try {
 }
 
 async function quick(): Promise<number> {
-  // Some wait for most of their time, so one more than there are processors where there are two.
+  // Some tests mostly wait. So with two processors three test files run at a time.
   const env = { TEST_POSTGRES_URL: "", PROPERTY_RUNS: QUICK_PROPERTY_RUNS };
   return run("the embedded database", env, QUICK, ["--test-concurrency=3"]);
 }
@@ -76,7 +81,7 @@ async function quick(): Promise<number> {
 async function everything(): Promise<number> {
   const missing = REQUIRED_TOOLS.filter(({ name }) => !availableTools().has(name));
   for (const { name, neededFor, debian } of missing)
-    say(`${name} is not on this machine, so not tested: ${neededFor}. Debian: apt-get install ${debian}`);
+    say(`${name} is missing on this machine, so this is not tested: ${neededFor}. Debian: apt-get install ${debian}`);
   if (missing.length > 0 && inCi) {
     say("CI must test everything: install what is missing, `make test` does it on Debian.");
     return 1;
@@ -92,14 +97,17 @@ async function everything(): Promise<number> {
   if (process.env.TEST_CITUS_URL)
     statuses.push(await run("Citus", { ...shared, TEST_STORE: "citus" }, [...EXAM, ...CONTRACT]));
 
-  for (const { name, neededFor } of missing) say(`Left out for want of ${name}: ${neededFor}.`);
-  if (postgres === "") say("Left out for want of a PostgreSQL: everything about it.");
+  for (const { name, neededFor } of missing) say(`Skipped because ${name} is missing: ${neededFor}.`);
+  if (postgres === "") say("Skipped because PostgreSQL is missing: all its tests.");
   if (!process.env.TEST_CITUS_URL)
-    say("Left out: Citus. It has no package of Debian's; TEST_CITUS_URL=postgres://… of a coordinator tests it.");
+    say("Skipped: Citus. Debian has no package of it; TEST_CITUS_URL=postgres://… of a coordinator tests it.");
   return Math.max(...statuses);
 }
 
-/** Whether the tests' files can be in memory: a start makes some ten fsyncs, and on a disk each takes milliseconds. */
+/**
+ * Whether the tests' files can be in memory: a start makes some ten fsyncs, and on a disk each
+ * takes milliseconds.
+ */
 function inMemory(): boolean {
   try {
     const mount = readFileSync("/proc/self/mounts", "utf8")
@@ -113,7 +121,7 @@ function inMemory(): boolean {
   }
 }
 
-/** One server for all test processes, or undefined where none can be had. */
+/** One server for all test processes, or undefined if none is available. */
 async function sharedServer(): Promise<PostgresServer | undefined> {
   try {
     return await ownServer();

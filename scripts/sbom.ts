@@ -1,12 +1,13 @@
 import { type LockedPackage, type Manifest, nameOf, type Packages, readManifest, readPackages } from "./lockfile.ts";
 
-// `npm run sbom`: what a running service is made of, as CycloneDX 1.6 on standard output, from the lockfile. npm can write one too, but not
-// the npm of every system this is built on, and another one each time: this has no date and no random number in it, so two can be compared.
+// `npm run sbom`: writes the components of a running service, as CycloneDX 1.6, to standard output,
+// from the lockfile. npm can do that too, but not every version of npm, and each time with another
+// date and random number. This output has neither, so that two can be compared.
 
 /** What is installed without devDependencies. */
 export function billOfMaterials(manifest: Manifest, packages: Packages) {
   const installed = Object.entries(packages).filter(([, { dev }]) => dev !== true);
-  // One that lies in two folders is one component.
+  // A package in two folders is one component.
   const components = [...new Map(installed.map((one) => [reference(nameOf(one[0]), one[1]), one])).values()];
   return {
     $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -43,12 +44,14 @@ function licenseOf(license: string) {
   return / (OR|AND|WITH) /.test(license) ? { expression: license } : { license: { id: license } };
 }
 
-/** A package URL; the at sign of a scope is escaped in one. */
+/** A package URL, in which the at sign of a scope is escaped. */
 function reference(name: string, { version }: LockedPackage): string {
   return `pkg:npm/${name.replace("@", "%40")}@${version}`;
 }
 
-/** The packages that a folder's dependencies are found in: the nearest, as Node looks for them. */
+/**
+ * The packages that a folder's dependencies resolve to: the nearest ones, as Node resolves them.
+ */
 function dependsOn(base: string, wanted: LockedPackage["dependencies"] = {}, packages: Packages): readonly string[] {
   return Object.keys(wanted).flatMap((name) => {
     for (let from = base; ; from = from.slice(0, from.lastIndexOf("node_modules/", from.length - 2))) {

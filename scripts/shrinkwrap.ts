@@ -1,8 +1,9 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Packages } from "./lockfile.ts";
 
-// package-lock.json stays at home when a package is published, npm-shrinkwrap.json goes along: it says which versions of everything were
-// tested, by their hashes. So it exists only while `npm pack` runs; lying about, it would be believed instead of the lockfile.
+// package-lock.json is not published with a package; npm-shrinkwrap.json is. It records the tested
+// version of every package, with its hash. It exists only while `npm pack` runs: otherwise npm
+// would use it instead of the lockfile.
 
 const FILE = new URL("../npm-shrinkwrap.json", import.meta.url);
 
@@ -10,7 +11,7 @@ interface Lockfile {
   readonly packages: Packages & { readonly "": Readonly<Record<string, unknown>> };
 }
 
-/** The lockfile without what only developers install. */
+/** The lockfile without packages for development. */
 export function shrinkwrapOf<T extends Lockfile>(lockfile: T): T {
   const { devDependencies, ...project } = lockfile.packages[""];
   const installed = Object.entries(lockfile.packages).filter(([folder, { dev }]) => folder !== "" && dev !== true);

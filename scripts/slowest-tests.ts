@@ -4,7 +4,7 @@ import type { TestEvent } from "node:test/reporters";
 const FILES_SHOWN = 15;
 const TESTS_SHOWN = 15;
 
-/** A reporter of node:test that lists, at the end, the files and the tests that took longest. */
+/** A reporter of node:test that lists, at the end, the slowest files and tests. */
 // biome-ignore lint/style/noDefaultExport: node:test takes a reporter that is one
 export default async function* slowestTests(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const files = new Map<string, number>();
@@ -19,7 +19,7 @@ export default async function* slowestTests(source: AsyncIterable<TestEvent>): A
     tests.push([`${path}: ${name}`, ms]);
   }
   const total = [...files.values()].reduce((sum, ms) => sum + ms, 0);
-  yield `\n${seconds(total)} in all, by one after the other. The slowest files:\n${slowest([...files], FILES_SHOWN)}`;
+  yield `\n${seconds(total)} in all, if run one after the other. The slowest files:\n${slowest([...files], FILES_SHOWN)}`;
   yield `The slowest tests:\n${slowest(tests, TESTS_SHOWN)}`;
 }
 

@@ -1,8 +1,9 @@
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
-// The floor of this runtime: node:http, the HMAC, JSON.parse and an answer. No database, log, metrics or validation, so nothing that
-// does the service's job can cost less. Written without src/, so that no change there moves the floor.
+// The lower bound of this runtime: node:http, the HMAC, JSON.parse and an answer. There is no
+// database, log, metrics or validation, so no service that does the job can cost less. It does not
+// use src/, so that no change there moves the bound.
 
 const key = createSecretKey(Buffer.from(process.env.WEBHOOK_SECRET ?? ""));
 let accepted = 0;
@@ -19,7 +20,9 @@ function webhook(request: IncomingMessage, response: ServerResponse, body: Buffe
   answer(response, 200, '{"status":"ok"}');
 }
 
-/** A string goes out in one piece with the headers; a Buffer would cost a second one, about 4 µs. */
+/**
+ * A string is sent in one piece with the headers. A Buffer would cost a second piece, about 4 µs.
+ */
 function answer(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, ["content-type", "application/json", "content-length", String(body.length)]);
   response.end(body, "latin1");

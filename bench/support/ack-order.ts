@@ -2,7 +2,10 @@ import type { TraceLine } from "./strace.ts";
 
 export interface AckOrder {
   readonly answers: number;
-  /** Answers whose message was not on disk: no fsync of the log that began after its bytes were written had returned. */
+  /**
+   * Answers whose message was not on disk: no fsync of the log that began after its bytes were
+   * written had returned.
+   */
   readonly tooEarly: number;
 }
 
@@ -11,15 +14,16 @@ const CALL = /^(\w+)\((\d+<[^>]*>+)/;
 const RESUMED = /^<\.\.\. (\w+) resumed>/;
 
 /**
- * Follows each message through a trace of read, write, writev, pwrite64, fsync and fdatasync: read from a socket, written to the
- * write-ahead log, fsynced, answered on that socket.
+ * Follows each message through a trace of read, write, writev, pwrite64, fsync and fdatasync: read
+ * from a socket, written to the write-ahead log, fsynced, answered on that socket.
  */
 export function checkAckOrder(trace: readonly TraceLine[]): AckOrder {
   const asked = new Map<string, string>();
   const unwritten = new Set<string>();
   const written = new Set<string>();
   const durable = new Set<string>();
-  // By thread: the call that began and has not ended, the file it is about, and what an fsync will have made durable.
+  // By thread: the call that has begun but not ended, its file, and what an fsync will make
+  // durable.
   const begun = new Map<string, { readonly file: string; readonly covers: readonly string[] }>();
   let [answers, tooEarly] = [0, 0];
   for (const { thread, text } of trace) {

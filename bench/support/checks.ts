@@ -6,13 +6,16 @@ export function expectWithin(what: string, value: number, min: number, max: numb
   if (!(value >= min && value <= max)) throw new Error(`${what}: ${value}, expected ${min} to ${max}`);
 }
 
-/** What a server has stored and counted when nothing is under way any more. */
+/** The stored and counted messages of a server when no request is under way. */
 export interface Totals {
   readonly stored: number;
   readonly created: number;
 }
 
-/** The totals once they no longer grow: the last messages of a load are stored after the load has ended. */
+/**
+ * The totals once they no longer grow: the last messages of a load are stored after the load has
+ * ended.
+ */
 export async function settledTotals(url: string): Promise<Totals> {
   for (let before = -1; ; await sleep(100)) {
     const stored = await totalMessages(url);
@@ -22,8 +25,9 @@ export async function settledTotals(url: string): Promise<Totals> {
 }
 
 /**
- * Every message answered 200 is stored and counted. wrk leaves without waiting for its last answers, at most one a connection: those
- * messages may be stored, and counted as the outcome their client saw, but wrk has not counted them.
+ * Checks that every message answered with 200 is stored and counted. wrk does not wait for its last
+ * answers, at most one for each connection. These messages may be stored and counted, although wrk
+ * has not counted them.
  */
 export function expectAccepted(
   name: string,

@@ -8,7 +8,7 @@ import { messageBody, SECRET } from "./messages.ts";
 import { startLyftr, type Target } from "./target.ts";
 
 const SAMPLE_MS = 500;
-/** The service is away for some seconds at a time, on a busy machine for more. */
+/** The service is down for some seconds at a time, and longer on a busy machine. */
 const DEADLINE_MS = 120_000;
 
 export interface KillsOptions {
@@ -25,7 +25,10 @@ export interface KillsFigures {
   readonly memory: readonly number[];
 }
 
-/** Sends through one client while the service is killed at equal distances. Fails unless each message is stored, and once. */
+/**
+ * Sends through one client while the service is killed at equal distances. Fails unless each
+ * message is stored exactly once.
+ */
 export async function clientKills(folder: string, options: KillsOptions): Promise<KillsFigures> {
   const path = join(folder, "kills.db");
   let target = await startLyftr(sqliteUrl(path), { env: { WEBHOOK_SECRET: SECRET } });

@@ -14,14 +14,15 @@ export interface OverheadOptions {
 }
 
 export interface Cost {
-  /** Of each round: time, and CPU of this process, a message. */
+  /** For each round: the time, and the CPU time of this process, of a message. */
   readonly micros: number[];
   readonly cpuMicros: number[];
 }
 
 /**
- * The client beside what one writes by hand without it: JSON, HMAC, fetch(), the answer's text. In turns, to the same server, which
- * does nothing but check the signature; the first round of each is for warming up.
+ * Compares the client with hand-written code: JSON, HMAC, fetch(), and the text of the answer. They
+ * alternate and use the same server, which only checks the signature. The first round of each is a
+ * warm-up.
  */
 export async function clientOverhead(
   options: OverheadOptions,

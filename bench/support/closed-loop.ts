@@ -20,7 +20,7 @@ export interface Latencies {
 export interface RepeatBounds {
   readonly requestsMax: number;
   readonly msMax: number;
-  /** Is shown each answer, off the clock. */
+  /** Gets each answer, outside of the measured time. */
   readonly check: (answer: TimedAnswer) => void;
 }
 
@@ -34,7 +34,7 @@ export function latenciesOf(times: readonly number[]): Latencies {
   };
 }
 
-/** One keep-alive connection that asks one thing after the other. */
+/** One keep-alive connection that sends one request after the other. */
 export class ClosedLoop implements Disposable {
   readonly #url: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -58,12 +58,12 @@ export class ClosedLoop implements Disposable {
     });
   }
 
-  /** Asks until it has asked often or long enough. */
+  /** Repeats a request until one of the bounds is reached. */
   async repeat(path: string, bounds: RepeatBounds): Promise<Latencies> {
     return latenciesOf(await this.times(path, bounds));
   }
 
-  /** The same; how long each answer took, in milliseconds. */
+  /** The same, and returns the time of each answer in milliseconds. */
   async times(path: string, { requestsMax, msMax, check }: RepeatBounds): Promise<readonly number[]> {
     const times: number[] = [];
     for (const endMs = performance.now() + msMax; times.length < requestsMax; ) {

@@ -13,7 +13,7 @@ const SEED = 2;
 export interface BatchOptions {
   readonly rounds: number;
   readonly rowsPerCall: readonly number[];
-  /** A round ends after so long, or with the last message. */
+  /** A round ends after this time, or with the last message. */
   readonly seconds: number;
   readonly messages: number;
 }
@@ -24,7 +24,9 @@ interface BatchRound {
   readonly databaseCpuMicros: number;
 }
 
-/** Rows a second of the store alone, one call after the other, in rounds that alternate; as a table. */
+/**
+ * Rows a second of the store alone, one call after the other, in alternating rounds; as a table.
+ */
 export async function compareBatches(engines: readonly Engine[], options: BatchOptions): Promise<string> {
   const messages = await madeUp(options.messages);
   const results = options.rowsPerCall.map((rows) => ({

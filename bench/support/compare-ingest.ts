@@ -12,7 +12,7 @@ export interface Contender {
   readonly engine: Engine;
   /** Processes of the service. */
   readonly workers: number;
-  /** What each of them may have of a core while it is measured; as much as it gets when not given. */
+  /** The share of a core that each of them may use while it is measured; unlimited by default. */
   readonly coreShare?: CoreShare | undefined;
 }
 
@@ -30,7 +30,10 @@ export interface Compared {
   readonly rounds: readonly IngestRound[];
 }
 
-/** Ingest of all contenders in rounds that alternate, each on a new database whose messages are counted at the end. */
+/**
+ * Measures ingest of all contenders in alternating rounds, each on a new database whose messages
+ * are counted at the end.
+ */
 export async function compareIngest(
   contenders: readonly Contender[],
   options: CompareOptions,
@@ -59,11 +62,11 @@ async function measure({ name, engine, workers, coreShare }: Contender, load: In
     const ingesting = workers > 1 ? childrenOf(target.pid) : [target.pid];
     expectWithin(`${name}: processes`, ingesting.length, workers, workers);
     const whileMeasured = coreShare === undefined ? undefined : () => holdToShare(ingesting, coreShare);
-    // Each process has as much to compile.
+    // Each process has the same amount of code to compile.
     const warmupSeconds = workers * load.warmupSeconds;
     return await ingestRound(name, target, { ...load, warmupSeconds }, { databasePid: engine.pid, whileMeasured });
   })();
-  // Whatever the service says it has stored: its messages are counted where they are.
+  // The messages are counted in the database, whatever the service reports.
   const lastAnswersMax = 2 * load.connections;
   expectWithin(
     `${name}: rows in the table`,

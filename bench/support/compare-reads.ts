@@ -18,7 +18,7 @@ export interface CompareReadsOptions {
   readonly rounds: number;
   /** Of each figure, in all rounds together. */
   readonly requests: number;
-  /** A slow figure is asked less often. */
+  /** A slow query is sent less often. */
   readonly figureSeconds: number;
 }
 
@@ -34,13 +34,16 @@ export interface ReadsComparison {
   readonly diskUse: readonly (readonly DiskUse[])[];
 }
 
-/** One side of the comparison: a service on a filled database, and what is asked of it. */
+/** One side of the comparison: a service on a filled database, and its queries. */
 interface Side {
   readonly client: ClosedLoop;
   readonly figures: readonly ReadFigure[];
 }
 
-/** The same messages in both databases, the same questions to a service on each, in turns. Fails unless the answers are the same. */
+/**
+ * Sends the same queries to a service on each database with the same messages, in turns. Fails
+ * unless the answers are the same.
+ */
 export async function compareReads(
   [sqlite, postgres]: readonly [Engine, Engine],
   options: CompareReadsOptions,
@@ -55,7 +58,7 @@ export async function compareReads(
   using firstClient = new ClosedLoop(firstService.url);
   using secondClient = new ClosedLoop(secondService.url);
   const sides: Side[] = [];
-  // The place of the cursor is each service's own.
+  // Each service has its own cursor for the same position.
   for (const client of [firstClient, secondClient]) sides.push({ client, figures: await readFigures(marks, client) });
   const counted = countedAnswers(
     path,
@@ -91,7 +94,7 @@ async function compareFigure(
     const first = await client.get(figure.path);
     const answer = answerOf(figure, first);
     expectAnswer(figure, answer, right);
-    // What one has answered, whole, is what the other has to answer.
+    // The complete answer of one service is the expected answer of the other.
     right = { ...answer, ...right };
     asked.push({ client, figure, body: first.body, times: [] });
   }
@@ -111,7 +114,7 @@ async function compareFigure(
   return { name, total: right.total, latencies: asked.map(({ times }) => latenciesOf(times)) };
 }
 
-/** Tables in Markdown: the figures, and what a message takes on the disk. */
+/** Markdown tables: the figures, and the disk space of a message. */
 export function readsTables({ figures, diskUse }: ReadsComparison, rows: number, ratioMax: number): string {
   const ms = (value: number | undefined) => rounded(value ?? Number.NaN, 1);
   const ratio = ([a, b]: readonly Latencies[], of: "p50Ms" | "p99Ms") => (b?.[of] ?? 0) / (a?.[of] ?? 0);

@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** A part of a core's time, 0 to 1. */
+/** A share of a core's time, 0 to 1. */
 export type CoreShare = number;
 
-// Short, so that a process that has used up its part waits for milliseconds.
+// Short, so that a process that has used up its share waits only for milliseconds.
 const PERIOD_MICROS = 10_000;
 const ROOTS = { v1: "/sys/fs/cgroup/cpu", v2: "/sys/fs/cgroup" };
 
-/** Why processes cannot be held to a part of a core here, or undefined when they can. */
+/** Why processes cannot be limited to a share of a core here, or undefined when they can. */
 export function unlessCoreShares(): string | undefined {
   if (process.getuid?.() !== 0) return "only root may hold processes to a part of a core";
   try {
@@ -19,7 +19,7 @@ export function unlessCoreShares(): string | undefined {
   }
 }
 
-/** Holds each of the processes to such a part of a core of its own, until it is disposed. */
+/** Limits each of the processes to this share of a core, until it is disposed. */
 export function holdToShare(pids: readonly number[], share: CoreShare): Disposable {
   const root = existsSync(join(ROOTS.v1, "cpu.cfs_quota_us")) ? ROOTS.v1 : ROOTS.v2;
   const groups: { readonly path: string; readonly pid: number | undefined; readonly from: string }[] = [];
@@ -30,7 +30,7 @@ export function holdToShare(pids: readonly number[], share: CoreShare): Disposab
     }
   };
   try {
-    // One without a process finds out whether it works.
+    // Without processes, it only checks that this works.
     for (const pid of pids.length === 0 ? [undefined] : pids) {
       const path = join(root, `lyftr-bench-${process.pid}-${groups.length}`);
       mkdirSync(path);

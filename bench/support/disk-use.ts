@@ -2,14 +2,17 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** What one table or index of a database file takes. */
+/** The disk space of one table or index of a database file. */
 export interface DiskUse {
   readonly file: string;
   readonly name: string;
   readonly bytes: number;
 }
 
-/** Every table and index of the database at `path` and of its read index, the largest first. Nobody may be writing. */
+/**
+ * Every table and index of the database at `path` and of its read index, the largest first. No
+ * other process may write.
+ */
 export function diskUse(path: string): readonly DiskUse[] {
   return [path, `${path}-index`]
     .filter((file) => existsSync(file))

@@ -8,21 +8,24 @@ import { type DiskUse, diskUse } from "./disk-use.ts";
 import { sqliteUrl } from "./fill.ts";
 import { parentOf } from "./process-figures.ts";
 
-/** A kind of database that is compared with another. */
+/** A kind of database in a comparison. */
 export interface Engine {
   readonly name: "SQLite" | "PostgreSQL";
-  /** The process that, with its children, is the database server; undefined when there is none or it is not on this machine. */
+  /**
+   * The process that is, with its children, the database server; undefined when there is none or it
+   * is on another machine.
+   */
   readonly pid: number | undefined;
-  /** A new, empty one. Gone at the end of the scope. */
+  /** Creates a new, empty database, which is dropped at the end of the scope. */
   fresh(): Promise<BenchDatabase>;
 }
 
 export interface BenchDatabase extends AsyncDisposable {
   /** As `DATABASE_URL`. */
   readonly url: string;
-  /** Counts the messages without the service. Nobody may be writing. */
+  /** Counts the messages without the service. No other process may write. */
   countRows(): Promise<number>;
-  /** Has the database do at once what it would do by itself a while after it was filled. */
+  /** Makes the database do at once what it would do by itself some time after it was filled. */
   settle(): Promise<void>;
   /** Every table and index, the largest first. */
   diskUse(): Promise<readonly DiskUse[]>;
@@ -63,7 +66,7 @@ export async function postgresEngine(server: string): Promise<Engine> {
         countRows: async () => Number((await sql(url, "SELECT count(*) AS rows FROM messages"))[0]?.rows),
         settle: async () => {
           await sql(url, "VACUUM (ANALYZE)");
-          // Only a superuser may, or a member of pg_checkpoint.
+          // Only a superuser or a member of pg_checkpoint may run it.
           await sql(url, "CHECKPOINT").catch(() => undefined);
         },
         diskUse: () => postgresDiskUse(url),
@@ -75,7 +78,7 @@ export async function postgresEngine(server: string): Promise<Engine> {
 
 const TOLD = ["shared_buffers", "max_wal_size", "fsync", "full_page_writes", "synchronous_commit"];
 
-/** One line about what a server is. */
+/** One line about the server. */
 export async function describeServer(server: string): Promise<string> {
   const [version] = await sql(server, "SELECT current_setting('server_version') AS version");
   const settings = await sql(server, "SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name", [
@@ -84,7 +87,7 @@ export async function describeServer(server: string): Promise<string> {
   return `PostgreSQL ${version?.version} (${settings.map(({ name, value }) => `${name} ${value}`).join(", ")})`;
 }
 
-/** The parent of the process that serves a connection, if that is one of this machine. */
+/** The parent of the process that serves a connection, if it is on this machine. */
 async function serverPid(server: string): Promise<number | undefined> {
   const client = new Client({ connectionString: server });
   await client.connect();

@@ -2,7 +2,10 @@ import { parseArgs } from "node:util";
 
 type Flags = Record<string, number | string | boolean>;
 
-/** The command line as an object like `defaults`: `secondsMax` is the flag `--seconds-max`. Ends the process with the possible flags when one is wrong. */
+/**
+ * Parses the command line into an object like `defaults`: `secondsMax` is the flag `--seconds-max`.
+ * On an error, prints the flags and ends the process.
+ */
 export function readFlags<T extends Flags>(defaults: T): T {
   const names = new Map(
     Object.keys(defaults).map((key) => [key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), key]),

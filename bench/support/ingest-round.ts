@@ -6,7 +6,7 @@ import { runWrk } from "./wrk.ts";
 
 export interface IngestLoad {
   readonly connections: number;
-  /** V8 goes on compiling for some 50,000 requests, and what it costs is not the cost of a message. */
+  /** V8 keeps compiling for some 50,000 requests, and that cost is not the cost of a message. */
   readonly warmupSeconds: number;
   readonly seconds: number;
   /** Files of {@link writeSignedMessages}. */
@@ -17,25 +17,25 @@ export interface IngestRound {
   readonly messagesPerSecond: number;
   /** Of the service's processes. */
   readonly cpuMicros: number;
-  /** Of the database server's processes; NaN when there are none to be seen. */
+  /** Of the database server's processes; NaN when there are none on this machine. */
   readonly databaseCpuMicros: number;
   readonly p99Ms: number;
-  /** Cores of the machine that had nothing to do, on average. */
+  /** Cores of the machine that were idle, on average. */
   readonly idleCores: number;
-  /** Messages answered 200, those of the warming up too. */
+  /** Messages answered with 200, including the warm-up. */
   readonly accepted: number;
-  /** Messages stored when it was over. */
+  /** Messages stored at the end. */
   readonly stored: number;
 }
 
 export interface IngestRoundOptions {
   /** The database server, when it is a process of its own. */
   readonly databasePid?: number | undefined;
-  /** What holds from after the warming up until the load has ended. */
+  /** In effect from the end of the warm-up until the load has ended. */
   readonly whileMeasured?: (() => Disposable) | undefined;
 }
 
-/** Signs what the load of a run will send. `run` keeps the ids of two runs on one database apart. */
+/** Signs the messages of a run. `run` keeps the ids of two runs on one database apart. */
 export function writeLoad(
   messages: IngestLoad["messages"],
   run: string,
@@ -49,7 +49,9 @@ export function writeLoad(
   writeSignedMessages(messages.measured, `${run}run`, Math.ceil(seconds * messagesPerSecondMax));
 }
 
-/** Warms a server up, then measures it. Fails unless every message that was accepted is stored and counted. */
+/**
+ * Warms a server up, then measures it. Fails unless every accepted message is stored and counted.
+ */
 export async function ingestRound(
   name: string,
   { url, pid }: Target,

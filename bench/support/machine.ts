@@ -8,8 +8,8 @@ const SYNCS = 200;
 const PAGE_BYTES = 4_096;
 
 /**
- * A fresh folder for databases, gone with its `Symbol.dispose`. Refuses a file system in memory, where an fsync costs nothing, unless
- * the figures mean nothing anyway.
+ * A new folder for databases, removed by its `Symbol.dispose`. Refuses a file system in memory,
+ * where an fsync costs nothing, unless the figures mean nothing anyway.
  */
 export function scratchFolder(parent = tmpdir()): { readonly path: string } & Disposable {
   if (statfsSync(parent).type === TMPFS_MAGIC && process.env.BENCH_QUICK !== "1") {
@@ -19,7 +19,7 @@ export function scratchFolder(parent = tmpdir()): { readonly path: string } & Di
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** One line about where the figures come from. */
+/** One line about the machine of the figures. */
 export function describeMachine(folder: string): string {
   const load = loadavg()[0] ?? 0;
   return (

@@ -52,11 +52,11 @@ export interface SizeResult {
 
 interface Measured {
   readonly figure: ReadFigure;
-  /** What is right, as long as nothing comes in. */
+  /** The correct answer while no messages arrive. */
   readonly right: ScanAnswer;
 }
 
-/** Everything about one size of database, in a folder of its own. */
+/** Measures one size of database, in its own folder. */
 export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
   const { rows, folder, seedApp } = options;
   const note = (what: string) => process.stderr.write(`${rows} rows: ${what}\n`);
@@ -92,7 +92,9 @@ export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
   };
 }
 
-/** The questions and their right answers; every answer of the service has been compared with them. */
+/**
+ * The queries and their correct answers. Every answer of the service has been compared with them.
+ */
 async function compared(path: string, options: ReadsOptions): Promise<readonly Measured[]> {
   await using service = await startLyftr(sqliteUrl(path), UNCACHED);
   using client = new ClosedLoop(service.url);
@@ -105,7 +107,7 @@ async function compared(path: string, options: ReadsOptions): Promise<readonly M
     const answer = answerOf(figure, await client.get(figure.path));
     const right = answers[at] as ScanAnswer;
     expectAnswer(figure, answer, right);
-    // Where no scan says which rows are right, those of the quiet service are what the busy one has to repeat.
+    // If no scan gives the correct rows, the busy service has to return the same as the quiet one.
     measured.push({ figure, right: { ...answer, ...right } });
   }
   return measured;
@@ -120,7 +122,7 @@ function rightAnswers(
   return rows <= scanRowsMax ? plainScan(path, queries) : countedAnswers(path, queries);
 }
 
-/** After everything has come in: compared with all rows again. */
+/** After all messages have arrived: compares the answers with all rows again. */
 async function expectAllRight(
   { url }: Target,
   path: string,
@@ -134,7 +136,7 @@ async function expectAllRight(
     expectAnswer(figure, answerOf(figure, await client.get(figure.path)), answers[at] as ScanAnswer);
 }
 
-/** The first request of a fresh process on a machine that has read nothing, for each figure. */
+/** The first request of a new process with a cold page cache, for each figure. */
 async function measureCold(path: string, measured: readonly Measured[]) {
   const ms: number[] = [];
   let readyMs: number | undefined;
@@ -174,7 +176,10 @@ async function measureWarm({ url, pid }: Target, measured: readonly Measured[], 
   return { latencies, ingest: result, peakRssMib: peakRssMib(pid) };
 }
 
-/** The same questions to the first design, as far as it knew them. Its totals are compared where it compares as we do. */
+/**
+ * The same queries to the first design, if it supports them. Its totals are compared where it
+ * compares in the same way.
+ */
 async function measureFirstDesign(
   path: string,
   seedApp: string,

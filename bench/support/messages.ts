@@ -8,7 +8,8 @@ const LINES_PER_WRITE = 4_096;
 
 /** The body of message `index`, about 160 bytes. `run` keeps the ids of two files apart. */
 export function messageBody(run: string, index: number): string {
-  // An odd factor makes a permutation: ids stay unique, but arrive scattered over the key's index as real ones do.
+  // An odd factor makes a permutation: ids are unique, but scattered over the index of the key like
+  // real ones.
   const scattered = Math.imul(index, 0x9e3779b1) >>> 0;
   return JSON.stringify({
     message_id: `${scattered.toString(16).padStart(8, "0")}-${run}`,
@@ -19,7 +20,10 @@ export function messageBody(run: string, index: number): string {
   });
 }
 
-/** Writes a file of `count` lines, each a signature, a space and the body it signs: signing during the run would be measured too. */
+/**
+ * Writes a file of `count` lines, each with a signature, a space and the signed body. Signing
+ * during the run would be measured too.
+ */
 export function writeSignedMessages(path: string, run: string, count: number): void {
   const file = openSync(path, "w");
   for (let from = 0; from < count; from += LINES_PER_WRITE) {

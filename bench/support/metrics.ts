@@ -1,4 +1,7 @@
-/** The samples of one scrape: a name, with labels as printed, and its value. A series that is not there is 0. */
+/**
+ * The samples of one scrape: returns the value of a series, with labels as printed. A missing
+ * series is 0.
+ */
 export type Samples = (series: string) => number;
 
 export async function scrape(url: string): Promise<Samples> {
@@ -22,10 +25,13 @@ export async function totalMessages(url: string): Promise<number> {
   return stats.total_messages;
 }
 
-/** The sampling period of Node's histogram of event-loop delays is part of each of its values: an idle loop shows 10 ms. */
+/**
+ * The sampling period of Node's histogram of event-loop delays is part of each of its values: an
+ * idle loop shows 10 ms.
+ */
 const SAMPLING_MS = 10;
 
-/** The 99th percentile of the event loop's delay since the scrape before. */
+/** The 99th percentile of the event loop's delay since the previous scrape. */
 export function eventLoopDelayMs(samples: Samples): number {
   return Math.max(0, 1_000 * samples("nodejs_eventloop_lag_p99_seconds") - SAMPLING_MS);
 }

@@ -7,12 +7,12 @@ const GENERATOR = fileURLToPath(new URL("open-loop.ts", import.meta.url));
 export interface OpenLoop {
   readonly url: string;
   readonly path: string;
-  /** A file of `writeSignedMessages` to post; without one the path is asked for by GET. */
+  /** A file of `writeSignedMessages` to post. Without one the path is requested with GET. */
   readonly messages?: string;
-  /** Made-up messages of so many senders, from this moment on, are posted in place of a file. */
+  /** Posts generated messages of this many senders, from this moment on, instead of a file. */
   readonly madeUpFromMs?: number;
   readonly senders?: number;
-  /** Another one makes other ids: what is sent again is no new message. */
+  /** The seed of their ids. Use another one for new messages: repeated ids are duplicates. */
   readonly madeUpSeed?: number;
   readonly rate: number;
   readonly seconds: number;
@@ -21,7 +21,7 @@ export interface OpenLoop {
 
 export interface OpenLoopResult {
   readonly sent: number;
-  /** How often each status was answered. */
+  /** The number of answers by status. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly unanswered: number;
   /** From the moment a request was due to the end of its answer. */
@@ -29,18 +29,24 @@ export interface OpenLoopResult {
   readonly p90Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** How late requests left: what of the latency may be the generator's or a queue for connections. */
+  /**
+   * How late requests were sent: this part of the latency may come from the generator or from a
+   * queue for connections.
+   */
   readonly sentLateP99Ms: number;
 }
 
 export interface RunningOpenLoop extends AsyncDisposable {
   /** Rejects when not every request was answered with 200. */
   readonly result: Promise<OpenLoopResult>;
-  /** Ends it before its time. */
+  /** Ends it early. */
   stop(): Promise<OpenLoopResult>;
 }
 
-/** Starts the generator in a process of its own, so that neither its work nor its garbage is in the server's way. */
+/**
+ * Starts the generator in its own process, so that its work and its garbage collection do not
+ * disturb the server.
+ */
 export function startOpenLoop(load: OpenLoop): RunningOpenLoop {
   const args = Object.entries(load).flatMap(([key, value]) => [
     `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
@@ -48,7 +54,8 @@ export function startOpenLoop(load: OpenLoop): RunningOpenLoop {
   ]);
   const child = spawn(process.execPath, [GENERATOR, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const result = text(child.stdout).then((output) => checked(load, output));
-  // Whoever stops it, or awaits the result, is told; until then a rejection is nobody's.
+  // The caller that stops it or awaits the result gets the rejection. Until then it must not be
+  // reported as unhandled.
   result.catch(() => undefined);
   const stop = () => {
     child.kill("SIGTERM");

@@ -7,9 +7,10 @@ import { percentile } from "./figures.ts";
 import { readFlags } from "./flags.ts";
 import { SECRET } from "./messages.ts";
 
-// A load generator with an open loop, in a process of its own: requests leave at a fixed rate whether answers come or not, and the time
-// of each counts from the moment it was due. A generator that waits for answers sends less just when the server is slow, and hides it.
-// SIGTERM ends it early: what was sent is waited for.
+// A load generator with an open loop, in its own process. Requests are sent at a fixed rate whether
+// answers come or not, and the time of each counts from the moment it was due. A generator that
+// waits for answers sends less exactly when the server is slow, and hides it. SIGTERM ends it
+// early: it waits for the answers of sent requests.
 
 const flags = readFlags({
   url: "",
@@ -18,7 +19,7 @@ const flags = readFlags({
   rate: 1_000,
   seconds: 5,
   connections: 64,
-  // Made-up messages in place of a file, from this moment on.
+  // Generated messages instead of a file, from this moment on.
   madeUpFromMs: 0,
   senders: 60,
   madeUpSeed: 2,
@@ -35,7 +36,7 @@ class Connection {
   constructor(free: (connection: Connection) => void) {
     this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
     this.#socket.setEncoding("latin1").on("connect", () => free(this));
-    // What was under way is never answered, and counted so at the end.
+    // Requests under way get no answer, and are counted so at the end.
     this.#socket.on("error", (error) => process.stderr.write(`${error.message}\n`));
     this.#socket.on("data", (text: string) => {
       this.#received += text;
@@ -57,7 +58,7 @@ class Connection {
   }
 }
 
-/** Whether an answer, one with a content-length, has arrived to its end. */
+/** Whether an answer, which has a content-length, has arrived completely. */
 function isWhole(received: string): boolean {
   const headEnd = received.indexOf("\r\n\r\n");
   if (headEnd === -1) return false;
@@ -68,7 +69,8 @@ function isWhole(received: string): boolean {
 let total = Math.round(flags.rate * flags.seconds);
 const lines = flags.messages === "" ? [] : readFileSync(flags.messages, "utf8").split("\n", total);
 const madeUp = flags.madeUpFromMs > 0 ? generateMessages(madeUpOptions()) : undefined;
-// The first takes long, because all words and senders are made up before it: one is always ready.
+// The first message takes long, because all words and senders are generated before it. So one
+// message is always ready.
 let nextMadeUp = madeUp?.next().value;
 const latenciesMs = new Float64Array(total);
 const latenessMs = new Float64Array(total);
@@ -91,7 +93,8 @@ process.once("SIGTERM", () => {
 const startMs = performance.now();
 const dueMs = (index: number) => startMs + (1_000 * index) / flags.rate;
 while (due < total) {
-  // Sleeping instead of spinning leaves the core to the server; the millisecond it may cost is on the latency, never off it.
+  // Sleeping instead of spinning leaves the core to the server. The extra millisecond, if any, is
+  // part of the latency.
   await sleep(1);
   while (due < total && dueMs(due) <= performance.now()) due++;
   sendWhatIsDue();
@@ -140,7 +143,7 @@ function madeUpOptions(): GeneratorOptions {
 }
 
 function result() {
-  // An answer that never came is as late as can be, not left out.
+  // A missing answer counts as the slowest one. It is not left out.
   const sorted = latenciesMs
     .subarray(0, total)
     .map((ms) => ms || Number.MAX_VALUE)

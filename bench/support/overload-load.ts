@@ -4,9 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { percentile } from "./figures.ts";
 import { readFlags } from "./flags.ts";
 
-// A load generator as cheap as can be, in a process of its own: requests leave at a fixed rate whether answers come or not, each on whichever
-// connection has none under way. When all have one, as happens when more is asked for than this process or these connections can do, the
-// request is not sent: it is counted as not offered. Everything is prepared beforehand, and of an answer only the status is looked at.
+// A load generator with minimal cost, in its own process. Requests are sent at a fixed rate whether
+// answers come or not, each on a connection without a request under way. If there is none, because
+// this process or its connections are at their limit, the request is not sent: it is counted as not
+// offered. Everything is prepared beforehand, and only the status of an answer is read.
 
 const flags = readFlags({ url: "", messages: "", from: 0, rate: 1_000, seconds: 5, connections: 1_000 });
 const ANSWER_MS_MAX = 10_000;
@@ -64,7 +65,7 @@ function send(index: number): void {
   socket.write(requests[index] as Buffer);
 }
 
-/** An answer leaves the service in one write, and is too short to be cut on its way. */
+/** The service sends an answer in one write, and it is too short to be split on the way. */
 function answered(socket: Socket, chunk: Buffer): void {
   const nowMs = performance.now();
   const index = sentIndex.get(socket) ?? 0;

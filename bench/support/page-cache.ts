@@ -13,9 +13,12 @@ export function mayDropPageCache(): boolean {
   }
 }
 
-/** Makes the kernel forget every file it has read, on the whole machine, so that the next read comes from the disk. Only root may. */
+/**
+ * Makes the kernel forget every file it has read, on the whole machine, so that the next read comes
+ * from the disk. Only root may do that.
+ */
 export function dropPageCache(): void {
-  // Pages that are not written back yet would stay.
+  // Pages that are not yet written back would stay.
   execFileSync("sync");
   writeFileSync(DROP, PAGES);
 }

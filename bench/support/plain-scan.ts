@@ -6,13 +6,13 @@ import { fileURLToPath } from "node:url";
 const SCRIPT = fileURLToPath(new URL("plain_scan.py", import.meta.url));
 const PYTHON = "python3";
 
-/** A question to `plain_scan.py`. */
+/** A query for `plain_scan.py`. */
 export type ScanQuery =
   | {
       readonly kind: "messages";
       readonly from?: string;
       readonly to?: string;
-      /** Instants, as the service spells them: see `Instant`. */
+      /** Instants in the form of the service: see `Instant`. */
       readonly since?: string;
       readonly until?: string;
       readonly q?: string;
@@ -26,7 +26,7 @@ export type ScanQuery =
   | { readonly kind: "senders"; readonly limit: number }
   | { readonly kind: "timeline"; readonly characters: number };
 
-/** An answer of `plain_scan.py`, in JSON: rows, counts, and instants in place of timestamps. */
+/** An answer of `plain_scan.py`, in JSON: rows, counts, and instants instead of timestamps. */
 export interface ScanAnswer {
   readonly total?: number;
   readonly senders?: number;
@@ -36,7 +36,7 @@ export interface ScanAnswer {
   readonly data?: readonly unknown[];
 }
 
-/** The answers to all queries in the order of the queries, each found by looking at every row. */
+/** The answers to all queries in their order, each found by reading every row. */
 export async function plainScan(database: string, queries: readonly ScanQuery[]): Promise<readonly ScanAnswer[]> {
   const child = spawn(PYTHON, [SCRIPT], { stdio: ["pipe", "pipe", "inherit"] });
   child.stdin.end(JSON.stringify({ database, queries: { ...queries } }));

@@ -8,7 +8,7 @@ import { isAscii, type ReadFigure } from "./read-figures.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What the service said, in the words of the plain scan. */
+/** The answer of the service in the form of the plain scan. */
 export function answerOf({ name, query }: ReadFigure, { status, body }: TimedAnswer): ScanAnswer {
   equal(status, 200, `${name}: ${status} ${body.slice(0, 500)}`);
   if (query.kind === "messages" && !body.startsWith('{"data":')) return { data: linesOf(body).map(message) };
@@ -34,13 +34,19 @@ export function answerOf({ name, query }: ReadFigure, { status, body }: TimedAns
   }
 }
 
-/** Fails the run unless the answer is the expected one. What was not asked of the scan, or is not in the answer, is not compared. */
+/**
+ * Fails the run unless the answer is the expected one. Fields that the scan did not compute, or
+ * that the answer does not have, are not compared.
+ */
 export function expectAnswer({ name }: ReadFigure, answer: ScanAnswer, expected: ScanAnswer): void {
   const both = Object.keys(expected).filter((key) => key in answer) as (keyof ScanAnswer)[];
   for (const key of both) deepEqual(answer[key], expected[key], `${name}: ${key} differs`);
 }
 
-/** The same while younger messages come in: lists may only grow at the end of the youngest, and counts by what came. */
+/**
+ * The same while newer messages arrive: lists may only grow at their newest end, and counts only by
+ * the arrived messages.
+ */
 export function expectGrown(figure: ReadFigure, answer: ScanAnswer, before: ScanAnswer, newRowsMax: number): void {
   const { total } = before;
   if (total !== undefined && answer.total !== undefined && figure.query.kind !== "senders")
@@ -49,7 +55,10 @@ export function expectGrown(figure: ReadFigure, answer: ScanAnswer, before: Scan
   deepEqual(answer.data?.slice(0, before.data.length), before.data, `${figure.name}: the page has changed`);
 }
 
-/** Totals as SQLite counts them, for databases that are too large to be read row by row in another language. */
+/**
+ * Totals counted by SQLite, for databases that are too large to be read row by row in another
+ * language.
+ */
 export function countedAnswers(databasePath: string, queries: readonly ScanQuery[]): readonly ScanAnswer[] {
   const db = new DatabaseSync(databasePath, { readOnly: true });
   try {

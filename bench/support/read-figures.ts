@@ -10,31 +10,31 @@ const LIMIT = 50;
 const DEEP = 0.9;
 const EXPORTED_ROWS = 10_000;
 
-/** One thing that is asked again and again. */
+/** A query that is repeated. */
 export interface ReadFigure {
   readonly name: string;
   readonly path: string;
-  /** The same question to the plain scan. */
+  /** The same query for the plain scan. */
   readonly query: ScanQuery;
-  /** Whether the first design knew it. */
+  /** Whether the first design supports it. */
   readonly old: boolean;
   readonly goalMs?: number;
 }
 
-/** The places of a filled database that the questions are about. */
+/** The positions in a filled database that the queries use. */
 export interface Landmarks {
   readonly rows: number;
-  /** Writes more than anybody else. */
+  /** The busiest sender. */
   readonly biggest: string;
   readonly biggestRows: number;
-  /** Neither one of the busiest nor of the crowd. */
+  /** A sender of average activity. */
   readonly middle: string;
-  /** Instants of the row nine tenths in, and of that behind the first 10,000. */
+  /** The instants of the row at nine tenths, and of the row after the first 10,000. */
   readonly since: string;
   readonly exportUntil: string;
 }
 
-/** Asked of SQLite itself, and not of the service. */
+/** Read from SQLite itself, not from the service. */
 export function landmarksOf(databasePath: string): Landmarks {
   const db = new DatabaseSync(databasePath, { readOnly: true });
   try {
@@ -59,7 +59,7 @@ export function landmarksOf(databasePath: string): Landmarks {
 
 type Filters = Omit<Extract<ScanQuery, { readonly kind: "messages" }>, "kind" | "limit">;
 
-/** Everything that is asked of a database. The place of the cursor is asked of the service first. */
+/** All queries for a database. The position of the cursor comes from the service. */
 export async function readFigures(marks: Landmarks, service: ClosedLoop): Promise<readonly ReadFigure[]> {
   const { biggest, middle, since } = marks;
   const list = (name: string, { goalMs = 10, ...filters }: Filters & { readonly goalMs?: number }): ReadFigure => ({
@@ -72,7 +72,7 @@ export async function readFigures(marks: Landmarks, service: ClosedLoop): Promis
   const limit = LIMIT;
   return [
     list("first page", {}),
-    list("first page, the youngest first", { order: "desc" }),
+    list("first page, the newest first", { order: "desc" }),
     list("`from`, a sender in the middle", { from: middle }),
     list("`from`, the biggest sender", { from: biggest }),
     list("`since`, a tenth left", { since }),
@@ -96,7 +96,7 @@ export async function readFigures(marks: Landmarks, service: ClosedLoop): Promis
   ];
 }
 
-/** SQLite, and with it the first design, knows the case of ASCII only. */
+/** SQLite, and so the first design, knows the case of ASCII only. */
 function wasKnown({ to, order, q = "" }: Filters): boolean {
   return to === undefined && order === undefined && isAscii(q);
 }

@@ -6,7 +6,10 @@ import { PYTHON } from "./target.ts";
 
 export const SEED_APP = fileURLToPath(new URL("../../../shared/baseline/seed_app.py", import.meta.url));
 
-/** Why the first design, a FastAPI application at `seedApp`, cannot be started here, or undefined when it can. */
+/**
+ * Why the first design, a FastAPI application at `seedApp`, cannot be started here, or undefined
+ * when it can.
+ */
 export function whatFirstDesignLacks(seedApp: string): string | undefined {
   if (!existsSync(seedApp)) return `${seedApp} is not there (--seed-app PATH)`;
   try {
@@ -17,10 +20,13 @@ export function whatFirstDesignLacks(seedApp: string): string | undefined {
   }
 }
 
-/** Makes the first design's database of ours: the same messages, in the order in which they were stored. */
+/**
+ * Converts our database into that of the first design: the same messages, in the order in which
+ * they were stored.
+ */
 export function copyForFirstDesign(from: string, to: string): void {
   const db = new DatabaseSync(to);
-  // A copy that fails is thrown away, so nothing of it has to be safe.
+  // A failed copy is discarded, so nothing of it has to be safe.
   db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500000");
   db.exec(`CREATE TABLE messages (message_id TEXT PRIMARY KEY, from_msisdn TEXT NOT NULL,
     to_msisdn TEXT NOT NULL, ts TEXT NOT NULL, text TEXT, created_at TEXT NOT NULL)`);

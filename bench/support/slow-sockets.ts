@@ -2,8 +2,9 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readFlags } from "./flags.ts";
 
-// Many slow clients, in a process of their own: half of them send their headers byte by byte, the others a body. Says when all are connected,
-// and in the end how long the connections lasted, by kind. SIGTERM, or that all are cut, ends it.
+// Many slow clients, in their own process: half of them send their headers byte by byte, the others
+// a body. Reports when all are connected, and at the end how long the connections lasted, by kind.
+// It ends on SIGTERM, or when all are cut off.
 
 const flags = readFlags({ url: "", sockets: 5_000, dripMs: 1_000, seconds: 30 });
 const CONNECTS_AT_ONCE = 100;

@@ -3,7 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const FLUSHED_MS_MAX = 10_000;
 
-/** The command that runs another under strace. The tracer is a grandchild (-D), so that the process started is the service itself. */
+/**
+ * The command that runs another one under strace. The tracer is a grandchild (-D), so that the
+ * started process is the service itself.
+ */
 export function strace(path: string, calls: string, more: readonly string[] = []): readonly string[] {
   // With a seccomp filter all other system calls run at full speed.
   return [
@@ -23,14 +26,14 @@ export function strace(path: string, calls: string, more: readonly string[] = []
   ];
 }
 
-/** One line of a trace: a call, its begin or its end. */
+/** One line of a trace: a call, its beginning or its end. */
 export interface TraceLine {
   readonly thread: string;
   readonly atMs: number;
   readonly text: string;
 }
 
-/** The trace of a process that has ended, in the order in which the kernel stopped its threads. */
+/** The trace of an ended process, in the order in which the kernel stopped its threads. */
 export async function readTrace(path: string, pid: number): Promise<readonly TraceLine[]> {
   const deadline = performance.now() + FLUSHED_MS_MAX;
   for (;;) {

@@ -7,13 +7,16 @@ import { fileURLToPath } from "node:url";
 import { SECRET } from "./messages.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
-/** Debian's own, where python3-fastapi installs itself; another python first in PATH does not see it. */
+/**
+ * Debian's own Python, for which python3-fastapi is installed. Another python that comes first in
+ * PATH does not see it.
+ */
 export const PYTHON = "/usr/bin/python3";
 const READY_MS_MAX = 20_000;
 const STOP_MS_MAX = 20_000;
 const POLL_MS = 10;
 
-/** A server under load, in a process of its own. */
+/** A server under load, in its own process. */
 export interface Target extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
@@ -22,18 +25,18 @@ export interface Target extends AsyncDisposable {
 }
 
 export interface LyftrOptions {
-  /** Goes before the command: a tracer. */
+  /** Precedes the command: a tracer. */
   readonly before?: readonly string[];
   readonly nodeFlags?: readonly string[];
-  /** Variables besides those that every run sets. */
+  /** Variables in addition to those that every run sets. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Of the one before it, for a service that is started again. */
+  /** The port of the previous run, for a service that is restarted. */
   readonly port?: number;
-  /** Another checkout, built already, to be compared with this one. */
+  /** Another checkout, already built, to compare with this one. */
   readonly project?: string | undefined;
 }
 
-/** Each answer is read from the database, which is what figures of reading are about. */
+/** Each answer is read from the database, because that is what the read figures measure. */
 export const UNCACHED: LyftrOptions = { env: { CACHE_TTL_MS: "0" } };
 
 /** The whole service on the database of a URL. */
@@ -47,16 +50,16 @@ export function startLyftr(
   return start(command, settings, "/health/ready", port);
 }
 
-/** Whoever runs several benchmarks builds for all of them. */
+/** bench/all.ts builds once for all benchmarks. */
 let built = process.env.BENCH_BUILT === "1";
 
-/** What is measured is what `npm start` serves. */
+/** Builds, so that the benchmark measures what `npm start` serves. */
 function build(): void {
   if (!built) execFileSync(process.execPath, [join(PROJECT, "scripts/build.ts")], { stdio: "inherit" });
   built = true;
 }
 
-/** The floor of the runtime: baselines/bare-http.ts. */
+/** The lower bound of the runtime: baselines/bare-http.ts. */
 export function startBareHttp(): Promise<Target> {
   return start([process.execPath, join(PROJECT, "bench/baselines/bare-http.ts")], (port) => ({ PORT: String(port) }));
 }
@@ -85,7 +88,8 @@ async function start(
     env: { PATH: process.env.PATH ?? "", WEBHOOK_SECRET: SECRET, ...env(port) },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // A log that nobody reads would block or be dropped: reading it is part of running the service.
+  // The log must be read, or it would block or be dropped. Reading it is part of running the
+  // service.
   child.stdout.resume();
   let complaints = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (complaints = (complaints + text).slice(-4_000)));
@@ -122,7 +126,10 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(patience);
 }
 
-/** A port that was free a moment ago; the servers compared here do not all take port 0 and say which they got. */
+/**
+ * A port that was free a moment ago. Not all compared servers can take port 0 and report their
+ * port.
+ */
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");

@@ -14,19 +14,19 @@ export interface Load {
 }
 
 export interface LoadResult {
-  /** Answers 200; what was under way when the time was over is not among them. */
+  /** Answers with 200, without those that were under way at the end. */
   readonly accepted: number;
   readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
-/** Ends the process with what to install when a tool is missing. */
+/** Ends the process and says what to install when a tool is missing. */
 export function requireTool(name: string, versionFlag: string): void {
   try {
     execFileSync(name, [versionFlag], { stdio: "ignore" });
   } catch (error) {
-    // wrk answers its version with exit code 1.
+    // wrk prints its version with exit code 1.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") return;
     process.stderr.write(
       `${name} is needed and missing. Debian and Ubuntu: apt-get install ${name}. macOS: brew install ${name}.\n`,
@@ -35,7 +35,10 @@ export function requireTool(name: string, versionFlag: string): void {
   }
 }
 
-/** Loads `url` as fast as it answers, with every message sent at most once. Rejects when any answer was not 200. */
+/**
+ * Loads `url` as fast as it answers, and sends every message at most once. Rejects when any answer
+ * was not 200.
+ */
 export async function runWrk({ messages, ...load }: Load): Promise<LoadResult> {
   const result = await run(load, POSTING, [messages, "1"]);
   if (result.refused > 0 || result.broken > 0) {
@@ -46,7 +49,10 @@ export async function runWrk({ messages, ...load }: Load): Promise<LoadResult> {
   return { ...result, accepted: result.answers };
 }
 
-/** Asks for `url` as fast as it answers. An overloaded service refuses some: those are no failure, but not among the accepted either. */
+/**
+ * Loads `url` as fast as it answers. An overloaded service refuses some messages: these are neither
+ * failures nor accepted.
+ */
 export async function askByWrk(load: Omit<Load, "messages">): Promise<LoadResult> {
   const result = await run(load, ASKING, []);
   if (result.broken > 0) throw new Error(`${result.broken} connections failed`);
@@ -65,7 +71,7 @@ async function run(
 }
 
 export interface ReadLoad {
-  /** Asked for by GET, again and again. */
+  /** Requested with GET, again and again. */
   readonly url: string;
   readonly seconds: number;
   readonly connections: number;
@@ -73,7 +79,10 @@ export interface ReadLoad {
   readonly key: string;
 }
 
-/** Asks as fast as it is answered, and resolves with the number of answers. Rejects when any was not 200. */
+/**
+ * Requests as fast as it is answered, and resolves with the number of answers. Rejects when any was
+ * not 200.
+ */
 export async function runWrkReads({ url, seconds, connections, key }: ReadLoad): Promise<number> {
   const settings = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s"];
   const { stdout } = await promisify(execFile)("wrk", [...settings, "-H", `Authorization: Bearer ${key}`, url]);

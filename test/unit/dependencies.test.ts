@@ -29,7 +29,7 @@ test("a range, a tag and an address in package.json are complained about", () =>
     "file:../a",
   ]) {
     const found = complaints({ dependencies: { a: version } }, {});
-    match(found.join("\n"), /a is ".*", which is no exact version/, version);
+    match(found.join("\n"), /a is ".*", which is not an exact version/, version);
   }
 });
 
