@@ -34,6 +34,7 @@ const OF_SQLITE = /\/reader-death\.test\.ts$/;
 const CONTRACT = [
   ...globSync("test/http/**/*.test.ts").filter((file) => !WITHOUT_STORE.test(file) && !OF_SQLITE.test(file)),
   "test/process/acceptance.test.ts",
+  "test/process/cli-export.test.ts",
   "test/process/cli-send.test.ts",
   "test/process/cli-healthcheck.test.ts",
 ];

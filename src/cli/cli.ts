@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   sign: async () => (await import("./sign.ts")).signCommand,
   "verify-signature": async () => (await import("./verify-signature.ts")).verifySignatureCommand,
   import: async () => (await import("./import.ts")).importCommand,
+  export: async () => (await import("./export.ts")).exportCommand,
   copy: async () => (await import("./copy.ts")).copyCommand,
   backup: async () => (await import("./backup.ts")).backupCommand,
   restore: async () => (await import("./restore.ts")).restoreCommand,

@@ -6,6 +6,9 @@ import { isCalendarDate, UTC_TIMESTAMP_PATTERN, type UtcTimestamp } from "./time
 declare const messageId: unique symbol;
 declare const msisdn: unique symbol;
 
+/** The source of messages that came by `POST /webhook`. */
+export const NATIVE_SOURCE = "native";
+
 /**
  * The sender's own id of a message, which is its idempotency key: 1 to 1024 bytes of UTF-8, not
  * trimmed.

@@ -1,12 +1,12 @@
 import { parseJson } from "../domain/json.ts";
-import { type ParsedMessage, parseMessage } from "../domain/message.ts";
+import { NATIVE_SOURCE, type ParsedMessage, parseMessage } from "../domain/message.ts";
 import type { Provider, RawWebhook, SignatureCheck } from "./provider.ts";
 import type { SigningSecrets } from "./signature.ts";
 import { refusalOf } from "./signature-refusal.ts";
 
 /** Our own format: `X-Signature: hex(HMAC-SHA256(raw body))` over one message as JSON. */
 export class NativeProvider implements Provider {
-  readonly source = "native";
+  readonly source = NATIVE_SOURCE;
   readonly #secrets: SigningSecrets;
 
   constructor(secrets: SigningSecrets) {

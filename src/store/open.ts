@@ -3,6 +3,7 @@ import type { Runtime } from "../runtime.ts";
 import type { CopyEndpoint } from "./copying.ts";
 import type { CredentialsStore } from "./credentials.ts";
 import type { Damage } from "./damage.ts";
+import type { PythonExport } from "./python-export.ts";
 import type { RetentionPreview } from "./retention.ts";
 import type { BackupOptions } from "./sqlite/backup.ts";
 import type { PreparedRestore } from "./sqlite/restore.ts";
@@ -154,6 +155,11 @@ export async function openBackupSource(path: string): Promise<BackupSource> {
 /** Prepares a backup to replace a SQLite database. Rejects as {@link openStore} does. */
 export async function openRestore(backup: string, databaseUrl: string): Promise<PreparedRestore> {
   return (await import("./sqlite/restore.ts")).prepareRestore(backup, requiredSqlitePath(databaseUrl));
+}
+
+/** Opens or creates a file in the schema of the Python service. Rejects with `StoreRefused` when it holds something else. */
+export async function openPythonExport(path: string): Promise<PythonExport> {
+  return (await import("./sqlite/takeover/python-database.ts")).PythonDatabase.open(path);
 }
 
 function requiredSqlitePath(databaseUrl: string): string {

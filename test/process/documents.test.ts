@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { test } from "node:test";
-import { temporaryFolder, valueIn } from "../support/cli.ts";
+import { BIN, temporaryFolder, valueIn } from "../support/cli.ts";
 import { blocksOf, documentText, Terminal } from "../support/document-blocks.ts";
 import { OlderService } from "../support/older-service.ts";
 import { copyCheckout } from "../support/package.ts";
@@ -47,7 +47,9 @@ for (const name of ["docs/receiving.md", "docs/reading.md"]) {
 test("the block of docs/migrating-from-python.md brings new messages back to the older service", { skip }, async () => {
   using home = temporaryFolder();
   const folder = home.file("folder");
-  mkdirSync(`${folder}/data`, { recursive: true });
+  for (const name of ["data", "node_modules/.bin"]) mkdirSync(`${folder}/${name}`, { recursive: true });
+  // What `npm install` of the package makes.
+  symlinkSync(BIN, `${folder}/node_modules/.bin/lyftr`);
   const path = `${folder}/data/app.db`;
   {
     await using before = new OlderService(path, { journalMode: "delete", keepsConnections: false });
@@ -59,7 +61,10 @@ test("the block of docs/migrating-from-python.md brings new messages back to the
   await using terminal = new Terminal({ folder, home: home.path, port: 0 });
   const [block] = blocksOf(documentText("docs/migrating-from-python.md")).filter(({ language }) => language === "sh");
   ok(block);
-  for (const _run of ["first", "again"]) equal(await terminal.run(block), "3 messages\n");
+  const said = (added: number, present: number) =>
+    `added           ${added}\nalready there   ${present}\nleft out        0\n`;
+  equal(await terminal.run(block), said(3, 0));
+  equal(await terminal.run(block), said(0, 3));
   equal(valueIn(`${folder}/old.db`, "SELECT text FROM messages WHERE message_id = 'm3'"), "New");
   await using after = new OlderService(`${folder}/old.db`, { journalMode: "delete", keepsConnections: false });
   equal((await after.start()).status, 200);

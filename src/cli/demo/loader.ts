@@ -1,5 +1,5 @@
 import type { Clock } from "../../domain/clock.ts";
-import { type NewMessage, parseMessage } from "../../domain/message.ts";
+import { NATIVE_SOURCE, type NewMessage, parseMessage } from "../../domain/message.ts";
 import type { Store } from "../../store/store.ts";
 import { type GeneratedMessage, type GeneratorOptions, generateMessages } from "../sending/message-generator.ts";
 
@@ -9,7 +9,6 @@ const MESSAGES_PER_SENDER = 100;
 const SENDERS_MIN = 60;
 const SENDERS_MAX = 100_000;
 const MS_PER_MESSAGE = 1_000;
-const SOURCE = "native";
 
 export interface LoadProgress {
   readonly phase: "storing" | "indexing";
@@ -92,7 +91,7 @@ function nextBatch(messages: Iterator<GeneratedMessage>): readonly NewMessage[] 
     if (done) return batch;
     const parsed = parseMessage(value);
     if (!parsed.ok) throw new Error(`a made-up message is not valid: ${JSON.stringify(value)}`);
-    batch.push({ ...parsed.message, source: SOURCE, createdAt: receivedAt(parsed.message.ts) });
+    batch.push({ ...parsed.message, source: NATIVE_SOURCE, createdAt: receivedAt(parsed.message.ts) });
   }
   return batch;
 }

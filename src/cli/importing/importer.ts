@@ -1,13 +1,11 @@
 import type { Clock } from "../../domain/clock.ts";
 import { StoreBroken, StoreUnavailable } from "../../domain/errors.ts";
-import type { NewMessage } from "../../domain/message.ts";
+import { NATIVE_SOURCE, type NewMessage } from "../../domain/message.ts";
 import type { InsertOutcome, Store } from "../../store/store.ts";
 import { parseImportLine } from "./import-line.ts";
 import type { ImportState } from "./import-progress.ts";
 import type { NdjsonLine } from "./ndjson.ts";
 
-/** The source of messages that came over the native route, whose history this is. */
-const SOURCE = "native";
 const ROWS_PER_BATCH_MAX = 1_000;
 const LINE_BYTES_PER_BATCH_MAX = 4 * 1024 * 1024;
 const ATTEMPTS_MAX = 5;
@@ -52,7 +50,7 @@ export class Importer {
   }
 
   #add({ number, bytes }: NdjsonLine): void {
-    const line = parseImportLine(bytes, SOURCE, this.#clock.now);
+    const line = parseImportLine(bytes, NATIVE_SOURCE, this.#clock.now);
     if (line.ok) {
       this.#rows.push(line.row);
     } else {
