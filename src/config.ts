@@ -7,6 +7,7 @@ import { withoutSecrets } from "./domain/shown-url.ts";
 
 export { withDotEnv } from "./config/dot-env.ts";
 export type { Environment } from "./config/given.ts";
+export { misspellingInWords, misspellings } from "./config/misspelt.ts";
 export { type Config, VARIABLES } from "./config/variables.ts";
 export { configWarnings, secretWarnings } from "./config/warnings.ts";
 

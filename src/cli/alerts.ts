@@ -7,9 +7,10 @@ import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { alertSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -32,21 +33,21 @@ const NOT_CONFIGURED = {
 /** `lyftr alerts test`: sends a test alert to every configured target. */
 export function alertsCommand(env: Environment, exit: (code: number) => void): Command {
   const command = withHelp(new Command("alerts").description("Test whether built-in alerts arrive."), HELP);
-  withHelp(command.command("test"), HELP)
+  withJson(withHelp(command.command("test"), HELP))
     .description("Send a test alert to every configured target.")
-    .action(async () => {
+    .action(async ({ json }: JsonFlag) => {
       const targets = alertTargets(alertSettingsOf(env));
       for (const [name, text] of Object.entries(NOT_CONFIGURED))
         if (!targets.some((target) => target.name === name)) complain(text);
       if (targets.length === 0)
         throw new CliError("No target is configured. Set PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL.", EXIT_USAGE);
-      exit((await allTaken(targets)) ? 0 : EXIT_FAILED);
+      exit((await allTaken(targets, json)) ? 0 : EXIT_FAILED);
     });
   return command;
 }
 
-async function allTaken(targets: readonly Target[]): Promise<boolean> {
-  const rows = [["TARGET", "EVENT", "ANSWER"]];
+async function allTaken(targets: readonly Target[], json?: true): Promise<boolean> {
+  const rows: (readonly [target: string, event: string, answer: string])[] = [];
   let taken = true;
   for (const target of targets) {
     for (const event of ["trigger", "resolve"] as const) {
@@ -59,7 +60,8 @@ async function allTaken(targets: readonly Target[]): Promise<boolean> {
       break;
     }
   }
-  say(tableOf(rows));
+  const data = rows.map(([target, event, answer]) => ({ target, event, answer }));
+  sayResult(json, { accepted: taken, data }, tableOf([["TARGET", "EVENT", "ANSWER"], ...rows]));
   return taken;
 }
 

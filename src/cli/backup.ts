@@ -7,9 +7,10 @@ import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const MIB = 1024 * 1024;
 
@@ -25,18 +26,19 @@ const HELP: CommandHelp = {
   ],
 };
 
-/** `lyftr backup`: a copy of the database of a running service. */
+/** `lyftr backup`: copies the database of a running service. */
 export function backupCommand(env: Environment): Command {
-  return withHelp(new Command("backup"), HELP)
+  return withJson(withHelp(new Command("backup"), HELP))
     .description("Copy the SQLite database to a file while the service runs.")
     .argument("<file>", "the backup to write")
     .option("--force", "replace an existing file")
-    .action(async (file: string, { force = false }: { readonly force?: boolean }) => {
+    .action(async (file: string, { force = false, json }: JsonFlag & { readonly force?: boolean }) => {
       const source = sourceOf(databaseUrlOf(env));
       const target = targetOf(file, source, force);
-      // A copy of something else would pass for a backup.
+      // Refused unless it is a database of Lyftr.
       await copy(await openBackupSource(source), target);
-      say(`${file}: ${(statSync(target).size / MIB).toFixed(1)} MiB, checked\n`);
+      const bytes = statSync(target).size;
+      sayResult(json, { file: target, bytes }, `${file}: ${(bytes / MIB).toFixed(1)} MiB, checked\n`);
     });
 }
 
@@ -44,8 +46,8 @@ async function copy(source: BackupSource, target: string): Promise<void> {
   const bar = startProgressBar({ label: "backing up", total: 0, unit: "pages" });
   interruption().addEventListener("abort", () => {
     bar.stop();
-    complain(`Interrupted: ${target} was not touched.\n`);
-    // Leaving this way removes what was begun.
+    complain(`Interrupted: ${target} was not changed.\n`);
+    // The exit handler deletes the incomplete file.
     process.exit(EXIT_FAILED);
   });
   try {
@@ -54,7 +56,7 @@ async function copy(source: BackupSource, target: string): Promise<void> {
     bar.stop();
     const { code, message } = error as NodeJS.ErrnoException;
     throw new CliError(
-      `The backup failed, and ${target} was not touched: ${code === undefined ? message : fileProblem(error, target)}`,
+      `The backup failed, and ${target} was not changed: ${code === undefined ? message : fileProblem(error, target)}`,
     );
   }
   bar.stop();
@@ -63,7 +65,7 @@ async function copy(source: BackupSource, target: string): Promise<void> {
 function sourceOf(databaseUrl: string): string {
   const path = sqlitePath(databaseUrl);
   if (path === undefined)
-    throw new CliError("DATABASE_URL is no SQLite database. Use the backup of its server.", EXIT_USAGE);
+    throw new CliError("DATABASE_URL is not a SQLite database. Use the backup of its server.", EXIT_USAGE);
   if (!existsSync(path)) throw new CliError(`There is no database to back up: ${path} (DATABASE_URL) does not exist.`);
   return realpathSync(path);
 }
@@ -76,16 +78,13 @@ function targetOf(file: string, source: string, force: boolean): string {
   }
   const stat = statSync(target, { throwIfNoEntry: false });
   if (stat !== undefined && !stat.isFile())
-    throw new CliError(`${file} is no file that could be replaced.`, EXIT_USAGE);
+    throw new CliError(`${file} is not a file, so it cannot be replaced.`, EXIT_USAGE);
   if (stat !== undefined && !force) {
     throw new CliError(`${file} exists already. Choose another name, or replace it with --force.`, EXIT_USAGE);
   }
   // SQLite would apply such a log to the file it finds beside it, and ruin the backup.
   if (existsSync(`${target}-wal`)) {
-    throw new CliError(
-      `${file}-wal lies beside it, so ${file} is a database somebody uses. Choose another name.`,
-      EXIT_USAGE,
-    );
+    throw new CliError(`${file}-wal exists, so ${file} is a database that is in use. Choose another name.`, EXIT_USAGE);
   }
   return target;
 }
@@ -96,6 +95,6 @@ function realFolderOf(file: string): string {
     accessSync(folder, constants.W_OK);
     return realpathSync(folder);
   } catch (error) {
-    throw new CliError(`The backup has no place to go: ${fileProblem(error, folder)}`, EXIT_USAGE);
+    throw new CliError(`The backup cannot be written: ${fileProblem(error, folder)}`, EXIT_USAGE);
   }
 }

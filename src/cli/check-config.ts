@@ -1,28 +1,42 @@
 import { Command } from "commander";
-import { type Config, configWarnings, type Environment, readConfig, redacted } from "../config.ts";
+import {
+  type Config,
+  configWarnings,
+  type Environment,
+  misspellingInWords,
+  misspellings,
+  readConfig,
+  redacted,
+} from "../config.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { complain, say } from "./terminal.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { complain } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
     "Reads the environment and the .env file as `lyftr serve` does, and reports every problem at once. " +
       "Values that are accepted but probably wrong are warnings on standard error.",
   ],
-  examples: ["lyftr check-config", "lyftr check-config | grep RATE_LIMIT"],
+  examples: ["lyftr check-config", "lyftr check-config | grep RATE_LIMIT", "lyftr check-config --json"],
   exitCodes: { 0: "the service can start with this configuration", 2: "the configuration is wrong" },
 };
 
 /** `lyftr check-config`: shows the configuration of the service, or every problem in it (exit code 2). */
 export function checkConfigCommand(env: Environment): Command {
-  return withHelp(new Command("check-config"), HELP)
+  return withJson(withHelp(new Command("check-config"), HELP))
     .description("Check the configuration and show it, without its secrets.")
-    .action(() => {
+    .action(({ json }: JsonFlag) => {
       const config = readConfig(env);
-      if (config.webhookSecret === undefined && config.webhookSecretsPrevious.length === 0)
-        complain(`Warning: ${noSecret(config)}\n`);
-      for (const warning of configWarnings(config)) complain(`Warning: ${warning}\n`);
-      const lines = Object.entries(redacted(config)).map(([name, value]) => `${name}=${value}\n`);
-      say(lines.join(""));
+      const hasSecret = config.webhookSecret !== undefined || config.webhookSecretsPrevious.length > 0;
+      const warnings = [
+        ...(hasSecret ? [] : [noSecret(config)]),
+        ...configWarnings(config),
+        ...misspellings(env).map(misspellingInWords),
+      ];
+      for (const warning of warnings) complain(`Warning: ${warning}\n`);
+      const shown = redacted(config);
+      const lines = Object.entries(shown).map(([name, value]) => `${name}=${value}\n`);
+      sayResult(json, { settings: shown, warnings }, lines.join(""));
     });
 }
 

@@ -1,13 +1,14 @@
 import { Command } from "commander";
 import { type Environment, readConfig } from "../config.ts";
 import { oneLine } from "../domain/json.ts";
-import { BEGINNING, type CopyEndpoint } from "../store/copying.ts";
+import { BEGINNING, type CopyEndpoint, type CopyPosition } from "../store/copying.ts";
 import { openCopyEndpoint, openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { Copier, type CopyTally, type CopyVerdict, verifyCopy } from "./copying/copier.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
+import { type JsonFlag, sayJson, withJson } from "./json-output.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { storeOptionsOf } from "./settings.ts";
 import { complain, say } from "./terminal.ts";
@@ -34,7 +35,7 @@ const HELP: CommandHelp = {
   },
 };
 
-interface CopyFlags {
+interface CopyFlags extends JsonFlag {
   readonly from?: string;
   readonly to?: string;
   readonly verify: boolean;
@@ -42,7 +43,7 @@ interface CopyFlags {
 
 /** `lyftr copy`: copies all messages of one database into another. */
 export function copyCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("copy"), HELP)
+  return withJson(withHelp(new Command("copy"), HELP))
     .description("Copy all messages from one database to another, SQLite or PostgreSQL.")
     .option("--from <url>", "the source (instead of COPY_FROM)")
     .option("--to <url>", "the target, created or upgraded (instead of COPY_TO)")
@@ -50,7 +51,7 @@ export function copyCommand(env: Environment, exit: (code: number) => void): Com
     .action(async (flags: CopyFlags) => exit(await copy(env, flags)));
 }
 
-async function copy(env: Environment, { from, to, verify }: CopyFlags): Promise<number> {
+async function copy(env: Environment, { from, to, verify, json }: CopyFlags): Promise<number> {
   const fromUrl = urlOf(env, { flag: "--from", variable: "COPY_FROM", given: from });
   const toUrl = urlOf(env, { flag: "--to", variable: "COPY_TO", given: to });
   const signal = interruption();
@@ -62,13 +63,13 @@ async function copy(env: Environment, { from, to, verify }: CopyFlags): Promise<
     const target = await named("--to", openCopyEndpoint(toUrl, "write"));
     opened.unshift(target);
     if (source.id === target.id) throw new CliError("--from and --to are the same database.", EXIT_USAGE);
-    return await run({ source, target, store, signal, verify });
+    return await run({ source, target, store, signal, verify, json });
   } finally {
     for (const end of opened) await end.close();
   }
 }
 
-interface Run {
+interface Run extends JsonFlag {
   readonly source: CopyEndpoint;
   readonly target: CopyEndpoint;
   readonly store: Store;
@@ -76,7 +77,7 @@ interface Run {
   readonly verify: boolean;
 }
 
-async function run({ source, target, store, signal, verify }: Run): Promise<number> {
+async function run({ source, target, store, signal, verify, json }: Run): Promise<number> {
   const saved = await target.savedPosition(source.id);
   if (saved !== undefined) complain("Continuing where the last copy from this database stopped.\n");
   const bar = startProgressBar({ label: "copying", total: await source.count(), unit: "messages" });
@@ -90,20 +91,40 @@ async function run({ source, target, store, signal, verify }: Run): Promise<numb
       bar.note(`not copied: ${oneLine(JSON.stringify(messageId.slice(0, 128)))}: ${reason}`),
   });
   const place = await copier.copy(saved ?? BEGINNING).finally(() => bar.stop());
-  say(inWords(copier.tally));
+  if (!json) say(inWords(copier.tally));
+  const compared = verify && !signal.aborted ? await compare({ source, target, signal }, place) : undefined;
+  if (json) sayJson(factsOf(copier.tally, compared));
+  else if (compared !== undefined) say(comparisonInWords(compared));
   if (signal.aborted) return interrupted();
   const failed = copier.tally.refused > 0 || copier.tally.conflicts > 0;
-  if (!verify) return failed ? EXIT_FAILED : 0;
-  const verifying = startProgressBar({ label: "verifying", total: await source.count(), unit: "messages" });
-  const progress = (messages: number) => verifying.update(messages);
-  const verdict = await verifyCopy({ source, target, signal, progress }, place).finally(() => verifying.stop());
-  if (signal.aborted) return interrupted();
-  say(verdictInWords(verdict));
-  if (`${verdict.source}` === `${verdict.target}`) return failed ? EXIT_FAILED : 0;
+  if (compared === undefined || `${compared.source}` === `${compared.target}`) return failed ? EXIT_FAILED : 0;
   // The missing messages are before the saved place: the next run starts from the beginning.
   await target.savePosition(source.id, BEGINNING);
   complain("The databases differ. Run the same command again: it reads all messages.\n");
   return EXIT_FAILED;
+}
+
+/** Reads both databases again. Undefined when it was interrupted. */
+async function compare(
+  { source, target, signal }: Pick<Run, "source" | "target" | "signal">,
+  place: CopyPosition,
+): Promise<CopyVerdict | undefined> {
+  const bar = startProgressBar({ label: "verifying", total: await source.count(), unit: "messages" });
+  const progress = (messages: number) => bar.update(messages);
+  const compared = await verifyCopy({ source, target, signal, progress }, place).finally(() => bar.stop());
+  return signal.aborted ? undefined : compared;
+}
+
+function factsOf({ copied, duplicates, conflicts, refused }: CopyTally, compared: CopyVerdict | undefined) {
+  const side = (checksum: CopyVerdict["source"]) => ({ messages: checksum.messages, checksum: `${checksum}` });
+  return {
+    copied,
+    duplicates,
+    conflicts,
+    refused,
+    source: compared === undefined ? null : side(compared.source),
+    target: compared === undefined ? null : side(compared.target),
+  };
 }
 
 function interrupted(): number {
@@ -117,7 +138,7 @@ function inWords({ copied, duplicates, conflicts, refused }: CopyTally): string 
   return `copied     ${copied}\nduplicates ${duplicates}\nconflicts  ${conflicts}${kept}\nrefused    ${refused}${cannot}\n`;
 }
 
-function verdictInWords({ source, target }: CopyVerdict): string {
+function comparisonInWords({ source, target }: CopyVerdict): string {
   return `source     ${source.messages} messages, checksum ${source}\ntarget     ${target.messages} of them, checksum ${target}\n`;
 }
 

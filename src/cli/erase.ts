@@ -8,9 +8,10 @@ import { openCredentials, openStore } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { existingDatabaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -26,11 +27,11 @@ const HELP: CommandHelp = {
 
 /** `lyftr erase`: deletes every message of a person. */
 export function eraseCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("erase"), HELP)
+  return withJson(withHelp(new Command("erase"), HELP))
     .description("Delete every message from a number and to it.")
     .argument("<number>", "the number as in `from` and `to`; without a +, one is added")
     .option("--yes", "do not ask")
-    .action(async (argument: string, { yes = false }: { readonly yes?: boolean }) => {
+    .action(async (argument: string, { yes = false, json }: JsonFlag & { readonly yes?: boolean }) => {
       const number = msisdn(argument);
       if (number === undefined || argument.trim() === "") throw new CliError("The number is empty.", EXIT_USAGE);
       const databaseUrl = existingDatabaseUrlOf(env);
@@ -42,11 +43,16 @@ export function eraseCommand(env: Environment, exit: (code: number) => void): Co
         exit(EXIT_FAILED);
         return;
       }
-      await erase(env, databaseUrl, number);
+      await erase(env, { databaseUrl, number, json });
     });
 }
 
-async function erase(env: Environment, databaseUrl: string, number: string): Promise<void> {
+interface Erasure extends JsonFlag {
+  readonly databaseUrl: string;
+  readonly number: string;
+}
+
+async function erase(env: Environment, { databaseUrl, number, json }: Erasure): Promise<void> {
   const { tombstoneDays } = retentionOf(env);
   const store = await openStore(databaseUrl, { ...storeOptionsOf(env), mode: "write" });
   const bar = startProgressBar({ label: "erasing", total: undefined, unit: "messages" });
@@ -63,8 +69,9 @@ async function erase(env: Environment, databaseUrl: string, number: string): Pro
     );
     const { messages, remains } = await eraser.erase(number, "cli");
     bar.stop();
-    say(`deleted ${messages} messages; none from or to the number is left\n`);
-    for (const sentence of remains) say(`note: ${sentence}.\n`);
+    const notes = remains.map((sentence) => `note: ${sentence}.\n`).join("");
+    const text = `deleted ${messages} messages; none from or to the number is left\n${notes}`;
+    sayResult(json, { messages_deleted: messages, remains }, text);
   } finally {
     bar.stop();
     await store.close();

@@ -12,9 +12,10 @@ import { type InputFile, kindOf, openInput, standardInput } from "./importing/in
 import { LineNotes } from "./importing/line-notes.ts";
 import { readNdjson } from "./importing/ndjson.ts";
 import { interruption } from "./interrupt.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf, storeOptionsOf } from "./settings.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -38,14 +39,14 @@ const INTERRUPTED_INPUT = "Interrupted. Run the same command again: what is stor
 
 /** `lyftr import`: stores the messages of a file in the database, without HTTP and signatures. */
 export function importCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("import"), HELP)
+  return withJson(withHelp(new Command("import"), HELP))
     .description("Store the messages of a file in the database, without HTTP and signatures.")
     .argument("<file>", "one JSON object a line; - is standard input")
-    .action(async (path: string) => {
+    .action(async (path: string, { json }: JsonFlag) => {
       const databaseUrl = databaseUrlOf(env);
       const storeOptions = storeOptionsOf(env);
       if (path === STANDARD_INPUT) {
-        exit(await importFile({ input: standardInput(), progress: undefined, databaseUrl, storeOptions }));
+        exit(await importFile({ input: standardInput(), progress: undefined, databaseUrl, storeOptions, json }));
         return;
       }
       const { isFile, isDirectory } = await kindOf(path);
@@ -56,14 +57,14 @@ export function importCommand(env: Environment, exit: (code: number) => void): C
       const input = await openInput(path);
       try {
         const progress = new ImportProgress(path, await fingerprint(input, databaseUrl));
-        exit(await importFile({ input, progress, databaseUrl, storeOptions }));
+        exit(await importFile({ input, progress, databaseUrl, storeOptions, json }));
       } finally {
         await input.close();
       }
     });
 }
 
-interface Import {
+interface Import extends JsonFlag {
   readonly input: InputFile;
   /** Undefined when an interrupted import cannot continue where it stopped. */
   readonly progress: ImportProgress | undefined;
@@ -71,7 +72,7 @@ interface Import {
   readonly storeOptions: OpenOptions;
 }
 
-async function importFile({ input, progress, databaseUrl, storeOptions }: Import): Promise<number> {
+async function importFile({ input, progress, databaseUrl, storeOptions, json }: Import): Promise<number> {
   const signal = interruption();
   const store = await openStore(databaseUrl, storeOptions);
   const state = await placeToStart(store, progress);
@@ -90,7 +91,8 @@ async function importFile({ input, progress, databaseUrl, storeOptions }: Import
   try {
     const reached = await importer.run(readNdjson(input.chunks(signal, state.offset), state), signal);
     bar.stop();
-    say(summary(reached));
+    const { imported, duplicates, conflicts, invalid } = reached;
+    sayResult(json, { imported, duplicates, conflicts, invalid }, summary(reached));
     if (signal.aborted) complain(progress === undefined ? INTERRUPTED_INPUT : INTERRUPTED);
     else progress?.remove();
     return reached.invalid === 0 && !signal.aborted ? 0 : EXIT_FAILED;

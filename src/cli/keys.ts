@@ -18,6 +18,7 @@ import { KEYS_MAX } from "../store/key-rules.ts";
 import { openCredentials } from "../store/open.ts";
 import { CliError } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
+import { type JsonFlag, sayJson, withJson } from "./json-output.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
 import { complain, say } from "./terminal.ts";
@@ -32,6 +33,7 @@ const HELP: CommandHelp = {
     "lyftr keys create --name grafana --scope read --expires 90d",
     "key=$(lyftr keys create --name ops --scope admin)",
     'curl -H "Authorization: Bearer $key" http://127.0.0.1:8000/keys',
+    "lyftr keys list --json",
     "lyftr keys rotate grafana --overlap 7d",
     "lyftr keys revoke grafana",
   ],
@@ -74,10 +76,16 @@ function createCommand(url: () => string): Command {
 }
 
 function listCommand(url: () => string): Command {
-  return withHelp(new Command("list"), HELP)
+  return withJson(withHelp(new Command("list"), HELP))
     .description("Show every key, ended ones too, without its text.")
-    .action(async () => {
+    .action(async ({ json }: JsonFlag) => {
       const keys = await withKeys("read", url(), ({ access }) => access.keys.all());
+      if (json) {
+        // The fields of GET /keys.
+        const { keyBody } = await import("../http/routes/keys.ts");
+        sayJson({ data: keys.map(keyBody) });
+        return;
+      }
       if (keys.length === 0) complain("There are no keys.\n");
       else say(tableOf([HEADINGS, ...keys.map(rowOf)]));
     });

@@ -4,7 +4,8 @@ import { isPostgres, migrateDatabase } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { complain, say } from "./terminal.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { complain } from "./terminal.ts";
 
 const PARTITIONS_MAX = 1_024;
 
@@ -17,14 +18,14 @@ const HELP: CommandHelp = {
   examples: ["lyftr migrate", "DATABASE_URL=postgres://lyftr@db/lyftr lyftr migrate --citus"],
 };
 
-interface MigrateFlags {
+interface MigrateFlags extends JsonFlag {
   readonly citus?: boolean;
   readonly partitions?: number;
 }
 
 /** `lyftr migrate`: creates the database or upgrades its schema, as `serve` does, and ends. */
 export function migrateCommand(env: Environment): Command {
-  return withHelp(new Command("migrate"), HELP)
+  return withJson(withHelp(new Command("migrate"), HELP))
     .description("Create the database or upgrade its schema.")
     .option("--citus", "distribute the tables over the workers of Citus")
     .addOption(
@@ -34,9 +35,8 @@ export function migrateCommand(env: Environment): Command {
     )
     .action(async (flags: MigrateFlags) => {
       const lines = await migrate(env, flags);
-      say(
-        (lines.length === 0 ? ["nothing to do, the schema is up to date"] : lines).map((line) => `${line}\n`).join(""),
-      );
+      const shown = lines.length === 0 ? ["nothing to do, the schema is up to date"] : lines;
+      sayResult(flags.json, { done: lines }, shown.map((line) => `${line}\n`).join(""));
     });
 }
 

@@ -8,8 +8,9 @@ import { openRestore, type PreparedRestore, sqlitePath } from "../store/open.ts"
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { databaseUrlOf } from "./settings.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const MIB = 1024 * 1024;
 const HELP: CommandHelp = {
@@ -35,11 +36,11 @@ const HELP: CommandHelp = {
 
 /** `lyftr restore`: replaces the database by a backup. */
 export function restoreCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("restore"), HELP)
+  return withJson(withHelp(new Command("restore"), HELP))
     .description("Replace the SQLite database by a backup, while the service is stopped.")
     .argument("<file>", "the backup")
     .option("--yes", "do not ask")
-    .action(async (file: string, { yes = false }: { readonly yes?: boolean }) => {
+    .action(async (file: string, { yes = false, json }: JsonFlag & { readonly yes?: boolean }) => {
       const databaseUrl = databaseUrlOf(env);
       const path = databasePath(databaseUrl);
       requireBackup(file, path);
@@ -50,7 +51,7 @@ export function restoreCommand(env: Environment, exit: (code: number) => void): 
           exit(EXIT_FAILED);
           return;
         }
-        report(file, path, restore);
+        report({ file, path, restore, json });
       } finally {
         restore.discard();
       }
@@ -89,10 +90,18 @@ async function isConfirmed(path: string, { messages, bytes }: PreparedRestore): 
   return confirmed(`Replace ${path} by the backup with ${messages} messages (${inMib(bytes)})?`);
 }
 
-function report(file: string, path: string, restore: PreparedRestore): void {
+interface Restored extends JsonFlag {
+  readonly file: string;
+  readonly path: string;
+  readonly restore: PreparedRestore;
+}
+
+function report({ file, path, restore, json }: Restored): void {
   const kept = restore.commit(systemClock.now());
-  say(`${path}: ${restore.messages} messages, ${inMib(restore.bytes)}, restored from ${file}, checked\n`);
-  if (kept !== undefined) say(`the previous database is kept as ${kept}\n`);
+  const { messages, bytes } = restore;
+  const previous = kept === undefined ? "" : `the previous database is kept as ${kept}\n`;
+  const text = `${path}: ${messages} messages, ${inMib(bytes)}, restored from ${file}, checked\n${previous}`;
+  sayResult(json, { database: path, messages, bytes, previous: kept ?? null }, text);
   complain("Start the service now. It rebuilds the read index.\n");
 }
 

@@ -12,9 +12,10 @@ import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { existingDatabaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const DAYS_MAX = 36_500;
 
@@ -28,11 +29,16 @@ const HELP: CommandHelp = {
       "clock is far from the last sweep or nearly all messages would be deleted. After that the service " +
       "deletes on its own again.",
   ],
-  examples: ["lyftr retention --dry-run", "lyftr retention --days 365", "lyftr retention --days 365 --yes"],
+  examples: [
+    "lyftr retention --dry-run",
+    "lyftr retention --dry-run --json",
+    "lyftr retention --days 365",
+    "lyftr retention --days 365 --yes",
+  ],
   exitCodes: { 1: "not confirmed, interrupted, or failed" },
 };
 
-interface Flags {
+interface Flags extends JsonFlag {
   readonly dryRun?: boolean;
   readonly days?: number;
   readonly yes?: boolean;
@@ -40,33 +46,33 @@ interface Flags {
 
 /** `lyftr retention`: deletes messages that are too old, or shows how many these are. */
 export function retentionCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("retention"), HELP)
+  return withJson(withHelp(new Command("retention"), HELP))
     .description("Delete messages that are older than RETENTION_DAYS.")
     .option("--dry-run", "only show what would be deleted")
     .addOption(
       new Option("--days <n>", "the number of days (instead of RETENTION_DAYS)").argParser(wholeNumber(1, DAYS_MAX)),
     )
     .option("--yes", "do not ask")
-    .action(async ({ dryRun = false, days, yes = false }: Flags) => {
+    .action(async ({ dryRun = false, days, yes = false, json }: Flags) => {
       const { retentionDays, tombstoneDays } = retentionOf(env);
       const kept = days ?? retentionDays;
       if (kept === undefined) {
         throw new CliError("RETENTION_DAYS is off. Set it, or give the number of days with --days.", EXIT_USAGE);
       }
       const databaseUrl = existingDatabaseUrlOf(env);
-      if ((dryRun || !yes) && !(await preview(databaseUrl, { days: kept, dryRun }))) {
+      if ((dryRun || !yes) && !(await preview(databaseUrl, { days: kept, dryRun, json }))) {
         complain("Nothing was deleted.\n");
         exit(EXIT_FAILED);
         return;
       }
-      if (!dryRun) exit(await deleteOld(env, databaseUrl, { days: kept, tombstoneDays, yes }));
+      if (!dryRun) exit(await deleteOld(env, databaseUrl, { days: kept, tombstoneDays, yes, json }));
     });
 }
 
 /** Shows what would be deleted and changes nothing. Without a dry run it asks; resolves with whether that is wanted. */
 async function preview(
   databaseUrl: string,
-  { days, dryRun }: { readonly days: number; readonly dryRun: boolean },
+  { days, dryRun, json }: JsonFlag & { readonly days: number; readonly dryRun: boolean },
 ): Promise<boolean> {
   const store = await openRetentionPreview(databaseUrl);
   if (!dryRun) requireTerminal();
@@ -84,7 +90,9 @@ async function preview(
     const old = await countOld(systemClock, { store, signal, found }, receivedBefore);
     bar.stop();
     if (signal.aborted) return false;
-    (dryRun ? say : complain)(`received before  ${receivedBefore}\nwould delete     ${old} of ${before} messages\n`);
+    const text = `received before  ${receivedBefore}\nwould delete     ${old} of ${before} messages\n`;
+    if (dryRun) sayResult(json, { received_before: receivedBefore, would_delete: old, messages: before }, text);
+    else complain(text);
     return dryRun || (await confirmed("Delete them for ever?", signal));
   } finally {
     bar.stop();
@@ -97,7 +105,7 @@ function noteClock(last: RetentionSweep | undefined): void {
   if (suspect !== undefined) complain(`note: ${clockInWords(suspect)}\n`);
 }
 
-interface Deletion {
+interface Deletion extends JsonFlag {
   readonly days: number;
   readonly tombstoneDays: number;
   /** The command neither showed nor asked anything before. */
@@ -113,7 +121,7 @@ async function deleteOld(env: Environment, databaseUrl: string, deletion: Deleti
   }
 }
 
-async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promise<number> {
+async function run(store: Store, { days, tombstoneDays, yes, json }: Deletion): Promise<number> {
   const signal = interruption();
   const { total: before } = await store.stats();
   const last = await store.retention.lastSweep();
@@ -137,7 +145,7 @@ async function run(store: Store, { days, tombstoneDays, yes }: Deletion): Promis
     if (report.messages > 0) await tellAudit(store, report);
     // The service compares its next sweep with this one.
     if (!signal.aborted) await store.retention.recordSweep(sweepRecord(systemClock, { days, everywhere: true, last }));
-    say(inWords(report, before));
+    sayResult(json, factsOf(report, before), inWords(report, before));
     if (signal.aborted) complain("Interrupted. Run the same command again to continue.\n");
     return signal.aborted ? EXIT_FAILED : 0;
   } catch (error) {
@@ -158,6 +166,17 @@ async function tellAudit(store: Store, { messages, receivedBefore = "" }: SweepR
     subject: "",
     details,
   });
+}
+
+function factsOf({ receivedBefore = "", messages, tombstones, bytesGivenBack, seconds }: SweepReport, before: number) {
+  return {
+    received_before: receivedBefore,
+    deleted: messages,
+    messages: before,
+    tombstones_deleted: tombstones,
+    bytes_returned: bytesGivenBack,
+    seconds,
+  };
 }
 
 function inWords(report: SweepReport, before: number): string {

@@ -11,6 +11,7 @@ import { type AuditEntry, type CredentialsStore, KEPT_SECRETS_MAX, type SecretSt
 import { openCredentials } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
+import { type JsonFlag, sayJson, withJson } from "./json-output.ts";
 import { retirementInWords } from "./retirement-words.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
@@ -30,7 +31,12 @@ const HELP: CommandHelp = {
     "The running processes record in the database which secrets they accept. `list` and `retire` use that to " +
       "decide whether a secret may be retired.",
   ],
-  examples: ["lyftr secrets add autumn", "lyftr secrets list", "lyftr secrets retire summer"],
+  examples: [
+    "lyftr secrets add autumn",
+    "lyftr secrets list",
+    "lyftr secrets list --json",
+    "lyftr secrets retire summer",
+  ],
   exitCodes: {
     2: "wrong arguments or configuration; `list`: for one secret the answer is unknown",
   },
@@ -102,18 +108,33 @@ const HEADINGS = ["NAME", "FROM", "SINCE", "ENDS", "LAST VERIFIED"];
 const QUESTION = "MAY IT BE RETIRED?";
 
 function listCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("list"), HELP)
+  return withJson(withHelp(new Command("list"), HELP))
     .description("Show every secret by name, its last use, and whether it may be retired.")
-    .action(async () => {
+    .action(async ({ json }: JsonFlag) => {
       const { secrets, processes } = await withSecrets("read", existingDatabaseUrlOf(env), (access) =>
         allSecrets(secretSettingsOf(env), { store: access.secrets, nowMs: systemClock.now() }),
       );
       if (secrets.length === 0) complain("There are no secrets, so every webhook is refused.\n");
       else if (processes === 0) complain(`${NO_PROCESS}\n`);
       const headings = [...HEADINGS, ...(processes > 0 ? ["ACCEPTED BY"] : []), QUESTION];
-      if (secrets.length > 0) say(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
+      if (json) sayJson({ data: secrets.map(factsOf), processes });
+      else if (secrets.length > 0) say(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
       if (secrets.some(({ retirement }) => answerOf(retirement.decision) === "unknown")) exit(EXIT_USAGE);
     });
+}
+
+function factsOf({ name, from, since, ends, known, processes, retirement }: ListedSecret) {
+  const instant = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
+  return {
+    name,
+    from,
+    since: instant(since),
+    ends: instant(ends),
+    last_verified_at: instant(known?.lastVerifiedMs),
+    accepted_by: processes,
+    may_be_retired: answerOf(retirement.decision),
+    reason: retirementInWords(retirement),
+  };
 }
 
 function rowOf(secret: ListedSecret, processes: number): readonly string[] {

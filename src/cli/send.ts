@@ -5,12 +5,13 @@ import { EXIT_FAILED } from "./cli-error.ts";
 import { type CommandHelp, MESSAGE_LINE, withHelp } from "./help.ts";
 import { LineNotes } from "./importing/line-notes.ts";
 import { interruption } from "./interrupt.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { sendAll } from "./sending/send-all.ts";
 import { messagesOf, type WhatToSend } from "./sending/send-messages.ts";
 import { SendTally } from "./sending/send-tally.ts";
 import { requiredSecret, urlOf } from "./settings.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const CONCURRENCY_DEFAULT = 16;
 const CONCURRENCY_MAX = 256;
@@ -33,7 +34,7 @@ const HELP: CommandHelp = {
   exitCodes: { 0: "every message was accepted", 1: "a message was not accepted, or not all were sent" },
 };
 
-interface Options extends WhatToSend {
+interface Options extends WhatToSend, JsonFlag {
   readonly url?: string;
   readonly secretFile?: string;
   readonly concurrency: number;
@@ -42,7 +43,7 @@ interface Options extends WhatToSend {
 /** `lyftr send`: a sender of webhooks, for tests, for load, and for messages of another system. */
 export function sendCommand(env: Environment, exit: (code: number) => void): Command {
   const oneMessage = ["from", "to", "text", "id", "ts"];
-  return withHelp(new Command("send"), HELP)
+  return withJson(withHelp(new Command("send"), HELP))
     .description("Sign messages and send them to a service.")
     .option("--url <url>", "the service (default: HOST and PORT on this machine)", serviceUrl)
     .option("--secret-file <file>", "a file with the secret (default: WEBHOOK_SECRET)")
@@ -91,7 +92,7 @@ async function send(env: Environment, options: Options): Promise<number> {
     },
   });
   bar.stop();
-  say(tally.summary());
+  sayResult(options.json, tally.facts(), tally.summary());
   for (const remark of remarks({ tally, url, reached, interrupted: signal.aborted })) complain(`${remark}\n`);
   return tally.allAccepted && reached && !signal.aborted ? 0 : EXIT_FAILED;
 }

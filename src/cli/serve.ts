@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type Config, type Environment, readConfig, VARIABLES } from "../config.ts";
+import { type Config, type Environment, misspellingInWords, misspellings, readConfig, VARIABLES } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { createLog, type LogLevel } from "../observe/log.ts";
 import { Stdout } from "../observe/stdout.ts";
@@ -36,6 +36,7 @@ export function serveCommand(env: Environment, exit: (code: number) => void): Co
       const overridden = workers === undefined ? env : withWorkers(env, workers);
       const config = readConfig(migrate ? overridden : { ...overridden, MIGRATE: "0", MIGRATE_FILE: undefined });
       const stdout = new Stdout();
+      warnAboutMisspellings(env, config, stdout);
       exit(await serve(config, stdout));
       await stdout.flush();
     });
@@ -52,9 +53,17 @@ async function serve(config: Config, stdout: Stdout): Promise<number> {
   return untilEnded(await startApp(config, stdout), config.drainMs);
 }
 
+function warnAboutMisspellings(env: Environment, config: Config, stdout: Stdout): void {
+  for (const misspelling of misspellings(env))
+    logOf(config, stdout).warn({ msg: misspellingInWords(misspelling), variable: misspelling.name });
+}
+
+function logOf(config: Config, stdout: Stdout) {
+  return createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
+}
+
 function warnAboutOneWriter(config: Config, stdout: Stdout): void {
-  const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
-  log.warn({
+  logOf(config, stdout).warn({
     msg: "one process serves: SQLite has one writer, so more processes would wait for each other. Use PostgreSQL for several",
     workers: config.workers,
   });

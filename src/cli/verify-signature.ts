@@ -4,11 +4,12 @@ import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { checkedSecrets } from "./signing/checked-secrets.ts";
 import { explainSignature, type SignatureReport } from "./signing/explain-signature.ts";
 import { readBody } from "./signing/read-body.ts";
 import { factsTable } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -25,25 +26,23 @@ const HELP: CommandHelp = {
   exitCodes: { 0: "the service would accept the signature now", 1: "it would not; the output says why" },
 };
 
-interface Options {
+interface Options extends JsonFlag {
   readonly secretFile?: string;
-  readonly json?: true;
 }
 
 /** `lyftr verify-signature`: says which secret fits a signature, or why none does. */
 export function verifySignatureCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("verify-signature"), HELP)
+  return withJson(withHelp(new Command("verify-signature"), HELP))
     .description("Check the signature of a file, and say why it does not fit.")
     .argument("<file>", "the body of the webhook; - is standard input")
     .argument("<signature>", "the value of the header X-Signature")
     .option("--secret-file <file>", "compare with the secret in this file only")
-    .option("--json", "write one JSON object")
     .action(async (file: string, signature: string, { secretFile, json }: Options) => {
       const { secrets, problem } = await checkedSecrets(env, secretFile);
       if (problem !== undefined) complain(`The secrets of the database were not compared: ${problem}\n`);
       const body = await readBody(file);
       const report = explainSignature({ body, signature, secrets, nowMs: systemClock.now() });
-      say(json ? `${JSON.stringify(factsOf(report, body))}\n` : inWords(report, body));
+      sayResult(json, factsOf(report, body), inWords(report, body));
       if (!report.verified) exit(EXIT_FAILED);
     });
 }

@@ -6,9 +6,9 @@ import type { VerifyOptions, VerifyReport } from "../store/verify-report.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { type ProgressBarOptions, startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
-import { say } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -24,12 +24,12 @@ const HELP: CommandHelp = {
 
 /** `lyftr verify`: compares the counts with the messages. */
 export function verifyCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("verify"), HELP)
+  return withJson(withHelp(new Command("verify"), HELP))
     .description("Count everything again from the messages, and report differences.")
     .option("--recount", "PostgreSQL: delete the counts, so that the service rebuilds them")
-    .action(async ({ recount = false }: { readonly recount?: boolean }) => {
+    .action(async ({ recount = false, json }: JsonFlag & { readonly recount?: boolean }) => {
       const counts = countsOf(databaseUrlOf(env));
-      exit(recount ? await recountAll(counts) : await verify(counts));
+      exit(recount ? await recountAll(counts, json) : await verify(counts, json));
     });
 }
 
@@ -67,23 +67,19 @@ in which lyftr verify finds no damage, or repair the file: see "A damaged databa
   };
 }
 
-async function recountAll({ recount, remedy }: Counts): Promise<number> {
+async function recountAll({ recount, remedy }: Counts, json?: true): Promise<number> {
   if (recount === undefined) throw new CliError(`--recount is for PostgreSQL. ${remedy}`, EXIT_USAGE);
   await recount();
-  say("the counts are deleted; the running service, or the next one, counts everything again\n");
+  const text = "the counts are deleted; the running service, or the next one, counts everything again\n";
+  sayResult(json, { counts_deleted: true }, text);
   return 0;
 }
 
-async function verify(counts: Counts): Promise<number> {
+async function verify(counts: Counts, json?: true): Promise<number> {
   const signal = interruption();
   let bar = startProgressBar({ label: "verifying", total: 0, unit: counts.unit });
   try {
-    const {
-      messages,
-      backlog,
-      differences,
-      damage = [],
-    } = await counts.verify({
+    const report = await counts.verify({
       progress: (done, total) => bar.update(done, total),
       signal,
       phase: (label) => {
@@ -92,17 +88,19 @@ async function verify(counts: Counts): Promise<number> {
       },
     });
     bar.stop();
-    if (damage.length > 0) {
-      say(`${damage.map((line) => `damaged: ${line}\n`).join("")}${counts.repair}\n`);
-      return EXIT_FAILED;
-    }
-    say(`counted ${messages} messages again; ${backlog} wait to be indexed\n`);
-    say(differences.length === 0 ? "nothing differs\n" : differences.map((line) => `differs: ${line}\n`).join(""));
-    if (differences.length > 0) say(`${counts.remedy}\n`);
-    return differences.length === 0 ? 0 : EXIT_FAILED;
+    const { messages, backlog: not_indexed, differences, damage = [] } = report;
+    sayResult(json, { messages, not_indexed, differences, damage }, inWords(report, counts));
+    return differences.length === 0 && damage.length === 0 ? 0 : EXIT_FAILED;
   } catch (error) {
     bar.stop();
     if (signal.aborted) throw new CliError("Interrupted.");
     throw error;
   }
+}
+
+function inWords({ messages, backlog, differences, damage = [] }: VerifyReport, { repair, remedy }: Counts): string {
+  if (damage.length > 0) return `${damage.map((line) => `damaged: ${line}\n`).join("")}${repair}\n`;
+  const counted = `counted ${messages} messages again; ${backlog} wait to be indexed\n`;
+  if (differences.length === 0) return `${counted}nothing differs\n`;
+  return `${counted}${differences.map((line) => `differs: ${line}\n`).join("")}${remedy}\n`;
 }

@@ -5,8 +5,8 @@ import { VERSION } from "../app/start-up.ts";
 import type { Environment } from "../config.ts";
 import { schemaVersions } from "../store/migrate.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { factsTable } from "./table.ts";
-import { say } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: ["No database is opened. The schemas are those that this version creates."],
@@ -15,12 +15,11 @@ const HELP: CommandHelp = {
 
 /** `lyftr version`: the facts that a bug report needs, and nothing private. */
 export function versionCommand(_env: Environment): Command {
-  return withHelp(new Command("version"), HELP)
+  return withJson(withHelp(new Command("version"), HELP))
     .description("Show the version, the platform and the schemas, for bug reports.")
-    .option("--json", "as one JSON object")
-    .action(({ json }: { readonly json?: true }) => {
+    .action(({ json }: JsonFlag) => {
       const facts = versionFacts();
-      say(json ? `${JSON.stringify(facts)}\n` : factsTable(Object.entries(facts)));
+      sayResult(json, facts, factsTable(Object.entries(facts)));
     });
 }
 

@@ -89,7 +89,7 @@ test("a backup replaces a file only with --force, and never the database", async
     inUseBackup(),
   ]);
   for (const { stderr } of [itself, itsLog]) match(stderr, /is the database itself/);
-  match(inUse.stderr, /is a database somebody uses/);
+  match(inUse.stderr, /is a database that is in use/);
   deepEqual([itself.code, itsLog.code, inUse.code], [2, 2, 2]);
   ok(readFileSync(folder.file("app.db")).equals(original));
 

@@ -69,6 +69,22 @@ export class SendTally {
     return `${rate}, p50 ${percentile(50)} ms, p99 ${percentile(99)} ms`;
   }
 
+  /** The same as {@link summary}, for programs. */
+  facts() {
+    const percentile = (percent: number) =>
+      this.#latencyMicroseconds.count === 0 ? null : this.#latencyMicroseconds.percentile(percent) / 1_000;
+    return {
+      accepted: this.#accepted,
+      refused: this.#refusedTotal,
+      refused_by_status: Object.fromEntries(this.#refused),
+      failed: this.#failed,
+      not_sent: this.#skipped,
+      seconds: (performance.now() - this.#startMs) / 1_000,
+      p50_ms: percentile(50),
+      p99_ms: percentile(99),
+    };
+  }
+
   summary(): string {
     const statuses = [...this.#refused].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
     const lines = [

@@ -88,7 +88,8 @@ function issuedBody({ key, text }: IssuedKey) {
   return { ...keyBody(key), key: text };
 }
 
-function keyBody({ id, name, scope, hint, createdAt, expiresAt, retiresAt, revokedAt, lastUsedAt }: ApiKey) {
+/** A key as routes and commands return it. */
+export function keyBody({ id, name, scope, hint, createdAt, expiresAt, retiresAt, revokedAt, lastUsedAt }: ApiKey) {
   return {
     id,
     name,
