@@ -23,11 +23,13 @@ RUN mkdir /data && chown node:node /data
 USER 1000:1000
 VOLUME /data
 ENV DATABASE_URL=sqlite:////data/app.db HOST=0.0.0.0 PORT=8000 NODE_ENV=production
-# SQLite sorts in a file what is too large for its cache, and takes a folder it cannot write to for an I/O error.
+# SQLite sorts data that does not fit its cache in a file. It reports a folder that it cannot write
+# to as an I/O error.
 ENV SQLITE_TMPDIR=/data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["node", "/app/bin/lyftr.js", "healthcheck"]
-# No shell in between: SIGTERM reaches the service, which then answers what it has accepted and ends.
+# Without a shell in between SIGTERM reaches the service, which then answers the requests it has
+# accepted and ends.
 # The young generation of the heap is bounded as in `npm start`; see docs/adr/0010.
 ENTRYPOINT ["node", "--max-semi-space-size=8", "--disable-sigusr1", "/app/bin/lyftr.js"]
 CMD ["serve"]

@@ -3,7 +3,8 @@
 .SILENT:
 
 LYFTR = PATH="$(CURDIR)/node_modules/.bin:$$PATH" node bin/lyftr.js
-# Ctrl-C ends the service in order, and make with its exit code. Where there is no perl, make ends with its own.
+# Ctrl-C ends the service gracefully, and make with its exit code. Without perl, make ends with its
+# own exit code.
 FOREGROUND = $$(command -v perl >/dev/null && echo scripts/foreground.pl)
 
 run: node_modules/.installed ## serve on the embedded database; makes a secret if none is set
