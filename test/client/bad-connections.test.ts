@@ -12,7 +12,7 @@ import { Authority } from "../support/certificate.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { unlessTool } from "../support/tools.ts";
 
-// What goes wrong before there is a connection to speak on, and what a program is left with.
+// What can go wrong before a connection is established, and what the program gets.
 
 const CLIENT = fileURLToPath(new URL("../../client/client.ts", import.meta.url));
 const MESSAGE = { message_id: "m1", from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z" };
@@ -20,7 +20,7 @@ const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:
 const DEADLINE_MS = 1_500;
 /** What a busy machine may add. */
 const LATE_MS_MAX = 2_500;
-/** Node gives a connection attempt 10 seconds and cannot be told to end it sooner; see docs/adr/0021. */
+/** Node gives a connection attempt 10 seconds and cannot end it sooner; see docs/adr/0021. */
 const ATTEMPT_MS_MAX = 10_000;
 
 const skip = unlessTool("openssl");
@@ -36,11 +36,14 @@ interface Told {
   readonly code?: string;
   readonly attempts: number;
   readonly tookMs: number;
-  /** What the platform still has under way once the error is there. */
+  /** What the platform still has under way after the error. */
   readonly left: readonly string[];
 }
 
-/** A program that sends one message and has nothing else to do: what its call came to, and how long it lived on. */
+/**
+ * A program that sends one message and has nothing else to do: the result of its call, and how long
+ * it lived on.
+ */
 async function program(
   url: string,
   env: Readonly<Record<string, string>> = {},
@@ -76,7 +79,7 @@ function trusting(): Readonly<Record<string, string>> {
   return { NODE_EXTRA_CA_CERTS: file };
 }
 
-test("a certificate of an authority that is trusted is accepted, so the refusals below have their own reasons", {
+test("a certificate of a trusted authority is accepted, so the refusals below have their own reasons", {
   skip,
 }, async () => {
   await using server = await badTlsServer(authority.certify(), (socket) => void socket.write(OK));
@@ -103,7 +106,7 @@ for (const [name, asked, code, trusted] of [
   });
 }
 
-test("a server that greets and never goes on with TLS: a typed error before the deadline", async () => {
+test("a server that accepts a connection but never continues TLS: a typed error before the deadline", async () => {
   await using server = await badServer(() => undefined);
   const client = new LyftrClient({ url: server.url.replace("http:", "https:"), secret: "x", deadlineMs: 500 });
   const startMs = performance.now();
@@ -119,7 +122,7 @@ test("HTTP where TLS was expected is a typed error at once", async () => {
   deepEqual([told.kind, told.attempts], ["protocol", 1]);
 });
 
-test("a port that neither takes nor refuses connections: a typed error before the deadline, and the program ends by itself", {
+test("a port that neither accepts nor refuses connections: a typed error before the deadline, and the program ends by itself", {
   skip: unlessTool("python3"),
 }, async () => {
   await using server = await voidServer();
@@ -131,7 +134,7 @@ test("a port that neither takes nor refuses connections: a typed error before th
   ok(told.restMs < ATTEMPT_MS_MAX + LATE_MS_MAX, `${told.restMs} ms`);
 });
 
-test("nodeFetch ends a connection attempt with its deadline, and the program with it", {
+test("nodeFetch ends a connection attempt at its deadline, and the program ends too", {
   skip: unlessTool("python3"),
 }, async () => {
   await using server = await voidServer();
@@ -141,7 +144,7 @@ test("nodeFetch ends a connection attempt with its deadline, and the program wit
   ok(told.restMs < LATE_MS_MAX, `${told.restMs} ms`);
 });
 
-test("nothing is left of a call that failed, whatever it failed of: no timer, no socket", async () => {
+test("a failed call leaves no timer and no socket, whatever the failure", async () => {
   const answers: readonly (string | undefined)[] = [
     "garbage\r\n\r\n",
     undefined,
@@ -161,7 +164,7 @@ test("nothing is left of a call that failed, whatever it failed of: no timer, no
   }
 });
 
-test("a port where nobody listens leaves nothing either", async () => {
+test("a port without a listener leaves nothing either", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { readonly port: number };

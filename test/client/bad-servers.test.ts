@@ -17,7 +17,10 @@ const MESSAGE = {
   text: "Hello",
 };
 const DEADLINE_MS = 3_000;
-/** What fails at once is tried after 50, 150, 350, 750 and 1,550 ms: never so late that the deadline would cut it short on a busy machine. */
+/**
+ * An immediate failure is retried after 50, 150, 350, 750 and 1,550 ms: never so late that the
+ * deadline would cut it short on a busy machine.
+ */
 const OPTIONS = { secret: "testsecret", deadlineMs: DEADLINE_MS, attemptMs: 1_200, random: () => 0.5 };
 /** What a busy machine may add to a deadline. */
 const LATE_MS_MAX = 1_500;
@@ -25,7 +28,7 @@ const CLOSED_MS_MAX = 2_000;
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}';
 
-/** Each failure is the same one with the platform's fetch() and with the client's. */
+/** Each failure is the same with the platform's fetch() and with the client's. */
 async function withEach(check: (fetch: Fetch | undefined) => Promise<void>): Promise<void> {
   await Promise.all([check(undefined), check(nodeFetch())]);
 }
@@ -35,7 +38,9 @@ interface Expected {
   readonly retried: boolean;
 }
 
-/** Sends, and expects this kind of failure before the deadline and every connection closed after it. */
+/**
+ * Sends, and expects this kind of failure before the deadline and every connection closed after it.
+ */
 async function fails(server: BadServer, { kind, retried }: Expected, fetch?: Fetch): Promise<LyftrError> {
   const startMs = performance.now();
   const client = new LyftrClient({ ...OPTIONS, url: server.url, fetch });
@@ -194,7 +199,7 @@ const CASES: readonly {
   },
 ];
 
-/** Writes for as long as anybody reads. */
+/** Writes for as long as the other side reads. */
 function flood(socket: Socket, head: string): void {
   const chunk = Buffer.alloc(65_536, "x");
   const more = () => {
@@ -220,7 +225,7 @@ for (const { name, answer, ...expected } of CASES) {
   });
 }
 
-test("a connection refused: tried again until the deadline", async () => {
+test("a refused connection: retried until the deadline", async () => {
   await withEach(async (fetch) => {
     const server = await badServer(() => undefined);
     await server[Symbol.asyncDispose]();
@@ -229,7 +234,7 @@ test("a connection refused: tried again until the deadline", async () => {
   });
 });
 
-test("a host that does not exist: tried again until the deadline", async () => {
+test("a host that does not exist: retried until the deadline", async () => {
   const client = new LyftrClient({ ...OPTIONS, url: "http://lyftr.invalid" });
   await rejects(
     client.send(MESSAGE),
@@ -237,7 +242,7 @@ test("a host that does not exist: tried again until the deadline", async () => {
   );
 });
 
-test("a URL that is none is refused before anything is sent, and errors repeat no key", () => {
+test("an invalid URL is refused before anything is sent, and errors repeat no key", () => {
   const wrong = [
     "",
     "lyftr.example.com",
@@ -279,7 +284,7 @@ function throwsUsage(make: () => unknown): void {
   throw new Error("it was taken");
 }
 
-test("an abort ends a request under way at once, and closes its connection", async () => {
+test("an abort ends the current request at once, and closes its connection", async () => {
   await withEach(async (fetch) => {
     await using server = await badServer(() => undefined);
     const client = new LyftrClient({ url: server.url, secret: "testsecret", fetch });
@@ -295,7 +300,7 @@ test("an abort ends a request under way at once, and closes its connection", asy
   });
 });
 
-/** What a process of its own does once its call has failed: end by itself, soon. */
+/** What a separate process does once its call has failed: it ends by itself, soon. */
 test("after a failure nothing keeps a process alive", async () => {
   const client = fileURLToPath(new URL("../../client/client.ts", import.meta.url));
   for (const [name, msMax, answer] of [

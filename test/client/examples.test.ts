@@ -16,16 +16,16 @@ const CLIENT = new URL("../../client/client.ts", import.meta.url).href;
 
 interface Example {
   readonly language: string;
-  /** Of the block in the document that is a whole program: the first of its language. */
+  /** The first line of the block in the document that is a whole program. */
   readonly fence: string;
   readonly program: string;
   readonly file: string;
   readonly args: readonly string[];
-  /** False when it is run, else why not. */
+  /** False when it is run, else the reason. */
   readonly skip: string | false;
 }
 
-/** Where these are not asked for, a machine without them says so. */
+/** On a machine without this tool the test reports that it is missing. */
 const ifThere = (tool: string) => (isOnPath(tool) ? false : `LEFT OUT: ${tool} is not on this machine`);
 const EXAMPLES: readonly Example[] = [
   {
@@ -70,7 +70,10 @@ const EXAMPLES: readonly Example[] = [
   },
 ];
 
-/** A proxy in front of the service that first is busy, then hangs up, and then passes on what it gets. */
+/**
+ * A proxy in front of the service that first answers 503, then hangs up, and then passes requests
+ * on.
+ */
 async function moodyProxy(url: string) {
   const statuses: number[] = [];
   const server = createServer((incoming, outgoing) => {
@@ -118,7 +121,7 @@ async function strictServer() {
 
 const isLeftOut = ({ skip }: Example) => typeof skip === "string" && skip.startsWith("LEFT OUT");
 
-test("every language that this machine has no program of is told", (t) => {
+test("every language that cannot run on this machine is reported", (t) => {
   for (const { skip } of EXAMPLES.filter(isLeftOut)) t.diagnostic(String(skip));
 });
 
@@ -152,7 +155,7 @@ for (const example of EXAMPLES.filter((each) => !isLeftOut(each))) {
     await using proxy = await moodyProxy(service.url);
     const { code, stdout, stderr } = await run(proxy.url, SECRET);
     equal(code, 0, stdout + stderr);
-    // A service on a busy machine may shed one or another as well.
+    // A service on a busy machine may also shed some.
     const [busy, hungUp] = proxy.statuses;
     deepEqual([busy, hungUp, proxy.statuses.at(-1)], [503, 0, 200]);
     if (language !== "curl") equal(stdout.trim(), `stored, attempts: ${proxy.statuses.length}`);

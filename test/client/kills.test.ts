@@ -10,7 +10,7 @@ import { serve } from "../support/process.ts";
 const KILLS = Number(process.env.CLIENT_KILLS ?? 5);
 const SENT_BETWEEN_KILLS = 400;
 
-test(`${KILLS} times kill -9 while the client sends: everything arrives, and once`, async (t) => {
+test(`${KILLS} times kill -9 while the client sends: every message arrives exactly once`, async (t) => {
   using folder = temporaryFolder();
   await using running = new AsyncDisposableStack();
   let lyftr = running.use(await serve({ cwd: folder.path }));
@@ -18,7 +18,7 @@ test(`${KILLS} times kill -9 while the client sends: everything arrives, and onc
   const client = new LyftrClient({ url: lyftr.url, secret: "testsecret", concurrency: 32 });
   let kills = 0;
   let taken = 0;
-  // The source is as long as the kills take, and then some.
+  // The source lasts longer than all kills.
   function* messages() {
     for (let after = 0; after < SENT_BETWEEN_KILLS; after += kills < KILLS ? 0 : 1) {
       const message_id = `m${taken++}`;

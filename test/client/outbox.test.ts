@@ -22,14 +22,14 @@ function message(id: string, fields: Partial<Message> = {}): Message {
   return { message_id: id, from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z", text: `text of ${id}`, ...fields };
 }
 
-/** A client whose service is not there, and never will be. */
+/** A client whose service is always unavailable. */
 const nobody = { sendBytes: () => Promise.reject(new LyftrError("network", "nobody")) };
 
 async function until(holds: () => boolean, what: string): Promise<void> {
   for (const endMs = performance.now() + WAIT_MS_MAX; !holds(); await delay(5)) ok(performance.now() < endMs, what);
 }
 
-/** The bodies of what is pending, in the order of the file. */
+/** The bodies of the pending messages, in the order of the file. */
 async function pendingIn(path: string): Promise<readonly string[]> {
   const bodies: string[] = [];
   const sender = {
@@ -44,7 +44,7 @@ async function pendingIn(path: string): Promise<readonly string[]> {
   return bodies;
 }
 
-test("what is appended is in the file before append resolves, and arrives", async () => {
+test("an appended message is in the file before append resolves, and arrives", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   await using service = await startService();
@@ -64,7 +64,7 @@ test("what is appended is in the file before append resolves, and arrives", asyn
   deepEqual(readdirSync(folder.path), ["outbox"]);
 });
 
-test("what was not sent is sent by the next who opens the file, in its order", async () => {
+test("unsent messages are sent in order when the file is reopened", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   const first = await Outbox.open(path, nobody);
@@ -81,7 +81,7 @@ test("what was not sent is sent by the next who opens the file, in its order", a
   deepEqual((await listedIds(service.url)).ids, ["a", "b", "c"]);
 });
 
-test("a torn end is left out, wherever it is torn, and nothing in front of it", async () => {
+test("an incomplete end is left out, wherever it is cut, and nothing before it", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   const outbox = await Outbox.open(path, nobody);
@@ -98,7 +98,7 @@ test("a torn end is left out, wherever it is torn, and nothing in front of it", 
     writeFileSync(path, Buffer.concat([whole, Buffer.from(tail)]));
     deepEqual(await pendingIn(path), ["a", "b", "c"], JSON.stringify(tail));
   }
-  // What is appended behind it is whole again.
+  // A message that is appended after it is complete again.
   writeFileSync(path, whole.subarray(0, -3));
   const again = await Outbox.open(path, nobody);
   await again.append(message("d"));
@@ -106,7 +106,7 @@ test("a torn end is left out, wherever it is torn, and nothing in front of it", 
   deepEqual(await pendingIn(path), ["a", "b", "d"]);
 });
 
-test("damage in the middle is told, and the file is left as it is; so is a file of somebody else", async () => {
+test("damage in the middle is reported, and the file stays as it is; so does a file of another program", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   const outbox = await Outbox.open(path, nobody);
@@ -123,7 +123,7 @@ test("damage in the middle is told, and the file is left as it is; so is a file 
     });
     equal(readFileSync(path, "utf8"), content);
   }
-  // A file that somebody has made empty is an outbox without messages.
+  // A file that was emptied is an outbox without messages.
   truncateSync(path);
   deepEqual(await pendingIn(path), []);
 });
@@ -143,7 +143,7 @@ test("an outbox is open once, in this process and in others, and free when its h
   deepEqual(readdirSync(folder.path), ["outbox"]);
 });
 
-test("of twenty who open at once, one has it at most", async () => {
+test("of twenty processes that open at once, at most one succeeds", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   const all = await Promise.allSettled(Array.from({ length: 20 }, () => Outbox.open(path, nobody)));
@@ -153,7 +153,7 @@ test("of twenty who open at once, one has it at most", async () => {
   await (await Outbox.open(path, nobody)).close();
 });
 
-test("what is done with does not pile up in the file, and what is pending stays", async () => {
+test("finished messages do not accumulate in the file, and pending ones stay", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   let answered = 0;
@@ -176,12 +176,12 @@ test("what is done with does not pile up in the file, and what is pending stays"
   await outbox.drained();
   await outbox.close();
   equal(answered, 2_000);
-  // Over 4 MB went through it; 1 MiB of what is done with may stay, and the batches under way.
+  // Over 4 MB went through it; 1 MiB of finished messages may stay, and the current batches.
   ok(sizeMax < 1_700_000, `${sizeMax} bytes`);
   deepEqual(await pendingIn(path), ["stays-1", "stays-2"]);
 });
 
-test("a full outbox says so and has room again when it is drained", async () => {
+test("a full outbox rejects and accepts again when it is drained", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   await using service = await startService();
@@ -197,7 +197,7 @@ test("a full outbox says so and has room again when it is drained", async () => 
   equal(await storedTotal(service), 101 - full.length);
 });
 
-test("a refused message is told, kept, does not hold up the others, and is taken out on request", async () => {
+test("a refused message is reported and kept, does not delay others, and is removed on request", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   await using service = await startService();
@@ -218,7 +218,7 @@ test("a refused message is told, kept, does not hold up the others, and is taken
   equal(await storedTotal(service), 1);
 });
 
-test("a wrong secret is told, loses nothing, and everything arrives once it is mended", async () => {
+test("a wrong secret is reported and loses nothing, and every message arrives once it is corrected", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   await using service = await startService();
@@ -238,7 +238,7 @@ test("a wrong secret is told, loses nothing, and everything arrives once it is m
   equal(await storedTotal(service), 3);
 });
 
-test("an aborted wait ends, and the outbox goes on", async () => {
+test("an aborted wait ends, and the outbox continues", async () => {
   using folder = temporaryFolder();
   const outbox = await Outbox.open(join(folder.path, "outbox"), nobody);
   await outbox.append(message("a"));
@@ -252,21 +252,22 @@ test("a path that is too long for its lock is refused", async () => {
   await rejects(Outbox.open(join(folder.path, "x".repeat(100)), nobody), { kind: "usage" });
 });
 
-test("a disk that is full for a moment fails one append, and the file stays whole", {
+test("a disk that is full for a moment fails one append, and the file stays intact", {
   skip: unlessTool("strace"),
 }, async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
-  // The first writes the new file, and each append one more.
+  // The first call writes the new file, and each append one more.
   const lines = await underStrace(path, "inject=pwrite64:error=ENOSPC:when=4");
   deepEqual(lines, ["opened 0", "x-0", "x-1", "failed x-2 ENOSPC", "x-3", "x-4"]);
   deepEqual(await pendingIn(path), ["x-0", "x-1", "x-3", "x-4"]);
 });
 
-test("what a failed write left behind does not get between good lines", async () => {
+test("a partial line of a failed write does not stay between good lines", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
-  // Two of three long lines fit into 1,024 bytes, so the write of the three ends in the middle; a short one fits afterwards.
+  // Two of three long lines fit into 1,024 bytes, so the write of the three ends in the middle. A
+  // short one fits afterwards.
   const program = `
     import { Outbox } from ${JSON.stringify(new URL("../../client/client.ts", import.meta.url).href)};
     const outbox = await Outbox.open(${JSON.stringify(path)}, { sendBytes: () => new Promise(() => undefined) });
@@ -280,7 +281,7 @@ test("what a failed write left behind does not get between good lines", async ()
   deepEqual(await pendingIn(path), ["short"]);
 });
 
-test("after an fsync that failed nothing is acknowledged any more", { skip: unlessTool("strace") }, async () => {
+test("after a failed fsync no message is acknowledged any more", { skip: unlessTool("strace") }, async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   const lines = await underStrace(path, "inject=fdatasync:error=EIO:when=2");
@@ -288,7 +289,7 @@ test("after an fsync that failed nothing is acknowledged any more", { skip: unle
   ok((await pendingIn(path)).includes("x-0"));
 });
 
-test("a sender that is killed again and again, while the service is too: what was appended arrives, and once", async (t) => {
+test("a sender and the service are killed again and again: every appended message arrives exactly once", async (t) => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   const appended = new Set<string>();
@@ -357,7 +358,7 @@ async function kill(child: ChildProcess): Promise<void> {
 async function underStrace(path: string, inject: string): Promise<readonly string[]> {
   const trace = ["-f", "-o", "/dev/null", "-e", "trace=pwrite64,fdatasync", "-e", inject];
   const args = [process.execPath, SENDER, path, "http://127.0.0.1:9", "x", "5"];
-  // It counts for each thread apart.
+  // strace counts per thread.
   const env = { ...process.env, UV_THREADPOOL_SIZE: "1" };
   const { stdout } = await promisify(execFile)("strace", [...trace, ...args], { timeout: WAIT_MS_MAX, env });
   return stdout.split("\n").slice(0, -1);

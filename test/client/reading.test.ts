@@ -25,14 +25,14 @@ async function idsOf(messages: AsyncIterable<StoredMessage>): Promise<readonly s
   return ids;
 }
 
-test("messages() gives every message once, in order, from as many pages as there are", async () => {
+test("messages() returns every message once, in order, over any number of pages", async () => {
   await using service = await filled();
   const ascending = Array.from({ length: 250 }, (_, at) => `m${at}`);
   deepEqual(await idsOf(service.client.messages()), ascending);
   deepEqual(await idsOf(service.client.messages({ order: "desc" })), ascending.toReversed());
 });
 
-test("messages() filters as the service does, with what has to be escaped", async () => {
+test("messages() filters as the service does, with values that have to be escaped", async () => {
   await using service = await filled();
   equal((await idsOf(service.client.messages({ from: "+4930123456" }))).length, 50);
   equal((await idsOf(service.client.messages({ to: "+1" }))).length, 0);
@@ -53,7 +53,7 @@ test("messages() filters as the service does, with what has to be escaped", asyn
   await rejects(idsOf(service.client.messages({ since: "yesterday" })), { kind: "invalid", status: 422 });
 });
 
-test("a page is asked for when it is needed, and no more after a break", async () => {
+test("a page is requested only when it is needed, and none after a break", async () => {
   await using service = await filled();
   for await (const { message_id } of service.client.messages()) {
     equal(message_id, "m0");
@@ -62,7 +62,7 @@ test("a page is asked for when it is needed, and no more after a break", async (
   equal(service.lines.filter(({ path, status }) => path === "/messages" && status === 200).length, 1);
 });
 
-test("message() gives one, whatever is in its id, or undefined", async () => {
+test("message() returns one message with any id, or undefined", async () => {
   await using service = await startService();
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   const fields = { from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z" };
@@ -77,7 +77,7 @@ test("message() gives one, whatever is in its id, or undefined", async () => {
   for (const id of ["", ".", "..", "export", "\ud800"]) await rejects(client.message(id), { kind: "usage" });
 });
 
-test("stats() are those of the service", async () => {
+test("stats() returns the service's statistics", async () => {
   await using service = await filled();
   const stats = await service.client.stats();
   deepEqual(stats, await getJson(`${service.url}/stats`));
@@ -104,7 +104,7 @@ test("reading sends the API key, and never the secret", async () => {
   ok(!requests[0]?.includes("hush"));
 });
 
-test("answers of another service are a typed error, also for reads, and a cursor that leads nowhere ends", async () => {
+test("answers of another service are a typed error, also for reads, and a cursor that leads to itself ends", async () => {
   const answers = ['{"hello":"world"}', "[]", "null", '{"data":[{}],"next_cursor":null}', '{"data":[]}', "<html>"];
   for (const answer of answers) {
     await using server = await badServer((socket) => {
@@ -123,7 +123,7 @@ test("answers of another service are a typed error, also for reads, and a cursor
   equal(server.requests(), 2);
 });
 
-test("a 404 that is not the service's own is no missing message", async () => {
+test("a 404 that is not the service's own does not count as a missing message", async () => {
   await using server = await badServer((socket) => {
     socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nNot Found");
   });

@@ -5,7 +5,7 @@ import { parseRetryAfter, retryDelayMs, withRetries } from "../../client/retry.t
 
 const NOW_MS = Date.UTC(2026, 0, 15, 10, 0, 0);
 
-/** Time that passes only when somebody sleeps. */
+/** Time passes only while the code under test sleeps. */
 function handClock() {
   let ms = 0;
   const slept: number[] = [];
@@ -23,7 +23,7 @@ function handClock() {
 
 const unavailable = (retryAfterMs?: number) => new LyftrError("unavailable", "503", { status: 503, retryAfterMs });
 
-test("the limit of the delay doubles from 100 ms to 5 s, and chance takes anything below it", () => {
+test("the limit of the delay doubles from 100 ms to 5 s, and the delay is random below it", () => {
   const limits = [1, 2, 3, 4, 5, 6, 7, 8, 2_000].map((attempt) => retryDelayMs(attempt, undefined, () => 1));
   deepEqual(limits, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
   equal(
@@ -36,7 +36,7 @@ test("the limit of the delay doubles from 100 ms to 5 s, and chance takes anythi
   );
 });
 
-test("what Retry-After asks for is waited in any case, with the jitter on top", () => {
+test("Retry-After is always waited for, with the jitter on top", () => {
   equal(
     retryDelayMs(1, 2_000, () => 0),
     2_000,
@@ -47,7 +47,7 @@ test("what Retry-After asks for is waited in any case, with the jitter on top", 
   );
 });
 
-test("Retry-After is read as seconds and in the three forms of a date, and anything else is none", () => {
+test("Retry-After is read as seconds and in the three date forms, and anything else is ignored", () => {
   equal(parseRetryAfter("3", NOW_MS), 3_000);
   equal(parseRetryAfter(" 0 ", NOW_MS), 0);
   equal(parseRetryAfter("Thu, 15 Jan 2026 10:00:05 GMT", NOW_MS), 5_000);
@@ -68,7 +68,7 @@ test("Retry-After is read as seconds and in the three forms of a date, and anyth
     equal(parseRetryAfter(other, NOW_MS), undefined, String(other));
 });
 
-test("it is tried again until it succeeds, and told how often", async () => {
+test("attempts are repeated until one succeeds, and their number is reported", async () => {
   const clock = handClock();
   let calls = 0;
   const attempt = async () => {
@@ -80,7 +80,7 @@ test("it is tried again until it succeeds, and told how often", async () => {
   deepEqual(clock.slept, [50, 100, 200]);
 });
 
-test("it gives up, without waiting in vain, when the next attempt would begin after the deadline", async () => {
+test("it gives up without waiting when the next attempt would begin after the deadline", async () => {
   const clock = handClock();
   const attempt = async () => {
     clock.pass(1_000);
@@ -94,7 +94,7 @@ test("it gives up, without waiting in vain, when the next attempt would begin af
   ok(clock.monotonic() < 10_000, `${clock.monotonic()} ms`);
 });
 
-test("a Retry-After beyond the deadline ends it at once, and is told", async () => {
+test("a Retry-After beyond the deadline ends it at once, and is reported", async () => {
   const clock = handClock();
   const limited = new LyftrError("rate_limited", "429", { status: 429, retryAfterMs: 60_000 });
   const attempt = () => Promise.reject(limited);
@@ -106,7 +106,7 @@ test("a Retry-After beyond the deadline ends it at once, and is told", async () 
   deepEqual(clock.slept, []);
 });
 
-test("each attempt is told what is left of the deadline", async () => {
+test("each attempt gets the remaining time of the deadline", async () => {
   const clock = handClock();
   const left: number[] = [];
   const attempt = async (leftMs: () => number) => {
@@ -118,7 +118,7 @@ test("each attempt is told what is left of the deadline", async () => {
   deepEqual(left, [1_000, 700, 400]);
 });
 
-test("what cannot be mended by waiting is not tried again", async () => {
+test("an error that waiting cannot fix is not retried", async () => {
   for (const kind of ["usage", "unauthorized", "invalid", "too_large", "certificate", "protocol"] as const) {
     let calls = 0;
     const attempt = () => {

@@ -9,7 +9,8 @@ import { temporaryFolder } from "../support/cli.ts";
 import { listMessages } from "../support/client.ts";
 import { SECRET, startService } from "../support/service.ts";
 
-// The package as a stranger has it, in a folder without this repository, on every runtime that this machine has.
+// The package as a user installs it, in a folder without this repository, on every runtime of this
+// machine.
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const TSC = join(ROOT, "node_modules/.bin/tsc");
@@ -78,7 +79,7 @@ interface Runtime {
   readonly command: readonly string[];
 }
 
-/** The Node of the checkout, and whichever others are on PATH. */
+/** The Node of the checkout, and any others on PATH. */
 function runtimes(): readonly Runtime[] {
   const found = new Map<string, Runtime>();
   const add = (name: string, program: string, args: readonly string[] = []) => {
@@ -97,7 +98,7 @@ function runtimes(): readonly Runtime[] {
 }
 
 for (const { name, command } of runtimes()) {
-  test(`the built client does all of it on ${name}`, async () => {
+  test(`the built client works completely on ${name}`, async () => {
     await using service = await startService();
     const run = name.replace(/[^a-z0-9]/gi, "");
     const [program = "", ...args] = command;
@@ -108,7 +109,7 @@ for (const { name, command } of runtimes()) {
   });
 }
 
-test("which runtimes were tested is told, and one is the Node that the package is made with", (t) => {
+test("the tested runtimes are reported, and one is the Node that the package is built with", (t) => {
   const names = runtimes().map(({ name }) => name);
   ok(names.includes(`Node ${process.versions.node}`));
   t.diagnostic(`tested: ${names.join(", ")}`);

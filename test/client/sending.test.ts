@@ -15,7 +15,7 @@ function* messages(count: number): Generator<Message> {
   for (let at = 1; at <= count; at++) yield message(`m${at}`);
 }
 
-/** A server of which a test says what it answers, with the requests it got. */
+/** A server with the given answers, and the requests that it got. */
 async function answering(answer: (request: IncomingMessage, response: ServerResponse, number: number) => void) {
   const bodies: string[] = [];
   const signatures: unknown[] = [];
@@ -41,7 +41,7 @@ async function answering(answer: (request: IncomingMessage, response: ServerResp
 
 const accept = (response: ServerResponse) => void response.end('{"status":"ok"}');
 
-test("a message is signed, sent and stored with its fields, and once more it is a duplicate", async () => {
+test("a message is signed, sent and stored with its fields, and a second time it is a duplicate", async () => {
   await using service = await startService();
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   const sent = message("m1", { text: "Grüße 👋 \ud800 \u0007" });
@@ -57,7 +57,7 @@ test("a message is signed, sent and stored with its fields, and once more it is 
   );
 });
 
-test("the address of the webhook, and one with a path in front, are understood", async () => {
+test("the URL of the webhook, and a URL with a path prefix, are accepted", async () => {
   await using service = await startService();
   for (const url of [`${service.url}/webhook`, `${service.url}/`]) {
     await new LyftrClient({ url, secret: SECRET }).send(message("m1"));
@@ -71,7 +71,7 @@ test("the address of the webhook, and one with a path in front, are understood",
   deepEqual(paths, ["/lyftr/webhook"]);
 });
 
-test("the signature is that of the bytes on the wire, whatever is in them", async () => {
+test("the signature covers the bytes on the wire, whatever they contain", async () => {
   await using server = await answering((_request, response) => accept(response));
   const client = new LyftrClient({ url: server.url, secret: SECRET });
   await client.send(message("m1", { text: "\ud83d é 👋 \u2028" }));
@@ -83,7 +83,7 @@ test("the signature is that of the bytes on the wire, whatever is in them", asyn
   equal(server.bodies[1], ' { "message_id" : "é" }\n');
 });
 
-test("a wrong secret, a wrong field and a long message are refused at once, each in its kind", async () => {
+test("a wrong secret, a wrong field and a long message are refused at once, each with its kind", async () => {
   await using service = await startService({ MAX_BODY_BYTES: "2000" });
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   const wrong = new LyftrClient({ url: service.url, secret: "another" });
@@ -99,7 +99,7 @@ test("a wrong secret, a wrong field and a long message are refused at once, each
   equal(await storedTotal(service), 0);
 });
 
-test("a refusal is not tried again, and what may pass is", async () => {
+test("a refusal is not retried, a temporary error is", async () => {
   for (const [status, tried] of [
     [400, 1],
     [401, 1],
@@ -127,7 +127,7 @@ test("a refusal is not tried again, and what may pass is", async () => {
   }
 });
 
-test("without a secret, with no message or with one that is no JSON, nothing is sent", async () => {
+test("without a secret, without a message or with a message that is not JSON, nothing is sent", async () => {
   await using server = await answering((_request, response) => accept(response));
   await rejects(new LyftrClient({ url: server.url }).send(message("m1")), { kind: "usage" });
   const client = new LyftrClient({ url: server.url, secret: SECRET });
@@ -138,7 +138,7 @@ test("without a secret, with no message or with one that is no JSON, nothing is 
   equal(server.bodies.length, 0);
 });
 
-test("429 and 503 are tried again after what they ask for, with the same bytes", async () => {
+test("429 and 503 are retried after their Retry-After, with the same bytes", async () => {
   await using server = await answering((_request, response, number) => {
     if (number === 1) response.writeHead(429, { "retry-after": "1" }).end('{"detail":"rate limit exceeded"}');
     else if (number === 2) response.writeHead(503, { "retry-after": "0" }).end('{"detail":"busy"}');
@@ -152,7 +152,7 @@ test("429 and 503 are tried again after what they ask for, with the same bytes",
   equal(server.connections.size, 1, "a refusal does not cost the connection");
 });
 
-test("a Retry-After beyond the deadline is told at once", async () => {
+test("a Retry-After beyond the deadline is reported at once", async () => {
   await using server = await answering((_request, response) => {
     response.writeHead(429, { "retry-after": "3600" }).end('{"detail":"rate limit exceeded"}');
   });
@@ -162,16 +162,16 @@ test("a Retry-After beyond the deadline is told at once", async () => {
   ok(performance.now() - startMs < 5_000);
 });
 
-test("connections are kept, and bounded by the requests that may be under way", async () => {
+test("connections are kept, and limited by the number of concurrent requests", async () => {
   await using server = await answering((_request, response) => accept(response));
   const client = new LyftrClient({ url: server.url, secret: SECRET, concurrency: 4 });
   await Promise.all(Array.from(messages(200), (one) => client.send(one)));
   equal(server.bodies.length, 200);
-  // The platform may still hold one for an answer that is read when the next request begins.
+  // The platform may still hold one for a read answer when the next request begins.
   ok(server.connections.size <= 8, `${server.connections.size} connections`);
 });
 
-test("nodeFetch opens no more connections than it may, keeps them, and reads what has no length", async () => {
+test("nodeFetch limits its connections, keeps them, and reads answers without a length", async () => {
   await using server = await answering((_request, response, number) => {
     if (number % 2 === 0) return accept(response);
     response.write('{"status":');
@@ -197,7 +197,7 @@ test("nodeFetch reads messages and statistics too", async () => {
   deepEqual([(await client.message("m7"))?.text, await client.message("none")], ["m7", undefined]);
 });
 
-test("a compressed answer that was not asked for is no answer of Lyftr to nodeFetch", async () => {
+test("nodeFetch refuses a compressed answer that was not asked for", async () => {
   await using server = await answering((_request, response) => {
     response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync('{"status":"ok"}'));
   });
@@ -205,7 +205,7 @@ test("a compressed answer that was not asked for is no answer of Lyftr to nodeFe
   await rejects(client.send(message("m1")), { kind: "protocol", attempts: 1 });
 });
 
-test("a call ends after as many attempts as it may have, however long its deadline is", async () => {
+test("a call ends after the maximum number of attempts, however long its deadline is", async () => {
   await using server = await answering((_request, response) => {
     response.writeHead(503).end('{"detail":"busy"}');
   });
@@ -214,7 +214,7 @@ test("a call ends after as many attempts as it may have, however long its deadli
   equal(server.bodies.length, 3);
 });
 
-test("a request that waits for its turn ends with its deadline or its signal, and gives its place to the next", async () => {
+test("a request that waits for its turn ends with its deadline or its signal, and frees its slot for the next", async () => {
   await using server = await answering((_request, response) => void setTimeout(() => accept(response), 300));
   const client = new LyftrClient({ url: server.url, secret: SECRET, concurrency: 1 });
   const first = client.send(message("m1"));
@@ -226,7 +226,7 @@ test("a request that waits for its turn ends with its deadline or its signal, an
   equal(server.bodies.length, 2);
 });
 
-test("sendMany sends all of an iterable and of an async one, and tells its progress", async () => {
+test("sendMany sends all messages of an iterable and of an async one, and reports its progress", async () => {
   await using service = await startService();
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   const progress: Progress[] = [];
@@ -243,7 +243,7 @@ test("sendMany sends all of an iterable and of an async one, and tells its progr
   equal(await storedTotal(service), 320);
 });
 
-test("sendMany takes no more from its source than it has under way, one at a time", async () => {
+test("sendMany takes no more from its source than it can send, one at a time", async () => {
   let answered = 0;
   await using server = await answering((_request, response) => {
     answered++;
@@ -269,7 +269,7 @@ test("sendMany takes no more from its source than it has under way, one at a tim
   ok(aheadMax <= 5, `${aheadMax} were taken and not answered`);
 });
 
-test("a refused message does not stop the others, and of many the first hundred are kept", async () => {
+test("a refused message does not stop the others, and the first hundred failures are kept", async () => {
   await using service = await startService();
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   function* mixed() {
@@ -280,7 +280,7 @@ test("a refused message does not stop the others, and of many the first hundred 
   ok(failures.every(({ message: one, error }) => one.from === "wrong" && error.kind === "invalid"));
 });
 
-test("what is wrong for every message stops sendMany, and the source is closed", async () => {
+test("an error that affects every message stops sendMany, and the source is closed", async () => {
   await using service = await startService();
   const client = new LyftrClient({ url: service.url, secret: "another", concurrency: 4 });
   let taken = 0;
@@ -301,7 +301,7 @@ test("what is wrong for every message stops sendMany, and the source is closed",
   ok(taken <= 8, `${taken} were taken`);
 });
 
-test("sendMany ends when nobody is there any more", async () => {
+test("sendMany ends when the service is no longer available", async () => {
   const gone = await answering(() => undefined);
   await gone[Symbol.asyncDispose]();
   const client = new LyftrClient({ url: gone.url, secret: SECRET, deadlineMs: 300, concurrency: 3 });
@@ -310,7 +310,7 @@ test("sendMany ends when nobody is there any more", async () => {
   ok(failed >= 3 && failed <= 6, `${failed}`);
 });
 
-test("an abort ends sendMany also while its source hangs and nobody answers", async () => {
+test("an abort ends sendMany even if its source hangs and the service does not answer", async () => {
   await using server = await answering(() => undefined);
   const client = new LyftrClient({ url: server.url, secret: SECRET });
   async function* source() {
@@ -326,7 +326,7 @@ test("an abort ends sendMany also while its source hangs and nobody answers", as
   equal((await client.sendMany(messages(5), { signal: controller.signal })).failed, 0);
 });
 
-test("what the source or the callback throws is what sendMany rejects with, after what is under way has ended", async () => {
+test("sendMany rejects with an exception of the source or the callback, after the current sends have ended", async () => {
   let answered = 0;
   await using server = await answering((_request, response) => {
     setTimeout(() => {
@@ -347,7 +347,7 @@ test("what the source or the callback throws is what sendMany rejects with, afte
   await rejects(client.sendMany(messages(3), { onProgress }), { message: "no terminal" });
 });
 
-test("a traceparent is carried by every attempt of a call and of every message of many, and one that is none is refused", async () => {
+test("every attempt of a call, and every message of many, carries the traceparent; an invalid one is refused", async () => {
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const carried: unknown[] = [];
   await using server = await answering(({ headers }, response, number) => {

@@ -5,7 +5,7 @@ import { chromium } from "playwright-core";
 import { startService } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
-// Without these, Chromium looks for its maker's hosts at every start.
+// Without these, Chromium contacts its vendor's hosts at every start.
 const QUIET = [
   "--disable-background-networking",
   "--disable-component-update",
@@ -15,7 +15,7 @@ const QUIET = [
 ];
 const ADMIN = "an-admin-key-of-the-tests-0123456789-abcdef";
 
-/** An empty page of an origin of its own. */
+/** An empty page of its own origin. */
 async function startPage(): Promise<{ readonly origin: string; [Symbol.asyncDispose](): Promise<void> }> {
   const server = createServer((_request, response) =>
     response.setHeader("content-type", "text/html").end("<title>Page</title>"),
@@ -33,7 +33,7 @@ async function startPage(): Promise<{ readonly origin: string; [Symbol.asyncDisp
   };
 }
 
-test("a page of a listed origin can read with its key, and a page of another cannot, in a real browser", {
+test("in a real browser, a page of a listed origin can read with its key, and a page of another origin cannot", {
   skip: unlessTool("chromium"),
 }, async () => {
   await using listed = await startPage();
@@ -45,7 +45,7 @@ test("a page of a listed origin can read with its key, and a page of another can
   });
   try {
     const page = await browser.newPage();
-    /** What a script on that page gets to see. */
+    /** What a script on that page can see. */
     const sees = async (origin: string, path: string, headers: Record<string, string>, method = "GET") => {
       await page.goto(origin);
       return page.evaluate(
@@ -65,9 +65,9 @@ test("a page of a listed origin can read with its key, and a page of another can
     equal(seen.status, 200, JSON.stringify(seen));
     equal(JSON.parse(seen.text ?? "").total_messages, 0);
     ok(seen.id, "the headers that are exposed");
-    // Errors are for the page to read, too: without a key it is told so, not left in the dark.
+    // Errors can be read by the page too: without a key it gets the 401.
     equal((await sees(listed.origin, "/stats", {})).status, 401);
-    // It may read only.
+    // It may only read.
     deepEqual(await sees(listed.origin, "/keys/nothing", key, "DELETE"), { failed: "TypeError" });
     deepEqual(await sees(listed.origin, "/senders/+1", key, "DELETE"), { failed: "TypeError" });
     for (const headers of [key, {}]) deepEqual(await sees(other.origin, "/stats", headers), { failed: "TypeError" });

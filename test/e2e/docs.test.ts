@@ -4,7 +4,7 @@ import { chromium } from "playwright-core";
 import { startService } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
-// Without these, Chromium looks for its maker's hosts at every start.
+// Without these, Chromium contacts its vendor's hosts at every start.
 const QUIET = [
   "--disable-background-networking",
   "--disable-component-update",

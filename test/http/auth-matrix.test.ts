@@ -10,7 +10,8 @@ import { type ListedRoute, routesDuring } from "../support/route-list.ts";
 import { startService } from "../support/service.ts";
 import { testedDatabase } from "../support/tested-store.ts";
 
-// Every route of the server × every state of a key × every mode: who may not come in, does not, and whoever may, does.
+// Every route of the server × every state of a key × every mode: access is granted exactly where it
+// should be.
 
 const ADMIN_API_KEY = "an-admin-key-of-32-characters-or-more";
 const HOUR_MS = 3_600_000;
@@ -18,13 +19,13 @@ const AT_ONCE = 8;
 const SHED_PAUSE_MS = 100;
 const TIMES_SENT_MAX = 100;
 
-/** Header lines, names and values in turn: some come twice. `query` goes behind the path. */
+/** Header lines, names and values in turn: some occur twice. `query` is appended to the path. */
 interface Shown {
   readonly headers: readonly string[];
   readonly query?: string;
 }
 
-/** What is shown, and whose key it is, to a server that knows ADMIN_API_KEY or does not. */
+/** What the request shows, and whose key it is, for a server with or without ADMIN_API_KEY. */
 interface KeyState extends Shown {
   readonly name: string;
   readonly scope: Scope | undefined;
@@ -62,7 +63,7 @@ const MODES: readonly Mode[] = [
 ];
 
 for (const mode of MODES) {
-  test(`${mode.name}: nobody comes in who may not, and nobody is kept out who may`, { timeout: 180_000 }, async (t) => {
+  test(`${mode.name}: access is granted exactly where it should be`, { timeout: 180_000 }, async (t) => {
     let service = undefined as unknown as Awaited<ReturnType<typeof startService>>;
     const env = { ...mode.env, RATE_LIMIT_FAILED_AUTH: "off", LOG_LEVEL: "CRITICAL" };
     const routes = await routesDuring(async () => {
@@ -107,7 +108,10 @@ test("thousands of guesses over HTTP are all refused", { timeout: 60_000 }, asyn
   deepEqual([...told], ["unauthorized"]);
 });
 
-/** What a route asks for, by the contract and not by the code: what changes or tells of keys is for admins, what is new is guarded. */
+/**
+ * The required access by the contract, not by the code: routes that change or show keys are for
+ * admins, new routes are guarded.
+ */
 function accessOf({ method, url }: ListedRoute): Access {
   if (url === "/webhook" || /^\/(health\/(live|ready)|healthz|livez|readyz)$/.test(url)) return "open";
   if (url === "/metrics") return "metrics";
@@ -128,7 +132,10 @@ function expectation(
   return access === "admin" && scope !== "admin" ? "forbidden" : "allowed";
 }
 
-/** The outcome of a request. A busy server sheds some before it looks at their keys: these are sent again. */
+/**
+ * The outcome of a request. A busy server sheds some before it checks their keys: these are sent
+ * again.
+ */
 async function outcome(port: number, route: ListedRoute, shown: Shown): Promise<string> {
   for (let sent = 1; ; sent++) {
     const told = await outcomeOnce(port, route, shown);
@@ -137,7 +144,7 @@ async function outcome(port: number, route: ListedRoute, shown: Shown): Promise<
   }
 }
 
-/** Refused as the contract says it, let through whatever the route makes of it then, or shed. */
+/** Refused as the contract says, admitted with any result of the route, or shed. */
 async function outcomeOnce(
   port: number,
   { method, url }: ListedRoute,
@@ -157,7 +164,7 @@ async function outcomeOnce(
   if (status === 403 && says("forbidden")) return `forbidden${opened}`;
   if (status === 503 && told["retry-after"] !== undefined && told["x-read-auth"] === undefined && says("overloaded"))
     return "shed";
-  // A route may be asked more at once than it does: that is no refusal of whoever asks.
+  // A route may refuse concurrent requests. That is not a refusal of the key.
   const ofRoute =
     (status < 500 || status === 503) && (status !== 401 || body === JSON.stringify({ detail: "invalid signature" }));
   return ofRoute && status !== 403 ? `allowed${opened}` : `${status} ${body.slice(0, 100)}`;

@@ -6,7 +6,7 @@ import { body, post, startService } from "../support/service.ts";
 const ADMIN = "an-admin-key-of-32-characters-or-more";
 const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 
-test("without any key everybody may read, and the answers, the metrics and the log say so", async () => {
+test("without any key every client may read, and the answers, the metrics and the log say so", async () => {
   await using service = await startService();
   for (const path of ["/messages", "/stats", "/senders", "/docs", "/openapi.json"]) {
     const answer = await fetch(service.url + path);
@@ -19,7 +19,7 @@ test("without any key everybody may read, and the answers, the metrics and the l
   equal(String(line.msg).startsWith("reading is open"), true);
 });
 
-test("with ADMIN_API_KEY reads ask for a key, and webhooks and health checks do not", async () => {
+test("with ADMIN_API_KEY reads require a key, and webhooks and health checks do not", async () => {
   await using service = await startService({ ADMIN_API_KEY: ADMIN });
   const refused = await fetch(`${service.url}/messages`);
   deepEqual([refused.headers.get("www-authenticate"), refused.headers.get("x-read-auth")], ["Bearer", null]);

@@ -13,14 +13,14 @@ async function store(service: Service, fields: Readonly<Record<string, unknown>>
   equal((await post(service.url, body(fields))).status, 200);
 }
 
-/** How often answers came from each place so far. */
+/** The number of answers by source so far. */
 async function sources(service: Service): Promise<Readonly<Record<string, number>>> {
   const all = series(await scrape(service));
   const of = (result: string) => all.get(`cache_requests_total{result="${result}"}`) ?? Number.NaN;
   return { hit: of("hit"), shared_hit: of("shared_hit"), joined: of("joined"), miss: of("miss") };
 }
 
-test("a message is in every answer from the moment its POST is answered, a thousand times, with an hour to live", async () => {
+test("a message is in every answer from the moment its POST is answered, a thousand times, with a time to live of an hour", async () => {
   await using service = await startService(HOUR);
   for (let count = 1; count <= 1_000; count++) {
     await store(service, { message_id: `m${count}`, from: `+${100 + (count % 7)}` });
@@ -32,7 +32,7 @@ test("a message is in every answer from the moment its POST is answered, a thous
   }
 });
 
-test("also when many write and read at once: no answer lacks what was acknowledged, or what another answer had, before it was asked for", async () => {
+test("with concurrent writes and reads, no answer lacks a message that was acknowledged, or that another answer had, before the request", async () => {
   await using service = await startService(HOUR);
   let known = 0;
   let next = 0;
@@ -63,7 +63,7 @@ test("also when many write and read at once: no answer lacks what was acknowledg
   equal((await getJson(`${service.url}/stats`)).total_messages, 400);
 });
 
-test("what another user of the database stores is seen when the time to live is over, and an answer is given again until then", async () => {
+test("messages that another program stores are visible after the time to live, and answers are cached until then", async () => {
   await using service = await startService({ CACHE_TTL_MS: "300" });
   await using other = await startService({ DATABASE_URL: service.databaseUrl, CACHE_TTL_MS: "0" });
   for (let count = 1; count <= 5; count++) {
@@ -80,7 +80,7 @@ test("what another user of the database stores is seen when the time to live is 
   ok(Number((await sources(service)).hit) > 0);
 });
 
-test("a duplicate leaves answers as they are, a new message does not", async () => {
+test("a duplicate does not invalidate answers, a new message does", async () => {
   await using service = await startService(HOUR);
   await store(service, {});
   await getJson(`${service.url}/stats`);
@@ -92,7 +92,7 @@ test("a duplicate leaves answers as they are, a new message does not", async () 
   deepEqual(await sources(service), { hit: 1, shared_hit: 0, joined: 0, miss: 2 });
 });
 
-test("fifty equal questions at once are one reading", async () => {
+test("fifty equal requests at once are one read", async () => {
   await using service = await startService(HOUR);
   await store(service, {});
   const answers = await Promise.all(Array.from({ length: 50 }, () => getJson(`${service.url}/messages?q=hello`)));
@@ -101,7 +101,7 @@ test("fifty equal questions at once are one reading", async () => {
   deepEqual([miss, hit + joined], [1, 49]);
 });
 
-test("parameters that mean the same share an answer, those that do not never do", async () => {
+test("parameters with the same meaning share an answer, others never do", async () => {
   await using service = await startService(HOUR);
   await store(service, {});
   const same = ["/messages?from=%2B919876543210", "/messages?from=919876543210&limit=50&offset=0&order=asc&unknown=1"];
@@ -128,7 +128,7 @@ test("parameters that mean the same share an answer, those that do not never do"
   deepEqual(await sources(service), { hit: 1, shared_hit: 0, joined: 0, miss: 1 + all.length });
 });
 
-test("an answer from the cache is that of the store, byte for byte and header for header", async () => {
+test("a cached answer is that of the store, byte for byte and header for header", async () => {
   await using service = await startService(HOUR);
   await using plain = await startService({ DATABASE_URL: service.databaseUrl, CACHE_TTL_MS: "0" });
   await store(service, {});
@@ -147,7 +147,7 @@ test("an answer from the cache is that of the store, byte for byte and header fo
   }
 });
 
-test("who has the answer already gets 304 without a body, and the whole of it when it has changed", async () => {
+test("a client that has the answer gets 304 without a body, and a complete answer when it has changed", async () => {
   await using service = await startService();
   await store(service, {});
   for (const path of ROUTES) {
@@ -173,7 +173,7 @@ test("who has the answer already gets 304 without a body, and the whole of it wh
   match(await changed.text(), /^\{"total_messages":2,/);
 });
 
-test("HEAD tells the tag and the length of what GET would give, and nothing else", async () => {
+test("HEAD returns the tag and the length of what GET would return, and nothing else", async () => {
   await using service = await startService();
   await store(service, {});
   for (const path of ROUTES) {
@@ -187,7 +187,7 @@ test("HEAD tells the tag and the length of what GET would give, and nothing else
   }
 });
 
-test("errors and the routes that are read afresh have no tag", async () => {
+test("errors and uncached routes have no tag", async () => {
   await using service = await startService();
   await store(service, {});
   const paths = ["/messages?limit=x", "/messages?cursor=x", "/senders?limit=x", "/stats/timeline?bucket=x", "/nowhere"];
@@ -199,7 +199,7 @@ test("errors and the routes that are read afresh have no tag", async () => {
   }
 });
 
-test("a failed answer has no tag, is not given again, and does not outlive its cause", async () => {
+test("a failed answer has no tag, is not cached, and does not outlive its cause", async () => {
   await using service = await startService(HOUR);
   await store(service, {});
   await using other = await otherUserOf(service.databaseUrl);
@@ -212,7 +212,7 @@ test("a failed answer has no tag, is not given again, and does not outlive its c
   equal((await getJson(`${service.url}/messages`)).total, 1);
 });
 
-test("a connection goes on after a 304, which has neither length nor chunks", async () => {
+test("a connection is usable after a 304, which has neither length nor chunks", async () => {
   await using service = await startService();
   const request = "GET /stats HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n\r\n";
   const { answers } = await exchange(
@@ -227,7 +227,7 @@ test("a connection goes on after a 304, which has neither length nor chunks", as
     deepEqual([headers.get("content-length"), headers.get("transfer-encoding")], [undefined, undefined]);
 });
 
-test("an If-None-Match is read as RFC 9110 has it", () => {
+test("If-None-Match is parsed as in RFC 9110", () => {
   const yes = ['"t"', 'W/"t"', "*", " * ", '"a","t"', '"a" , W/"t"', '"a",, "t"', '"a,b", "t"', '"t", "unfinished'];
   const no = ["", "t", '"T"', 'w/"t"', '"a,"t"', '"t', 'W/ "t"', '"a" "t"', '"at"', "*, *", '"a\tb", "t"'];
   for (const list of yes) ok(hasTag(list, "t"), list);

@@ -10,7 +10,7 @@ import { someWithin } from "../support/some-within.ts";
 const LIVE = rawRequest("GET /health/live HTTP/1.1", ["Host: x"]);
 const READY = rawRequest("GET /health/ready HTTP/1.1", ["Host: x"]);
 
-/** A readiness that answers when it is told to. */
+/** A readiness whose answer the test controls. */
 function heldReadiness() {
   const waiting: (() => void)[] = [];
   const readiness: Pick<Readiness, "problem" | "reason"> = {
@@ -29,7 +29,7 @@ async function silent(port: number, count: number, opened: AsyncDisposableStack)
   return connections;
 }
 
-test("however many silent connections one address has, a probe from it is answered, and the oldest give way", async () => {
+test("however many silent connections one address has, its probe is answered, and the oldest are closed", async () => {
   await using server = await bareServer({ connectionsMax: 40 });
   await using opened = new AsyncDisposableStack();
   const [first] = await silent(server.port, 200, opened);
@@ -76,7 +76,7 @@ test("clients that hold back their bodies keep neither probes nor honest clients
   for (let at = 0; at < 60; at++) await attack();
   for (let at = 0; at < 20; at++) {
     await using probe = await RawConnection.open(server.port);
-    // Others come before it has sent anything, and they are the ones that give way.
+    // Others come before it has sent anything, and they are closed instead.
     await Promise.all([attack(), attack(), attack()]);
     await probe.write(LIVE);
     equal((await probe.answered(1))[0]?.status, 200);
@@ -101,7 +101,7 @@ test("one address has three quarters of the connections at most, with requests u
   for (const connection of busy) equal((await connection.answered(1))[0]?.status, 200);
 });
 
-test("a proxy that is trusted may have all connections", async () => {
+test("a trusted proxy may have all connections", async () => {
   const { readiness, waiting, release } = heldReadiness();
   await using server = await bareServer({ connectionsMax: 8, readiness, trustProxy: ["127.0.0.0/8"] });
   await using opened = new AsyncDisposableStack();
@@ -112,7 +112,7 @@ test("a proxy that is trusted may have all connections", async () => {
   for (const connection of busy) equal((await connection.answered(1))[0]?.status, 200);
 });
 
-test("of the requests of one connection 16 are handled at a time, and all are answered in their order", async () => {
+test("16 requests of one connection are handled at a time, and all are answered in order", async () => {
   const { readiness, waiting, release } = heldReadiness();
   await using server = await bareServer({ readiness });
   await using connection = await RawConnection.open(server.port);
@@ -131,7 +131,7 @@ test("of the requests of one connection 16 are handled at a time, and all are an
   );
 });
 
-test("past 256 requests without an answer the next is refused, and the connection closed behind that answer", async () => {
+test("after 256 unanswered requests the next one is refused, and the connection is closed after that answer", async () => {
   const { readiness, waiting, release } = heldReadiness();
   await using server = await bareServer({ readiness });
   await using connection = await RawConnection.open(server.port);
@@ -155,7 +155,7 @@ test("past 256 requests without an answer the next is refused, and the connectio
   equal(server.lines.filter(({ shed }) => shed === "pipelined").length, 1);
 });
 
-test("a client that leaves many requests behind leaves a log line for each, and nothing under way", async () => {
+test("a client that leaves many requests behind leaves a log line for each, and none under way", async () => {
   await someWithin(400, async () => {
     const { readiness, waiting, release } = heldReadiness();
     await using server = await bareServer({ readiness });
@@ -173,7 +173,7 @@ test("a client that leaves many requests behind leaves a log line for each, and 
     deepEqual(new Set(lines().map(({ status }) => status)), new Set([499]));
     const startMs = performance.now();
     await server[Symbol.asyncDispose]();
-    // Or the end would wait for requests that are gone.
+    // Otherwise the end would wait for requests that are gone.
     const tookMs = performance.now() - startMs;
     equal(lines().length, 100);
     return tookMs;

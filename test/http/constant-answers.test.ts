@@ -5,14 +5,14 @@ import { body, post, type Service, startService } from "../support/service.ts";
 
 const ADMIN = "an-admin-key-of-the-tests-0123456789-abcdef";
 
-/** Everything of an answer but what is another each time by its nature. */
+/** Everything in an answer that should not differ between requests. */
 interface Whole {
   readonly status: number;
   readonly headers: readonly string[];
   readonly body: string;
 }
 
-/** Asks with headers as they are given, of which there may be two of a name. */
+/** Sends headers as they are given, possibly two of a name. */
 function ask(
   service: Service,
   path: string,
@@ -45,7 +45,7 @@ async function makeKey(service: Service, fields: object): Promise<{ readonly id:
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
-test("whatever is wrong with a key and whatever was asked for, there or not, the refusal is the same to the byte", async () => {
+test("the refusal is the same byte for byte, whatever is wrong with the key, and whether the requested object exists", async () => {
   await using service = await startService({ ADMIN_API_KEY: ADMIN });
   await post(service.url, body());
   const live = await makeKey(service, { name: "live", scope: "read" });
@@ -88,12 +88,12 @@ test("whatever is wrong with a key and whatever was asked for, there or not, the
     for (const [cause, headers] of Object.entries(causes))
       deepEqual(await ask(service, path, { method, headers }), expected, `${method} ${path}, ${cause}`);
   }
-  // A query in the path of a key does not make it one.
+  // A key in the query string is not accepted.
   deepEqual(await ask(service, `/messages?authorization=Bearer%20${live.key}`), expected);
   equal((await ask(service, "/messages/m1", { headers: bearer(live.key) })).status, 200, "the key was good");
 });
 
-test("what a key may not do is refused in the same words, whether it is there or not", async () => {
+test("a forbidden action is refused in the same words, whether the object exists or not", async () => {
   await using service = await startService({ ADMIN_API_KEY: ADMIN });
   const { id, key } = await makeKey(service, { name: "reader", scope: "read" });
   const expected = await ask(service, "/keys", { headers: bearer(key) });

@@ -8,12 +8,12 @@ const ORIGINS = { CORS_ORIGINS: `https://first.example, ${LISTED}` };
 const PREFLIGHT = { "access-control-request-method": "GET", "access-control-request-headers": "authorization" };
 const READS = ["/messages", "/messages/m1", "/messages/export", "/stats", "/stats/timeline", "/senders"];
 
-/** What an answer says of origins. */
+/** The CORS headers of an answer. */
 function corsOf({ headers }: Response): Readonly<Record<string, string>> {
   return Object.fromEntries([...headers].filter(([name]) => /^(access-control-|vary$)/.test(name)));
 }
 
-test("without CORS_ORIGINS no answer says anything of origins, and OPTIONS is 405", async () => {
+test("without CORS_ORIGINS no answer has CORS headers, and OPTIONS is 405", async () => {
   await using service = await startService();
   for (const path of [...READS, "/webhook", "/nowhere"]) {
     const plain = await fetch(service.url + path, { headers: { origin: LISTED } });
@@ -23,7 +23,7 @@ test("without CORS_ORIGINS no answer says anything of origins, and OPTIONS is 40
   }
 });
 
-test("a page of a listed origin may read what it may read, errors too, and sees the headers it needs", async () => {
+test("a page of a listed origin may read answers and errors, and sees the headers it needs", async () => {
   await using service = await startService(ORIGINS);
   await post(service.url, body());
   for (const path of [...READS, "/messages?limit=x", "/nowhere", "/%zz", "/messages/nothing"]) {
@@ -41,7 +41,7 @@ test("a page of a listed origin may read what it may read, errors too, and sees 
   }
 });
 
-test("an origin that is not listed is told nothing, however like a listed one it looks, and its answer is the same", async () => {
+test("an origin that is not listed gets no CORS headers, however similar it looks, and the same answer", async () => {
   await using service = await startService(ORIGINS);
   const expected = await (await fetch(`${service.url}/stats`)).text();
   for (const origin of [
@@ -63,7 +63,7 @@ test("an origin that is not listed is told nothing, however like a listed one it
   }
 });
 
-test("a preflight of a listed origin is answered on every route but /webhook, with its methods, and carries nothing out", async () => {
+test("a preflight of a listed origin is answered on every route but /webhook, with its methods, and has no effect", async () => {
   await using service = await startService(ORIGINS);
   await post(service.url, body());
   const ask = (path: string, method: string) =>
@@ -86,7 +86,7 @@ test("a preflight of a listed origin is answered on every route but /webhook, wi
     );
     equal(answer.headers.get("access-control-max-age"), "600");
     equal(answer.headers.get("access-control-allow-credentials"), null);
-    // Asking whether one may delete deletes nothing.
+    // A preflight for DELETE deletes nothing.
     await (await ask(path, "DELETE")).text();
   }
   equal((await listMessages(service)).total, 1);
@@ -102,7 +102,7 @@ test("a preflight of a listed origin is answered on every route but /webhook, wi
   }
   deepEqual([(await ask("/webhook", "POST")).status, corsOf(await ask("/webhook", "POST"))], [405, {}]);
   equal((await ask("/nowhere", "GET")).status, 404);
-  // Without the header that makes it one, OPTIONS is no preflight.
+  // Without the header of a preflight, OPTIONS is not one.
   equal((await fetch(`${service.url}/stats`, { method: "OPTIONS", headers: { origin: LISTED } })).status, 405);
 });
 

@@ -79,7 +79,7 @@ test("walking to the end and back with prev_cursor gives the same pages, in both
           forwards.map(({ data }) => data),
           at,
         );
-        // And forwards again from a page that was come to backwards.
+        // And forwards again from a page that was reached backwards.
         const again = backwards[0]?.next_cursor;
         if (again) deepEqual((await read(again)).data, forwards[1]?.data, at);
       }
@@ -96,13 +96,13 @@ test("from a page by offset, both cursors lead to its neighbours", async () => {
   deepEqual(await follow(page.prev_cursor), whole.data.slice(1, 4));
 });
 
-test("a page by cursor says offset 0, whatever offset was given", async () => {
+test("a page by cursor has offset 0, whatever offset was given", async () => {
   const page = await listMessages(service, `?limit=2&offset=5&cursor=${await firstCursor("")}`);
   const whole = await listMessages(service, "?limit=100");
   deepEqual([page.offset, page.data], [0, whole.data.slice(2, 4)]);
 });
 
-test("a cursor holds its place while messages arrive on both sides of it", async () => {
+test("a cursor keeps its position while messages arrive on both sides of it", async () => {
   await using own = await startService();
   const add = async (id: string, second: number) =>
     equal((await post(own.url, body({ message_id: id, ts: `2025-01-15T10:00:0${second}Z` }))).status, 200);
@@ -129,7 +129,7 @@ test("a cursor of another order is refused, forwards and backwards", async () =>
   }
 });
 
-test("a cursor goes with any count", async () => {
+test("a cursor works with any count", async () => {
   const cursor = await firstCursor("");
   for (const count of ["", "exact", "none"])
     equal((await withCursor(cursor, `limit=2&count=${count}`)).status, 200, count);
@@ -164,7 +164,7 @@ test("a cursor altered in any one character is refused", async () => {
   }
 });
 
-test("a cursor that is cut or added to is refused", async () => {
+test("a shortened or extended cursor is refused", async () => {
   const cursor = await firstCursor("");
   for (let length = 1; length < cursor.length; length += 1)
     deepEqual(await withCursor(cursor.slice(0, length)), INVALID, `${length}`);
@@ -198,7 +198,7 @@ test("a cursor used with other filters is refused", async () => {
   equal((await withCursor(filtered, `limit=2&${FILTERS}`)).status, 200);
 });
 
-test("what never was a cursor is refused", async () => {
+test("a text that is not a cursor is refused", async () => {
   const forged = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   for (const cursor of [
     "x",
@@ -225,7 +225,7 @@ test("what never was a cursor is refused", async () => {
 test("arbitrary cursors are refused and never a 5xx", async () => {
   await assert(
     asyncProperty(string({ unit: "binary", minLength: 1, maxLength: 60 }), async (cursor) => {
-      // Nothing but white space may count as an empty value, which is no filter.
+      // Only white space may count as an empty value, which is no filter.
       if (cursor.trim() !== "") deepEqual(await withCursor(cursor), INVALID);
     }),
     { numRuns: 200 },

@@ -62,7 +62,7 @@ function operation(method: string, path: string): Operation {
   return found;
 }
 
-/** The rules of Redocly's recommended set that a document breaks, by their names. */
+/** The names of Redocly's recommended rules that a document breaks. */
 function redoclyErrors(one: object): readonly string[] {
   using folder = temporaryFolder();
   const file = folder.file("openapi.json");
@@ -74,7 +74,7 @@ function redoclyErrors(one: object): readonly string[] {
   return problems.filter(({ severity }) => severity === "error").map(({ ruleId }) => ruleId);
 }
 
-/** Asserts that an answer is one the document tells of: its status, its type, and its shape. */
+/** Asserts that an answer is documented: its status, its type, and its shape. */
 async function documented(method: string, path: string, answer: Promise<Response>): Promise<number> {
   const response = await answer;
   const text = await response.text();
@@ -103,7 +103,7 @@ test("the OpenAPI document is a valid one of version 3.1", () => {
   ok(!validate(broken), "a response without a description would be noticed");
 });
 
-test("the OpenAPI document passes a validator of others, which notices what is wrong with a broken one", async () => {
+test("the OpenAPI document passes an independent validator, which finds the errors of a broken one", async () => {
   const valid = async (one: object) => (await new Validator().validate(structuredClone(one) as never)).valid;
   ok(await valid(document));
   const broken = structuredClone(document);
@@ -119,7 +119,7 @@ test("the OpenAPI document breaks none of Redocly's recommended rules", () => {
   deepEqual(redoclyErrors(broken), ["security-defined"]);
 });
 
-test("every operation has an id of its own and says which key it asks for, and a server is named", () => {
+test("every operation has its own id and names the required key, and a server is named", () => {
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
   const ids = operations.map(({ operationId }) => operationId);
   ok(
@@ -134,7 +134,7 @@ test("every operation has an id of its own and says which key it asks for, and a
   );
 });
 
-test("every schema of the OpenAPI document compiles, and every example fits its own", () => {
+test("every schema of the OpenAPI document compiles, and every example matches its schema", () => {
   let schemas = 0;
   for (const methods of Object.values(document.paths)) {
     for (const { parameters = [], requestBody, responses } of Object.values(methods)) {
@@ -164,7 +164,7 @@ test("every route of the contract is in the document, and every operation of the
   }
 });
 
-test("parameters, tags and operation ids are told once and consistently", () => {
+test("parameters, tags and operation ids are unique and consistent", () => {
   const filters = ["from", "to", "source", "since", "until", "q", "order"];
   for (const [path, names] of [
     ["/messages", ["limit", "offset", ...filters, "count", "cursor"]],
@@ -187,7 +187,7 @@ test("parameters, tags and operation ids are told once and consistently", () => 
   for (const tag of operations.flatMap((one) => one.tags ?? [])) ok(tags.has(tag), tag);
 });
 
-test("every answer of a webhook to be had is as documented", async () => {
+test("every possible answer of a webhook is as documented", async () => {
   const answers: readonly (readonly [number, Promise<Response>])[] = [
     [200, post(service.url, body())],
     [200, post(service.url, body({ text: "Other" }))],
@@ -205,7 +205,7 @@ test("every answer of a webhook to be had is as documented", async () => {
     ok(operation("POST", "/webhook").responses[status] !== undefined, `${status} is documented`);
 });
 
-test("every answer of the read routes to be had is as documented", async () => {
+test("every possible answer of the read routes is as documented", async () => {
   await post(service.url, body({ message_id: "null", text: null }));
   const get = (path: string) => fetch(service.url + path);
   for (const [status, path, query] of [
@@ -247,7 +247,7 @@ test("the answers of an empty and of an unconfigured service are as documented",
   equal(await documented("POST", "/webhook", post(empty.url, body())), 401);
 });
 
-test("what the document's schema of a webhook refuses is refused, and what is accepted fits it", async () => {
+test("what the document's schema of a webhook refuses is refused, and what is accepted matches it", async () => {
   const schema = operation("POST", "/webhook").requestBody?.content["application/json"]?.schema;
   ok(schema !== undefined);
   const validate = compiled(schema);
@@ -284,7 +284,7 @@ test("what the document's schema of a webhook refuses is refused, and what is ac
   notEqual(accepted, 0);
 });
 
-test("the interactive documentation is a page whose every part is served from here, over plain HTTP too", async () => {
+test("the interactive documentation loads every file from this service, over plain HTTP too", async () => {
   const response = await fetch(`${service.url}/docs`);
   equal(response.status, 200);
   match(response.headers.get("content-type") ?? "", /^text\/html\b/);
@@ -312,7 +312,7 @@ test("the documentation's policy does not send browsers of a service on plain HT
   ok(!/https?:|[a-z]+\.[a-z]+/.test(policy), policy);
 });
 
-test("the parts of the documentation make no series of their own", async () => {
+test("the files of the documentation create no metric series of their own", async () => {
   for (const path of [
     "/docs",
     "/docs/",

@@ -7,7 +7,7 @@ import { MessageBody } from "../../src/domain/message.ts";
 import { routesDuring } from "../support/route-list.ts";
 import { startService } from "../support/service.ts";
 
-/** Other names of health checks, which OpenAPI need not repeat. */
+/** Other paths of health checks, which OpenAPI need not repeat. */
 const ALIASES = ["GET /healthz", "GET /livez", "GET /readyz"];
 const DESCRIPTION = ["GET /docs", "GET /openapi.json"];
 
@@ -19,7 +19,10 @@ after(async () => {
   for (const service of started) await service[Symbol.asyncDispose]();
 });
 
-/** What a client may ask for; HEAD goes with GET, and the files of the interactive page with that page. */
+/**
+ * What a client may request; HEAD is implied by GET, and the files of the interactive page by that
+ * page.
+ */
 const served = [
   ...new Set(
     routes
@@ -30,7 +33,7 @@ const served = [
 
 const document = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
 
-/** The rows of the table whose first heading is this, as cells. */
+/** The rows of the table with this first heading, as cells. */
 function tableOf(text: string, heading: string): readonly (readonly string[])[] {
   const lines = text.split("\n");
   const start = lines.findIndex((line) => new RegExp(`^\\| ${heading} +\\|`).test(line));
@@ -77,7 +80,7 @@ test("docs/configuration.md has every environment variable with its default, and
   }
 });
 
-test("docs/sending.md has every field of a message, whether it is needed, and its bounds", () => {
+test("docs/sending.md has every field of a message, whether it is required, and its limits", () => {
   const rows = new Map(
     tableOf(document("docs/sending.md"), "field").map(
       ([first = "", ...cells]) => [quoted(first)[0] ?? first, cells] as const,

@@ -16,7 +16,7 @@ const read = async (url: string) => jsonOf(await fetch(url, { headers: admin }))
 // biome-ignore lint/suspicious/noExplicitAny: every test looks into it differently
 const jsonOf = async (answer: Response): Promise<any> => answer.json();
 
-test("erasing a person takes every message from them and to them out of lists, statistics and the search, at once", async () => {
+test("erasing a person removes every message from them and to them from lists, statistics and the search, at once", async () => {
   await using service = await start();
   const { url } = service;
   for (let at = 0; at < 30; at++) {
@@ -51,7 +51,7 @@ test("digits alone are the number with its plus, and a second erasure finds noth
   equal((await jsonOf(await erase(service.url, PERSON.slice(1)))).messages_deleted, 0);
 });
 
-test("only holders of an admin key erase, whoever may read", async () => {
+test("only holders of an admin key may erase", async () => {
   await using service = await start();
   const { url } = service;
   const made = await fetch(`${url}/keys`, {
@@ -68,7 +68,7 @@ test("only holders of an admin key erase, whoever may read", async () => {
   deepEqual(await seen(erase(open.url, PERSON, {})), json(401, { detail: "unauthorized" }));
 });
 
-test("that somebody was erased is audited and logged, not who", async () => {
+test("an erasure is audited and logged, without the person", async () => {
   await using service = await start();
   const { url, lines } = service;
   equal((await post(url, body({ from: PERSON, text: "quite private" }))).status, 200);
@@ -84,7 +84,7 @@ test("that somebody was erased is audited and logged, not who", async () => {
   }
 });
 
-test("an erasure goes on to its end when the client does not wait for it", async () => {
+test("an erasure is finished even if the client does not wait", async () => {
   await using service = await start();
   const { url } = service;
   await Promise.all(Array.from({ length: 300 }, (_, at) => post(url, body({ message_id: `m${at}`, from: PERSON }))));

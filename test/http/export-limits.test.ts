@@ -23,7 +23,7 @@ interface Reader {
   readonly version?: string;
 }
 
-/** An export whose client reads nothing for the time being. */
+/** An export whose client reads nothing at first. */
 async function slowExport(port: number, { id, key, address = "127.0.0.1", version = "1.1" }: Reader) {
   const connection = await RawConnection.open(port, { reading: false, localAddress: address });
   const authorization = key === undefined ? [] : [`Authorization: Bearer ${key}`];
@@ -32,7 +32,7 @@ async function slowExport(port: number, { id, key, address = "127.0.0.1", versio
   return connection;
 }
 
-/** Resolves when the service has heard of a key: before the first one reading is open. */
+/** Resolves when the service knows a key: before the first one, reading is open. */
 async function untilKnown(service: Service, key: string): Promise<void> {
   for (const deadline = performance.now() + CUT_MS_MAX; ; await delay(20)) {
     const { status, headers } = await fetch(`${service.url}/stats`, { headers: bearer(key) });
@@ -50,7 +50,7 @@ async function expectCut(service: Service, connection: RawConnection, id: string
   ok(connection.received().startsWith("HTTP/1.") && !connection.received().endsWith("0\r\n\r\n"));
 }
 
-test("an export whose key is revoked while it flows is cut, so that its client sees that it is incomplete", async () => {
+test("an export whose key is revoked during it is aborted, so that its client sees that it is incomplete", async () => {
   await using service = await startFilled(LARGE);
   await using keys = await KeyMaker.of(service.databaseUrl);
   const [kept, revoked, expiring, replaced] = [
@@ -82,7 +82,7 @@ test("an export whose key is revoked while it flows is cut, so that its client s
   equal(whole.split("\n").length - 1, LARGE.length);
 });
 
-test("an export without a key is cut when the first key closes reading", async () => {
+test("an export without a key is aborted when the first key closes reading", async () => {
   await using service = await startFilled(LARGE);
   await using keys = await KeyMaker.of(service.databaseUrl);
   await using open = await slowExport(service.port, { id: "open" });
@@ -110,7 +110,7 @@ test("one address without a key, or one key, leaves slots for the others", async
   for (let at = 0; at < 8; at++) equal(await take({ id: "mine" }), "200");
   await refused({}, "too many exports of this address are under way");
   for (let at = 0; at < 4; at++) equal(await take({ id: "theirs", address: "127.0.0.2" }), "200");
-  // A key is another client, also behind the address of others.
+  // A key is another client, even behind the same address.
   const key = await keys.make();
   await untilKnown(service, key.text);
   for (const connection of opened) connection.abort();
@@ -153,7 +153,7 @@ async function pacedExport(pages: number, behindMsMax: number) {
   };
 }
 
-test("a client that takes a byte now and then is cut all the same", async () => {
+test("a client that takes a byte now and then is cut off too", async () => {
   await using endless = await pacedExport(Number.POSITIVE_INFINITY, 400);
   await using trickle = await slowExport(endless.port, { id: "trickle" });
   const deadline = performance.now() + CUT_MS_MAX;
@@ -169,7 +169,7 @@ test("a client that takes a byte now and then is cut all the same", async () => 
   equal(await trickle.ending(), "reset");
 });
 
-test("a client that reads steadily is not cut, however long it takes in all", async () => {
+test("a client that reads steadily is not cut off, however long it takes in total", async () => {
   await using long = await pacedExport(30, 1_500);
   const response = await fetch(`${long.url}/messages/export`);
   let lines = 0;
@@ -183,7 +183,7 @@ test("a client that reads steadily is not cut, however long it takes in all", as
   deepEqual(long.cuts, []);
 });
 
-test("a database that takes long is not the client's fault", async () => {
+test("a slow database does not count against the client", async () => {
   await using service = await startFilled(LARGE.slice(0, 300));
   await using other = await otherUserOf(service.databaseUrl);
   await other.lockWrites();

@@ -12,7 +12,8 @@ import { json, scrape, seen } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import type { LogLine } from "../support/service.ts";
 
-// A real store neither fails in the middle nor goes on for ever when it is asked to: here it is one of these, on the real wire.
+// A real store neither fails in the middle nor runs for ever on request. This one does, on a real
+// connection.
 
 type Find = (page: number, options: ReadOptions, query: MessageQuery) => Promise<MessagePage> | MessagePage;
 
@@ -20,7 +21,7 @@ interface Wire {
   readonly url: string;
   readonly port: number;
   readonly lines: readonly LogLine[];
-  /** How many pages were asked for. */
+  /** The number of requested pages. */
   reads(): number;
   line(requestId: string): Promise<LogLine>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -72,7 +73,7 @@ const forever = (signal: AbortSignal | undefined) =>
 const get = (path: string, id: string, version = "1.1") =>
   rawRequest(`GET ${path} HTTP/${version}`, ["Host: x", `X-Request-ID: ${id}`]);
 
-test("a client that does not read stops the reading, and one that reads on starts it again", async () => {
+test("a client that does not read stops the reads, and reading on resumes them", async () => {
   await using wire = await startWith(heavy);
   await using connection = await RawConnection.open(wire.port, { reading: false });
   await connection.write(get("/messages/export", "slow"));
@@ -106,7 +107,7 @@ test("an export of a gigabyte does not grow the process", { timeout: 60_000 }, a
   ok(peak < 300_000_000, `${peak} bytes more`);
 });
 
-test("a page may be short or empty and go on all the same", async () => {
+test("a page may be short or empty and the export continues", async () => {
   const asked: (CursorPosition | undefined)[] = [];
   await using wire = await startWith((page, _options, query) => {
     asked.push(query.cursor);
@@ -159,7 +160,7 @@ for (const [path, leaves] of [
   ["/messages/export", "end"],
 ] as const) {
   const how = leaves === "abort" ? "goes away" : "closes its half and then waits in vain for a second";
-  test(`a client of ${path} that ${how} stops the reading, and is a 499`, async () => {
+  test(`a client of ${path} that ${how} stops the reads, and is a 499`, async () => {
     let aborted = 0;
     await using wire = await startWith((_page, { signal }) => {
       signal?.addEventListener("abort", () => aborted++);
@@ -176,7 +177,7 @@ for (const [path, leaves] of [
   });
 }
 
-test("a client that goes away in the middle of an export stops the read that is under way", async () => {
+test("a client that goes away in the middle of an export stops the current read", async () => {
   let aborted = 0;
   await using wire = await startWith((page, { signal }) => {
     if (page < 3) return pageOf(10, NEXT);
@@ -191,7 +192,7 @@ test("a client that goes away in the middle of an export stops the read that is 
   deepEqual([aborted, wire.reads()], [1, 3]);
 });
 
-test("the signal of an answer that was sent is never aborted", async () => {
+test("the signal of a sent answer is never aborted", async () => {
   const signals: (AbortSignal | undefined)[] = [];
   await using wire = await startWith((_page, { signal }) => {
     signals.push(signal);
@@ -210,7 +211,7 @@ test("the signal of an answer that was sent is never aborted", async () => {
   );
 });
 
-test("no more than sixteen exports are under way, and a place is free again when one has ended", async () => {
+test("no more than sixteen exports are under way, and a slot is free again when one has ended", async () => {
   await using wire = await startWith((_page, { signal }) => forever(signal));
   // Four clients, each with its share.
   const connections = await Promise.all(
@@ -229,7 +230,7 @@ test("no more than sixteen exports are under way, and a place is free again when
   for (const connection of [...connections, await taken]) connection.abort();
 });
 
-test("a client that takes nothing for long loses its connection", async () => {
+test("a client that reads nothing for long loses its connection", async () => {
   const store = { findMessages: async () => heavy() };
   const route = exportRoute({ store, clock: systemClock, mayRead: () => true, behindMsMax: 200 });
   await using server = await bareServer({ routes: [route] });

@@ -88,7 +88,10 @@ async function wholeList(query: string): Promise<readonly ListedMessage[]> {
   return all;
 }
 
-/** RFC 4180 and nothing else: CRLF behind every row, quotes only around whole cells. A cell without quotes is told from `""`. */
+/**
+ * RFC 4180 and nothing else: CRLF after every row, quotes only around whole cells. A cell without
+ * quotes is distinguished from `""`.
+ */
 function parseCsv(text: string): readonly (readonly string[])[] {
   const rows: string[][] = [];
   let row: string[] = [];
@@ -114,7 +117,7 @@ function parseCsv(text: string): readonly (readonly string[])[] {
 const harmless = (value: string | null) =>
   value !== null && /^['=+\-@\t\r\n]/.test(value) ? `'${value}` : (value ?? "");
 
-test("an export is every message of the list, a line each, in its order", async () => {
+test("an export contains every message of the list, one per line, in order", async () => {
   deepEqual(await lines(), await wholeList(""));
   equal((await lines()).length, many.length);
 });
@@ -141,7 +144,7 @@ for (const query of FILTERS) {
   });
 }
 
-test("what narrows a page does not narrow an export", async () => {
+test("page parameters do not narrow an export", async () => {
   for (const query of ["limit=1", "offset=5", "cursor=x", "count=exact", "limit=abc"])
     equal((await lines(`?from=5&${query}`)).length, TEXTS.length + FORMULAS.length, query);
 });
@@ -163,7 +166,7 @@ test("an export names its type and its file", async () => {
   }
 });
 
-test("CSV has a header and a row for each message, and every cell comes back through a strict parser", async () => {
+test("CSV has a header and a row for each message, and a strict parser returns every cell", async () => {
   const text = await (await exported("?format=csv")).text();
   const [header, ...rows] = parseCsv(text);
   deepEqual(header, ["message_id", "from", "to", "ts", "text", "created_at"]);
@@ -183,7 +186,7 @@ test("no cell of CSV begins like a formula", async () => {
     );
 });
 
-test("what was sent comes back from CSV by taking one apostrophe away, also where it began with one", async () => {
+test("removing one apostrophe from CSV cells returns the original texts, including those that began with one", async () => {
   const rows = parseCsv(await (await exported("?format=csv&from=5")).text());
   deepEqual(
     rows.slice(1).map((row) => row[4]?.replace(/^'/, "")),
@@ -191,29 +194,30 @@ test("what was sent comes back from CSV by taking one apostrophe away, also wher
   );
 });
 
-test("every reader of lines sees one record a line in an export", async () => {
+test("every line reader sees one record per line in an export", async () => {
   const text = await (await exported("?from=5")).text();
   const sent = [...TEXTS, ...FORMULAS];
-  // All that Python's splitlines() and Unicode take for the end of a line, and the C1 controls.
+  // Everything that Python's splitlines() and Unicode treat as the end of a line, and the C1
+  // controls.
   const records = text.split(/[\n\v\f\r\x7f-\x9f\u2028\u2029]/).slice(0, -1);
   equal(records.length, sent.length);
   deepEqual(new Set(records.map((record) => JSON.parse(record).text)), new Set(sent));
 });
 
-test("no text is an empty cell and an empty text a quoted one", async () => {
+test("a missing text is an empty cell and an empty text a quoted one", async () => {
   const text = await (await exported("?format=csv&from=5")).text();
   ok(text.includes("text 1,'+5,'+14155550100,2025-01-14T10:00:00Z,,2025-01-15T10:00:01.000Z\r\n"));
   ok(text.includes("text 2,'+5,'+14155550100,2025-01-14T10:00:00Z,\"\",2025-01-15T10:00:01.000Z\r\n"));
 });
 
-test("an empty list is an empty file, of CSV the header", async () => {
+test("an empty list is an empty file; for CSV, the header", async () => {
   await using empty = await startService();
   equal(await (await exported("", empty)).text(), "");
   equal(await (await exported("?format=csv", empty)).text(), "message_id,from,to,ts,text,created_at\r\n");
   equal(await (await exported("?from=nobody")).text(), "");
 });
 
-test("what is wrong with the parameters is told before anything is sent", async () => {
+test("wrong parameters are reported before anything is sent", async () => {
   const { status, type, text } = await seen(exported(`?format=xml&since=soon&order=up&q=${"x".repeat(257)}`));
   deepEqual([status, type], [422, "application/json"]);
   deepEqual(
@@ -230,7 +234,7 @@ test("what is wrong with the parameters is told before anything is sent", async 
     equal((await exported(`?format=${format}`)).status, 422, format);
 });
 
-test("HEAD reads a page at most and sends nothing", async () => {
+test("HEAD reads at most one page and sends nothing", async () => {
   await using connection = await RawConnection.open(service.port);
   for (let at = 1; at <= 3; at += 1) {
     await connection.write(rawRequest("HEAD /messages/export HTTP/1.1", ["Host: x"]));
@@ -239,7 +243,7 @@ test("HEAD reads a page at most and sends nothing", async () => {
   }
 });
 
-test("one connection serves many exports, and gathers no listeners", async () => {
+test("one connection serves many exports, and accumulates no listeners", async () => {
   const warnings: string[] = [];
   const note = (warning: Error) => warnings.push(warning.message);
   process.on("warning", note);
@@ -253,7 +257,7 @@ test("one connection serves many exports, and gathers no listeners", async () =>
   deepEqual(warnings, []);
 });
 
-test("an old client without chunks gets the whole export too, up to the end of the connection", async () => {
+test("an HTTP/1.0 client without chunks also gets the whole export, up to the end of the connection", async () => {
   await using connection = await RawConnection.open(service.port);
   await connection.write(rawRequest("GET /messages/export HTTP/1.0", ["Host: x"]));
   equal(await connection.ending(), "closed");
@@ -261,10 +265,10 @@ test("an old client without chunks gets the whole export too, up to the end of t
   equal(text.split("\n").length - 1, many.length);
 });
 
-/** Enough that the buffers of a connection cannot hold it. */
+/** More than the buffers of a connection can hold. */
 const LARGE = Array.from({ length: 1_500 }, (_, at) => ({ message_id: `${at}`, text: "😀".repeat(4_096) }));
 
-test("an export whose client goes away is logged as such, and the service goes on", async () => {
+test("an export whose client goes away is logged as such, and the service continues", async () => {
   await using large = await startFilled(LARGE);
   for (const [id, leave] of [
     ["resets", "abort"],
@@ -285,7 +289,7 @@ test("an export whose client goes away is logged as such, and the service goes o
   ok(!/status="500"} [1-9]/.test(metrics));
 });
 
-/** Asks for an export and takes only its beginning. */
+/** Requests an export and reads only its beginning. */
 async function begun(port: number, version: string): Promise<Socket> {
   const socket = connect({ port, host: "127.0.0.1" });
   socket.write(`GET /messages/export HTTP/${version}\r\nHost: x\r\n\r\n`);
@@ -293,7 +297,9 @@ async function begun(port: number, version: string): Promise<Socket> {
   return socket.pause();
 }
 
-test("an export that nobody reads is cut at the drain time, and does not look whole", { timeout: 30_000 }, async () => {
+test("an export without a reader is aborted at the drain time, and does not look complete", {
+  timeout: 30_000,
+}, async () => {
   for (const version of ["1.1", "1.0"]) {
     const large = await startFilled(LARGE, { DRAIN_TIMEOUT_MS: "300" });
     const socket = await begun(large.port, version);

@@ -16,8 +16,9 @@ let service = await startService();
 after(() => service[Symbol.asyncDispose]());
 
 /**
- * Nothing may be stored but the barrier. It goes the same way as every webhook and is stored last, so whatever was taken
- * before it is there to be seen. After a failure a fresh service keeps the next test from failing with this one.
+ * Only the barrier may be stored. It takes the same way as every webhook and is stored last, so
+ * anything stored before it is visible. After a failure, a new service keeps the next test from
+ * failing too.
  */
 async function nothingStored(): Promise<void> {
   equal((await post(service.url, body({ message_id: "barrier" }))).status, 200);
@@ -32,14 +33,17 @@ async function nothingStored(): Promise<void> {
 const webhook = (headers: readonly string[], payload: string | Uint8Array = PAYLOAD) =>
   rawRequest("POST /webhook HTTP/1.1", headers, payload);
 
-/** A valid webhook, to be put behind bytes that a server might misread. */
+/** A valid webhook, to follow bytes that a server might misread. */
 const BEHIND_PAYLOAD = body({ message_id: "behind" });
 const BEHIND = webhook(
   ["Host: x", `X-Signature: ${macOf(BEHIND_PAYLOAD)}`, `Content-Length: ${BEHIND_PAYLOAD.length}`],
   BEHIND_PAYLOAD,
 );
 
-/** Sends bytes that are no sound request: a 4xx or nothing, the connection closed, nothing stored, the service well. */
+/**
+ * Sends bytes that are not a sound request: a 4xx or nothing, the connection closed, nothing
+ * stored, the service healthy.
+ */
 async function refused(bytes: string | Uint8Array, statuses?: readonly number[]): Promise<void> {
   const { answers, ending } = await exchange(service.port, bytes, { halfClose: true });
   for (const { status } of answers) {
@@ -51,7 +55,10 @@ async function refused(bytes: string | Uint8Array, statuses?: readonly number[])
   await nothingStored();
 }
 
-/** What must be told with 400 and end the connection: a proxy in front may have read it otherwise. */
+/**
+ * Requests that must get 400 and end the connection: a proxy in front may have read them
+ * differently.
+ */
 const AMBIGUOUS: readonly (readonly [name: string, bytes: string | Uint8Array])[] = [
   ["two Host headers", webhook(["Host: x", "Host: x", SIGNED, LENGTH])],
   ["two Host headers that differ", webhook(["Host: x", "Host: y", SIGNED, LENGTH])],
@@ -119,13 +126,13 @@ const AMBIGUOUS: readonly (readonly [name: string, bytes: string | Uint8Array])[
 ];
 
 for (const [name, bytes] of AMBIGUOUS) {
-  test(`${name}: 400, the connection closed, and nothing behind it carried out`, async () => {
+  test(`${name}: 400, the connection closed, and nothing after it executed`, async () => {
     await refused(bytes, [400]);
     await refused(Buffer.concat([Buffer.from(bytes as string, "latin1"), BEHIND]), [400]);
   });
 }
 
-/** What is refused somehow, or just not answered. */
+/** Requests that are refused somehow, or not answered. */
 const UNSOUND: readonly (readonly [name: string, bytes: string | Uint8Array])[] = [
   [
     "the transfer coding gzip, chunked",
@@ -223,7 +230,7 @@ test("OPTIONS *, TRACE and upgrades are answered below 500 and store nothing", a
   }
 });
 
-test("an unknown expectation is no 5xx and stores nothing it does not answer with 200", async () => {
+test("an unknown expectation is not a 5xx and stores nothing without a 200", async () => {
   await using own = await startService();
   const { answers } = await exchange(
     own.port,
@@ -297,7 +304,7 @@ test("sound but unusual framing is accepted", async () => {
   equal(await storedTotal(own), 1);
 });
 
-test("a request that comes byte by byte is the same request", async () => {
+test("a request that arrives byte by byte is the same request", async () => {
   await using own = await startService();
   for (const bytes of [BEHIND, webhook(["Host: x", SIGNED, CHUNKED], chunked(PAYLOAD, 7))]) {
     await using connection = await RawConnection.open(own.port);
@@ -308,7 +315,7 @@ test("a request that comes byte by byte is the same request", async () => {
   equal(await storedTotal(own), 2);
 });
 
-test("pipelined requests are answered in their order, refusals among them", async () => {
+test("pipelined requests are answered in order, including refusals", async () => {
   await using own = await startService();
   await using connection = await RawConnection.open(own.port);
   const requests: Uint8Array[] = [];
@@ -340,7 +347,7 @@ test("a good request before nonsense is answered, and the nonsense is refused", 
   );
 });
 
-test("webhooks before CONNECT are answered, in their order, before it is refused", async () => {
+test("webhooks before CONNECT are answered, in order, before it is refused", async () => {
   await using own = await startService();
   const connect = rawRequest("CONNECT localhost:80 HTTP/1.1", ["Host: x"]);
   for (const before of [1, 5, 40]) {
@@ -367,7 +374,7 @@ test("webhooks before a request whose body is not HTTP are answered before that 
   deepEqual(own.lines.filter(({ status }) => status === 400).length, 2);
 });
 
-/** URLs that the router does not take, and one that it knows nothing of. */
+/** URLs that the router does not accept, and one that it does not know. */
 const UNTAKEN = ["/%zz", "/messages/%zz", `/messages/${"x".repeat(4_000)}`, "/%", "/%ff", "/nowhere"];
 const AMBIGUOUS_HEADERS: readonly (readonly string[])[] = [
   ["Host: x", "Host: y"],
@@ -376,7 +383,7 @@ const AMBIGUOUS_HEADERS: readonly (readonly string[])[] = [
   ["Host: x", ...Array.from({ length: 120 }, (_, at) => `X-${at}: 1`)],
 ];
 
-test("a request that is ambiguous is refused and ends its connection, also when its URL is one the router does not take", async () => {
+test("an ambiguous request is refused and ends its connection, even if the router does not accept its URL", async () => {
   for (const url of UNTAKEN) {
     for (const headers of AMBIGUOUS_HEADERS) {
       const bytes = rawRequest(`GET ${url} HTTP/1.1`, headers);
@@ -385,7 +392,7 @@ test("a request that is ambiguous is refused and ends its connection, also when 
   }
 });
 
-test("a URL that the router does not take is a 404, or a 405 where its path has other methods", async () => {
+test("a URL that the router does not accept is a 404, or a 405 if its path has other methods", async () => {
   for (const [method, statuses] of [
     ["GET", [404, 404, 404, 404, 404, 404]],
     ["PUT", [404, 405, 405, 404, 404, 404]],
@@ -429,7 +436,7 @@ test("clients that vanish at every byte of a request store nothing", { timeout: 
   await nothingStored();
 });
 
-test("a refusal that is the parser's is an answer of this service: compact JSON, and no more than that", async () => {
+test("a refusal by the parser is an answer of this service: compact JSON, and no more than that", async () => {
   for (const [, bytes] of [...AMBIGUOUS.slice(0, 8), ...UNSOUND.slice(15, 20)]) {
     const { answers } = await exchange(service.port, bytes, { halfClose: true });
     for (const answer of answers) {
@@ -440,7 +447,7 @@ test("a refusal that is the parser's is an answer of this service: compact JSON,
   }
 });
 
-test("a body behind an unknown transfer coding is never taken for the next request", async () => {
+test("a body with an unknown transfer coding is never treated as the next request", async () => {
   for (const coding of [
     "xchunked",
     "identity",
@@ -457,18 +464,18 @@ test("a body behind an unknown transfer coding is never taken for the next reque
   }
 });
 
-test("a megabyte of headers is cut off, and the service goes on", async () => {
+test("a megabyte of headers is cut off, and the service continues", async () => {
   for (const bytes of [
     webhook(["Host: x", `X-Long: ${"x".repeat(1_000_000)}`, SIGNED, LENGTH]),
     webhook([...Array(100_000).fill("a: b"), SIGNED, LENGTH]),
   ]) {
-    // The rest of such a request is not read, so the end may be a reset that overtakes the answer.
+    // The rest of such a request is not read, so a reset may overtake the answer.
     for (const status of await statusesOf(service.port, bytes)) ok(status >= 400 && status < 500, `${status}`);
     await nothingStored();
   }
 });
 
-test("a version or a protocol of another name is refused or served, but never half", async () => {
+test("an unknown version or protocol is refused or served, but never half", async () => {
   for (const version of ["HTTP/2.0", "HTTP/1.2", "HTTP/9.9", "RTSP/1.0", "ICE/1.0", "HTTPS/1.1", "http/1.1"]) {
     await using own = await startService();
     const bytes = rawRequest(`POST /webhook ${version}`, ["Host: x", "Connection: close", SIGNED, LENGTH], PAYLOAD);
@@ -486,7 +493,7 @@ test("random bytes are a 4xx or a clean close", async () => {
   await nothingStored();
 });
 
-test("requests put together at random from sound and unsound parts are never a 5xx and never a crash", {
+test("requests assembled at random from sound and unsound parts are never a 5xx and never a crash", {
   timeout: 60_000,
 }, async () => {
   await using own = await startService();
@@ -552,7 +559,7 @@ test("requests put together at random from sound and unsound parts are never a 5
   ok((await storedTotal(own)) <= 1);
 });
 
-test("a sound request with a few bytes changed is never a 5xx, and stored only as it was signed", {
+test("a sound request with a few changed bytes is never a 5xx, and stored only as it was signed", {
   timeout: 60_000,
 }, async () => {
   await using own = await startService();

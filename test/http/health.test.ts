@@ -16,7 +16,7 @@ test("a service with a secret and a database is alive and ready", async () => {
   deepEqual(await seen(fetch(`${service.url}/health/ready`)), READY);
 });
 
-test("/livez is /health/live, /readyz is /health/ready, and /healthz tells of health", async () => {
+test("/livez is /health/live, /readyz is /health/ready, and /healthz reports health", async () => {
   await using service = await startService();
   deepEqual(await seen(fetch(`${service.url}/livez`)), ALIVE);
   deepEqual(await seen(fetch(`${service.url}/readyz`)), READY);
@@ -58,7 +58,7 @@ test("a service without a secret is alive and not ready", async () => {
   deepEqual(await seen(fetch(`${service.url}/health/ready`)), json(503, { detail: "WEBHOOK_SECRET not configured" }));
 });
 
-test("readiness reaches the schema: without its table the service is alive and, within seconds, not ready", async () => {
+test("readiness checks the schema: without its table the service is alive and, within seconds, not ready", async () => {
   await using service = await startService();
   deepEqual(await seen(fetch(`${service.url}/health/ready`)), READY);
   await using other = await otherUserOf(service.databaseUrl);
@@ -70,7 +70,7 @@ test("readiness reaches the schema: without its table the service is alive and, 
   deepEqual(await readinessOtherThan(503, service), READY);
 });
 
-/** Asks until the answer is another one, which its being cached delays. */
+/** Repeats until the answer differs, because it is cached. */
 async function readinessOtherThan(status: number, { url }: Service): Promise<Seen> {
   const deadline = Date.now() + WAIT_MS_MAX;
   for (;;) {
@@ -80,7 +80,7 @@ async function readinessOtherThan(status: number, { url }: Service): Promise<See
   }
 }
 
-test("a service that shuts down says so to who asks on a connection it still serves", async () => {
+test("a service that shuts down says so on a connection that it still serves", async () => {
   const service = await startService();
   await using slow = await RawConnection.open(service.port);
   const payload = body();
@@ -98,7 +98,7 @@ test("a service that shuts down says so to who asks on a connection it still ser
   await closed;
 });
 
-test("health routes take no POST, and a webhook changes nothing about them", async () => {
+test("health routes accept no POST, and a webhook does not affect them", async () => {
   await using service = await startService();
   equal((await fetch(`${service.url}/health/live`, { method: "POST", body: "{}" })).status, 405);
   equal((await post(service.url, body())).status, 200);

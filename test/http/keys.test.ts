@@ -18,7 +18,7 @@ interface Asked {
   readonly own?: Service;
 }
 
-/** Asks as an admin. A body that is no text goes as JSON. */
+/** Sends a request as an admin. A body that is not a text is sent as JSON. */
 function ask(path: string, { method = "GET", key = ADMIN, body, own = service }: Asked = {}): Promise<Response> {
   const payload = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
   const headers = { ...bearer(key), "content-type": "application/json" };
@@ -37,7 +37,7 @@ async function made(body: Readonly<Record<string, unknown>>, own?: Service): Pro
 const told = async (path: string, asked?: Asked): Promise<any> => (await ask(path, asked)).json();
 const status = async (response: Promise<Response>) => (await response).status;
 
-test("a key that is made is shown once, works at once, and is listed without what could be used", async () => {
+test("a new key is shown once, works at once, and is listed without anything usable", async () => {
   const { key, ...rest } = await made({ name: "reports", scope: "read", expires_in: "90d" });
   match(key, new RegExp(KEY_PATTERN));
   deepEqual(Object.keys(rest), [
@@ -75,7 +75,7 @@ test("a key of scope read reads, and may not administer", async () => {
     deepEqual(await seen(ask(path, { method, key })), json(403, { detail: "forbidden" }), `${method} ${path}`);
 });
 
-test("a key of scope admin administers, and what it did is told as its own", async () => {
+test("a key of scope admin administers, and its actions are recorded under its name", async () => {
   const { key } = await made({ name: "deputy", scope: "admin" });
   const { id } = await told("/keys", { method: "POST", key, body: { name: "by-deputy", scope: "read" } });
   const { data } = await told("/audit?limit=1", { key });
@@ -88,7 +88,7 @@ test("a key of scope admin administers, and what it did is told as its own", asy
   );
 });
 
-test("what is revoked is refused at once, a second time is fine, and nothing of it opens again", async () => {
+test("a revoked key is refused at once, revoking twice is fine, and it never works again", async () => {
   const { key, id } = await made({ name: "short", scope: "read" });
   equal(await status(ask("/stats", { key })), 200);
   for (let time = 0; time < 2; time++) {
@@ -101,7 +101,7 @@ test("what is revoked is refused at once, a second time is fine, and nothing of 
   await made({ name: "short", scope: "read" });
 });
 
-test("a key that is rotated is accepted beside its successor until the overlap ends", async () => {
+test("a rotated key is accepted beside its successor until the overlap ends", async () => {
   const old = await made({ name: "rotated", scope: "read", expires_in: "30d" });
   const rotate = (id: string, body?: unknown) => ask(`/keys/${id}/rotate`, { method: "POST", body });
   const answer = await rotate(old.id);
@@ -124,7 +124,7 @@ test("a key that is rotated is accepted beside its successor until the overlap e
   equal(await status(ask("/stats", { key: last.key })), 401);
 });
 
-test("a key that expires is refused from that moment on", async () => {
+test("an expired key is refused from that moment on", async () => {
   const { key, expires_at } = await made({ name: "fleeting", scope: "read", expires_in: "300ms" });
   const early = await status(ask("/stats", { key }));
   ok(early === 200 || Date.now() >= Date.parse(expires_at));
@@ -132,7 +132,7 @@ test("a key that expires is refused from that moment on", async () => {
   equal(await status(ask("/stats", { key })), 401);
 });
 
-test("a name that has a live key, and an id that is none, are refused", async () => {
+test("a name with a live key, and an unknown id, are refused", async () => {
   await made({ name: "taken", scope: "read" });
   const again = ask("/keys", { method: "POST", body: { name: "taken", scope: "admin" } });
   deepEqual(
@@ -151,7 +151,7 @@ test("a name that has a live key, and an id that is none, are refused", async ()
   equal(await status(ask("/keys/nothing")), 405);
 });
 
-test("of two that ask for one name at once, one gets a key", async () => {
+test("of two concurrent requests for one name, one gets a key", async () => {
   const asked = Array.from({ length: 6 }, () =>
     status(ask("/keys", { method: "POST", body: { name: "same", scope: "read" } })),
   );
@@ -185,7 +185,7 @@ const WRONG: readonly (readonly [unknown, readonly string[]])[] = [
   ['{"name":"a","scope":"read","__proto__":{"scope":"admin"}}', ["extra_forbidden body,__proto__"]],
 ];
 
-test("a wrong body of a new key is told in the form of the older service, and makes none", async () => {
+test("a wrong body of a new key is reported in the form of the older service, and creates none", async () => {
   const before = (await told("/keys")).data.length;
   for (const [body, expected] of WRONG) {
     const payload = body === "\xff" ? Buffer.from([0xff]) : typeof body === "string" ? body : JSON.stringify(body);
@@ -211,7 +211,7 @@ test("a wrong body of a new key is told in the form of the older service, and ma
   equal((await told("/keys")).data.length, before + 1);
 });
 
-test("a body is read whatever its type is called, up to 16 KiB", async () => {
+test("a body is read whatever its content type, up to 16 KiB", async () => {
   const send = (headers: Record<string, string>, body: string) =>
     fetch(`${service.url}/keys`, { method: "POST", headers: { ...bearer(ADMIN), ...headers }, body });
   for (const type of ["text/plain", "application/x-www-form-urlencoded", "nonsense"]) {
@@ -223,7 +223,7 @@ test("a body is read whatever its type is called, up to 16 KiB", async () => {
   equal((await send({}, padded(16 * 1_024))).status, 201);
 });
 
-test("without a key nobody learns what a body or a path would have come to", async () => {
+test("without a key, the answer does not depend on the body or the path", async () => {
   for (const [method, path, body] of [
     ["POST", "/keys", "{"],
     ["POST", "/keys", "x".repeat(100_000)],
@@ -238,7 +238,7 @@ test("without a key nobody learns what a body or a path would have come to", asy
   }
 });
 
-test("the audit is read in pages that leave nothing out, and wrong questions are told", async () => {
+test("the audit is read in complete pages, and wrong queries are reported", async () => {
   await using own = await startService({ ADMIN_API_KEY: ADMIN });
   for (let key = 0; key < 7; key++) await made({ name: `k${key}`, scope: "read" }, own);
   const subjects: string[] = [];
@@ -272,7 +272,7 @@ test("reading closes with the first key, and does not open again when it is revo
   deepEqual([answer.status, answer.headers.get("x-read-auth")], [401, null]);
 });
 
-test("READ_AUTH=open lets everybody read, and only holders of an admin key administer", async () => {
+test("READ_AUTH=open lets every client read, and only holders of an admin key administer", async () => {
   await using own = await startService({ READ_AUTH: "open", ADMIN_API_KEY: ADMIN });
   const answer = await fetch(`${own.url}/messages`);
   deepEqual([answer.status, answer.headers.get("x-read-auth")], [200, "open"]);
@@ -281,7 +281,7 @@ test("READ_AUTH=open lets everybody read, and only holders of an admin key admin
   equal(await status(ask("/keys", { key, own })), 403);
 });
 
-test("a key is in no log line and no file of the database, its name is in the lines of what it asked", async () => {
+test("a key is in no log line and no file of the database, its name is in the lines of its requests", async () => {
   await using own = await startService({ ADMIN_API_KEY: ADMIN });
   const { key, id } = await made({ name: "quiet", scope: "read" }, own);
   const next = await told(`/keys/${id}/rotate`, { method: "POST", own });
@@ -305,7 +305,7 @@ test("a key is in no log line and no file of the database, its name is in the li
   for (const secret of secrets) ok(!files.some((bytes) => bytes.includes(secret)), secret);
 });
 
-test("the document tells which routes ask for a key, and which do not", async () => {
+test("the document shows which routes require a key, and which do not", async () => {
   const { components, paths } = await getJson(`${service.url}/openapi.json`).catch(() => ({}));
   equal(paths, undefined, "it asks for one itself");
   equal(components, undefined);

@@ -16,7 +16,7 @@ const service = await startFilled(
 );
 after(() => service[Symbol.asyncDispose]());
 
-/** The target of rel="next", resolved as a client does it. */
+/** The target of rel="next", resolved like a client. */
 function nextOf(response: Response): string | undefined {
   const link = response.headers.get("link");
   if (link === null) return undefined;
@@ -52,7 +52,7 @@ test("a client that asks for more than the limit and follows the links misses no
   deepEqual(await ids("limit=200&order=desc"), everything.toReversed());
   equal((await ids("from=+11&limit=30&since=2025-01-15&source=native&count=none")).length, 115);
   equal((await ids(`q=${encodeURIComponent("ÜNÏ & ?=#")}&limit=50&unknown=1`)).length, 153);
-  // A page by offset goes on by the cursor.
+  // A page by offset continues by the cursor.
   deepEqual(await ids("limit=100&offset=110"), everything.slice(110));
 });
 
@@ -74,7 +74,7 @@ test("the link has the effective limit, the filters as they were sent and the cu
   equal((await fetch(`${url.replace("/messages?", "/messages/?")}`)).headers.get("link"), link);
 });
 
-test("a kept answer has the link of its own request", async () => {
+test("a cached answer has the link of its own request", async () => {
   await using own = await startService({ CACHE_TTL_MS: "3600000" });
   for (let at = 0; at < 5; at++) await post(own.url, body({ message_id: `m${at}` }));
   const links = await Promise.all(
@@ -87,7 +87,7 @@ test("a kept answer has the link of its own request", async () => {
   match(links[1] ?? "", /from=%2B919876543210&/);
 });
 
-test("senders and the audit are followed by links too", async () => {
+test("senders and the audit have links too", async () => {
   const senders = await follow(`${service.url}/senders?limit=500&offset=0`, "next_cursor");
   equal(new Set(senders.map(({ from }) => from)).size, 116);
   await using own = await startService({ ADMIN_API_KEY: ADMIN });
@@ -113,7 +113,7 @@ test("an error, a last page and a link that would be too long have none", async 
   equal(long.headers.get("link"), null);
 });
 
-test("the longest search leads through the longest ids by links", async () => {
+test("the longest search pages through the longest ids by links", async () => {
   await using own = await startService();
   const text = "\u{1f600}".repeat(256);
   for (const last of ["1", "2", "3"]) await post(own.url, body({ message_id: `${"x".repeat(1_023)}${last}`, text }));

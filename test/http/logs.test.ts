@@ -9,7 +9,7 @@ after(() => service[Symbol.asyncDispose]());
 
 const ofRequest = (own: Service, id: string) => own.lines.filter(({ request_id }) => request_id === id);
 
-/** The one line of a request, after another request behind it has left its line too. */
+/** The only line of a request, once a later request has also left its line. */
 async function onlyLine(id: string, own: Service = service): Promise<LogLine> {
   await own.line(({ request_id }) => request_id === id);
   await fetch(`${own.url}/health/live`, { headers: { "x-request-id": `after-${id}` } });
@@ -171,7 +171,7 @@ for (const [name, send, expected] of REQUESTS) {
       { level, method, path, status, result, dup },
       { result: undefined, dup: undefined, ...without(expected) },
     );
-    // Of a signed body that was refused the id may be told; of all others it must not be.
+    // The id of a refused signed body may be logged; that of all others must not be.
     if (expected.status === 200 || expected.status === 401 || expected.method !== "POST")
       equal(message_id, expected.message_id);
   });
@@ -181,7 +181,7 @@ function without({ message_id: _, ...rest }: Expected) {
   return rest;
 }
 
-test("a signed message that is refused for a field may be told by its id, and is by nothing else", async () => {
+test("a signed message that is refused for a field may be logged by its id, and by nothing else", async () => {
   await post(service.url, body({ message_id: "refused-id", ts: "refused-ts", to: "refused-to" }), {
     "x-request-id": "refused-field",
   });
@@ -190,7 +190,7 @@ test("a signed message that is refused for a field may be told by its id, and is
   ok(!/refused-ts|refused-to/.test(JSON.stringify(line)));
 });
 
-test("a service without a secret logs its refusals as errors and its unreadiness too", async () => {
+test("a service without a secret logs its refusals as errors, and its unreadiness too", async () => {
   await using own = await startService({ WEBHOOK_SECRET: "" });
   await post(own.url, body(), { "x-request-id": "refused" });
   await fetch(`${own.url}/health/ready`, { headers: { "x-request-id": "unready" } });
@@ -214,7 +214,7 @@ test("LOG_LEVEL WARNING and ERROR leave out the lines below them", async () => {
   }
 });
 
-test("a sane X-Request-ID is kept, everything else is replaced by a new one", async () => {
+test("a valid X-Request-ID is kept, any other is replaced by a new one", async () => {
   for (const id of ["a", "A-Z.0_9", "x".repeat(64), "550e8400-e29b-41d4-a716-446655440000", "...", "0"]) {
     const response = await fetch(`${service.url}/stats`, { headers: { "x-request-id": id } });
     equal(response.headers.get("x-request-id"), id);
@@ -258,7 +258,7 @@ test("a sane X-Request-ID is kept, everything else is replaced by a new one", as
   equal(replaced.size, lines.length, "every one is another");
 });
 
-test("every answer carries a request id, refused or not", async () => {
+test("every answer has a request id, refused or not", async () => {
   for (const [, send] of REQUESTS)
     match((await send(service.url, {})).headers.get("x-request-id") ?? "", /^[A-Za-z0-9._-]{1,64}$/);
 });
@@ -303,7 +303,7 @@ test("a request whose client hangs up in the middle of its body leaves exactly o
   }
 });
 
-test("no line, whatever became of its request, holds a number, a text, a secret, a signature or a query", async () => {
+test("no line contains a number, a text, a secret, a signature or a query, whatever the result of its request", async () => {
   await using own = await startService({ WEBHOOK_SECRET: "a-secret-of-ours", LOG_LEVEL: "DEBUG" });
   const words = {
     from: "+919876500001",
@@ -380,7 +380,7 @@ test("no line, whatever became of its request, holds a number, a text, a secret,
   }
 });
 
-test("a phone number in a path does not reach the log, however it is written and wherever it stands", async () => {
+test("a phone number in a path does not reach the log, however it is written and wherever it is", async () => {
   await using service = await startService();
   const numbers = [
     "+919876543210",
@@ -413,7 +413,7 @@ test("a phone number in a path does not reach the log, however it is written and
       await using connection = await RawConnection.open(service.port);
       await connection.write(rawRequest(`${method} ${path} HTTP/1.1`, ["Host: x"]));
       await connection.answered(1);
-      // Two Host headers: refused before the router's answer.
+      // Two Host headers: refused before the router.
       await using refused = await RawConnection.open(service.port);
       await refused.write(rawRequest(`${method} ${path} HTTP/1.1`, ["Host: x", "Host: y"]));
       await refused.answered(1);
@@ -426,7 +426,7 @@ test("a phone number in a path does not reach the log, however it is written and
     ok(told.has(template), template);
 });
 
-test("an unknown path is logged when it is plain words", async () => {
+test("an unknown path is logged when it consists of plain words", async () => {
   await using service = await startService();
   for (const path of ["/v1/web-hook", "/wp-login.php", "/.env", "/message", "/api/v2/messages/"]) {
     await fetch(service.url + path);

@@ -16,7 +16,7 @@ async function store(message_id: string, fields: Readonly<Record<string, unknown
   equal((await post(service.url, body({ message_id, ...fields }))).status, 200, message_id);
 }
 
-/** Sends a request target as it is, which fetch would tidy up. */
+/** Sends a request target unchanged; fetch would normalize it. */
 function asked(path: string, method = "GET"): Promise<Seen> {
   return new Promise((resolve, reject) => {
     const options = { host: "127.0.0.1", port: service.port, path, method, timeout: 5_000 };
@@ -31,7 +31,7 @@ function asked(path: string, method = "GET"): Promise<Seen> {
   });
 }
 
-test("a message is told exactly as the list tells it", async () => {
+test("a message is returned exactly as in the list", async () => {
   await store("first", { text: 'ünïcode \u{1F600} "quoted"\n' });
   await store("no text", { text: null, ts: "2025-01-15T10:00:00.500Z" });
   await store("empty", { text: "" });
@@ -39,7 +39,7 @@ test("a message is told exactly as the list tells it", async () => {
     deepEqual(await one(listed.message_id), json(200, listed), listed.message_id);
 });
 
-test("an id that is not there is 404, whatever it looks like", async () => {
+test("an unknown id is 404, whatever it looks like", async () => {
   for (const id of [
     "nothing",
     "First",
@@ -64,7 +64,7 @@ test("an id that is not there is 404, whatever it looks like", async () => {
   }
 });
 
-test("a source narrows it down, and an empty one does not", async () => {
+test("a source narrows the search, and an empty one does not", async () => {
   await store("of native");
   for (const query of ["?source=native", "?source=%20native%20", "?source=", "?source", "?other=1", "?limit=x"])
     equal((await one("of native", query)).status, 200, query);
@@ -119,7 +119,7 @@ test("every id that can be stored can be read, however odd and however long", as
   }
 });
 
-test("a path may escape more or less than it has to", async () => {
+test("a path may escape more or less than necessary", async () => {
   await store("plain-id");
   await store("semi;colon,and=more@here:$&+!*'()");
   for (const path of ["/messages/%70lain-id", "/messages/%70%6c%61%69%6E%2d%69%64", "/%6dessages/plain-id"])
@@ -162,7 +162,7 @@ test("broken escapes are a 4xx, never a 5xx", async () => {
   );
 });
 
-test("another method is 405 and told which there are, whatever the id", async () => {
+test("another method is 405 and lists the allowed ones, whatever the id", async () => {
   for (const id of ["first", "nothing", encodeURIComponent("a/b"), "x".repeat(3_000), "%20"]) {
     for (const method of ["POST", "PUT", "DELETE", "PATCH"]) {
       const response = await fetch(`${service.url}/messages/${id}?a=b`, { method });
@@ -172,7 +172,7 @@ test("another method is 405 and told which there are, whatever the id", async ()
   }
 });
 
-test("an empty id and a path that goes on are no message", async () => {
+test("an empty id and a longer path are not a message", async () => {
   for (const path of ["/messages//", "/messages/first/x", "/messages//first", "/messages/first%2F"])
     deepEqual(await asked(path), NOT_FOUND, path);
 });
@@ -184,7 +184,7 @@ test("HEAD is GET without a body", async () => {
   equal((await asked("/messages/nothing", "HEAD")).status, 404);
 });
 
-test("the log has the route's template in place of an id", async () => {
+test("the log has the route's template instead of an id", async () => {
   const before = service.lines.length;
   await asked("/messages/%2B919876543210");
   await asked(`/messages/${"y".repeat(2_000)}`);

@@ -17,7 +17,7 @@ import { issuesOf, type ListedMessage, listMessages, type MessagePage, seen } fr
 import { startFilled } from "../support/filled-service.ts";
 import { body, getJson, post, type Service, startService } from "../support/service.ts";
 
-/** What the older service's documentation shows, and what most tests below list. */
+/** The example of the older service's documentation, which most tests below list. */
 const FOUR = [
   { message_id: "m1", from: "+919876543210", to: "+14155550100", ts: "2025-01-15T10:00:00Z", text: "Hello" },
   { message_id: "m2", from: "+919876543210", to: "+14155550100", ts: "2025-01-15T09:00:00Z", text: "Earlier" },
@@ -37,7 +37,7 @@ const ids = (page: MessagePage) => page.data.map(({ message_id }) => message_id)
 const four = await startWith(FOUR);
 after(() => four[Symbol.asyncDispose]());
 
-test("a page is compact JSON with exactly the keys of the contract, in its order", async () => {
+test("a page is compact JSON with exactly the keys of the contract, in order", async () => {
   const { status, type, text } = await seen(fetch(`${four.url}/messages?limit=2&offset=0`));
   deepEqual([status, type], [200, "application/json"]);
   const page = JSON.parse(text) as MessagePage;
@@ -123,7 +123,7 @@ for (const given of [
   "[]",
   "%ff",
 ]) {
-  test(`limit=${given} is no number and told so`, async () => {
+  test(`limit=${given} is not a number and is refused`, async () => {
     const { status, type, text } = await seen(fetch(`${four.url}/messages?limit=${given}`));
     deepEqual([status, type], [422, "application/json"]);
     const [issue, ...others] = issuesOf(text);
@@ -165,7 +165,7 @@ for (const given of [
   });
 }
 
-test("an offset that is no number is no 5xx", async () => {
+test("an offset that is not a number is not a 5xx", async () => {
   for (const given of ["abc", "NaN", "%ff", "1.5", "%00"])
     ok((await fetch(`${four.url}/messages?offset=${given}`)).status < 500, given);
 });
@@ -551,7 +551,7 @@ test("a timestamp without seconds comes back as it was sent, and stands at its m
   ]);
 });
 
-test("a filter that was sent but is blank matches nothing, and an empty one is none", async () => {
+test("a blank filter matches nothing, and an empty one is ignored", async () => {
   const exported = async (query: string) => (await fetch(`${four.url}/messages/export?${query}`)).text();
   for (const name of ["from", "to", "source"]) {
     for (const blank of ["+", "%20", "+++", "%09", "%0A", "%C2%A0"]) {
@@ -600,12 +600,12 @@ test("q finds both spellings of a letter with a mark, and of Korean and Vietname
   );
 });
 
-test("a span that ends before it begins holds nothing", async () => {
+test("a span that ends before it begins is empty", async () => {
   equal((await listMessages(four, "?since=2025-01-15T11:00:00Z&until=2025-01-15T10:00:00Z")).total, 0);
   equal((await listMessages(four, "?since=2025-01-15T11:00:00Z&until=2025-01-15T11:00:00Z")).total, 0);
 });
 
-test("two spans that meet share no message and miss none", async () => {
+test("two adjacent spans share no message and miss none", async () => {
   const before = await listMessages(four, "?until=2025-01-15T10:00:00Z");
   const after = await listMessages(four, "?since=2025-01-15T10:00:00Z");
   deepEqual([...ids(before), ...ids(after)], ["m2", "m1", "m3", "m4"]);
@@ -644,7 +644,7 @@ test("order=desc is the list from its end, with offset and filters too", async (
   deepEqual(ids(await listMessages(four, "?order=asc")), ids(await listMessages(four)));
 });
 
-test("count=none leaves the total out and nothing else", async () => {
+test("count=none leaves out the total and nothing else", async () => {
   for (const query of ["", "limit=2", "limit=2&offset=1&order=desc", "from=919876543210", "q=hello", "q=zzz"]) {
     const exact = await listMessages(four, `?${query}&count=exact`);
     deepEqual(await listMessages(four, `?${query}&count=none`), { ...exact, total: null }, query);
@@ -663,7 +663,7 @@ for (const [name, given, expected] of [
   ["count", "null", "'exact' or 'none'"],
   ["count", "None", "'exact' or 'none'"],
 ] as const) {
-  test(`${name}=${given} is refused and told the words there are`, async () => {
+  test(`${name}=${given} is refused and lists the allowed words`, async () => {
     const { status, type, text } = await seen(fetch(`${four.url}/messages?${name}=${given}`));
     deepEqual([status, type], [422, "application/json"]);
     const [issue, ...others] = issuesOf(text);
@@ -734,7 +734,7 @@ test("no search is hostile enough for a 5xx, alone or among filters, in either o
     ok((await fetch(`${texts.url}/messages?q=${raw}`)).status < 500, raw);
 });
 
-test("among many messages every hostile search finds what holds it, and nothing else", async () => {
+test("among many messages every hostile search finds exactly the messages that contain it", async () => {
   const stored = HOSTILE.filter((text) => !text.includes("\0"));
   const sayings = [...stored, ...stored.map((text) => `before ${text.slice(0, 200)} behind`)];
   const filler = Array.from({ length: 3_000 }, (_, at) => `filler number ${at}`);
@@ -752,12 +752,12 @@ test("among many messages every hostile search finds what holds it, and nothing 
   }
 });
 
-test("filters are combined with and", async () => {
+test("filters are combined with AND", async () => {
   deepEqual(ids(await listMessages(four, "?from=%2B919876543210&since=2025-01-15T09:30:00Z&q=HELLO")), ["m1"]);
   deepEqual(ids(await listMessages(four, "?from=%2B919876543210&q=again")), []);
 });
 
-test("all that is wrong with a query is told as a list, with the place of each", async () => {
+test("all problems of a query are listed, with the location of each", async () => {
   const { status, text } = await seen(fetch(`${four.url}/messages?limit=abc&since=xyz`));
   equal(status, 422);
   deepEqual(new Set(issuesOf(text).map(({ loc }) => loc.join("."))), new Set(["query.limit", "query.since"]));
@@ -776,7 +776,7 @@ test("HEAD answers like GET without a body", async () => {
   );
 });
 
-/** Sends a request target as it is, which fetch would tidy up. */
+/** Sends a request target unchanged; fetch would normalize it. */
 function statusOf(service: Service, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const sent = request({ host: "127.0.0.1", port: service.port, path, timeout: 5_000 }, (response) => {
@@ -925,7 +925,7 @@ test("total and page are of one snapshot while webhooks arrive", async () => {
     equal(data.length, total);
     ok(total >= listed, "rows never go away");
     listed = total;
-    // A race of nobody would never end.
+    // A race of no promises would never end.
     if (listed < 80 && arriving.length > 0) await Promise.race(arriving.splice(0, 5));
   }
 });

@@ -32,12 +32,12 @@ const ROUTES = [
 
 const result = (name: string) => `webhook_requests_total{result="${name}"}`;
 
-/** The series whose labels a request could have a say in: all but those of the runtime's own. */
+/** The series whose labels could depend on a request: all except those of the runtime. */
 function requestSeries(exposition: string): readonly string[] {
   return [...series(exposition).keys()].filter((name) => !/^(nodejs|process)_/.test(name)).sort();
 }
 
-test("the counters of a service's errors are there before the first error", async () => {
+test("the counters of a service's errors exist before the first error", async () => {
   await using service = await startService();
   const counters = series(await scrape(service));
   for (const status of ["200", "500", "503"])
@@ -196,12 +196,12 @@ test("latency is a histogram by template with buckets of 100, 500 and infinity",
   }
 });
 
-test("two thousand random paths and methods leave the series unchanged and none of them in a label", {
+test("two thousand random paths and methods add no series and appear in no label", {
   timeout: 30_000,
 }, async () => {
   await using service = await startService();
   using agent = agentOf(16);
-  // CONNECT and upgrades are no requests for a resource; the framing tests send them.
+  // CONNECT and upgrades are not requests for a resource; the framing tests send them.
   const methods = METHODS.filter((method) => method !== "CONNECT");
   const send = (method: string, path: string) =>
     new Promise<number>((resolve, reject) => {
@@ -213,7 +213,8 @@ test("two thousand random paths and methods leave the series unchanged and none 
       sent.on("timeout", () => sent.destroy(new Error("no answer"))).on("error", reject);
       sent.end();
     });
-  // Every status a method can have on a route and beside the routes, so that what is fixed is there before the count.
+  // Every possible status of a method on and beside the routes, so that fixed series exist before
+  // the count.
   for (const path of [...ROUTES, "/docs", "/openapi.json", "/healthz", "/livez", "/readyz", "/nowhere"]) {
     for (const method of methods) await send(method, path);
   }
@@ -290,7 +291,7 @@ function sameLabels(labels: Readonly<Record<string, string>>, wanted: Readonly<R
   );
 }
 
-/** A keep-alive agent that lets go of its sockets at the end of its block. */
+/** A keep-alive agent that closes its sockets at the end of its block. */
 function agentOf(maxSockets: number): { readonly agent: Agent; [Symbol.dispose](): void } {
   const agent = new Agent({ keepAlive: true, maxSockets });
   return { agent, [Symbol.dispose]: () => agent.destroy() };
@@ -307,7 +308,7 @@ function generator(seed: number): () => number {
   };
 }
 
-test("messages are counted by source when they are on disk: new ones and those that were there, not the refused", async () => {
+test("stored messages are counted by source: new ones and duplicates, not refused ones", async () => {
   await using service = await startService();
   const received = async () => series(await scrape(service)).get('messages_received_total{source="native"}');
   equal(await received(), 0);
@@ -318,7 +319,7 @@ test("messages are counted by source when they are on disk: new ones and those t
   equal(await received(), 2);
 });
 
-test("service_ready says what /health/ready says", async () => {
+test("service_ready agrees with /health/ready", async () => {
   const ready = async (service: Service) => series(await scrape(service)).get("service_ready");
   await using service = await startService();
   equal(await ready(service), 1);
@@ -326,7 +327,7 @@ test("service_ready says what /health/ready says", async () => {
   equal(await ready(unready), 0);
 });
 
-test("how much of the disk is free is told of a file, and of no server", async () => {
+test("the free disk space is reported for a file, and not for a server", async () => {
   await using service = await startService();
   const samples = series(await scrape(service));
   const [free, size] = [samples.get("database_disk_free_bytes"), samples.get("database_disk_size_bytes")];
@@ -337,7 +338,7 @@ test("how much of the disk is free is told of a file, and of no server", async (
   }
 });
 
-test("a flood of scrapes renders once a second, and all of them and the webhooks beside them are answered", async () => {
+test("a flood of scrapes renders once a second, and all of them and concurrent webhooks are answered", async () => {
   let renders = 0;
   const metrics = createMetrics({ version: "0", node: "0" });
   const startMs = performance.now();

@@ -5,14 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { scrape, series } from "../support/client.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
 
-/** SECURITY.md: 15 s for a whole request, and what it takes to look and to let go. */
+/** SECURITY.md: 15 s for a whole request, and the time to notice and to close. */
 const GONE_MS_MAX = 15_000 + 500 + 1_000 + 1_500;
 const SOCKETS_A_KIND = 20;
-/** Those that the honest requests of the test keep. */
+/** Those that the honest requests of the test keep open. */
 const HONEST_MAX = 5;
 
 const HEAD = "POST /webhook HTTP/1.1\r\nHost: x\r\n";
-/** What clients send that then ignore everything, the end of the connection included. */
+/** What clients send that then ignore everything, even the end of the connection. */
 const KINDS: Readonly<Record<string, string>> = {
   "nothing at all": "",
   "half of the headers": HEAD,
@@ -45,7 +45,7 @@ test("the connection of a client that never closes it and never reads is free af
   }
 });
 
-test("what needs no waiting is free two seconds after the answer", async () => {
+test("a connection that needs no waiting is free two seconds after the answer", async () => {
   await using service = await startService();
   using sockets = new DisposableStack();
   const atOnce = ["CONNECT", "bytes that are not HTTP", "too many headers", "two Host headers", "an upgrade"];
@@ -59,7 +59,7 @@ test("what needs no waiting is free two seconds after the answer", async () => {
   }
 });
 
-test("a client that goes on sending after it was refused stores nothing and is cut", async () => {
+test("a client that keeps sending after a refusal stores nothing and is cut off", async () => {
   await using service = await startService();
   using sockets = new DisposableStack();
   const socket = deaf(service.port, "nonsense\r\n\r\n", sockets);
@@ -84,7 +84,7 @@ function deaf(port: number, bytes: string, sockets: DisposableStack): Socket {
   return socket;
 }
 
-/** Connections that are open, the one of this question among them. */
+/** The open connections, including the one of this request. */
 async function open(service: Service): Promise<number> {
   return series(await scrape(service)).get("connections_open") ?? Number.NaN;
 }

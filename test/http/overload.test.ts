@@ -10,16 +10,16 @@ import { macOf, scrape, series } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import { body, post, SECRET } from "../support/service.ts";
 
-// On the real wire, over a queue that is as late as the test says and commits when the test says.
+// On a real connection, with a queue that is late and commits as the test says.
 
 const UNDER_WAY = 150;
 const WAIT_MS_MAX = 20_000;
 const LATE_MS = 5_000;
 
 interface Overloadable extends BareServer {
-  /** Overloads it: many webhooks wait to be committed, and for long. */
+  /** Starts an overload: many webhooks wait to be committed, and for long. */
   overload(): Promise<void>;
-  /** Ends it: what waits is committed and answered. */
+  /** Ends it: the waiting messages are committed and answered. */
   relieve(): Promise<void>;
   samples(): Promise<ReadonlyMap<string, number>>;
 }
@@ -74,19 +74,19 @@ async function overloadable(): Promise<Overloadable> {
   };
 }
 
-/** A promise that nobody may get round to awaiting, when a test fails before. */
+/** A promise that may never be awaited, when a test fails before. */
 function heard<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
 }
 
-/** A webhook that is answered 401 at once when it is let in. */
+/** A webhook that gets 401 at once when it is admitted. */
 function unsigned({ url }: BareServer, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
   const signature = { "x-signature": "0".repeat(64) };
   return fetch(`${url}/webhook?a=b`, { method: "POST", body: "{}", headers: { ...headers, ...signature } });
 }
 
-/** Sends webhooks until one is refused: some are always let in. */
+/** Sends webhooks until one is refused: some are always admitted. */
 async function refused(service: BareServer, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
   for (const deadline = AbortSignal.timeout(WAIT_MS_MAX); ; deadline.throwIfAborted()) {
     const answer = await unsigned(service, headers);
@@ -95,7 +95,7 @@ async function refused(service: BareServer, headers: Readonly<Record<string, str
   }
 }
 
-test("an overloaded service refuses webhooks with 503 and a Retry-After that differs, in the form of every error", async () => {
+test("an overloaded service refuses webhooks with 503 and a varying Retry-After, in the form of every error", async () => {
   await using service = await overloadable();
   await service.overload();
   const answer = await refused(service, { "x-request-id": "own" });
@@ -133,7 +133,7 @@ test("a refusal has one log line and its samples, and a webhook its result", asy
   const queued = lines.filter((line) => line.shed === "queue_age").length;
   ok(queued > 0, "none was refused for the queue");
   equal(more('requests_shed_total{reason="queue_age"}'), queued);
-  // The loop is really late now and then on a busy machine.
+  // On a busy machine the loop is really late now and then.
   equal(more('requests_shed_total{reason="event_loop"}'), shed - queued);
   for (const { ts, latency_ms, request_id, ...line } of lines.filter(({ status }) => status === 503)) {
     const reason = line.shed === "event_loop" ? "event_loop" : "queue_age";
@@ -144,7 +144,7 @@ test("a refusal has one log line and its samples, and a webhook its result", asy
   }
 });
 
-test("reads are let in while messages wait", async () => {
+test("reads are admitted while messages wait", async () => {
   await using service = await overloadable();
   await service.overload();
   for (let at = 0; at < 50; at++) equal((await fetch(`${service.url}/stats`)).status, 200);
@@ -168,7 +168,7 @@ test("health checks and metrics are always answered", async () => {
   }
 });
 
-test("a few are always let in, and when it is over everybody is within a second", async () => {
+test("some requests are always admitted, and a second after the overload all are", async () => {
   await using service = await overloadable();
   await service.overload();
   const count = 500;
@@ -180,13 +180,13 @@ test("a few are always let in, and when it is over everybody is within a second"
   const linesBefore = service.lines.length;
   let letInAgain = 0;
   for (let at = 0; at < 50; at++) if ((await unsigned(service)).status === 401) letInAgain++;
-  // On a busy machine the loop is really late now and then, which is a reason of its own.
+  // On a busy machine the loop is really late now and then, which is another reason.
   const shed = service.lines.slice(linesBefore).flatMap((line) => line.shed ?? []);
   deepEqual(new Set(shed), new Set(shed.length === 0 ? [] : ["event_loop"]));
   equal(letInAgain, 50 - shed.length);
 });
 
-test("the connection of a refused webhook can be used again, unless its body has no end in sight", async () => {
+test("the connection of a refused webhook can be reused, unless its body may be endless", async () => {
   await using service = await overloadable();
   await service.overload();
   const webhook = (headers: readonly string[], payload: string) =>
@@ -204,7 +204,7 @@ test("the connection of a refused webhook can be used again, unless its body has
   }
 });
 
-test("a body is not asked for when it will be refused", async () => {
+test("a body is not requested when it will be refused", async () => {
   await using service = await overloadable();
   await service.overload();
   const head = ["Host: x", "Content-Length: 5", "Expect: 100-continue"];
@@ -212,7 +212,7 @@ test("a body is not asked for when it will be refused", async () => {
   equal(answer.status, 503);
 });
 
-test("what is ambiguous is still refused as that, with the end of its connection", async () => {
+test("an ambiguous request is still refused as such, and its connection closed", async () => {
   await using service = await overloadable();
   await service.overload();
   for (let round = 0; round < 10; round++) {
@@ -226,7 +226,7 @@ test("what is ambiguous is still refused as that, with the end of its connection
   }
 });
 
-test("more refusals than may leave at once are held for a second at most, and every one is answered once", async () => {
+test("more refusals than may be sent at once are held for a second at most, and each one is answered once", async () => {
   await using service = await overloadable();
   await service.overload();
   const linesBefore = service.lines.length;
@@ -235,11 +235,11 @@ test("more refusals than may leave at once are held for a second at most, and ev
   ok(shed > 300, `${shed}`);
   const lines = service.lines.slice(linesBefore).filter(({ request_id }) => request_id === "held");
   equal(lines.length, 400);
-  // A second, and what a busy machine adds.
+  // A second, plus what a busy machine adds.
   for (const { latency_ms } of lines) ok(Number(latency_ms) < 4_000, `${latency_ms} ms`);
 });
 
-/** Sends on fresh connections until it is refused. */
+/** Sends on new connections until it is refused. */
 async function refusedRaw(service: BareServer, bytes: Buffer) {
   for (const deadline = AbortSignal.timeout(WAIT_MS_MAX); ; deadline.throwIfAborted()) {
     await using connection = await RawConnection.open(service.port);

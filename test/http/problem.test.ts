@@ -13,7 +13,7 @@ const NOT_ALLOWED = json(405, { detail: "Method Not Allowed" });
 const service = await startService();
 after(() => service[Symbol.asyncDispose]());
 
-/** Every refusal that can be had from outside, and how. */
+/** Every refusal that a client can cause, and how. */
 const REFUSALS: readonly (readonly [
   name: string,
   status: number,
@@ -35,7 +35,7 @@ const REFUSALS: readonly (readonly [
 ];
 
 for (const [name, status, send] of REFUSALS) {
-  test(`${name} is told as RFC 9457 to a client that asks for it, and as always to others`, async () => {
+  test(`${name} is in the form of RFC 9457 for a client that asks for it, and unchanged for others`, async () => {
     const plain = await seen(send(service.url, {}));
     deepEqual([plain.status, plain.type], [status, "application/json"]);
     equal(plain.text, JSON.stringify(JSON.parse(plain.text)), "compact");
@@ -56,7 +56,7 @@ for (const [name, status, send] of REFUSALS) {
   });
 }
 
-test("a service that is not ready says so as RFC 9457 too", async () => {
+test("a service that is not ready uses RFC 9457 too", async () => {
   await using unready = await startService({ WEBHOOK_SECRET: "" });
   const told = await seen(fetch(`${unready.url}/health/ready`, { headers: { accept: PROBLEM } }));
   deepEqual([told.status, told.type], [503, PROBLEM]);
@@ -64,7 +64,7 @@ test("a service that is not ready says so as RFC 9457 too", async () => {
   deepEqual([status, detail], [503, "WEBHOOK_SECRET not configured"]);
 });
 
-test("what succeeds is the same whatever a client accepts", async () => {
+test("a success is the same whatever a client accepts", async () => {
   const send = [
     (accept: string) => post(service.url, body(), { accept }),
     (accept: string) => fetch(`${service.url}/messages`, { headers: { accept } }),
@@ -121,7 +121,7 @@ const GET_ROUTES = [
   "/openapi.json",
 ];
 
-test("a known path with another method is 405 and says which are allowed", async () => {
+test("a known path with another method is 405 and lists the allowed ones", async () => {
   const cases = [
     ...["GET", "HEAD", "PUT", "DELETE", "PATCH"].map((method) => ["/webhook", method] as const),
     ...GET_ROUTES.flatMap((path) => ["POST", "PUT", "DELETE", "PATCH"].map((method) => [path, method] as const)),
@@ -136,7 +136,7 @@ test("a known path with another method is 405 and says which are allowed", async
   }
 });
 
-test("the method is refused before the length and the signature are looked at", async () => {
+test("the method is refused before the length and the signature are checked", async () => {
   const { answers } = await exchange(
     service.port,
     rawRequest("GET /webhook HTTP/1.1", ["Host: x", "Connection: close"]),
@@ -164,7 +164,7 @@ test("HEAD works wherever GET does", async () => {
   }
 });
 
-test("an answer never tells what it was made with, nor a stack", async () => {
+test("an answer never shows its software or a stack trace", async () => {
   for (const [name, , send] of REFUSALS) {
     for (const accept of ["*/*", PROBLEM]) {
       const response = await send(service.url, { accept });
@@ -176,7 +176,7 @@ test("an answer never tells what it was made with, nor a stack", async () => {
   }
 });
 
-test("a reply that cannot be written ends its own request, with a 500 in the log, and the service goes on", async () => {
+test("a reply that cannot be written ends its own request, with a 500 in the log, and the service continues", async () => {
   const route: Route = {
     method: "GET",
     path: "/broken",

@@ -7,7 +7,7 @@ import { body, post, type Service, startService } from "../support/service.ts";
 
 const LIMITED = json(429, { detail: "rate limit exceeded" });
 
-/** Statuses of answers, and how often each came. */
+/** The number of answers by status. */
 function counted(statuses: readonly number[]): Readonly<Record<number, number>> {
   const all = [...new Set(statuses)].map((status) => [status, statuses.filter((other) => other === status).length]);
   return Object.fromEntries(all);
@@ -21,20 +21,20 @@ function from(address: string): Readonly<Record<string, string>> {
   return { "x-forwarded-for": address };
 }
 
-/** Whether requests that say to come from here and there share one bucket of one token. */
+/** Whether requests from these two addresses share one bucket of one token. */
 async function sameBucket(one: string, other: string): Promise<boolean> {
   await using service = await startService({ TRUST_PROXY: "loopback", RATE_LIMIT_PER_IP: "1/1h" });
   equal((await fetch(`${service.url}/stats`, { headers: from(one) })).status, 200);
   return (await fetch(`${service.url}/stats`, { headers: from(other) })).status === 429;
 }
 
-test("clients behind a proxy have limits of their own for URLs that the router does not take", async () => {
+test("clients behind a proxy have their own limits for URLs that the router does not accept", async () => {
   await using service = await startService({ TRUST_PROXY: "loopback", RATE_LIMIT_PER_IP: "1/1h" });
   const ask = async (address: string) => (await fetch(`${service.url}/%zz`, { headers: from(address) })).status;
   deepEqual([await ask("192.0.2.1"), await ask("192.0.2.1"), await ask("192.0.2.2")], [404, 429, 404]);
 });
 
-test("without limits no answer speaks of any", async () => {
+test("without limits no answer has rate limit headers", async () => {
   await using service = await startService();
   for (const response of [await post(service.url, body()), await fetch(`${service.url}/stats`)]) {
     equal(response.status, 200);
@@ -42,7 +42,7 @@ test("without limits no answer speaks of any", async () => {
   }
 });
 
-test("an address past its limit is answered 429 on every route but health and metrics", async () => {
+test("an address past its limit gets 429 on every route but health and metrics", async () => {
   await using service = await startService({ RATE_LIMIT_PER_IP: "100/1h,burst=3" });
   for (const left of [2, 1, 0]) {
     const { status, headers } = await fetch(`${service.url}/stats`);
@@ -104,7 +104,7 @@ test("a refusal has the other form of errors for clients that ask for it", async
   });
 });
 
-test("who waits as long as Retry-After says is served", async () => {
+test("a client that waits for Retry-After is served", async () => {
   await using service = await startService({ RATE_LIMIT_PER_IP: "1/1s" });
   equal((await fetch(`${service.url}/stats`)).status, 200);
   for (let n = 0; n < 2; n++) {
@@ -115,7 +115,7 @@ test("who waits as long as Retry-After says is served", async () => {
   }
 });
 
-test("a request past the limit is answered before its body has come, and the connection can be used again", async () => {
+test("a request past the limit is answered before its body arrives, and the connection can be reused", async () => {
   await using service = await startService({ RATE_LIMIT_PER_IP: "1/1h" });
   await fetch(`${service.url}/stats`);
   const head = "POST /webhook HTTP/1.1\r\nHost: test\r\nContent-Length: 200000\r\n\r\n";
@@ -141,9 +141,9 @@ test("a sender past the limit is refused before anything is stored, and others a
   deepEqual(await seen(Promise.resolve(refused)), LIMITED);
   equal(await storedTotal(service), 5);
   equal((await fetch(`${service.url}/messages/mine-5`)).status, 404);
-  // The limit is that of a sender: another one passes, from the same address.
+  // The limit applies to one sender: another one passes, from the same address.
   equal((await post(service.url, body({ message_id: "other", from: "+14155550199" }))).status, 200);
-  // Nor are reads limited by it.
+  // Reads are not limited by it.
   equal((await fetch(`${service.url}/stats`)).headers.get("ratelimit"), null);
   equal(await limitedTotal(service, "sender"), 1);
   const line = await service.line(({ status }) => status === 429);
@@ -153,7 +153,7 @@ test("a sender past the limit is refused before anything is stored, and others a
   );
 });
 
-test("what is refused for other reasons spends nothing of the sender's", async () => {
+test("requests refused for other reasons do not count for the sender", async () => {
   await using service = await startService({ RATE_LIMIT_PER_SENDER: "1/1h" });
   for (let n = 0; n < 3; n++) equal((await post(service.url, body(), { "x-signature": "00" })).status, 401);
   for (let n = 0; n < 3; n++) equal((await post(service.url, body({ ts: "yesterday" }))).status, 422);
@@ -161,13 +161,13 @@ test("what is refused for other reasons spends nothing of the sender's", async (
   equal((await post(service.url, body({ message_id: "m2" }))).status, 429);
 });
 
-test("of many at once exactly as many pass as there are tokens, and just these are stored", async () => {
+test("of many concurrent requests exactly as many pass as there are tokens, and just these are stored", async () => {
   await using service = await startService({ RATE_LIMIT_PER_SENDER: "1/1h,burst=50" });
   const ids = Array.from({ length: 200 }, (_, n) => `m-${n}`);
   const answers = await Promise.all(
     ids.map(async (id) => ({ id, status: (await post(service.url, body({ message_id: id }))).status })),
   );
-  // On a busy machine some are shed, before anything of them is looked at.
+  // On a busy machine some are shed before they are examined.
   const { 200: passed, 429: limited, 503: shed = 0 } = counted(answers.map(({ status }) => status));
   deepEqual([passed, limited], [50, 150 - shed]);
   const stored = (await listMessages(service, "?limit=100")).data.map(({ message_id }) => message_id);
@@ -175,7 +175,7 @@ test("of many at once exactly as many pass as there are tokens, and just these a
   deepEqual([...stored].sort(), [...accepted].sort());
 });
 
-test("wrong signatures past their limit are answered 429, while whoever signs rightly passes from the same address", async () => {
+test("wrong signatures past their limit get 429, while correctly signed webhooks pass from the same address", async () => {
   await using service = await startService({ RATE_LIMIT_FAILED_AUTH: "5/1h" });
   const statuses: number[] = [];
   for (let n = 0; n < 20; n++) {
@@ -190,14 +190,14 @@ test("wrong signatures past their limit are answered 429, while whoever signs ri
   deepEqual([line.level, line.limit, line.result], ["WARNING", "failed_signature", "rate_limited"]);
 });
 
-test("wrong signatures are limited, and can be left unlimited", async () => {
+test("wrong signatures are limited, and can be unlimited", async () => {
   const wave = async (service: Service) => {
     const sent = Array.from({ length: 20 }, () => post(service.url, "{}", { "x-signature": "ab" }));
     return (await Promise.all(sent)).map(({ status }) => status);
   };
   await using service = await startService({ RATE_LIMIT_FAILED_AUTH: "1000/1m" });
   const statuses: number[] = [];
-  // Some tokens come back meanwhile.
+  // Some tokens are added in between.
   while (!statuses.includes(429) && statuses.length < 5_000) statuses.push(...(await wave(service)));
   const { 401: refused = 0, 429: limited = 0 } = counted(statuses);
   ok(refused >= 1_000 && limited > 0, JSON.stringify(counted(statuses)));
@@ -216,41 +216,41 @@ test("without TRUST_PROXY an X-Forwarded-For changes nothing", async () => {
   deepEqual(counted(statuses), { 200: 10, 429: 40 });
 });
 
-test("behind a trusted proxy every client has its own limit, and what the client wrote itself does not count", async () => {
+test("behind a trusted proxy every client has its own limit, and its own X-Forwarded-For does not count", async () => {
   equal(await sameBucket("203.0.113.7", "203.0.113.7"), true);
   equal(await sameBucket("203.0.113.7", "203.0.113.8"), false);
   equal(await sameBucket("198.51.100.1, 203.0.113.7", "198.51.100.2, 203.0.113.7"), true);
-  // Another trusted proxy between is passed over.
+  // Another trusted proxy in between is skipped.
   equal(await sameBucket("203.0.113.7, 127.0.0.2", "203.0.113.8, 127.0.0.3"), false);
   equal(await sameBucket("2001:db8::1", "2001:db8::2"), true);
   equal(await sameBucket("2001:db8:0:1::1", "2001:db8:0:2::1"), false);
   equal(await sameBucket("::ffff:203.0.113.7", "203.0.113.7"), true);
 });
 
-test("a port behind an address in X-Forwarded-For belongs to the connection, not to the client", async () => {
+test("a port after an address in X-Forwarded-For belongs to the connection, not to the client", async () => {
   equal(await sameBucket("203.0.113.7:1234", "203.0.113.7:4321"), true);
   equal(await sameBucket("203.0.113.7:1234", "203.0.113.8:1234"), false);
   equal(await sameBucket("203.0.113.7:1234", "203.0.113.7"), true);
   equal(await sameBucket('"[2001:db8::1]:1234"', "2001:db8::1"), true);
   equal(await sameBucket("[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1"), false);
-  // Trusted proxies that write ports are passed over too.
+  // Trusted proxies that write ports are skipped too.
   equal(await sameBucket("203.0.113.7:1, 127.0.0.2:2", "203.0.113.8:1, 127.0.0.3:3"), false);
   equal(await sameBucket("203.0.113.7:1, 127.0.0.2:2", "203.0.113.7:9, 127.0.0.3:3"), true);
 });
 
-test("what is no address in X-Forwarded-For is the proxy's own", async () => {
+test("an invalid address in X-Forwarded-For counts as the proxy's own", async () => {
   for (const garbage of ["unknown", "_hidden", "203.0.113.7:port", "[2001:db8::1", "1", "999.1.1.1", "a".repeat(8_000)])
     equal(await sameBucket(garbage, "127.0.0.1"), true, garbage);
   equal(await sameBucket(",,, ,", ""), true);
 });
 
-test("only proxies in TRUST_PROXY are believed", async () => {
+test("only proxies in TRUST_PROXY are trusted", async () => {
   await using service = await startService({ TRUST_PROXY: "10.0.0.0/8,2001:db8::/32", RATE_LIMIT_PER_IP: "1/1h" });
   equal((await fetch(`${service.url}/stats`, { headers: from("203.0.113.7") })).status, 200);
   equal((await fetch(`${service.url}/stats`, { headers: from("203.0.113.8") })).status, 429);
 });
 
-test("the longest X-Forwarded-For that can come is looked at in no time", async () => {
+test("the longest possible X-Forwarded-For is parsed in no time", async () => {
   await using service = await startService({ TRUST_PROXY: "loopback", RATE_LIMIT_PER_IP: "1000/1h" });
   const longest = "127.0.0.1,".repeat(1_500);
   const started = performance.now();
@@ -261,7 +261,7 @@ test("the longest X-Forwarded-For that can come is looked at in no time", async 
 const KEY = "an-admin-key-of-32-characters-or-more";
 const withKey = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 
-test("an API key past its limit is refused on every route that asks for one, and whoever has none is not limited by it", async () => {
+test("an API key past its limit is refused on every route that requires one, and clients without a key are not limited by it", async () => {
   await using service = await startService({
     RATE_LIMIT_PER_KEY: "60/1h,burst=3",
     ADMIN_API_KEY: KEY,
@@ -283,7 +283,7 @@ test("an API key past its limit is refused on every route that asks for one, and
   deepEqual([line.level, line.limit, line.api_key], ["WARNING", "key", "ADMIN_API_KEY"]);
 });
 
-test("wrong API keys past their limit are answered 429, while a right one passes from the same address, and signatures are counted apart", async () => {
+test("wrong API keys past their limit get 429, while a right one passes from the same address, and signatures are counted separately", async () => {
   await using service = await startService({ RATE_LIMIT_FAILED_AUTH: "3/1h", ADMIN_API_KEY: KEY });
   const statuses: number[] = [];
   for (let n = 0; n < 10; n++) {
@@ -301,7 +301,7 @@ test("wrong API keys past their limit are answered 429, while a right one passes
   equal(await limitedTotal(service, "failed_key"), 8);
 });
 
-test("several limits are told of in one answer", async () => {
+test("one answer reports several limits", async () => {
   await using service = await startService({ RATE_LIMIT_PER_IP: "10/1s", RATE_LIMIT_PER_SENDER: "5/1s" });
   const { status, headers } = await post(service.url, body());
   equal(status, 200);

@@ -7,7 +7,9 @@ import { scrape } from "../support/client.ts";
 import { body, post, startService } from "../support/service.ts";
 import { temporaryDatabase } from "../support/sqlite-parts.ts";
 
-/** Texts of an older service, of which no rule says how long they may be: a page of them is more than a thread may hold. */
+/**
+ * Texts of an older service have no maximum length: a page of them is more than a thread may hold.
+ */
 const TEXT_CHARACTERS = 3_000_000;
 const ROWS = 20;
 
@@ -20,7 +22,7 @@ async function fillWithHugeTexts(path: string): Promise<void> {
   db.prepare("UPDATE lyftr_messages SET text = printf('%.*c', ?, '漢')").run(TEXT_CHARACTERS);
 }
 
-test("a read that ends its thread gets 503, and the service goes on with another one", async () => {
+test("a read that ends its thread gets 503, and the service continues with another one", async () => {
   using file = temporaryDatabase();
   await fillWithHugeTexts(file.path);
   await using service = await startService({ DATABASE_URL: `sqlite:///${file.path}`, CACHE_TTL_MS: "0" });

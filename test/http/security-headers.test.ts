@@ -15,7 +15,7 @@ function securityOf(headers: Headers): Readonly<Record<string, string | null>> {
   return Object.fromEntries(Object.keys(ON_ALL).map((name) => [name, headers.get(name)]));
 }
 
-test("every answer, refusals and pages of documentation among them, tells browsers what they may not do with it", async () => {
+test("every answer, including refusals and documentation pages, has the security headers", async () => {
   await using service = await startService();
   const get = (path: string, init?: RequestInit) => fetch(`${service.url}${path}`, init);
   const answers: Readonly<Record<string, Response>> = {
@@ -57,7 +57,7 @@ test("every answer, refusals and pages of documentation among them, tells browse
   }
 });
 
-test("no cache keeps an answer with messages or figures in it, unless its route says how", async () => {
+test("no cache keeps an answer with messages or figures, unless its route says how", async () => {
   await using service = await startService();
   await post(service.url, body());
   for (const path of [
@@ -75,7 +75,7 @@ test("no cache keeps an answer with messages or figures in it, unless its route 
   }
 });
 
-test("what is refused before it is a request has the headers too", async () => {
+test("refusals of bytes that are not a request have the headers too", async () => {
   await using service = await startService();
   for (const bytes of ["nonsense\r\n\r\n", rawRequest("CONNECT localhost:80 HTTP/1.1", ["Host: x"])]) {
     const { answers } = await exchange(service.port, bytes);

@@ -62,7 +62,7 @@ test("an empty database has no senders", async () => {
   deepEqual(await ask("", empty.url), json(200, { data: [], total: 0, limit: 50, offset: 0, next_cursor: null }));
 });
 
-test("what is told of a sender agrees with the list of its messages and with the stats", async () => {
+test("the figures of a sender agree with the list of its messages and with the stats", async () => {
   const { data } = await senders();
   for (const { from, count, first_seen, last_seen } of data) {
     const own = await listMessages(service, `?from=${encodeURIComponent(from)}&limit=100`);
@@ -75,7 +75,7 @@ test("what is told of a sender agrees with the list of its messages and with the
   );
 });
 
-test("following the cursors lists everybody once, whatever the limit, from any offset", async () => {
+test("following the cursors lists every sender once, whatever the limit, from any offset", async () => {
   for (const limit of [1, 2, 3, 8, 9, 10]) {
     for (const offset of [0, 4]) {
       const listed: string[] = [];
@@ -93,7 +93,7 @@ test("following the cursors lists everybody once, whatever the limit, from any o
   }
 });
 
-test("limits and offsets out of range are moved into it", async () => {
+test("limits and offsets out of range are clamped", async () => {
   await using many = await startFilled(
     Array.from({ length: 120 }, (_, at) => ({ message_id: `${at}`, from: `+${1000 + at}` })),
   );
@@ -113,7 +113,7 @@ test("limits and offsets out of range are moved into it", async () => {
   }
 });
 
-test("what is no number is told as a list", async () => {
+test("values that are not numbers are listed as problems", async () => {
   const { status, text } = await ask("?limit=ten&offset=%00");
   equal(status, 422);
   deepEqual(
@@ -125,7 +125,7 @@ test("what is no number is told as a list", async () => {
   );
 });
 
-test("a cursor altered, cut, added to or of another list is refused", async () => {
+test("an altered, shortened or extended cursor, or one of another list, is refused", async () => {
   const cursor = (await senders("?limit=2")).next_cursor ?? "";
   for (let at = 0; at < cursor.length; at += 1) {
     for (const other of ["", "A", "b", "0", "-", "=", "é", "\0", "AA"]) {

@@ -10,7 +10,7 @@ import { body, post, startService } from "../support/service.ts";
 
 const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 15_000;
-/** It is looked every second; the rest is for a machine that is busy with other tests. */
+/** Checked every second; the rest is for a machine that is busy with other tests. */
 const LATE_MS_MAX = 4_000;
 const SOCKETS_A_KIND = 60;
 const DRIP_MS = 400;
@@ -46,7 +46,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-test("slow clients of every kind are cut in time, and honest requests meanwhile are answered", {
+test("slow clients of every kind are cut off in time, and honest requests are answered during that", {
   timeout: 60_000,
 }, async () => {
   await using service = await startService();
@@ -88,7 +88,7 @@ function slowClient(port: number, { first, drip }: Kind, sockets: DisposableStac
   return socket;
 }
 
-/** Resolves with how long the connection lasted. */
+/** Resolves with the duration of the connection. */
 function lasts(socket: Socket): Promise<number> {
   const startMs = performance.now();
   return new Promise((resolve) => {
@@ -100,7 +100,7 @@ function lasts(socket: Socket): Promise<number> {
   });
 }
 
-test("a client that does not take its answers, or a little now and then, is cut, and its memory is free", {
+test("a client that reads its answers not at all, or too slowly, is cut off, and its memory is freed", {
   timeout: 30_000,
 }, async () => {
   const text = "😀".repeat(4_096);
@@ -111,7 +111,7 @@ test("a client that does not take its answers, or a little now and then, is cut,
   const asks = rawRequest("GET /messages?limit=100 HTTP/1.1", ["Host: x"]);
   for (const reading of [false, true]) {
     await using connection = await RawConnection.open(service.port, { reading: false });
-    // More than the kernel keeps for a client.
+    // More than the kernel buffers for a client.
     await connection.write(Buffer.concat(Array.from({ length: 20 }, () => asks)));
     const startMs = performance.now();
     const open = async () => (await scrape(service)).match(/^connections_open (\d+)$/m)?.[1];

@@ -22,7 +22,7 @@ test("the stats of an empty database are zeros, an empty list and nulls", async 
   deepEqual(await stats(service), json(200, empty));
 });
 
-test("stats count messages and senders and tell the first and the last timestamp as they were sent", async () => {
+test("stats count messages and senders and have the first and the last timestamp as they were sent", async () => {
   await using service = await startService();
   await store(
     service,
@@ -82,7 +82,7 @@ test("only the ten busiest senders are listed, the most messages first and then 
   );
 });
 
-test("refused webhooks change no stats", async () => {
+test("refused webhooks do not change the stats", async () => {
   await using service = await startService();
   await post(service.url, body(), { "x-signature": "123" });
   await post(service.url, body({ text: 5 }));

@@ -32,7 +32,7 @@ const HOURS: readonly (readonly [string, number])[] = [
   ["2025-01-16T00:00:00Z", 1],
 ];
 
-test("messages are counted by the hour, in order, empty hours left out", async () => {
+test("messages are counted by the hour, in order, without empty hours", async () => {
   deepEqual(await timeline(""), counts("hour", HOURS));
   for (const query of [
     "?bucket=hour",
@@ -45,7 +45,7 @@ test("messages are counted by the hour, in order, empty hours left out", async (
     deepEqual(await timeline(query), counts("hour", HOURS), query);
 });
 
-test("by the minute and by the day, a start is a whole timestamp too", async () => {
+test("by the minute and by the day, a start is a complete timestamp too", async () => {
   const minutes = [
     ["2024-02-29T12:30:00Z", 1],
     ["2024-12-31T23:59:00Z", 1],
@@ -111,7 +111,7 @@ test("an empty database has an empty timeline", async () => {
   deepEqual(await seen(fetch(`${empty.url}/stats/timeline?bucket=day`)), json(200, { bucket: "day", data: [] }));
 });
 
-test("all that is wrong is told at once, with the place of each", async () => {
+test("all problems are listed at once, with the location of each", async () => {
   const { status, text } = await timeline("?bucket=week&since=soon&until=2025-02-30");
   equal(status, 422);
   deepEqual(
@@ -135,7 +135,7 @@ test("no parameter is bad enough for a 5xx", async () => {
   }
 });
 
-test("ten thousand buckets are an answer, one more is too broad and told how to narrow it", async () => {
+test("ten thousand buckets are returned, one more is too broad and the answer says how to narrow it", async () => {
   const start = Date.parse("2025-01-01T00:00:00Z");
   const rows = Array.from({ length: 10_001 }, (_, at) => ({
     message_id: `${at}`,

@@ -69,7 +69,7 @@ test("a message is a trace of its request, with verify, wait and commit one afte
   ok(off(server.startNs) < 10_000, `${off(server.startNs)} ms`);
 });
 
-test("a commit is linked to its batch, which is a trace of its own and linked to its requests", async () => {
+test("a commit is linked to its batch, which has its own trace and is linked to its requests", async () => {
   await post(service.url, body({ message_id: "linked" }), { "x-request-id": "linked" });
   const { all, server, part } = await traced("linked");
   const [link] = part("commit").links;
@@ -83,7 +83,7 @@ test("a commit is linked to its batch, which is a trace of its own and linked to
   deepEqual([batch.startNs, batch.endNs], [part("commit").startNs, part("commit").endNs]);
 });
 
-test("the spans tell which process they are of", async () => {
+test("the spans name their process", async () => {
   await post(service.url, body(), { "x-request-id": "resource" });
   const { server } = await traced("resource");
   const { "service.instance.id": instance, "service.version": version, ...rest } = server.resource;
@@ -144,7 +144,7 @@ for (const [what, traceparent] of Object.entries(INVALID)) {
   });
 }
 
-test("what is not sampled by its sender is not sent, and its trace is in the log all the same", async () => {
+test("a trace that its sender does not sample is not sent, and is still in the log", async () => {
   const traceparent = `00-${PARENT.traceId.replace("0", "1")}-${PARENT.spanId}-00`;
   const response = await post(service.url, body(), { "x-request-id": "unsampled", traceparent });
   const line = await service.line(({ request_id }) => request_id === "unsampled");
@@ -158,7 +158,7 @@ test("what is not sampled by its sender is not sent, and its trace is in the log
   );
 });
 
-test("a wrong signature is a trace without a message, and no failure of the service", async () => {
+test("a wrong signature is a trace without a message, and not a failure of the service", async () => {
   await post(service.url, body({ message_id: "forged" }), { "x-request-id": "forged", "x-signature": "0".repeat(64) });
   const { server, parts, part } = await traced("forged");
   deepEqual(server.status, OK);
@@ -169,7 +169,7 @@ test("a wrong signature is a trace without a message, and no failure of the serv
   deepEqual(part("verify").attributes, { "lyftr.signature_valid": false });
 });
 
-test("a message that is refused ends after its verification", async () => {
+test("the trace of a refused message ends after its verification", async () => {
   await post(service.url, "[]", { "x-request-id": "refused" });
   const { server, parts } = await traced("refused");
   deepEqual(server.status, OK);
@@ -183,7 +183,7 @@ test("a message that is refused ends after its verification", async () => {
   );
 });
 
-test("what the database does not take is an error of the request, and of the part in which it was lost", async () => {
+test("a failed commit is an error of the request, and of the part in which it failed", async () => {
   await using database = await testedDatabase();
   await using own = await startService({
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
@@ -204,7 +204,7 @@ test("what the database does not take is an error of the request, and of the par
   deepEqual([part("verify").status.code, part("wait").status.code, part("commit").status.code], [0, 0, 2]);
   const batch = all.find(({ spanId }) => spanId === part("commit").links[0]?.spanId);
   equal(batch?.status.code, 2);
-  // The one behind had no commit of its own.
+  // The second one had no commit of its own.
   const waited = await traced("behind");
   deepEqual(
     waited.parts.map(({ name, status }) => [name, status.code]),
@@ -215,7 +215,7 @@ test("what the database does not take is an error of the request, and of the par
   );
 });
 
-test("a message whose sender went away is told to its end, with what became of it", async () => {
+test("the trace of a message whose sender went away is complete, with its outcome", async () => {
   await using database = await testedDatabase();
   await using own = await startService({
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
@@ -266,14 +266,14 @@ test("health checks and scrapes are not traced", async () => {
   equal((await service.line(({ request_id }) => request_id === "watching")).trace_id, undefined);
 });
 
-test("a path that is nobody's has a span without a route", async () => {
+test("an unknown path has a span without a route", async () => {
   await fetch(`${service.url}/nowhere`, { headers: { "x-request-id": "nowhere" } });
   const { server } = await traced("nowhere");
   equal(server.name, "GET");
   deepEqual([server.attributes["http.route"], server.attributes["http.response.status_code"]], [undefined, 404]);
 });
 
-test("a hundred messages at once: each is linked to its batch, and each batch to all of its messages", async () => {
+test("a hundred concurrent messages: each is linked to its batch, and each batch to all of its messages", async () => {
   const own = await startService({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...SOON });
   await postMany(own, 100);
   await own[Symbol.asyncDispose]();
@@ -293,7 +293,7 @@ test("a hundred messages at once: each is linked to its batch, and each batch to
   }
 });
 
-/** Resolves when a message is on its way to the database, and is not there yet. */
+/** Resolves when a message has been sent to the database and is not stored yet. */
 async function untilCommitting({ url }: Service): Promise<void> {
   const ageSeconds = async () => series(await scrape({ url })).get("commit_queue_age_seconds") ?? 0;
   const deadline = performance.now() + 10_000;

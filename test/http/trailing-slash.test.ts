@@ -22,7 +22,7 @@ async function answerTo(url: string, init: RequestInit): Promise<Answer> {
   return { status: response.status, headers, text: await response.text() };
 }
 
-test("a webhook to /webhook/ is stored, answered and counted as one to /webhook", async () => {
+test("a webhook to /webhook/ is stored, answered and counted like one to /webhook", async () => {
   await using service = await startService();
   const payload = body({ message_id: "slash" });
   const headers = { "x-signature": macOf(payload, SECRET), "x-request-id": "slash" };
@@ -38,7 +38,7 @@ test("a webhook to /webhook/ is stored, answered and counted as one to /webhook"
   ok(lines.includes('webhook_requests_total{result="created"} 1'));
 });
 
-test("every route answers with a trailing slash as without, whatever the method, and no path has a label of its own", async () => {
+test("every route answers with a trailing slash as without, whatever the method, and no path gets its own label", async () => {
   const env = { ADMIN_API_KEY: ADMIN, CORS_ORIGINS: ORIGIN, RATE_LIMIT_PER_IP: "100000/1h" };
   const routes = await routesDuring(async () => {
     await using _service = await startService(env);
@@ -58,7 +58,7 @@ test("every route answers with a trailing slash as without, whatever the method,
         await answerTo(service.url + path, init),
         await answerTo(`${service.url}${path}/`, init),
       ];
-      // The figures move with each request.
+      // The figures change with each request.
       if (url === "/metrics" || path === "/audit" || path === "/keys") {
         deepEqual({ ...slashed, text: "", headers: {} }, { ...plain, text: "", headers: {} }, `${method} ${path}`);
       } else deepEqual(slashed, plain, `${method} ${path}`);
@@ -71,7 +71,8 @@ test("every route answers with a trailing slash as without, whatever the method,
       equal((await answerTo(`${service.url}${empty}/`, { headers: bearer(ADMIN) })).status, 404, empty);
     }
   }
-  // The requests above asked for the metrics too, and only a text after another one is surely of now.
+  // The requests above also read the metrics, and only a text that differs from theirs is certainly
+  // current.
   await scrape(service);
   const labels = new Set(Array.from((await scrape(service)).matchAll(/path="([^"]*)"/g), ([, path = ""]) => path));
   for (const label of labels) ok(!label.endsWith("/"), label);

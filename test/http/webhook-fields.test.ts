@@ -25,7 +25,7 @@ const service = await startService();
 after(() => service[Symbol.asyncDispose]());
 let accepted = 0;
 
-/** Posts it signed, expects 200, and gives back what is stored under a sender nobody else uses. */
+/** Posts the fields, signed, expects 200, and returns what is stored under a unique sender. */
 async function store(fields: Readonly<Record<string, unknown>>) {
   accepted += 1;
   const sender = `+700${accepted}`;
@@ -38,7 +38,7 @@ async function store(fields: Readonly<Record<string, unknown>>) {
   return data;
 }
 
-/** Posts it signed and gives back the problems of the 422. */
+/** Posts the payload, signed, and returns the problems of the 422. */
 async function problemsOf(payload: string | Uint8Array<ArrayBuffer>): Promise<readonly ReportedIssue[]> {
   const { status, type, text } = await seen(post(service.url, payload));
   deepEqual([status, type], [422, "application/json"], text);
@@ -53,7 +53,7 @@ async function problemsOf(payload: string | Uint8Array<ArrayBuffer>): Promise<re
   return issues;
 }
 
-/** The one problem of a body whose field is replaced. */
+/** The only problem of a body whose field is replaced. */
 async function problemOf(field: string, value: unknown): Promise<ReportedIssue> {
   const issues = await problemsOf(body({ message_id: "refused", [field]: value }));
   deepEqual(
@@ -67,7 +67,7 @@ function core({ type, loc, msg }: ReportedIssue): ReportedIssue {
   return { type, loc, msg };
 }
 
-test("a missing field is told as FastAPI tells it", async () => {
+test("a missing field is reported as in FastAPI", async () => {
   for (const field of ["message_id", "from", "to", "ts"]) {
     deepEqual(core(await problemOf(field, undefined)), {
       type: "missing",
@@ -77,7 +77,7 @@ test("a missing field is told as FastAPI tells it", async () => {
   }
 });
 
-test("an empty id is told as FastAPI tells it", async () => {
+test("an empty id is reported as in FastAPI", async () => {
   deepEqual(await problemOf("message_id", ""), {
     type: "string_too_short",
     loc: ["body", "message_id"],
@@ -87,7 +87,7 @@ test("an empty id is told as FastAPI tells it", async () => {
   });
 });
 
-test("a text that is no string is told as FastAPI tells it", async () => {
+test("a text that is not a string is reported as in FastAPI", async () => {
   deepEqual(await problemOf("text", 5), {
     type: "string_type",
     loc: ["body", "text"],
@@ -96,7 +96,7 @@ test("a text that is no string is told as FastAPI tells it", async () => {
   });
 });
 
-test("a text that is too long is told as FastAPI tells it", async () => {
+test("a text that is too long is reported as in FastAPI", async () => {
   const issue = await problemOf("text", "x".repeat(4097));
   deepEqual(core(issue), {
     type: "string_too_long",
@@ -106,13 +106,13 @@ test("a text that is too long is told as FastAPI tells it", async () => {
   deepEqual(issue.ctx, { max_length: 4096 });
 });
 
-test("a timestamp that is none is told as FastAPI tells it", async () => {
+test("an invalid timestamp is reported as in FastAPI", async () => {
   const issue = await problemOf("ts", "yesterday");
   equal(issue.type, "value_error");
   match(issue.msg, /^Value error, ./);
 });
 
-test("a body that is no JSON is told as FastAPI tells it", async () => {
+test("a body that is not JSON is reported as in FastAPI", async () => {
   const [issue, ...others] = await problemsOf('{"message_id": }');
   deepEqual(others, []);
   deepEqual(
@@ -123,7 +123,7 @@ test("a body that is no JSON is told as FastAPI tells it", async () => {
   equal(typeof issue?.ctx?.error, "string");
 });
 
-test("what is wrong with JSON is told without repeating the message", async () => {
+test("invalid JSON is reported without repeating the message", async () => {
   for (const payload of [
     `${body()}x`,
     body().slice(0, -1),
@@ -141,7 +141,7 @@ for (const [name, value] of [
   ["a string", "m1"],
   ["a number", 5],
 ] as const) {
-  test(`${name} as body is told as FastAPI tells it`, async () => {
+  test(`${name} as body is reported as in FastAPI`, async () => {
     const [issue, ...others] = await problemsOf(JSON.stringify(value));
     deepEqual(others, []);
     deepEqual([issue?.type, issue?.loc], ["model_attributes_type", ["body"]]);
@@ -156,13 +156,13 @@ test("a body of true or false is refused as a whole", async () => {
     );
 });
 
-test("an empty body and null are told as missing", async () => {
+test("an empty body and null are reported as missing", async () => {
   for (const payload of ["", "null"]) {
     deepEqual((await problemsOf(payload)).map(core), [{ type: "missing", loc: ["body"], msg: "Field required" }]);
   }
 });
 
-test("all problems of a body are told at once, in the order of the fields", async () => {
+test("all problems of a body are reported at once, in the order of the fields", async () => {
   const wrong = { text: 5, ts: "x", to: "y", from: 1, message_id: "" };
   const issues = await problemsOf(JSON.stringify(wrong));
   deepEqual(
@@ -267,13 +267,13 @@ for (const [name, id] of [
 }
 
 for (const field of ["message_id", "from", "to", "ts"]) {
-  test(`a number as ${field} is told as FastAPI tells it`, async () => {
+  test(`a number as ${field} is reported as in FastAPI`, async () => {
     const issue = await problemOf(field, 5);
     deepEqual(core(issue), { type: "string_type", loc: ["body", field], msg: "Input should be a valid string" });
   });
 }
 
-test("a lone surrogate is refused with 422 in the id and in the text, however it stands", async () => {
+test("a lone surrogate is refused with 422 in the id and in the text, however it is written", async () => {
   for (const escaped of [
     "m\\ud800",
     "m\\ud801",
@@ -303,7 +303,7 @@ test("a surrogate pair written as two escapes is one character and accepted", as
   equal((await listMessages(service, "?from=%2B7999")).data[0]?.text, "😀");
 });
 
-test("an input that is told back is cut between characters", async () => {
+test("an input that is repeated is cut between characters", async () => {
   for (const value of ["😀".repeat(100), `x${"😀".repeat(100)}`]) {
     const response = await post(service.url, body({ from: value }));
     equal(response.status, 422);
@@ -328,7 +328,7 @@ test("a refusal stays short however much was sent", async () => {
   }
 });
 
-test("nesting of 100,000 levels is no 5xx, wherever it is", async () => {
+test("nesting of 100,000 levels is not a 5xx, wherever it is", async () => {
   for (const [open, close] of [
     ["[", "]"],
     ['{"a":', "}"],
@@ -348,7 +348,7 @@ test("nesting of 100,000 levels is no 5xx, wherever it is", async () => {
   }
 });
 
-test("numbers of any size are no 5xx", async () => {
+test("numbers of any size are not a 5xx", async () => {
   for (const number of ["1e999", "-1e999", "-0", "1e-999", "9".repeat(10_000), "0.1e+1"]) {
     for (const field of ["message_id", "from", "ts", "text"]) {
       deepEqual(
@@ -570,7 +570,7 @@ for (const [name, text] of [
   });
 }
 
-test("of duplicate keys the last wins", async () => {
+test("of duplicate keys the last one counts", async () => {
   accepted += 1;
   const good = body({ message_id: "last", from: "+7002001" });
   deepEqual(await seen(post(service.url, good.replace("{", '{"message_id":5,"from":"nobody","text":[],'))), OK);
@@ -583,7 +583,7 @@ test("of duplicate keys the last wins", async () => {
   );
 });
 
-test("unknown keys are ignored, whatever they hold", async () => {
+test("unknown keys are ignored, whatever they contain", async () => {
   for (const extra of [
     { extra: 1 },
     { MESSAGE_ID: 5 },
@@ -633,7 +633,7 @@ test("__proto__, constructor and their like are plain unknown keys", async () =>
   equal(Reflect.get({}, "polluted"), undefined);
 });
 
-test("keys are found as they are spelt: no case folding, no trimming", async () => {
+test("keys must match exactly: no case folding, no trimming", async () => {
   const issues = await problemsOf(body({ message_id: undefined, Message_Id: "m", "message_id ": "m", messageId: "m" }));
   deepEqual(
     issues.map(({ type, loc }) => [type, loc[1]]),

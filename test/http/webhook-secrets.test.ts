@@ -8,7 +8,7 @@ const BEFORE = "the secret of before";
 const LONG_BEFORE = "the secret of long before";
 let sent = 0;
 
-/** The status of a message of its own that is signed with this. */
+/** The status of a new message that is signed with this. */
 async function statusWith(secret: string, { url }: Service, fields: Readonly<Record<string, unknown>> = {}) {
   const payload = body({ message_id: `m${++sent}`, ...fields });
   return (await post(url, payload, { "x-signature": macOf(payload, secret) })).status;
@@ -22,7 +22,7 @@ async function counts(service: Service): Promise<Record<string, number>> {
   return Object.fromEntries(found);
 }
 
-test("each webhook is counted under the secret that verified it, a broken one too, a forged one under none", async () => {
+test("each webhook is counted under the secret that verified it, even with a bad body, and a forged one under none", async () => {
   await using service = await startService({
     WEBHOOK_SECRET: "now",
     WEBHOOK_SECRET_PREVIOUS: `${BEFORE}, ${LONG_BEFORE}`,
@@ -39,13 +39,13 @@ test("each webhook is counted under the secret that verified it, a broken one to
     equal(Math.abs(Date.now() / 1_000 - at(key)) < 60, true, key);
 });
 
-test("a secret that never verified a message has 0 for its last use", async () => {
+test("a secret that never verified a message has 0 as its last use", async () => {
   await using service = await startService();
   const verified = series(await scrape(service));
   equal(verified.get('webhook_signature_key_last_verified_timestamp_seconds{key="current"}'), 0);
 });
 
-test("the end of a secret is told while it has one to come", async () => {
+test("the end of a secret is reported until it has come", async () => {
   const ends = async (service: Service) =>
     [...series(await scrape(service))].filter(([name]) => name.startsWith("webhook_signature_key_end_timestamp_"));
   const endMs = Date.now() + 3_000;
@@ -56,7 +56,7 @@ test("the end of a secret is told while it has one to come", async () => {
   deepEqual(await ends(service), []);
 });
 
-test("a previous secret makes a service ready and is accepted until its end, and from then on neither, without a restart", async () => {
+test("with only a previous secret, the service is ready and accepts it until its end, without a restart", async () => {
   const endMs = Date.now() + 8_000;
   const end = new Date(endMs).toISOString();
   await using service = await startService({ WEBHOOK_SECRET: "", WEBHOOK_SECRET_PREVIOUS: `${BEFORE}@${end}` });

@@ -9,7 +9,7 @@ const PAYLOAD = body({ message_id: "refused" });
 const MAC = macOf(PAYLOAD);
 const INVALID = json(401, { detail: "invalid signature" });
 
-// More wrong signatures come from one address here than are answered 401 by default.
+// This address sends more wrong signatures than get 401 by default.
 const service = await startService({ RATE_LIMIT_FAILED_AUTH: "off" });
 after(() => service[Symbol.asyncDispose]());
 
@@ -88,13 +88,13 @@ test("a signature in the query string does not count", async () => {
   equal(response.status, 401);
 });
 
-test("a refused signature tells nothing of the body, not even whether it is JSON", async () => {
+test("a refused signature reveals nothing about the body, not even whether it is JSON", async () => {
   for (const payload of ["", "null", "not json", "[]", PAYLOAD, "\xff"]) {
     deepEqual(await seen(post(service.url, payload, { "x-signature": "123" })), INVALID);
   }
 });
 
-test("nothing that was refused is stored", async () => {
+test("no refused message is stored", async () => {
   equal(await storedTotal(service), 0);
 });
 
@@ -130,14 +130,14 @@ test("any one of the 256 flipped bits of a signature is refused", async () => {
   equal(await storedTotal(service), 0);
 });
 
-test("any flipped bit of the signature's spelling is refused, but for the one that makes a letter upper-case", async () => {
+test("any flipped bit of the signature's text is refused, except the one that changes a letter's case", async () => {
   for (let bit = 0; bit < 512; bit += 1) {
     const flipped = Buffer.from(MAC);
     flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
     const spelling = flipped.toString("latin1");
     if (spelling.toLowerCase() === MAC) continue;
     const answer = await postRaw([`X-Signature: ${spelling}`]);
-    // A control character is no header at all; everything else is a wrong signature.
+    // A control character is not a header at all; everything else is a wrong signature.
     const expected = [...flipped].some((byte) => byte < 0x20 || byte === 0x7f) ? [400, 401] : [401];
     ok(expected.includes(answer?.status ?? 0), `bit ${bit}: ${answer?.status}`);
   }
@@ -225,7 +225,7 @@ test("the log line of a refused signature says why, the answer does not, and not
   deepEqual([taken.status, taken.reason, taken.form], [200, undefined, undefined]);
 });
 
-test("without a secret the log says so of each good signature, and past the limit of failures the reason stays", async () => {
+test("without a secret the log says so for each good signature, and past the limit of failures the reason stays", async () => {
   await using blank = await startService({ WEBHOOK_SECRET: "", RATE_LIMIT_FAILED_AUTH: "2/1h" });
   await post(blank.url, PAYLOAD, { "x-request-id": "blank" });
   equal((await blank.line(({ request_id }) => request_id === "blank")).reason, "no_secret");

@@ -31,7 +31,7 @@ test("the known answer of the contract is accepted, byte for byte", async () => 
   equal(await storedTotal(service), 1);
 });
 
-test("the same message again is answered like the first time and stays one row", async () => {
+test("the same message again gets the same answer and stays one row", async () => {
   await using service = await startService();
   deepEqual(await seen(post(service.url, body())), OK);
   deepEqual(await seen(post(service.url, body())), OK);
@@ -41,7 +41,7 @@ test("the same message again is answered like the first time and stays one row",
   equal(series(await scrape(service)).get("webhook_conflicts_total"), 0);
 });
 
-test("an id again with the same content spelt otherwise is a duplicate and no conflict", async () => {
+test("an id again with the same content in another spelling is a duplicate and not a conflict", async () => {
   await using service = await startService();
   await post(service.url, body());
   const { message_id, from, to, ts, text } = JSON.parse(body());
@@ -245,7 +245,7 @@ test("a chunked body without an end is refused at the limit, and its client is n
   );
 });
 
-test("a request behind a body that is too large is never carried out", async () => {
+test("a request after a body that is too large is never executed", async () => {
   await using service = await startService();
   const small = body({ message_id: "behind" });
   const behind = rawRequest(
@@ -266,7 +266,7 @@ test("a request behind a body that is too large is never carried out", async () 
   equal(await storedTotal(service), 0);
 });
 
-test("too large is told before a bad signature, and a bad signature before a bad body", async () => {
+test("too large is reported before a bad signature, and a bad signature before a bad body", async () => {
   await using service = await startService();
   deepEqual(
     await seen(post(service.url, "x".repeat(BODY_BYTES_MAX + 1), { "x-signature": "123" })),
@@ -313,7 +313,7 @@ test("Content-Encoding identity is accepted", async () => {
   deepEqual(await seen(post(service.url, body(), { "content-encoding": "identity" })), OK);
 });
 
-test("a body that was refused unread is never taken for the next request", async () => {
+test("a body that was refused unread is never treated as the next request", async () => {
   await using service = await startService();
   const inner = body({ message_id: "smuggled" });
   const smuggled = rawRequest(
@@ -345,7 +345,7 @@ test("a body that was refused unread is never taken for the next request", async
   equal(await storedTotal(service), 0);
 });
 
-test("a locked database is a 503 with Retry-After, liveness stays up, and it heals by itself", {
+test("a locked database is a 503 with Retry-After, liveness stays up, and it recovers by itself", {
   timeout: 20_000,
 }, async () => {
   await using service = await startService();
@@ -381,7 +381,7 @@ test("a client that closes its half of the connection after the request still ge
   match(answer, /^HTTP\/1\.1 200 OK\r\n/);
 });
 
-test("long bodies of one address come to 16 MiB: short ones and those of other addresses are taken, until there is room", async () => {
+test("long bodies of one address are limited to 16 MiB: short ones and those of other addresses are accepted", async () => {
   await using own = await startService({ TRUST_PROXY: "loopback" });
   const forwarded = (address: string) => ({ "x-forwarded-for": address });
   const head = `POST /webhook HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\ncontent-length: ${BODY_BYTES_MAX}\r\n\r\n`;
@@ -390,7 +390,7 @@ test("long bodies of one address come to 16 MiB: short ones and those of other a
   const long = bodyOfBytes(BODY_BYTES_MAX, "long");
   const status = async (address: string) => (await post(own.url, long, forwarded(address))).status;
   const deadline = AbortSignal.timeout(20_000);
-  // A connection's headers may take a moment to be seen.
+  // A connection's headers may take a moment to arrive.
   while ((await status("192.0.2.1")) !== 503) deadline.throwIfAborted();
   for (let at = 0; at < 50; at++) {
     const short = body({ message_id: `short-${at}`, text: "x".repeat(3_000) });
@@ -408,7 +408,7 @@ test("long bodies of one address come to 16 MiB: short ones and those of other a
   while ((await status("192.0.2.1")) !== 200) deadline.throwIfAborted();
 });
 
-test("clients that announce long bodies, or bodies without a length, and send nothing keep nobody out", async () => {
+test("clients that announce long bodies, or bodies without a length, and send nothing keep no other client out", async () => {
   await using own = await startService();
   const head = "POST /webhook HTTP/1.1\r\nhost: x\r\n";
   const holders = Array.from({ length: 600 }, () => connect(own.port, "127.0.0.1"));
@@ -421,7 +421,7 @@ test("clients that announce long bodies, or bodies without a length, and send no
   for (const holder of holders) holder.destroy();
 });
 
-test("a message whose sender left before the answer is logged and counted as what became of it", async () => {
+test("a message whose sender left before the answer is logged and counted with its outcome", async () => {
   await using own = await startService();
   await using other = await otherUserOf(own.databaseUrl);
   await other.lockWrites();
@@ -430,7 +430,7 @@ test("a message whose sender left before the answer is logged and counted as wha
   socket.write(
     `POST /webhook HTTP/1.1\r\nhost: x\r\nx-signature: ${macOf(payload)}\r\ncontent-length: ${Buffer.byteLength(payload)}\r\n\r\n${payload}`,
   );
-  // It is being stored when the queue is empty again and nothing was answered.
+  // It is being stored when the queue is empty again and no answer was sent.
   while (!/^http_requests_total\{[^}]*\} [1-9]/m.test(await scrape(own))) await fetch(`${own.url}/health/live`);
   socket.resetAndDestroy();
   equal((await fetch(`${own.url}/health/live`)).status, 200);
@@ -440,7 +440,7 @@ test("a message whose sender left before the answer is logged and counted as wha
   equal(await resultCount(own, "created"), 1);
 });
 
-test("an expectation nobody knows is ignored, and an empty Content-Encoding is none", async () => {
+test("an unknown expectation is ignored, and an empty Content-Encoding is none", async () => {
   await using own = await startService();
   const payload = body();
   const signed = `x-signature: ${macOf(payload)}\r\ncontent-length: ${Buffer.byteLength(payload)}`;
