@@ -38,12 +38,12 @@ test("verify says what differs and how to mend it; after that the service makes 
   {
     await using lyftr = await serve({ cwd: folder.path, env });
     // The index is complete once there was nothing to do for a while.
-    while (valueIn(index, "SELECT messages FROM fold_state") !== MESSAGES) await new Promise(setImmediate);
+    while (valueIn(index, "SELECT messages FROM index_state") !== MESSAGES) await new Promise(setImmediate);
     lyftr.child.kill("SIGTERM");
     equal(await lyftr.ended, 0);
   }
   const db = new DatabaseSync(index);
-  db.exec("UPDATE fold_state SET messages = messages + 1");
+  db.exec("UPDATE index_state SET messages = messages + 1");
   db.close();
   const { code, stdout, stderr } = await run(["verify"], { cwd: folder.path, env });
   equal(code, 1);

@@ -138,7 +138,7 @@ for (const table of ["messages_by_sender", "search_data"]) {
     match(text, /^read_index_rebuilds_total 1$/m);
     match(text, /^database_damaged 0$/m);
     ok(!logLines(lyftr.stdout()).some(({ level }) => level === "CRITICAL"));
-    await until(() => valueIn(folder.file("app.db-index"), "SELECT messages FROM fold_state") === MESSAGES + 1);
+    await until(() => valueIn(folder.file("app.db-index"), "SELECT messages FROM index_state") === MESSAGES + 1);
     const { code, stdout } = await run(["verify"], { cwd: folder.path, env });
     deepEqual([code, /nothing differs/.test(stdout)], [0, true], stdout);
   });

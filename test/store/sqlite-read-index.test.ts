@@ -48,8 +48,8 @@ function moved(seq: string, text: string): string {
 }
 
 const DAMAGES: readonly (readonly [string, string, RegExp])[] = [
-  ["a total", "UPDATE fold_state SET messages = messages + 1", /total of messages is 301/],
-  ["a total of senders", "UPDATE fold_state SET senders = 8", /total of senders is 8/],
+  ["a total", "UPDATE index_state SET messages = messages + 1", /total of messages is 301/],
+  ["a total of senders", "UPDATE index_state SET senders = 8", /total of senders is 8/],
   ["a sender's count", "UPDATE senders SET messages = 1 WHERE msisdn = '+3'", /messages of senders: 1 counts differ/],
   [
     "a message missing from its sender's list",

@@ -94,7 +94,7 @@ test("what cannot be written anew is said: a file that is too large, and one tha
   match(String(large), /The message file was not rewritten/);
   equal(others.length, 3);
   parts.index.db.exec("PRAGMA busy_timeout = 50");
-  other.index.db.exec("BEGIN; UPDATE fold_state SET seq = seq");
+  other.index.db.exec("BEGIN; UPDATE index_state SET seq = seq");
   match(String(scrub(parts.index)[0]), /The read index could not be rewritten/);
   other.index.db.exec("ROLLBACK");
 });

@@ -150,8 +150,8 @@ test("a read index that lacks a table differs, with a sentence", async () => {
   using file = temporaryDatabase();
   for (const sql of [
     "DROP TABLE blocks",
-    "DROP TABLE fold_state",
-    "DELETE FROM fold_state",
+    "DROP TABLE index_state",
+    "DELETE FROM index_state",
     "DROP TABLE search_terms",
   ]) {
     fill(file.path);

@@ -54,7 +54,7 @@ export interface Deletion {
 export function deleteChosen(database: Database, { chosen, tombstonesUntil }: Deletion): Promise<number> {
   return database.transaction(async (tx) => {
     // Counting, recounting and deleting are serialized by this row. The holder keeps its lease.
-    await tx.run("UPDATE leases SET holder = holder WHERE name = 'fold'");
+    await tx.run("UPDATE leases SET holder = holder WHERE name = 'index'");
     // Read when the messages are chosen: messages in an unknown stream count as counted, and a new
     // stream would be mistaken for one.
     const marks = await watermarks(tx);

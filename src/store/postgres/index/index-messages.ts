@@ -6,7 +6,7 @@ import { inTail, inWindows, type Watermark, type Window, watermarks } from "./st
 import { addToBlocks, addToTotals } from "./update-counts.ts";
 import { NO_DELAY, type VisibilityDelay } from "./visibility-delay.ts";
 
-const LEASE = "fold";
+const LEASE = "index";
 /** Longer than a step may take, so that only a dead or stopped process loses the lease. */
 const LEASE_SECONDS = 15;
 const STEP_MS_MAX = 10_000;
@@ -57,7 +57,7 @@ export async function indexMessages(
       await addToTotals(tx, step, 1);
       await addToBlocks(tx, step, 1);
       for (const { stream, upTo } of windows) {
-        await tx.run("UPDATE streams SET folded_seq = $1 WHERE stream = $2", [upTo, stream]);
+        await tx.run("UPDATE streams SET indexed_seq = $1 WHERE stream = $2", [upTo, stream]);
       }
       await divideBlocks(tx, advanced, blockRowsMax);
       return { advanced: true, backlog: await backlogOf(tx, advanced) };
@@ -134,7 +134,7 @@ async function findUncounted(
 /** Removes the streams that get no more messages, once all of their messages are counted. */
 async function removeEndedStreams(tx: Transaction): Promise<void> {
   const ended = await tx.all<Watermark>(
-    `SELECT stream, folded_seq AS "indexedSeq" FROM streams WHERE closed OR opened_at < now() - interval '${STREAM_LIFE}'`,
+    `SELECT stream, indexed_seq AS "indexedSeq" FROM streams WHERE closed OR opened_at < now() - interval '${STREAM_LIFE}'`,
   );
   const counted: number[] = [];
   for (const mark of ended) {

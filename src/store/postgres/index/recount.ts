@@ -20,8 +20,8 @@ export async function recount(url: string): Promise<void> {
 
 async function reset(tx: Transaction): Promise<void> {
   // The process that counts waits here until this is done. Then it finds every message uncounted.
-  await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'fold'");
-  await tx.run("UPDATE streams SET folded_seq = 0");
+  await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'index'");
+  await tx.run("UPDATE streams SET indexed_seq = 0");
   for (const stream of await removedStreams(tx)) {
     await tx.run("INSERT INTO streams VALUES ($1, 0, now(), true)", [stream]);
   }

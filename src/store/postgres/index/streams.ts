@@ -19,7 +19,7 @@ export interface Window {
  * counted.
  */
 export function watermarks(tx: Transaction): Promise<readonly Watermark[]> {
-  return tx.all<Watermark>(`SELECT stream, folded_seq AS "indexedSeq" FROM streams ORDER BY stream`);
+  return tx.all<Watermark>(`SELECT stream, indexed_seq AS "indexedSeq" FROM streams ORDER BY stream`);
 }
 
 /**

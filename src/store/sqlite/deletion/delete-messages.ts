@@ -45,8 +45,8 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   // The write lock of the index keeps other threads and processes from indexing or deleting. The
   // messages are not read yet: a read would pin a snapshot, which cannot become a write once
   // another connection has stored something.
-  statements.run("UPDATE fold_state SET seq = seq");
-  const indexedSeq = statements.number("SELECT seq FROM fold_state");
+  statements.run("UPDATE index_state SET seq = seq");
+  const indexedSeq = statements.number("SELECT seq FROM index_state");
   const folded = rows.filter(({ seq }) => seq <= indexedSeq);
   unindexMessages(statements, folded, deletion);
   let lastSeq = 0;
@@ -63,7 +63,7 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   if (!isInSync(statements)) rebuild(statements.db);
   statements.run("UPDATE deletions SET generation = generation + 1, seq_floor = max(seq_floor, ?)", [lastSeq]);
   statements.run(
-    `UPDATE fold_state SET deletions = (SELECT generation FROM main.deletions), last_message = (${LAST_INDEXED})`,
+    `UPDATE index_state SET deletions = (SELECT generation FROM main.deletions), last_message = (${LAST_INDEXED})`,
   );
   return rows.length;
 }

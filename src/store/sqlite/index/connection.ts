@@ -104,7 +104,7 @@ function fits(statements: Statements): boolean {
   if (statements.number("PRAGMA read_index.user_version") !== SCHEMA_VERSION) return false;
   return (
     statements.get(
-      `SELECT 1 FROM fold_state JOIN lyftr_database ON id = database_id JOIN main.deletions ON generation = fold_state.deletions
+      `SELECT 1 FROM index_state JOIN lyftr_database ON id = database_id JOIN main.deletions ON generation = index_state.deletions
        WHERE seq = 0 OR last_message IS (${LAST_INDEXED})`,
     ) !== undefined
   );
@@ -116,9 +116,9 @@ export function hasItsTables(db: DatabaseSync): boolean {
   try {
     scratch.exec(`ATTACH ':memory:' AS read_index; ${SCHEMA}`);
     const state = db.prepare(
-      "SELECT count(*) AS n FROM pragma_table_list WHERE schema = 'read_index' AND name = 'fold_state'",
+      "SELECT count(*) AS n FROM pragma_table_list WHERE schema = 'read_index' AND name = 'index_state'",
     );
-    if (state.get()?.n !== 1 || db.prepare("SELECT 1 FROM fold_state").get() === undefined) return false;
+    if (state.get()?.n !== 1 || db.prepare("SELECT 1 FROM index_state").get() === undefined) return false;
     return tablesOf(db) === tablesOf(scratch);
   } finally {
     scratch.close();
@@ -134,7 +134,7 @@ function tablesOf(db: DatabaseSync): string {
  * Identifies the last message in the index, even if the same message was deleted and sent again.
  */
 export const LAST_INDEXED = `SELECT m.seq || ' ' || m.created_at || ' ' || m.source || ' ' || m.message_id
-  FROM lyftr_messages m WHERE m.seq <= fold_state.seq ORDER BY m.seq DESC LIMIT 1`;
+  FROM lyftr_messages m WHERE m.seq <= index_state.seq ORDER BY m.seq DESC LIMIT 1`;
 
 /** Takes the write lock of the index, before anything is read. */
 function lock(db: DatabaseSync): void {
@@ -152,5 +152,5 @@ export function rebuild(db: DatabaseSync): void {
     .all();
   for (const { name } of tables) db.exec(`DROP TABLE read_index."${name}"`);
   db.exec(SCHEMA);
-  db.exec("INSERT INTO fold_state SELECT 1, 0, 0, 0, 0, id, NULL, generation FROM lyftr_database, main.deletions");
+  db.exec("INSERT INTO index_state SELECT 1, 0, 0, 0, 0, id, NULL, generation FROM lyftr_database, main.deletions");
 }

@@ -10,7 +10,7 @@ export interface Content {
 /** The columns in the table. */
 export const CONTENT = "ts, created_at, text";
 
-/** `fold_state.content_sum` is kept below this. */
+/** `index_state.content_sum` is kept below this. */
 export const CONTENT_SUM_MASK = 0xff_ff_ff_ff;
 
 /** The checksum of one message. A changed byte changes it. */

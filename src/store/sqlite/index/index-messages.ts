@@ -16,7 +16,7 @@ export interface IndexStep {
 
 /** The maximum number of unindexed messages: numbers that were never used count too. */
 export function backlogOf(statements: Statements): number {
-  return statements.number("SELECT max(0, coalesce((SELECT max(seq) FROM lyftr_messages), 0) - seq) FROM fold_state");
+  return statements.number("SELECT max(0, coalesce((SELECT max(seq) FROM lyftr_messages), 0) - seq) FROM index_state");
 }
 
 /**
@@ -25,7 +25,7 @@ export function backlogOf(statements: Statements): number {
  */
 export function isInSync(statements: Statements): boolean {
   return (
-    statements.get("SELECT 1 FROM fold_state JOIN main.deletions ON generation = fold_state.deletions") !== undefined
+    statements.get("SELECT 1 FROM index_state JOIN main.deletions ON generation = index_state.deletions") !== undefined
   );
 }
 
@@ -40,11 +40,11 @@ const BYTES_PER_STATEMENT_MAX = 4 * 1024 * 1024;
 export function indexMessages(statements: Statements, rowsMax: number, blockRowsMax = BLOCK_ROWS_MAX): IndexStep {
   return transaction(statements.db, "BEGIN", () => {
     // The write lock of the index, before anything is read: another process may index as well.
-    statements.run("UPDATE fold_state SET seq = seq");
+    statements.run("UPDATE index_state SET seq = seq");
     // A process deleted messages and ended before the index had followed. The index counts messages
     // that no longer exist.
     if (!isInSync(statements)) rebuild(statements.db);
-    const after = statements.number("SELECT seq FROM fold_state");
+    const after = statements.number("SELECT seq FROM index_state");
     const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
     if (newest <= after) return { rows: 0, backlog: 0 };
     const step = beginningOf(statements, [after, Math.min(newest, after + rowsMax)], BYTES_PER_STEP_MAX);
@@ -54,8 +54,8 @@ export function indexMessages(statements: Statements, rowsMax: number, blockRows
     indexSenders(statements, step, blockRowsMax);
     indexSpans(statements, step);
     indexTexts(statements, step);
-    statements.run("UPDATE fold_state SET seq = ?, messages = messages + ?", [upTo, rows]);
-    statements.run(`UPDATE fold_state SET last_message = (${LAST_INDEXED})`);
+    statements.run("UPDATE index_state SET seq = ?, messages = messages + ?", [upTo, rows]);
+    statements.run(`UPDATE index_state SET last_message = (${LAST_INDEXED})`);
     return { rows, backlog: newest - upTo };
   });
 }
@@ -68,7 +68,7 @@ function indexTexts(statements: Statements, step: Step): void {
       part,
     );
     statements.run(
-      `UPDATE fold_state SET content_sum = ${CONTENT_SUM_MASK} & (content_sum
+      `UPDATE index_state SET content_sum = ${CONTENT_SUM_MASK} & (content_sum
          + (SELECT coalesce(sum(content_sum(${CONTENT})), 0) FROM lyftr_messages WHERE ${IN_STEP}))`,
       part,
     );
@@ -94,7 +94,7 @@ function indexSenders(statements: Statements, step: Step, blockRowsMax: number):
     step,
   );
   statements.run(
-    `UPDATE fold_state SET senders = senders + (SELECT count(DISTINCT from_msisdn) FROM lyftr_messages
+    `UPDATE index_state SET senders = senders + (SELECT count(DISTINCT from_msisdn) FROM lyftr_messages
      WHERE ${IN_STEP} AND NOT EXISTS (SELECT 1 FROM senders WHERE msisdn = from_msisdn))`,
     step,
   );

@@ -6,7 +6,7 @@
 
 -- How far the index goes: it covers the messages up to `seq`. The other columns tell whether this
 -- index belongs to the messages beside it, because an older copy may have replaced them.
-CREATE TABLE read_index.fold_state (
+CREATE TABLE read_index.index_state (
   one          INTEGER PRIMARY KEY CHECK (one = 1),
   seq          INTEGER NOT NULL,
   messages     INTEGER NOT NULL,

@@ -35,7 +35,7 @@ export function unindexMessages(statements: Statements, rows: readonly Indexed[]
   takeFromSpans(statements, sorted);
   const sum = sorted.reduce((total, row) => total + contentSum(row), 0);
   statements.run(
-    `UPDATE fold_state SET messages = messages - ?, senders = senders - ?,
+    `UPDATE index_state SET messages = messages - ?, senders = senders - ?,
        content_sum = ${CONTENT_SUM_MASK} & (content_sum - ?)`,
     [rows.length, gone, sum],
   );

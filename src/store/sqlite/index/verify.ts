@@ -51,7 +51,7 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
 
 async function verify(statements: Statements, { progress, signal }: VerifyOptions): Promise<VerifyReport> {
   const state = statements.get<State>(
-    "SELECT seq, messages, senders, content_sum AS contentSum FROM fold_state",
+    "SELECT seq, messages, senders, content_sum AS contentSum FROM index_state",
   ) as State;
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   const differences: string[] = [];
@@ -89,7 +89,7 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
 async function beginBetweenDeletions(statements: Statements, signal: AbortSignal): Promise<void> {
   for (let look = 1; ; look++) {
     statements.db.exec("BEGIN");
-    statements.get("SELECT seq FROM fold_state");
+    statements.get("SELECT seq FROM index_state");
     if (isInSync(statements)) return;
     statements.db.exec("ROLLBACK");
     if (look === ATTEMPTS_MAX)

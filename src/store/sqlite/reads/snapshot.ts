@@ -43,7 +43,7 @@ function readOnce<T>(statements: Statements, check: () => void, work: (snapshot:
   return transaction(statements.db, "BEGIN", () => {
     // The index is read first. The messages, read later, then include at least everything that it
     // counts, and the rest is the tail.
-    const state = statements.get<State>("SELECT seq, messages, senders, deletions FROM fold_state");
+    const state = statements.get<State>("SELECT seq, messages, senders, deletions FROM index_state");
     const { seq = 0, messages = 0, senders = 0, deletions = 0 } = state ?? {};
     if (statements.number("SELECT generation FROM main.deletions") !== deletions) return BETWEEN;
     return work({ statements, indexedSeq: seq, indexedMessages: messages, indexedSenders: senders, check });

@@ -43,7 +43,7 @@ serveWorker(({ path, stop }: ReaderData) => {
     findSenders: (query: SenderQuery) => inSnapshot(statements, check, (snapshot) => findSenders(snapshot, query)),
     ping: () => {
       statements.get("SELECT 1 FROM lyftr_messages LIMIT 1");
-      statements.get("SELECT seq FROM fold_state");
+      statements.get("SELECT seq FROM index_state");
     },
     close: () => statements.db.close(),
   };
