@@ -19,12 +19,12 @@ interface Place {
   readonly url: string;
 }
 
-/** What a shell has that was set up for another service, or long ago. The database is there. */
+/** A shell that was set up for another service, or long ago. The database exists. */
 async function shell({ cwd, url }: Place) {
   equal((await run(["migrate"], { cwd, env: { DATABASE_URL: url } })).code, 0);
   const env = { DATABASE_URL: url, MASTER_KEY, WEBHOOK_SECRET: SHELL_SECRET };
   const secrets = (...args: string[]) => run(["secrets", ...args], { cwd, env });
-  /** Resolves with the list once it fits. */
+  /** Resolves with the list once it matches. */
   const listed = async (fits: RegExp) => {
     const deadline = performance.now() + WAIT_MS_MAX;
     for (;;) {
@@ -71,7 +71,7 @@ test("the last secret that a running service accepts is not retired because the 
   equal(await lyftr.ended, 0);
 });
 
-test("what list says of a secret is what retire does, and the secrets of the service's environment are listed", async () => {
+test("retire decides as list says, and the secrets of the service's environment are listed", async () => {
   using folder = temporaryFolder();
   const place = { cwd: folder.path, url: `sqlite:///${folder.file("app.db")}` };
   const { secrets, listed } = await shell(place);
@@ -89,7 +89,7 @@ test("what list says of a secret is what retire does, and the secrets of the ser
     (await secrets("retire", "summer")).stderr,
     /The answer of lyftr secrets list: no: it verified a message .* ago\./,
   );
-  // Eight days later, the sender has changed.
+  // Eight days later, the sender uses the new one.
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);
   const old = new Date(Date.now() - 8 * 86_400_000).toISOString();
@@ -114,7 +114,7 @@ test("a secret that is so new that no process accepts it yet may not be retired"
   const env = { DATABASE_URL: place.url, MASTER_KEY, WEBHOOK_SECRET: SERVICE_SECRET };
   await using lyftr = await serve({ cwd: folder.path, env });
   await listed(/ 1 of 1 /);
-  // It cannot look at the database now.
+  // It cannot read the database now.
   lyftr.child.kill("SIGSTOP");
   try {
     await secrets("add", "fresh");
@@ -126,7 +126,7 @@ test("a secret that is so new that no process accepts it yet may not be retired"
   await listed(/^fresh +database .* 1 of 1 +no:/m);
 });
 
-test("of two replicas with different environments, one that would accept nothing more keeps a secret from being retired", {
+test("with two replicas of different environments, a secret is not retired if one of them would accept nothing more", {
   skip: unlessPostgres(),
 }, async () => {
   using folder = temporaryFolder();
@@ -142,7 +142,7 @@ test("of two replicas with different environments, one that would accept nothing
   await listed(/^summer .* 2 of 2 +no: there is no other.*$/m);
   match((await secrets("retire", "summer")).stderr, /The answer of lyftr secrets list: no: there is no other/);
   equal(await statusWith(second.url, summer), 200);
-  // A process that ends drops its record, and one that is killed is forgotten when its record expires.
+  // A process that ends deletes its record, and the record of a killed one expires.
   second.child.kill("SIGTERM");
   equal(await second.ended, 0);
   await listed(/^summer .* 1 of 1 +no: it verified a message/m);

@@ -28,7 +28,7 @@ function deployed(path: string): string {
   return readFileSync(`${DEPLOY}${path}`, "utf8");
 }
 
-/** Runs a tool in deploy/, and shows what it says when it is not content. */
+/** Runs a tool in deploy/, and shows its output when it fails. */
 function passes(command: string, ...args: readonly string[]): void {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: DEPLOY, encoding: "utf8", timeout: RUN_MS_MAX });
   equal(status, 0, `${stdout}${stderr}`);
@@ -38,7 +38,7 @@ function page(path: string): string {
   return readFileSync(new URL(path, ROOT), "utf8");
 }
 
-/** The names of the alerts that have a runbook on a page. */
+/** The names of the alerts with a runbook on a page. */
 function runbooksOf(path: string): readonly string[] {
   return [...page(path).matchAll(/^## (Lyftr\w+)$/gm)].map(([, name = ""]) => name);
 }
@@ -58,14 +58,14 @@ test("each alert fires when it should and stays quiet when it should not", { ski
   for (const file of files) passes("promtool", "test", "rules", `prometheus/${file}`);
 });
 
-test("no alert is without a test of its own that sees it fire", () => {
+test("each alert has its own test that sees it fire", () => {
   const tests = ["pages", "tickets", "days"].map((name) => deployed(`prometheus/${name}.test.yml`)).join("");
   ok(alerts.length > 30);
   for (const { alert = "" } of alerts)
     match(tests, new RegExp(`alertname(="|: )${alert}\\b[^]*?(exp_samples|exp_alerts):`), alert);
 });
 
-test("each alert says what is wrong and how grave it is, and leads to a runbook that exists", () => {
+test("each alert says what is wrong and how severe it is, and links to an existing runbook", () => {
   for (const { alert = "", labels, annotations = {} } of alerts) {
     match(labels?.severity ?? "", alert === "LyftrWatchdog" ? /^none$/ : /^(page|ticket)$/, alert);
     for (const name of ["summary", "description"]) match(annotations[name] ?? "", /^\S.*\.$/, `${alert} ${name}`);
@@ -75,7 +75,7 @@ test("each alert says what is wrong and how grave it is, and leads to a runbook 
   }
 });
 
-test("the runbooks are about alerts that exist", () => {
+test("the runbooks are about existing alerts", () => {
   const described = ["pages", "tickets"].flatMap((name) => runbooksOf(`docs/operations/runbooks/${name}.md`));
   deepEqual(described.toSorted(), alerts.map(({ alert }) => alert).toSorted());
 });
@@ -101,7 +101,7 @@ test("every metric that docs/operations/metrics.md says to alert on has a rule",
   }
 });
 
-test("the rules ask for metrics that exist, of jobs that are ours only", async () => {
+test("the rules use existing metrics, only of our jobs", async () => {
   await using service = await startService();
   const families = [...(await scrape(service)).matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name);
   const known = new Set(["up", ...families, ...families.map((name) => `${name}_bucket`)]);

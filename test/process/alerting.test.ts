@@ -16,13 +16,24 @@ import { ready } from "../support/recovery.ts";
 import { freePort } from "../support/server-folder.ts";
 import { body, post } from "../support/service.ts";
 
-/** Rounds of breaking and mending. One fits into the time that a test has; `ALERTING_ROUNDS=3` measures. */
+/**
+ * Rounds of breaking and repairing. One fits into the time of a test; `ALERTING_ROUNDS=3` measures.
+ */
 const ROUNDS = Number(process.env.ALERTING_ROUNDS ?? 1);
-/** What docs/operations/alerts.md promises, of a page after a fault and of its resolve after the repair. */
+/**
+ * The promise of docs/operations/alerts.md, for a page after a fault and its resolve after the
+ * repair.
+ */
 const PROMISED_MS = 90_000;
-/** Shorter than what pages, and longer than the interval of scrapes and their time limit, so that one fails. */
+/**
+ * Shorter than what pages, and longer than the scrape interval and timeout, so that one scrape
+ * fails.
+ */
 const HICCUP_MS = 16_000;
-/** A second page for the same fault would come with the next flush of its group, or when a rule begins anew. */
+/**
+ * A second page for the same fault would come with the next flush of its group, or when a rule
+ * starts again.
+ */
 const AFTERMATH_MS = 30_000;
 const SENDERS = 4;
 const PAUSE_MS = 200;
@@ -43,7 +54,7 @@ interface Watched {
   restart(): Promise<void>;
 }
 
-test("a broken database pages once and its repair resolves once, within 90 s each, for every service; a hiccup and a restart page nobody", {
+test("a broken database pages once and its repair resolves once, within 90 s each, for every service; a short fault and a restart do not page", {
   skip,
 }, async (t) => {
   await using scope = new AsyncDisposableStack();
@@ -79,7 +90,7 @@ test("a broken database pages once and its repair resolves once, within 90 s eac
   equal((await prometheus.query(restarted)).length, 1);
 });
 
-/** The real binary with some senders, which go on whatever it answers. */
+/** The real binary with some senders, which continue whatever it answers. */
 async function watched(scope: AsyncDisposableStack, job: string, databaseUrl: string): Promise<Watched> {
   const options = { cwd: folder(), env: { DATABASE_URL: databaseUrl, PORT: String(await freePort()) } };
   const lyftr = scope.use(await serve(options));
@@ -110,7 +121,7 @@ async function watched(scope: AsyncDisposableStack, job: string, databaseUrl: st
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
 const sqliteUrl = () => `sqlite:///${join(folder(), "app.db")}`;
 
-/** The shipped configuration, with these services in the place of the one that it names. */
+/** The shipped configuration, with these services instead of the configured one. */
 async function monitor(
   scope: AsyncDisposableStack,
   pagerDuty: FakePagerDuty,
@@ -127,7 +138,10 @@ async function monitor(
   return scope.use(await startPrometheus(`${config}${jobs.join("")}`, files));
 }
 
-/** Takes the database of one service away and locks that of the other; resolves with what undoes it. */
+/**
+ * Takes one service's database away and locks that of the other; resolves with a function that
+ * undoes it.
+ */
 async function breakBoth(server: PostgresServer, locked: Watched): Promise<() => Promise<void>> {
   const release = lock(locked);
   await server.stop();
@@ -137,14 +151,14 @@ async function breakBoth(server: PostgresServer, locked: Watched): Promise<() =>
   };
 }
 
-/** As another process that has begun to write and does not end. */
+/** Like another process that has begun to write and does not end. */
 function lock({ databaseUrl }: Watched): () => void {
   const holder = new DatabaseSync(databaseUrl.replace("sqlite:///", ""), { timeout: 2_000 });
   holder.exec("BEGIN IMMEDIATE");
   return () => holder.close();
 }
 
-/** Nothing answers for a moment; then, when it is well again, the service is started again. */
+/** Nothing answers for a moment; when it recovers, the service is restarted. */
 async function shortFaults(service: Watched): Promise<void> {
   service.signal("SIGSTOP");
   await setTimeout(HICCUP_MS);

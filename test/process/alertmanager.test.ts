@@ -13,12 +13,12 @@ import { type FakePagerDuty, fakePagerDuty, type PagerDutyAnswer } from "../supp
 /** `group_wait` and some flushes of the group after refusals. */
 const PAGE_MS_MAX = 90_000;
 const RESOLVE_MS_MAX = 40_000;
-/** Tickets gather for a minute. */
+/** Tickets are grouped for a minute. */
 const TICKET_MS_MAX = 100_000;
 const AN_HOUR_MS = 3_600_000;
 const skip = unlessAlertmanager();
 
-/** Tells it of alerts of one service as Prometheus does; those that have ended ended just now. */
+/** Sends alerts of one service as Prometheus does; the ended ones ended just now. */
 async function tell(
   { address }: Alertmanager,
   alerts: readonly { readonly alertname: string; readonly severity: string; readonly ended?: boolean }[],
@@ -45,7 +45,7 @@ async function tell(
 const refused = ({ received }: FakePagerDuty, how: PagerDutyAnswer) =>
   received.some(({ answered }) => answered === how);
 
-test("several alerts of a service are one incident, also when two Alertmanagers tell of them and PagerDuty refuses events at first", {
+test("several alerts of a service are one incident, even if two Alertmanagers send them and PagerDuty refuses events at first", {
   skip,
 }, async () => {
   await using pagerDuty = await fakePagerDuty();
@@ -76,7 +76,7 @@ test("several alerts of a service are one incident, also when two Alertmanagers 
   for (const { event } of pagerDuty.received) equal(event.routing_key, PAGE_KEY);
 });
 
-test("tickets go to a service of their own as warnings, one an alert, and the watchdog to nobody in PagerDuty", {
+test("tickets go to their own service as warnings, one per alert, and the watchdog does not go to PagerDuty", {
   skip,
 }, async () => {
   await using pagerDuty = await fakePagerDuty();

@@ -8,7 +8,7 @@ import { temporaryFolder } from "../support/cli.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-test("a build that fails leaves the last whole dist/, and one that was killed leaves nothing for the next", {
+test("a failed build keeps the last complete dist/, and a killed build leaves nothing for the next", {
   timeout: 120_000,
 }, () => {
   using folder = temporaryFolder();

@@ -17,18 +17,18 @@ import { otherUserOf } from "../support/tested-store.ts";
 const ROUTING_KEY = "R".repeat(32);
 /** From the fault to the page, and from the repair to its end. */
 const TOLD_MS_MAX = 90_000;
-/** Longer than a fault that lasts needs to page. */
+/** Longer than the time after which a lasting fault pages. */
 const QUIET_MS = 50_000;
-/** In which each process looks a few times more. */
+/** Within which each process evaluates a few more times. */
 const AFTERWARDS_MS = 15_000;
 
-/** A folder of its own. */
+/** A folder for one test. */
 function folder(): { readonly path: string; readonly [Symbol.dispose]: () => void } {
   const path = mkdtempSync(join(tmpdir(), "lyftr-alerts-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
-/** Settings that tell these, and nothing but the fault of the test. */
+/** Settings that notify these targets, and cause no other fault. */
 function telling(
   pagerduty: FakePagerDuty,
   env: Readonly<Record<string, string>> = {},
@@ -36,7 +36,7 @@ function telling(
   return { PAGERDUTY_ROUTING_KEY: ROUTING_KEY, PAGERDUTY_URL: pagerduty.url, ...env };
 }
 
-/** Resolves when the database has the notice that this target was told of an alert. */
+/** Resolves when the notice for this target is stored in the database. */
 async function untilStored(path: string, target: string): Promise<void> {
   using db = new DatabaseSync(path, { readOnly: true });
   const notice = db.prepare("SELECT 1 FROM alert_notices WHERE target = ? AND firing = 1 AND rule <> 'at_work'");
@@ -44,7 +44,7 @@ async function untilStored(path: string, target: string): Promise<void> {
     ok(Date.now() < deadlineMs, `no notice for ${target} was stored`);
 }
 
-/** A webhook every half second, until told otherwise. */
+/** A webhook every half second, until stopped. */
 async function sendAllTheTime(url: string, statuses: Map<number, number>, signal: AbortSignal): Promise<void> {
   for (let sent = 0; !signal.aborted; sent++) {
     const { status } = await post(url, body({ message_id: `m${sent}` }));
@@ -62,9 +62,9 @@ function saysNothingSecret(lyftr: LyftrProcess, ...secrets: readonly string[]): 
   }
 }
 
-// Each waits for most of its time, so they wait side by side.
+// Each waits most of the time, so they run concurrently.
 describe("built-in alerts of real processes", { concurrency: true }, () => {
-  test("a database that hangs pages once, though two replicas see it, and ends once when it is mended", {
+  test("a database that hangs pages once, although two replicas see it, and resolves once when it is repaired", {
     skip: unlessOwnServer(),
   }, async (t) => {
     await using pagerduty = await fakePagerDuty();
@@ -79,7 +79,7 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     database.freeze();
     await pagerduty.until(() => pagerduty.open().length === 1, TOLD_MS_MAX);
     const pagedMs = Date.now();
-    // The other replica has had the time to tell as well.
+    // The other replica has had time to send too.
     await pagerduty.until(() => (pagerduty.open()[0]?.triggers ?? 0) >= 2, 30_000);
     database.thaw();
     const mendedMs = Date.now();
@@ -94,7 +94,7 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     for (const lyftr of [first, second]) saysNothingSecret(lyftr, new URL(chat.url).pathname);
   });
 
-  test("a database that others lock pages for the errors of real webhooks, and ends it when it is free", async (t) => {
+  test("a database that another program locks pages for the errors of real webhooks, and resolves when it is free", async (t) => {
     await using pagerduty = await fakePagerDuty();
     using cwd = folder();
     const databaseUrl = `sqlite:///${cwd.path}/app.db`;
@@ -127,7 +127,7 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     match(metrics, /^alerts_firing\{rule="error_ratio"\} 0$/m);
   });
 
-  test("of several workers one tells, and the metrics are those of all", { skip: unlessOwnServer() }, async () => {
+  test("of several workers one sends, and the metrics are those of all", { skip: unlessOwnServer() }, async () => {
     await using pagerduty = await fakePagerDuty();
     await using chat = await fakeChat();
     await using database = await freshDatabase();
@@ -144,12 +144,12 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     equal(await lyftr.ended, 0);
   });
 
-  test("killed while it fires and started again it pages nobody a second time, and ends it when it is mended", async () => {
+  test("killed while an alert fires and restarted, it does not page a second time, and resolves the alert after the repair", async () => {
     await using pagerduty = await fakePagerDuty();
     await using chat = await fakeChat();
     using cwd = folder();
     const env = telling(pagerduty, { ALERT_WEBHOOK_URL: chat.url, DATABASE_URL: `sqlite:///${cwd.path}/app.db` });
-    // It arrives though the endpoint is down at first.
+    // It arrives although the endpoint is down at first.
     pagerduty.answer(500);
     await using first = await serve({ env: { ...env, WEBHOOK_SECRET: "" }, cwd: cwd.path });
     await pagerduty.until(() => pagerduty.received.length === 2, TOLD_MS_MAX);

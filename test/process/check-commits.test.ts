@@ -13,7 +13,7 @@ const BODY = "Readers asked for it.";
 const BEFORE = "2026-11-30T10:59:59Z";
 const AFTER = "2026-11-30T11:00:00Z";
 
-/** The script itself says so where there is no git. */
+/** The script itself reports that git is missing. */
 const skip = isOnPath("git") ? false : "git is not on this machine";
 const { PATH = "" } = process.env;
 const env = { PATH, HOME: "/nonexistent", GIT_CONFIG_NOSYSTEM: "1" };
@@ -43,7 +43,7 @@ function repository() {
   return { path, file: folder.file, git, commit, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
-/** A clone that has the last commit only, as CI services make it. */
+/** A clone with only the last commit, as CI services make it. */
 function shallowClone({ path, file, git }: ReturnType<typeof repository>): string {
   const clone = file("clone");
   git(["clone", "--quiet", "--depth=1", `file://${path}`, clone]);

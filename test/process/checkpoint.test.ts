@@ -12,12 +12,12 @@ import { unlessTool } from "../support/tools.ts";
 
 const SENDERS = 64;
 const EXPORTS = 2;
-/** The checkpoints before it have put a part of the log into the file without an fsync, as exports made them stop. */
+/** The checkpoints before have copied a part of the log into the file without an fsync. */
 const FAILS_AT = 2;
-/** A slow machine needs minutes for so many pages. */
+/** A slow machine needs minutes for that many pages. */
 const LOAD_MS_MAX = 200_000;
 
-/** Sends and reads until the process has ended by itself, or for so long. */
+/** Sends and reads until the process has ended by itself, or this time is over. */
 async function load(lyftr: LyftrProcess & { readonly url: string }, ledger: Ledger): Promise<void> {
   const late = AbortSignal.timeout(LOAD_MS_MAX);
   const goesOn = () => lyftr.child.exitCode === null && lyftr.child.signalCode === null && !late.aborted;
@@ -55,7 +55,7 @@ for (const file of ["app.db", "app.db-index"]) {
       equal(await lyftr.ended, 1);
       equal(logLines(lyftr.stdout()).filter(({ level }) => level === "CRITICAL").length, 1);
     }
-    // The power cut: of this file there is what the disk has, and the shared memory is gone.
+    // The power cut: only what was on disk remains of this file, and the shared memory is gone.
     if (file === "app.db") copyFileSync(COPY, FILE);
     for (const name of readdirSync(data)) if (name.endsWith("-shm")) rmSync(join(data, name));
     await using again = await serve({ cwd });

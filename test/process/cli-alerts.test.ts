@@ -6,7 +6,7 @@ import { fakePagerDuty } from "../support/fake-pagerduty.ts";
 
 const ROUTING_KEY = "R".repeat(32);
 
-test("alerts test sends a trigger and a resolve to everybody, and shows what was answered", async () => {
+test("alerts test sends a trigger and a resolve to every target, and shows the answers", async () => {
   await using pagerduty = await fakePagerDuty();
   await using chat = await fakeChat();
   using folder = temporaryFolder();
@@ -47,7 +47,7 @@ test("alerts test names the targets that are not configured, and ends with 2 whe
   );
 });
 
-test("alerts test ends with 1 when one of them does not take it, says why, and shows no secret", async () => {
+test("alerts test ends with 1 when a target does not accept it, says why, and shows no secret", async () => {
   await using pagerduty = await fakePagerDuty();
   await using chat = await fakeChat();
   using folder = temporaryFolder();

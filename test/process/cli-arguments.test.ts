@@ -33,7 +33,7 @@ const COMMANDS = [
 ];
 const SECRET = { WEBHOOK_SECRET: "testsecret" };
 
-/** Arguments, what the complaint must say, and the environment. */
+/** Arguments, the expected error, and the environment. */
 const WRONG: readonly (readonly [readonly string[], RegExp, Readonly<Record<string, string>>?])[] = [
   [[], /Usage: lyftr/],
   [["sned"], /Did you mean send\?/],
@@ -102,7 +102,7 @@ test("wrong arguments of any command end with 2 and a sentence that names them",
   await Promise.all(cases);
 });
 
-test("the help of all names every command, and these tests know them all", async () => {
+test("the general help names every command, and these tests know them all", async () => {
   using folder = temporaryFolder();
   const { stdout } = await run(["help"], { cwd: folder.path });
   const [, list = ""] = stdout.split("Commands:\n");
@@ -125,7 +125,7 @@ test("every command explains itself with --help and shows an example", { concurr
   await Promise.all(cases);
 });
 
-test("help of a command is the same with the word before and the flag behind", async () => {
+test("`lyftr help COMMAND` and `lyftr COMMAND --help` are the same", async () => {
   using folder = temporaryFolder();
   const said = async (...args: string[]) => {
     const { code, stdout, stderr } = await run(args, { cwd: folder.path });
@@ -138,7 +138,7 @@ test("help of a command is the same with the word before and the flag behind", a
   match(await said("help", "erase"), /Usage: lyftr erase/);
 });
 
-test("a reader of the output that goes away is no failure", async () => {
+test("a reader of the output that goes away is not a failure", async () => {
   using folder = temporaryFolder();
   const child = spawn(process.execPath, [BIN, "check-config"], {
     cwd: folder.path,
@@ -151,7 +151,7 @@ test("a reader of the output that goes away is no failure", async () => {
   equal(code, 0);
 });
 
-test("a result that cannot be written for want of space is a failure, and said so", async () => {
+test("a result that cannot be written because the disk is full is reported as a failure", async () => {
   using folder = temporaryFolder();
   const full = openSync("/dev/full", "w");
   const child = spawn(process.execPath, [BIN, "check-config"], { cwd: folder.path, stdio: ["ignore", full, "pipe"] });

@@ -12,7 +12,7 @@ const ROWS_BEFORE = 8_000;
 const IDS =
   "SELECT group_concat(message_id) FROM (SELECT message_id FROM lyftr_messages WHERE message_id LIKE 'live-%' ORDER BY rowid)";
 
-test("a backup taken while messages come in is whole: everything acknowledged before it, and no gaps", {
+test("a backup during a load is complete: everything acknowledged before it, and no gaps", {
   timeout: 30_000,
 }, async () => {
   using folder = temporaryFolder();
@@ -45,7 +45,8 @@ test("a backup taken while messages come in is whole: everything acknowledged be
   equal(valueIn(folder.file("b.db"), "PRAGMA integrity_check"), "ok");
   equal(valueIn(folder.file("b.db"), "SELECT count(*) FROM messages WHERE message_id LIKE 'old-%'"), ROWS_BEFORE);
   const live = String(valueIn(folder.file("b.db"), IDS)).split(",");
-  // One moment: a prefix of what was sent. The one under way when the backup ended may be in it.
+  // One moment: a prefix of what was sent. It may include the message under way when the backup
+  // ended.
   deepEqual(live, [...acknowledged, `live-${acknowledged.length}`].slice(0, live.length));
   ok(
     live.length >= before && live.length <= after + 1,
@@ -58,7 +59,7 @@ test("a backup taken while messages come in is whole: everything acknowledged be
   );
 });
 
-test("a restored backup serves what it holds", async () => {
+test("a restored backup serves its messages", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("in.ndjson"), body());
   await run(["import", "in.ndjson"], { cwd: folder.path, env });
@@ -102,7 +103,7 @@ test("a backup replaces a file only with --force, and never the database", async
   }
 });
 
-test("a backup that fails says why, and leaves nothing behind", async () => {
+test("a failed backup says why, and leaves nothing behind", async () => {
   using folder = temporaryFolder();
   const absent = await run(["backup", "b.db"], { cwd: folder.path, env });
   match(absent.stderr, /There is no database to back up: \.\/app\.db/);
@@ -114,11 +115,11 @@ test("a backup that fails says why, and leaves nothing behind", async () => {
   deepEqual(readdirSync(folder.path), ["app.db"]);
 });
 
-test("what is no database of this version or an older one is no backup and does not pass verify", async () => {
+test("a file that is not a database of this version or an older one is not backed up and does not pass verify", async () => {
   for (const [what, [make, said]] of Object.entries(NOT_OURS)) {
     using folder = temporaryFolder();
     await make(folder.file("app.db"));
-    // The older service's database and that of an older version are worth a backup before an upgrade.
+    // Databases of the older service and of older versions can be backed up before an upgrade.
     const worth = what.includes("older");
     const copied = await run(["backup", "b.db"], { cwd: folder.path, env });
     equal(copied.code, worth ? 0 : 1, `${what}: ${copied.stderr}`);
@@ -131,7 +132,7 @@ test("what is no database of this version or an older one is no backup and does 
   }
 });
 
-test("a database that is damaged is not passed off as a backup", async () => {
+test("a damaged database is not accepted as a backup", async () => {
   using folder = temporaryFolder();
   writeFileSync(
     folder.file("in.ndjson"),

@@ -13,16 +13,16 @@ const NOBODY_LISTENS = "http://127.0.0.1:1";
 const env = { MASTER_KEY: "a master key of thirty-two characters", RETENTION_DAYS: "30" };
 
 type Effect =
-  /** It asks the database and changes nothing. */
+  /** It reads the database and changes nothing. */
   | "reads"
-  /** It changes rows of a database that is ours. */
+  /** It changes rows of a database of Lyftr. */
   | "writes"
   /** It creates or upgrades the database. */
   | "creates"
-  /** It has nothing to do with the database. */
+  /** It does not use the database. */
   | "elsewhere";
 
-/** Every command, by its words; `~` is a folder for what it writes besides the database. */
+/** Every command with its arguments; `~` is a folder for other files that it writes. */
 const COMMANDS: Readonly<Record<string, readonly [Effect, ...(readonly string[])]>> = {
   serve: ["creates", "serve"],
   init: ["creates", "init"],
@@ -55,7 +55,7 @@ const COMMANDS: Readonly<Record<string, readonly [Effect, ...(readonly string[])
   erase: ["writes", "erase", "+1", "--yes"],
 };
 
-/** Commands whose answer is not about this kind of database, or is a matter of its own. */
+/** Commands that do not apply to this kind of database, or have their own tests. */
 const ANSWERS_OTHERWISE = ["backup"];
 
 test("every command is in the table, so that a new one is tried on databases that it must not change", async () => {
@@ -108,7 +108,7 @@ async function tryAll(effects: readonly Effect[], databaseUrl: string, cwd: stri
 function refused({ name, effect, code, stdout, stderr }: Tried, said: RegExp): void {
   equal(hasStackTrace(stderr), false, `${name}: ${stderr}`);
   if (effect === "elsewhere" || ANSWERS_OTHERWISE.includes(name)) return;
-  // A command line that names the database is wrong itself.
+  // For this command the database is an argument, so the arguments are wrong.
   equal(code, name === "copy" ? 2 : 1, `${name}: ${stderr}`);
   equal(stdout, "", name);
   match(stderr, said, name);
@@ -127,7 +127,7 @@ for (const state of ["a database of the older service that was killed", "a datab
   });
 }
 
-test("a database that does not exist is created by no command that does not say so", async () => {
+test("a database that does not exist is created only by commands that say so", async () => {
   using folder = temporaryFolder();
   const before = snapshotOf(folder.path);
   const tried = await tryAll(["reads", "writes", "elsewhere"], "sqlite:///./data/app.db", folder.path);
@@ -135,7 +135,7 @@ test("a database that does not exist is created by no command that does not say 
   deepEqual(snapshotOf(folder.path), before);
 });
 
-test("commands that ask leave a database of a killed service as it is, and answer", async () => {
+test("commands that read leave a database of a killed service unchanged, and answer", async () => {
   using folder = temporaryFolder();
   await OURS["a database whose service was killed"]?.(folder.file("app.db"));
   const before = snapshotOf(folder.path);
@@ -169,7 +169,7 @@ test("MIGRATE=0 keeps commands that create from creating and from upgrading", as
   deepEqual(snapshotOf(folder.path), before);
 });
 
-/** The relations of a database with their columns and rows, and what else can be created in it. */
+/** The relations of a database with their columns and rows, and its other objects. */
 async function catalogOf(url: string): Promise<unknown> {
   const relations = await sql(
     url,
@@ -216,7 +216,7 @@ for (const [state, [make, said]] of Object.entries(CHANGES)) {
   });
 }
 
-test("commands that ask leave a PostgreSQL database of Lyftr as it is, and answer", { skip }, async () => {
+test("commands that read leave a PostgreSQL database of Lyftr unchanged, and answer", { skip }, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase({ kind: "postgres" });
   equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: database.url } })).code, 0);
@@ -238,7 +238,7 @@ test("a start on a PostgreSQL database with another program's table of messages 
   deepEqual(await catalogOf(database.url), before);
 });
 
-test("a PostgreSQL database that does not exist ends a command with 1, and a standby can be asked", {
+test("a PostgreSQL database that does not exist ends a command with 1, and a standby can be read", {
   skip,
 }, async () => {
   using folder = temporaryFolder();

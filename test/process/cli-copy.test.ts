@@ -12,7 +12,7 @@ import { sql } from "../support/sql.ts";
 
 const skip = unlessPostgres();
 
-/** Rows with everything that two databases may take differently. */
+/** Rows with everything that two databases may treat differently. */
 function rows(count: number, prefix = "m") {
   const texts = ["Hello", "", null, "ÜBER 100%_\\", "\u{1F600}\ufffd", "Straße οδός"];
   return Array.from({ length: count }, (_, at) =>
@@ -59,7 +59,9 @@ test("a copy to PostgreSQL and back has every message, field by field, and says 
   deepEqual(await everything(back), await everything(first));
 });
 
-test("a copy goes on where the last one stopped, and takes what came in meanwhile", { skip }, async () => {
+test("a copy continues where the last one stopped, and includes messages that arrived in between", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
   const from = `sqlite:///${folder.file("app.db")}`;
@@ -71,7 +73,7 @@ test("a copy goes on where the last one stopped, and takes what came in meanwhil
   match(again.stderr, /Continuing where/);
 });
 
-test("a copy that is killed is finished by the next one, while the source keeps receiving", { skip }, async () => {
+test("a killed copy is finished by the next one, while the source keeps receiving", { skip }, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
   const from = `sqlite:///${folder.file("app.db")}`;
@@ -95,7 +97,7 @@ test("a copy that is killed is finished by the next one, while the source keeps 
   deepEqual(await everything(database.url), await everything(from));
 });
 
-test("what is missing in the target is noticed by the comparison, and mended by the next copy", { skip }, async () => {
+test("the comparison notices what is missing in the target, and the next copy adds it", { skip }, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
   const args = ["copy", "--from", `sqlite:///${folder.file("app.db")}`, "--to", database.url];
@@ -113,13 +115,13 @@ test("what is missing in the target is noticed by the comparison, and mended by 
   match(forged.stdout, /target {5}100 of them/);
 });
 
-test("messages that PostgreSQL cannot hold are named and left out, and conflicts are counted", { skip }, async () => {
+test("messages that PostgreSQL cannot store are named and left out, and conflicts are counted", { skip }, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
   const from = `sqlite:///${folder.file("app.db")}`;
   await withStore(from, (store) => store.insertMessages(rows(10)));
   const db = new DatabaseSync(folder.file("app.db"));
-  // The older service took what today's rules refuse.
+  // The older service accepted what is refused today.
   db.exec(`INSERT INTO lyftr_messages (source, message_id, from_msisdn, to_msisdn, ts, text, created_at, instant)
     VALUES ('native', 'nul', '+1', '+2', 'yesterday', 'a' || char(0) || 'b', 'x', 'yesterday'),
            ('native', 'odd', '', 'x', 'yesterday', NULL, 'x', 'yesterday')`);
@@ -134,7 +136,7 @@ test("messages that PostgreSQL cannot hold are named and left out, and conflicts
   equal(odd?.ts, "yesterday");
 });
 
-test("the URLs of a copy, and with them passwords, come from the environment or from files as well", {
+test("the URLs of a copy, including passwords, can come from the environment or from files", {
   skip,
 }, async () => {
   using folder = temporaryFolder();
@@ -165,7 +167,9 @@ test("the URLs of a copy, and with them passwords, come from the environment or 
   }
 });
 
-test("copies between what is no database, or the same one, are refused with one line", { skip }, async () => {
+test("copies from or to a file that is not a database, or to the same one, are refused with one line", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
   const own = `sqlite:///${folder.file("own.db")}`;

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { run, temporaryFolder } from "../support/cli.ts";
 import { type LyftrProcess, runLyftr } from "../support/process.ts";
 
-/** Resolves once the command has said this. */
+/** Resolves once the command has printed this. */
 async function said(lyftr: LyftrProcess, stream: "stdout" | "stderr", what: RegExp): Promise<RegExpExecArray> {
   const deadline = AbortSignal.timeout(240_000);
   for (;;) {
@@ -46,7 +46,7 @@ test("a demonstration shows every outcome, serves until SIGTERM, and leaves noth
   ok(!readdirSync(folder.path).includes("mine.db"));
 });
 
-test("what is beyond 20,000 messages is in the database before the service starts, and the report says so", async () => {
+test("messages beyond 20,000 are in the database before the service starts, and the report says so", async () => {
   using folder = temporaryFolder();
   await using lyftr = runLyftr(["demo", "--messages", "20500"], {
     cwd: folder.path,

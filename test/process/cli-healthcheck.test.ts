@@ -8,7 +8,7 @@ import { startService } from "../support/service.ts";
 
 const WELL = { code: 0, stdout: "", stderr: "" };
 
-test("a healthy service is well, by its port and by its address", async () => {
+test("a healthy service passes, by its port and by its address", async () => {
   using folder = temporaryFolder();
   await using service = await startService();
   const byPort = run(["healthcheck"], { cwd: folder.path, env: { PORT: String(service.port), HOST: "0.0.0.0" } });
@@ -26,7 +26,7 @@ test("a service without a secret runs, but is not ready", async () => {
   equal(ready.code, 1);
 });
 
-test("a service that is not there or does not answer is not well, in one line and within seconds", async () => {
+test("a service that does not run or does not answer fails, in one line and within seconds", async () => {
   using folder = temporaryFolder();
   const silent = createServer().listen(0, "127.0.0.1");
   await once(silent, "listening");

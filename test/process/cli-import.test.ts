@@ -26,7 +26,7 @@ async function startedImport(cwd: string, progressFile: string) {
   return lyftr;
 }
 
-test("an import counts what is new, what is there already, what conflicts and what is no message", async () => {
+test("an import counts new, existing, conflicting and invalid messages", async () => {
   using folder = temporaryFolder();
   const lines = [
     body({ message_id: "kept", created_at: "2024-02-29T01:02:03.456789Z" }),
@@ -59,7 +59,7 @@ test("an import counts what is new, what is there already, what conflicts and wh
   ok(!existsSync(folder.file("in.ndjson.lyftr-import")));
 });
 
-test("an import killed half way goes on where it stopped, and every row is there once", async () => {
+test("an import killed half way continues where it stopped, and every row is stored once", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("in.ndjson"), manyLines(LINES));
   const progressFile = folder.file("in.ndjson.lyftr-import");
@@ -72,7 +72,7 @@ test("an import killed half way goes on where it stopped, and every row is there
   const { code, stdout, stderr } = await run(["import", "in.ndjson"], { cwd: folder.path, env });
   equal(code, 0);
   match(stderr, new RegExp(`^Continuing after line ${place.line},`));
-  // At most the batch under way when the kill came is repeated.
+  // At most the batch under way at the kill is repeated.
   const [, imported = 0, duplicates = 0] = (/imported +([0-9]+)\nduplicates ([0-9]+)/.exec(stdout) ?? []).map(Number);
   equal(imported + duplicates, LINES);
   equal(duplicates, half - place.imported);
@@ -80,7 +80,7 @@ test("an import killed half way goes on where it stopped, and every row is there
   ok(!existsSync(progressFile));
 });
 
-test("an interrupted import ends in order, and begins again when its file or its database is another by then", async () => {
+test("an interrupted import ends cleanly, and starts again when its file or its database has changed by then", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("in.ndjson"), manyLines(LINES));
   const interrupted = await startedImport(folder.path, folder.file("in.ndjson.lyftr-import"));
@@ -111,7 +111,7 @@ test("messages are imported while the service runs, which lists them at once", a
   equal(stats.total_messages, 500);
 });
 
-test("a file that is no database stops an import with a sentence, and stays as it is", async () => {
+test("a file that is not a database stops an import with a sentence, and stays unchanged", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("in.ndjson"), manyLines(10));
   const junk = "this is no database at all, and never was one".repeat(100);
@@ -123,7 +123,7 @@ test("a file that is no database stops an import with a sentence, and stays as i
   equal(readFileSync(folder.file("app.db"), "utf8"), junk);
 });
 
-test("an import goes on when its place cannot be kept, and says so", async () => {
+test("an import continues when its position cannot be saved, and says so", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("in.ndjson"), manyLines(10));
   mkdirSync(folder.file("in.ndjson.lyftr-import~"));
@@ -133,7 +133,7 @@ test("an import goes on when its place cannot be kept, and says so", async () =>
   equal(code, 0);
 });
 
-test("an import reads standard input, leaves no file for its place, and can be repeated", async () => {
+test("an import reads standard input, saves no position, and can be repeated", async () => {
   using folder = temporaryFolder();
   const input = `${manyLines(500)}{"message_id":"half\n`;
   const first = await run(["import", "-"], { cwd: folder.path, env, input });

@@ -19,7 +19,7 @@ test("init makes a secret that only its owner can read, and shows it once, on st
   equal(modeOf(folder.file(".env")), OWNER_ONLY);
 });
 
-test("init a second time says nothing and changes nothing", async () => {
+test("a second init prints nothing and changes nothing", async () => {
   using folder = temporaryFolder();
   await run(["init"], { cwd: folder.path });
   const before = readFileSync(folder.file(".env"), "utf8");
@@ -34,7 +34,7 @@ test("init makes a new secret for each folder", async () => {
   notEqual(secretIn(one.file(".env")), secretIn(other.file(".env")));
 });
 
-test("init leaves a secret of the environment alone, in either of its forms", async () => {
+test("init does not change a secret of the environment, in either of its forms", async () => {
   using folder = temporaryFolder();
   const nothing = { code: 0, stdout: "", stderr: "" };
   deepEqual(await run(["init"], { cwd: folder.path, env: { WEBHOOK_SECRET: "mine" } }), nothing);
@@ -42,7 +42,7 @@ test("init leaves a secret of the environment alone, in either of its forms", as
   equal(statSync(folder.file(".env"), { throwIfNoEntry: false }), undefined);
 });
 
-test("init keeps the other lines of .env, an unfinished last one and a blank secret included, and closes the file to others", async () => {
+test("init keeps the other lines of .env, even an unfinished last one and a blank secret, and closes the file to other users", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file(".env"), "# mine\nWEBHOOK_SECRET=\nPORT=8123", { mode: 0o644 });
   const { code, stderr } = await run(["init"], { cwd: folder.path });
@@ -62,7 +62,7 @@ test("init says so when a blank secret of the environment would hide the new one
   match(stderr, /it has no effect: the environment sets WEBHOOK_SECRET/);
 });
 
-test("init explains why the secret cannot be kept", async () => {
+test("init explains why the secret cannot be saved", async () => {
   using folder = temporaryFolder();
   mkdirSync(folder.file(".env"));
   const { code, stderr } = await run(["init"], { cwd: folder.path });

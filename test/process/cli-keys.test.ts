@@ -89,7 +89,7 @@ test("keys are rotated and revoked by name, and every change is in the audit", a
   equal((await lyftr("audit", "--limit", "2")).stdout.split("\n").length, 4);
 });
 
-test("what there is not is not made up, nor made", async () => {
+test("missing keys are reported, and not created", async () => {
   using folder = temporaryFolder();
   const { lyftr, create } = lyftrIn(folder);
   const creation = ["keys", "create", "--name", "a", "--scope", "read"];

@@ -61,7 +61,7 @@ test("restore replaces the database of a killed service, keeps the previous one 
   }
   const verified = await run(["verify"], { cwd: folder.path, env });
   equal(verified.code, 0, verified.stdout);
-  // With its write-ahead log it has what came after the backup.
+  // With its write-ahead log it has the messages after the backup.
   equal(valueIn(kept, "SELECT count(*) FROM lyftr_messages"), 5);
 });
 
@@ -122,7 +122,7 @@ test("restore refuses what is not a sound backup, and changes nothing", async ()
   equal(other.code, 2);
 });
 
-test("restore puts a backup where there is no database, or a destroyed one, without a question where nothing is lost", async () => {
+test("restore puts a backup where there is no database or a destroyed one, and asks only if something could be lost", async () => {
   using folder = temporaryFolder();
   const { restore } = await killedAfterBackup(folder);
   const env = { DATABASE_URL: `sqlite:///${folder.file("new/app.db")}` };
@@ -138,7 +138,9 @@ test("restore puts a backup where there is no database, or a destroyed one, with
   ok(existsSync(`${kept}-wal`), basename(kept));
 });
 
-/** Moments of a kill, from the beginning of the copy to after the end, on fast and slow machines. */
+/**
+ * Moments of a kill, from the beginning of the copy to after the end, on fast and slow machines.
+ */
 const KILLS = Number(process.env.RESTORE_KILLS ?? 10);
 
 test("a restore that is killed at any moment leaves the previous database, the backup, or a start that is refused", async (t) => {
@@ -150,7 +152,7 @@ test("a restore that is killed at any moment leaves the previous database, the b
     for (const name of readdirSync(prepared.path)) copyFileSync(prepared.file(name), folder.file(name));
     const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}` };
     const killed = runLyftr(["restore", "--yes", "backup.db"], { cwd: folder.path, env });
-    // The copy is the first trace of it. From there on the rest takes some milliseconds.
+    // The copy is its first trace. After that it takes only some milliseconds.
     while (killed.child.exitCode === null && !readdirSync(folder.path).some((name) => name.includes(".restoring-")))
       await setTimeout(1);
     await setTimeout(kill);
@@ -177,7 +179,7 @@ function stateOf({ file }: Folder): string {
   return `${valueIn(file("app.db"), "SELECT count(*) FROM lyftr_messages")} messages`;
 }
 
-test("a backup beside the log of the previous database, as a kill may leave it, is refused by a start and put right by restore", async () => {
+test("a backup beside the log of the previous database, as a kill may leave it, is refused by a start and repaired by restore", async () => {
   using folder = temporaryFolder();
   const { env, restore } = await killedAfterBackup(folder);
   copyFileSync(folder.file("backup.db"), folder.file("app.db"));

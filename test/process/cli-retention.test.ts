@@ -39,7 +39,7 @@ test("retention says what it would delete, then deletes it, and says so", async 
   deepEqual([done.code, done.stderr], [0, ""]);
   match(done.stdout, /^deleted {10}100 of 300 messages$/m);
   equal(stored(folder), 200);
-  // The option wins over the variable, and needs none.
+  // The option overrides the variable, and does not need one.
   match(
     (await run(["retention", "--days", "50", "--yes"], { cwd: folder.path, env })).stdout,
     /^deleted {10}150 of 200 messages$/m,
@@ -53,7 +53,7 @@ test("retention says what it would delete, then deletes it, and says so", async 
   match((await run(["verify"], { cwd: folder.path, env })).stdout, /nothing differs/);
 });
 
-/** Types an answer at the terminal of a command; what it wrote there, and its exit code. */
+/** Types an answer at the terminal of a command; returns its output and its exit code. */
 function atTerminal(folder: Folder, args: readonly string[], answer: string) {
   const python = `import os, pty, sys
 pid, terminal = pty.fork()
@@ -79,7 +79,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
   return { code: status, said: stdout };
 }
 
-test("at a terminal retention shows what would go and asks: only yes deletes", {
+test("at a terminal retention shows what would be deleted and asks: only yes deletes", {
   skip: unlessTool("python3"),
 }, async () => {
   using folder = temporaryFolder();
@@ -114,7 +114,7 @@ test("a sweep that the service refuses is confirmed by the command, which record
   equal(sweptAt() > daysAgo(1), true);
 });
 
-test("what does not parse, or is missing, is said with exit code 2, and nothing is deleted", async () => {
+test("an invalid or missing argument is reported with exit code 2, and nothing is deleted", async () => {
   using folder = temporaryFolder();
   await filled(folder);
   const cases = [
@@ -150,7 +150,7 @@ test("what does not parse, or is missing, is said with exit code 2, and nothing 
   equal(stored(folder), 300);
 });
 
-test("erase forgets a person beside a running service, which answers without them at once, and no file has the number any more", async () => {
+test("erase removes a person beside a running service, which answers without them at once, and no file contains the number any more", async () => {
   using folder = temporaryFolder();
   await filled(folder);
   await using lyftr = await serve({ cwd: folder.path, env: { ...env, CACHE_TTL_MS: "0" } });

@@ -61,7 +61,7 @@ test("the last secret is only retired by force, and those of the environment cou
     equal(refused.code, 1);
     match(refused.stderr, /No other secret would be left.*--force/);
   }
-  // One that ends before is none that is left.
+  // One that ends earlier does not count.
   const ending = {
     ...env,
     WEBHOOK_SECRET_PREVIOUS: `an-old-secret-of-ours@${new Date(Date.now() + 60_000).toISOString()}`,
@@ -77,7 +77,7 @@ test("the last secret is only retired by force, and those of the environment cou
   equal((await run(["secrets", "list"], options)).stderr, "There are no secrets, so every webhook is refused.\n");
 });
 
-test("what cannot be done is said in a line, with the exit code of its kind, and nothing is shown as a secret", async () => {
+test("a failure is reported in one line, with the exit code of its kind, and no secret is shown", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("blank"), " \n");
   const noKey = { DATABASE_URL: env.DATABASE_URL };
@@ -114,7 +114,7 @@ test("without its master key a secret is listed as such, with exit 2", async () 
   match(stdout, /^main +database .* unknown: MASTER_KEY is not set/m);
 });
 
-test("a WEBHOOK_SECRET_PREVIOUS that is wrong exits 2 and repeats nothing of it", async () => {
+test("a wrong WEBHOOK_SECRET_PREVIOUS exits 2 and repeats nothing of it", async () => {
   using folder = temporaryFolder();
   const nine = Array.from({ length: 9 }, (_, n) => `hunter${n}`).join();
   for (const [value, said] of [

@@ -14,7 +14,10 @@ import { unlessTool } from "../support/tools.ts";
 const env = { WEBHOOK_SECRET: SECRET };
 const ONE = ["--from", "+919876543210", "--to", "+14155550100"];
 
-/** A server that answers with these statuses, one after the other and then the last for ever, and the bodies it was sent. */
+/**
+ * A server that answers with these statuses in turn and then always with the last one, and the
+ * bodies that it got.
+ */
 async function answering(
   ...statuses: number[]
 ): Promise<AsyncDisposable & { readonly url: string; readonly bodies: string[] }> {
@@ -36,7 +39,7 @@ async function answering(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies, [Symbol.asyncDispose]: dispose };
 }
 
-test("one message is signed, sent and stored with the fields given", async () => {
+test("one message is signed, sent and stored with the given fields", async () => {
   using folder = temporaryFolder();
   await using service = await startService();
   const fields = ["--id", "m1", "--ts", "2025-01-15T10:00:00Z", "--text", "Grüße 👋"];
@@ -70,7 +73,7 @@ test("a refused message is explained, and the exit code is 1", async () => {
   deepEqual([wrongField.code, wrongSecret.code], [1, 1]);
 });
 
-test("the lines of a file are sent as they are; each bad one is named by its number", async () => {
+test("the lines of a file are sent unchanged; each bad one is reported by its number", async () => {
   using folder = temporaryFolder();
   await using service = await startService();
   writeFileSync(folder.file("secret.txt"), `${SECRET}\n`);
@@ -93,7 +96,7 @@ test("the lines of a file are sent as they are; each bad one is named by its num
   deepEqual(stored, ["a", "b", "c"]);
 });
 
-test("standard input is sent line by line, and thousands of bad lines make few complaints", async () => {
+test("standard input is sent line by line, and thousands of bad lines make few error lines", async () => {
   using folder = temporaryFolder();
   await using service = await startService();
   const input = `${body()}\n${"[]\n".repeat(1_000)}`;
@@ -120,7 +123,7 @@ test("generated messages are all accepted, and a second run makes other ones", a
   equal(await storedTotal(service), 600);
 });
 
-test("a service that is down is tried a few times, then the sender says what to do and gives up", async () => {
+test("a service that is down is tried a few times, then the command says what to do and gives up", async () => {
   using folder = temporaryFolder();
   const { code, stdout, stderr } = await run(["send", "--url", "http://127.0.0.1:9", "--count", "100000"], {
     cwd: folder.path,
@@ -144,7 +147,7 @@ test("a message is sent again after a 503 and a 500, the same bytes each time", 
   equal(new Set(server.bodies).size, 1);
 });
 
-test("a message that is answered 500 for ever counts as failed after five attempts, one answered 404 is not sent again", async () => {
+test("a message that always gets 500 counts as failed after five attempts, one that gets 404 is not sent again", async () => {
   using folder = temporaryFolder();
   await using broken = await answering(500);
   await using absent = await answering(404);
@@ -156,7 +159,7 @@ test("a message that is answered 500 for ever counts as failed after five attemp
   deepEqual([failed.code, refused.code], [1, 1]);
 });
 
-test("a certificate that is not accepted is named as what it is", { skip: unlessTool("openssl") }, async () => {
+test("a certificate that is not accepted is reported as such", { skip: unlessTool("openssl") }, async () => {
   using folder = temporaryFolder();
   const authority = new Authority(folder.path);
   writeFileSync(folder.file("trusted.pem"), authority.certificate);

@@ -27,7 +27,7 @@ async function checked(content: string | Buffer, signature: string, env: Record<
   return { code: json.code, ...report, words: words.stdout };
 }
 
-test("what sign signs is accepted by the service, and verify-signature names the secret", async () => {
+test("the service accepts what sign signs, and verify-signature names the secret", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("message.json"), BODY);
   const env = { WEBHOOK_SECRET: SECRET };
@@ -73,7 +73,7 @@ test("verify-signature finds how the body was changed after it was signed", asyn
   }
 });
 
-test("verify-signature says what is wrong with a signature, and whether the body would fit", async () => {
+test("verify-signature says what is wrong with a signature, and whether the body would match", async () => {
   const mac = macOf(SECRET, BODY);
   for (const [signature, reason, words, secret] of [
     [mac.slice(0, 40), "malformed", /does not have 64 hex digits.* It has 40\./, null],

@@ -6,12 +6,12 @@ import { serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
 import { sql } from "../support/sql.ts";
 
-test("verify on PostgreSQL says what differs; counted anew, the running service agrees again", {
+test("verify on PostgreSQL reports differences; after a recount the running service agrees again", {
   skip: unlessPostgres(),
 }, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
-  // What is changed by hand shall be seen at once.
+  // A manual change must be visible at once.
   const options = { cwd: folder.path, env: { DATABASE_URL: database.url, CACHE_TTL_MS: "0" } };
   await using lyftr = await serve(options);
   for (let sent = 0; sent < 20; sent++) equal((await post(lyftr.url, body({ message_id: `m${sent}` }))).status, 200);
@@ -29,7 +29,7 @@ test("verify on PostgreSQL says what differs; counted anew, the running service 
   equal((await run(["verify"], options)).code, 0);
 });
 
-test("verify --recount is PostgreSQL's, and a database that is not there is one line", async () => {
+test("verify --recount is for PostgreSQL, and a missing database is reported in one line", async () => {
   using folder = temporaryFolder();
   const wrong: [Record<string, string>, string[], RegExp][] = [
     [{ DATABASE_URL: "postgres://nobody@127.0.0.1:1/x" }, ["verify"], /nothing listens there/],

@@ -31,13 +31,13 @@ test("verify counts again beside a running service, and finds nothing wrong", as
   equal(code, 0);
 });
 
-test("verify says what differs and how to mend it; after that the service makes the index anew", async () => {
+test("verify reports what differs and how to repair it; after that the service rebuilds the index", async () => {
   using folder = temporaryFolder();
   await imported(folder);
   const index = folder.file("app.db-index");
   {
     await using lyftr = await serve({ cwd: folder.path, env });
-    // The index is complete once there was nothing to do for a while.
+    // The index is complete after a quiet time.
     while (valueIn(index, "SELECT messages FROM index_state") !== MESSAGES) await new Promise(setImmediate);
     lyftr.child.kill("SIGTERM");
     equal(await lyftr.ended, 0);
@@ -55,7 +55,7 @@ test("verify says what differs and how to mend it; after that the service makes 
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, MESSAGES);
 });
 
-test("verify of what is not there says so and does not make it", async () => {
+test("verify of a missing database says so and does not create it", async () => {
   using folder = temporaryFolder();
   const missing = await run(["verify"], { cwd: folder.path, env });
   equal(missing.code, 1);

@@ -7,7 +7,7 @@ import { serve } from "../support/process.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
-test("version tells what a report of a bug needs, as a table or as JSON, and leaves no trace", async () => {
+test("version prints what a bug report needs, as a table or as JSON, and leaves no trace", async () => {
   using folder = temporaryFolder();
   const cwd = folder.path;
   const { code, stdout, stderr } = await run(["version", "--json"], { cwd });
@@ -27,7 +27,7 @@ test("version tells what a report of a bug needs, as a table or as JSON, and lea
   equal((await run(["--version"], { cwd })).stdout, `${version}\n`);
 });
 
-test("the schema it tells is the one that a database gets", async () => {
+test("the printed schema is the one that a database gets", async () => {
   using folder = temporaryFolder();
   {
     await using _service = await serve({ cwd: folder.path });
@@ -39,7 +39,7 @@ test("the schema it tells is the one that a database gets", async () => {
   );
 });
 
-test("version tells nothing of the configuration, and works where that is wrong", async () => {
+test("version prints nothing of the configuration, and works when that is wrong", async () => {
   using folder = temporaryFolder();
   const env = { WEBHOOK_SECRET: "a secret of mine", PORT: "none" };
   const { code, stdout } = await run(["version"], { cwd: folder.path, env });

@@ -8,7 +8,7 @@ import { body, post } from "../support/service.ts";
 
 const RANDOM = "9f3c61b07ae84d25c1f09e7b35d86a42";
 
-test("a start with a value that cannot be meant ends at once with exit code 2, and leaves no file behind", async () => {
+test("a start with an invalid value ends at once with exit code 2, and leaves no file behind", async () => {
   using folder = temporaryFolder();
   execFileSync("mkfifo", [folder.file("fifo")]);
   const before = readdirSync(folder.path);
@@ -28,7 +28,7 @@ test("a start with a value that cannot be meant ends at once with exit code 2, a
   }
 });
 
-test("a database that is named with a line end, quotes or SQLAlchemy's parameters is the one that is named without", async () => {
+test("a database URL with a line end, quotes or SQLAlchemy's parameters names the same database as without", async () => {
   using folder = temporaryFolder();
   const url = `sqlite:///${folder.file("app.db")}`;
   for (const [index, DATABASE_URL] of [url, `${url}\n`, `"${url}?check_same_thread=False"`].entries()) {
@@ -60,7 +60,7 @@ test("the start and check-config warn of secrets that can be guessed or have a b
   ok(!`${lyftr.stdout()}${checked.stdout}${checked.stderr}`.includes(RANDOM));
 });
 
-test("the line of the start says which addresses the service listens on, and whether reading is open", async () => {
+test("the start line says which addresses the service listens on, and whether reading is open", async () => {
   using folder = temporaryFolder();
   const key = { ADMIN_API_KEY: RANDOM };
   for (const [env, host, listens, reading] of [
@@ -86,7 +86,7 @@ test("the quick starts in the documents make the service reachable from its own 
   }
 });
 
-test("check-config warns when there is no secret, and says in one way what is not set", async () => {
+test("check-config warns when there is no secret, and names all missing settings in the same way", async () => {
   using folder = temporaryFolder();
   const checked = async (env: Record<string, string>) => {
     const { code, stdout, stderr } = await run(["check-config"], { cwd: folder.path, env });
@@ -97,7 +97,7 @@ test("check-config warns when there is no secret, and says in one way what is no
   match(bare.stderr, /^Warning: WEBHOOK_SECRET is not set, so every webhook is refused\. Set it, or run lyftr init/m);
   for (const name of ["WEBHOOK_SECRET", "MASTER_KEY", "REDIS_URL", "TRUST_PROXY", "CORS_ORIGINS", "ALERT_WEBHOOK_URL"])
     match(bare.stdout, new RegExp(`^${name}=\\(not set\\)$`, "m"));
-  // What can be set to off is off.
+  // Everything that can be off is off.
   match(bare.stdout, /^RETENTION_DAYS=off$/m);
   for (const line of bare.stdout.trimEnd().split("\n")) match(line, /^[A-Z_0-9]+=.+$/);
   const inDatabase = await checked({ MASTER_KEY: "7c0d41f2a95be8367c0d41f2a95be836" });

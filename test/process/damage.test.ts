@@ -31,7 +31,7 @@ function filled(folder: Folder): void {
   while (indexMessages(parts.index, MESSAGES).backlog > 0);
 }
 
-/** The pages of a table or an index, by their number. */
+/** The page numbers of a table or an index. */
 function pagesOf(path: string, name: string): readonly number[] {
   const db = new DatabaseSync(path, { readOnly: true });
   try {
@@ -42,7 +42,9 @@ function pagesOf(path: string, name: string): readonly number[] {
   }
 }
 
-/** Overwrites the headers of pages of a table, all but its root and its ends, which a start looks at. */
+/**
+ * Overwrites the headers of pages of a table, except its root and its ends, which a start reads.
+ */
 function damage(path: string, name: string): void {
   const bytes = readFileSync(path);
   const all = pagesOf(path, name);
@@ -115,7 +117,7 @@ for (const [what, table] of [
 }
 
 for (const table of ["messages_by_sender", "search_data"]) {
-  test(`a damaged read index (${table}) is rebuilt by itself, and answers are right again`, async () => {
+  test(`a damaged read index (${table}) is rebuilt by itself, and answers are correct again`, async () => {
     using folder = temporaryFolder();
     filled(folder);
     damage(folder.file("app.db-index"), table);
@@ -144,10 +146,10 @@ for (const table of ["messages_by_sender", "search_data"]) {
   });
 }
 
-/** Has every read of a file by another program fail. */
+/** Makes every read of a file by another program fail. */
 const failing = (path: string) => ["-P", path, "-e", "trace=pread64", "-e", "inject=pread64:error=EIO"];
 
-/** How a command ends whose every read of this file fails. */
+/** The result of a command whose every read of this file fails. */
 function runFailing(folder: Folder, path: string, command: "serve" | "verify") {
   const traced = ["-f", "-q", "-o", "/dev/null", ...failing(path), process.execPath, BIN, command];
   return spawnSync("strace", traced, {
@@ -158,7 +160,7 @@ function runFailing(folder: Folder, path: string, command: "serve" | "verify") {
   });
 }
 
-test("a disk that cannot deliver a part of the read index is not damage: it is reported, and the index is kept", {
+test("a disk that cannot read a part of the read index is not damage: it is reported, and the index is kept", {
   skip: unlessTool("strace"),
 }, async () => {
   using folder = temporaryFolder();
@@ -191,7 +193,7 @@ test("a disk that cannot deliver a part of the read index is not damage: it is r
   equal(statSync(index).ino, ino);
 });
 
-test("a start whose disk cannot give the read index is refused, and keeps the index", {
+test("a start whose disk cannot read the read index is refused, and keeps the index", {
   skip: unlessTool("strace"),
 }, async () => {
   using folder = temporaryFolder();
@@ -205,7 +207,7 @@ test("a start whose disk cannot give the read index is refused, and keeps the in
   equal(statSync(index).ino, ino);
 });
 
-test("a damaged header is refused at the start with what to do, and no stack", async () => {
+test("a damaged header is refused at the start with advice, and no stack trace", async () => {
   using folder = temporaryFolder();
   filled(folder);
   const bytes = readFileSync(folder.file("app.db"));

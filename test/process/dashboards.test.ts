@@ -14,8 +14,9 @@ import { testedRedis, unlessAnyRedis } from "../support/redis.ts";
 import { body, post } from "../support/service.ts";
 import { otherUserOf } from "../support/tested-store.ts";
 
-// A real Prometheus scrapes the real service, on SQLite and with workers on PostgreSQL, under traffic of every kind, and one that nobody
-// uses. Then every query of the dashboard's file is asked as Grafana would ask it.
+// A real Prometheus scrapes the real service, on SQLite and with workers on PostgreSQL, under
+// traffic of every kind, and another service without traffic. Then every query of the dashboard's
+// file is evaluated as Grafana would.
 
 const SCRAPE_SECONDS = 2;
 /** Of each process, while there is traffic. */
@@ -74,7 +75,7 @@ before(async () => {
 });
 after(() => everything.disposeAsync());
 
-/** As deploy/prometheus/prometheus.yml, with a key for /metrics, and quicker. */
+/** Like deploy/prometheus/prometheus.yml, with a key for /metrics, and faster. */
 function configuration(hosts: readonly string[], alone: string): string {
   const interval = `scrape_interval: ${SCRAPE_SECONDS}s, scrape_timeout: ${SCRAPE_SECONDS}s`;
   return `global: { ${interval} }
@@ -87,7 +88,10 @@ scrape_configs:
 `;
 }
 
-/** Sends until Prometheus has seen each process often enough, with a lock of the database in the midst of it. */
+/**
+ * Sends until Prometheus has scraped each process often enough, with the database locked for a
+ * while.
+ */
 async function trafficUntilScraped(receivers: readonly Receiver[], databaseUrl: string): Promise<void> {
   const deadline = performance.now() + TRAFFIC_MS_MAX;
   const round = () => Promise.all(receivers.map(everyTraffic));
@@ -110,7 +114,7 @@ async function untilScraped(times: number, round: () => Promise<unknown>, deadli
   }
 }
 
-/** The panels of queries that answer nothing, or nothing but what is no number. */
+/** The panels whose queries return nothing, or only NaN. */
 async function empty(asked: readonly DashboardQuery[], chosen: Chosen): Promise<readonly string[]> {
   const found: string[] = [];
   for (const query of asked) {
@@ -120,7 +124,7 @@ async function empty(asked: readonly DashboardQuery[], chosen: Chosen): Promise<
   return found;
 }
 
-/** What the panel of this title shows under traffic. */
+/** The series of the panel with this title, under traffic. */
 async function shown(panel: string): Promise<readonly Series[]> {
   const asked = queries.filter((query) => query.panel === panel);
   ok(asked.length > 0, `there is no panel ${panel}`);
@@ -135,7 +139,7 @@ function risen(series: readonly Series[], label: string): readonly string[] {
     .sort();
 }
 
-test("every query of every panel has data under traffic, for all instances and for those that are chosen", {
+test("every query of every panel has data under traffic, for all and for selected instances", {
   skip,
 }, async () => {
   ok(queries.length > 50, `${queries.length} queries`);
@@ -145,20 +149,20 @@ test("every query of every panel has data under traffic, for all instances and f
   deepEqual(await empty(queries, { ...busy, instances }), []);
 });
 
-test("a service that nobody uses shows noughts; a panel that has none says why in words", { skip }, async () => {
+test("a service without traffic shows zeros; a panel without data says why in words", { skip }, async () => {
   const silent = queries.filter(({ mayBeEmpty }) => !mayBeEmpty);
   ok(silent.length > 40, `${silent.length} queries`);
   deepEqual(await empty(silent, idle), []);
 });
 
-test("a misspelt metric would be noticed, and so would a wrong query", { skip }, async () => {
+test("a misspelt metric and a wrong query would be noticed", { skip }, async () => {
   const misspelt = { panel: "misspelt", expr: `sum(commit_queue_row{job="$job"})`, instant: false, mayBeEmpty: false };
   deepEqual(await empty([misspelt], busy), [`misspelt: ${misspelt.expr}`]);
   await rejects(ask(prometheus.url, { ...misspelt, expr: "sum(" }, busy), /parse error/);
   await rejects(ask(prometheus.url, { ...misspelt, expr: "up{job=~'$jobs'}" }, busy), /nobody gives \$jobs a value/);
 });
 
-test("what was sent is what the panels show: results, statuses, limits, secrets, keys and deletions", {
+test("the panels show what was sent: results, statuses, limits, secrets, keys and deletions", {
   skip,
 }, async () => {
   const results = ["created", "duplicate", "invalid_signature", "rate_limited", "too_large", "unavailable"];
@@ -173,7 +177,7 @@ test("what was sent is what the panels show: results, statuses, limits, secrets,
   ok((conflicts?.values[0] ?? 0) > 0);
 });
 
-test("an error that happened once is in the table of errors, though its counter never rose between two scrapes", {
+test("an error that happened once is in the table of errors, although its counter never rose between two scrapes", {
   skip,
 }, async () => {
   const table = await shown("Most frequent errors");
@@ -196,12 +200,12 @@ test("the variables offer the services and their instances", { skip }, async () 
     await ask(prometheus.url, { panel: name, expr, instant: false, mayBeEmpty: true }, busy);
 });
 
-test("promtool has nothing to say against the metrics but what the contract and the metrics library settle", {
+test("promtool accepts the metrics, except what the contract and the metrics library determine", {
   skip,
 }, () => {
   const { stdout, stderr } = spawnSync("promtool", ["check", "metrics"], { input: exposition, encoding: "utf8" });
   equal(stdout, "");
-  // The library's names are what dashboards of Node.js go by.
+  // Dashboards of Node.js use the library's names.
   deepEqual(stderr.trim().split("\n").toSorted(), [
     'nodejs_active_handles_total non-counter metrics should not have "_total" suffix',
     'nodejs_active_requests_total non-counter metrics should not have "_total" suffix',
@@ -212,7 +216,7 @@ test("promtool has nothing to say against the metrics but what the contract and 
   ]);
 });
 
-test("a process that is killed is shown as not ready, though it tells nothing any more", { skip }, async () => {
+test("a killed process is shown as not ready, although it reports nothing any more", { skip }, async () => {
   const [ready] = queries.filter(({ panel }) => panel === "Ready");
   const shownNow = async () => {
     const [series] = await ask(prometheus.url, ready as DashboardQuery, { ...idle, toMs: Date.now() });

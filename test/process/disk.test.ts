@@ -10,7 +10,7 @@ import { someWithin } from "../support/some-within.ts";
 import { attachStrace } from "../support/strace.ts";
 import { unlessTool } from "../support/tools.ts";
 
-/** The service writes by itself at its start, so the lock may be taken for a moment. */
+/** The service itself writes at its start, so the lock may be taken for a moment. */
 const LOCK_WAIT_MS_MAX = 5_000;
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-disk-"));
@@ -76,7 +76,7 @@ for (const call of ["fdatasync,fsync", "pwrite64"]) {
   });
 }
 
-test("a full disk is answered 503 with Retry-After, reads go on, and it heals without a restart", {
+test("a full disk gets 503 with Retry-After, reads continue, and it recovers without a restart", {
   skip: unlessTool("strace"),
 }, async () => {
   await using lyftr = await serve({ cwd: folder() });
@@ -114,7 +114,7 @@ test("while another process holds the lock, webhooks get 503 within a bounded ti
   const answers = await Promise.all(waiting);
   deepEqual(new Set(answers.map(({ status }) => status)), new Set([503]));
   match(answers[0]?.headers.get("retry-after") ?? "", /^\d+$/);
-  // Two seconds for the lock; the rest is the machine's.
+  // Two seconds for the lock; the rest is for a slow machine.
   ok(performance.now() - lockedMs < 10_000);
   other.exec("ROLLBACK");
   other.close();
@@ -122,7 +122,7 @@ test("while another process holds the lock, webhooks get 503 within a bounded ti
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, 2);
 });
 
-test("a lock that is let go in time is waited for, and nobody notices", async () => {
+test("a lock that is released in time only delays the answer", async () => {
   const cwd = folder();
   await using lyftr = await serve({ cwd });
   const other = new DatabaseSync(join(cwd, "data", "app.db"), { timeout: LOCK_WAIT_MS_MAX });

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { runLyftr, serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
 
-// As the older Python service made it, with rows its weaker rules let through.
+// As the older Python service made it, with rows that its weaker rules accepted.
 const PYTHON_SCHEMA = `CREATE TABLE messages (message_id TEXT PRIMARY KEY, from_msisdn TEXT NOT NULL,
   to_msisdn TEXT NOT NULL, ts TEXT NOT NULL, text TEXT, created_at TEXT NOT NULL)`;
 const ROWS = [

@@ -13,7 +13,7 @@ import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { runLyftr, serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
 
-// The executable where there is no Node: alone in a folder, and nothing on PATH.
+// The executable where there is no Node: alone in a folder, with nothing on PATH.
 
 const BUILD_MS_MAX = 120_000;
 const PATH = "/nowhere";
@@ -30,14 +30,14 @@ before(() => {
 });
 after(() => folder[Symbol.dispose]());
 
-/** A home, a folder for temporary files and one to work in, all empty. */
+/** A home, a folder for temporary files and a working folder, all empty. */
 function emptyPlace(name: string) {
   const [cwd, home] = [folder.file(name), folder.file(`${name}-home`)];
   for (const path of [cwd, home]) mkdirSync(path);
   return { cwd, home, env: { PATH, HOME: home, TMPDIR: home } };
 }
 
-test("the executable walks through the contract with no Node on PATH, and writes nothing but its database", async () => {
+test("the executable passes the acceptance walk with no Node on PATH, and writes nothing but its database", async () => {
   const { cwd, home, env } = emptyPlace("walk");
   await using lyftr = await serve({ command, cwd, env });
   await walkThrough(lyftr);
@@ -81,7 +81,7 @@ test("several workers of the executable share a port, on PostgreSQL", { skip: un
   equal(await lyftr.ended, 0, lyftr.stderr());
 });
 
-test("what is attached is what the lockfile says runs in the service, with its licences and the client that it sends with", () => {
+test("exactly the runtime packages of the lockfile are attached, with their licences and the client", () => {
   const names = Object.keys(attachedFiles(clone));
   const runtime = Object.entries(readPackages()).filter(([, { dev }]) => dev !== true);
   for (const [path] of runtime) ok(names.includes(`${path}/package.json`), path);

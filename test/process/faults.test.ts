@@ -11,7 +11,7 @@ import { body, getJson, post } from "../support/service.ts";
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-faults-"));
 
-test("a row the database refuses is a 500 that tells nothing, and its neighbours in the batch are stored", async () => {
+test("a row the database refuses is a 500 without details, and the other rows of the batch are stored", async () => {
   const cwd = folder();
   await using lyftr = await serve({ cwd });
   const db = new DatabaseSync(join(cwd, "data", "app.db"));
@@ -35,7 +35,7 @@ for (const [fault, code] of [
   ["an unhandled rejection", "Promise.reject(new Error('of a test'))"],
   ["an uncaught exception", "setImmediate(() => { throw new Error('of a test') })"],
 ] as const) {
-  test(`${fault} ends the process with 1 and the reason on the log, and what was acknowledged is there`, async () => {
+  test(`${fault} ends the process with 1 and the reason in the log, and acknowledged messages are stored`, async () => {
     const cwd = folder();
     const module = `import { isMainThread } from "node:worker_threads"; if (isMainThread) process.on("SIGUSR2", () => { ${code} });`;
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
@@ -50,7 +50,7 @@ for (const [fault, code] of [
   });
 }
 
-test("clients that drip their headers or their body are cut off, and others do not notice", async () => {
+test("clients that send their headers or their body byte by byte are cut off, and others are not affected", async () => {
   await using lyftr = await serve({ cwd: folder() });
   const port = Number(new URL(lyftr.url).port);
   const slow = async (first: string) => {

@@ -22,7 +22,7 @@ async function answersReads(url: string): Promise<void> {
   for (const path of READS) equal((await fetch(url + path)).status, 200, path);
 }
 
-/** Resolves with how long it took until `isTrue`. */
+/** Resolves with the time until `isTrue`. */
 async function until(isTrue: () => Promise<boolean>): Promise<number> {
   const startMs = performance.now();
   while (!(await isTrue())) {
@@ -33,7 +33,7 @@ async function until(isTrue: () => Promise<boolean>): Promise<number> {
 }
 
 for (const name of ["ENOSPC", "EDQUOT", "EFBIG"] as const) {
-  test(`while files cannot grow (${name}) webhooks get 503 and reads go on; with room again webhooks are taken within a second`, {
+  test(`while files cannot grow (${name}) webhooks get 503 and reads continue; with room again webhooks are accepted within a second`, {
     skip: unlessTool("gcc"),
   }, async () => {
     const { cwd, full } = folder();
@@ -45,7 +45,7 @@ for (const name of ["ENOSPC", "EDQUOT", "EFBIG"] as const) {
       return (await Promise.all(rows.map((row) => post(lyftr.url, row)))).map(({ status }) => status);
     };
     let round = 0;
-    // The log has room from before: the first may still be stored.
+    // The log still has room: the first message may still be stored.
     await until(async () => (await send(++round)).every((status) => status === 503));
     const refused = await post(lyftr.url, body({ message_id: "refused", text: "x".repeat(4_000) }));
     deepEqual([refused.status, await refused.json()], [503, { detail: "database unavailable" }]);
@@ -53,7 +53,7 @@ for (const name of ["ENOSPC", "EDQUOT", "EFBIG"] as const) {
     const line = await lyftr.line(({ status }) => status === 503);
     match(String(line.error), /disk is full/);
     await answersReads(lyftr.url);
-    // The index thread meets it too, and goes on.
+    // The index thread gets the error too, and continues.
     await sleep(1_500);
     await answersReads(lyftr.url);
     rmSync(full);
@@ -68,7 +68,7 @@ for (const name of ["ENOSPC", "EDQUOT", "EFBIG"] as const) {
   });
 }
 
-/** Stores a message with a service that ends in order. */
+/** Stores a message with a service that ends normally. */
 async function storeOneMessage(cwd: string): Promise<void> {
   await using lyftr = await serve({ cwd });
   equal((await post(lyftr.url, body({ message_id: "before" }))).status, 200);
@@ -76,7 +76,7 @@ async function storeOneMessage(cwd: string): Promise<void> {
   equal(await lyftr.ended, 0);
 }
 
-test("a start on a full disk says so, answers reads, and takes webhooks when there is room", {
+test("a start on a full disk says so, answers reads, and accepts webhooks when there is room", {
   skip: unlessTool("gcc"),
 }, async () => {
   const { cwd, full } = folder();

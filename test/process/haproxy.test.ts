@@ -16,7 +16,10 @@ const START_MS_MAX = 10_000;
 const skip = unlessTool("haproxy") || unlessTool("openssl");
 const SHIPPED = readFileSync(new URL("../../deploy/haproxy.cfg", import.meta.url), "utf8");
 
-/** HAProxy with deploy/haproxy.cfg in front of a service, its TLS uncommented, without Docker's name server. */
+/**
+ * HAProxy with deploy/haproxy.cfg in front of a service, with its TLS enabled and without Docker's
+ * name server.
+ */
 async function startHaproxy(servicePort: number) {
   const folder = new ServerFolder("haproxy");
   const port = await freePort();
@@ -26,7 +29,7 @@ async function startHaproxy(servicePort: number) {
   const settings = SHIPPED.replace(/^resolvers docker\n(?: .*\n)+/m, "")
     .replace(" resolvers docker init-addr none", "")
     .replace(/^ +server replica-[0-9] .*\n/gm, "")
-    // Every request is logged, not only those that failed.
+    // Every request is logged, not only failed ones.
     .replace("  option dontlog-normal\n", "")
     .replace("  bind :8000\n", "")
     .replace("  # bind :443 ssl crt /usr/local/etc/haproxy/lyftr.pem", `  bind 127.0.0.1:${port} ssl crt ${pem}`)
@@ -36,7 +39,7 @@ async function startHaproxy(servicePort: number) {
   const ca = readFileSync(pem);
   const ask = async (path: string, headers: Readonly<Record<string, string>> = {}, payload?: string) => {
     const options = { method: payload === undefined ? "GET" : "POST", headers, ca, agent: false };
-    // A URL would be put into its usual spelling on the way.
+    // fetch would normalize the URL.
     const target = { host: "127.0.0.1", port, path, localAddress: "127.0.0.2" };
     const sent = request({ ...options, ...target });
     sent.end(payload);
@@ -56,7 +59,7 @@ async function startHaproxy(servicePort: number) {
   return { ask, log: () => folder.log(), [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-test("HAProxy hides the figures however their path is spelt, and lets everything else through", { skip }, async () => {
+test("HAProxy hides the metrics however their path is spelt, and lets everything else through", { skip }, async () => {
   await using service = await startService({ TRUST_PROXY: "127.0.0.1/32" });
   await using haproxy = await startHaproxy(service.port);
   const asked = service.lines.filter(({ path }) => !String(path).startsWith("/health")).length;
@@ -72,7 +75,7 @@ test("HAProxy hides the figures however their path is spelt, and lets everything
   match((await haproxy.ask("/messages/metrics")).body, /^{"/);
 });
 
-test("no line of HAProxy's log holds a path or a query string in which a number can stand", { skip }, async () => {
+test("no line of HAProxy's log contains a path or a query string that may have a phone number", { skip }, async () => {
   await using service = await startService({ TRUST_PROXY: "127.0.0.1/32" });
   await using haproxy = await startHaproxy(service.port);
   for (const path of PATHS_WITH_NUMBERS) await haproxy.ask(path);
@@ -90,7 +93,7 @@ test("no line of HAProxy's log holds a path or a query string in which a number 
   for (const route of logged()) ok(ROUTES_LOGGED.includes(route), route);
 });
 
-test("behind HAProxy with TLS a signature is good, a client's address is its own, and the figures are not for everybody", {
+test("behind HAProxy with TLS a signature is valid, a client has its own address, and the metrics are protected", {
   skip,
 }, async () => {
   await using service = await startService({ TRUST_PROXY: "127.0.0.1/32", RATE_LIMIT_PER_IP: "3/1h" });

@@ -11,7 +11,7 @@ const KILLS = Number(process.env.LEDGER_KILLS ?? 50);
 const SENDERS = 64;
 const COLUMNS = "source, message_id, from_msisdn, to_msisdn, ts, instant, text, created_at";
 
-test(`${KILLS} times kill -9 under load: nothing acknowledged is lost, nothing is there twice`, async (t) => {
+test(`${KILLS} times kill -9 under load: no acknowledged message is lost or stored twice`, async (t) => {
   const cwd = mkdtempSync(join(tmpdir(), "lyftr-kill-"));
   const databasePath = join(cwd, "data", "app.db");
   const ledger = new Ledger();
@@ -36,14 +36,15 @@ test(`${KILLS} times kill -9 under load: nothing acknowledged is lost, nothing i
   equal(before.agree, true);
   equal(before.ids.length, found.acked + found.recovered);
   equal(new Set(before.ids).size, before.ids.length);
-  // Everything acked again must change nothing; everything unknown again must end acked.
+  // Acknowledged messages that are sent again must change nothing; unknown ones must end
+  // acknowledged.
   for (const id of ledger.ids("ok").slice(0, 500)) equal(await ledger.send(lyftr.url, id), "ok");
   equal((await listedIds(lyftr.url)).ids.length, before.ids.length);
   for (const id of ledger.ids("unknown")) equal(await ledger.send(lyftr.url, id), "ok");
   deepEqual(faultsIn(ledger.check(databasePath)), CLEAN);
 });
 
-test("the ledger's checker sees a lost, a corrupted, an unexpected and a phantom message", async () => {
+test("the ledger's checker detects a lost, a corrupted, an unexpected and a phantom message", async () => {
   const cwd = mkdtempSync(join(tmpdir(), "lyftr-control-"));
   const databasePath = join(cwd, "data", "app.db");
   const ledger = new Ledger();

@@ -21,13 +21,16 @@ import { body, post, startService } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
 const skip = unlessTool("nginx") || unlessTool("openssl");
-/** As deploy/nginx.conf is meant: nginx comes from this address, and clients in these tests come from others. */
+/**
+ * As deploy/nginx.conf intends: nginx comes from this address, and clients in these tests come from
+ * others.
+ */
 const BEHIND = { TRUST_PROXY: "127.0.0.1/32" };
 const EXPORTED = 6_000;
 const LOGGED_MS_MAX = 10_000;
 const TEXT = "x".repeat(4_000);
 
-/** A request from an address of the loopback network that is no proxy's. */
+/** A request from an address of the loopback network that is not a proxy's. */
 async function from(address: string, url: string, headers: Readonly<Record<string, string>>, payload?: string) {
   const method = payload === undefined ? "GET" : "POST";
   const sent = request(url, { method, headers, localAddress: address, agent: false });
@@ -36,14 +39,14 @@ async function from(address: string, url: string, headers: Readonly<Record<strin
   return { status: answer.statusCode as number, body: await text(answer) };
 }
 
-/** A request with a path as it is: fetch would put it into its usual spelling. */
+/** A request with an unchanged path; fetch would normalize it. */
 async function rawly({ port }: Nginx, path: string): Promise<{ readonly status: number; readonly body: string }> {
   const sent = request({ host: "127.0.0.1", port, path, agent: false }).end();
   const [answer] = await once(sent, "response");
   return { status: answer.statusCode as number, body: await text(answer) };
 }
 
-test("behind nginx a signature is over the same bytes, and answers say that only TLS is to be used", {
+test("behind nginx a signature covers the same bytes, and answers require TLS", {
   skip,
 }, async () => {
   await using service = await startService(BEHIND);
@@ -58,7 +61,7 @@ test("behind nginx a signature is over the same bytes, and answers say that only
   equal(await storedTotal(service), 1);
 });
 
-test("the address of a client is the one it comes from, whatever it says of itself", { skip }, async () => {
+test("the address of a client is the one of its connection, whatever it claims", { skip }, async () => {
   await using service = await startService({ ...BEHIND, RATE_LIMIT_PER_IP: "3/1h" });
   await using nginx = await startNginx([service.port]);
   const seen: number[] = [];
@@ -120,9 +123,9 @@ test("nginx lets no more through than clients need", { skip }, async () => {
   equal(service.lines.length, asked, "the service was asked");
 });
 
-test("no line of nginx's logs holds a path or a query string in which a number can stand", { skip }, async () => {
+test("no line of nginx's logs contains a path or a query string that may have a phone number", { skip }, async () => {
   await using service = await startService(BEHIND);
-  // One that answers, and one that nothing listens on: such errors repeat the request line.
+  // One that answers, and one without a listener: such errors repeat the request line.
   await using nginx = await startNginx([service.port]);
   const [deadPort = 0] = await freePorts(1);
   await using alone = await startNginx([deadPort]);
@@ -144,7 +147,7 @@ test("no line of nginx's logs holds a path or a query string in which a number c
   }
 });
 
-test("an export is passed on as it comes, and its log line has no query string", {
+test("an export is passed on as it is sent, and its log line has no query string", {
   skip,
   timeout: 60_000,
 }, async () => {
@@ -159,7 +162,7 @@ test("an export is passed on as it comes, and its log line has no query string",
   const exported = await fetch(`${nginx.url}/messages/export?q=x`);
   const reader = (exported.body as ReadableStream<Uint8Array>).getReader();
   let bytes = (await reader.read()).value?.length ?? 0;
-  // Nobody reads on for a while.
+  // No more is read for a while.
   for (let turn = 0; turn < 50; turn++) await (await fetch(`${nginx.url}/stats`)).text();
   for (;;) {
     const { value, done } = await reader.read();
@@ -168,7 +171,7 @@ test("an export is passed on as it comes, and its log line has no query string",
   }
   ok(bytes > stored * TEXT.length, `${bytes} bytes of ${stored} messages`);
   equal(nginx.complaints(), "", "it warns of each answer that it puts into a file");
-  // It writes the line when the last byte has left, which may be after it has arrived.
+  // It writes the line when the last byte was sent, which may be after its arrival.
   const deadline = performance.now() + LOGGED_MS_MAX;
   while (!nginx.log().includes("GET /messages/export 200 ")) {
     ok(performance.now() < deadline, nginx.log());
@@ -177,7 +180,7 @@ test("an export is passed on as it comes, and its log line has no query string",
   doesNotMatch(nginx.log(), /q=/);
 });
 
-test("a 503 is passed on with its Retry-After, and not tried again; one of nginx itself has the same form", {
+test("a 503 is passed on with its Retry-After, and not retried; nginx's own has the same form", {
   skip,
 }, async () => {
   let asked = 0;
@@ -205,7 +208,7 @@ test("a 503 is passed on with its Retry-After, and not tried again; one of nginx
   deepEqual(await told(), [503, "1", '{"detail":"no replica is ready"}']);
 });
 
-test("a sender that stops in the middle of its body holds up nginx alone", { skip }, async () => {
+test("a sender that stops in the middle of its body occupies only nginx", { skip }, async () => {
   await using service = await startService(BEHIND);
   await using nginx = await startNginx([service.port]);
   const payload = body();
@@ -215,7 +218,7 @@ test("a sender that stops in the middle of its body holds up nginx alone", { ski
   slow.write(head + payload.slice(0, 20));
   equal((await post(nginx.url, body({ message_id: "m2" }))).status, 200);
   const connections = /^connections_open (\d+)$/m.exec(await scrape(service))?.[1];
-  // Of nginx for the other webhook, and the one that asks.
+  // Those of nginx for the other webhook, and the one of this request.
   ok(Number(connections) <= 2, `${connections} connections`);
   slow.write(payload.slice(20));
   match(String(await once(slow, "data")), /^HTTP\/1\.1 200 /);
@@ -250,7 +253,7 @@ test("bytes that two parsers might read differently reach the service as one req
   );
 });
 
-test("a rolling restart of two replicas behind nginx: not one request fails", {
+test("a rolling restart of two replicas behind nginx: no request fails", {
   skip: skip || unlessPostgres(),
   timeout: 120_000,
 }, async (t) => {

@@ -9,7 +9,7 @@ import { unlessTool } from "../support/tools.ts";
 
 const skip = unlessTool("python3");
 const IS_READ_ONLY = /^OperationalError: /;
-/** SQLite does not look at a row that is not there, so these need one: the first message is. */
+/** SQLite does not check a row that does not exist, so these need one: the first message. */
 const CHANGES = [
   "UPDATE messages SET text = 'other'",
   "UPDATE OR IGNORE messages SET message_id = 'other'",
@@ -23,7 +23,7 @@ const CHANGES = [
 for (const journalMode of ["wal", "delete"]) {
   for (const keepsConnections of [true, false]) {
     const how = `${journalMode} mode, ${keepsConnections ? "connections that it had open" : "new connections"}`;
-    test(`an older service that runs on while Lyftr takes its file over cannot acknowledge anything (${how})`, {
+    test(`an older service that still runs while Lyftr takes its file over cannot acknowledge anything (${how})`, {
       skip,
     }, async () => {
       using folder = temporaryFolder();
@@ -55,7 +55,7 @@ async function refusesEveryWrite(older: OlderService): Promise<void> {
   for (const way of WAYS) {
     for (const id of [`after ${way}`, "before insert"]) {
       const { status, outcome } = await older.webhook(way, id);
-      // A message that is stored may be called a duplicate.
+      // A stored message may be reported as a duplicate.
       if (way === "look first" && id === "before insert") deepEqual([status, outcome], [200, "duplicate"]);
       else deepEqual([way, status, IS_READ_ONLY.test(outcome)], [way, 500, true], outcome);
     }
@@ -67,7 +67,7 @@ async function refusesEveryWrite(older: OlderService): Promise<void> {
   match((await older.webhook("insert", "after")).outcome, /Lyftr stores messages in this database now/);
 }
 
-test("an older service that does not roll back what failed does not keep Lyftr from writing", { skip }, async () => {
+test("an older service that does not roll back a failed write does not keep Lyftr from writing", { skip }, async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
@@ -81,7 +81,7 @@ test("an older service that does not roll back what failed does not keep Lyftr f
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, WAYS.length);
 });
 
-test("an older service does not take a message of another source for one of its own", { skip }, async () => {
+test("an older service does not mistake a message of another source for its own", { skip }, async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });

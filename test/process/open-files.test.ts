@@ -12,7 +12,7 @@ import { body, post } from "../support/service.ts";
 const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
 const FILES_MAX = 120;
 
-test("with too few open files the start warns, and the connections that are closed are counted and logged", async () => {
+test("with too few open files the start warns, and closed connections are counted and logged", async () => {
   await using lyftr = await serve({
     cwd: mkdtempSync(join(tmpdir(), "lyftr-files-")),
     command: ["sh", "-c", `ulimit -n ${FILES_MAX}; exec "$0" "$@"`, process.execPath, BIN],
@@ -27,7 +27,7 @@ test("with too few open files the start warns, and the connections that are clos
   const samples = series(await scrape(lyftr));
   equal(samples.get("connections_max"), most);
   ok((samples.get("connections_open") ?? Number.NaN) <= most);
-  // Every connection is either open or counted: none vanished.
+  // Every connection is either open or counted.
   const refused = samples.get("connections_refused_total") ?? 0;
   ok(refused >= 4 * FILES_MAX - most, `${refused} were counted`);
   await lyftr.line(({ connections, level }) => connections !== undefined && level === "WARNING");

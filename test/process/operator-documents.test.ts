@@ -8,7 +8,8 @@ import { serve } from "../support/process.ts";
 import { body, post } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
-// The blocks of the operator's pages that need nothing but the service. `restore.test.ts` runs those of backup and restore.
+// The blocks of the operator's pages that need nothing but the service. `restore.test.ts` runs
+// those of backup and restore.
 
 const PAGE_LINES_MAX = 250;
 const PAGES = ["docs/operations", "docs/operations/runbooks", "docs/deployment"].flatMap((folder) =>
@@ -25,7 +26,10 @@ interface Place {
   run(block: Block): Promise<string>;
 }
 
-/** Runs something in a folder with a running service, and with a terminal in which `lyftr` is installed. */
+/**
+ * Runs something in a folder with a running service, and with a terminal in which `lyftr` is
+ * installed.
+ */
 async function beside(env: Readonly<Record<string, string>>, work: (place: Place) => Promise<void>): Promise<void> {
   using home = temporaryFolder();
   const folder = home.file("folder");
@@ -36,14 +40,14 @@ async function beside(env: Readonly<Record<string, string>>, work: (place: Place
   await work({ url: lyftr.url, database: `${folder}/data/app.db`, run: (block) => terminal.run(block) });
 }
 
-/** The first block of a page, as a shell runs it. */
+/** The first block of a page, for a shell. */
 function firstBlock(page: string): Block {
   const block = blocksOf(documentText(page)).find(({ language }) => language === "sh");
   ok(block, `${page} has no block`);
   return block;
 }
 
-/** Commands that ask at a terminal are told not to: `cli-retention.test.ts` shows what they ask. */
+/** Commands that ask at a terminal get --yes: `cli-retention.test.ts` tests the questions. */
 function withoutQuestions({ language, text }: Block): Block {
   const told = text.replace(/^(lyftr (?:retention --days \d+|erase \+\d+)) .*$/gm, "$1 --yes");
   return { language, text: told };
@@ -87,7 +91,7 @@ test("the command of docs/operations/upgrade.md makes a database", async () => {
   equal((await run(["verify"], { cwd: folder })).code, 0);
 });
 
-test("every page for operators is short and begins with what the reader wants to do", () => {
+test("every page for operators is short and begins with the reader's task", () => {
   ok(PAGES.length > 20, PAGES.join(" "));
   for (const page of PAGES) {
     const text = documentText(page);

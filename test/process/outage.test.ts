@@ -11,7 +11,7 @@ import { body, post } from "../support/service.ts";
 const WAIT_MS_MAX = 30_000;
 const SENTENCE = /^[A-Z].*[^:]\.$/;
 
-/** The lines about the database, each with what is compared. */
+/** The lines about the database, each with the compared fields. */
 const outagesIn = (lyftr: LyftrProcess) =>
   logLines(lyftr.stdout())
     .filter(({ dependency }) => dependency === "database")
@@ -57,13 +57,13 @@ test("a SQLite file that another process keeps locked is reported once, and its 
     env: { DATABASE_URL: `sqlite:///${folder.file("app.db")}` },
   });
   equal((await post(lyftr.url, body({ message_id: "before" }))).status, 200);
-  // The service writes by itself at its start, so the lock may be taken for a moment.
+  // The service itself writes at its start, so the lock may be taken for a moment.
   const other = new DatabaseSync(folder.file("app.db"), { timeout: 5_000 });
   other.exec("BEGIN IMMEDIATE");
   for (let n = 0; n < 2; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }))).status, 503);
   const away = await lyftr.line(({ msg }) => String(msg).startsWith("the database takes no messages"));
   match(String(away.reason), SENTENCE);
-  // It is read as always.
+  // Reads work as usual.
   equal((await fetch(`${lyftr.url}/health/ready`)).status, 200);
   equal((await fetch(`${lyftr.url}/messages`)).status, 200);
   other.exec("ROLLBACK");

@@ -10,7 +10,7 @@ import { readPackages } from "../../scripts/lockfile.ts";
 import { type InstalledPackage, installPackage } from "../support/package.ts";
 import { body, getJson, post, startService } from "../support/service.ts";
 
-// What a stranger gets who has the tarball and nothing of this repository.
+// What a user gets who has the tarball and nothing of this repository.
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const TARBALL_BYTES_MAX = 5_000_000;
@@ -40,14 +40,17 @@ function packed(): readonly Packed[] {
     .map((line) => ({ mode: line.slice(0, 10), path: line.slice(line.indexOf("package/") + "package/".length) }));
 }
 
-/** One command of the installed package, by npx, to its end. */
+/** Runs one command of the installed package with npx, to its end. */
 function npx(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const options = { cwd: installed.home, env: { ...installed.env, ...env }, timeout: RUN_MS_MAX } as const;
   const { status, stdout, stderr } = spawnSync("npx", ["lyftr", ...args], { ...options, encoding: "utf8" });
   return { status, stdout, stderr };
 }
 
-/** A command that serves, until what it says tells where, in a process group of its own, as a terminal would start it. */
+/**
+ * Starts a command that serves, until its output has the URL, in its own process group, like a
+ * terminal.
+ */
 async function served(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const options = {
     cwd: installed.home,
@@ -57,7 +60,7 @@ async function served(command: string, args: readonly string[], env: Readonly<Re
   const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
-  // Closed when the last process that writes there is gone, not only the first.
+  // Closed when the last process that writes to it has ended, not only the first.
   const ended = once(child, "close").then(([code, signal]) => code ?? signal);
   const end = (signal: NodeJS.Signals) => process.kill(-(child.pid ?? 0), signal);
   const dispose = async () => {
@@ -103,7 +106,7 @@ test("the tarball has the compiled service, the client with its types, the SQL a
   ok(size <= TARBALL_BYTES_MAX, `${size} bytes`);
 });
 
-test("only the command may be executed, and a shell finds its interpreter", () => {
+test("only the command is executable, and a shell finds its interpreter", () => {
   const executable = packed().filter(({ mode }) => mode.includes("x"));
   deepEqual(executable, [{ path: "bin/lyftr.js", mode: "-rwxr-xr-x" }]);
   match(readFileSync(unpacked("bin/lyftr.js"), "utf8"), /^#!\/usr\/bin\/env node\n/);
@@ -111,7 +114,7 @@ test("only the command may be executed, and a shell finds its interpreter", () =
   for (const { path } of maps) ok(!readFileSync(unpacked(path), "utf8").includes("sourceMappingURL"), path);
 });
 
-test("what the package says of itself holds: exact dependencies, no script when it is installed, files that exist", () => {
+test("the package's metadata is correct: exact dependencies, no install script, existing files", () => {
   const manifest = JSON.parse(readFileSync(unpacked("package.json"), "utf8"));
   for (const [name, version] of Object.entries(manifest.dependencies))
     match(`${version}`, /^[0-9]+\.[0-9]+\.[0-9]+$/, name);
@@ -125,7 +128,7 @@ test("what the package says of itself holds: exact dependencies, no script when 
   deepEqual(others, Object.fromEntries(runtime));
 });
 
-test("no link of a document that is in the package leads to a file that is not", () => {
+test("no link of a packaged document leads to a file that is not packaged", () => {
   const paths = new Set(packed().map(({ path }) => path));
   const documents = [...paths].filter((path) => path.endsWith(".md"));
   const links = documents.flatMap((from) => {
@@ -161,7 +164,7 @@ test("from an empty folder: a version, a secret, a service, a webhook in, a list
   equal(npx(["backup", "copy.db"]).status, 0);
   ok(existsSync(join(installed.home, "copy.db")));
   match(npx(["keys", "create", "--name", "me", "--scope", "read"]).stdout, /lyftr_/);
-  // To the whole group, as Ctrl-C at a terminal: npx itself hands no signal on to what it runs.
+  // To the whole group, like Ctrl-C at a terminal: npx does not forward signals.
   service.end("SIGTERM");
   await service.ended;
   match(service.said(), /"msg":"closed"/);
@@ -202,7 +205,7 @@ test("a program imports the client from the installed package, on this Node and 
   }
 });
 
-test("a strict TypeScript program compiles against the installed types, as Node and as bundlers resolve them", () => {
+test("a strict TypeScript program compiles with the installed types, with Node's and bundlers' module resolution", () => {
   const program = join(installed.home, "program.mts");
   writeFileSync(program, PROGRAM.replace("process.argv[2]", 'process.argv[2] ?? ""'));
   const compile = (...options: readonly string[]) => {
@@ -221,7 +224,7 @@ test("a strict TypeScript program compiles against the installed types, as Node 
   match(compile(...(resolutions[0] ?? [])), /'from' is missing/);
 });
 
-test("a Node that is too old is told what is needed, and how the client can be used all the same", (t) => {
+test("on a Node that is too old, the command says what is needed, and how the client can still be used", (t) => {
   const bin = unpacked("bin/lyftr.js");
   const says = (node: string, ...before: readonly string[]) =>
     spawnSync(node, [...before, bin, "--version"], { encoding: "utf8", timeout: RUN_MS_MAX });

@@ -17,7 +17,7 @@ const ACCEPTED_BETWEEN = 50;
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-postgres-faults-"));
 
-test(`${RESTARTS} times PostgreSQL is restarted immediately under load: nothing is lost, nothing is there twice, the service heals`, {
+test(`${RESTARTS} immediate restarts of PostgreSQL under load: no message is lost or stored twice, and the service recovers`, {
   skip: unlessOwnServer(),
 }, async (t) => {
   await using server = await ownServer();
@@ -42,7 +42,7 @@ test(`${RESTARTS} times PostgreSQL is restarted immediately under load: nothing 
   t.diagnostic(`slowest request ${Math.round(ledger.slowestMs)} ms, slowest recovery ${Math.round(slowestMs)} ms`);
 });
 
-test(`${TERMINATIONS} times all its backends are terminated under load: nothing is lost, nothing is there twice`, {
+test(`${TERMINATIONS} times all its backends are terminated under load: no message is lost or stored twice`, {
   skip: unlessPostgres(),
 }, async (t) => {
   await using database = await freshDatabase({ kind: "postgres" });
@@ -62,14 +62,14 @@ test(`${TERMINATIONS} times all its backends are terminated under load: nothing 
   t.diagnostic(JSON.stringify(await provesClean(ledger, lyftr.url, database.url)));
 });
 
-test("what would not hold is seen: with synchronous_commit=off, immediate restarts lose acknowledged messages", {
+test("the check can fail: with synchronous_commit=off, immediate restarts lose acknowledged messages", {
   skip: unlessOwnServer(),
 }, async (t) => {
   await using server = await ownServer({ settings: { synchronous_commit: "off", wal_writer_delay: "10s" } });
   await using database = await freshDatabase({ kind: "postgres", on: server.url });
   const env = { DATABASE_URL: database.url, ALLOW_WEAK_DURABILITY: "1" };
   await using lyftr = await serve({ cwd: folder(), env });
-  // Else the tables would be lost too.
+  // Otherwise the tables would be lost too.
   await sql(server.url, "CHECKPOINT");
   const ledger = new Ledger();
   await using load = new Load(ledger, lyftr.url);
@@ -84,7 +84,7 @@ test("what would not hold is seen: with synchronous_commit=off, immediate restar
   ok(found.lost > 0);
 });
 
-test("the checker sees a lost, a corrupted, an unexpected and a phantom message in PostgreSQL", {
+test("the checker detects a lost, a corrupted, an unexpected and a phantom message in PostgreSQL", {
   skip: unlessPostgres(),
 }, async () => {
   await using database = await freshDatabase({ kind: "postgres" });

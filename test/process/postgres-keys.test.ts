@@ -13,7 +13,7 @@ const KNOWN_MS_MAX = 5_000;
 const ADMIN_API_KEY = "an-admin-key-of-32-characters-or-more";
 const skip = unlessPostgres();
 
-test("two replicas refuse within 5 s what a third process, or one of them, revokes", {
+test("two replicas refuse within 5 s a key that a third process, or one of them, revokes", {
   skip,
   timeout: 120_000,
 }, async (t) => {
@@ -51,7 +51,7 @@ test("two replicas refuse within 5 s what a third process, or one of them, revok
   await everywhere(key, 401);
 });
 
-test("each of several workers refuses what is revoked, and none starts without a key that is required", {
+test("each of several workers refuses a revoked key, and none starts without a required key", {
   skip,
   timeout: 120_000,
 }, async () => {
@@ -67,7 +67,7 @@ test("each of several workers refuses what is revoked, and none starts without a
   const lyftr = (...args: string[]) => run(["keys", ...args], { cwd: folder.path, env });
   const key = (await lyftr("create", "--name", "a", "--scope", "read")).stdout.trim();
   await using service = await serve({ cwd: folder.path, env: required });
-  // Connections are handed to the workers in turn.
+  // Workers get the connections in turn.
   const statuses = () =>
     Promise.all(
       Array.from({ length: 8 }, async () => {
@@ -83,7 +83,7 @@ test("each of several workers refuses what is revoked, and none starts without a
   deepEqual(new Set(await statuses()), new Set([401]));
 });
 
-/** The rights of a service that does not migrate, as the documentation has them. */
+/** The documented rights of a service that does not migrate. */
 function documentedGrants(role: string): readonly string[] {
   const page = readFileSync(new URL("../../docs/operations/postgresql.md", import.meta.url), "utf8");
   return Array.from(page.matchAll(/^ *(GRANT .* TO lyftr_service);/gm), ([, grant = ""]) =>

@@ -15,10 +15,11 @@ import { body, post } from "../support/service.ts";
 import { sql } from "../support/sql.ts";
 import { type Mode, TcpProxy } from "../support/tcp-proxy.ts";
 
-// Longer than any request may take, so that those which are under way when a fault begins end during it.
+// Longer than any request may take, so that requests under way at the start of a fault end during
+// it.
 const FAULT_MS = REQUEST_MS_MAX + 2_000;
 const LIVE_MS_MAX = 500;
-/** How long the work of one that died may lie. */
+/** How long the work of a dead process may be left undone. */
 const LEASE_MS_MAX = 45_000;
 const READS = [
   "/messages",
@@ -30,12 +31,12 @@ const READS = [
   "/metrics",
 ];
 
-/** What readiness found out is its answer for a second. */
+/** Readiness is cached for a second. */
 const READY_CACHED_MS = 1_000;
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-postgres-network-"));
 
-/** While nothing comes back from the database: every request ends in time, and the process says that it is alive at once. */
+/** While the database does not answer: every request ends in time, and liveness answers at once. */
 async function boundedDuring(lyftr: LyftrProcess & { readonly url: string }): Promise<void> {
   const endMs = performance.now() + FAULT_MS;
   await setTimeout(READY_CACHED_MS);
@@ -56,7 +57,7 @@ async function boundedDuring(lyftr: LyftrProcess & { readonly url: string }): Pr
   await Promise.all(reads);
 }
 
-test("a server that hangs: every request ends within ten seconds, and the service heals when it goes on", {
+test("a server that hangs: every request ends within ten seconds, and the service recovers when it continues", {
   skip: unlessOwnServer(),
 }, async (t) => {
   await using server = await ownServer();
@@ -80,7 +81,7 @@ for (const [mode, what] of [
   ["blackHole", "swallows everything"],
   ["drip", "passes one byte a second"],
 ] as const satisfies readonly (readonly [Mode, string])[]) {
-  test(`a network to PostgreSQL that ${what}: every request ends within ten seconds, and the service heals`, {
+  test(`a network to PostgreSQL that ${what}: every request ends within ten seconds, and the service recovers`, {
     skip: unlessPostgres(),
   }, async (t) => {
     await using database = await freshDatabase({ kind: "postgres" });
@@ -93,7 +94,7 @@ for (const [mode, what] of [
     await boundedDuring(lyftr);
     ok(load.failed > 0, "the fault was not noticed");
     proxy.set("pass");
-    // Whatever still waits on a dead connection waits no longer than a request may.
+    // A request that still waits on a dead connection waits no longer than a request may.
     await load.accepts(1, REQUEST_MS_MAX);
     await load.accepts(100);
     await load.stop();
@@ -102,7 +103,7 @@ for (const [mode, what] of [
   });
 }
 
-test("a replica whose machine dies in the middle of counting does not keep the others from it", {
+test("a replica whose machine dies while it counts does not keep the others from counting", {
   skip: unlessPostgres(),
 }, async () => {
   await using database = await freshDatabase({ kind: "postgres" });
@@ -131,7 +132,7 @@ for (const [mode, what] of [
   ["reset", "resets every connection"],
   ["halfClose", "closes its half of every connection"],
 ] as const satisfies readonly (readonly [Mode, string])[]) {
-  test(`a network to PostgreSQL that ${what}, now and again and for seconds: the service heals each time`, {
+  test(`a network to PostgreSQL that ${what}, now and again and for seconds: the service recovers each time`, {
     skip: unlessPostgres(),
   }, async (t) => {
     await using database = await freshDatabase({ kind: "postgres" });
@@ -154,7 +155,7 @@ for (const [mode, what] of [
   });
 }
 
-test("a slow network to PostgreSQL, 200 ms each way: messages are taken, nobody gets an error", {
+test("a slow network to PostgreSQL, 200 ms each way: messages are accepted without an error", {
   skip: unlessPostgres(),
 }, async (t) => {
   await using database = await freshDatabase({ kind: "postgres" });

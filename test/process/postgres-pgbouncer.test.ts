@@ -22,7 +22,7 @@ const READS = [
   "/stats/timeline?bucket=hour",
 ];
 
-test("behind PgBouncer in transaction mode, with fewer connections than it asks for: it migrates, stores, reads, and starts again", {
+test("behind PgBouncer in transaction mode, with fewer connections than it asks for: it migrates, stores, reads, and restarts", {
   skip: unlessPostgres() || unlessTool("pgbouncer"),
 }, async (t) => {
   await using database = await freshDatabase({ kind: "postgres" });
@@ -30,7 +30,7 @@ test("behind PgBouncer in transaction mode, with fewer connections than it asks 
   const cwd = mkdtempSync(join(tmpdir(), "lyftr-pgbouncer-"));
   const ledger = new Ledger();
   for (const start of ["first", "second"]) {
-    // Two at once, so that the connections are handed round between them.
+    // Two at once, so that they share the connections.
     await using lyftr = await serve({ cwd, env: { DATABASE_URL: bouncer.url } });
     await using other = await serve({ cwd, env: { DATABASE_URL: bouncer.url } });
     await using load = new Load(ledger, lyftr.url);

@@ -14,12 +14,12 @@ import { body, getJson, post } from "../support/service.ts";
 import { sql } from "../support/sql.ts";
 
 const REFUSALS_ENOUGH = 10;
-/** Some thirty attempts, each with a connection of its own, on a busy machine. */
+/** Some thirty attempts, each with its own connection, on a busy machine. */
 const TAKEN_MS_MAX = 60_000;
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-postgres-refusals-"));
 
-test("a server with no connection left: webhooks are 503, the process is alive, and it heals when there are some", {
+test("a server without a free connection: webhooks get 503, the process is alive, and it recovers when there are some", {
   skip: unlessOwnServer(),
 }, async (t) => {
   await using server = await ownServer({ settings: { max_connections: "20", superuser_reserved_connections: "3" } });
@@ -51,13 +51,14 @@ test("a server with no connection left: webhooks are 503, the process is alive, 
   t.diagnostic(JSON.stringify(await provesClean(ledger, lyftr.url, database.url)));
 });
 
-/** Connects until the server takes no more, and takes those of the service from it too. */
+/** Connects until the server accepts no more, and also takes those of the service. */
 async function takeAllConnections(url: string, superuserUrl: string): Promise<readonly Client[]> {
   const taken: Client[] = [];
   const deadline = performance.now() + TAKEN_MS_MAX;
   const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name <> 'greedy'`;
-  // One that ends just when the server says no leaves a place, as does one that was just about to come.
+  // A connection that ends just when the server refuses leaves a slot, as does one that was about
+  // to start.
   for (let refusals = 0; refusals < REFUSALS_ENOUGH; ) {
     if (performance.now() > deadline) throw new Error("the service always had a connection");
     const client = new Client({ connectionString: url, application_name: "greedy" });
@@ -86,7 +87,7 @@ for (const [what, begin, end] of [
     (name: string) => `ALTER DATABASE ${name} RESET default_transaction_read_only`,
   ],
 ] as const) {
-  test(`a ${what} that turns read-only: webhooks are 503, reads go on, and it heals by itself`, {
+  test(`a ${what} that turns read-only: webhooks get 503, reads continue, and it recovers by itself`, {
     skip: unlessOwnServer(),
   }, async (t) => {
     await using server = await ownServer();
@@ -99,7 +100,7 @@ for (const [what, begin, end] of [
     const change = async (statement: string) => {
       for (const text of [statement, "SELECT pg_reload_conf()"])
         await sql(`${server.url}?options=-c%20default_transaction_read_only%3Doff`, text);
-      // A setting of a database is that of its next connections.
+      // A setting of a database applies to its next connections.
       const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}' AND pid <> pg_backend_pid()`;
       if (what === "database") await sql(server.url, others);
     };

@@ -27,7 +27,7 @@ const skip = unlessPostgres() || unlessTool("haproxy");
 
 type Replica = LyftrProcess & { readonly url: string };
 
-/** Replicas on fixed ports, so that one that is started again is where the load balancer looks for it. */
+/** Replicas on fixed ports, so that the load balancer finds a restarted one. */
 class Replicas implements AsyncDisposable {
   readonly ports: readonly number[];
   readonly #databaseUrl: string;
@@ -45,7 +45,7 @@ class Replicas implements AsyncDisposable {
     this.ports = ports;
   }
 
-  /** Ends one by a signal and starts it again. Resolves with how it ended. */
+  /** Ends one with a signal and restarts it. Resolves with how it ended. */
   async restart(index: number, signal: "SIGTERM" | "SIGKILL"): Promise<number | string> {
     const replica = this.all[index] as Replica;
     replica.child.kill(signal);
@@ -109,7 +109,7 @@ test(`three replicas that start at once on an empty database: of ${MESSAGES} mes
   }
 });
 
-test("of many that open an empty database in the same moment one makes its tables, and all can use it", {
+test("of many processes that open an empty database at the same moment one makes its tables, and all can use it", {
   skip,
 }, async () => {
   for (let round = 0; round < 3; round++) {
@@ -121,7 +121,7 @@ test("of many that open an empty database in the same moment one makes its table
   }
 });
 
-test(`${KILLS} times one of three replicas is killed under load and started again: nothing is lost, nothing is there twice`, {
+test(`${KILLS} times one of three replicas is killed under load and restarted: no message is lost or stored twice`, {
   skip,
 }, async (t) => {
   await using database = await freshDatabase();
@@ -141,7 +141,7 @@ test(`${KILLS} times one of three replicas is killed under load and started agai
   t.diagnostic(JSON.stringify(await provesClean(ledger, (replicas.all[0] as Replica).url, database.url)));
 });
 
-test("a rolling restart of three replicas behind a load balancer: not one request fails", { skip }, async (t) => {
+test("a rolling restart of three replicas behind a load balancer: no request fails", { skip }, async (t) => {
   await using database = await freshDatabase();
   await using replicas = await Replicas.on(database.url);
   await using balancer = await balance(replicas.ports, { again: true });
@@ -160,7 +160,10 @@ test("a rolling restart of three replicas behind a load balancer: not one reques
   t.diagnostic(JSON.stringify(await provesClean(ledger, (replicas.all[0] as Replica).url, database.url)));
 });
 
-/** Numbers of messages, many of them again: half of those are of the last few, so that replicas meet them at the same time. */
+/**
+ * Numbers of messages, many of them repeated: half of the repeats are recent, so that replicas get
+ * them at the same time.
+ */
 function repeating(seed: number): { readonly different: number; next(): number } {
   let state = seed;
   const random = () => {

@@ -14,13 +14,13 @@ import { body, post } from "../support/service.ts";
 import { sql, withDatabase } from "../support/sql.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
-// With everything in it that a URL has to escape.
+// Contains everything that a URL has to escape.
 const PASSWORD = "ge heim:/@?#%ß";
 const START_MS_MAX = 2 * REQUEST_MS_MAX;
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-postgres-start-"));
 
-/** What people see of a start that is refused: exit code 2 and one line without secrets. */
+/** The output of a refused start: exit code 2 and one line without secrets. */
 async function refused(databaseUrl: string): Promise<string> {
   const env = { DATABASE_URL: databaseUrl, WEBHOOK_SECRET: "testsecret", HOST: "127.0.0.1", PORT: "0" };
   const startMs = performance.now();
@@ -37,7 +37,7 @@ async function refused(databaseUrl: string): Promise<string> {
   return said;
 }
 
-/** A server of which the test writes the answers. */
+/** A server whose answers the test writes. */
 async function answering(connected: (socket: Socket) => void): Promise<AsyncDisposable & { readonly url: string }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -65,20 +65,20 @@ for (const url of [
   "postgresql:///",
   "postgres:lyftr:hidden",
 ]) {
-  test(`DATABASE_URL=${url} is no URL of a database`, async () => {
+  test(`DATABASE_URL=${url} is not the URL of a database`, async () => {
     match(await refused(url), /DATABASE_URL/);
   });
 }
 
-test("nothing listens there", async () => {
+test("no listener", async () => {
   match(await refused("postgres://lyftr:hidden@127.0.0.1:1/lyftr"), /nothing listens there/);
 });
 
-test("a name that nobody knows", async () => {
+test("an unknown host name", async () => {
   match(await refused("postgres://lyftr:hidden@no-such-host.invalid/lyftr"), /host that is not known/);
 });
 
-test("something that is no PostgreSQL listens there: it hangs up, it talks nonsense, it says nothing", async () => {
+test("the listener is not PostgreSQL: it hangs up, it answers nonsense, it does not answer", async () => {
   await using rude = await answering((socket) => socket.destroy());
   await using other = await answering((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
   await using silent = await answering(() => undefined);
@@ -90,7 +90,7 @@ test("a server before PostgreSQL 14 is refused by its version", async () => {
   match(await refused(old.url), /version 13\.14.*14 or newer/);
 });
 
-test("a database that is not there", { skip: unlessPostgres() }, async () => {
+test("a missing database", { skip: unlessPostgres() }, async () => {
   match(await refused(withDatabase(await sharedServer(), "lyftr_none")), /lyftr_none/);
 });
 
@@ -111,7 +111,7 @@ for (const [setting, value] of [
   ["full_page_writes", "off"],
   ["synchronous_commit", "off"],
 ] as const) {
-  test(`${setting}=${value} might lose what was answered 200, so it is refused`, {
+  test(`${setting}=${value} might lose acknowledged messages, so it is refused`, {
     skip: unlessOwnServer(),
   }, async () => {
     await using server = await ownServer({ settings: { [setting]: value } });
@@ -125,7 +125,7 @@ test("a database that is not UTF-8 is refused", { skip: unlessOwnServer() }, asy
   match(await refused(withDatabase(server.url, "latin")), /LATIN1|UTF-?8/);
 });
 
-test("a password with everything in it and TLS: the right one is taken, wrong ones are told and not shown", {
+test("a password with special characters and TLS: the right one is accepted, wrong ones are reported and not shown", {
   skip: unlessOwnServer(),
 }, async () => {
   await using server = await ownServer({ password: PASSWORD, tls: true });
@@ -149,7 +149,7 @@ test("a password with everything in it and TLS: the right one is taken, wrong on
   match(await refused(`${server.url}?sslmode=verify-full`), /certificate/);
 });
 
-/** Whether the connections of the service are encrypted: every answer there is. */
+/** Whether the connections of the service are encrypted, without duplicates. */
 async function encrypted(server: PostgresServer): Promise<readonly unknown[]> {
   const rows = await sql(
     server.url,

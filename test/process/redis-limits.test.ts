@@ -11,7 +11,7 @@ import { body, type LogLine, post, type Service, startService } from "../support
 
 const WAIT_MS_MAX = 15_000;
 const SENDERS = 8;
-/** No request may wait for Redis longer than a fraction of this, however busy the machine is. */
+/** A request waits for Redis only a fraction of this, however busy the machine is. */
 const REQUEST_MS_MAX = 3_000;
 const skip = unlessRedis();
 
@@ -36,8 +36,9 @@ async function until(holds: () => Promise<boolean>, what: string): Promise<void>
 }
 
 /**
- * Whether Redis answered every call in time. On a machine that is busy with other tests it may not, and then a replica decides by itself:
- * up to twice as much passes two of them. That it is exact otherwise is also tested without a deadline, in redis.test.ts.
+ * Whether Redis answered every call in time. On a machine that is busy with other tests it may not.
+ * Then a replica decides by itself, and up to twice as many requests pass both. redis.test.ts tests
+ * the exact limit without a deadline.
  */
 async function inTime(...services: readonly Service[]): Promise<boolean> {
   const failures = services.map(async (one) => series(await scrape(one)).get("shared_state_failures_total"));
@@ -47,7 +48,7 @@ async function inTime(...services: readonly Service[]): Promise<boolean> {
 const passes = (count: number) => new Array<number>(count).fill(200);
 const refusals = (count: number) => new Array<number>(count).fill(429);
 
-test("two services share one limit, and Redis holds neither numbers nor addresses", { skip }, async () => {
+test("two services share one limit, and Redis contains neither numbers nor addresses", { skip }, async () => {
   await using redis = await ownRedis();
   const env = { REDIS_URL: redis.url, RATE_LIMIT_PER_SENDER: "1/1h,burst=10", RATE_LIMIT_PER_IP: "1000/1h" };
   await using one = await startService(env);
@@ -67,7 +68,7 @@ test("two services share one limit, and Redis holds neither numbers nor addresse
   for (const key of keys) ok(Number(await redis.command("PTTL", key)) !== -1, `${key} is kept for ever`);
 });
 
-test("when Redis goes, limits go on at once from where they were, and when it comes back they are shared again", {
+test("when Redis goes away, limits continue at once from their last values, and when it comes back they are shared again", {
   skip,
 }, async () => {
   await using redis = await ownRedis();
@@ -86,13 +87,13 @@ test("when Redis goes, limits go on at once from where they were, and when it co
   match(String(away.reason), /^[A-Z].*\.$/);
   ok(Number(back.outage_ms) > 0 && Number(back.outage_ms) < 60_000, String(back.outage_ms));
   equal(await sharedStateUp(service), 1);
-  // Redis has forgotten everything; the process remembers who was past the limit.
+  // Redis has lost everything; the process remembers which clients were past the limit.
   deepEqual(await statuses(3, read), refusals(3));
   await using other = await startService(env);
   deepEqual(await statuses(11, () => fetch(`${other.url}/stats`)), [...passes(10), 429]);
 });
 
-test("a start without Redis, and one with a wrong password, serve with limits of their own", { skip }, async () => {
+test("a start without Redis, and one with a wrong password, serve with local limits", { skip }, async () => {
   await using redis = await ownRedis("--requirepass", "rightpassword");
   const wrong = new URL(redis.url);
   wrong.password = "wrongpassword";
@@ -112,7 +113,7 @@ test("a start without Redis, and one with a wrong password, serve with limits of
   }
 });
 
-test("the user that the documentation makes is enough", { skip }, async () => {
+test("the documented Redis user has enough rights", { skip }, async () => {
   await using redis = await ownRedis();
   const rights = ["~lyftr:*", "+@read", "+@write", "+@scripting", "+@connection", "+time"];
   await redis.command("ACL", "SETUSER", "lyftr", "on", ">password", ...rights);
@@ -139,7 +140,7 @@ test("wrong signatures do not reach Redis, nor does a flood past its limit", { s
   equal(await calls(), 1);
 });
 
-/** Sends from now on, one request after the other in each of several lines, until it is told to stop. */
+/** Sends from now on, one request after the other in several lanes, until stopped. */
 function load(service: Service): { readonly sent: () => number; readonly end: () => Promise<readonly number[]> } {
   const times: number[] = [];
   let [sent, ended] = [0, false];
@@ -153,7 +154,7 @@ function load(service: Service): { readonly sent: () => number; readonly end: ()
     }
   };
   const lines = Array.from({ length: SENDERS }, line);
-  // A failure is told by `end`.
+  // A failure is reported by `end`.
   for (const one of lines) one.catch(() => undefined);
   return {
     sent: () => sent,
@@ -169,9 +170,9 @@ interface Fault {
   readonly name: string;
   readonly begin: (redis: RedisServer) => Promise<unknown>;
   readonly end: (redis: RedisServer) => Promise<unknown>;
-  /** Whether it makes the service leave Redis alone. */
+  /** Whether the service stops asking Redis. */
   readonly away: boolean;
-  /** Whether only calls that fail can tell of it. A closed connection tells without one, when none is under way. */
+  /** Whether only failing calls reveal it. A closed connection is noticed without a call. */
   readonly failsCalls: boolean;
 }
 
@@ -209,7 +210,7 @@ const FAULTS: readonly Fault[] = [
 ];
 
 for (const { name, begin, end, away, failsCalls } of FAULTS) {
-  test(`under load, not one message is refused or slow when Redis ${name}`, { skip }, async (t) => {
+  test(`under load, no message is refused or slow when Redis ${name}`, { skip }, async (t) => {
     await using redis = await ownRedis();
     const plenty = "1000000/1s";
     await using service = await startService({
@@ -223,7 +224,7 @@ for (const { name, begin, end, away, failsCalls } of FAULTS) {
     const disturbed = load(service);
     await until(async () => disturbed.sent() > 200, "200 messages");
     await begin(redis);
-    // By the log: with some faults it is over before the metrics are rendered again.
+    // From the log: some faults are over before the metrics are rendered again.
     if (away) await service.line(unavailable);
     const sent = disturbed.sent();
     await until(async () => disturbed.sent() > sent + 300, "300 more messages");
@@ -239,7 +240,7 @@ for (const { name, begin, end, away, failsCalls } of FAULTS) {
   });
 }
 
-test("a limit that does not parse ends a start with 2 and the line that is wrong", async () => {
+test("an invalid limit ends a start with 2 and the wrong line", async () => {
   using folder = mkdtempDisposableSync(join(tmpdir(), "lyftr-limits-"));
   const env = {
     WEBHOOK_SECRET: "s",

@@ -25,14 +25,14 @@ function connect(url: string): Promise<Redis> {
   return Redis.open(testRuntime(), { url, ...told });
 }
 
-/** A connection of its own, and the answers of one kind behind it. */
+/** A separate connection, and the responses of one kind behind it. */
 async function answersIn(url: string, kind: readonly string[], ttlMs = TTL_MS) {
   const redis = await connect(url);
   const answers = new RedisResponses({ redis, ttlMs, kind });
   return { answers, [Symbol.asyncDispose]: () => redis.close() };
 }
 
-/** What is found as soon as something is: sharing is not waited for. */
+/** The result as soon as there is one: sharing is not awaited. */
 async function foundIn(answers: RedisResponses, question: string) {
   const deadline = performance.now() + WAIT_MS_MAX;
   for (;;) {
@@ -50,7 +50,7 @@ async function share(answers: RedisResponses, question: string, text: string): P
 
 const kindOf = (name: string) => [name, String(process.pid), String(performance.now())];
 
-test("an answer is found by those of its kind, for as long as is left since before it was read", { skip }, async () => {
+test("a response is found by processes of its kind, for the rest of its time to live", { skip }, async () => {
   await using server = await testedRedis();
   const kind = kindOf("left");
   await using mine = await answersIn(server.url, kind, 60_000);
@@ -62,7 +62,7 @@ test("an answer is found by those of its kind, for as long as is left since befo
   ok(found.kind === "missing");
   found.share("été 🎈");
   const got = await foundIn(theirs.answers, "q");
-  // The clock of Redis is read in whole milliseconds, and so is what is left.
+  // The clock of Redis is read in whole milliseconds, and so is the rest of the time.
   const leftMs = 60_000 - (performance.now() - missedMs);
   equal(got.text, "été 🎈");
   ok(got.leftMs <= leftMs + 2 && got.leftMs > leftMs - 1_000, `${got.leftMs} of ${leftMs}`);
@@ -70,7 +70,7 @@ test("an answer is found by those of its kind, for as long as is left since befo
   equal((await others.answers.find("q")).kind, "missing");
 });
 
-test("an answer that comes to Redis after its time does not come to life", { skip }, async () => {
+test("a response that arrives at Redis after its time is not stored", { skip }, async () => {
   await using server = await testedRedis();
   await using mine = await answersIn(server.url, kindOf("late"));
   const found = await mine.answers.find("q");
@@ -80,7 +80,7 @@ test("an answer that comes to Redis after its time does not come to life", { ski
   equal((await mine.answers.find("q")).kind, "missing");
 });
 
-test("an answer of more than 262,144 characters is not put there", { skip }, async () => {
+test("a response of more than 262,144 characters is not stored", { skip }, async () => {
   await using server = await testedRedis();
   await using mine = await answersIn(server.url, kindOf("large"), 60_000);
   await share(mine.answers, "large", "x".repeat(262_145));
@@ -116,7 +116,7 @@ test("three replicas read and write at random: each sees its own writes at once,
   const working = replicas.map(async (replica) => {
     while (performance.now() < endMs) {
       const { cache, writes } = replica;
-      // Long enough without a write, now and then, for answers of others to be taken.
+      // Sometimes long enough without a write that responses of others are used.
       if (Math.random() < 0.01) {
         const write = async () => {
           await setTimeout(Math.random() * 3);
@@ -145,7 +145,7 @@ async function sharedHits(service: Service): Promise<number> {
 
 const noneHere = skip || unlessPostgres();
 
-test("two services on one PostgreSQL share answers in Redis, and each shows at once what it has taken", {
+test("two services on one PostgreSQL share responses in Redis, and each shows at once what it has stored", {
   skip: noneHere,
   timeout: 60_000,
 }, async () => {
@@ -156,7 +156,7 @@ test("two services on one PostgreSQL share answers in Redis, and each shows at o
   await using second = await startService(env);
   equal((await post(first.url, body())).status, 200);
   const deadline = performance.now() + WAIT_MS_MAX;
-  // A key lives as long as its answer, so they are collected while it is waited for the hit.
+  // A key lives as long as its response, so they are collected while the test waits for the hit.
   const ours = new Set<string>();
   while ((await sharedHits(second)) < 1 || ours.size === 0) {
     ok(performance.now() < deadline, "no answer was ever shared");
@@ -176,7 +176,7 @@ test("two services on one PostgreSQL share answers in Redis, and each shows at o
   }
 });
 
-test("with Redis killed or frozen in the middle every answer is right, and sharing begins again when it is back", {
+test("with Redis killed or frozen in the middle every answer is correct, and sharing resumes when it is back", {
   skip: noneHere,
   timeout: 120_000,
 }, async () => {
@@ -216,7 +216,7 @@ test("with Redis killed or frozen in the middle every answer is right, and shari
   await untilShared();
 });
 
-test("services on SQLite files of their own do not share answers, whatever the files are called", {
+test("services on separate SQLite files do not share responses, whatever the files are called", {
   skip,
 }, async () => {
   await using server = await ownRedis();

@@ -12,7 +12,7 @@ import { testRuntime } from "../support/runtime.ts";
 import { freePort } from "../support/server-folder.ts";
 
 const WAIT_MS_MAX = 15_000;
-/** Generous beside the 50 ms a call may take: what is looked for is seconds. */
+/** Generous compared with the 50 ms of a call: the test looks for seconds. */
 const SOON_MS_MAX = 1_000;
 const CALLS_UNDER_WAY_MAX = 1_024;
 const SUM = "return redis.call('INCRBY', KEYS[1], ARGV[1])";
@@ -21,12 +21,15 @@ const PATIENT = { callMsMax: WAIT_MS_MAX };
 
 interface Watched extends AsyncDisposable {
   readonly redis: Redis;
-  /** What it told, in order: `away REASON` and `back`. */
+  /** Its reports, in order: `away REASON` and `back`. */
   readonly told: readonly string[];
   readonly failures: () => number;
 }
 
-/** Patient where the test is not about time: a machine that is busy with other tests may take longer than the 50 ms. */
+/**
+ * Patient where the test is not about time: a machine that is busy with other tests may take longer
+ * than the 50 ms.
+ */
 async function connect(url: string, patience: { readonly callMsMax?: number } = PATIENT): Promise<Watched> {
   const told: string[] = [];
   let failures = 0;
@@ -40,7 +43,7 @@ async function connect(url: string, patience: { readonly callMsMax?: number } = 
   return { redis, told, failures: () => failures, [Symbol.asyncDispose]: () => redis.close() };
 }
 
-/** With the deadline that requests have. */
+/** With the deadline of requests. */
 const connectAsServed = (url: string) => connect(url, {});
 
 async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
@@ -54,7 +57,7 @@ async function until(holds: () => boolean | Promise<boolean>, what: string): Pro
 const skip = unlessRedis();
 const skipAny = { skip: unlessAnyRedis() };
 
-test("values and scripts are kept below lyftr:, and values for their time only", skipAny, async () => {
+test("values and scripts are stored below lyftr:, and values for their time only", skipAny, async () => {
   await using server = await testedRedis();
   await using watched = await connect(server.url);
   const { redis } = watched;
@@ -73,7 +76,7 @@ test("values and scripts are kept below lyftr:, and values for their time only",
   deepEqual([watched.told, watched.failures()], [[], 0]);
 });
 
-test("a script that Redis has forgotten is sent again, and that is no failure", { skip }, async () => {
+test("a script that Redis has lost is sent again, and that is not a failure", { skip }, async () => {
   await using server = await ownRedis();
   await using watched = await connect(server.url);
   for (let n = 1; n <= 5; n++) {
@@ -83,7 +86,7 @@ test("a script that Redis has forgotten is sent again, and that is no failure", 
   deepEqual([watched.told, watched.failures()], [[], 0]);
 });
 
-test("without Redis a start succeeds, calls resolve at once, and it is found when it comes", { skip }, async () => {
+test("without Redis a start succeeds, calls resolve at once, and Redis is used when it comes", { skip }, async () => {
   await using server = await ownRedis();
   await server.kill();
   await using watched = await connect(server.url);
@@ -91,7 +94,7 @@ test("without Redis a start succeeds, calls resolve at once, and it is found whe
   const started = performance.now();
   for (let n = 0; n < 1_000; n++) equal(await watched.redis.get("x"), undefined);
   ok(performance.now() - started < SOON_MS_MAX);
-  // Nobody was called, so nothing failed.
+  // No call was made, so nothing failed.
   equal(watched.failures(), 0);
   await server.start();
   await until(() => watched.redis.up(), "coming back");
@@ -99,7 +102,7 @@ test("without Redis a start succeeds, calls resolve at once, and it is found whe
   equal(await watched.redis.get("x"), null);
 });
 
-test("a Redis that is killed is left alone at once, and taken again when it is back", { skip }, async () => {
+test("a killed Redis is not asked any more at once, and used again when it is back", { skip }, async () => {
   await using server = await ownRedis();
   await using watched = await connect(server.url);
   equal(await watched.redis.set("x", "1", 60_000), true);
@@ -130,14 +133,14 @@ test("a Redis that hangs costs three calls their 50 ms and the others nothing", 
   await until(async () => (await watched.redis.get("x")) === null, "an answer");
 });
 
-test("calls under way are bounded, and all are let go when Redis is", { skip }, async () => {
+test("calls under way are bounded, and all resolve when Redis goes away", { skip }, async () => {
   await using server = await ownRedis();
   await using watched = await connectAsServed(server.url);
   server.freeze();
   let atOnce = 0;
   const calls = Array.from({ length: CALLS_UNDER_WAY_MAX + 4_000 }, () => watched.redis.get("x"));
   for (const call of calls) void call.then(() => atOnce++);
-  // No time passes here: what is answered by now was not sent.
+  // No time passes here: a call that has resolved by now was not sent.
   await Promise.resolve();
   equal(atOnce, 4_000);
   ok((await Promise.all(calls)).every((answer) => answer === undefined));
@@ -149,13 +152,13 @@ test("calls under way are bounded, and all are let go when Redis is", { skip }, 
   await until(async () => (await many()).every((answer) => answer === null), "as many calls as before");
 });
 
-test("a Redis that is full is left alone until it takes writes again, and does not flap", { skip }, async () => {
+test("a full Redis is not asked until it accepts writes again, and does not flap", { skip }, async () => {
   await using server = await ownRedis();
   await using watched = await connect(server.url);
   await server.command("CONFIG", "SET", "maxmemory", "1");
   for (let n = 0; n < 3; n++) equal(await watched.redis.set("x", "1", 60_000), undefined);
   deepEqual(watched.told, ["away Its memory is full (OOM)."]);
-  // Longer than the first two attempts to come back.
+  // Longer than the first two attempts to reconnect.
   await setTimeout(3_500);
   deepEqual(watched.told, ["away Its memory is full (OOM)."]);
   await server.command("CONFIG", "SET", "maxmemory", "0");
@@ -163,7 +166,7 @@ test("a Redis that is full is left alone until it takes writes again, and does n
   equal(await watched.redis.set("x", "1", 60_000), true);
 });
 
-test("a wrong password is told by its kind, without the password", { skip }, async () => {
+test("a wrong password is reported by its kind, without the password", { skip }, async () => {
   await using server = await ownRedis("--requirepass", "rightpassword");
   const url = new URL(server.url);
   url.password = "wrongpassword";
@@ -175,7 +178,7 @@ test("a wrong password is told by its kind, without the password", { skip }, asy
   equal(right.redis.up(), true);
 });
 
-test("what is no Redis, what says nothing and a name that does not exist are survived, and closing is quick", async () => {
+test("a server that is not Redis, one that does not answer and an unknown host name are survived, and closing is quick", async () => {
   for (const greeting of ["HTTP/1.1 400 Bad Request\r\n\r\n", "", "\u0000\u0001garbage"]) {
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
@@ -196,7 +199,7 @@ test("what is no Redis, what says nothing and a name that does not exist are sur
   equal(nowhere.redis.up(), false);
 });
 
-test("closing answers the calls under way with nothing, and counts them as no failure", { skip }, async () => {
+test("closing resolves the calls under way with undefined, and does not count them as failures", { skip }, async () => {
   await using server = await ownRedis();
   const watched = await connect(server.url);
   server.freeze();
@@ -206,7 +209,7 @@ test("closing answers the calls under way with nothing, and counts them as no fa
   deepEqual([watched.told, watched.failures()], [[], 0]);
 });
 
-/** A limiter of its own for each of these connections, which are one to whoever takes. */
+/** A limiter for each of these connections; they share one bucket. */
 function limitersOn(
   connections: readonly Watched[],
   rate: Rate,
@@ -216,7 +219,7 @@ function limitersOn(
   return connections.map(({ redis }) => new RedisRateLimiter({ ...common, redis }));
 }
 
-test("of many tokens asked for at once by two replicas exactly as many are given as there are", skipAny, async () => {
+test("of many tokens that two replicas take at once, exactly the available ones are given", skipAny, async () => {
   await using server = await testedRedis();
   await using one = await connect(server.url);
   await using other = await connect(server.url);
@@ -227,11 +230,11 @@ test("of many tokens asked for at once by two replicas exactly as many are given
     given.sort((a, b) => b - a),
     Array.from({ length: 50 }, (_, n) => 49 - n),
   );
-  // Another key has a bucket of its own.
+  // Another key has its own bucket.
   equal((await limiters[0]?.take("b"))?.remaining, 49);
 });
 
-test("a shared token is there again when it was told to be, by Redis' own clock", skipAny, async () => {
+test("a shared token is available again when predicted, by Redis' own clock", skipAny, async () => {
   await using server = await testedRedis();
   await using one = await connect(server.url);
   await using other = await connect(server.url);
@@ -242,7 +245,8 @@ test("a shared token is there again when it was told to be, by Redis' own clock"
   equal(refused?.allowed, false);
   ok(refused !== undefined && refused.nextMs > 0 && refused.nextMs <= 500, `${refused?.nextMs} ms`);
   await setTimeout(refused.nextMs + 5);
-  // The other heard of its last token some time after Redis had given it, and counts by itself from then until there is another.
+  // The other one heard of its last token some time after Redis had given it, and counts by itself
+  // from then until there is another.
   const late = await second?.take("a");
   if (late?.allowed === false) {
     // One token takes 500 ms.
@@ -252,7 +256,7 @@ test("a shared token is there again when it was told to be, by Redis' own clock"
   }
 });
 
-test("whatever is in its place in Redis, a bucket is neither more than full nor more than empty", {
+test("whatever Redis contains in its place, a bucket is neither more than full nor more than empty", {
   skip,
 }, async () => {
   await using server = await ownRedis();
@@ -260,7 +264,7 @@ test("whatever is in its place in Redis, a bucket is neither more than full nor 
   const [limiter] = limitersOn([watched], { count: 1, perMs: 1_000, burst: 3 }, "test");
   await limiter?.take("a");
   const [key] = (await server.command("KEYS", "lyftr:limit:test:*")) as readonly string[];
-  // As when the clock of Redis was far ahead and is not any more.
+  // Like when the clock of Redis was far ahead and no longer is.
   await server.command("SET", key ?? "", "9e15");
   const empty = await limiter?.take("a");
   deepEqual([empty?.allowed, empty?.remaining], [false, 0]);

@@ -35,7 +35,10 @@ function database(path: string, sql: string): void {
   db.close();
 }
 
-/** Leaves what a program that is killed in WAL mode leaves: rows in the log that are not in the file. */
+/**
+ * Leaves what a program that is killed in WAL mode leaves: rows in the log that are not in the
+ * file.
+ */
 function killedInWalMode(path: string, sql: string): void {
   const program = `
     const { DatabaseSync } = require("node:sqlite");
@@ -46,7 +49,7 @@ function killedInWalMode(path: string, sql: string): void {
   equal(spawnSync(process.execPath, ["-e", program, path, sql]).signal, "SIGKILL");
 }
 
-/** Leaves the log of a killed service, with three transactions in it and bytes that are others now. */
+/** Leaves the log of a killed service, with three transactions and some changed bytes. */
 function logWithDamage(path: string, damage: (log: Buffer) => void): void {
   killedInWalMode(path, `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}; INSERT INTO messages VALUES ${OTHER_ROW}`);
   const log = readFileSync(`${path}-wal`);
@@ -65,7 +68,7 @@ function killedInTransaction(path: string, before: string): void {
   equal(spawnSync(process.execPath, ["-e", program, path, before]).signal, "SIGKILL");
 }
 
-/** Starts it, sees it refused with a sentence, and the folder as it was. */
+/** Starts it, and checks that it is refused with a sentence and the folder is unchanged. */
 async function isRefused(
   folder: Folder,
   says: RegExp,
@@ -231,7 +234,7 @@ test("a start that requires an API key on a database of the older service takes 
   deepEqual(snapshotOf(folder.path), before);
 });
 
-test("a backup that is restored over a left-over write-ahead log is refused, and starts when the log is moved away", async () => {
+test("a backup restored over an old write-ahead log is refused, and starts when the log is moved away", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   const env = { DATABASE_URL: `sqlite:///${path}` };
@@ -266,7 +269,7 @@ test("a copy of a whole folder, restored over the log of a service that has grow
   await isRefused(folder, /app\.db-wal is not the write-ahead log of .*some pages are in neither of the two files/);
 });
 
-test("a start whose HOST is no address of this machine makes no database and says so", async () => {
+test("a start whose HOST is not an address of this machine makes no database and says so", async () => {
   for (const [HOST, says] of [
     ["203.0.113.9", /HOST is not an address of this machine/],
     ["lyftr.invalid", /HOST is "lyftr\.invalid", a name that is not known\. .*0\.0\.0\.0 is every address/],
@@ -281,7 +284,7 @@ test("a start whose HOST is no address of this machine makes no database and say
   }
 });
 
-test("a start whose port is taken, by the older service for example, takes nothing over", async () => {
+test("a start whose port is taken, for example by the older service, takes nothing over", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   database(path, `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
@@ -301,12 +304,12 @@ test("a start whose port is taken, by the older service for example, takes nothi
   match(stderr, new RegExp(`Port ${port} is taken`));
 });
 
-test("a start while an older service is in the middle of a write is refused, says who may hold the file, and works afterwards", async () => {
+test("a start while an older service is in the middle of a write is refused, says which program may hold the file, and works afterwards", async () => {
   for (const begin of ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"]) {
     using folder = temporaryFolder();
     const path = folder.file("app.db");
     database(path, LOOSE_TABLE);
-    // In a process of its own: a process that reads and closes a file releases all its locks on it.
+    // In a separate process: a process that reads and closes a file releases all its locks on it.
     const program = `
       const { DatabaseSync } = require("node:sqlite");
       const db = new DatabaseSync(process.argv[1]);
@@ -315,7 +318,7 @@ test("a start while an older service is in the middle of a write is refused, say
       process.stdin.once("end", () => db.exec("COMMIT")).resume();`;
     const older = spawn(process.execPath, ["-e", program, path, `${begin}; INSERT INTO messages VALUES ${ROW}`]);
     await once(older.stdout, "data");
-    // Beside the database lies its rollback journal, which is not looked at here.
+    // Its rollback journal is beside the database, and is not compared here.
     const before = readFileSync(path);
     const { code, stderr } = await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
     deepEqual([code, readFileSync(path).equals(before)], [1, true], stderr);
@@ -327,7 +330,7 @@ test("a start while an older service is in the middle of a write is refused, say
   }
 });
 
-test("a database whose maker was killed before there was anything in it is started on", async () => {
+test("a database whose program was killed before anything was in it can be started", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   // Its journal says that there was no page before.
@@ -337,7 +340,7 @@ test("a database whose maker was killed before there was anything in it is start
   equal(valueIn(path, "SELECT count(*) FROM messages"), 0);
 });
 
-test("what a killed service left is started on: its log is its own, with its -shm and without", async () => {
+test("a killed service can be restarted: the log is its own, with its -shm and without", async () => {
   for (const withShm of [true, false]) {
     using folder = temporaryFolder();
     const path = folder.file("app.db");
@@ -348,7 +351,7 @@ test("what a killed service left is started on: its log is its own, with its -sh
   }
 });
 
-test("a log whose last transaction was not wholly written is started on, as after a power cut", async () => {
+test("a log whose last transaction was not completely written can be started, as after a power cut", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   logWithDamage(path, (log) => log.fill(0, log.length - 100));
@@ -356,7 +359,7 @@ test("a log whose last transaction was not wholly written is started on, as afte
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, 1);
 });
 
-test("files or a folder that may not be written are named, with their owner and what to do", async () => {
+test("files or a folder without write permission are named, with their owner and advice", async () => {
   const asRoot = process.getuid?.() === 0;
   const command: [string, ...string[]] = asRoot
     ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, "bin/lyftr.js"]

@@ -16,26 +16,29 @@ import { unlessTool } from "../support/tools.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
 const DOCUMENT = readFileSync(new URL("../../docs/operations/backup.md", import.meta.url), "utf8");
-/** Messages that come before the backup begins, and after it has ended. */
+/** Messages before the backup begins, and after it has ended. */
 const MORE = 300;
 
 type Environment = Readonly<Record<string, string>>;
 
-/** What one kind of database needs to be backed up, lost and restored. */
+/** What is needed to back up, lose and restore one kind of database. */
 interface Place {
   readonly databaseUrl: string;
-  /** Where the restored one is. */
+  /** The URL of the restored one. */
   readonly restoredUrl: string;
   readonly backup: string;
   readonly restore: string;
-  /** What the commands of the document are given. */
+  /** The environment of the document's commands. */
   readonly env: Environment;
   readonly cwd: string;
   lose(): Promise<void>;
   check(ledger: Ledger): Promise<Findings>;
 }
 
-/** Runs the commands of the document whose first line names them, with today's backup for that of its example. */
+/**
+ * Runs the document's commands whose first line has this name, with today's backup instead of the
+ * example's.
+ */
 async function runDocumented(name: string, { env, cwd }: Pick<Place, "env" | "cwd">): Promise<void> {
   const block = new RegExp(`^\`\`\`sh\\n# ${name}:.*\\n((?:(?!\`\`\`).*\\n)+)\`\`\``, "m").exec(DOCUMENT)?.[1];
   ok(block !== undefined, `docs/operations/backup.md has no commands ${name}`);
@@ -47,7 +50,10 @@ async function runDocumented(name: string, { env, cwd }: Pick<Place, "env" | "cw
   await promisify(execFile)("sh", ["-euc", commands], { cwd, env: { ...env, PATH, TZ: "UTC" } });
 }
 
-/** Back up under load, lose everything, restore: what was acknowledged before the backup began is there, and sending it again adds nothing. */
+/**
+ * Backs up under load, loses everything, restores: messages acknowledged before the backup are
+ * there, and sending them again adds nothing.
+ */
 async function survives(t: TestContext, place: Place): Promise<void> {
   const ledger = new Ledger();
   const env = { DATABASE_URL: place.databaseUrl };
@@ -111,7 +117,9 @@ test("SQLite: backed up under load by the document's commands, lost, and restore
   });
 });
 
-/** The newest PostgreSQL of Debian that has its server and pg_dump, which must be of one version. */
+/**
+ * The newest PostgreSQL of Debian with its server and pg_dump, which must be of the same version.
+ */
 function debianBin(): string {
   const root = "/usr/lib/postgresql";
   const versions = readdirSync(root).filter((version) =>

@@ -15,7 +15,7 @@ import { SqliteParts } from "../support/sqlite-parts.ts";
 
 const OLD = 12_000;
 const PERSON = "+918877665544";
-/** Every so many of the old ones are theirs. */
+/** Every such old message is one of the person's. */
 const PERSON_EVERY = 20;
 const SENDERS = 4;
 const KILLS = 10;
@@ -38,7 +38,7 @@ function newDatabase(): { cwd: string; path: string } {
   return { cwd, path };
 }
 
-test("deleting is killed again and again beside a service that takes messages: what is not deleted is all there, and every answer agrees", async (t) => {
+test("deletion is killed again and again beside a service that takes messages: everything else is complete, and every answer agrees", async (t) => {
   const { cwd, path } = newDatabase();
   const ledger = new Ledger();
   const old = () => Number(valueIn(path, "SELECT count(*) FROM messages WHERE message_id LIKE 'old%'"));
@@ -54,7 +54,7 @@ test("deleting is killed again and again beside a service that takes messages: w
     try {
       for (let kill = 0; kill < KILLS && old() > 0; kill++) {
         const before = old();
-        // A person first, then all that is old.
+        // A person first, then all old messages.
         const args = kill < 3 ? ["erase", PERSON, "--yes"] : ["retention", "--days", "1", "--yes"];
         await using command = runLyftr(args, { cwd });
         for (const deadline = performance.now() + 20_000; old() === before && command.child.exitCode === null; ) {
@@ -65,7 +65,7 @@ test("deleting is killed again and again beside a service that takes messages: w
         command.child.kill("SIGKILL");
         await command.ended;
         left.add(old());
-        // None is gone without its tombstone.
+        // None is deleted without its tombstone.
         equal(old() + tombstones(), OLD);
         const [stats, page] = [await getJson(`${lyftr.url}/stats`), await getJson(`${lyftr.url}/messages?limit=1`)];
         ok(page.total >= stats.total_messages, "what was counted is not listed");

@@ -10,7 +10,7 @@ const OLD = "the old master key, of enough characters";
 const NEW = "the new master key, of enough characters";
 const SECRET = "what the sender signs with";
 
-test("MASTER_KEY is changed in the steps of docs/operations/keys-and-secrets.md, and no webhook is refused at any of them", async () => {
+test("MASTER_KEY is changed in the steps of docs/operations/keys-and-secrets.md, and no webhook is refused during any of them", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("autumn"), SECRET);
   const base = { DATABASE_URL: "sqlite:///./app.db", WEBHOOK_SECRET: "of somebody else" };
@@ -19,7 +19,10 @@ test("MASTER_KEY is changed in the steps of docs/operations/keys-and-secrets.md,
     equal(done.code, 0, done.stderr);
     return done.stdout;
   };
-  /** Starts the service with these settings, does something meanwhile, and ends it. The sender is heard before and after. */
+  /**
+   * Starts the service with these settings, runs `meanwhile`, and ends it. A webhook is accepted
+   * before and after.
+   */
   const serving = async (env: Readonly<Record<string, string>>, meanwhile = async () => {}) => {
     await using service = await serve({ cwd: folder.path, env: { ...base, ...env } });
     for (const work of [meanwhile, async () => {}]) {

@@ -16,7 +16,7 @@ const SENDERS = 64;
 const MASTER_KEY = "a master key of thirty-two characters";
 const WAIT_MS_MAX = 60_000;
 
-/** Waits for what a service that runs does by itself. */
+/** Waits for what a running service does by itself. */
 async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = performance.now() + WAIT_MS_MAX;
   while (!(await holds())) {
@@ -46,7 +46,10 @@ interface Rotation {
   readonly requests: number;
 }
 
-/** Changes the secret of senders that go on all the while. Resolves with the new one and how many messages were sent. */
+/**
+ * Changes the secret of senders that keep sending. Resolves with the new one and the number of sent
+ * messages.
+ */
 async function rotate({ cwd, env, urls, summer, requests }: Rotation): Promise<{ autumn: string; sent: number }> {
   const senders = new SigningSenders(urls, { senders: SENDERS, secret: summer });
   await until("the load", () => senders.sent > requests / 20);
@@ -57,7 +60,7 @@ async function rotate({ cwd, env, urls, summer, requests }: Rotation): Promise<{
   senders.switchTo(autumn, requests / SENDERS / 4);
   await until("all having switched", () => senders.stillWith(summer) === 0);
   const sentBefore = senders.sent;
-  // It verified a message a moment ago, and the senders that sign with it are known to have changed.
+  // It verified a message a moment ago, and its senders are known to use the new one.
   match(
     (await run(["secrets", "retire", "summer"], { cwd, env })).stderr,
     /The answer of lyftr secrets list: no: it verified a message/,
@@ -77,7 +80,7 @@ async function withSecret(url: string, secret: string): Promise<number> {
   return (await post(url, payload, { "x-signature": macOf(payload, secret) })).status;
 }
 
-test(`of ${REQUESTS} webhooks across a rotation under load none is refused, and the secrets are nowhere in the files or the log`, {
+test(`of ${REQUESTS} webhooks during a rotation under load none is refused, and no file or log contains the secrets`, {
   timeout: 600_000,
 }, async (t) => {
   using folder = temporaryFolder();
@@ -108,7 +111,7 @@ function isNowhere(secrets: readonly string[], folder: string): void {
   }
 }
 
-test("two replicas on PostgreSQL across a rotation under load: none refused, and both know the last use of both", {
+test("two replicas on PostgreSQL during a rotation under load: none refused, and both know the last use of both", {
   skip: unlessPostgres(),
   timeout: 600_000,
 }, async () => {
@@ -123,7 +126,7 @@ test("two replicas on PostgreSQL across a rotation under load: none refused, and
   const urls = [first.url, second.url];
   const { sent } = await rotate({ ...options, urls, summer, requests: REQUESTS_ON_POSTGRES });
   const { summer: before = 0, autumn: after = 0 } = await figures(urls);
-  // The probes for the end were answered 200 while it had not come.
+  // The probes for the end got 200 until it came.
   ok(before + after >= sent);
   for (const lyftr of [first, second]) {
     lyftr.child.kill("SIGTERM");
@@ -136,7 +139,7 @@ test("two replicas on PostgreSQL across a rotation under load: none refused, and
   match(String(sealed), /^v1\.[A-Za-z0-9_-]+$/);
 });
 
-test("a secret of the database that the master key does not open stops the start, named; a later one is complained about once", async () => {
+test("a secret of the database that the master key does not open stops the start, named; a later one is logged once", async () => {
   using folder = temporaryFolder();
   const env = { DATABASE_URL: "sqlite:///./app.db", WEBHOOK_SECRET: "testsecret" };
   const options = (more: Readonly<Record<string, string>>) => ({ cwd: folder.path, env: { ...env, ...more } });
@@ -163,7 +166,7 @@ test("a secret of the database that the master key does not open stops the start
   const line = await lyftr.line(({ level }) => level === "ERROR");
   deepEqual([line.msg, line.name], ["a webhook secret of the database is not encrypted under MASTER_KEY", "bad"]);
   equal(await knows(lyftr.url, "bad"), false);
-  // Several looks later it is still one line, and the others go on.
+  // After several reloads it is still one line, and the others still work.
   await setTimeout(5_000);
   equal(lyftr.stdout().split('"level":"ERROR"').length, 2);
   equal((await post(lyftr.url, body())).status, 200);

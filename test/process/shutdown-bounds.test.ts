@@ -38,7 +38,7 @@ function deaf(port: number, bytes: string, sockets: DisposableStack): Socket {
   return socket;
 }
 
-/** Sends SIGTERM and resolves with the exit code and how long the process was there after it. */
+/** Sends SIGTERM and resolves with the exit code and the time until the end. */
 async function terminated({ child, ended }: LyftrProcess, signal: NodeJS.Signals = "SIGTERM") {
   const startMs = performance.now();
   child.kill(signal);
@@ -47,7 +47,7 @@ async function terminated({ child, ended }: LyftrProcess, signal: NodeJS.Signals
 }
 
 for (const drainMs of [0, 1_500]) {
-  test(`the process is gone ${drainMs} ms and a second after SIGTERM, whatever clients hold open`, async () => {
+  test(`the process has ended ${drainMs} ms and a second after SIGTERM, whatever clients hold open`, async () => {
     await someWithin(drainMs + 1_000, async () => {
       await using lyftr = await serve({ cwd: folder(), env: { DRAIN_TIMEOUT_MS: String(drainMs) } });
       using sockets = new DisposableStack();
@@ -63,7 +63,7 @@ for (const drainMs of [0, 1_500]) {
   });
 }
 
-test("connections that CONNECT was refused on do not hold up a shutdown at all", async () => {
+test("connections on which CONNECT was refused do not delay a shutdown", async () => {
   await using lyftr = await serve({ cwd: folder(), env: { DRAIN_TIMEOUT_MS: "30000" } });
   using sockets = new DisposableStack();
   deaf(Number(new URL(lyftr.url).port), DEAF.CONNECT ?? "", sockets);
@@ -73,7 +73,7 @@ test("connections that CONNECT was refused on do not hold up a shutdown at all",
   equal(code, 0);
 });
 
-test("connections between two requests, and new ones, are closed in order: what they send just then is no reset", async () => {
+test("connections between two requests, and new ones, are closed cleanly: a request sent just then does not cause a reset", async () => {
   await using lyftr = await serve({ cwd: folder() });
   const port = Number(new URL(lyftr.url).port);
   await using opened = new AsyncDisposableStack();
@@ -88,7 +88,7 @@ test("connections between two requests, and new ones, are closed in order: what 
   }
   lyftr.child.kill("SIGTERM");
   const endings = connections.map((connection) => connection.ending());
-  // Each sends one request, whether the end has come or not, as a client does that has not seen it.
+  // Each sends one request, whether the end has come or not, like a client that has not seen it.
   for (let round = 0; round < 5; round++) {
     for (const [at, connection] of connections.entries()) {
       if (at % 5 === round) connection.write(live).catch(() => undefined);
@@ -99,7 +99,7 @@ test("connections between two requests, and new ones, are closed in order: what 
   equal(await lyftr.ended, 0);
 });
 
-test("SIGHUP drains as SIGTERM does", async () => {
+test("SIGHUP drains like SIGTERM", async () => {
   await using lyftr = await serve({ cwd: folder() });
   equal((await post(lyftr.url, body())).status, 200);
   equal((await terminated(lyftr, "SIGHUP")).code, 0);
@@ -115,7 +115,7 @@ test("SIGUSR1 opens no debugger", async () => {
 });
 
 for (const workers of [1, 3]) {
-  test(`a database that hangs does not hold up the shutdown of ${workers} processes, nor do clients`, {
+  test(`a database that hangs does not delay the shutdown of ${workers} processes, nor do clients`, {
     skip: unlessPostgres(),
   }, async () => {
     const drainMs = 1_000;

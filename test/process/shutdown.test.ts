@@ -32,7 +32,7 @@ async function halfSent(url: string, payload: string): Promise<{ socket: Socket;
   return { socket, finish };
 }
 
-test("SIGTERM: readiness turns 503, the request under way is answered, the row is there, exit 0", async () => {
+test("SIGTERM: readiness turns 503, the current request is answered, its row is stored, exit 0", async () => {
   const cwd = folder();
   await using lyftr = await serve({ cwd });
   const held = await halfSent(lyftr.url, body({ message_id: "held" }));
@@ -52,7 +52,7 @@ test("SIGTERM: readiness turns 503, the request under way is answered, the row i
   equal((await getJson(`${again.url}/messages`)).data[0].message_id, "held");
 });
 
-test("a request that never ends does not hold up the shutdown beyond the drain time", async () => {
+test("a request that never ends does not delay the shutdown beyond the drain time", async () => {
   await using lyftr = await serve({ cwd: folder(), env: { DRAIN_TIMEOUT_MS: "500" } });
   const held = await halfSent(lyftr.url, body());
   equal((await fetch(`${lyftr.url}/health/live`)).status, 200);
@@ -79,7 +79,7 @@ test("a signal that is repeated within half a second is the same signal, a later
   held.socket.destroy();
 });
 
-test("SIGTERM under load: every message that was answered 200 is stored, nothing else fails but connections", async () => {
+test("SIGTERM under load: every message that got 200 is stored, and only connections fail", async () => {
   const cwd = folder();
   await using lyftr = await serve({ cwd });
   const accepted: string[] = [];
@@ -136,14 +136,14 @@ test("a full log disk does not stop ingestion, and what was dropped is counted",
   }
 });
 
-test("a stdout nobody reads does not stop ingestion nor the shutdown", async () => {
+test("an unread stdout does not stop ingestion nor the shutdown", async () => {
   const cwd = folder();
   await using lyftr = await serve({ cwd, env: { LOG_LEVEL: "INFO" } });
   lyftr.child.stdout?.pause();
   const long = "x".repeat(100);
   const batch = (from: number) =>
     Promise.all(Array.from({ length: 50 }, (_, n) => post(lyftr.url, body({ message_id: `${long}${from + n}` }))));
-  // Well beyond the 64 KiB a pipe holds.
+  // Well beyond the 64 KiB of a pipe.
   for (let n = 0; n < 1_000; n += 50) for (const { status } of await batch(n)) equal(status, 200);
   lyftr.child.kill("SIGTERM");
   await once(lyftr.child, "exit");
@@ -159,7 +159,7 @@ test("a taken port is explained, with exit 1", async () => {
   equal(second.stdout().includes("listening"), false);
 });
 
-test("a wrong configuration is reported whole on stderr, with exit 2", async () => {
+test("all problems of a wrong configuration are reported on stderr, with exit 2", async () => {
   await using lyftr = runLyftr(["serve"], { cwd: folder(), env: { PORT: "x", LOG_LEVEL: "y" } });
   equal(await lyftr.ended, 2);
   match(lyftr.stderr(), /PORT[\s\S]*LOG_LEVEL|LOG_LEVEL[\s\S]*PORT/);
@@ -175,7 +175,7 @@ test("without a secret it starts, says so, is alive, is not ready and refuses ev
   equal((await post(lyftr.url, body(), { "x-signature": sign("", body()) })).status, 401);
 });
 
-test("stdout carries nothing but JSON lines", async () => {
+test("stdout contains only JSON lines", async () => {
   await using lyftr = await serve({ cwd: folder() });
   await post(lyftr.url, body());
   await fetch(`${lyftr.url}/nowhere`);

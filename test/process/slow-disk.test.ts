@@ -21,11 +21,11 @@ const READS = [
   "/health/ready",
 ];
 
-test("with every fsync delayed by half a second messages wait or are shed, and reads are answered as always", {
+test("with every fsync delayed by half a second messages wait or are shed, and reads are answered as usual", {
   skip: unlessTool("gcc"),
 }, async () => {
   const cwd = mkdtempSync(join(tmpdir(), "lyftr-slow-"));
-  // The new file is made while the disk is quick.
+  // The new file is created while the disk is fast.
   equal(await runLyftr(["migrate"], { cwd }).ended, 0);
   await using lyftr = await serve({ cwd, env: diskFaults({ SYNC_MS }) });
   const over = AbortSignal.timeout(LOAD_MS);
@@ -49,8 +49,9 @@ test("with every fsync delayed by half a second messages wait or are shed, and r
   };
   await Promise.all([...Array.from({ length: SENDERS }, sender), reader()]);
   deepEqual(refused, []);
-  // By the service's own watch, as the senders keep this process busy. Reads that waited for a write would wait half of its fsync, in
-  // the middle. A busy machine makes a few slow, not most.
+  // Measured by the service itself, because the senders keep this process busy. Reads that waited
+  // for a write would wait for half of its fsync on average. A busy machine makes a few slow, not
+  // most.
   const tookMs = logLines(lyftr.stdout()).flatMap(({ method, latency_ms }) =>
     method === "GET" ? Number(latency_ms) : [],
   );

@@ -12,7 +12,7 @@ const skip = unlessTool("systemd-analyze") || unlessTool("strace");
 const KEY = "k".repeat(64);
 const MESSAGES = 50;
 
-test("the unit's filter of system calls lets everything through that the service does while it serves and ends, and its address families too", {
+test("the unit's filter of system calls allows everything that the service does while it serves and ends, and so do its address families", {
   skip,
   timeout: 60_000,
 }, async () => {

@@ -12,7 +12,7 @@ import { unlessTool } from "../support/tools.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TERMINAL = fileURLToPath(new URL("../support/terminal.py", import.meta.url));
-/** It builds the package first, on a machine that may have much else to do. */
+/** It first builds the package, on a machine that may be busy. */
 const WAIT_MS_MAX = 180_000;
 const SECRET = "testsecret";
 
@@ -41,14 +41,16 @@ function onTerminal(command: readonly string[], env: Readonly<Record<string, str
       }
     },
     [Symbol.asyncDispose]: async () => {
-      // The terminal goes away with it, and its job is hung up.
+      // The terminal ends with it, and its job gets SIGHUP.
       if (child.exitCode === null) child.kill("SIGKILL");
       await ended;
     },
   };
 }
 
-/** Presses Ctrl-C when half of a webhook has been sent. It is answered 200, and the command ends with 0. */
+/**
+ * Presses Ctrl-C when half of a webhook has been sent. It gets 200, and the command ends with 0.
+ */
 async function ctrlCDrains(command: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
   await using terminal = onTerminal(command, env);
   const url = await terminal.found(/"url":"(http[^"]+)"/);
@@ -63,7 +65,8 @@ async function ctrlCDrains(command: readonly string[], env: Readonly<Record<stri
   equal((await fetch(`${url}/health/live`)).status, 200);
   terminal.pressCtrlC();
   await terminal.found(/"msg":"(shutting down)"/);
-  // A second copy of the signal would have ended it by now. (A worker that has nothing to answer has closed its port.)
+  // A second copy of the signal would have ended it by now. (A worker without requests has closed
+  // its port.)
   if (env.WORKERS === undefined) equal((await fetch(`${url}/health/live`)).status, 200);
   socket.write(payload.slice(20));
   await once(socket, "close");

@@ -10,15 +10,15 @@ import { type LyftrProcess, logLines, serve } from "../support/process.ts";
 import { body, post } from "../support/service.ts";
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-traces-"));
-/** Requests on connections of their own are handed to the workers in turn. */
+/** New connections are given to the workers in turn. */
 const ALONE = { connection: "close" };
 /** Nothing is sent before the end. */
 const LATE = { OTEL_BSP_SCHEDULE_DELAY: "600000" };
 const LOST = "spans of traces are lost";
 
 /**
- * Says on standard error which modules of OpenTelemetry a process and its threads load. Its interface, `api`, is there anyway: the package of
- * the metrics asks it for the trace of an exemplar.
+ * Prints on standard error which modules of OpenTelemetry a process and its threads load. Its
+ * interface, `api`, is always loaded: the metrics package asks it for the trace of an exemplar.
  */
 const TELL_MODULES = `
 import { registerHooks } from "node:module";
@@ -33,7 +33,7 @@ function loadedBy(lyftr: LyftrProcess): number {
     .filter((line) => line.startsWith("LOADED ")).length;
 }
 
-/** Ends it by SIGTERM; resolves with the exit code and how long that took. */
+/** Ends it with SIGTERM; resolves with the exit code and the time that took. */
 async function ended(lyftr: LyftrProcess): Promise<{ readonly code: number | string; readonly ms: number }> {
   const startMs = performance.now();
   lyftr.child.kill("SIGTERM");
@@ -48,7 +48,7 @@ async function send(url: string, count: number, headers: Readonly<Record<string,
   deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
 }
 
-test("nothing of OpenTelemetry's SDK is loaded and no trace is told unless there is an endpoint, and none when it is switched off", async () => {
+test("OpenTelemetry's SDK is not loaded and no trace is made without an endpoint, or when it is switched off", async () => {
   const cwd = folder();
   writeFileSync(join(cwd, "tell.mjs"), TELL_MODULES);
   const NODE_OPTIONS = `--import=${join(cwd, "tell.mjs")}`;
@@ -74,7 +74,7 @@ test("nothing of OpenTelemetry's SDK is loaded and no trace is told unless there
   equal(receiver.requests.length, 2);
 });
 
-test("what is not sent yet is sent at the end of the process, and settings of a .env file count", async () => {
+test("unsent spans are sent at the end of the process, and settings of a .env file count", async () => {
   await using receiver = await startOtlpReceiver();
   const cwd = folder();
   const settings = [`OTEL_EXPORTER_OTLP_ENDPOINT=${receiver.url}/`, "OTEL_SERVICE_NAME=from-a-file"];
@@ -94,7 +94,7 @@ test("what is not sent yet is sent at the end of the process, and settings of a 
   equal(lyftr.stderr(), "");
 });
 
-/** Collectors that are no use, by what is wrong with them. */
+/** Useless collectors, by what is wrong with them. */
 const BAD_COLLECTORS = {
   "that nobody listens for": "away",
   "that hangs": "hang",
@@ -103,7 +103,7 @@ const BAD_COLLECTORS = {
 } as const;
 
 for (const [what, behaviour] of Object.entries(BAD_COLLECTORS)) {
-  test(`a collector ${what} fails no request, is told of once, and holds up the end for two seconds at most`, async () => {
+  test(`a collector ${what} fails no request, is logged once, and delays the end by two seconds at most`, async () => {
     await using receiver = await startOtlpReceiver(behaviour === "away" ? "take" : behaviour);
     if (behaviour === "away") await receiver[Symbol.asyncDispose]();
     await using lyftr = await serve({
@@ -125,7 +125,7 @@ for (const [what, behaviour] of Object.entries(BAD_COLLECTORS)) {
     ok(counted.reduce((sum, count) => sum + count, 0) > 0, counted.join());
     const { code, ms } = await ended(lyftr);
     equal(code, 0);
-    // Two for the spans; the rest is the database's, on a busy machine.
+    // Two for the spans; the rest is for the database, on a busy machine.
     ok(ms < 5_000, `${ms} ms`);
     const lines = logLines(lyftr.stdout());
     const told = lines.filter(({ msg }) => msg === LOST);
@@ -135,7 +135,7 @@ for (const [what, behaviour] of Object.entries(BAD_COLLECTORS)) {
   });
 }
 
-test("a collector that hangs with all its time left is given up two seconds after the end begins", async () => {
+test("a collector that hangs is given up two seconds after the end begins, whatever its time limit", async () => {
   await using receiver = await startOtlpReceiver("hang");
   await using lyftr = await serve({ cwd: folder(), env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...LATE } });
   await send(lyftr.url, 10);

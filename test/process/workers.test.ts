@@ -26,7 +26,7 @@ const folder = () => mkdtempSync(join(tmpdir(), "lyftr-workers-"));
 
 type Serving = LyftrProcess & { readonly url: string };
 
-/** The real binary with several workers on a database of its own. */
+/** The real binary with several workers on its own database. */
 async function serveWorkers(
   databaseUrl: string,
   { workers = 2, env = {} }: { readonly workers?: number; readonly env?: Readonly<Record<string, string>> } = {},
@@ -41,7 +41,7 @@ function workersOf(lyftr: LyftrProcess): readonly number[] {
   return children.trim().split(" ").filter(Boolean).map(Number);
 }
 
-/** Whether there is such a process that is not merely waiting to be reaped. */
+/** Whether the process exists and is not a zombie. */
 function runs(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -58,7 +58,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>, msMa
   }
 }
 
-/** Whether a new connection is taken. */
+/** Whether a new connection is accepted. */
 async function listens(url: string): Promise<boolean> {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   try {
@@ -71,10 +71,13 @@ async function listens(url: string): Promise<boolean> {
   }
 }
 
-/** Requests on connections of their own are handed to the workers in turn. */
+/** New connections are given to the workers in turn. */
 const ALONE = { connection: "close" };
 
-/** As one worker tells them. Past a few texts a second each gives its last one again, so these may be a second or two old. */
+/**
+ * As one worker reports them. After a few texts a second each repeats its last one, so these may be
+ * a second or two old.
+ */
 async function samplesOf(url: string): Promise<ReadonlyMap<string, number>> {
   const response = await fetch(`${url}/metrics`, { headers: ALONE });
   equal(response.status, 200);
@@ -89,7 +92,7 @@ function startLoad(url: string, ledger: Ledger, senders = 16) {
       load.sent++;
       const fate = await ledger.send(url, `s${name}-${n}`);
       if (fate === "ok") load.accepted++;
-      // A refused connection is refused at once, and would be some thousand times a second.
+      // A refused connection fails at once, and would be retried some thousand times a second.
       else await sleep(20);
     }
   };
@@ -118,7 +121,7 @@ async function halfSent(url: string, payload: string) {
   return { socket, finish };
 }
 
-test("workers whose port is taken leave the database as it was", { skip }, async () => {
+test("workers whose port is taken leave the database unchanged", { skip }, async () => {
   await using database = await freshDatabase();
   const other = createServer().listen(0, "127.0.0.1");
   await once(other, "listening");
@@ -133,7 +136,9 @@ test("workers whose port is taken leave the database as it was", { skip }, async
   deepEqual(tables, [{ n: 0 }]);
 });
 
-test("two workers serve one port as one service: one line says so, and a message is there once", { skip }, async () => {
+test("two workers serve one port as one service: one line says so, and a message is stored once", {
+  skip,
+}, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   const results = { created: 0, duplicate: 0 };
@@ -162,7 +167,7 @@ test("two workers serve one port as one service: one line says so, and a message
   equal(lyftr.stderr(), "");
 });
 
-test("whichever worker is asked, the metrics are the sums over all of them", { skip }, async () => {
+test("whichever worker answers, the metrics are the sums over all of them", { skip }, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url, { workers: 3 });
   const first = (await (await fetch(`${lyftr.url}/metrics`, { headers: ALONE })).text()).split("\n");
@@ -171,7 +176,8 @@ test("whichever worker is asked, the metrics are the sums over all of them", { s
   ok(first.slice(0, 10).some((line) => line.startsWith("http_requests_total{")));
   for (let n = 0; n < 30; n++) equal((await post(lyftr.url, body({ message_id: `m${n % 15}` }), ALONE)).status, 200);
   for (let n = 0; n < 3; n++) equal((await post(lyftr.url, body(), { ...ALONE, "x-signature": "no" })).status, 401);
-  // The sample of a request is taken when its connection is done with it, and each worker may give an older text again for a second.
+  // The sample of a request is counted when its connection is done with it, and each worker may
+  // repeat an older text for a second.
   let all: ReadonlyMap<string, number>[] = [];
   await until("every worker tells of all requests", async () => {
     all = [];
@@ -210,8 +216,8 @@ test("under load from all workers each line of standard output is one JSON objec
       answered++;
     }
   };
-  // Most are written while nobody reads, neither the supervisor nor this test, so that pipes fill up and writes are cut wherever
-  // it happens. The supervisor has to hand out the connections before.
+  // Most are written while neither the supervisor nor this test reads, so that pipes fill up and
+  // writes are cut at any byte. The supervisor has to distribute the connections before.
   await Promise.all(Array.from({ length: connections }, () => fetch(`${lyftr.url}/health/live`)));
   lyftr.child.kill("SIGSTOP");
   lyftr.child.stdout?.pause();
@@ -229,7 +235,7 @@ test("under load from all workers each line of standard output is one JSON objec
   ok(lines.some(({ worker }) => worker === 1) && lines.some(({ worker }) => worker === 2));
 });
 
-test("kill -9 of a worker under load: the port is served, it is started again, nothing is lost, no counter goes down", {
+test("kill -9 of a worker under load: the port is served, the worker is restarted, nothing is lost, no counter goes down", {
   skip,
   timeout: 60_000,
 }, async () => {
@@ -263,7 +269,7 @@ test("kill -9 of a worker under load: the port is served, it is started again, n
   const found = await ledger.checkPostgres(database.url);
   deepEqual(faultsIn(found), CLEAN);
   ok(found.acked > 700);
-  // A connection on its way to the dead worker is closed; its client does not wait for ever.
+  // A connection on its way to the dead worker is closed, so its client does not wait for ever.
   ok(ledger.slowestMs < 5_000, `a request took ${ledger.slowestMs} ms`);
 });
 
@@ -272,7 +278,8 @@ test("a connection on its way to a worker that dies is closed, and its client ne
   await using lyftr = await serveWorkers(database.url);
   const [frozen = 0] = workersOf(lyftr);
   process.kill(frozen, "SIGSTOP");
-  // Of connections one after another, one is handed to the frozen worker and waits there; all others go to the other one.
+  // Of several connections in turn, one is given to the frozen worker and waits there; all others
+  // go to the other one.
   let [answered, refused] = [0, 0];
   const asked = [1, 2, 3, 4].map(() =>
     fetch(`${lyftr.url}/health/live`, { headers: ALONE, signal: AbortSignal.timeout(10_000) }).then(
@@ -287,7 +294,7 @@ test("a connection on its way to a worker that dies is closed, and its client ne
   await Promise.all(asked);
 });
 
-test("SIGTERM under load: all workers drain, what was accepted is answered and stored, exit 0", { skip }, async () => {
+test("SIGTERM under load: all workers drain, accepted requests are answered and stored, exit 0", { skip }, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   const held = [
@@ -334,7 +341,7 @@ test("Ctrl-C reaches the workers as well, which changes nothing", { skip }, asyn
   );
 });
 
-test("SIGTERM while workers are being started ends those there are, with exit 0", {
+test("SIGTERM while workers are being started ends the existing ones, with exit 0", {
   skip,
   timeout: 60_000,
 }, async () => {
@@ -382,7 +389,7 @@ test("a worker that does not end is killed after the drain time, with exit 1", {
   equal(runs(frozen), false);
 });
 
-test("when the supervisor is killed, the port closes and the workers answer what they have, then end", {
+test("when the supervisor is killed, the port closes and the workers answer their requests, then end", {
   skip,
 }, async () => {
   await using database = await freshDatabase();
@@ -397,7 +404,7 @@ test("when the supervisor is killed, the port closes and the workers answer what
   await until("no worker is left", () => !workers.some(runs), 5_000);
 });
 
-test("a worker that answers no more does not hold up the metrics, and its counts stay in them", { skip }, async () => {
+test("a worker that no longer answers does not delay the metrics, and its counts stay in them", { skip }, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   for (let n = 0; n < 10; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }), ALONE)).status, 200);
@@ -405,7 +412,7 @@ test("a worker that answers no more does not hold up the metrics, and its counts
   const [frozen = 0] = workersOf(lyftr);
   process.kill(frozen, "SIGSTOP");
   try {
-    // One connection is handed to the frozen one, and waits there.
+    // One connection is given to the frozen one, and waits there.
     const ask = async () => {
       const signal = AbortSignal.timeout(3_000);
       return (await fetch(`${lyftr.url}/metrics`, { headers: ALONE, signal })).text();
@@ -420,7 +427,7 @@ test("a worker that answers no more does not hold up the metrics, and its counts
   await until("both are well", async () => (await samplesOf(lyftr.url)).get("workers_alive") === 2);
 });
 
-test("while the database hangs the metrics tell of the queue, at once", { skip }, async () => {
+test("while the database hangs the metrics show the queue, at once", { skip }, async () => {
   await using database = await freshDatabase();
   await using network = await TcpProxy.to(database.url);
   await using lyftr = await serveWorkers(network.through(database.url));
@@ -428,7 +435,7 @@ test("while the database hangs the metrics tell of the queue, at once", { skip }
   network.set("blackHole");
   const waiting: Promise<number>[] = [];
   const queuedRows = async () => {
-    // Those of the first batch are under way; what comes after it waits.
+    // The first batch is under way; later messages wait.
     waiting.push(post(lyftr.url, body({ message_id: `m${waiting.length}` }), ALONE).then(({ status }) => status));
     const startMs = performance.now();
     const queued = (await samplesOf(lyftr.url)).get("commit_queue_rows") ?? 0;
@@ -440,7 +447,7 @@ test("while the database hangs the metrics tell of the queue, at once", { skip }
   for (const status of await Promise.all(waiting)) equal(status, 503);
 });
 
-test("lines that nobody takes are dropped and counted, and stop nothing", { skip }, async () => {
+test("lines without a reader are dropped and counted, and stop nothing", { skip }, async () => {
   await using database = await freshDatabase();
   const port = 20_000 + (process.pid % 20_000);
   const full = openSync("/dev/full", "w");
@@ -477,7 +484,7 @@ test("a closed standard output does not stop the workers", { skip }, async () =>
   equal(await lyftr.ended, 0);
 });
 
-test("a database that cannot be used is complained about once, and nothing is started again", { skip }, async () => {
+test("an unusable database is reported once, and nothing is restarted", { skip }, async () => {
   const env = { DATABASE_URL: "postgres://127.0.0.1:1/none", PORT: "0", HOST: "127.0.0.1", WORKERS: "3" };
   await using lyftr = runLyftr(["serve"], { cwd: folder(), env });
   equal(await lyftr.ended, 2);
@@ -501,7 +508,7 @@ test("a taken port is explained once, with exit 1", { skip }, async () => {
   match(second.stderr(), /^Port \d+ is taken[^\n]+\n$/);
 });
 
-test("when all workers are dead at once, the same free port is served again", { skip, timeout: 60_000 }, async () => {
+test("when all workers have died at once, the same free port is served again", { skip, timeout: 60_000 }, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   for (const pid of workersOf(lyftr)) process.kill(pid, "SIGKILL");
@@ -519,7 +526,7 @@ test("with SQLite one process serves, and says why", async () => {
   equal((await samplesOf(lyftr.url)).get("workers_alive"), 1);
 });
 
-test("a wrong number of workers is one clear line, with exit 2", async () => {
+test("a wrong number of workers is reported in one clear line, with exit 2", async () => {
   await using variable = runLyftr(["serve"], { cwd: folder(), env: { WORKERS: "many" } });
   equal(await variable.ended, 2);
   equal(

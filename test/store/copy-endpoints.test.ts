@@ -9,7 +9,7 @@ import { temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message } from "./exercise.ts";
 
 const ROWS = 600;
-/** The longest text there may be: 16 KiB. */
+/** The longest possible text: 16 KiB. */
 const TEXT = "😀".repeat(4_096);
 
 async function fill(url: string): Promise<void> {

@@ -14,41 +14,38 @@ function notice(rule: string, fields: Partial<AlertNotice> = {}): AlertNotice {
   return { rule, target: "pagerduty", firing: true, at: SINCE, ...fields };
 }
 
-/** What every backend keeps of alerts. */
+/** The alert state of every backend. */
 export function exerciseAlerts(check: Check): void {
   const report = (store: Store, fields: Partial<AlertReport> = {}) =>
     store.alerts.exchange({ holder: "a", nowMs: Date.now(), mayLead: true, votes: [], notices: [], ...fields });
 
-  check("a process that finds nothing and has told nothing leads, and learns that there is nothing", async (store) => {
+  check("a process without votes and notices leads, and gets an empty state", async (store) => {
     deepEqual(await report(store), { leads: true, votes: [], notices: [] });
     deepEqual(await report(store, { mayLead: false }), { leads: false, votes: [], notices: [] });
   });
 
-  check(
-    "what one process says is known to the others until it says something else, the oldest first",
-    async (store) => {
-      const [disk, queue] = [vote("disk", { since: "2025-01-15T11:00:00.000Z" }), vote("queue")];
-      deepEqual((await report(store, { votes: [disk, queue] })).votes, [queue, disk]);
-      deepEqual((await report(store, { holder: "b", votes: [vote("queue", { summary: "there too" })] })).votes, [
-        queue,
-        vote("queue", { summary: "there too" }),
-        disk,
-      ]);
-      const other = vote("disk", { summary: "worse", since: disk.since });
-      deepEqual((await report(store, { votes: [other] })).votes, [vote("queue", { summary: "there too" }), other]);
-      deepEqual((await report(store)).votes, [vote("queue", { summary: "there too" })]);
-      deepEqual((await report(store, { holder: "b" })).votes, []);
-    },
-  );
+  check("the others know what a process votes until it votes otherwise, the oldest first", async (store) => {
+    const [disk, queue] = [vote("disk", { since: "2025-01-15T11:00:00.000Z" }), vote("queue")];
+    deepEqual((await report(store, { votes: [disk, queue] })).votes, [queue, disk]);
+    deepEqual((await report(store, { holder: "b", votes: [vote("queue", { summary: "there too" })] })).votes, [
+      queue,
+      vote("queue", { summary: "there too" }),
+      disk,
+    ]);
+    const other = vote("disk", { summary: "worse", since: disk.since });
+    deepEqual((await report(store, { votes: [other] })).votes, [vote("queue", { summary: "there too" }), other]);
+    deepEqual((await report(store)).votes, [vote("queue", { summary: "there too" })]);
+    deepEqual((await report(store, { holder: "b" })).votes, []);
+  });
 
-  check("what was said and told outlives its process", async (store, reopen) => {
+  check("votes and notices outlive their process", async (store, reopen) => {
     await report(store, { votes: [vote("disk")], notices: [notice("disk")] });
     const again = await reopen();
     const { votes, notices } = await report(again, { holder: "b" });
     deepEqual([votes, notices], [[vote("disk")], [notice("disk")]]);
   });
 
-  check("of two notices about the same the newer is kept, in whichever order they come", async (store) => {
+  check("of two notices about the same alert the newer one is kept, in whichever order they arrive", async (store) => {
     const [older, newer] = [notice("disk"), notice("disk", { firing: false, at: "2025-01-15T10:00:00.001Z" })];
     const webhook = notice("disk", { target: "webhook" });
     deepEqual((await report(store, { notices: [newer, webhook] })).notices, [newer, webhook]);

@@ -4,14 +4,14 @@ import { type ApiKey, hashOfKey, keyOf } from "../../src/domain/api-key.ts";
 import type { AuditStamp, KeyStore, Successor } from "../../src/store/credentials.ts";
 import type { Store } from "../../src/store/store.ts";
 
-/** Registers a test with a fresh store, as {@link exerciseStore} does. */
+/** Registers a test with a new store, as {@link exerciseStore} does. */
 export type Check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) => void;
 
 const AT = "2025-01-15T10:00:00.000Z";
 const LATER = "2025-01-16T10:00:00.000Z";
 
 let changes = 0;
-/** In the order in which they are asked for, those of one moment too. */
+/** In the order of the calls, even within one moment. */
 const by = (at = AT): AuditStamp => ({ at, id: String(++changes).padStart(6, "0"), actor: "cli" });
 
 function apiKey(name: string, fields: Partial<ApiKey> = {}): ApiKey {
@@ -47,7 +47,7 @@ export function exerciseAccess(check: Check): void {
       .map(({ action, subject }) => `${action} ${subject}`)
       .reverse();
 
-  check("the audit gives the newest entries first, and those before a place", async (store) => {
+  check("the audit returns the newest entries first, and those before a position", async (store) => {
     const entry = (at: string, id = at) => ({
       at,
       id,
@@ -65,7 +65,7 @@ export function exerciseAccess(check: Check): void {
     deepEqual(await before("2025-01-02", "z"), [entry("2025-01-02"), entry("2025-01-01")]);
   });
 
-  check("a key comes back as it was made, after closing and opening too", async (store, reopen) => {
+  check("a key is returned as it was made, after closing and opening too", async (store, reopen) => {
     const keys = [apiKey("reports", { expiresAt: LATER }), apiKey("Z.a-b_9", { scope: "admin", createdAt: LATER })];
     for (const key of keys) deepEqual(await store.credentials.keys.add(key, by()), { kind: "added" });
     deepEqual(await plain(store.credentials.keys), keys);
@@ -83,14 +83,14 @@ export function exerciseAccess(check: Check): void {
     equal((await keys.add(apiKey("a"), by(end))).kind, "added", "it is revoked");
   });
 
-  check("of two that make a key of one name at once, one is refused", async (store) => {
+  check("of two processes that make a key of one name at once, one is refused", async (store) => {
     const made = Array.from({ length: 8 }, () => store.credentials.keys.add(apiKey("same"), by()));
     const kinds = (await Promise.all(made)).map(({ kind }) => kind).sort();
     deepEqual(kinds, ["added", ...Array<string>(7).fill("name_taken")]);
     deepEqual(await told(store), ["key.created same"], "a refusal is no change");
   });
 
-  check("a key that is rotated has a successor of the same name, scope and length of life", async (store) => {
+  check("a rotated key has a successor of the same name, scope and lifetime", async (store) => {
     const { keys, audit } = store.credentials;
     const old = apiKey("reports", { scope: "admin", expiresAt: LATER });
     await keys.add(old, by());
@@ -115,25 +115,22 @@ export function exerciseAccess(check: Check): void {
     deepEqual([entry?.action, entry?.subject, entry?.details.old_id], ["key.rotated", "reports", old.id]);
   });
 
-  check(
-    "there are two live keys of a name at most, and what has ended is not rotated",
-    async ({ credentials: { keys } }) => {
-      const old = apiKey("reports");
-      await keys.add(old, by());
-      const first = successor(LATER);
-      equal((await keys.rotate(old.id, first, by())).kind, "rotated");
-      for (const id of [old.id, first.id]) equal((await keys.rotate(id, successor(LATER), by())).kind, "two_live", id);
-      equal((await keys.rotate(old.id, successor(LATER), by(LATER))).kind, "over");
-      const second = successor(LATER);
-      equal((await keys.rotate(first.id, second, by(LATER))).kind, "rotated", "the old one has ended");
-      await keys.revoke({ id: second.id }, by(LATER));
-      equal((await keys.rotate(second.id, successor(LATER), by(LATER))).kind, "over");
-      equal((await keys.rotate("nothing", successor(LATER), by(LATER))).kind, "unknown");
-      equal((await keys.all()).length, 3);
-    },
-  );
+  check("a name has at most two live keys, and an ended key is not rotated", async ({ credentials: { keys } }) => {
+    const old = apiKey("reports");
+    await keys.add(old, by());
+    const first = successor(LATER);
+    equal((await keys.rotate(old.id, first, by())).kind, "rotated");
+    for (const id of [old.id, first.id]) equal((await keys.rotate(id, successor(LATER), by())).kind, "two_live", id);
+    equal((await keys.rotate(old.id, successor(LATER), by(LATER))).kind, "over");
+    const second = successor(LATER);
+    equal((await keys.rotate(first.id, second, by(LATER))).kind, "rotated", "the old one has ended");
+    await keys.revoke({ id: second.id }, by(LATER));
+    equal((await keys.rotate(second.id, successor(LATER), by(LATER))).kind, "over");
+    equal((await keys.rotate("nothing", successor(LATER), by(LATER))).kind, "unknown");
+    equal((await keys.all()).length, 3);
+  });
 
-  check("of two that rotate a key at once, one is refused", async ({ credentials: { keys } }) => {
+  check("of two processes that rotate a key at once, one is refused", async ({ credentials: { keys } }) => {
     const old = apiKey("reports");
     await keys.add(old, by());
     const rotated = Array.from({ length: 6 }, () => keys.rotate(old.id, successor(LATER), by()));
@@ -142,32 +139,35 @@ export function exerciseAccess(check: Check): void {
     equal((await keys.all()).length, 2);
   });
 
-  check("revoking by id ends one key, by name all of it, and what is revoked stays as it was", async (store) => {
-    const { keys } = store.credentials;
-    const old = apiKey("reports");
-    const other = apiKey("other");
-    for (const key of [old, other]) await keys.add(key, by());
-    const next = successor(LATER);
-    await keys.rotate(old.id, next, by());
-    const revokedIds = async (which: { id: string } | { name: string }, at = AT) =>
-      (await keys.revoke(which, by(at)))?.map(({ id, revokedAt }) => [id, revokedAt]);
-    deepEqual(await revokedIds({ id: old.id }), [[old.id, AT]]);
-    deepEqual(await revokedIds({ id: old.id }, LATER), [], "no second time");
-    deepEqual(await revokedIds({ name: "reports" }, LATER), [[next.id, LATER]]);
-    for (const which of [{ id: "reports" }, { name: old.id }, { name: "Other" }])
-      equal(await revokedIds(which), undefined, JSON.stringify(which));
-    deepEqual(
-      new Set((await keys.all()).map(({ name, revokedAt }) => `${name} ${revokedAt}`)),
-      new Set([`reports ${AT}`, `reports ${LATER}`, "other null"]),
-    );
-    deepEqual(await told(store), [
-      "key.created reports",
-      "key.created other",
-      "key.rotated reports",
-      "key.revoked reports",
-      "key.revoked reports",
-    ]);
-  });
+  check(
+    "revoking by id ends one key, by name all of them, and an already revoked key stays as it was",
+    async (store) => {
+      const { keys } = store.credentials;
+      const old = apiKey("reports");
+      const other = apiKey("other");
+      for (const key of [old, other]) await keys.add(key, by());
+      const next = successor(LATER);
+      await keys.rotate(old.id, next, by());
+      const revokedIds = async (which: { id: string } | { name: string }, at = AT) =>
+        (await keys.revoke(which, by(at)))?.map(({ id, revokedAt }) => [id, revokedAt]);
+      deepEqual(await revokedIds({ id: old.id }), [[old.id, AT]]);
+      deepEqual(await revokedIds({ id: old.id }, LATER), [], "no second time");
+      deepEqual(await revokedIds({ name: "reports" }, LATER), [[next.id, LATER]]);
+      for (const which of [{ id: "reports" }, { name: old.id }, { name: "Other" }])
+        equal(await revokedIds(which), undefined, JSON.stringify(which));
+      deepEqual(
+        new Set((await keys.all()).map(({ name, revokedAt }) => `${name} ${revokedAt}`)),
+        new Set([`reports ${AT}`, `reports ${LATER}`, "other null"]),
+      );
+      deepEqual(await told(store), [
+        "key.created reports",
+        "key.created other",
+        "key.rotated reports",
+        "key.revoked reports",
+        "key.revoked reports",
+      ]);
+    },
+  );
 
   check(
     "the version of the keys differs after every change, and not without one",
@@ -192,7 +192,7 @@ export function exerciseAccess(check: Check): void {
     },
   );
 
-  check("the last use is the latest that anybody saw", async ({ credentials: { keys } }) => {
+  check("the last use is the latest that any process recorded", async ({ credentials: { keys } }) => {
     const [a, b] = [apiKey("a"), apiKey("b")];
     for (const key of [a, b]) await keys.add(key, by());
     await keys.touch([]);

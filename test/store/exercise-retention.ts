@@ -27,7 +27,7 @@ export function january(count: number, name = "m"): readonly NewMessage[] {
   );
 }
 
-/** Step by step to the end. Resolves with how many were deleted. */
+/** Step by step to the end. Resolves with the number of deleted messages. */
 export async function inSteps(next: (position: string | undefined) => Promise<DeletedStep>): Promise<number> {
   let [deleted, position]: [number, string | undefined] = [0, undefined];
   for (let steps = 0; steps < STEPS_MAX; steps++) {
@@ -61,7 +61,7 @@ export function eraseAll({ retention }: Pick<Store, "retention">, msisdn: string
   return inSteps((position) => retention.erase({ position, msisdn, rowsMax: 100, tombstonesUntil: UNTIL, ...how }));
 }
 
-/** Every answer of a store against a look at every message that shall be left. */
+/** Compares every answer of a store with a scan of all messages that must be left. */
 async function expectOnly(store: Store, left: readonly NewMessage[]): Promise<void> {
   const plain = new PlainMessages();
   plain.add(left);
@@ -93,24 +93,27 @@ async function folded(store: Store): Promise<void> {
   }
 }
 
-/** What every backend does to forget. */
+/** Deletion in every backend. */
 export function exerciseRetention(check: Check): void {
   for (const state of ["folded", "not folded yet"] as const) {
-    check(`none, some or all of the messages expire, ${state}, and every answer is of what is left`, async (store) => {
-      const all = january(40);
-      await store.insertMessages(all);
-      if (state === "folded") await folded(store);
-      equal(await expireAll(store, day(1)), 0);
-      await expectOnly(store, all);
-      equal(await expireAll(store, day(18)), 17);
-      await expectOnly(store, all.slice(17));
-      equal(await expireAll(store, day(100)), 23);
-      await expectOnly(store, []);
-      await store.insertMessages(january(12, "later"));
-      await expectOnly(store, january(12, "later"));
-    });
+    check(
+      `none, some or all of the messages expire, ${state}, and every answer covers exactly the rest`,
+      async (store) => {
+        const all = january(40);
+        await store.insertMessages(all);
+        if (state === "folded") await folded(store);
+        equal(await expireAll(store, day(1)), 0);
+        await expectOnly(store, all);
+        equal(await expireAll(store, day(18)), 17);
+        await expectOnly(store, all.slice(17));
+        equal(await expireAll(store, day(100)), 23);
+        await expectOnly(store, []);
+        await store.insertMessages(january(12, "later"));
+        await expectOnly(store, january(12, "later"));
+      },
+    );
 
-    check(`a person is erased as sender and as receiver, ${state}, and nobody else`, async (store) => {
+    check(`a person is erased as sender and as receiver, ${state}, and no other person`, async (store) => {
       const all = [...january(30), message("to", { to: "+100", text: "text 1 to" }), message("self", { from: "+100" })];
       await store.insertMessages(all);
       if (state === "folded") await folded(store);
@@ -139,7 +142,7 @@ export function exerciseRetention(check: Check): void {
     equal((await store.stats()).total, 5);
   });
 
-  check("a dry run says how many, and deletes nothing", async (store) => {
+  check("a dry run returns the number, and deletes nothing", async (store) => {
     const all = january(20);
     await store.insertMessages(all);
     equal(await expireAll(store, day(11), { dryRun: true }), 10);
@@ -167,7 +170,7 @@ export function exerciseRetention(check: Check): void {
     },
   );
 
-  check("a cursor of before goes on behind what was deleted", async (store) => {
+  check("an older cursor continues after deleted messages", async (store) => {
     const all = january(20);
     await store.insertMessages(all);
     const first = await store.findMessages(query({ limit: "8" }));
@@ -180,7 +183,7 @@ export function exerciseRetention(check: Check): void {
     );
   });
 
-  check("while messages come in, expiry and erasure take theirs and nothing else", async (store) => {
+  check("while messages arrive, expiry and erasure delete exactly theirs", async (store) => {
     const young = (n: number) => message(`young${n}`, { from: "+300", to: "+400", createdAt: day(60) });
     await store.insertMessages(january(31));
     let stop = false;
@@ -198,7 +201,7 @@ export function exerciseRetention(check: Check): void {
     await expectOnly(store, [...kept, ...Array.from({ length: stored }, (_, n) => young(n))]);
   });
 
-  check("one process of all sweeps: whoever holds the lease holds it on", async (store) => {
+  check("only one process sweeps: the holder of the lease keeps it", async (store) => {
     equal(await store.retention.holdLease("this one", 60), true);
     equal(await store.retention.holdLease("this one", 60), true);
     ok((await store.retention.reclaimSpace()) >= 0);
@@ -220,7 +223,7 @@ export function exerciseRetention(check: Check): void {
     },
   );
 
-  check("a tombstone that has come to its end is seen", async (store) => {
+  check("an expired tombstone is detected", async (store) => {
     await store.insertMessages(january(2));
     equal(await store.retention.hasEndedTombstones(UNTIL), false);
     await expireAll(store, day(2));

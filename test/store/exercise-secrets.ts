@@ -14,22 +14,25 @@ function entry(action: string, subject: string, day = 1): AuditEntry {
   return { at: at(day), id: `${action} ${subject}`, actor: "cli", action, subject, details: {} };
 }
 
-/** What every backend keeps of webhook secrets. */
+/** The webhook secrets of every backend. */
 export function exerciseSecrets(check: Check): void {
   const actions = async ({ credentials }: Store) =>
     (await credentials.audit.newest({ limit: 100 })).map(({ action, subject }) => `${action} ${subject}`);
 
-  check("secrets come back as they were added, in that order, after closing and opening too", async (store, reopen) => {
-    const all = [kept("b"), kept("a", { createdAt: at(2), retiresAt: at(9) })];
-    for (const secret of all)
-      equal(await store.credentials.secrets.add(secret, entry("secret.added", secret.name)), "added");
-    deepEqual(await store.credentials.secrets.list(), all);
-    const again = await reopen();
-    deepEqual(await again.credentials.secrets.list(), all);
-    deepEqual(await actions(again), ["secret.added b", "secret.added a"]);
-  });
+  check(
+    "secrets are returned as they were added, in that order, after closing and opening too",
+    async (store, reopen) => {
+      const all = [kept("b"), kept("a", { createdAt: at(2), retiresAt: at(9) })];
+      for (const secret of all)
+        equal(await store.credentials.secrets.add(secret, entry("secret.added", secret.name)), "added");
+      deepEqual(await store.credentials.secrets.list(), all);
+      const again = await reopen();
+      deepEqual(await again.credentials.secrets.list(), all);
+      deepEqual(await actions(again), ["secret.added b", "secret.added a"]);
+    },
+  );
 
-  check("a name that is taken, and one secret too many, change nothing and are not audited", async (store) => {
+  check("a taken name and one secret too many change nothing and are not audited", async (store) => {
     const { secrets } = store.credentials;
     for (let n = 1; n <= KEPT_SECRETS_MAX; n++) await secrets.add(kept(`s${n}`), entry("secret.added", `s${n}`));
     equal(await secrets.add(kept("s1", { sealed: "other" }), entry("secret.added", "again")), "name_taken");
@@ -38,7 +41,7 @@ export function exerciseSecrets(check: Check): void {
     equal((await secrets.list()).find(({ name }) => name === "s1")?.sealed, "sealed s1");
   });
 
-  check("a retired secret is kept until its end and nothing is left of it after the next change", async (store) => {
+  check("a retired secret is kept until its end and removed by the next change", async (store) => {
     const { secrets } = store.credentials;
     for (const name of ["old", "new"]) await secrets.add(kept(name), entry("secret.added", name));
     equal(await secrets.retire("old", at(5), entry("secret.retired", "old", 2)), true);
@@ -62,7 +65,7 @@ export function exerciseSecrets(check: Check): void {
     deepEqual((await actions(store)).slice(0, 5), expected);
   });
 
-  check("of secrets added at the same moment no more are kept than may be", async (store) => {
+  check("of secrets added at the same moment no more are kept than allowed", async (store) => {
     const { secrets } = store.credentials;
     const names = Array.from({ length: 2 * KEPT_SECRETS_MAX }, (_, n) => `s${n}`);
     const outcomes = await Promise.all(names.map((name) => secrets.add(kept(name), entry("secret.added", name))));
@@ -70,7 +73,7 @@ export function exerciseSecrets(check: Check): void {
     equal((await secrets.list()).length, KEPT_SECRETS_MAX);
   });
 
-  check("of uses the earliest sight and the latest verification stay, whoever notes them when", async (store) => {
+  check("of recorded uses the earliest sight and the latest verification stay, in any order", async (store) => {
     const { secrets } = store.credentials;
     await secrets.noteUses([
       { fingerprint: "a", seenAt: at(3), lastVerifiedAt: null },
@@ -111,7 +114,7 @@ export function exerciseSecrets(check: Check): void {
     deepEqual(await secrets.accepting(nowMs), both.slice(0, 1));
   });
 
-  check("a database knows itself again by its id", async (store, reopen) => {
+  check("a database is recognised by its id", async (store, reopen) => {
     const id = await store.credentials.secrets.databaseId();
     equal(id.length >= 32, true);
     equal(await (await reopen()).credentials.secrets.databaseId(), id);

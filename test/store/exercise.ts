@@ -10,7 +10,7 @@ import { exerciseAccess } from "./exercise-credentials.ts";
 import { exerciseRetention } from "./exercise-retention.ts";
 import { exerciseSecrets } from "./exercise-secrets.ts";
 
-/** A message as the parsers would make it; `fields` replace what is given. */
+/** A message as the parsers would make it; `fields` replace the defaults. */
 export function message(messageId: string, fields: Readonly<Record<string, string | null>> = {}): NewMessage {
   const base = {
     source: "native",
@@ -36,7 +36,7 @@ export interface StoreFixture {
   readonly remove: () => Promise<void> | void;
 }
 
-/** One interface, one exam: the same tests against every backend. */
+/** The same tests for every backend of the interface. */
 export function exerciseStore(name: string, fixture: () => Promise<StoreFixture> | StoreFixture): void {
   const check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) =>
     test(`${name}: ${title}`, async () => {
@@ -98,7 +98,7 @@ export function exerciseStore(name: string, fixture: () => Promise<StoreFixture>
     deepEqual(new Set(await store.insertMessages(distinct.map((id) => message(id)))), new Set(["created"]));
   });
 
-  check("what was stored comes back as it was, after closing and opening too", async (store, reopen) => {
+  check("a stored message is returned unchanged, after closing and opening too", async (store, reopen) => {
     const rows = [
       message("x".repeat(1024), { text: "\u{1F600}".repeat(4096) }),
       message("   ", { text: "" }),
@@ -265,14 +265,14 @@ export function exerciseStore(name: string, fixture: () => Promise<StoreFixture>
     deepEqual([stats.firstTs, stats.lastTs], ["2025-01-10T00:00:00Z", "2025-01-21T00:00:01Z"]);
   });
 
-  check("a closed store refuses, and closing twice is fine", async (store) => {
+  check("a closed store refuses calls, and closing twice is fine", async (store) => {
     await store.close();
     await store.close();
     await rejects(store.insertMessages([message("m1")]), StoreUnavailable);
     await rejects(store.ping(), StoreUnavailable);
   });
 
-  check("what was asked before closing is answered", async (store, reopen) => {
+  check("calls made before closing are answered", async (store, reopen) => {
     const inserted = store.insertMessages(Array.from({ length: 500 }, (_, index) => message(`m${index}`)));
     const closed = store.close();
     equal((await inserted).length, 500);

@@ -6,7 +6,7 @@ import { sql } from "../support/sql.ts";
 
 const OPTIONS = { connectionsMax: 4, migrate: true, allowWeakDurability: false, random: Math.random };
 
-test("of several processes one leads until it steps down or is not heard of; what it said is forgotten after a minute", {
+test("of several processes one leads until it steps down or stops reporting; its votes expire after a minute", {
   skip: unlessPostgres(),
 }, async () => {
   await using database = await freshDatabase();
@@ -23,7 +23,7 @@ test("of several processes one leads until it steps down or is not heard of; wha
     deepEqual([await leads("b"), await leads("a")], [false, true]);
     equal(await leads("a", false), false);
     deepEqual([await leads("c", false), await leads("b"), await leads("a")], [false, true, false]);
-    // As when it has said nothing for so long.
+    // Like after this time without a report.
     await sql(database.url, "UPDATE leases SET expires_at = now() - interval '1 s' WHERE name = 'alerts'");
     await sql(database.url, "UPDATE alert_votes SET expires_at = now() - interval '1 s'");
     const { votes } = await store.alerts.exchange({ holder: "c", nowMs: 0, mayLead: true, votes: [], notices: [] });

@@ -16,7 +16,7 @@ import { message } from "./exercise.ts";
 const skip = unlessPostgres();
 const VERIFY = { progress: () => undefined, signal: new AbortController().signal };
 
-/** A database of its own for each test, with its schema, and a writer. */
+/** A database for each test, with its schema, and a writer. */
 async function opened(
   options: FreshOptions = {},
 ): Promise<AsyncDisposable & { url: string; database: Database; writer: Writer }> {
@@ -68,7 +68,7 @@ test("the index goes on where the version before named its watermark and lease d
   deepEqual(await verifyCounts(url, VERIFY), { messages: 57, backlog: 0, differences: [] });
 });
 
-test("every kind of damage to the counts is found, and counting anew mends it", { skip }, async () => {
+test("every kind of damage to the counts is found, and a recount repairs it", { skip }, async () => {
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(50));
@@ -102,7 +102,7 @@ test("every kind of damage to the counts is found, and counting anew mends it", 
   }
 });
 
-test("one process counts for all: the lease is another's until it expires or is given back", { skip }, async () => {
+test("one process counts for all: the lease is held until it expires or is given back", { skip }, async () => {
   await using opening = await opened();
   const { database, writer } = opening;
   await writer.insert(rows(5));
@@ -114,19 +114,19 @@ test("one process counts for all: the lease is another's until it expires or is 
   equal((await indexMessages(database, "a")).backlog, undefined);
 });
 
-test("two that count at the same time count everything once", { skip }, async () => {
+test("two processes that count at the same time count everything once", { skip }, async () => {
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(400));
   await database.all("UPDATE leases SET expires_at = 'infinity', holder = 'same'");
-  // The lease would keep them apart; the lock of its row does when it does not.
+  // The lease would separate them. Without it, the lock of its row does.
   await Promise.all(
     Array.from({ length: 6 }, () => indexMessages(database, "same", { seqsMax: 100, blockRowsMax: 16 })),
   );
   deepEqual(await verifyCounts(url, VERIFY), { messages: 400, backlog: 0, differences: [] });
 });
 
-test("a long run of duplicates leaves a gap that counting gets over", { skip }, async () => {
+test("a long run of duplicates leaves a gap that counting skips", { skip }, async () => {
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(10));
@@ -137,7 +137,7 @@ test("a long run of duplicates leaves a gap that counting gets over", { skip }, 
   deepEqual(await verifyCounts(url, VERIFY), { messages: 13, backlog: 0, differences: [] });
 });
 
-test("a stream is forgotten when it is closed and counted, not before", { skip }, async () => {
+test("a stream is removed when it is closed and counted, not before", { skip }, async () => {
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(10));
@@ -150,12 +150,12 @@ test("a stream is forgotten when it is closed and counted, not before", { skip }
   await indexMessages(database, "a");
   deepEqual(await streams(database), []);
   deepEqual(await verifyCounts(url, VERIFY), { messages: 10, backlog: 0, differences: [] });
-  // Counting anew finds it again.
+  // A recount finds it again.
   await recount(url);
   equal(await backlog(database), 10);
 });
 
-test("a writer whose stream was taken away stores nothing in it, says so, and goes on in another", {
+test("a writer whose stream was removed stores nothing in it, says so, and continues in another", {
   skip,
 }, async () => {
   await using opening = await opened();
@@ -172,7 +172,7 @@ test("a writer whose stream was taken away stores nothing in it, says so, and go
   deepEqual(await verifyCounts(url, VERIFY), { messages: 5, backlog: 0, differences: [] });
 });
 
-test("on an engine that shows a batch in part, only what was seen long ago is counted", () => {
+test("on an engine that shows a batch in part, only messages seen some time ago are counted", () => {
   let nowMs = 0;
   const settling = new DelayedVisibility(() => nowMs);
   equal(settling.visibleSeq(1, 100), 0);
@@ -187,10 +187,10 @@ test("on an engine that shows a batch in part, only what was seen long ago is co
   equal(settling.visibleSeq(1, 500), 300);
 });
 
-test("a batch that the server refused leaves its stream as it is; one whose outcome is unknown ends it", {
+test("a batch that the server refused keeps its stream; one with an unknown outcome ends it", {
   skip,
 }, async () => {
-  // Where a statement waits is to be seen on the node that runs it, so there is but one here.
+  // The wait of a statement is visible on the node that runs it, so there is only one here.
   await using opening = await opened({ kind: "postgres" });
   const { url, database, writer } = opening;
   await writer.insert(rows(2));
@@ -211,7 +211,7 @@ test("a batch that the server refused leaves its stream as it is; one whose outc
   deepEqual(await verifyCounts(url, VERIFY), { messages: 5, backlog: 0, differences: [] });
 });
 
-test("a process opens a bounded number of streams, and those that could not be opened do not count", () => {
+test("a process opens a bounded number of streams, and failed attempts do not count", () => {
   let nowMs = 0;
   const budget = new StreamBudget(() => nowMs);
   const open = (wanted: number) => {

@@ -61,7 +61,7 @@ for (const [way, blockRowsMax, searchIndex, bounds] of WAYS) {
       asyncProperty(batches, array(queries, { minLength: 4, maxLength: 8, size: "max" }), async (steps, asked) => {
         for (const statement of EMPTY.split(";")) await database.all(statement);
         const plain = new PlainMessages();
-        // Two that store side by side, as two replicas do, one of them of the version before.
+        // Two writers side by side, like two replicas, one of them of the previous version.
         const writers = [0, 1].map(() => new Writer(database, { random: Math.random }));
         for (const [at, { rows, folds }] of steps.entries()) {
           const stored = rows.map((row) => ({ ...row, text: row.text?.replaceAll("\0", "") ?? null }));

@@ -14,7 +14,7 @@ const IDS = 8_000;
 const BATCHES = 60;
 const ROWS_PER_BATCH = 150;
 
-/** Drawn from the same ids by all, so that the stores meet each other's. */
+/** All draw from the same ids, so that the stores collide. */
 function someRows() {
   return Array.from({ length: ROWS_PER_BATCH }, () => {
     const id = Math.floor(Math.random() * IDS);
@@ -22,7 +22,7 @@ function someRows() {
   });
 }
 
-test("while three stores write the same ids and count them, every snapshot counts exactly what is in it", {
+test("while three stores write the same ids and count them, every snapshot counts exactly its messages", {
   skip: unlessPostgres(),
 }, async () => {
   await using fresh = await freshDatabase();

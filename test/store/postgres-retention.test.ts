@@ -165,7 +165,7 @@ for (const blockRowsMax of [4, 4_096]) {
   });
 }
 
-test("a message that was deleted is a duplicate, whatever its id is spelt with, until its tombstone is dropped", {
+test("a deleted message is a duplicate, whatever the spelling of its id, until its tombstone is dropped", {
   skip,
 }, async () => {
   await using opening = await opened();
@@ -177,7 +177,8 @@ test("a message that was deleted is a duplicate, whatever its id is spelt with, 
   equal(await count(database, "tombstones"), stored.length);
   const late = new Writer(database, { random: Math.random });
   for (const each of [writer, late]) {
-    // Alone and beside new ones; what differs from it is no conflict, since nobody knows any more.
+    // Alone and beside new ones. A different content is not a conflict, because the old one is
+    // unknown.
     for (const row of stored)
       deepEqual(await each.insert([row, message(row.messageId, { text: "new" })]).then(([a]) => a), "duplicate");
     const mixed = await each.insert([...stored, message(`new ${each === late}`), ...stored]);
@@ -186,12 +187,12 @@ test("a message that was deleted is a duplicate, whatever its id is spelt with, 
   equal(await retention.dropTombstones({ now: received(0), rowsMax: 100 }), 0);
   equal(await retention.dropTombstones({ now: UNTIL, rowsMax: 3 }), 3);
   equal(await retention.dropTombstones({ now: LATER, rowsMax: 100 }), stored.length - 3);
-  // That anything was ever deleted is not forgotten with them.
+  // The fact that something was deleted stays.
   equal(await count(database, "deletions"), 1);
   deepEqual(await writer.insert([message("m")]), ["created"]);
 });
 
-test("what is young enough stays; old messages behind younger ones of their stream are found by a full scan", {
+test("young messages stay; old messages after younger ones of their stream are found by a full scan", {
   skip,
 }, async () => {
   await using opening = await opened();
@@ -201,14 +202,14 @@ test("what is young enough stays; old messages behind younger ones of their stre
   deepEqual([await count(database), await count(database, "deletions")], [3_000, 0]);
   equal(await expire(retention, received(1_200), { rowsMax: 7 }), 1_200);
   equal(await expire(retention, received(1_200)), 0);
-  // As an import does it: behind 1,800 that are young.
+  // Like an import: after 1,800 young ones.
   await writer.insert(rows(10, "imported", () => 5));
   equal(await expire(retention, received(1_201), { everywhere: false }), 1);
   equal(await expire(retention, received(1_201), { dryRun: true }), 10);
   equal(await expire(retention, received(1_201)), 10);
 });
 
-test("erasing goes back to the beginning for what came in meanwhile", { skip }, async () => {
+test("erasing goes back to the beginning for messages that arrived in between", { skip }, async () => {
   await using opening = await opened();
   const { database, writer, retention } = opening;
   const step = (position: string | undefined) =>
@@ -223,7 +224,7 @@ test("erasing goes back to the beginning for what came in meanwhile", { skip }, 
   equal(await count(database), 0);
 });
 
-test("a totals row and a block go with their last message, and a sender with theirs", { skip }, async () => {
+test("a totals row and a block are removed with their last message, and a sender with theirs", { skip }, async () => {
   await using opening = await opened();
   const { url, database, writer, retention } = opening;
   await writer.insert(rows(400));
@@ -242,7 +243,7 @@ test("a totals row and a block go with their last message, and a sender with the
   deepEqual(await verifyCounts(url, VERIFY), { messages: 50, backlog: 0, differences: [] });
 });
 
-test("after scrubbing, no row and no entry of an index leads to what was erased, however little it was", {
+test("after scrubbing, no row and no index entry leads to erased messages, however few there were", {
   skip,
 }, async () => {
   await using opening = await opened({ kind: "postgres" });
@@ -253,7 +254,7 @@ test("after scrubbing, no row and no entry of an index leads to what was erased,
   equal(await erase(retention, "+7"), 1);
   match((await retention.scrub()).join(), /^Pages .* VACUUM FULL messages.*write-ahead log.*backups/);
   await database.all("CREATE EXTENSION pageinspect");
-  // A pointer to a dead row stays (3) for as long as any index leads to it.
+  // A pointer to a dead row stays (3) as long as any index leads to it.
   deepEqual(
     await database.all(
       `SELECT count(t_data) AS rows, count(*) FILTER (WHERE lp_flags = 3) AS pointers
@@ -287,7 +288,7 @@ test("a service that does not own the tables says that they have to be vacuumed"
   }
 });
 
-test("one process sweeps: the lease is another's until it expires", { skip }, async () => {
+test("only one process sweeps: the lease is held until it expires", { skip }, async () => {
   await using opening = await opened();
   const { database, retention } = opening;
   equal(await retention.holdLease("a", 60), true);
@@ -307,7 +308,7 @@ const numbered = (id: number) =>
     ts: `2025-01-${10 + (id % 20)}T10:00:00Z`,
   });
 
-test("while stores write, count and delete, every snapshot counts exactly what is in it, and nothing comes back", {
+test("while stores write, count and delete, every snapshot counts exactly its messages, and no deleted one comes back", {
   skip,
 }, async () => {
   await using fresh = await freshDatabase();
@@ -331,7 +332,7 @@ test("while stores write, count and delete, every snapshot counts exactly what i
     }
     return deleted;
   });
-  // On Citus there is no snapshot that spans the nodes.
+  // On Citus there is no snapshot across the nodes.
   const reader = async () => {
     let snapshots = 0;
     for (; busy && process.env.TEST_STORE !== "citus"; snapshots++) {
@@ -364,7 +365,7 @@ test("a retry that races with the deletion of its message never stores it again,
   const { url, database } = opening;
   const seen = { early: 0, late: 0, putOff: 0 };
   for (let round = 0; round < 30; round++) {
-    // As on the first day, for every other round.
+    // Like before the first deletion, in every other round.
     if (round % 2 === 0) await database.all("DELETE FROM deletions");
     const writers = [1, 2].map(() => new Writer(database, { random: Math.random }));
     const retention = new PostgresRetention(database, url);
@@ -406,11 +407,12 @@ async function untilSleeping(database: Database): Promise<void> {
     ok(performance.now() < deadlineMs, "nobody sleeps");
 }
 
-test("the first deletion waits for whoever is just storing and does not look for tombstones", { skip }, async () => {
+test("the first deletion waits for inserts that do not check for tombstones", { skip }, async () => {
   await using opening = await opened({ kind: "postgres" });
   const { database, writer, retention } = opening;
   await writer.insert([message("m")]);
-  // The statement has begun, and comes to "m" only a second later: were "m" deleted by then, it would store it.
+  // The statement has begun, and reaches "m" only a second later: if "m" were deleted by then, it
+  // would be stored again.
   const slow = "message_id <> 'a slow one' OR pg_sleep(1) IS NOT NULL";
   await database.all(`ALTER TABLE messages ADD CONSTRAINT slow CHECK (${slow}) NOT VALID`);
   let stored = false;
@@ -423,7 +425,7 @@ test("the first deletion waits for whoever is just storing and does not look for
   deepEqual(await writer.insert([message("m")]), ["duplicate"]);
 });
 
-test("the first deletion gives up for now while a dump is taken, and storing goes on", { skip }, async () => {
+test("the first deletion gives up for now during a dump, and inserts continue", { skip }, async () => {
   await using opening = await opened({ kind: "postgres" });
   const { url, database, writer, retention } = opening;
   await writer.insert([message("m")]);
@@ -449,14 +451,14 @@ const SLOW_BURIAL = [
   "CREATE TRIGGER doze AFTER INSERT ON tombstones FOR EACH STATEMENT EXECUTE FUNCTION doze()",
 ];
 
-test("a retry that waits for a deletion under way is a duplicate when that is done, and when it is taken back", {
+test("a retry that waits for a running deletion is a duplicate afterwards, even if it is rolled back", {
   skip,
 }, async () => {
   await using opening = await opened({ kind: "postgres" });
   const { url, database, writer, retention } = opening;
   await writer.insert([message("m"), message("other", { from: "+7", to: "+8" })]);
   equal(await erase(retention, "+7"), 1);
-  // From here on it looks.
+  // From here on it checks.
   deepEqual(await writer.insert([message("other", { from: "+7", to: "+8" })]), ["duplicate"]);
   for (const statement of SLOW_BURIAL) await database.all(statement);
   for (const end of ["taken back", "done"]) {
@@ -472,7 +474,7 @@ test("a retry that waits for a deletion under way is a duplicate when that is do
   deepEqual(await verifyCounts(url, VERIFY), { messages: 2, backlog: 0, differences: [] });
 });
 
-test("a deleter that dies in the middle has done nothing, and the next one does it", { skip }, async () => {
+test("a process that dies during a deletion has deleted nothing, and the next one does it", { skip }, async () => {
   await using opening = await opened({ kind: "postgres" });
   const { url, database, writer, retention } = opening;
   await writer.insert(rows(100));
@@ -480,7 +482,7 @@ test("a deleter that dies in the middle has done nothing, and the next one does 
   for (const statement of SLOW_BURIAL) await database.all(statement);
   const deleting = rejects(expire(retention, received(90)), StoreUnavailable);
   await untilSleeping(database);
-  // Nobody sees a half of it.
+  // The deletion is visible completely or not at all.
   deepEqual([await count(database), await count(database, "tombstones"), await differences(url)], [100, 0, []]);
   await database.all(`SELECT pg_terminate_backend(pid) ${isSleeping}`);
   await deleting;
@@ -489,7 +491,7 @@ test("a deleter that dies in the middle has done nothing, and the next one does 
   deepEqual([await count(database), await count(database, "tombstones"), await differences(url)], [10, 90, []]);
 });
 
-test("behind PgBouncer in transaction mode messages are deleted, and stay so", {
+test("behind PgBouncer in transaction mode messages are deleted, and stay deleted", {
   skip: skip || unlessTool("pgbouncer"),
 }, async () => {
   await using fresh = await freshDatabase({ kind: "postgres" });

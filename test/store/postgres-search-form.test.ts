@@ -64,7 +64,7 @@ async function rowsOfOldForm(database: Database): Promise<number> {
 
 for (const partitions of [undefined, 2]) {
   const title = partitions === undefined ? "a table" : "a divided table";
-  test(`PostgreSQL: ${title} of the version before NFC is searched exactly at once, and is converted behind the service`, {
+  test(`PostgreSQL: ${title} of the version before NFC is searched exactly at once, and is converted in the background`, {
     skip,
   }, async () => {
     await using fresh = await freshDatabase();
@@ -84,7 +84,7 @@ for (const partitions of [undefined, 2]) {
           await sleep(20);
         }
         await expectFound(store);
-        // A process of the version before still runs, and stores more.
+        // A process of the previous version still runs, and stores more.
         await foldAsBefore(database, TEXTS.map(message));
         ok((await rowsOfOldForm(database)) >= 4);
         await expectFound(store);
@@ -97,7 +97,7 @@ for (const partitions of [undefined, 2]) {
   });
 }
 
-test("PostgreSQL: many rows of the old form are converted in steps, and a text that changed in between is left alone", {
+test("PostgreSQL: many rows of the old form are converted in steps, and a text that changed in between is not touched", {
   skip,
 }, async () => {
   await using fresh = await freshDatabase();

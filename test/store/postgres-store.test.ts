@@ -39,7 +39,7 @@ if (!skip && !onCitus) {
   );
 }
 
-/** The plain server, whatever the exam is on: what follows changes it in ways that Citus need not know. */
+/** A plain server: what follows changes it in ways that Citus does not support. */
 const fresh = () => freshDatabase({ kind: "postgres" });
 
 async function withStore<T>(
@@ -55,7 +55,7 @@ async function withStore<T>(
   }
 }
 
-test("a schema that a newer version made is refused, and the older binary changes nothing", { skip }, async () => {
+test("a schema of a newer version is refused, and the older binary changes nothing", { skip }, async () => {
   await using database = await fresh();
   await withStore(database.url, async () => undefined);
   await sql(database.url, "INSERT INTO lyftr_migrations SELECT max(version) + 1, 'later.sql' FROM lyftr_migrations");
@@ -66,7 +66,7 @@ test("a schema that a newer version made is refused, and the older binary change
   });
 });
 
-test("a database has one identity for all who open it, and another has another", {
+test("a database has one identity for every process, and another has another", {
   skip,
 }, async () => {
   await using database = await fresh();
@@ -78,7 +78,7 @@ test("a database has one identity for all who open it, and another has another",
   notEqual(await identityOf(other.url), identity);
 });
 
-test("without migrating, a database that is not up to date is refused and left as it is", { skip }, async () => {
+test("without migrating, a database that is not current is refused and left as it is", { skip }, async () => {
   await using database = await fresh();
   await rejects(
     PostgresStore.open(database.url, { ...OPTIONS, migrate: false }),
@@ -100,7 +100,7 @@ const FOREIGN = {
 };
 
 for (const [statement, says] of Object.entries(FOREIGN)) {
-  test(`a database that is refused stays as it is (${statement})`, { skip }, async () => {
+  test(`a refused database stays as it is (${statement})`, { skip }, async () => {
     await using database = await fresh();
     await sql(database.url, statement);
     const before = await sql(database.url, RELATIONS);
@@ -119,11 +119,12 @@ test("tables of another program that Lyftr does not need are left alone", { skip
   deepEqual(await sql(database.url, "SELECT to_regclass('orders')::text AS t"), [{ t: "orders" }]);
 });
 
-test("a migrator that dies half way holds nobody up: the next one does it", { skip }, async () => {
+test("a migration that dies half way delays no other process: the next one does it", { skip }, async () => {
   await using database = await fresh();
   await sql(database.url, "CREATE TABLE lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)");
   await sql(database.url, "INSERT INTO lyftr_migrations VALUES (0, 'lock')");
-  // What a process that was killed in the middle has left: an open transaction with the lock and half of the tables.
+  // What a process that was killed in the middle leaves: an open transaction with the lock and half
+  // of the tables.
   const dying =
     "BEGIN; UPDATE lyftr_migrations SET name = name; CREATE TABLE messages (half text); SELECT pg_sleep(60)";
   const half = sql(database.url, dying).catch((error: Error) => error);
@@ -150,7 +151,7 @@ test("a migrator that dies half way holds nobody up: the next one does it", { sk
   ok((await half) instanceof Error);
 });
 
-test("hash partitions are made with the table only; asking for them later is refused", { skip }, async () => {
+test("hash partitions are made only with the table; asking for them later is refused", { skip }, async () => {
   await using database = await fresh();
   await migratePostgres(database.url, { ...ADMINISTRATION, partitions: 3 });
   deepEqual(await migratePostgres(database.url, { ...ADMINISTRATION, partitions: 3 }), []);
@@ -159,7 +160,7 @@ test("hash partitions are made with the table only; asking for them later is ref
   await rejects(migratePostgres(database.url, { ...ADMINISTRATION, citus: true, partitions: 3 }), ConfigError);
 });
 
-test("without the trigram extension a warning says what to do, and a search looks at each text; migrate builds the index", {
+test("without the trigram extension a warning says what to do, and a search scans each text; migrate builds the index", {
   skip,
 }, async () => {
   await using database = await fresh();
@@ -183,11 +184,11 @@ test("without the trigram extension a warning says what to do, and a search look
   });
 });
 
-test("building the index of the search may take longer than any call of the service", { skip }, async () => {
+test("building the search index may take longer than any call of the service", { skip }, async () => {
   await using database = await fresh();
   await withStore(database.url, (store) => store.insertMessages([message("m1")]));
   await sql(database.url, "DROP INDEX messages_search");
-  // It waits for whoever has written to the table before, and that takes longer than the 8 s of a call.
+  // It waits for every earlier writer of the table, and that takes longer than the 8 s of a call.
   const writing = sql(database.url, "BEGIN; UPDATE messages SET text = 'x'; SELECT pg_sleep(9); COMMIT");
   const sleeps = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
   const deadlineMs = performance.now() + 5_000;
@@ -196,7 +197,7 @@ test("building the index of the search may take longer than any call of the serv
   await writing;
 });
 
-test("the index of the search is built later for partitions too", { skip }, async () => {
+test("the search index is built later for partitions too", { skip }, async () => {
   await using database = await fresh();
   await migratePostgres(database.url, { ...ADMINISTRATION, partitions: 2 });
   await sql(database.url, "DROP INDEX messages_search");
@@ -235,10 +236,10 @@ test("in a database whose locale knows ASCII only, other words are found without
   }
 });
 
-test("a batch that the server takes back is tried again, and gives up after a few times", { skip }, async () => {
+test("a batch that the server rolls back is tried again, and gives up after a few times", { skip }, async () => {
   await using database = await fresh();
   await withStore(database.url, async (store) => {
-    // Sequences are not taken back with a transaction, so this one counts the attempts.
+    // Sequences are not rolled back with a transaction, so this one counts the attempts.
     await sql(database.url, "CREATE SEQUENCE attempts");
     await sql(
       database.url,
@@ -256,14 +257,14 @@ test("a batch that the server takes back is tried again, and gives up after a fe
 test("one row that the server refuses fails its call and stores nothing of it", { skip }, async () => {
   await using database = await fresh();
   await withStore(database.url, async (store) => {
-    // Today's parsers let no such id pass; whoever calls the store otherwise learns it from the server.
+    // Today's parsers accept no such id. Another caller of the store gets the server's error.
     await rejects(store.insertMessages([message("good"), message("nul\0")]));
     equal((await store.stats()).total, 0);
     deepEqual(await store.insertMessages([message("good")]), ["created"]);
   });
 });
 
-test("questions with NUL or half of a letter never reach the server: nothing can be equal to them", {
+test("queries with NUL or half of a surrogate pair never reach the server: nothing can be equal to them", {
   skip,
 }, async () => {
   await using database = await fresh();
@@ -300,13 +301,13 @@ test("weaker durability of the role is refused, unless it is allowed, and then i
   );
 });
 
-test("a read that takes too long is told so, and one that nobody waits for is stopped on the server", {
+test("a read that takes too long gets an error, and an unwanted one is stopped on the server", {
   skip,
 }, async () => {
   await using database = await fresh();
   await withStore(database.url, async (store) => {
     await store.insertMessages([message("m1", { text: "slow" })]);
-    // Each text that is looked at takes a minute.
+    // Each scanned text takes a minute.
     await sql(
       database.url,
       `CREATE FUNCTION slow(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN true; END $$`,
@@ -325,7 +326,7 @@ test("a read that takes too long is told so, and one that nobody waits for is st
   });
 });
 
-test("reads past the bounds of their queue are refused, and leave it when nobody waits any more", async () => {
+test("reads beyond the limits of their queue are refused, and cancelled ones leave it", async () => {
   const reads = new ReadQueue({ runningMax: 1, waitingMax: 2 });
   const first = Promise.withResolvers<string>();
   const running = reads.run(() => first.promise);
@@ -361,13 +362,13 @@ test("a read that waits too long in the queue is refused, and leaves it", async 
   equal(await reads.run(async () => "free again"), "free again");
 });
 
-test("damage that the server reports is StoreDamaged, and told once", { skip }, async () => {
+test("damage that the server reports is StoreDamaged, and reported once", { skip }, async () => {
   await using database = await fresh();
   const told: Damage[] = [];
   await withStore(
     database.url,
     async (store) => {
-      // The server says so of a page that it reads; here a function says it in its place.
+      // The server reports it for a page that it reads; here a function does.
       await sql(
         database.url,
         `ALTER TABLE totals RENAME TO totals_kept;

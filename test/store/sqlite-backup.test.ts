@@ -18,13 +18,13 @@ function bigDatabase(path: string): DatabaseSync {
   return db;
 }
 
-test("a backup ends although something is written between any two of its steps, and holds nothing of that", async () => {
+test("a backup ends although another connection writes between its steps, and contains nothing of that", async () => {
   using folder = temporaryFolder();
   const writer = bigDatabase(folder.file("app.db"));
   let steps = 0;
   await backUp(folder.file("app.db"), folder.file("b.db"), {
     progress: () => {
-      // Were it to start again after each, it would never end: at some number the writer has mercy.
+      // If it restarted after each write, it would never end: so the writes stop at some number.
       if (++steps < 100) writer.exec("INSERT INTO rows VALUES ('meanwhile', NULL)");
     },
   });
@@ -36,7 +36,7 @@ test("a backup ends although something is written between any two of its steps, 
   equal(valueIn(folder.file("app.db"), "SELECT count(*) FROM rows WHERE kind = 'meanwhile'"), steps);
 });
 
-test("a backup takes in what is only in the write-ahead log, and is one file without a log of its own", async () => {
+test("a backup includes what is only in the write-ahead log, and is one file without its own log", async () => {
   using folder = temporaryFolder();
   const writer = new DatabaseSync(folder.file("app.db"));
   writer.exec(
@@ -51,7 +51,7 @@ test("a backup takes in what is only in the write-ahead log, and is one file wit
   equal(valueIn(folder.file("b.db"), "SELECT n FROM rows"), 7);
 });
 
-test("a backup that fails rejects as the store does, and keeps the file that was there", async () => {
+test("a failed backup rejects as the store does, and keeps the existing file", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("b.db"), "the backup of yesterday");
   writeFileSync(folder.file("junk.db"), "this is no database at all".repeat(100));

@@ -27,7 +27,7 @@ test("no UPDATE, DELETE or REPLACE changes the audit of a SQLite database", asyn
   db.close();
 });
 
-test("so many keys are the most, none is added beyond, and looking for changes among them is still cheap", async (t) => {
+test("with the maximum number of keys, none is added beyond, and detecting changes is still cheap", async (t) => {
   using folder = temporaryFolder();
   const url = `sqlite:///${folder.file("app.db")}`;
   await using maker = await KeyMaker.of(url);

@@ -44,7 +44,7 @@ for (const [way, blockRowsMax, bounds] of [
   ["small blocks and the search index", 4, { ...PLAN_BOUNDS, fewRows: 0 }],
   ["large blocks and no search index", 16_384, PLAN_BOUNDS],
 ] as const) {
-  test(`SQLite: whatever is stored, folded and deleted, answers equal a plain scan of what is left, with ${way}`, async () => {
+  test(`SQLite: whatever is stored, indexed and deleted, answers equal a plain scan of the rest, with ${way}`, async () => {
     const steps = array(record({ batch: batches, deletions }), { minLength: 1, maxLength: 3 });
     const asks = array(queries, { minLength: 3, maxLength: 8, size: "max" });
     await assert(
@@ -100,7 +100,7 @@ const rows = (count: number, prefix = "m", fields: (at: number) => Readonly<Reco
     message(`${prefix}${at}`, { from: `+${at % 7}`, to: `+1${at % 3}`, createdAt: received(at), ...fields(at) }),
   );
 
-test("numbers of deleted messages are not given again, so that new ones are folded, and copied, like all others", async () => {
+test("numbers of deleted messages are not reused, so that new ones are indexed and copied like all others", async () => {
   using file = temporaryDatabase();
   const store = await SqliteStore.open(file.path);
   try {
@@ -128,7 +128,7 @@ test("numbers of deleted messages are not given again, so that new ones are fold
   deepEqual(await differences(file.path), []);
 });
 
-test("whoever deletes and ends between the two commits leaves an index that is made anew, by a service that runs as by one that starts", async () => {
+test("a process that ends between the two commits of a deletion leaves an index that is rebuilt, by a running service as by a starting one", async () => {
   using file = temporaryDatabase();
   const store = await SqliteStore.open(file.path);
   try {
@@ -166,11 +166,11 @@ function bytesOf(path: string): Buffer {
 }
 
 const PERSON = "+919123456789";
-/** The search keeps three letters as they are where nothing before them in its order begins alike. */
+/** The search index stores three letters unchanged if none before them in its order begin alike. */
 const LETTERS = "ǂǃǂ";
 const WORDS = `xylophonequartz zephyrvexing ${LETTERS}`;
 
-test("after an erasure neither the number nor the words are in any byte of the files, while the service runs and after it", async () => {
+test("after an erasure no byte of the files contains the number or the words, while the service runs and after it", async () => {
   using file = temporaryDatabase();
   const store = await SqliteStore.open(file.path);
   try {
@@ -202,7 +202,8 @@ test("after an erasure neither the number nor the words are in any byte of the f
   }
   equal(bytesOf(file.path).includes(PERSON.slice(1)), false);
   deepEqual(await differences(file.path), []);
-  // Three letters that only they wrote are in no list of the search: it keeps them as what the text is made of.
+  // Three letters that only this person wrote are in no list of the search index, which stores them
+  // as in the text.
   const db = new DatabaseSync(readIndexPath(file.path), { readOnly: true });
   const terms = db
     .prepare("SELECT count(*) AS terms FROM search_terms WHERE term IN ('xyl', 'ylo', 'zep', 'vex')")
@@ -213,7 +214,7 @@ test("after an erasure neither the number nor the words are in any byte of the f
   equal(Buffer.concat(blocks.map(({ block }) => Buffer.from(block as Uint8Array))).includes(LETTERS), false);
 });
 
-test("space is given back in steps, and a file that deleted nothing keeps its own", async () => {
+test("space is returned in steps, and a file without deletions keeps its own", async () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   parts.insert(rows(20_000, "m", () => ({ text: "x".repeat(200) })));
@@ -235,10 +236,10 @@ test("space is given back in steps, and a file that deleted nothing keeps its ow
   deepEqual(await differences(file.path), []);
 });
 
-test("tombstones come to their end, and what is old behind what is young is found by a full scan", async () => {
+test("tombstones expire, and old messages after young ones are found by a full scan", async () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
-  // An import brought old ones behind young ones.
+  // An import stored old messages after young ones.
   parts.insert(rows(2_500, "old"));
   parts.insert(rows(2_500, "young", () => ({ createdAt: received(100_000) })));
   parts.insert(rows(10, "imported"));

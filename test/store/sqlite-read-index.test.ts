@@ -30,7 +30,7 @@ function someMessages(count: number, name = "m"): readonly NewMessage[] {
 const verify = (path: string) =>
   verifyReadIndex(path, { progress: () => undefined, signal: new AbortController().signal });
 
-test("verifying finds no difference in an index that was folded in steps, and counts what is not folded yet", async () => {
+test("verify finds no difference in an index that was built in steps, and counts unindexed messages", async () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   for (const rows of [300, 1, 17]) {
@@ -41,7 +41,7 @@ test("verifying finds no difference in an index that was folded in steps, and co
   deepEqual(await verify(file.path), { messages: 318, backlog: 5, differences: [] });
 });
 
-/** Takes the text of the 17th message out of the search, and puts one in its place. */
+/** Removes the text of the 17th message from the search index, and adds another one. */
 function moved(seq: string, text: string): string {
   return `INSERT INTO search (search, rowid, text) SELECT 'delete', seq, searchable(text) FROM lyftr_messages WHERE seq = 17;
     INSERT INTO search (rowid, text) SELECT ${seq}, ${text} FROM lyftr_messages WHERE seq = 17`;
@@ -87,7 +87,7 @@ const DAMAGES: readonly (readonly [string, string, RegExp])[] = [
 ];
 
 for (const [what, damage, finding] of DAMAGES) {
-  test(`verifying tells of ${what} that is wrong`, async () => {
+  test(`verify reports ${what} that is wrong`, async () => {
     using file = temporaryDatabase();
     using parts = new SqliteParts(file.path);
     parts.insert(someMessages(300));
@@ -101,7 +101,7 @@ for (const [what, damage, finding] of DAMAGES) {
   });
 }
 
-test("verifying without a read index says where it should be", async () => {
+test("verify without a read index says where it should be", async () => {
   using file = temporaryDatabase();
   new DatabaseSync(file.path).close();
   await rejects(verify(file.path), (error: Error) => {
@@ -110,14 +110,14 @@ test("verifying without a read index says where it should be", async () => {
   });
 });
 
-/** A folded database of so many messages. */
+/** A database with this many indexed messages. */
 function folded(path: string, count: number): void {
   using parts = new SqliteParts(path);
   parts.insert(someMessages(count));
   indexMessages(parts.index, count, BLOCK_ROWS);
 }
 
-test("an index that is lost, damaged, cut off or of another version is made anew", async () => {
+test("an index that is lost, damaged, cut off or of another version is rebuilt", async () => {
   const harms: readonly ((index: string) => void)[] = [
     (index) => rmSync(index),
     (index) => writeFileSync(index, "this is no database, but long enough to look like one".repeat(100)),
@@ -139,7 +139,7 @@ test("an index that is lost, damaged, cut off or of another version is made anew
   }
 });
 
-test("an index of other messages, because an older copy was put in their place, is made anew", async () => {
+test("an index of other messages, because an older copy replaced them, is rebuilt", async () => {
   using file = temporaryDatabase();
   folded(file.path, 100);
   const copy = `${file.path}.copy`;
@@ -153,7 +153,7 @@ test("an index of other messages, because an older copy was put in their place, 
   deepEqual((await verify(file.path)).differences, []);
 });
 
-test("an index that is ahead of its database is rebuilt, though the same message is the last one again", async () => {
+test("an index that is ahead of its database is rebuilt, even if the same message is the last one again", async () => {
   using file = temporaryDatabase();
   folded(file.path, 100);
   const copy = `${file.path}.copy`;
@@ -165,7 +165,8 @@ test("an index that is ahead of its database is rebuilt, though the same message
     indexMessages(parts.index, 1_000, BLOCK_ROWS);
   }
   copyFileSync(copy, file.path);
-  // Senders send again what the older file lacks, in another order but for the last one, to a writer that knows no index.
+  // Senders send the messages that the older file lacks again, in another order except for the last
+  // one, to a writer without an index.
   const writer = openWriter(file.path);
   const again = [...more.slice(0, -1).toReversed(), ...more.slice(-1)];
   const rows = again.map((row) => ({ ...row, createdAt: "2025-02-01T00:00:00.000Z" }));
@@ -177,7 +178,7 @@ test("an index that is ahead of its database is rebuilt, though the same message
   deepEqual((await verify(file.path)).differences, []);
 });
 
-test("an index of another database is made anew, however alike their messages are", async () => {
+test("an index of another database is rebuilt, however similar their messages are", async () => {
   using file = temporaryDatabase();
   using other = temporaryDatabase();
   folded(file.path, 100);
@@ -187,7 +188,7 @@ test("an index of another database is made anew, however alike their messages ar
   deepEqual(indexMessages(parts.index, 1_000, BLOCK_ROWS), { rows: 100, backlog: 0 });
 });
 
-test("two processes that index into the same file take in every message once", async () => {
+test("two processes that index into the same file add every message once", async () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   using others = new SqliteParts(file.path);
@@ -200,7 +201,7 @@ test("two processes that index into the same file take in every message once", a
   deepEqual(await verify(file.path), { messages: 150, backlog: 0, differences: [] });
 });
 
-test("a step that fails leaves nothing of itself", async () => {
+test("a failed step leaves no trace", async () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   parts.insert(someMessages(60));

@@ -13,7 +13,7 @@ import { message } from "./exercise.ts";
 const count = (db: DatabaseSync) => Number(db.prepare("SELECT count(*) AS n FROM audit").get()?.n);
 
 for (const [name, make] of Object.entries(OURS)) {
-  test(`${name} is read whole, and neither it nor its folder is changed`, async () => {
+  test(`${name} is read completely, and neither it nor its folder is changed`, async () => {
     using folder = temporaryFolder();
     const path = folder.file("100% a&b.db");
     await make(path);
@@ -35,7 +35,7 @@ for (const [name, make] of Object.entries(OURS)) {
     chmodSync(folder.path, 0o755);
   });
 
-  test(`${name} is opened by every command that reads, and stays as it is`, async () => {
+  test(`${name} is opened by every command that reads, and stays unchanged`, async () => {
     using folder = temporaryFolder();
     await make(folder.file("app.db"));
     const url = `sqlite:///${folder.file("app.db")}`;
@@ -54,7 +54,7 @@ for (const [name, make] of Object.entries(OURS)) {
 }
 
 for (const [name, [make, said]] of Object.entries(NOT_OURS)) {
-  test(`${name} is refused, whatever it is opened for, and stays as it is`, async () => {
+  test(`${name} is refused in every mode, and stays unchanged`, async () => {
     using folder = temporaryFolder();
     await make(folder.file("app.db"));
     const url = `sqlite:///${folder.file("app.db")}`;
@@ -78,7 +78,7 @@ for (const [name, [make, said]] of Object.entries(NOT_OURS)) {
   });
 }
 
-test("beside a running service everything is seen, also right after its write-ahead log was emptied", async () => {
+test("beside a running service everything is visible, even right after its write-ahead log was emptied", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   const store = await openStore(`sqlite:///${path}`);
@@ -94,7 +94,7 @@ test("beside a running service everything is seen, also right after its write-ah
   await store.close();
 });
 
-test("a service that starts, writes and ends during a read makes it begin again", async () => {
+test("a service that starts, writes and ends during a read makes it start again", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   const url = `sqlite:///${path}`;
@@ -125,7 +125,7 @@ test("a write-ahead log without its shared memory is read, and nothing is change
   await store.close();
 });
 
-test("a rollback journal that is to be played back is not passed over either", async () => {
+test("a rollback journal that must be rolled back is not ignored either", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   await OURS["a backup, which has a rollback journal"]?.(path);
@@ -140,7 +140,7 @@ test("a rollback journal that is to be played back is not passed over either", a
   deepEqual(snapshotOf(folder.path), before);
 });
 
-/** Runs `work` as a user who is bound by the modes of files, which root is not. */
+/** Runs `work` as a user who is bound by file modes, unlike root. */
 async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return work();
   process.seteuid?.("nobody");

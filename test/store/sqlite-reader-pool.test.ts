@@ -10,7 +10,9 @@ import type { MessagePage, ReadThreadEnd } from "../../src/store/store.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message, query } from "./exercise.ts";
 
-/** Three blocks of messages with so many different letters that a search for one is a walk along the texts. */
+/**
+ * Three blocks of messages with so many different letters that a search for one scans the texts.
+ */
 function fill(path: string, count = 3 * BLOCK_ROWS_MAX): void {
   using parts = new SqliteParts(path);
   parts.insert(
@@ -35,7 +37,7 @@ test("a long read whose caller goes away is stopped, and its thread is free for 
   await pool.close();
 });
 
-test("a read that waits leaves the queue when its caller goes away, or was gone before", async () => {
+test("a waiting read leaves the queue when its caller goes away, or had gone away before", async () => {
   using file = temporaryDatabase();
   fill(file.path);
   const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8 });
@@ -51,7 +53,7 @@ test("a read that waits leaves the queue when its caller goes away, or was gone 
   await pool.close();
 });
 
-test("a read that takes too long is stopped and its caller told to narrow it", async () => {
+test("a read that takes too long is stopped and its caller gets advice to narrow it", async () => {
   using file = temporaryDatabase();
   fill(file.path);
   const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8, heavyMsMax: 0 });
@@ -62,7 +64,7 @@ test("a read that takes too long is stopped and its caller told to narrow it", a
   await pool.close();
 });
 
-test("however many long reads wait, quick ones get through, and past the bound long ones are refused", async () => {
+test("however many long reads wait, quick ones get through, and beyond the limit long ones are refused", async () => {
   using file = temporaryDatabase();
   fill(file.path);
   const pool = new ReaderPool(file.path, { threads: 2, queueMax: 8 });
@@ -78,7 +80,7 @@ test("however many long reads wait, quick ones get through, and past the bound l
   await closed;
 });
 
-test("what would have to look at too many messages is refused at once, and told how to be narrowed", () => {
+test("a read that would have to scan too many messages is refused at once, with advice to narrow it", () => {
   using file = temporaryDatabase();
   fill(file.path, 5_000);
   using parts = new SqliteParts(file.path);
@@ -129,14 +131,14 @@ for (const [how, operation] of [
     equal(await pool.call("answer"), "answer");
     equal(await pool.call("answer", undefined, { heavy: true }), "answer");
     await rejects(pool.call(operation), StoreUnavailable);
-    // One of these is by the thread that was started again.
+    // One of these is answered by the restarted thread.
     deepEqual(await Promise.all([pool.call("answer"), pool.call("answer")]), ["answer", "answer"]);
     deepEqual([ends.map(({ again }) => again), pool.restarts(), isBroken], [[false, true], 2, false]);
     await pool.close();
   });
 }
 
-test("a long read that does not stop in time gives up its thread, and the next one does not wait for it", async () => {
+test("a long read that does not stop in time abandons its thread, and the next one does not wait for it", async () => {
   using file = temporaryDatabase();
   const pool = new ReaderPool(file.path, { threads: 2, queueMax: 8, heavyMsMax: 100, name: DYING });
   const fromMs = performance.now();

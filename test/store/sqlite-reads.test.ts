@@ -21,7 +21,7 @@ const WAYS: readonly [string, number, PlanBounds][] = [
   ["a tail that is too long to be held in memory", 4, { ...PLAN_BOUNDS, tailRowsMax: 10 }],
 ];
 for (const [way, blockRowsMax, bounds] of WAYS) {
-  test(`lists, counts, statistics and timelines equal a plain scan, whatever is folded, with ${way}`, async () => {
+  test(`lists, counts, statistics and timelines equal a plain scan, whatever is indexed, with ${way}`, async () => {
     await assert(
       asyncProperty(batches, array(queries, { minLength: 8, maxLength: 16, size: "max" }), async (steps, asked) => {
         using file = temporaryDatabase();

@@ -12,7 +12,9 @@ import type { Snapshot } from "../../src/store/sqlite/reads/snapshot.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message } from "./exercise.ts";
 
-/** More matches than are sorted by one statement, and offsets beyond what is kept in memory while they are sorted. */
+/**
+ * More matches than one statement sorts, and offsets beyond what is kept in memory during sorting.
+ */
 const ROWS = 24_000;
 const OFFSETS = [0, 1_950, 2_100, 20_500, 21_990, 30_000];
 const EVERYTHING = {};
@@ -21,7 +23,7 @@ test("pages of a search with very many matches follow each other in the order of
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   const rows = Array.from({ length: ROWS }, (_, n) =>
-    // The order of the list is not that in which they were stored.
+    // The order of the list differs from the order in which they were stored.
     message(`m${String((n * 7_919) % ROWS).padStart(5, "0")}`, { text: n % 12 === 0 ? "other" : "Hello there" }),
   );
   parts.insert(rows);
@@ -46,7 +48,7 @@ test("pages of a search with very many matches follow each other in the order of
   }
 });
 
-/** More rows than the largest chunk of a scan has. */
+/** More rows than the largest chunk of a scan. */
 const SCANNED_ROWS = 42_000;
 /** Every chunk of a scan has a multiple of this many rows: 256, 8,192 or 16,384. */
 const CHUNK_ROWS = 256;
@@ -63,7 +65,7 @@ const SCANS: readonly (readonly [name: string, listOf: (snapshot: Snapshot) => I
   ["by pieces", (snapshot) => new SearchList(snapshot, '"EED"', { filter: NEEDLE, has: textTestOf(NEEDLE) })],
 ];
 
-/** All entries of a list, read page after page as a client does with cursors. */
+/** All entries of a list, read page after page like a client with cursors. */
 function pagedThrough(list: IndexedList, reverse: boolean): readonly string[] {
   const ids: string[] = [];
   for (let range: ListRange = {}; ; ) {
@@ -97,7 +99,7 @@ test("a search misses no match, wherever a chunk of its scan begins or ends", ()
       });
       deepEqual(found, { total: needles.length, ids: expected }, name);
     }
-    // So many matches that they are sorted in several chunks.
+    // So frequent that the matches are sorted in several chunks.
     const straw = idsOf("Straw");
     const paged = parts.read((snapshot) =>
       pagedThrough(new SearchList(snapshot, '"STRAW"', { filter: STRAW, has: undefined }), reverse),

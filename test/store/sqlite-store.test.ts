@@ -25,7 +25,7 @@ function temporary(): { path: string; [Symbol.dispose](): void } {
   return { path: join(folder, "app.db"), [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
 }
 
-test("every open, the second as the first, is WAL with synchronous=FULL", () => {
+test("every open, the second like the first, is WAL with synchronous=FULL", () => {
   using file = temporary();
   for (const attempt of ["first", "second", "third"]) {
     const db = openWriter(file.path);
@@ -35,7 +35,7 @@ test("every open, the second as the first, is WAL with synchronous=FULL", () => 
   }
 });
 
-test("a batch with a row the database refuses is refused whole, and nothing of it is stored", async () => {
+test("a batch with a refused row is refused as a whole, and nothing of it is stored", async () => {
   using file = temporary();
   const store = await SqliteStore.open(file.path);
   refuseId(file.path, "poison");
@@ -45,7 +45,7 @@ test("a batch with a row the database refuses is refused whole, and nothing of i
   await store.close();
 });
 
-test("a lock held by another process makes writes unavailable after two seconds, while reads go on", async () => {
+test("a lock held by another process makes writes unavailable after two seconds, while reads continue", async () => {
   using file = temporary();
   const store = await SqliteStore.open(file.path);
   await store.insertMessages([message("before")]);
@@ -63,7 +63,7 @@ test("a lock held by another process makes writes unavailable after two seconds,
   await store.close();
 });
 
-test("a file that is no database is refused with what to do when it is opened", async () => {
+test("a file that is not a database is refused with advice when it is opened", async () => {
   using file = temporary();
   writeFileSync(file.path, "this is no database, but long enough to look like one".repeat(100));
   await rejects(SqliteStore.open(file.path), (error: Error) => {
@@ -82,7 +82,7 @@ test("a thread whose database is damaged says so, opens it when it is sound agai
   await line.close();
 });
 
-test("a thread that died rejects what it is asked, and closing it still ends", async () => {
+test("a dead thread rejects calls, and closing it still ends", async () => {
   const line = new WorkerClient("no-such-file", {});
   await line.broken;
   await rejects(line.call("opened"), StoreBroken);
@@ -130,7 +130,7 @@ function refuseId(path: string, id: string): void {
   db.close();
 }
 
-test("a new database can be read by its owner only", async () => {
+test("only its owner can read a new database", async () => {
   using file = temporary();
   const store = await SqliteStore.open(file.path);
   await store.insertMessages([message("m1")]);
@@ -138,18 +138,19 @@ test("a new database can be read by its owner only", async () => {
   await store.close();
 });
 
-test("a passing I/O error is unavailability, any other one is the end, and so is damage", () => {
+test("a temporary I/O error means unavailable, any other one is fatal, and so is damage", () => {
   const meaning = (errcode: number) => toStoreError(Object.assign(new Error("disk I/O error"), { errcode })).name;
   for (const passing of [5, 13, 4_874, 6_410]) equal(meaning(passing), "StoreUnavailable", String(passing));
   for (const fatal of [10, 778, 1_034]) equal(meaning(fatal), "StoreBroken", String(fatal));
   for (const damage of [11, 26]) equal(meaning(damage), "StoreDamaged", String(damage));
 });
 
-test("an I/O error without a reason is unavailability on a full disk only, and a failed fsync is the end there too", () => {
+test("an I/O error without a reason means unavailable on a full disk only, and a failed fsync is fatal there too", () => {
   using file = temporary();
   const meaning = (errcode: number, path: string) =>
     toStoreError(Object.assign(new Error("disk I/O error"), { errcode }), path).name;
-  // No file can be made in /proc, and it has no room. The full-text search turns every error of its files into a plain 10.
+  // No file can be created in /proc, and it has no room. The full-text search turns every error of
+  // its files into a plain 10.
   for (const write of [10, 778, 1_546, 14]) equal(meaning(write, "/proc/app.db"), "StoreUnavailable", String(write));
   for (const other of [266, 1_034, 1_290]) equal(meaning(other, "/proc/app.db"), "StoreBroken", String(other));
   for (const fatal of [10, 778, 1_034]) equal(meaning(fatal, file.path), "StoreBroken", String(fatal));
@@ -168,7 +169,7 @@ test("a read index that turns out to be damaged is discarded and rebuilt while t
   await first.close();
   const index = `${file.path}-index`;
   const bytes = readFileSync(index);
-  // Everything but the schema and the few rows that are looked at when it is opened.
+  // Everything except the schema and the few rows that are read when it is opened.
   bytes.fill(0xff, 40 * 4_096);
   writeFileSync(index, bytes);
   const told = Promise.withResolvers<Damage>();

@@ -30,14 +30,14 @@ function rowsOf(path: string, sql: string): readonly unknown[] {
   }
 }
 
-/** What the log says of the upgrade, behind the migrations. */
+/** The log lines of the upgrade, after the migrations. */
 async function takeOver(path: string): Promise<readonly string[]> {
   const store = await SqliteStore.open(path);
   await store.close();
   return store.upgrades.filter((upgrade) => !upgrade.startsWith("applied "));
 }
 
-test("tables of older services that are made in other ways are taken over whole", async (t) => {
+test("tables of older services that were created in other ways are taken over completely", async (t) => {
   const tables = {
     "a table spelt Messages":
       "CREATE TABLE Messages (Message_ID TEXT PRIMARY KEY, FROM_MSISDN, to_msisdn, ts, text, created_at)",
@@ -72,7 +72,7 @@ test("tables of older services that are made in other ways are taken over whole"
   }
 });
 
-test("rows that are far apart, or numbered beyond what JavaScript counts, are taken over at once and in order", async () => {
+test("rows with large gaps, or numbers beyond JavaScript's integers, are taken over at once and in order", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   const numbers = ["-9223372036854775808", "-5", "0", "1", "1000000000001", "9007199254740993", "9223372036854775807"];
@@ -91,11 +91,11 @@ test("rows that are far apart, or numbered beyond what JavaScript counts, are ta
     rowsOf(path, "SELECT seq, message_id FROM lyftr_messages ORDER BY seq"),
     numbers.map((number, at) => [at + 1, `m${number}`]),
   );
-  // A walk over the numbers between them would take years.
+  // Scanning the numbers between them would take years.
   equal(performance.now() - startMs < 10_000, true);
 });
 
-test("numbers and bytes in the old table become the texts that they were answered as", async () => {
+test("numbers and bytes in the old table become the texts that the old service returned", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   database(
@@ -108,7 +108,7 @@ test("numbers and bytes in the old table become the texts that they were answere
   ]);
 });
 
-test("created_at has one spelling after a takeover, and what cannot be read has the time of the takeover, which the log says", async () => {
+test("created_at has one spelling after a takeover, and an unreadable one becomes the time of the takeover, which the log says", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   const values = [
@@ -139,7 +139,7 @@ test("created_at has one spelling after a takeover, and what cannot be read has 
     equal(standIn >= before && standIn <= new Date().toISOString(), true, standIn);
 });
 
-test("retention deletes what was received before a moment, however the older service wrote that", async () => {
+test("retention deletes messages received before a moment, however the older service wrote that", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   const old = ["'2025-01-15 09:59:59'", "'2025-01-15T14:59:59+05:00'", "1736935199", "'2025-01-15T09:59:59.999999'"];
@@ -215,7 +215,7 @@ test("an old table with more than Lyftr knows is kept under another name, and th
   }
 });
 
-test("a table that cannot be taken over is refused with what to do, and nothing is changed", async (t) => {
+test("a table that cannot be taken over is refused with advice, and nothing is changed", async (t) => {
   const refused: Readonly<Record<string, { sql: string; says: RegExp }>> = {
     "an id twice": {
       sql: `${LOOSE_TABLE}; INSERT INTO messages VALUES ${row("'m1'")}, ${row("'m1'")}, ${row("x'6d31'")}, ${row("'m2'")}`,
@@ -301,7 +301,8 @@ test("databases that earlier versions of Lyftr have taken over are upgraded: the
       deepEqual(rowsOf(path, "SELECT * FROM report"), [["native", 3]]);
       const db = new DatabaseSync(path);
       const sql = `INSERT INTO messages VALUES ${row("'d'")}`;
-      // SQLITE_ERROR, which Python calls an OperationalError; a constraint would be 19 in its lowest byte.
+      // SQLITE_ERROR, which Python calls an OperationalError; a constraint would be 19 in its
+      // lowest byte.
       for (const refused of [sql, `${sql} RETURNING message_id`, `${sql} ON CONFLICT DO NOTHING`]) {
         let code: unknown;
         try {

@@ -14,7 +14,7 @@ const UNTIL = "2026-01-01T00:00:00.000Z";
 const MESSAGES = 6_000;
 const PEOPLE = 40;
 const ERASED = 10;
-/** With this one, overwriting alone would leave some. */
+/** With this seed, overwriting alone would leave some. */
 const SEED = 8;
 const VERIFY = { progress: () => undefined, signal: new AbortController().signal };
 
@@ -30,7 +30,10 @@ function repeatable(seed: number): () => number {
   };
 }
 
-/** Messages of many people in no order, folded in small steps, so that pages of both files are split again and again. */
+/**
+ * Messages of many people in no order, indexed in small steps, so that pages of both files are
+ * split again and again.
+ */
 function fill(parts: SqliteParts, seed: number): void {
   const random = repeatable(seed);
   const upTo = (max: number) => Math.floor(random() * max);
@@ -65,7 +68,7 @@ function filesWith(path: string, trace: string): readonly string[] {
   return readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(trace));
 }
 
-test("of people erased between expiries, whose deletions move what is left from page to page, no byte stays in any file", async () => {
+test("no byte of erased people stays in any file, even if deletions in between move the rest from page to page", async () => {
   using file = temporaryDatabase();
   {
     using parts = new SqliteParts(file.path);
@@ -85,7 +88,7 @@ test("of people erased between expiries, whose deletions move what is left from 
   deepEqual((await verifyReadIndex(file.path, VERIFY)).differences, []);
 });
 
-test("what cannot be written anew is said: a file that is too large, and one that somebody holds", () => {
+test("what cannot be rewritten is reported: a file that is too large, and one that another process locks", () => {
   using file = temporaryDatabase();
   using parts = new SqliteParts(file.path);
   using other = new SqliteParts(file.path);

@@ -11,15 +11,15 @@ import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message } from "./exercise.ts";
 
 const MESSAGES = 400;
-/** How many flips that change an answer are looked for. */
+/** The number of flips to find that change an answer. */
 const FLIPS = Number(process.env.VERIFY_FLIPS ?? 8);
 const TRIES_PER_FLIP_MAX = 40;
 const SEED = Number(process.env.VERIFY_SEED ?? 1);
 const IDS = Array.from({ length: MESSAGES }, (_, n) => `m${n}`);
-/** Longer than a page, so that there are pages of overflow. */
+/** Longer than a page, so that there are overflow pages. */
 const LONG = "a long text ".repeat(300);
 
-/** Messages, all of them indexed, with what else is stored. */
+/** Messages, all of them indexed, and other stored data. */
 function fill(path: string): void {
   using parts = new SqliteParts(path);
   parts.insert(
@@ -46,7 +46,7 @@ function change(path: string, sql: string): void {
   db.close();
 }
 
-test("a sound database has no complaints, with and without a read index", async () => {
+test("a sound database has no damage, with and without a read index", async () => {
   using file = temporaryDatabase();
   fill(file.path);
   deepEqual(await verify(file.path), { messages: MESSAGES, backlog: 0, differences: [] });
@@ -54,7 +54,7 @@ test("a sound database has no complaints, with and without a read index", async 
   deepEqual(await verify(file.path), { messages: MESSAGES, backlog: MESSAGES, differences: [] });
 });
 
-test("every flipped bit that changes an answer is found, in whatever page of either file", async (t) => {
+test("every flipped bit that changes an answer is found, in any page of either file", async (t) => {
   using file = temporaryDatabase();
   fill(file.path);
   const restore = keptFiles(file.path, ["", "-index"]);
@@ -69,7 +69,7 @@ test("every flipped bit that changes an answer is found, in whatever page of eit
     if (answers.length === expected.length && answers.every((answer, at) => answer === expected[at])) continue;
     changed++;
     const complaints = await verify(file.path).then(complaintsOf, (error: Error) => {
-      // What makes the file none of Lyftr's is refused with a sentence.
+      // A change that makes the file unrecognisable is refused with a sentence.
       ok(error instanceof StoreRefused, `${where}: ${error}`);
       return [error.message];
     });
@@ -85,7 +85,8 @@ for (const [what, sql, finding] of [
   test(`an entry that is missing from the index of ${what} is found`, async () => {
     using file = temporaryDatabase();
     fill(file.path);
-    // A definition that leaves rows out, exchanged for the true one afterwards, which is what damage looks like.
+    // A definition that leaves rows out, replaced by the true one afterwards: that is what damage
+    // looks like.
     const db = new DatabaseSync(file.path);
     db.enableDefensive(false);
     const { sql: definition } = db.prepare("SELECT sql FROM sqlite_schema WHERE name = ?").get(sql) as { sql: string };
@@ -134,7 +135,7 @@ const STORED: readonly (readonly [what: string, sql: string, finding: RegExp])[]
 ];
 
 for (const [what, sql, finding] of STORED) {
-  test(`what is stored is held against its rules: ${what}`, async () => {
+  test(`stored data is checked against its rules: ${what}`, async () => {
     using file = temporaryDatabase();
     fill(file.path);
     change(file.path, sql);
@@ -146,7 +147,7 @@ for (const [what, sql, finding] of STORED) {
   });
 }
 
-test("a read index that lacks a table differs, with a sentence", async () => {
+test("a read index without one of its tables is reported, with a sentence", async () => {
   using file = temporaryDatabase();
   for (const sql of [
     "DROP TABLE blocks",
@@ -162,7 +163,7 @@ test("a read index that lacks a table differs, with a sentence", async () => {
   }
 });
 
-test("a log of the read index whose header is damaged is a sentence", async () => {
+test("a log of the read index with a damaged header is reported in a sentence", async () => {
   using file = temporaryDatabase();
   fill(file.path);
   const db = new DatabaseSync(`${file.path}-index`);
@@ -175,7 +176,7 @@ test("a log of the read index whose header is damaged is a sentence", async () =
   await rejects(verify(file.path), /-index-wal is damaged: start the service once/);
 });
 
-test("a database of another version is refused, and verifying stops when it is told to", async () => {
+test("a database of another version is refused, and verify stops when it is told to", async () => {
   using file = temporaryDatabase();
   fill(file.path);
   const stop = AbortSignal.abort(new Error("stopped"));

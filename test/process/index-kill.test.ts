@@ -34,20 +34,20 @@ const backlogOf = async (service: { readonly url: string }) =>
 const verify = (path: string) =>
   verifyReadIndex(path, { progress: () => undefined, signal: new AbortController().signal });
 
-test("killed again and again between and within the steps of folding, the index is never wrong, and every answer is exact", async (t) => {
+test("killed again and again between and within indexing steps, the index is never wrong, and every answer is exact", async (t) => {
   const { cwd, path } = newDatabase();
   const backlogs = new Set<number>();
   let left = MESSAGES;
   for (let kill = 0; kill < KILLS_MAX; kill++) {
     await using lyftr = await serve({ cwd });
-    // The first is killed as soon as it is up, when it can hardly have come to the end.
+    // The first one is killed as soon as it listens, probably before the end of a step.
     if (kill > 0) {
-      // Whatever is folded by now: the answers are complete.
+      // Whatever is indexed by now: the answers are complete.
       const stats = await getJson(`${lyftr.url}/stats`);
       deepEqual([stats.total_messages, stats.senders_count], [MESSAGES, SENDERS]);
       equal((await getJson(`${lyftr.url}/messages?from=%2B7&limit=1`)).total, MESSAGES / SENDERS);
     }
-    // Every other kill waits until a step is done, else all of them might hit the same step.
+    // Every other kill waits until a step is done. Otherwise all might hit the same step.
     while (kill % 2 === 1 && (await backlogOf(lyftr)) >= left) await setTimeout(50);
     lyftr.child.kill("SIGKILL");
     equal(await lyftr.ended, "SIGKILL");
