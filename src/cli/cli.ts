@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   migrate: async () => (await import("./migrate.ts")).migrateCommand,
   "check-config": async () => (await import("./check-config.ts")).checkConfigCommand,
   version: async () => (await import("./version.ts")).versionCommand,
+  completion: async () => (await import("./completion.ts")).completionCommand,
   healthcheck: async () => (await import("./healthcheck.ts")).healthcheckCommand,
 };
 
@@ -58,12 +59,13 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     const program = newProgram();
     const [name = ""] = args;
     const called = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    // Without a command all are needed, for the help and for suggestions.
+    // Without a command all are needed, for the help and for suggestions. Completion describes all.
     if (called === undefined) program.version((await import("../app/start-up.ts")).VERSION);
+    const needed = called === undefined || name === "completion" ? Object.values(COMMANDS) : [called];
     const exit = (code: number) => {
       exitCode = code;
     };
-    await addCommands(program, called === undefined ? Object.values(COMMANDS) : [called], { env, exit, outside });
+    await addCommands(program, needed, { env, exit, outside });
     await program.parseAsync(helpAsFlag(program, args), { from: "user" });
     return exitCode;
   } catch (error) {

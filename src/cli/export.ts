@@ -10,9 +10,10 @@ import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption } from "./interrupt.ts";
+import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
-import { complain, say } from "./terminal.ts";
+import { complain } from "./terminal.ts";
 
 const MESSAGES_PER_STEP = 2_000;
 const FORMATS = ["python-sqlite"];
@@ -33,14 +34,14 @@ const HELP: CommandHelp = {
 
 /** `lyftr export`: writes all messages into a database that the Python service reads. */
 export function exportCommand(env: Environment, exit: (code: number) => void): Command {
-  return withHelp(new Command("export"), HELP)
+  return withJson(withHelp(new Command("export"), HELP))
     .description("Write all messages into a database of the Python service.")
     .addOption(new Option("--format <format>", "the form of FILE").choices(FORMATS).makeOptionMandatory())
     .argument("<file>", "the SQLite file to create, or to add messages to")
-    .action(async (file: string) => exit(await exportTo(file, existingDatabaseUrlOf(env))));
+    .action(async (file: string, { json }: JsonFlag) => exit(await exportTo(file, existingDatabaseUrlOf(env), json)));
 }
 
-async function exportTo(file: string, databaseUrl: string): Promise<number> {
+async function exportTo(file: string, databaseUrl: string, json?: true): Promise<number> {
   const path = sqlitePath(databaseUrl);
   if (path !== undefined && existsSync(file) && realpathSync(file) === realpathSync(path)) {
     throw new CliError(`${file} is the database itself (DATABASE_URL).`, EXIT_USAGE);
@@ -54,7 +55,7 @@ async function exportTo(file: string, databaseUrl: string): Promise<number> {
   try {
     const target = await opened(file);
     try {
-      return await run(source, target);
+      return await run(source, target, json);
     } finally {
       target.close();
     }
@@ -72,7 +73,7 @@ async function opened(file: string): Promise<PythonExport> {
   }
 }
 
-async function run(source: CopyEndpoint, target: PythonExport): Promise<number> {
+async function run(source: CopyEndpoint, target: PythonExport, json?: true): Promise<number> {
   const signal = interruption();
   const tally = { added: 0, present: 0, otherSources: 0 };
   const bar = startProgressBar({ label: "exporting", total: await source.count(), unit: "messages" });
@@ -90,10 +91,11 @@ async function run(source: CopyEndpoint, target: PythonExport): Promise<number> 
   } finally {
     bar.stop();
   }
-  say(
-    `added           ${tally.added}\nalready there   ${tally.present}\n` +
-      `left out        ${tally.otherSources}${tally.otherSources === 0 ? "" : " (of other sources than POST /webhook)"}\n`,
-  );
+  const { added, present: already_there, otherSources: left_out } = tally;
+  const text =
+    `added           ${added}\nalready there   ${already_there}\n` +
+    `left out        ${left_out}${left_out === 0 ? "" : " (of other sources than POST /webhook)"}\n`;
+  sayResult(json, { added, already_there, left_out }, text);
   if (!signal.aborted) return 0;
   complain("Interrupted. Run the same command again: it adds the messages that are missing.\n");
   return EXIT_FAILED;

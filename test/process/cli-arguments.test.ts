@@ -16,6 +16,7 @@ const COMMANDS = [
   "import",
   "sign",
   "verify-signature",
+  "export",
   "copy",
   "backup",
   "restore",
@@ -29,6 +30,7 @@ const COMMANDS = [
   "migrate",
   "check-config",
   "version",
+  "completion",
   "healthcheck",
 ];
 const SECRET = { WEBHOOK_SECRET: "testsecret" };
@@ -85,6 +87,8 @@ const WRONG: readonly (readonly [readonly string[], RegExp, Readonly<Record<stri
   [["keys", "revoke"], /missing required argument 'name\|id'/],
   [["keys", "list"], /DATABASE_URL must look like/, { DATABASE_URL: "app.db" }],
   [["audit", "--limit", "0"], /whole number from 1 to 10000/],
+  [["completion"], /missing required argument 'shell'/],
+  [["completion", "csh"], /Allowed choices are bash, zsh, fish/],
   [["healthcheck", "--url", "ftp://127.0.0.1"], /must look like http/],
 ];
 

@@ -9,7 +9,7 @@ import { getJson } from "../support/service.ts";
 
 /** Commands that write no report: a service, a secret, a key, a signature, a check that says nothing, a script. */
 const WITHOUT = [
-  ...["serve", "init", "demo", "sign", "healthcheck"],
+  ...["serve", "init", "demo", "sign", "healthcheck", "completion"],
   ...["keys create", "keys rotate", "keys revoke", "secrets add", "secrets retire"],
 ];
 const SECRET = "5a1f0c93e7b24d68aa01";
@@ -75,6 +75,8 @@ test("commands write their reports as JSON, with the fields of the HTTP API wher
 test("commands that delete or copy report as JSON too, and a failure leaves standard output empty", async () => {
   const copied = await reported(["copy", "--from", env.DATABASE_URL, "--to", `sqlite:///${folder.file("copy.db")}`]);
   deepEqual([copied.copied, copied.source.messages, copied.source], [3, 3, copied.target]);
+  const exported = await reported(["export", "--format", "python-sqlite", "old.db"]);
+  deepEqual(exported, { added: 3, already_there: 0, left_out: 0 });
   const old = await reported(["retention", "--days", "1", "--dry-run"]);
   deepEqual([old.would_delete, old.messages], [2, 3]);
   const deleted = await reported(["retention", "--days", "1", "--yes"]);
