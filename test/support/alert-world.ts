@@ -27,15 +27,15 @@ export const WELL: Figures = {
   disk: { freeBytes: 1e12, sizeBytes: 2e12 },
 };
 export const NOT_READY: Figures = { ...WELL, notReady: "database not ready" };
-/** A slow database answers so late with what it had then. */
+/** A slow database answers after this time, with its state at the start. */
 const SLOW_MS = 2_000;
 const CUT: PostResult = { kind: "failed", reason: "AbortError", retryAfterMs: 0, perhapsTaken: true };
 export const TAKEN: PostResult = { kind: "taken", status: 202, words: "" };
 
-/** What a message is in a test's eyes, with the second in which it was told. */
+/** A message in a test's form, with the second in which it was sent. */
 export type Told = string;
 
-/** Whom processes tell: answers as the test says, and remembers what it took. */
+/** A target of notifications: answers as the test says, and remembers what it accepted. */
 export class Listener implements Target {
   readonly name: AlertTarget;
   readonly mergesRepeats: boolean;
@@ -67,16 +67,16 @@ export class Listener implements Target {
 /** One process of the service. */
 export interface AlertProcess {
   figures: Figures;
-  /** Whether the database does not answer it. */
+  /** Whether the database fails for it. */
   away: "no" | "slow" | "refuses" | "hangs";
   readonly lines: readonly LogLine[];
   readonly alerts: Alerts;
-  /** Ends as by `kill -9`: it does nothing any more. */
+  /** Ends like with `kill -9`: it does nothing any more. */
   kill(): void;
   metric(text: string): Promise<string | undefined>;
 }
 
-/** One database, two who are told, and any number of processes, on a clock that the test moves. */
+/** One database, two targets, and any number of processes, on a clock that the test moves. */
 export class AlertWorld {
   readonly clock = new HandClock();
   readonly pagerduty = new Listener("pagerduty", this.clock);
@@ -134,7 +134,7 @@ export class AlertWorld {
     return Object.assign(one, { alerts });
   }
 
-  /** So many seconds pass. */
+  /** Lets this many seconds pass. */
   pass(seconds: number): Promise<void> {
     return this.clock.advance(seconds * 1_000);
   }

@@ -3,23 +3,26 @@ import { shipped, untilReady } from "./prometheus.ts";
 import { freePort, ServerFolder } from "./server-folder.ts";
 import { unlessTool } from "./tools.ts";
 
-/** What the fake of PagerDuty takes: 32 characters. */
+/** The form that the fake PagerDuty accepts: 32 characters. */
 export const PAGE_KEY = "page".repeat(8);
 export const TICKETS_KEY = "tickets-".repeat(4);
 
-/** A real Alertmanager with the configuration of `deploy/`. Ended and removed at the end of the scope, or with this process. */
+/**
+ * A real Alertmanager with the configuration of `deploy/`. It ends and is removed at the end of the
+ * scope, or with this process.
+ */
 export interface Alertmanager extends AsyncDisposable {
-  /** As Prometheus names its targets. */
+  /** In the form of Prometheus's targets. */
   readonly address: string;
   log(): string;
 }
 
-/** Why none can be had here, or false. */
+/** Why none is available here, or false. */
 export function unlessAlertmanager(): string | false {
   return unlessTool("prometheus-alertmanager");
 }
 
-/** Only where PagerDuty is and where the keys lie is the test's own. */
+/** The test replaces only the address of PagerDuty and the paths of the keys. */
 export async function startAlertmanager(pagerDutyUrl: string): Promise<Alertmanager> {
   const folder = new ServerFolder("alertmanager");
   try {
@@ -33,7 +36,7 @@ export async function startAlertmanager(pagerDutyUrl: string): Promise<Alertmana
       `--config.file=${folder.write("alertmanager.yml", config)}`,
       `--storage.path=${join(folder.path, "data")}`,
       `--web.listen-address=${address}`,
-      // It is alone.
+      // It has no peers.
       "--cluster.listen-address=",
     ]);
     await untilReady(`http://${address}/-/ready`, child, folder);

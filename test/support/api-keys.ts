@@ -9,17 +9,17 @@ export interface MadeKey {
   readonly name?: string;
   readonly scope?: Scope;
   readonly lifeMs?: number;
-  /** When it is made, in milliseconds since 1970; now unless given. */
+  /** When it is made, in milliseconds since 1970; default: now. */
   readonly atMs?: number;
 }
 
-/** What a command writes to, in a database that is created when it is missing. */
+/** The credentials store of a command, in a database that is created if it is missing. */
 export async function createdAccess(databaseUrl: string): ReturnType<typeof openCredentials> {
   await (await openStore(databaseUrl)).close();
   return openCredentials(databaseUrl, "write");
 }
 
-/** Makes keys in a database as somebody besides the service, at any time. */
+/** Makes keys in a database like a process beside the service, at any time. */
 export class KeyMaker implements AsyncDisposable {
   readonly #access: Awaited<ReturnType<typeof openCredentials>>;
   readonly #issuer: KeyIssuer;

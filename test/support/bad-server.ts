@@ -4,16 +4,19 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { Certificate } from "./certificate.ts";
 
-/** A server that does to each connection what a test wants done, in bytes. */
+/** A server that treats each connection as the test says, in bytes. */
 export interface BadServer extends AsyncDisposable {
   readonly url: string;
-  /** Connections that were asked something and are still there. One that was opened for the next request is not counted. */
+  /**
+   * Open connections with a request. A connection that was opened for the next request is not
+   * counted.
+   */
   open(): number;
   /** Requests, or what came instead, so far. */
   requests(): number;
 }
 
-/** Calls `answer` when the first bytes of a request have come. */
+/** Calls `answer` when the first bytes of a request have arrived. */
 export async function badServer(answer: (socket: Socket, request: number) => void): Promise<BadServer> {
   return listening("http", createServer(), "connection", answer);
 }
@@ -26,7 +29,7 @@ export async function badTlsServer(
   return listening("https", createTlsServer(certificate), "secureConnection", answer);
 }
 
-/** A port that takes no connection and refuses none: the queue of the kernel is full. */
+/** A port that neither accepts nor refuses connections: the kernel's queue is full. */
 export async function voidServer(): Promise<AsyncDisposable & { readonly url: string }> {
   const child = spawn("python3", ["-c", FULL_QUEUE], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = once(child, "close");

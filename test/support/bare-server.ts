@@ -17,11 +17,11 @@ export interface BareServer {
   readonly url: string;
   readonly port: number;
   readonly lines: readonly LogLine[];
-  /** Safe twice. */
+  /** Safe to call twice. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What a test hands in. Of what is left out nothing may be asked. */
+/** The parts that a test provides. Missing ones must not be used. */
 export interface BareServerOptions extends Partial<ServerSettings> {
   readonly store?: Store;
   readonly readiness?: Pick<Readiness, "problem" | "reason">;
@@ -31,13 +31,16 @@ export interface BareServerOptions extends Partial<ServerSettings> {
   readonly keys?: AuthOptions["keys"];
   readonly newId?: () => string;
   readonly random?: () => number;
-  /** Instead of those of the service. */
+  /** Instead of the routes of the service. */
   readonly routes?: readonly Route[];
 }
 
 const none = undefined as never;
 
-/** The wire alone, for what a real database, a real clock or a real sender would not do when it is asked to: the test hands in what does. */
+/**
+ * The HTTP server alone, with parts from the test that do what a real database, clock or sender
+ * would not do on request.
+ */
 export async function bareServer(options: BareServerOptions): Promise<BareServer> {
   const lines: LogLine[] = [];
   const destination = { write: (text: string) => void lines.push(JSON.parse(text)) };

@@ -10,7 +10,7 @@ import { Statements } from "../../src/store/sqlite/statements.ts";
 import { query } from "../store/exercise.ts";
 
 const PAGE_BYTES = 4_096;
-/** Most of a page's structure lies at its beginning. */
+/** Most of a page's structure is at its beginning. */
 const HEADER_BYTES = 120;
 
 /** Numbers that are the same for the same seed. */
@@ -22,7 +22,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** Files at `path`, and the means to have them again as they were. */
+/** Keeps copies of the files at `path`, to restore them. */
 export function keptFiles(path: string, suffixes: readonly string[]): () => void {
   for (const suffix of suffixes) copyFileSync(path + suffix, `${path}${suffix}.kept`);
   return () => {
@@ -33,7 +33,7 @@ export function keptFiles(path: string, suffixes: readonly string[]): () => void
   };
 }
 
-/** Changes one bit of a file, anywhere or where the structure of a page is. Says where. */
+/** Changes one bit of a file, anywhere or within the structure of a page. Returns the place. */
 export function flipOneBit(path: string, random: () => number): string {
   const bytes = readFileSync(path);
   const page = Math.floor(random() * (bytes.length / PAGE_BYTES));

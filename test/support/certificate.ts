@@ -7,7 +7,7 @@ export interface Certificate {
   readonly cert: Buffer;
 }
 
-/** Signs certificates, by OpenSSL, with keys that are in its folder only. */
+/** Signs certificates with OpenSSL, with keys that are only in its folder. */
 export class Authority {
   readonly certificate: string;
   readonly #folder: string;
@@ -19,7 +19,7 @@ export class Authority {
     this.certificate = readFileSync(join(folder, "ca.pem"), "utf8");
   }
 
-  /** For an address of this machine unless told otherwise; below 0 days it has ended. */
+  /** The default name is an address of this machine. With negative days it has expired. */
   certify({ days = 1, name = "IP:127.0.0.1" }: { readonly days?: number; readonly name?: string } = {}): Certificate {
     const base = `${++this.#made}`;
     this.#openssl(`req -subj /CN=server -addext subjectAltName=${name} -out ${base}.csr -keyout ${base}.key`, NEW_KEY);

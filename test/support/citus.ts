@@ -10,7 +10,10 @@ interface Node {
   readonly port: number;
 }
 
-/** A database on every node of the cluster of TEST_CITUS_URL, with the tables of the service distributed over them. */
+/**
+ * A database on every node of the cluster of TEST_CITUS_URL, with the tables of the service
+ * distributed over them.
+ */
 export async function createOnCluster(name: string): Promise<FreshDatabase> {
   const coordinator = process.env.TEST_CITUS_URL;
   if (!coordinator) throw new Error("TEST_CITUS_URL must name a database of a superuser on the coordinator");

@@ -10,7 +10,7 @@ import { INHERITED } from "./process.ts";
 
 export const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
 
-/** How a command ended and what it said. */
+/** The exit code and output of a command. */
 export interface Finished {
   readonly code: number;
   readonly stdout: string;
@@ -23,7 +23,10 @@ export interface RunOptions {
   readonly input?: string | Buffer;
 }
 
-/** Runs `lyftr ARGS` to its end, with `input` on its standard input and nothing of this process's environment but `INHERITED`. */
+/**
+ * Runs `lyftr ARGS` to its end, with `input` on its standard input and only `INHERITED` of this
+ * process's environment.
+ */
 export async function run(args: readonly string[], { cwd, env = {}, input = "" }: RunOptions): Promise<Finished> {
   const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...INHERITED, ...env } });
   // A command that refuses its arguments does not read its input.
@@ -42,7 +45,7 @@ export function temporaryFolder(): Disposable & { readonly path: string; file(na
   };
 }
 
-/** One value out of a database that others may be using. */
+/** One value from a database that may be in use. */
 export function valueIn(path: string, sql: string): unknown {
   const db = new DatabaseSync(path, { readOnly: true });
   try {
@@ -52,7 +55,7 @@ export function valueIn(path: string, sql: string): unknown {
   }
 }
 
-/** Whether a text looks like something a person should never see. */
+/** Whether a text contains a stack trace, which a user should never see. */
 export function hasStackTrace(stderr: string): boolean {
   return /^\s+at .+[:(][0-9]+/m.test(stderr) || stderr.includes("node:internal");
 }

@@ -3,10 +3,10 @@ import { createHmac } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { SECRET, type Service } from "./service.ts";
 
-/** How often a service renders its metrics at least, when it is asked all the time; a little more than it says. */
+/** How often a service renders its metrics under constant requests; a little longer than that. */
 const RENDER_EVERY_MS = 1_100;
 
-/** A message as GET /messages tells it. */
+/** A message as GET /messages returns it. */
 export interface ListedMessage {
   readonly message_id: string;
   readonly from: string;
@@ -47,13 +47,13 @@ export function macOf(payload: string | Uint8Array, secret: string = SECRET): st
   return createHmac("sha256", secret).update(payload).digest("hex");
 }
 
-/** Status, type and bytes of an answer, to be compared whole. */
+/** Status, type and bytes of an answer, to be compared as a whole. */
 export async function seen(response: Promise<Response>): Promise<Seen> {
   const answer = await response;
   return { status: answer.status, type: answer.headers.get("content-type"), text: await answer.text() };
 }
 
-/** A plain JSON answer of the service, as `seen` gives it. */
+/** A plain JSON answer of the service, in the form of `seen`. */
 export function json(status: number, value: unknown): Seen {
   return { status, type: "application/json", text: JSON.stringify(value) };
 }
@@ -66,17 +66,18 @@ export async function listMessages(service: Service, query = ""): Promise<Messag
   return JSON.parse(text) as MessagePage;
 }
 
-/** How many messages are stored. */
+/** The number of stored messages. */
 export async function storedTotal(service: Service): Promise<number> {
   return (await listMessages(service, "?limit=1")).total;
 }
 
-/** The text that each address gave last. */
+/** The last text of each address. */
 const scraped = new Map<string, string>();
 
 /**
- * Metrics as they are now. A service renders them once a second when it is asked often, and gives the same text again until then:
- * a test that asks right after an event would be told of the time before it. So a text that was seen before is not taken.
+ * The current metrics. Under frequent requests a service renders them once a second and repeats the
+ * text until then. A test that asks right after an event would get the text from before it. So a
+ * text that was seen before is not accepted.
  */
 export async function scrape(
   { url }: Pick<Service, "url">,
@@ -96,7 +97,7 @@ export async function scrape(
   }
 }
 
-/** The value of every series of an exposition, by name and labels as they are spelt. */
+/** The value of every series of an exposition, by name and labels as written. */
 export function series(exposition: string): ReadonlyMap<string, number> {
   const samples = exposition.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(

@@ -2,7 +2,7 @@ import { equal } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 
-/** A service of a compose file, as far as it is looked at here. */
+/** The fields of a compose service that are tested here. */
 export interface ComposeService {
   readonly extends?: { readonly file: string; readonly service: string };
   readonly profiles?: readonly string[];
@@ -23,7 +23,7 @@ export interface ComposeService {
   readonly stop_grace_period?: string;
 }
 
-/** The services of a compose file at the root, with what they take over from those of compose.yaml. */
+/** The services of a compose file at the root, including what they inherit from compose.yaml. */
 export function composeServices(name: string): Readonly<Record<string, ComposeService>> {
   const text = readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
   const own: Readonly<Record<string, ComposeService>> = parse(text, { merge: true }).services;

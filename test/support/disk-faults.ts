@@ -7,10 +7,12 @@ import { fileURLToPath } from "node:url";
 const SOURCE = fileURLToPath(new URL("./disk-faults.c", import.meta.url));
 let library: string | undefined;
 
-/** What a disk does wrong; see disk-faults.c. */
+/** The faults of a disk; see disk-faults.c. */
 export type DiskFault = "FILE" | "COPY" | "FAIL_SYNC" | "SYNC_MS" | "FULL" | "FULL_NAME";
 
-/** The environment of a process whose disk fails as told. Compiles the library at the first call. */
+/**
+ * The environment of a process whose disk fails like this. Compiles the library at the first call.
+ */
 export function diskFaults(faults: Readonly<Partial<Record<DiskFault, string | number>>>): Record<string, string> {
   library ??= compile();
   const entries = Object.entries(faults).map(([name, value]) => [`DISK_${name}`, String(value)] as const);

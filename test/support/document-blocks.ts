@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { programOnPath } from "./package.ts";
 import { INHERITED } from "./process.ts";
 
-// Runs the blocks of documents as a reader would. Two things differ from what stands there: the port is a free one, and `npm ci`
-// links the dependencies of this checkout instead of downloading them.
+// Runs the blocks of documents as a reader would. There are two differences: the port is a free
+// one, and `npm ci` links the dependencies of this checkout instead of downloading them.
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CLIENT = new URL("../../client/client.ts", import.meta.url).href;
@@ -23,7 +23,10 @@ const NPM = `#!/bin/sh
 exec ln -s '${ROOT}node_modules' node_modules
 `;
 
-/** A fenced block. One of `json` shows the end of the output of the block before it, with `…` for any text. */
+/**
+ * A fenced block. A `json` block shows the end of the output of the block before it, with `…` for
+ * any text.
+ */
 export interface Block {
   readonly language: string;
   readonly text: string;
@@ -41,13 +44,15 @@ export function blocksOf(text: string): readonly Block[] {
 export interface TerminalOptions {
   /** Where blocks run. */
   readonly folder: string;
-  /** An empty folder, for programs that stand in front of those of the machine, and for `HOME`. */
+  /**
+   * An empty folder, for programs that take precedence over those of the machine, and for `HOME`.
+   */
   readonly home: string;
   readonly port: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs blocks, each in a shell of its own, and ends the services that they start. */
+/** Runs blocks, each in its own shell, and ends the services that they start. */
 export class Terminal {
   readonly #options: TerminalOptions;
   readonly #env: Readonly<Record<string, string>>;
@@ -67,7 +72,10 @@ export class Terminal {
     };
   }
 
-  /** Runs every block of a document in order, and compares the outputs that it shows. Returns how many ran. */
+  /**
+   * Runs every block of a document in order, and compares the outputs that it shows. Returns how
+   * many ran.
+   */
   async runDocument(name: string): Promise<number> {
     const blocks = blocksOf(documentText(name)).filter(({ language }) => language !== "text");
     const runnable = blocks.filter(({ language }) => language !== "json");
@@ -81,7 +89,10 @@ export class Terminal {
     return runnable.length;
   }
 
-  /** Resolves with the standard output when the block has ended with 0, or when it has started a service. */
+  /**
+   * Resolves with the standard output when the block has ended with 0, or when it has started a
+   * service.
+   */
   async run({ language, text }: Block): Promise<string> {
     const { folder, port } = this.#options;
     const block = text.replaceAll(DEFAULT_ADDRESS, `127.0.0.1:${port}`);
@@ -111,7 +122,7 @@ export class Terminal {
     return stdout;
   }
 
-  /** Runs a block until its output is as shown, if it only reads; else once. */
+  /** A block that only reads is repeated until its output is as shown; others run once. */
   async #runUntil(block: Block, shown: Block): Promise<void> {
     const wanted = new RegExp(`${shown.text.trim().split("…").map(escaped).join(".*")}\\s*$`);
     const onlyReads = block.text.split("\n").every((line) => line === "" || /^curl -sS '?http[^ ]*$/.test(line));
@@ -133,7 +144,10 @@ function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
-/** The pinned Node.js, `lyftr` as an installed package has it, and an npm that can do only what documents ask of it. */
+/**
+ * The pinned Node.js, `lyftr` as in an installed package, and an npm that supports only what
+ * documents use.
+ */
 function programsIn(home: string): string {
   const bin = join(home, "bin");
   mkdirSync(bin);

@@ -1,7 +1,7 @@
 import type { ReaderData } from "../../src/store/sqlite/threads/reader.ts";
 import { serveWorker } from "../../src/store/sqlite/threads/serve-worker.ts";
 
-// The code of a reading thread that does to itself what a request might.
+// The code of a reading thread that fails like one whose request does the same.
 
 serveWorker(({ stop }: ReaderData) => {
   const stopped = new Int32Array(stop);
@@ -13,7 +13,9 @@ serveWorker(({ stop }: ReaderData) => {
       for (;;) kept.push(Array.from({ length: 10_000 }, (_, n) => `${n} ${kept.length}`));
     },
     exit: () => process.exit(1),
-    /** Goes on for the given milliseconds, as one statement of SQLite does, whether it is told to stop or not. */
+    /**
+     * Blocks for the given milliseconds, like one statement of SQLite, whether or not it must stop.
+     */
     hold: (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
     wasStopped: () => Atomics.load(stopped, 0),
     close: () => undefined,

@@ -4,23 +4,23 @@ import { bearer } from "./api-keys.ts";
 import { macOf } from "./client.ts";
 import { body, post } from "./service.ts";
 
-/** The service whom the traffic is sent to. */
+/** The service that gets the traffic. */
 export interface Receiver {
   readonly url: string;
   /** A key of scope `admin`. */
   readonly adminKey: string;
-  /** A secret that was used before the one of today, and is still accepted. */
+  /** A previous secret that is still accepted. */
   readonly oldSecret: string;
   /** Its largest body, MAX_BODY_BYTES. */
   readonly bodyBytesMax: number;
 }
 
-/** Who sends more than RATE_LIMIT_PER_SENDER lets through. */
+/** A sender that exceeds RATE_LIMIT_PER_SENDER. */
 const TOO_BUSY = "+4900000001";
 
 /**
- * Requests of every kind that a healthy service answers, one of each or a few, with the answers they must have. Of one sender it must take
- * three messages an hour, and not six.
+ * Requests of every kind that a healthy service answers, one or a few of each, with the expected
+ * answers. It must accept three messages an hour of one sender, and not six.
  */
 export async function everyTraffic(receiver: Receiver): Promise<void> {
   const { url, adminKey } = receiver;
@@ -59,7 +59,7 @@ async function keys({ url, adminKey }: Receiver): Promise<void> {
   const made = await fetch(`${url}/keys`, { method: "POST", headers, body: asked });
   equal(made.status, 201);
   const { key } = (await made.json()) as { readonly key: string };
-  // Another worker hears of it up to 5 seconds later.
+  // Another worker sees it up to 5 seconds later.
   const used = await Promise.all(
     ["/messages", "/keys"].map((path) => status(fetch(url + path, { headers: bearer(key) }))),
   );
@@ -67,12 +67,12 @@ async function keys({ url, adminKey }: Receiver): Promise<void> {
   equal(await status(fetch(`${url}/stats`)), 401);
 }
 
-/** A number that nobody else has. */
+/** A unique number. */
 function sender(): string {
   return `+${BigInt(`0x${randomUUID().replaceAll("-", "").slice(0, 16)}`)}`;
 }
 
-/** Takes the whole answer, so that connections are used again. */
+/** Reads the whole answer, so that connections are reused. */
 async function status(answer: Promise<Response>): Promise<number> {
   const response = await answer;
   await response.arrayBuffer();

@@ -1,15 +1,15 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-/** A small Slack: takes `{"text": …}`. */
+/** A small Slack: accepts `{"text": …}`. */
 export interface FakeChat extends AsyncDisposable {
-  /** With a path that nobody may see. */
+  /** With a secret path. */
   readonly url: string;
-  /** What was taken. */
+  /** The accepted texts. */
   readonly texts: readonly string[];
-  /** Everything that was asked, also what was answered otherwise. */
+  /** All requests, including those with another answer. */
   requests(): number;
-  /** From now on. It answers 200 at first. */
+  /** From now on. The first answer is 200. */
   answer(status: number): void;
 }
 
@@ -28,7 +28,7 @@ export async function fakeChat(): Promise<FakeChat> {
     });
     request.on("end", () => {
       if (status === 200) texts.push(String(JSON.parse(body).text));
-      // An echo, as a careless one would give: none of it may come to the log.
+      // An echo, like a careless server would send: none of it may be in the log.
       response.writeHead(status, { location: "http://127.0.0.1:1/" }).end(status === 200 ? "ok" : `no ${request.url}`);
     });
   });

@@ -2,10 +2,13 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout } from "node:timers/promises";
 
-/** What it does with events: takes them, refuses them, or says nothing and keeps the connection. */
+/**
+ * What it does with events: accepts them, refuses them, or does not answer and keeps the
+ * connection.
+ */
 export type PagerDutyAnswer = 202 | 400 | 429 | 500 | "hang";
 
-/** An event of the Events API v2, as far as it is looked at here. */
+/** The fields of an event of the Events API v2 that are tested here. */
 export interface PagerDutyEvent {
   readonly routing_key: string;
   readonly event_action: "trigger" | "acknowledge" | "resolve";
@@ -20,15 +23,15 @@ export interface PagerDutyEvent {
   readonly links?: readonly { readonly href: string; readonly text?: string }[];
 }
 
-/** An event that came in, whatever was answered. */
+/** A received event, whatever the answer was. */
 export interface ReceivedEvent {
-  /** Of the wall clock. */
+  /** By the wall clock. */
   readonly atMs: number;
   readonly event: PagerDutyEvent;
   readonly answered: PagerDutyAnswer;
 }
 
-/** What somebody was woken for. One that is open takes further triggers of its key without waking anybody again. */
+/** A page. An open incident takes further triggers of its key without another page. */
 export interface Incident {
   readonly dedupKey: string;
   readonly summary: string;
@@ -38,19 +41,19 @@ export interface Incident {
   readonly resolvedAtMs: number | undefined;
 }
 
-/** A small PagerDuty: takes events as its Events API v2 does, and makes incidents of them. */
+/** A small PagerDuty: accepts events like its Events API v2, and turns them into incidents. */
 export interface FakePagerDuty extends AsyncDisposable {
-  /** Where events are sent to. */
+  /** The URL for events. */
   readonly url: string;
-  /** Everything that came, in order. */
+  /** Everything received, in order. */
   readonly received: readonly ReceivedEvent[];
-  /** Every incident that ever was, in the order in which they were opened. */
+  /** All incidents, in the order in which they were opened. */
   incidents(): readonly Incident[];
-  /** Those that are open. */
+  /** The open ones. */
   open(): readonly Incident[];
-  /** From now on. It takes events at first. */
+  /** From now on. It accepts events at first. */
   answer(how: PagerDutyAnswer): void;
-  /** Resolves when it holds, looking again and again; rejects after `msMax`. */
+  /** Resolves when the condition holds, checking repeatedly; rejects after `msMax`. */
   until(holds: () => boolean, msMax: number): Promise<void>;
 }
 
@@ -101,7 +104,10 @@ export async function fakePagerDuty(): Promise<FakePagerDuty> {
   };
 }
 
-/** A trigger opens an incident unless one of its key is open, which a resolve ends. What was not taken changes nothing. */
+/**
+ * A trigger opens an incident unless one of its key is open; a resolve ends it. Events that were
+ * not accepted change nothing.
+ */
 function incidentsOf(received: readonly ReceivedEvent[]): readonly Incident[] {
   const all: Incident[] = [];
   for (const { atMs, event, answered } of received) {
@@ -123,7 +129,7 @@ const ROUTING_KEY_CHARACTERS = 32;
 const DEDUP_KEY_CHARACTERS_MAX = 255;
 const SUMMARY_CHARACTERS_MAX = 1_024;
 
-/** What PagerDuty would refuse an event for. */
+/** Why PagerDuty would refuse an event. */
 function problemsOf(event: unknown): readonly string[] {
   if (typeof event !== "object" || event === null) return ["'event' is not an object"];
   const { routing_key, event_action, dedup_key, payload } = event as Partial<PagerDutyEvent>;
@@ -142,7 +148,7 @@ function problemsOf(event: unknown): readonly string[] {
   return problems;
 }
 
-/** Undefined when it is no JSON, too long, or broken off. */
+/** Undefined when it is not JSON, too long, or cut off. */
 async function jsonOf(request: IncomingMessage): Promise<unknown> {
   let text = "";
   try {

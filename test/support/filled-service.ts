@@ -5,10 +5,13 @@ import { testedDatabase } from "./tested-store.ts";
 
 const ROWS_PER_CALL = 500;
 
-/** A message's fields; what is not given is as in `body`. A `source` is that of the row. */
+/** A message's fields; defaults are as in `body`. A `source` is that of the row. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The service on a database that holds these messages already, which is much quicker than to post thousands. */
+/**
+ * The service on a database that already contains these messages, which is much faster than posting
+ * thousands.
+ */
 export async function startFilled(
   messages: readonly Fields[],
   env: Readonly<Record<string, string>> = {},

@@ -2,35 +2,35 @@ import { readFileSync } from "node:fs";
 
 const ANSWER_MS_MAX = 20_000;
 
-/** A query as Grafana would ask it, before its variables have values. */
+/** A query before its variables have values. */
 export interface DashboardQuery {
   readonly panel: string;
   readonly expr: string;
-  /** Asked for the end of the span only. */
+  /** Evaluated only for the end of the time span. */
   readonly instant: boolean;
-  /** Whether the panel says in words that there is nothing, where there can be nothing. */
+  /** Whether the panel says in words that there is no data. */
   readonly mayBeEmpty: boolean;
 }
 
-/** What the variables of a dashboard stand for. */
+/** The values of the dashboard's variables. */
 export interface Chosen {
   readonly job: string;
-  /** Some of the list, or all of them without naming them. */
+  /** Some instances, or all of them without naming them. */
   readonly instances: readonly string[] | "all";
   readonly fromMs: number;
   readonly toMs: number;
-  /** The scrape interval that Grafana is told with its data source. */
+  /** The scrape interval of Grafana's data source. */
   readonly scrapeSeconds: number;
 }
 
 /** One series of an answer. */
 export interface Series {
   readonly labels: Readonly<Record<string, string>>;
-  /** Those that are numbers. */
+  /** Without NaN. */
   readonly values: readonly number[];
 }
 
-/** A panel of the file, as far as it is looked at here. */
+/** The fields of a panel that are tested here. */
 export interface DashboardPanel {
   readonly id: number;
   readonly type: string;
@@ -40,7 +40,7 @@ export interface DashboardPanel {
   readonly datasource?: { readonly uid: string };
   readonly fieldConfig?: { readonly defaults: { readonly unit?: string; readonly noValue?: string } };
   readonly targets?: readonly { readonly expr: string; readonly instant: boolean }[];
-  /** Of a row that is folded. */
+  /** The panels of a collapsed row. */
   readonly panels?: readonly DashboardPanel[];
 }
 
@@ -57,12 +57,12 @@ interface Variable {
   readonly allValue?: string;
 }
 
-/** The dashboard as it is shipped, read from its file as Grafana does. */
+/** The shipped dashboard, read from its file like Grafana does. */
 export function shippedDashboard(): Dashboard {
   return JSON.parse(readFileSync(new URL("../../deploy/grafana/dashboards/lyftr.json", import.meta.url), "utf8"));
 }
 
-/** Every panel that shows something, folded or not. */
+/** Every panel that shows something, collapsed or not. */
 export function panelsOf({ panels }: Pick<Dashboard, "panels">): readonly DashboardPanel[] {
   return panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]).filter(({ type }) => type !== "row");
 }
@@ -78,19 +78,23 @@ export function queriesOf(dashboard: Pick<Dashboard, "panels">): readonly Dashbo
   );
 }
 
-/** The expression with values in the place of its variables, as Grafana's Prometheus data source writes them. Throws when one is left. */
+/**
+ * The expression with the values of its variables, in the form of Grafana's Prometheus data source.
+ * Throws when a variable is left.
+ */
 export function interpolate(expr: string, { job, instances, fromMs, toMs, scrapeSeconds }: Chosen): string {
   const rangeSeconds = Math.round((toMs - fromMs) / 1_000);
   const values: Readonly<Record<string, string>> = {
-    // Four scrapes, so that there are two samples in it even when one is late.
+    // Four scrapes, so that it contains two samples even when one is late.
     __rate_interval: `${4 * scrapeSeconds}s`,
     __interval: `${scrapeSeconds}s`,
     __range: `${rangeSeconds}s`,
-    // One that has one value stands in a string, one that may have several in a regular expression in a string.
+    // A variable with one value is in a string; one that may have several is in a regular
+    // expression in a string.
     job: job.replaceAll("\\", "\\\\").replaceAll('"', '\\"'),
     instance: instances === "all" ? ".+" : `(${instances.map(escapedForRegex).join("|")})`,
   };
-  // `$1` is a group of label_replace, and nobody's variable.
+  // `$1` is a group of label_replace, not a variable.
   return expr.replace(/\$(?:\{(\w+)\}|([a-z_]\w*))/g, (found, inBraces?: string, bare?: string) => {
     const value = values[inBraces ?? bare ?? ""];
     if (value === undefined) throw new Error(`nobody gives ${found} a value: ${expr}`);
@@ -98,12 +102,15 @@ export function interpolate(expr: string, { job, instances, fromMs, toMs, scrape
   });
 }
 
-/** As in Grafana, which escapes twice: once for the regular expression and once for the string it stands in. */
+/** Like Grafana, which escapes twice: for the regular expression and for its string. */
 function escapedForRegex(value: string): string {
   return value.replaceAll("\\", "\\\\\\\\").replace(/[$^*{}[\]'+?.()|]/g, "\\\\$&");
 }
 
-/** Asks Prometheus over its HTTP API. Rejects with what it says of a query that is wrong. Series without a number are left out. */
+/**
+ * Queries Prometheus over its HTTP API. Rejects with its message for a wrong query. Series without
+ * a number are left out.
+ */
 export async function ask(url: string, query: DashboardQuery, chosen: Chosen): Promise<readonly Series[]> {
   const [from, to] = [chosen.fromMs / 1_000, chosen.toMs / 1_000];
   const expr = interpolate(query.expr, chosen);

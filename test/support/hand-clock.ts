@@ -6,7 +6,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock whose hands are moved by the test. */
+/** A clock that the test moves. */
 export class HandClock implements Clock {
   #elapsedMs = 0;
   readonly #beginMs: number;
@@ -43,7 +43,9 @@ export class HandClock implements Clock {
     });
   }
 
-  /** Lets time pass: whoever sleeps wakes in order, and does what can be done at once before the next one does. */
+  /**
+   * Lets time pass: sleeping code wakes in order, and does everything it can before the next wakes.
+   */
   async advance(ms: number): Promise<void> {
     const endMs = this.#elapsedMs + ms;
     for (;;) {

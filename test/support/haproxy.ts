@@ -7,15 +7,16 @@ const WAIT_MS_MAX = 15_000;
 /** HAProxy in front of replicas, which it finds by their readiness. */
 export interface LoadBalancer extends AsyncDisposable {
   readonly url: string;
-  /** Resolves when it sends requests to so many of them. */
+  /** Resolves when it uses this many of them. */
   sees(replicas: number): Promise<void>;
-  /** What went wrong, and which replicas came and went. */
+  /** Errors, and changes of the replicas. */
   log(): string;
 }
 
 /**
- * `ports` are those of the replicas. With `again`, a request that got no answer at all is sent to another, which is safe with webhooks;
- * else one that goes out on an idle connection just when its replica closes that fails.
+ * `ports` are those of the replicas. With `again`, a request without any answer is sent to another
+ * replica, which is safe for webhooks. Otherwise a request fails that is sent on an idle connection
+ * just when its replica closes it.
  */
 export async function balance(
   ports: readonly number[],

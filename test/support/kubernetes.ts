@@ -7,7 +7,7 @@ import { parse, parseAllDocuments } from "yaml";
 const PACKAGES = new URL("../../node_modules/", import.meta.url);
 const FOLDER = new URL("../../deploy/kubernetes/", import.meta.url);
 
-/** Where each kind that is used comes from: the schema that its project publishes, as a package of npm has it. */
+/** The published schema of each used kind, by its npm package. */
 const SCHEMAS: Readonly<Record<string, string>> = {
   "v1 ConfigMap": "kubernetes-models/_schemas/IoK8sApiCoreV1ConfigMap",
   "v1 Service": "kubernetes-models/_schemas/IoK8sApiCoreV1Service",
@@ -31,7 +31,7 @@ interface Validate {
   readonly errors?: readonly unknown[] | null;
 }
 
-/** A container as far as it is looked at here. */
+/** The fields of a container that are tested here. */
 export interface Container {
   readonly name: string;
   readonly image: string;
@@ -66,7 +66,7 @@ export interface PodSpec {
   readonly volumes: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** An object of Kubernetes. What is in it differs by its kind; schemas and tests say what it is. */
+/** An object of Kubernetes. Its content depends on its kind and is checked by schemas and tests. */
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -87,7 +87,7 @@ export function objectsIn(name: string): readonly KubernetesObject[] {
   return parseAllDocuments(readFileSync(new URL(name, FOLDER), "utf8")).map((document) => document.toJS());
 }
 
-/** What Kustomize would do with a folder, as far as it is looked at here. */
+/** The parts of a folder's kustomization that are tested here. */
 export function kustomizationOf(folder: string): {
   readonly resources: readonly string[];
   readonly images: readonly { readonly name: string; readonly newTag: string }[];
@@ -96,20 +96,21 @@ export function kustomizationOf(folder: string): {
   return parse(readFileSync(new URL(`${folder}/kustomization.yaml`, FOLDER), "utf8"));
 }
 
-/** What Kustomize, as it is in kubectl, makes of a folder. */
+/** The objects that Kustomize, as in kubectl, makes from a folder. */
 export async function built(folder: string): Promise<readonly KubernetesObject[]> {
   const { stdout } = await promisify(execFile)("kubectl", ["kustomize", fileURLToPath(new URL(folder, FOLDER))]);
   return parseAllDocuments(stdout).map((document) => document.toJS());
 }
 
 /**
- * What the published schema finds wrong with an object, and fields that it does not know. It lets those pass, as it must, and a server
- * drops them with a warning at most: a misspelt `readOnlyRootFileSystem` would be no protection. So it is watched which it reads.
+ * The errors of an object by the published schema, and its unknown fields. A schema must accept
+ * unknown fields, and a server drops them with a warning at most: a misspelt
+ * `readOnlyRootFileSystem` would be no protection. So this observes which fields the schema reads.
  */
 export async function complaintsAbout(object: KubernetesObject): Promise<readonly string[]> {
   const schema = SCHEMAS[`${object.apiVersion} ${object.kind}`];
   if (schema === undefined) return [`${object.apiVersion} ${object.kind}: there is no schema`];
-  // By its file: not every one of the packages exports its schemas by themselves.
+  // By its file: not every package exports its schemas individually.
   const { validate }: { readonly validate: Validate } = await import(new URL(`${schema}.js`, PACKAGES).href);
   const unread = new Set<string>();
   const valid = validate(watched(object, "", unread));
@@ -118,7 +119,7 @@ export async function complaintsAbout(object: KubernetesObject): Promise<readonl
     : (validate.errors ?? []).map((e) => JSON.stringify(e));
 }
 
-/** The same value, which strikes out of `unread` each field that is read. */
+/** The same value, which removes each field that is read from `unread`. */
 function watched(value: unknown, path: string, unread: Set<string>): unknown {
   if (typeof value !== "object" || value === null) return value;
   const inside = Object.fromEntries(
@@ -134,7 +135,7 @@ function watched(value: unknown, path: string, unread: Set<string>): unknown {
   });
 }
 
-/** The pod that an object of some kind makes, if it makes any. */
+/** The pod template of an object, if it has one. */
 export function podOf(object: KubernetesObject): PodSpec | undefined {
   return object.spec?.template?.spec;
 }

@@ -13,22 +13,22 @@ interface Entry {
 
 export interface Sending {
   readonly forged?: boolean;
-  /** At least so long is the text. */
+  /** The minimum length of the text. */
   readonly textCharacters?: number;
 }
 
-/** What the checker found. Everything below `recovered` must be 0. */
+/** The result of the check. Everything after `recovered` must be 0. */
 export interface Findings {
   readonly attempted: number;
   readonly acked: number;
-  /** Unknown to the sender, yet stored: allowed. */
+  /** Unknown to the sender, but stored: allowed. */
   readonly recovered: number;
-  /** Acked, yet absent. */
+  /** Acknowledged, but missing. */
   readonly lost: number;
   readonly duplicated: number;
-  /** Stored, never attempted. */
+  /** Stored, but never sent. */
   readonly unexpected: number;
-  /** Rejected, yet stored. */
+  /** Rejected, but stored. */
   readonly phantom: number;
   /** Stored with other content than was sent. */
   readonly corrupted: number;
@@ -45,17 +45,20 @@ export function faultsIn({ lost, duplicated, unexpected, phantom, corrupted }: F
   return { lost, duplicated, unexpected, phantom, corrupted };
 }
 
-/** The sender's own book: what it is about to send is written down before, what came of it after. */
+/** The sender's record: messages are recorded before they are sent, and outcomes afterwards. */
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
   #slowestMs = 0;
 
-  /** How long the slowest request took, answered or not. */
+  /** The duration of the slowest request, answered or not. */
   get slowestMs(): number {
     return this.#slowestMs;
   }
 
-  /** Sends one message and writes down its fate. A forgery is signed wrongly and must be rejected. */
+  /**
+   * Sends one message and records its outcome. A forgery has a wrong signature and must be
+   * rejected.
+   */
   async send(url: string, id: string, { forged = false, textCharacters = 0 }: Sending = {}): Promise<Fate> {
     const text = `message ${id} ${"x".repeat(id.length % 7)}`.padEnd(textCharacters, "漢");
     const payload = body({ message_id: id, text });
@@ -64,12 +67,12 @@ export class Ledger {
     const startMs = performance.now();
     const fate = await attempt(url, payload, forged);
     this.#slowestMs = Math.max(this.#slowestMs, performance.now() - startMs);
-    // An earlier answer is not forgotten: what was acked once stays acked.
+    // A message that was acknowledged once stays acknowledged.
     if (entry.fate !== "ok") entry.fate = fate;
     return fate;
   }
 
-  /** Compares the book with the rows of the database file. */
+  /** Compares the record with the rows of the database file. */
   check(databasePath: string): Findings {
     const db = new DatabaseSync(databasePath, { readOnly: true });
     const rows = db.prepare(ROWS).all();
@@ -77,7 +80,7 @@ export class Ledger {
     return this.#compare(rows);
   }
 
-  /** Compares the book with the rows of a PostgreSQL database. */
+  /** Compares the record with the rows of a PostgreSQL database. */
   async checkPostgres(databaseUrl: string): Promise<Findings> {
     return this.#compare(await sql(databaseUrl, ROWS));
   }
@@ -111,13 +114,16 @@ export class Ledger {
     return findings;
   }
 
-  /** The ids whose last known fate is this one. */
+  /** The ids whose last known outcome is this one. */
   ids(fate: Fate): readonly string[] {
     return [...this.#entries].filter(([, entry]) => entry.fate === fate).map(([id]) => id);
   }
 }
 
-/** The ids of all messages as the pages of /messages give them, and whether totals and statistics agree with their number. */
+/**
+ * The ids of all messages from the pages of /messages, and whether totals and statistics agree with
+ * their number.
+ */
 export async function listedIds(url: string): Promise<{ readonly ids: readonly string[]; readonly agree: boolean }> {
   const ids: string[] = [];
   let page = await getJson(`${url}/messages?limit=100`);

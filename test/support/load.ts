@@ -2,11 +2,14 @@ import { setTimeout } from "node:timers/promises";
 import type { Ledger } from "./ledger.ts";
 
 const SENDERS = 32;
-/** One in so many is signed wrongly and must be refused. */
+/** One of this many is signed wrongly and must be refused. */
 const FORGED_EVERY = 50;
-/** What is not accepted is not sent in a hurry, as real senders do not; else a fault makes nothing but failures. */
+/**
+ * After a refusal the sender pauses, like real senders. Otherwise a fault would cause nothing but
+ * failures.
+ */
 const AFTER_FAILURE_MS = 100;
-/** How long a machine that is busy with other tests may take for what is no matter of time. */
+/** How long to wait on a machine that is busy with other tests, where time does not matter. */
 const PATIENCE_MS_MAX = 30_000;
 
 let runs = 0;
@@ -40,17 +43,17 @@ export class Load implements AsyncDisposable {
     return this.#accepted;
   }
 
-  /** Requests that were not answered, or with a 5xx. */
+  /** Requests without an answer or with a 5xx. */
   get failed(): number {
     return this.#failed;
   }
 
-  /** Resolves when so many more have been accepted. */
+  /** Resolves when this many more have been accepted. */
   async accepts(more: number, msMax: number = PATIENCE_MS_MAX): Promise<void> {
     await this.#reaches(() => this.#accepted, this.#accepted + more, msMax, "accepted");
   }
 
-  /** Resolves when so many more have failed. */
+  /** Resolves when this many more have failed. */
   async fails(more: number, msMax: number = PATIENCE_MS_MAX): Promise<void> {
     await this.#reaches(() => this.#failed, this.#failed + more, msMax, "failed");
   }
@@ -70,7 +73,9 @@ export class Load implements AsyncDisposable {
     await Promise.all(this.#senders);
   }
 
-  /** Does not wait for answers: when a test has failed there may be none until its service is gone. */
+  /**
+   * Does not wait for answers: after a failed test there may be none until its service has ended.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
   }

@@ -7,17 +7,18 @@ import { findSenders } from "../../src/store/sqlite/reads/senders.ts";
 import { message, query } from "../store/exercise.ts";
 import { SqliteParts } from "./sqlite-parts.ts";
 
-// The code of a thread with little memory that indexes, reads and deletes many messages of the longest kind.
+// The code of a thread with little memory that indexes, reads and deletes many messages of maximum
+// length.
 
 export interface LongMessages {
   readonly path: string;
-  /** What each text is made of. */
+  /** The content of each text. */
   readonly letters: string;
   readonly codePoints: number;
   readonly rows: number;
 }
 
-/** The longest id there may be, in bytes. */
+/** The longest possible id, in bytes. */
 const ID_BYTES_MAX = 1_024;
 const ROWS_PER_BATCH = 250;
 const WALK = { ...PLAN_BOUNDS, fewRows: 1_000_000 };
@@ -40,7 +41,7 @@ const plain = parts.read((snapshot) => find(snapshot, query(far), { ...PLAN_BOUN
 const senders = parts.read((snapshot) => findSenders(snapshot, { limit: 10, offset: 0 }));
 while (indexMessages(parts.index, rows).backlog > 0);
 const searched = parts.read((snapshot) => find(snapshot, query({ q: letters, limit: "1" })));
-// So short that it is a walk along all texts.
+// So short that it scans all texts.
 const walked = parts.read((snapshot) => find(snapshot, query({ q: [...letters][0] ?? "", source: "native" }), WALK));
 const deleter = new Deleter(parts.index);
 let deleted = 0;

@@ -1,6 +1,6 @@
 import { createMetrics } from "../../src/observe/metrics.ts";
 
-/** The names of all metrics of the service, those of its process included, of one that knows nothing yet. */
+/** The names of all metrics of a new service, including those of its process. */
 export async function metricNames(): Promise<readonly string[]> {
   const metrics = createMetrics({ version: "test", node: "test" });
   metrics.observe({

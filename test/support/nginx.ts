@@ -8,7 +8,10 @@ import { freePorts, ServerFolder } from "./server-folder.ts";
 const START_MS_MAX = 10_000;
 const SHIPPED = new URL("../../deploy/nginx.conf", import.meta.url);
 
-/** nginx with deploy/nginx.conf in front of services, on ports and with a certificate of its own, which this process then trusts. */
+/**
+ * nginx with deploy/nginx.conf in front of services, on its own ports and with its own certificate,
+ * which this process then trusts.
+ */
 export interface Nginx extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
@@ -17,7 +20,7 @@ export interface Nginx extends AsyncDisposable {
   log(): string;
   /** Its error log so far. */
   errors(): string;
-  /** What it complained of so far. */
+  /** Its complaints so far. */
   complaints(): string;
 }
 
@@ -62,7 +65,7 @@ ${temporary.map((name) => `  ${name}_temp_path ${join(folder.path, `${name}_temp
     const child = folder.spawn("nginx", ["-p", folder.path, "-c", main, "-e", "stderr"]);
     const url = `https://127.0.0.1:${port}`;
     const deadline = performance.now() + START_MS_MAX;
-    // Whatever it answers, it does.
+    // Any answer will do.
     while (!(await fetch(`${url}/up`).then(Boolean, () => false))) {
       ok(child.exitCode === null && performance.now() < deadline, `nginx does not start:\n${folder.log()}`);
       await setTimeout(20);
@@ -85,7 +88,7 @@ ${temporary.map((name) => `  ${name}_temp_path ${join(folder.path, `${name}_temp
   }
 }
 
-/** Each of these stands there exactly once, and is replaced. */
+/** Each of these occurs exactly once, and is replaced. */
 function replaced(text: string, pairs: readonly (readonly [string, string])[]): string {
   return pairs.reduce((whole, [from, to]) => {
     ok(whole.split(from).length === 2, `deploy/nginx.conf has not exactly one ${from}`);

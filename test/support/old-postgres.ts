@@ -6,7 +6,7 @@ const STARTUP_HEADER_BYTES = 8;
 const HEADER_BYTES = 5;
 const TEXT_OID = 25;
 
-/** What a server of PostgreSQL 13 has set, as far as anybody asks before it is refused. */
+/** The settings of a PostgreSQL 13 server that are read before it is refused. */
 const SETTINGS: Readonly<Record<string, string>> = {
   server_version: "13.14 (Debian 13.14-0+deb11u1)",
   server_version_num: "130014",
@@ -18,7 +18,10 @@ const SETTINGS: Readonly<Record<string, string>> = {
   transaction_read_only: "off",
 };
 
-/** Speaks just enough of the protocol to tell `current_setting(…)`: a server that is too old cannot be installed beside a new one everywhere. */
+/**
+ * Speaks just enough of the protocol to answer `current_setting(…)`: a server that is too old
+ * cannot be installed beside a new one everywhere.
+ */
 export async function oldPostgres(): Promise<AsyncDisposable & { readonly url: string }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

@@ -23,19 +23,26 @@ export type Way = (typeof WAYS)[number];
 
 export interface OlderAnswer {
   readonly status: number;
-  /** What it did, or the error that made it a 500. */
+  /** The outcome, or the error that made it a 500. */
   readonly outcome: string;
 }
 
 export interface OlderOptions {
   readonly journalMode: string;
-  /** One connection for each way of writing, open from the start, instead of one for each request. */
+  /**
+   * One connection for each way of writing, open from the start, instead of one for each request.
+   */
   readonly keepsConnections: boolean;
-  /** False: after a write that failed it keeps its connection as it is. Then it keeps connections, too. */
+  /**
+   * False: after a failed write it keeps its connection as it is. Then it keeps connections, too.
+   */
   readonly rollsBack?: boolean;
 }
 
-/** A service as people wrote it in Python before Lyftr, without its HTTP: it answers what that would have answered. */
+/**
+ * A service as people wrote it in Python before Lyftr, without its HTTP: it returns the same
+ * answers.
+ */
 export class OlderService {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
@@ -47,11 +54,11 @@ export class OlderService {
     this.#answers = lines[Symbol.asyncIterator]();
   }
 
-  /** Its start: makes the table when it is missing. */
+  /** Its start: creates the table if it is missing. */
   start = () => this.#ask({ do: "start" });
   startWithIndex = () => this.#ask({ do: "start_with_index" });
   webhook = (way: Way, id: string) => this.#ask({ do: "webhook", way, id });
-  /** Changes or deletes what it has stored. */
+  /** Changes or deletes stored messages. */
   change = (sql: string) => this.#ask({ do: "change", sql });
   /** Total, list and statistics, as one text. */
   reads = () => this.#ask({ do: "reads" });

@@ -1,4 +1,7 @@
-/** JSON Schema 2020-12 of the parts of OpenAPI 3.1 that a small service uses; anything else in a document is refused. */
+/**
+ * JSON Schema 2020-12 of the parts of OpenAPI 3.1 that a small service uses; anything else in a
+ * document is refused.
+ */
 export const OPENAPI_SCHEMA = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
   type: "object",
@@ -176,7 +179,7 @@ export const OPENAPI_SCHEMA = {
   },
 } as const;
 
-/** No other keys, but for extensions. */
+/** No other keys except extensions. */
 function closed() {
   return { patternProperties: { "^x-": {} }, additionalProperties: false };
 }

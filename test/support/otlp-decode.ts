@@ -1,4 +1,5 @@
-// What OTLP says of spans, read by its published numbers and names and not by the library that wrote it. Both encodings come to one form.
+// Decodes the spans of OTLP by its published numbers and names, not with the library that encoded
+// them. Both encodings have the same result.
 
 export interface SpanId {
   readonly traceId: string;
@@ -6,11 +7,11 @@ export interface SpanId {
 }
 
 export interface ReceivedSpan extends SpanId {
-  /** Undefined of a span that begins a trace. */
+  /** Undefined for a span that begins a trace. */
   readonly parentSpanId: string | undefined;
   readonly traceState: string;
   readonly name: string;
-  /** 1 is internal, 2 is of a server. */
+  /** 1 is internal, 2 is a server. */
   readonly kind: number;
   readonly startNs: bigint;
   readonly endNs: bigint;

@@ -7,8 +7,9 @@ import { gunzipSync } from "node:zlib";
 import { decodeJson, decodeProtobuf, type ReceivedSpan, type SpanId } from "./otlp-decode.ts";
 
 /**
- * What it does with a request: takes the spans, rejects one of them, never answers, answers without an end, sends its
- * answer byte by byte, or answers with a status (429 and 504 with a `Retry-After`).
+ * What it does with a request: accepts the spans, rejects one of them, never answers, answers
+ * without an end, sends its answer byte by byte, or answers with a status (429 and 504 with a
+ * `Retry-After`).
  */
 export type Behaviour = "take" | "reject-one" | "hang" | "endless" | "drip" | number;
 
@@ -23,13 +24,13 @@ export interface OtlpReceiver {
   /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly url: string;
   readonly requests: readonly ReceivedRequest[];
-  /** Every span that was taken so far. */
+  /** All spans accepted so far. */
   spans(): readonly ReceivedSpan[];
-  /** Resolves with the spans when they fit. */
+  /** Resolves with the spans when they match. */
   until(fits: (spans: readonly ReceivedSpan[]) => boolean): Promise<readonly ReceivedSpan[]>;
-  /** Requests without the end of an answer. */
+  /** Requests whose answer has not ended. */
   open(): number;
-  /** Resolves when so many requests have come, whatever was made of them. */
+  /** Resolves when this many requests have arrived, whatever the answers. */
   asked(times: number): Promise<void>;
   behave(behaviour: Behaviour): void;
   [Symbol.asyncDispose](): Promise<void>;
@@ -129,7 +130,7 @@ async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
   return { path, headers, spans };
 }
 
-/** What OTLP asks of every span. */
+/** What OTLP requires of every span. */
 function requireShape(span: ReceivedSpan): void {
   const ids: readonly SpanId[] = [span, ...span.links];
   const goodIds = ids.every(

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { LyftrClient, Outbox } from "../../client/client.ts";
 
-// A sender that may be killed at any moment: appends messages and writes the id of each that is on disk, a line each, to standard
-// output; or what became of it. With --drain it ends when the service has everything.
+// A sender that may be killed at any moment: appends messages and writes the id of each that is on
+// disk to standard output, one per line, or the error. With --drain it ends when the service has
+// everything.
 
 const [path = "", url = "", run = "", count = "0", mode = ""] = process.argv.slice(2);
 const client = new LyftrClient({ url, secret: "testsecret", deadlineMs: 2_000, attemptMs: 1_000 });

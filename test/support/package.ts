@@ -6,38 +6,50 @@ import { temporaryFolder } from "./cli.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const NPM_MS_MAX = 180_000;
-/** What a clean clone does not have. Dependencies are linked then, because packing needs the compiler. */
+/**
+ * What a clean clone does not have. Dependencies are linked then, because packing needs the
+ * compiler.
+ */
 const NOT_CLONED = ["node_modules", ".git", "dist", "data", "coverage", "executable", ".env"];
 
 export interface InstalledPackage extends Disposable {
   readonly tarball: string;
-  /** An empty folder but for the installed package. */
+  /** A folder with only the installed package. */
   readonly home: string;
-  /** A home, and a PATH with the pinned Node, npm and npx and nothing else: all that a command of the installed package is run with. */
+  /**
+   * A home, and a PATH with only the pinned Node, npm and npx: the whole environment of a command
+   * of the installed package.
+   */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** `npm pack` in a copy of the checkout, so that nobody's `dist/` is touched, and `npm install` of the result where nothing else is. */
+/**
+ * Runs `npm pack` in a copy of the checkout, so that its `dist/` is not touched, and `npm install`
+ * of the result in an empty folder.
+ */
 export function installPackage(): InstalledPackage {
   const folder = temporaryFolder();
   const [clone, home, bin] = ["clone", "home", "bin"].map(folder.file) as [string, string, string];
   copyCheckout(clone);
   for (const made of [home, bin]) mkdirSync(made);
   const tarball = join(clone, npm(["pack", "--silent"], clone).trim());
-  // How a machine reaches its registry is its own affair, so npm itself runs with everything that is set here.
+  // npm itself runs with the whole environment, because each machine has its own way to its
+  // registry.
   npm(["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], home);
   symlinkSync(process.execPath, join(bin, "node"));
   for (const name of ["npm", "npx", "sh"]) symlinkSync(programOnPath(name), join(bin, name));
   return { tarball, home, env: { HOME: home, PATH: bin }, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
-/** What a clean clone has, and the dependencies of this one. */
+/** The content of a clean clone, and the dependencies of this checkout. */
 export function copyCheckout(to: string): void {
   cpSync(ROOT, to, { recursive: true, filter: (path) => !NOT_CLONED.includes(relative(ROOT, path)) });
   symlinkSync(join(ROOT, "node_modules"), join(to, "node_modules"));
 }
 
-/** npm tells what it runs about itself in the environment, which would make another npm believe that it is in this checkout. */
+/**
+ * npm describes its run in the environment. Another npm would conclude that it is in this checkout.
+ */
 function npm(args: readonly string[], cwd: string): string {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|INIT_CWD)/i.test(name)));
   return execFileSync("npm", args, {

@@ -5,12 +5,15 @@ import { sql } from "./sql.ts";
 const START_MS_MAX = 10_000;
 const SERVER_CONNECTIONS_MAX = 4;
 
-/** The same database through a PgBouncer of the test's own. */
+/** The same database through a PgBouncer of this test. */
 export interface Bouncer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Starts PgBouncer in transaction mode, with fewer connections to the server than the service has to it, and nothing allowed that is not by default. */
+/**
+ * Starts PgBouncer in transaction mode, with fewer connections to the server than the service has
+ * to it, and with defaults only.
+ */
 export async function pgbouncerFor(url: string): Promise<Bouncer> {
   const { hostname, port, username } = new URL(url);
   const folder = new ServerFolder("pgbouncer");

@@ -2,7 +2,10 @@ import type { NewMessage } from "../../src/domain/message.ts";
 import type { MessageQuery } from "../../src/domain/message-query.ts";
 import { instantOf } from "../../src/domain/timestamp.ts";
 
-/** What the store should say, by looking at every message. It shares no code with the store but the spelling of instants. */
+/**
+ * The expected answers of a store, computed by scanning every message. It shares no code with the
+ * store except the spelling of instants.
+ */
 export class PlainMessages {
   readonly rows: NewMessage[] = [];
 
@@ -32,7 +35,7 @@ export class PlainMessages {
       ids: page.map(({ source, messageId }) => `${source}/${messageId}`),
       total: matching.length,
       goesOn: last !== undefined && matching.indexOf(last) < matching.length - 1,
-      // Before the first page of all nobody asks for a page before.
+      // The first page of all has no previous page.
       hasPrevious: first !== undefined && matching.indexOf(first) > 0,
     };
   }

@@ -1,7 +1,7 @@
 import type { NewMessage } from "../../src/domain/message.ts";
 import type { Database, Statement } from "../../src/store/postgres/database.ts";
 
-/** Leaves some stored messages as the version before NFC stored them. */
+/** Leaves some stored messages in the form of the version before NFC. */
 export async function foldAsBefore(
   database: Database,
   rows: readonly Pick<NewMessage, "messageId" | "source" | "text">[],

@@ -24,29 +24,34 @@ const SETTINGS = {
 };
 
 export interface ServerOptions {
-  /** Settings of postgresql.conf besides or instead of those above. */
+  /** Settings of postgresql.conf in addition to or instead of those above. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** The folder of initdb and postgres: TEST_POSTGRES_BIN, or else those that `npm ci` installs. */
+  /**
+   * The folder of initdb and postgres: TEST_POSTGRES_BIN, or else the one that `npm ci` installs.
+   */
   readonly bin?: string;
-  /** The password that `postgres` must give; without one nobody needs any. */
+  /** The password of `postgres`; without one no user needs any. */
   readonly password?: string;
-  /** Whether it offers TLS, with a certificate signed by itself. */
+  /** Whether it offers TLS, with a self-signed certificate. */
   readonly tls?: boolean;
 }
 
-/** A PostgreSQL server of a test's own. Ended and removed at the end of the scope, or with this process. */
+/**
+ * A PostgreSQL server of one test. It ends and is removed at the end of the scope, or with this
+ * process.
+ */
 export interface PostgresServer extends AsyncDisposable {
   /** Of the superuser and the database `postgres`. */
   readonly url: string;
   readonly port: number;
-  /** Where the certificate is, when it offers TLS. */
+  /** The path of the certificate, when it offers TLS. */
   readonly certificate: string;
-  /** Drops everything as it is, as `pg_ctl restart -m immediate`, and resolves when it takes connections again. */
+  /** Crashes like `pg_ctl restart -m immediate`, and resolves when it accepts connections again. */
   restart(): Promise<void>;
-  /** As `pg_ctl stop -m immediate`; `start` takes it up again. */
+  /** Like `pg_ctl stop -m immediate`; `start` starts it again. */
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Stops all its processes where they are: connections stay, nothing answers. */
+  /** Freezes all its processes: connections stay, nothing answers. */
   freeze(): void;
   thaw(): void;
   log(): string;
@@ -66,7 +71,7 @@ export async function ownServer(options: ServerOptions = {}): Promise<PostgresSe
   }
 }
 
-/** Why no server of one's own can be had here, or false. */
+/** Why a test cannot start its own server here, or false. */
 export function unlessOwnServer(): string | false {
   if (process.env.CI === "true" || process.env.TEST_POSTGRES_BIN !== undefined) return false;
   return existsSync(PACKAGE) ? false : `there is no embedded PostgreSQL for ${process.platform}-${process.arch}`;
@@ -116,7 +121,7 @@ class Server implements PostgresServer {
   }
 
   freeze(): void {
-    // The postmaster first: it then makes no more of them.
+    // The postmaster first, so that it starts no more of them.
     const pid = this.#child?.pid ?? 0;
     process.kill(pid, "SIGSTOP");
     for (const child of childrenOf(pid)) process.kill(child, "SIGSTOP");
@@ -144,7 +149,8 @@ async function initialize(folder: ServerFolder, bin: string, options: ServerOpti
       ? ["--auth=trust"]
       : ["--auth=scram-sha-256", `--pwfile=${folder.write("password", `${password}\n`)}`];
   const common = ["-D", data, "-U", "postgres", "-E", "UTF8", "--no-sync", ...auth];
-  // Since 17 the server brings its own C.UTF-8, which knows the letters of all of Unicode; before, it is the system's.
+  // Since 17 the server has its own C.UTF-8, which knows the letters of all of Unicode; before, it
+  // is the system's.
   const { stdout } = await promisify(execFile)(join(bin, "postgres"), ["--version"], UNPRIVILEGED);
   const version = Number(/([0-9]+)/.exec(stdout)?.[1]);
   const provider = version >= 17 ? ["--locale-provider=builtin"] : [];
@@ -163,7 +169,9 @@ async function selfSigned(folder: ServerFolder): Promise<Readonly<Record<string,
   return { ssl: "on", ssl_cert_file: certificate, ssl_key_file: key };
 }
 
-/** The folder of the binaries that `npm ci` installs; a copy where the user the server runs as cannot read them. */
+/**
+ * The folder of the binaries that `npm ci` installs; a copy if the server's user cannot read them.
+ */
 async function embeddedBin(folder: ServerFolder): Promise<string> {
   const root = fileURLToPath(PACKAGE);
   if (!existsSync(root)) throw new Error(`there is no embedded PostgreSQL for ${process.platform}-${process.arch}`);
@@ -176,7 +184,10 @@ async function embeddedBin(folder: ServerFolder): Promise<string> {
   return join(folder.path, "native", "bin");
 }
 
-/** Makes the links that npm leaves out of packages. The package's own script would, but no scripts of packages are run. */
+/**
+ * Creates the links that npm leaves out of packages. The package's own script would do it, but
+ * package scripts are not run.
+ */
 function linkLibraries(root: string): void {
   const links: readonly { readonly source: string; readonly target: string }[] = JSON.parse(
     readFileSync(join(root, "native", "pg-symlinks.json"), "utf8"),

@@ -4,15 +4,21 @@ import { ownServer, type PostgresServer } from "./postgres-server.ts";
 import { createDatabase, dropDatabase, type FreshDatabase, withDatabase } from "./sql.ts";
 
 export interface FreshOptions {
-  /** `citus` makes it on all nodes of the cluster of TEST_CITUS_URL, tables distributed. TEST_STORE decides when it is not given. */
+  /**
+   * `citus` creates it on all nodes of the cluster of TEST_CITUS_URL, with distributed tables.
+   * TEST_STORE is the default.
+   */
   readonly kind?: "postgres" | "citus";
-  /** The server it is made on, instead of the shared one. */
+  /** The server to use instead of the shared one. */
   readonly on?: string;
 }
 
 let shared: Promise<PostgresServer> | undefined;
 
-/** The server that tests share: that of TEST_POSTGRES_URL, or one that this process starts and ends with. */
+/**
+ * The shared server of the tests: that of TEST_POSTGRES_URL, or one that this process starts and
+ * ends with.
+ */
 export async function sharedServer(): Promise<string> {
   const given = process.env.TEST_POSTGRES_URL;
   if (given) return given;
@@ -20,9 +26,12 @@ export async function sharedServer(): Promise<string> {
   return (await shared).url;
 }
 
-/** For node:test's `skip`: false when there is a PostgreSQL, else the reason. In CI nothing is skipped. */
+/**
+ * For node:test's `skip`: false when PostgreSQL is available, else the reason. In CI nothing is
+ * skipped.
+ */
 export function unlessPostgres(): string | false {
-  // `npm test` has tried already and leaves this empty when it could not.
+  // `npm test` has already tried, and leaves this empty when it failed.
   const cannot = process.env.CI !== "true" && process.env.TEST_POSTGRES_URL === "";
   return cannot ? "there is no PostgreSQL here" : false;
 }

@@ -4,38 +4,47 @@ import { fileURLToPath } from "node:url";
 import type { LogLine } from "./service.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
-/** Not what a service promises: how long it is waited for on a machine that has much else to do. */
+/** Not a promise of the service: how long to wait for it on a busy machine. */
 const WAIT_MS_MAX = 60_000;
 
 const { PATH = "", NODE_COMPILE_CACHE } = process.env;
-/** What programs of tests are given of this process's environment: where programs are, and where Node keeps what it has compiled. */
+/**
+ * What test programs get of this process's environment: the paths of programs, and Node's compile
+ * cache.
+ */
 export const INHERITED: Readonly<Record<string, string>> = {
   PATH,
   ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }),
 };
 
-/** The real binary in a process of its own. */
+/** The real binary in its own process. */
 export interface LyftrProcess {
   readonly child: ChildProcess;
   /** Everything written to stdout and stderr so far. */
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Resolves with the first log line, past or future, that fits; rejects when the process ends without one. */
+  /**
+   * Resolves with the first log line, past or future, that matches; rejects when the process ends
+   * without one.
+   */
   line(fits: (line: LogLine) => boolean): Promise<LogLine>;
   /** Resolves with the exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>;
-  /** Kills it when it still runs. */
+  /** Kills it if it still runs. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** What is run instead of this checkout's. */
+  /** What to run instead of this checkout's command. */
   readonly command?: readonly [string, ...string[]];
 }
 
-/** Runs `lyftr ARGS` with nothing of this process's environment but `INHERITED`. `cwd` should be a temporary folder: a `.env` there is read. */
+/**
+ * Runs `lyftr ARGS` with only `INHERITED` of this process's environment. `cwd` should be a
+ * temporary folder: a `.env` there is read.
+ */
 export function runLyftr(args: readonly string[], options: RunOptions): LyftrProcess {
   const env = { ...INHERITED, ...options.env };
   const [program, ...before] = options.command ?? [process.execPath, BIN];

@@ -14,22 +14,25 @@ export interface QueriedSample {
   readonly value: number;
 }
 
-/** A real Prometheus of a test's own. Ended and removed at the end of the scope, or with this process. */
+/**
+ * A real Prometheus of one test. It ends and is removed at the end of the scope, or with this
+ * process.
+ */
 export interface Prometheus extends AsyncDisposable {
   readonly url: string;
-  /** Asks at this moment, or at that of `atMs`. Rejects with what Prometheus says of a wrong query. */
+  /** Queries for now, or for `atMs`. Rejects with Prometheus's message for a wrong query. */
   query(promql: string, atMs?: number): Promise<readonly QueriedSample[]>;
   log(): string;
 }
 
-/** Why none can be had here, or false. */
+/** Why none is available here, or false. */
 export function unlessPrometheus(): string | false {
   return unlessTool("prometheus");
 }
 
 /**
- * Starts one with this configuration and resolves when it is ready. `files` are what the configuration names, rules for example: they are put
- * beside it under these names.
+ * Starts one with this configuration and resolves when it is ready. `files` are referenced by the
+ * configuration, for example rules: they are written beside it under these names.
  */
 export async function startPrometheus(
   config: string,
@@ -58,7 +61,10 @@ export async function startPrometheus(
   }
 }
 
-/** A file of `deploy/` with addresses of a test in the place of its own. Each must be there, or the test would not test what it says. */
+/**
+ * A file of `deploy/` with addresses of a test instead of its own. Each must occur, or the test
+ * would not test what it says.
+ */
 export function shipped(path: string, replacements: Readonly<Record<string, string>> = {}): string {
   let text = readFileSync(new URL(`../../deploy/${path}`, import.meta.url), "utf8");
   for (const [from, to] of Object.entries(replacements)) {
@@ -104,7 +110,7 @@ async function query(url: string, promql: string, atMs: number | undefined): Pro
   return data.result.map(({ metric, value }) => ({ metric, value: toNumber(value[1]) }));
 }
 
-/** As Prometheus spells numbers. */
+/** In Prometheus's spelling of numbers. */
 function toNumber(text: string): number {
   if (text === "+Inf") return Number.POSITIVE_INFINITY;
   return text === "-Inf" ? Number.NEGATIVE_INFINITY : Number(text);

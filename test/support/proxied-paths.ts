@@ -1,4 +1,4 @@
-/** Spellings of the path of the figures, as the service or a program between might read them. */
+/** Spellings of the metrics path, as the service or a proxy might read them. */
 export const HIDDEN_PATHS: readonly string[] = [
   "/metrics",
   "/metrics/",
@@ -30,7 +30,7 @@ export const HIDDEN_PATHS: readonly string[] = [
   "http://lyftr.example.com//metrics/",
 ];
 
-/** Requests with a phone number or a text in them, as people write them. */
+/** Requests that contain a phone number or a text, as people write them. */
 export const PATHS_WITH_NUMBERS: readonly string[] = [
   "/senders/919876543210",
   "/senders/+919876543210/",
@@ -54,7 +54,7 @@ export const PATHS_WITH_NUMBERS: readonly string[] = [
   "/metrics/919876543210",
 ];
 
-/** What may stand in the log of a proxy in place of a path. */
+/** What the log of a proxy may contain instead of a path. */
 export const ROUTES_LOGGED: readonly string[] = [
   "other",
   "-",

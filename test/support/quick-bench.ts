@@ -6,13 +6,14 @@ import { fileURLToPath } from "node:url";
 
 const ALL = fileURLToPath(new URL("../../bench/all.ts", import.meta.url));
 const TOOLS = { wrk: "-v", strace: "-V", python3: "-V" };
-/** Less than the runner gives a test. */
+/** Less than the runner's limit for a test. */
 const QUICK_MS_MAX = 280_000;
 
 const missing = Object.entries(TOOLS)
   .filter(([tool, version]) => spawnSync(tool, [version]).error !== undefined)
   .map(([tool]) => tool);
-// On a developer's machine the tools may be missing; where everything is expected to be tested, that is a failure.
+// On a developer's machine the tools may be missing; where everything must be tested, that is a
+// failure.
 const skip =
   missing.length > 0 && process.env.CI !== "true"
     ? `SKIPPED, MISSING: ${missing.join(", ")} (apt-get install ${missing.join(" ")})`
@@ -22,7 +23,10 @@ const skip =
 export const BENCHMARKS: readonly string[] = [...readFileSync(ALL, "utf8").matchAll(/file: "([a-z-]+\.ts)"/g)].map(
   (match) => match[1] ?? "",
 );
-/** Those of writing; the others are as many. All together take longer than the runner gives a test on a busy machine. */
+/**
+ * The benchmarks of writing, which are half of them. All together take longer than the runner
+ * allows a test on a busy machine.
+ */
 export const OF_WRITING: readonly string[] = [
   "ingest.ts",
   "latency.ts",
@@ -33,11 +37,11 @@ export const OF_WRITING: readonly string[] = [
   "postgres.ts",
 ];
 
-/** Tests that these run, and that what they assert holds. */
+/** Tests that these run, and that their assertions hold. */
 export function testBenchmarks(title: string, files: readonly string[]): void {
   test(title, { skip }, async (t) => {
     const { code, output } = await runQuick(files);
-    // What a run could not do here is told by it and not by its exit code.
+    // A run reports what it could not do here in its output, not by its exit code.
     for (const leftOut of output.match(/^LEFT OUT: .*$/gm) ?? []) t.diagnostic(leftOut);
     equal(code, 0, output);
     equal(output.match(/^## /gm)?.length, files.length, output);

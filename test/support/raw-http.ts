@@ -11,10 +11,13 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** How the server let go of the connection. */
+/** How the server closed the connection. */
 export type Ending = "closed" | "reset";
 
-/** One TCP connection that sends exactly the given bytes. Strings go out as latin1, one byte a character. */
+/**
+ * One TCP connection that sends exactly the given bytes. Strings are sent as latin1, one byte a
+ * character.
+ */
 export class RawConnection {
   readonly #socket: Socket;
   readonly #ending: Promise<Ending>;
@@ -31,7 +34,7 @@ export class RawConnection {
       socket.on("error", () => resolve("reset"));
       socket.on("close", () => resolve("closed"));
     });
-    // A write into a connection the server has closed is told by the ending, not by a stray event.
+    // A write into a closed connection is reported by the ending, not by a stray event.
     socket.on("error", () => socket.destroy());
   }
 
@@ -62,7 +65,7 @@ export class RawConnection {
     this.#socket.resume();
   }
 
-  /** Leaves what comes from now on in the kernel. */
+  /** Leaves further data in the kernel. */
   pause(): void {
     this.#socket.pause();
   }
@@ -76,7 +79,7 @@ export class RawConnection {
     return this.received();
   }
 
-  /** Reads what has come so far up to so many bytes, and no more. */
+  /** Reads at most this many of the bytes that have arrived. */
   take(bytes: number): void {
     this.#socket.read(bytes);
   }
@@ -96,7 +99,7 @@ export class RawConnection {
     return bounded(this.#ending, "the server kept the connection");
   }
 
-  /** Everything that came back so far, one character a byte. */
+  /** Everything received so far, one character a byte. */
   received(): string {
     return this.#received.toString("latin1");
   }
@@ -112,7 +115,10 @@ export class RawConnection {
     }
   }
 
-  /** Resolves with the answers once there are `count` of them; rejects when the connection ends before. */
+  /**
+   * Resolves with the answers once there are `count` of them; rejects when the connection ends
+   * before.
+   */
   async answered(count: number, options: { head?: boolean } = {}): Promise<readonly RawAnswer[]> {
     const deadline = AbortSignal.timeout(WAIT_MS_MAX);
     for (;;) {
@@ -136,8 +142,9 @@ export class RawConnection {
 }
 
 /**
- * Sends everything and resolves when the server has closed, so the last request should say `Connection: close` or be one
- * that ends the connection. `halfClose` says that nothing more will come, which a server may take for a client that left.
+ * Sends everything and resolves when the server has closed. So the last request should say
+ * `Connection: close` or be one that ends the connection. `halfClose` closes the sending side,
+ * which a server may treat as a client that left.
  */
 export async function exchange(
   port: number,
@@ -149,7 +156,10 @@ export async function exchange(
   return { answers: connection.answers(), ending };
 }
 
-/** Like `exchange` with a half-close, for bytes nobody knows the answers of: only the status lines are looked at. */
+/**
+ * Like `exchange` with a half-close, for bytes with unknown answers: only the status lines are
+ * read.
+ */
 export async function statusesOf(port: number, data: string | Uint8Array): Promise<readonly number[]> {
   await using connection = await send(port, data, true);
   await connection.ending();
@@ -163,7 +173,7 @@ async function send(port: number, data: string | Uint8Array, halfClose: boolean)
   return connection;
 }
 
-/** The bytes of a request. Header lines are taken as they are; nothing is added but the empty line. */
+/** The bytes of a request. Header lines are used unchanged; only the empty line is added. */
 export function rawRequest(requestLine: string, headers: readonly string[], payload: string | Uint8Array = ""): Buffer {
   const head = `${[requestLine, ...headers].join("\r\n")}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head, "latin1"), Buffer.from(payload as string)]);

@@ -16,7 +16,8 @@ import type { MessageQuery } from "../../src/domain/message-query.ts";
 import { BUCKETS, type Store } from "../../src/store/store.ts";
 import type { PlainMessages } from "./plain-messages.ts";
 
-// What may be asked of a store whose messages are counted in part, and what it has to say: the same as a look at every message.
+// Queries for a store whose messages are counted in part, and the expected answers: the same as
+// those of a scan of every message.
 
 const texts = oneof(
   constantFrom(
@@ -151,7 +152,7 @@ const everyFilter = record({
     ),
   ).filter((q) => q !== ""),
 });
-// All at once would leave nothing to find.
+// All filters at once would match nothing.
 const filters = tuple(
   everyFilter,
   shuffledSubarray(["from", "to", "source", "since", "until", "q"], { maxLength: 3 }),
@@ -174,7 +175,7 @@ export const batches = array(
   { minLength: 2, maxLength: 4, size: "max" },
 );
 
-/** A store between two steps of folding. */
+/** A store between two indexing steps. */
 export type Reads = Pick<Store, "findMessages" | "stats" | "findSenders" | "timeline">;
 
 /** The answer in the form of the plain one. */
@@ -188,7 +189,10 @@ async function answer(reads: Reads, query: MessageQuery) {
   };
 }
 
-/** Every message from the page of a query to the end of its direction, page by page, each of which may be short or empty. */
+/**
+ * Every message from the page of a query to the end of its direction, page by page, each of which
+ * may be short or empty.
+ */
 async function walk(reads: Reads, query: MessageQuery): Promise<readonly string[]> {
   const all: string[] = [];
   for (let asked = query; ; ) {
@@ -215,7 +219,7 @@ async function expectSamePage(reads: Reads, plain: PlainMessages, query: Message
   equal(got.next !== null, goesOn || (query.cursor?.side === "before" && ids.length > 0), JSON.stringify(query));
   if (ids.length > 0 && query.offset + (query.cursor === undefined ? 0 : 1) > 0)
     equal(got.previous !== null, hasPrevious || query.cursor?.side === "after", JSON.stringify(query));
-  // From the page to its neighbours and back: the cursors are places of the same list.
+  // From the page to its neighbours and back: the cursors are positions in the same list.
   for (const place of [got.next, got.previous]) {
     if (place === null) continue;
     const beside = { ...query, offset: 0, place, count: "exact" as const };
@@ -224,7 +228,7 @@ async function expectSamePage(reads: Reads, plain: PlainMessages, query: Message
   }
 }
 
-/** Holds every kind of answer of a store against those of a plain look at all messages. */
+/** Compares every kind of answer of a store with those of a plain scan of all messages. */
 export async function expectSame(reads: Reads, plain: PlainMessages, asked: readonly MessageQuery[]): Promise<void> {
   for (const query of asked) await expectSamePage(reads, plain, query);
   deepEqual(plainObjects(await reads.stats()), plainObjects(plain.stats()));

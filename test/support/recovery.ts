@@ -20,8 +20,9 @@ export async function ready(url: string, msMax: number = HEAL_MS_MAX): Promise<v
 }
 
 /**
- * After a fault: nothing is lost, twice, or made up; what was accepted is a duplicate when it is sent again, what is unknown ends
- * accepted; the lists and the statistics agree with the rows. `databaseUrl` is looked at directly.
+ * After a fault: no message is lost, stored twice, or made up. Accepted messages are duplicates
+ * when they are sent again, unknown ones end accepted. The lists and the statistics agree with the
+ * rows. `databaseUrl` is read directly.
  */
 export async function provesClean(ledger: Ledger, url: string, databaseUrl: string): Promise<Findings> {
   ok(ledger.slowestMs < REQUEST_MS_MAX, `a request took ${Math.round(ledger.slowestMs)} ms`);
@@ -67,7 +68,10 @@ async function since(before: Results, url: string): Promise<Results> {
   };
 }
 
-/** Resolves when the server has nothing under way any more: what it was asked before a fault may still be done after it. */
+/**
+ * Resolves when the server has nothing under way: requests from before a fault may still be
+ * executed after it.
+ */
 async function quiet(databaseUrl: string): Promise<void> {
   const deadline = performance.now() + REQUEST_MS_MAX;
   const busy = `SELECT count(*)::int AS count FROM pg_stat_activity

@@ -8,12 +8,15 @@ import { unlessTool } from "./tools.ts";
 const START_MS_MAX = 10_000;
 const ANSWER_MS_MAX = 5_000;
 
-/** A Redis server of a test's own, which keeps nothing. Ended at the end of the scope, or with this process. */
+/**
+ * A Redis server of one test, which stores nothing on disk. It ends at the end of the scope, or
+ * with this process.
+ */
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
-  /** Sends one command on a connection of its own. */
+  /** Sends one command on its own connection. */
   command(...words: readonly string[]): Promise<unknown>;
-  /** SIGKILL; `start` makes a new one on the same port. */
+  /** SIGKILL; `start` starts a new one on the same port. */
   kill(): Promise<void>;
   start(): Promise<void>;
   /** SIGSTOP: connections stay, nothing answers. */
@@ -21,12 +24,12 @@ export interface RedisServer extends AsyncDisposable {
   thaw(): void;
 }
 
-/** Why no server of one's own can be had here, or false. */
+/** Why a test cannot start its own server here, or false. */
 export function unlessRedis(): string | false {
   return unlessTool("redis-server");
 }
 
-/** Why no Redis at all can be had here, or false. */
+/** Why no Redis is available here, or false. */
 export function unlessAnyRedis(): string | false {
   return process.env.TEST_REDIS_URL === undefined && unlessRedis();
 }
@@ -42,7 +45,10 @@ export async function ownRedis(...settings: readonly string[]): Promise<RedisSer
   }
 }
 
-/** A Redis to test what needs no signals: TEST_REDIS_URL, which should be nobody else's, or one of the test's own. */
+/**
+ * A Redis for tests that need no signals: TEST_REDIS_URL, which must not be used by others, or one
+ * of this test.
+ */
 export async function testedRedis(): Promise<Pick<RedisServer, "url" | "command"> & AsyncDisposable> {
   const url = process.env.TEST_REDIS_URL;
   if (url === undefined) return ownRedis();

@@ -4,7 +4,10 @@ import { bearer } from "./api-keys.ts";
 
 const LOOK_EVERY_MS = 20;
 
-/** Resolves with the milliseconds until a service answers a key with a status; rejects when that takes longer than `msMax`. */
+/**
+ * Resolves with the milliseconds until a service answers a key with a status; rejects when that
+ * takes longer than `msMax`.
+ */
 export async function untilAnswered(url: string, key: string, status: number, msMax: number): Promise<number> {
   const startMs = performance.now();
   for (;;) {

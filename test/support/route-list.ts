@@ -1,13 +1,13 @@
 import { Server } from "../../src/http/server.ts";
 
-/** A route as the server has it, not as any document tells it. */
+/** A route of the server itself, not of a document. */
 export interface ListedRoute {
   readonly method: string;
-  /** With `:name` and `*` for what may stand there. */
+  /** With `:name` and `*` for variable parts. */
   readonly url: string;
 }
 
-/** Everything that servers made during `work` answer to, HEAD too. */
+/** All routes of servers made during `work`, including HEAD. */
 export async function routesDuring(work: () => Promise<unknown>): Promise<readonly ListedRoute[]> {
   const routes: ListedRoute[] = [];
   const { listen } = Server;

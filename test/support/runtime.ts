@@ -7,7 +7,7 @@ import type { Runtime } from "../../src/runtime.ts";
 /** A runtime for tests, whose log lines are kept. */
 export interface TestRuntime extends Runtime {
   readonly metrics: ServiceMetrics;
-  /** Every line that was logged so far, parsed. */
+  /** Every logged line so far, parsed. */
   readonly lines: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -15,7 +15,9 @@ export interface TestRuntimeParts extends Partial<Omit<Runtime, "metrics">> {
   readonly logLevel?: LogLevel;
 }
 
-/** The real clock and random numbers, metrics of its own and a log that is kept; `parts` replace them. */
+/**
+ * The real clock and random numbers, its own metrics and a log that is kept; `parts` replace them.
+ */
 export function testRuntime({ logLevel = "INFO", ...parts }: TestRuntimeParts = {}): TestRuntime {
   const { clock = systemClock } = parts;
   const lines: Readonly<Record<string, unknown>>[] = [];

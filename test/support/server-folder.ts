@@ -16,12 +16,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-// PostgreSQL and PgBouncer refuse to run as root; `nobody` may do it.
+// PostgreSQL and PgBouncer refuse to run as root; `nobody` may run them.
 const NOBODY = { uid: 65_534, gid: 65_534 };
 export const UNPRIVILEGED = process.getuid?.() === 0 ? NOBODY : {};
 
-// Waits for the end of its standard input, which comes when the process that holds the other end is gone, however it went.
-// Looks at where the process works before it ends it: the number may have gone to another by then.
+// Waits for the end of its standard input, which comes when the process at the other end has ended
+// in any way. It checks the working folder of the process before it ends it: the process id may
+// have been reused.
 const WARDEN = `
 cat >/dev/null
 pid=$(cat "$1/pid" 2>/dev/null)
@@ -34,7 +35,10 @@ case "$(readlink "/proc/$pid/cwd" 2>/dev/null)" in "$1"*)
 esac
 rm -rf "$1"`;
 
-/** A temporary folder and the server that works in it. Both are gone when this process has ended, even by SIGKILL. */
+/**
+ * A temporary folder and the server that works in it. Both are removed when this process has ended,
+ * even by SIGKILL.
+ */
 export class ServerFolder implements AsyncDisposable {
   readonly path: string;
   readonly #warden: ChildProcess;
@@ -42,7 +46,7 @@ export class ServerFolder implements AsyncDisposable {
   constructor(name: string) {
     this.path = realpathSync(mkdtempSync(join(tmpdir(), `lyftr-${name}-`)));
     this.give(this.path);
-    // Detached, so that a Ctrl-C of the terminal does not end it before it has done its work.
+    // Detached, so that Ctrl-C does not end it before it has done its work.
     this.#warden = spawn("sh", ["-c", WARDEN, "warden", this.path], {
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
@@ -51,7 +55,7 @@ export class ServerFolder implements AsyncDisposable {
     (this.#warden.stdin as Socket).on("error", () => undefined).unref();
   }
 
-  /** A file for the server, which nobody else can read. */
+  /** A file for the server, which no other user can read. */
   write(name: string, text: string): string {
     const path = join(this.path, name);
     writeFileSync(path, text, { mode: 0o600 });
@@ -59,12 +63,15 @@ export class ServerFolder implements AsyncDisposable {
     return path;
   }
 
-  /** Makes a file the server's own, as the user it runs as. */
+  /** Gives a file to the user that the server runs as. */
   give(path: string): void {
     if ("uid" in UNPRIVILEGED) chownSync(path, NOBODY.uid, NOBODY.gid);
   }
 
-  /** Runs the server in this folder; its output goes to the log. It does not keep this process from ending. */
+  /**
+   * Runs the server in this folder; its output goes to the log. It does not keep this process
+   * alive.
+   */
   spawn(command: string, args: readonly string[]): ChildProcess {
     const log = openSync(join(this.path, "log"), "a");
     chmodSync(join(this.path, "log"), 0o666);
@@ -76,7 +83,7 @@ export class ServerFolder implements AsyncDisposable {
     return child;
   }
 
-  /** Runs a command to its end, as the user the server runs as. */
+  /** Runs a command to its end, as the user that the server runs as. */
   async run(command: string, args: readonly string[]): Promise<void> {
     await promisify(execFile)(command, args, { ...UNPRIVILEGED, cwd: this.path, env: environment() });
   }
@@ -98,7 +105,8 @@ function environment(): Record<string, string> {
   return { PATH: process.env.PATH ?? "", LC_ALL: "C.UTF-8", TZ: "UTC" };
 }
 
-// Below those that the system gives to connections: one of them could take the port before its server does, or while it restarts.
+// Below the ports that the system gives to connections: one of them could take the port before its
+// server does, or while it restarts.
 const PORTS = { first: 10_000, count: 22_000 };
 
 /** A TCP port of the loopback interface that was free a moment ago. */
@@ -119,7 +127,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** So many of them, each another. */
+/** This many different free ports. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const ports = new Set<number>();
   while (ports.size < count) ports.add(await freePort());

@@ -8,19 +8,19 @@ export const SECRET = "testsecret";
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** The whole service in this process, on a database of its own. */
+/** The whole service in this process, on its own database. */
 export interface Service {
   readonly url: string;
   readonly port: number;
   readonly databaseUrl: string;
   /** Every log line so far, parsed. */
   readonly lines: readonly LogLine[];
-  /** Resolves with the first line, past or future, that fits. */
+  /** Resolves with the first line, past or future, that matches. */
   line(fits: (line: LogLine) => boolean): Promise<LogLine>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts the service; `env` adds to WEBHOOK_SECRET=testsecret, a free port and a fresh database. */
+/** Starts the service; `env` adds to WEBHOOK_SECRET=testsecret, a free port and a new database. */
 export async function startService(env: Readonly<Record<string, string>> = {}): Promise<Service> {
   await using scope = new AsyncDisposableStack();
   const databaseUrl = env.DATABASE_URL ?? scope.use(await testedDatabase()).url;
@@ -82,7 +82,7 @@ export function post(
   });
 }
 
-/** The JSON that GET answers, untyped: tests assert what it is. */
+/** The JSON of a GET, untyped: tests assert its form. */
 // biome-ignore lint/suspicious/noExplicitAny: every test looks into it differently
 export async function getJson(url: string): Promise<any> {
   return (await fetch(url)).json();

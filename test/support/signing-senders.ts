@@ -14,7 +14,7 @@ class Sender {
     this.#socket.on("close", () => this.#answered(0));
   }
 
-  /** Resolves with the status, 0 for a connection that broke. */
+  /** Resolves with the status; 0 for a broken connection. */
   send(payload: string, secret: string): Promise<number> {
     const head = `POST /webhook HTTP/1.1\r\nhost: x\r\nx-signature: ${macOf(payload, secret)}\r\ncontent-length: ${payload.length}\r\n\r\n`;
     return new Promise((resolve) => {
@@ -38,7 +38,7 @@ class Sender {
   }
 }
 
-/** Many senders at once, each of which changes from one secret to another at a moment of its own. */
+/** Many concurrent senders, each of which changes from one secret to another at its own moment. */
 export class SigningSenders {
   readonly statuses = new Map<number, number>();
   readonly #running: readonly Promise<void>[];
@@ -57,7 +57,7 @@ export class SigningSenders {
     return this.#sent;
   }
 
-  /** From now on each takes the other secret, after a random number of its requests. */
+  /** From now on each uses the other secret, after a random number of its requests. */
   switchTo(secret: string, withinRequests: number): void {
     this.#next = { secret, withinRequests };
   }
@@ -66,7 +66,7 @@ export class SigningSenders {
     return this.#secrets.filter((one) => one === secret).length;
   }
 
-  /** Resolves when so many requests have been sent in all, and every one is answered. */
+  /** Resolves when this many requests have been sent in total, and every one is answered. */
   async stopAfter(requests: number): Promise<void> {
     this.#stopAt = requests;
     await Promise.all(this.#running);

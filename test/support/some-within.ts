@@ -3,8 +3,8 @@ import { fail } from "node:assert/strict";
 const MEASURES_MAX = 3;
 
 /**
- * Measures again when it took too long, and fails when it does each time. A wait that the service makes is there every time;
- * what a busy machine adds is not.
+ * Measures again when it took too long, and fails when every attempt does. A delay of the service
+ * occurs every time; a delay by a busy machine does not.
  */
 export async function someWithin(msMax: number, measure: () => Promise<number>): Promise<void> {
   const tookMs: number[] = [];

@@ -1,12 +1,12 @@
 import { Client } from "pg";
 
-/** A new, empty database. Dropped at the end of the scope. */
+/** A new, empty database. It is dropped at the end of the scope. */
 export interface FreshDatabase extends AsyncDisposable {
   readonly url: string;
   drop(): Promise<void>;
 }
 
-// With the letters of all of Unicode, however the server was made: searching is without regard to case.
+// With the letters of all of Unicode, however the server was created: searching ignores case.
 export async function createDatabase(server: string, name: string): Promise<void> {
   const [row] = await sql(server, "SHOW server_version_num");
   const builtin = Number(row?.server_version_num) >= 170_000;
@@ -25,14 +25,14 @@ export function withDatabase(url: string, name: string): string {
   return other.href;
 }
 
-/** Rows of one statement, on a connection of its own. */
+/** The rows of one statement, on its own connection. */
 export async function sql(
   url: string,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
-  // A server that goes away tells it here too; whoever waits for the statement learns it there.
+  // A server that goes away also causes this event; the caller gets the error from its statement.
   client.on("error", () => undefined);
   await client.connect();
   try {

@@ -10,13 +10,15 @@ import { Statements } from "../../src/store/sqlite/statements.ts";
 import { upgrade } from "../../src/store/sqlite/upgrade.ts";
 import type { InsertOutcome } from "../../src/store/store.ts";
 
-/** A path in a fresh folder that is removed at the end of the scope. */
+/** A path in a new folder that is removed at the end of the scope. */
 export function temporaryDatabase(): { readonly path: string } & Disposable {
   const folder = mkdtempSync(join(tmpdir(), "lyftr-store-"));
   return { path: join(folder, "app.db"), [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
 }
 
-/** The parts of the SQLite store without its threads, so that a test decides what is folded when. */
+/**
+ * The parts of the SQLite store without its threads, so that a test decides what is indexed when.
+ */
 export class SqliteParts implements Disposable {
   readonly #writer;
   readonly #insert;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openStore } from "../../src/store/open.ts";
 
-/** Every file of a folder: name, bytes, mode and the moment of its last change. */
+/** Every file of a folder: name, bytes, mode and the time of its last change. */
 export function snapshotOf(folder: string): readonly string[] {
   const { mtimeNs } = statSync(folder, { bigint: true });
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
@@ -58,7 +58,7 @@ export const OURS: Readonly<Record<string, (path: string) => Promise<void>>> = {
   },
 };
 
-/** What a DATABASE_URL may name instead, and what is said of it. */
+/** Other things that a DATABASE_URL may name, and the expected message. */
 export const NOT_OURS: Readonly<Record<string, readonly [make: (path: string) => unknown, said: RegExp]>> = {
   "an empty file": [(path) => writeFileSync(path, ""), /is empty/],
   "a text": [(path) => writeFileSync(path, "messages\n".repeat(100)), /is not a SQLite database/],

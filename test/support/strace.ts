@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** strace on every thread of a running process. Resolves when it is attached; `args` choose what it traces or breaks. */
+/**
+ * Attaches strace to every thread of a running process. Resolves when it is attached; `args` select
+ * what it traces or breaks.
+ */
 export async function attachStrace(
   pid: number,
   args: readonly string[],

@@ -4,7 +4,9 @@ import { promisify } from "node:util";
 
 const FOLDER = new URL("../../deploy/systemd/", import.meta.url);
 
-/** The values of every key of a unit, in order; an empty one takes back those before it, as systemd does. */
+/**
+ * The values of every key of a unit, in order; an empty one removes those before it, as in systemd.
+ */
 export function unitSettings(...names: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const settings = new Map<string, readonly string[]>();
   for (const name of names)
@@ -17,7 +19,10 @@ export function unitText(name: string): string {
   return readFileSync(new URL(name, FOLDER), "utf8");
 }
 
-/** The environment that a unit gives, with `state` for its folder of states (%S) and `credentials` for that of its secrets (%d). */
+/**
+ * The environment of a unit, with `state` for its state directory (%S) and `credentials` for that
+ * of its secrets (%d).
+ */
 export function unitEnvironment(
   settings: ReadonlyMap<string, readonly string[]>,
   { state, credentials }: { readonly state: string; readonly credentials: string },
@@ -31,7 +36,7 @@ export function unitEnvironment(
   );
 }
 
-/** The system calls that the filters of a unit leave, as systemd itself says what is in each group. */
+/** The system calls that the filters of a unit allow, by systemd's own groups. */
 export async function allowedCalls(settings: ReadonlyMap<string, readonly string[]>): Promise<ReadonlySet<string>> {
   const allowed = new Set(await callsIn("@default"));
   for (const filter of settings.get("SystemCallFilter") ?? []) {

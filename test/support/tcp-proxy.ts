@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 /**
- * What becomes of bytes on their way: `pass`; `delay`, each chunk 200 ms later; `drip`, one byte a second; `blackHole`, they vanish.
- * `reset` and `halfClose` do that to every connection there is, and to each new one.
+ * What happens to bytes on their way. `pass`. `delay`: each chunk 200 ms later. `drip`: one byte a
+ * second. `blackHole`: they vanish. `reset` and `halfClose` do that to every existing connection,
+ * and to each new one.
  */
 export type Mode = "pass" | "delay" | "drip" | "blackHole" | "reset" | "halfClose";
 
@@ -12,7 +13,10 @@ const DRIP_MS = 1_000;
 /** Type and length of a message of PostgreSQL's protocol. */
 const MESSAGE_HEADER_BYTES = 5;
 
-/** One connection through the proxy. `lost`: bytes of it are gone, so nothing more can be carried. */
+/**
+ * One connection through the proxy. `lost`: some of its bytes are gone, so nothing more can be
+ * forwarded.
+ */
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
@@ -20,8 +24,9 @@ interface Pair {
 }
 
 /**
- * A network between a service and its database that breaks on demand. A connection that has lost bytes stays dead when the network
- * is well again, and neither end is told of it: a firewall that forgot it does the same.
+ * A network between a service and its database that breaks on demand. A connection that has lost
+ * bytes stays dead when the network recovers, and neither end is told: like with a firewall that
+ * has forgotten it.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly #listener: Server;
@@ -43,7 +48,7 @@ export class TcpProxy implements AsyncDisposable {
     this.#listener = createServer(options, (client) => this.#take(client, connect({ host, port, ...options })));
   }
 
-  /** The same URL by way of this proxy. */
+  /** The same URL through this proxy. */
   through(url: string): string {
     const other = new URL(url);
     other.hostname = "127.0.0.1";
@@ -63,7 +68,10 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  /** The next connection on which the service says this to the server is lost just before it. Resolves when that has happened. */
+  /**
+   * The next connection on which the service sends this to the server is lost just before it.
+   * Resolves when that has happened.
+   */
   cutBefore(statement: string): Promise<void> {
     return new Promise((done) => {
       this.#cut = { before: statement, done };

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Client } from "pg";
 import { freshDatabase } from "./postgres.ts";
 
-/** The kind of database that this run of the tests is about: what every store must do is tested with each. */
+/** The kind of database of this test run: what every store must do is tested with each. */
 const TEST_STORE = process.env.TEST_STORE ?? "sqlite";
 
 /** An empty database of that kind, removed at the end of the scope. */
@@ -16,10 +16,10 @@ export async function testedDatabase(): Promise<AsyncDisposable & { readonly url
   return { url: `sqlite:///${join(folder, "app.db")}`, [Symbol.asyncDispose]: dispose };
 }
 
-/** Somebody besides the service who uses its database. */
+/** Another user of the service's database. */
 export interface OtherUser extends AsyncDisposable {
   exec(sql: string): Promise<void>;
-  /** From now on nothing can be stored, while reads go on. */
+  /** From now on nothing can be stored, while reads continue. */
   lockWrites(): Promise<void>;
   unlockWrites(): Promise<void>;
 }

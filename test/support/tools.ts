@@ -5,7 +5,7 @@ import { join } from "node:path";
 interface Tool {
   readonly name: string;
   readonly neededFor: string;
-  /** The Debian package it comes in. */
+  /** Its Debian package. */
   readonly debian: string;
 }
 
@@ -27,16 +27,19 @@ export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "kubectl", neededFor: "that Kustomize can build the manifests", debian: "kubernetes-client" },
   { name: "nginx", neededFor: "the service behind nginx", debian: "nginx" },
   { name: "systemd-analyze", neededFor: "the unit of systemd, and how little it may do", debian: "systemd" },
-  // Comes with a server, as pg_dump alone does not.
+  // Part of a server, unlike pg_dump alone.
   { name: "pg_createcluster", neededFor: "that a dump of PostgreSQL can be restored", debian: "postgresql" },
 ];
 
-/** The names of those that are on PATH here. */
+/** The names of the tools on PATH. */
 export function availableTools(): ReadonlySet<string> {
   return new Set(REQUIRED_TOOLS.map(({ name }) => name).filter(isOnPath));
 }
 
-/** For node:test's `skip`: false when the tool is here, else the reason. In CI nothing is skipped: the test then fails for want of the tool. */
+/**
+ * For node:test's `skip`: false when the tool is available, else the reason. In CI nothing is
+ * skipped: the test then fails because the tool is missing.
+ */
 export function unlessTool(name: string): string | false {
   if (process.env.CI === "true" || isOnPath(name)) return false;
   return `${name} is not on this machine`;

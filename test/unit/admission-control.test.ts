@@ -5,14 +5,14 @@ import { AdmissionControl } from "../../src/http/admission-control.ts";
 const LOOK_MS = 20;
 const MANY = 1_000;
 
-/** An admission control that looks every 20 ms at the delays it is given. */
+/** An admission control that gets the given delays at each tick of 20 ms. */
 function watched() {
   const state = { nowMs: 0, queueDelayMs: 0, queueRows: MANY };
   const admission = new AdmissionControl({ queueDelayMs: () => state.queueDelayMs, queueRows: () => state.queueRows });
   return {
     state,
     admission,
-    /** Looks for so many milliseconds, the loop late by `loopDelayMs` each time. */
+    /** Ticks for this many milliseconds, with the loop late by `loopDelayMs` each time. */
     pass: (ms: number, loopDelayMs: number, queueDelayMs = 0) => {
       state.queueDelayMs = queueDelayMs;
       for (const endMs = state.nowMs + ms; state.nowMs < endMs; ) {
@@ -20,7 +20,10 @@ function watched() {
         admission.tick(state.nowMs, loopDelayMs);
       }
     },
-    /** The part of a thousand requests that is refused, the first 200 between two looks left out, and why. */
+    /**
+     * The share of a thousand requests that is refused, without the first 200 between two ticks,
+     * and why.
+     */
     refused: () => {
       for (let at = 0; at < 200; at++) admission.refuses();
       const reasons = Array.from({ length: 1_000 }, () => admission.refuses()).filter((reason) => reason !== undefined);
@@ -35,19 +38,19 @@ test("nothing is refused while the loop and the queue are in time", () => {
   deepEqual(refused(), { share: 0, reasons: [] });
 });
 
-test("a burst that is over within half a second refuses nothing, however often it comes", () => {
+test("a burst that ends within half a second refuses nothing, however often it occurs", () => {
   const { pass, refused } = watched();
   for (let burst = 0; burst < 20; burst++) {
     pass(480, 60);
     deepEqual(refused().share, 0);
     pass(100, 5);
   }
-  // One long pause, as of a garbage collection.
+  // One long pause, such as a garbage collection.
   pass(20, 900);
   deepEqual(refused().share, 0);
 });
 
-test("pauses of the machine between looks in time refuse nothing, however long this goes on", () => {
+test("pauses of the machine between ticks in time refuse nothing, however long they continue", () => {
   const { pass, refused } = watched();
   for (let pause = 0; pause < 100; pause++) {
     pass(1, 300);
@@ -56,7 +59,7 @@ test("pauses of the machine between looks in time refuse nothing, however long t
   deepEqual(refused().share, 0);
 });
 
-test("a loop that stays late, and a queue that stays, refuse a share, each under its own name", () => {
+test("a loop and a queue that stay late refuse a share, each under its own name", () => {
   const loop = watched();
   loop.pass(1_500, 100);
   deepEqual(loop.refused().reasons, ["event_loop"]);
@@ -90,14 +93,14 @@ test("the longer and the later, the more is refused, but never everything", () =
   ok(most > 0.97 && most < 0.99, `${most}`);
 });
 
-test("when it is over everything is let in again within a second", () => {
+test("a second after the overload everything is admitted again", () => {
   const { pass, refused } = watched();
   pass(10_000, 1_000);
   pass(1_000, 0);
   deepEqual(refused().share, 0);
 });
 
-test("few requests between two looks are let in, because it is not they who make the loop late", () => {
+test("few requests between two ticks are admitted, because they do not make the loop late", () => {
   const { pass, admission } = watched();
   pass(60_000, 1_000);
   const first = Array.from({ length: 120 }, () => admission.refuses());
@@ -106,7 +109,7 @@ test("few requests between two looks are let in, because it is not they who make
   equal(admission.refuses(), undefined);
 });
 
-test("few messages in the queue are let in, however long they wait", () => {
+test("few messages in the queue are admitted, however long they wait", () => {
   const { pass, state, refused } = watched();
   pass(10_000, 0, 5_000);
   state.queueRows = 127;
@@ -115,8 +118,9 @@ test("few messages in the queue are let in, however long they wait", () => {
   ok(refused().share > 0.9);
 });
 
-test("the share that is let in settles where the loop is as late as it may be", () => {
-  // Requests that wait make the loop late: 1.5 ms for each hundredth that is let in, five times of what it can do in 30 ms.
+test("the admitted share settles where the loop is at its target delay", () => {
+  // Waiting requests make the loop late: 1.5 ms for each hundredth that is admitted, five times its
+  // capacity in 30 ms.
   const { admission, state, refused } = watched();
   let share = 1;
   for (let turn = 0; turn < 300; turn++) {

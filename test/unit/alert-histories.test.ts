@@ -7,7 +7,7 @@ import { type AlertProcess, AlertWorld, type Listener, NOT_READY, TAKEN, WELL } 
 const PLACES = [0, 1] as const;
 type Place = (typeof PLACES)[number];
 
-/** What may happen to the service and its surroundings. */
+/** What may happen to the service and its environment. */
 type Event =
   | { readonly kind: "break" | "mend" | "kill" | "restart"; readonly place: Place }
   | { readonly kind: "away" | "back" | "target down" | "target up" };
@@ -16,19 +16,19 @@ interface Step {
   readonly seconds: number;
 }
 
-/** A restart takes so long; what a dead process saw is believed for longer. */
+/** A restart takes this long; the votes of a dead process count for longer. */
 const RESTART_SECONDS = 20;
-/** What a process takes over from the one before it is shared at its second look. */
+/** At its second evaluation a process shares what it takes over from the one before it. */
 const STARTED_SECONDS = 6;
 /** By then one process leads, whichever ended before. */
 const LEADING_SECONDS = 35;
-/** A fault fires after forty seconds, and a look or two later the other process knows. */
+/** A fault fires after forty seconds, and an evaluation or two later the other process knows. */
 const FIRING_SECONDS = 55;
 /** As documented, from a fault to the page and from the repair to its end. */
 const TOLD_SECONDS_MAX = 90;
-/** The same alert is not told again within a minute of its end. */
+/** The same alert is not sent again within a minute after its end. */
 const AGAIN_SECONDS_MAX = 65;
-/** Longer than any wait of a target that was down. */
+/** Longer than any wait for a target that was down. */
 const CALM_SECONDS = 400;
 const SLOW = { ...WELL, queueAgeMs: 5_000 };
 const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, perhapsTaken: false };
@@ -39,22 +39,22 @@ const placed = (...kinds: readonly ("break" | "mend" | "kill" | "restart")[]) =>
   fc.record({ kind: fc.constantFrom(...kinds), place });
 const steps = (event: fc.Arbitrary<Event>) => fc.array(fc.record({ event, seconds }), { minLength: 1, maxLength: 12 });
 
-/** Two replicas of one database, of which each has faults of its own. */
+/** Two replicas of one database, of which each has its own faults. */
 class Service {
   readonly world = new AlertWorld();
   readonly #broken: boolean[] = PLACES.map(() => false);
   readonly #processes: (AlertProcess | undefined)[] = PLACES.map(() => this.world.start());
   #away = false;
   readonly #faults: readonly Span[][] = PLACES.map(() => []);
-  /** When the database was away. */
+  /** When the database was unavailable. */
   readonly outages: Span[] = [];
 
-  /** When a place was broken. */
+  /** When a replica had a fault. */
   get faults(): readonly Span[] {
     return this.#faults.flat();
   }
 
-  /** Whether anything was broken then, and for so long that it fired. */
+  /** Whether a fault existed then, and for so long that it fired. */
   wasFiring(atS: number): boolean {
     return this.faults.some(({ fromS, untilS }) => fromS + FIRING_SECONDS < atS && atS < untilS);
   }
@@ -84,13 +84,13 @@ class Service {
     await this.#pass(seconds);
   }
 
-  /** Mends everything, and waits until it has been told. */
+  /** Repairs everything, and waits until that has been sent. */
   async end(): Promise<void> {
     for (const place of PLACES) this.#broken[place] = false;
     this.#away = false;
     for (const one of this.#listeners()) one.answer = () => TAKEN;
     await this.#pass(0);
-    // What ended while its database was away comes back now.
+    // Processes that ended while their database was unavailable come back now.
     for (const place of PLACES) this.#processes[place] ??= this.world.start();
     await this.#pass(CALM_SECONDS);
     await Promise.all(this.#processes.map((one) => one?.alerts.stop()));
@@ -131,7 +131,7 @@ interface Span {
   untilS: number;
 }
 
-/** Spans of a condition, from what is known at each moment. */
+/** The spans of a condition, from its value at each moment. */
 function note(spans: Span[], holds: boolean, nowS: number): void {
   const last = spans.at(-1);
   const isOpen = last?.untilS === Number.POSITIVE_INFINITY;
@@ -146,7 +146,9 @@ async function history(all: readonly Step[]): Promise<Service> {
   return service;
 }
 
-/** Triggers and resolves of a rule in turn: a repeated one changes nothing where repeats are merged. */
+/**
+ * Triggers and resolves of a rule in turn: a repeated one changes nothing if repeats are merged.
+ */
 function incidents({ told, mergesRepeats }: Listener, rule: string): readonly string[] {
   const events = told.filter((line) => line.endsWith(` ${rule}`)).map((line) => line.split(" ")[1] ?? "");
   if (!mergesRepeats) return events;
@@ -155,7 +157,7 @@ function incidents({ told, mergesRepeats }: Listener, rule: string): readonly st
 
 const inTurn = (count: number) => Array.from({ length: count }, () => ["trigger", "resolve"]).flat();
 
-test("however replicas break, restart and are killed, a fault is told once and its end once", async () => {
+test("however replicas break, restart and are killed, the start and the end of a fault are sent once", async () => {
   await fc.assert(
     fc.asyncProperty(steps(placed("break", "mend", "kill", "restart")), async (all) => {
       const { world, faults } = await history(all);
@@ -170,7 +172,7 @@ test("however replicas break, restart and are killed, a fault is told once and i
   );
 });
 
-test("a page comes within ninety seconds of a fault that lasts, and its end within ninety of the repair", async () => {
+test("a page comes within ninety seconds of a lasting fault, and its end within ninety of the repair", async () => {
   await fc.assert(
     fc.asyncProperty(steps(placed("break", "mend")), async (all) => {
       const service = await history(all);

@@ -29,7 +29,7 @@ test("a process that cannot take messages is not ready, with the reason", () => 
   equal(evaluated("not_ready", { notReady: "database not ready" }), "cannot take messages: database not ready");
 });
 
-test("errors count when they are many of enough requests and still go on", () => {
+test("errors count if they are many of enough requests and continue", () => {
   const ratio = (lastMinute: number[], justNow: number[]) => {
     const requests = ([answered = 0, failed = 0]: number[]) => ({ answered, failed });
     return evaluated("error_ratio", { lastMinute: requests(lastMinute), justNow: requests(justNow) });
@@ -43,21 +43,21 @@ test("errors count when they are many of enough requests and still go on", () =>
   equal(ratio([10_000, 5_000], [0, 0]), "well");
 });
 
-test("the age of the queue has another threshold for its end than for its beginning", () => {
+test("the age of the queue has different thresholds for start and end", () => {
   const ages = [499, 500, 1_999, 2_000].map((queueAgeMs) => evaluated("queue_age", { queueAgeMs }));
   deepEqual(ages, ["well", "between", "between", "messages wait 2.0 s to be stored"]);
 });
 
-test("one fault makes one rule fire: the one that says most of it", () => {
+test("one fault makes one rule fire: the most specific one", () => {
   const failing = { lastMinute: { answered: 10, failed: 10 }, justNow: { answered: 3, failed: 3 }, queueAgeMs: 3_000 };
   const firing = (figures: Partial<Figures>) =>
     RULES.filter(({ name }) => !/^(well|between)$/.test(evaluated(name, figures))).map(({ name }) => name);
   deepEqual(firing({ ...failing, notReady: "database not ready" }), ["not_ready"]);
   deepEqual(firing(failing), ["error_ratio"]);
   deepEqual(firing({ queueAgeMs: 3_000 }), ["queue_age"]);
-  // Too few requests for a share of errors: then the age of the queue has the word.
+  // With too few requests for a share of errors, the age of the queue decides.
   deepEqual(firing({ ...failing, lastMinute: { answered: 9, failed: 9 } }), ["queue_age"]);
-  // What follows from it is over by itself, whatever the cause does.
+  // A consequence ends by itself, whatever the cause does.
   equal(evaluated("queue_age", { notReady: "database not ready", queueAgeMs: 0 }), "well");
 });
 
@@ -73,7 +73,7 @@ test("a disk is nearly full by its share or by its bytes, but a large one not by
   equal(disk(60 * GIB, 10_000 * GIB), "well");
 });
 
-test("silence counts when it is long and unusual; a process that began in it does not end it", () => {
+test("silence counts when it is long and unusual; a process that started during it does not end it", () => {
   const silence = (minutes: number | undefined, heard: boolean, unusual: boolean | undefined) =>
     evaluated("silence", {
       silence: { ms: minutes === undefined ? undefined : minutes * 60_000, heard, msMax: 3_600_000, unusual },
@@ -86,7 +86,7 @@ test("silence counts when it is long and unusual; a process that began in it doe
   equal(silence(undefined, false, false), "well");
 });
 
-/** What it does after each of these looks, five seconds apart: `f` fires, `.` does not. */
+/** The state after each of these evaluations, five seconds apart: `f` fires, `.` does not. */
 function course(looks: string, hysteresis = new Hysteresis()): string {
   const evaluations: Readonly<Record<string, RuleEvaluation>> = {
     b: { kind: "bad", summary: "it" },
@@ -101,7 +101,7 @@ function course(looks: string, hysteresis = new Hysteresis()): string {
     .join("");
 }
 
-test("it fires after forty seconds that were bad without a break, and ends after forty that were well", () => {
+test("it fires after forty bad seconds without a break, and ends after forty good ones", () => {
   deepEqual([FIRES_AFTER_MS, ENDS_AFTER_MS], [40_000, 40_000]);
   equal(course("wbbbbbbbbbb"), ".........ff");
   equal(course("bbbbbbbbwbbbbbbbb"), ".................");
@@ -111,7 +111,7 @@ test("it fires after forty seconds that were bad without a break, and ends after
   equal(course("bbbbbbbbbwwww-----wwww"), "........ffffffffffffff");
 });
 
-test("what was bad before and after a pause of the machine was not bad all the time", () => {
+test("bad evaluations before and after a pause of the machine do not count as bad in between", () => {
   const hysteresis = new Hysteresis();
   const look = (atMs: number) => hysteresis.update({ kind: "bad", summary: "it" }, { nowMs: atMs, monotonicMs: atMs });
   look(0);
@@ -121,7 +121,7 @@ test("what was bad before and after a pause of the machine was not bad all the t
   deepEqual(hysteresis.firing, { summary: "it", sinceMs: 60_000 });
 });
 
-test("what fired in the process before goes on until it has been well for long enough, with what is wrong now", () => {
+test("an alert of the previous process continues until the rule has been good for long enough, with the current summary", () => {
   const inherited = () => {
     const hysteresis = new Hysteresis();
     hysteresis.inherit({ summary: "before", sinceMs: -100 });
@@ -133,9 +133,9 @@ test("what fired in the process before goes on until it has been well for long e
   deepEqual(hysteresis.firing, { summary: "it", sinceMs: -100 });
 });
 
-test("requests of the last minute and of its end are told from counts that only rise", () => {
+test("requests of the last minute and of its end are computed from counters", () => {
   const recent = new RecentRequests();
-  // Ten a look, and from the fortieth second on all of them fail.
+  // Ten per measurement, and from the fortieth second on all of them fail.
   const looks = Array.from({ length: 25 }, (_, at) =>
     recent.add({ answered: at * 10, failed: Math.max(0, at - 8) * 10 }, at * 5_000),
   );
@@ -145,7 +145,7 @@ test("requests of the last minute and of its end are told from counts that only 
   deepEqual(looks[24], { lastMinute: { answered: 120, failed: 120 }, justNow: { answered: 30, failed: 30 } });
 });
 
-test("a peak is remembered for fifteen seconds", () => {
+test("a peak is kept for fifteen seconds", () => {
   const peak = new RecentPeak();
   deepEqual(
     [3, 9, 1, 1, 2].map((value, at) => peak.add(value, at * 5_000)),

@@ -16,9 +16,9 @@ const BEGIN_MS = Date.parse("2025-01-15T10:00:00Z");
 interface Watched {
   readonly store: Store;
   readonly clock: HandClock;
-  /** What the process has received. */
+  /** The number of received messages. */
   received: number;
-  /** Looks every five seconds for so many minutes, and once more. */
+  /** Measures every five seconds for this many minutes, and once more. */
   watch(minutes: number): Promise<Awaited<ReturnType<SilenceWatch["measure"]>>>;
 }
 
@@ -47,7 +47,7 @@ async function watching(body: (watched: Watched) => Promise<void>, msMax: number
   }
 }
 
-/** Messages half an hour after the clock's begin, and two hours after it, so many days before. */
+/** Messages half an hour after the clock's start, and two hours after it, this many days before. */
 async function busyOn(store: Store, days: readonly number[], messages = 10): Promise<void> {
   for (const day of days) {
     const at = (minutes: number) => new Date(BEGIN_MS - day * 86_400_000 + minutes * MINUTE_MS).toISOString();
@@ -58,7 +58,7 @@ async function busyOn(store: Store, days: readonly number[], messages = 10): Pro
   }
 }
 
-test("an hour without a message is unusual where there were ten a week ago and on three days since", async () => {
+test("an hour without a message is unusual if there were ten a week ago and on three days since", async () => {
   await watching(async ({ store, watch }) => {
     await busyOn(store, [1, 2, 3, 7]);
     deepEqual(await watch(59), { ms: 59 * MINUTE_MS, heard: false, msMax: 3_600_000, unusual: undefined });
@@ -96,7 +96,7 @@ test("a message that this process took, or another stored, ends it", async () =>
   });
 });
 
-test("nobody who does not want to know of silence asks the database, and one that does not answer makes nothing unusual", async () => {
+test("without the rule the database is not asked, and without an answer nothing is unusual", async () => {
   await watching(async ({ watch, store }) => {
     await store.close();
     const { unusual, ms } = await watch(61);

@@ -22,7 +22,7 @@ function message(fields: Partial<AlertMessage> = {}): AlertMessage {
   };
 }
 
-test("a trigger has what PagerDuty's Events API v2 asks for, and a resolve only the key", () => {
+test("a trigger has the fields that PagerDuty's Events API v2 requires, and a resolve only the key", () => {
   deepEqual(pagerDutyEvent(message(), OPTIONS), {
     routing_key: KEY,
     event_action: "trigger",
@@ -49,12 +49,12 @@ test("a trigger has what PagerDuty's Events API v2 asks for, and a resolve only 
   equal(payload.summary.length, 1_024);
 });
 
-test("a chat reads what is wrong and what to do, and afterwards how long it lasted, without markup of others", () => {
+test("a chat shows what is wrong and what to do, and afterwards how long it lasted, without foreign markup", () => {
   equal(chatText(message()), "*Lyftr, error:* web-1 has &lt;little&gt; &amp; less\nMake room.");
   equal(chatText(message({ event: "resolve" })), "*Lyftr, over:* web-1 has &lt;little&gt; &amp; less (after 3 min)");
 });
 
-test("PagerDuty's answers are told apart: taken, refused for good, to be tried again", async () => {
+test("PagerDuty's answers are distinguished: accepted, refused for good, to be retried", async () => {
   await using fake = await fakePagerDuty();
   const target = pagerDuty({ ...OPTIONS, url: fake.url });
   deepEqual(await target.send(message(), NOBODY), {
@@ -79,7 +79,7 @@ test("PagerDuty's answers are told apart: taken, refused for good, to be tried a
   }
 });
 
-test("a redirect is not followed, and what a chat answers is shown without its address", async () => {
+test("a redirect is not followed, and a chat's answer is shown without its address", async () => {
   await using chat = await fakeChat();
   const target = chatWebhook(chat.url);
   chat.answer(302);
@@ -91,7 +91,7 @@ test("a redirect is not followed, and what a chat answers is shown without its a
   equal(chat.texts.length, 1);
 });
 
-/** Posts to a server that does this to each connection. */
+/** Posts to a server that treats each connection like this. */
 async function posted(answer: Parameters<typeof badServer>[0], signal = NOBODY) {
   await using server = await badServer(answer);
   const startMs = performance.now();
@@ -99,7 +99,7 @@ async function posted(answer: Parameters<typeof badServer>[0], signal = NOBODY) 
   return { result, ms: performance.now() - startMs };
 }
 
-test("who is asked to wait waits, five minutes at most, and secrets are cut out of an answer", async () => {
+test("a requested wait is respected, five minutes at most, and secrets are removed from an answer", async () => {
   const asked = (status: string, headers: string, body = "") =>
     posted(
       (socket) => void socket.end(`HTTP/1.1 ${status}\r\ncontent-length: ${body.length}\r\n${headers}\r\n\r\n${body}`),
@@ -137,7 +137,7 @@ test("an endless body is read to four kilobytes, and garbage and a broken connec
   });
 });
 
-test("who never answers is given up after ten seconds, or at once when nobody waits any more", async (t: TestContext) => {
+test("a target that never answers is given up after ten seconds, or at once when the result is not wanted any more", async (t: TestContext) => {
   const [{ result, ms }, aborted] = await Promise.all([
     posted(() => undefined),
     posted(() => undefined, AbortSignal.timeout(200)),

@@ -7,11 +7,11 @@ const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs:
 const LOST: PostResult = { kind: "failed", reason: "no answer within 10 s", retryAfterMs: 0, perhapsTaken: true };
 const REFUSED: PostResult = { kind: "refused", status: 400, words: "no such key" };
 
-/** What somebody was told of one rule. */
+/** The messages about one rule. */
 const of = (told: readonly string[], rule = "not_ready") => told.filter((line) => line.endsWith(` ${rule}`));
 const messages = (lines: readonly Readonly<Record<string, unknown>>[]) => lines.map(({ msg }) => msg);
 
-test("a fault that lasts is told once, and once that it is over, within ninety seconds each", async () => {
+test("a lasting fault is sent once, and its end once, within ninety seconds each", async () => {
   const world = new AlertWorld();
   const one = world.start();
   await world.pass(120);
@@ -40,7 +40,7 @@ test("a fault that lasts is told once, and once that it is over, within ninety s
   await one.alerts.stop();
 });
 
-test("a fault of half a minute tells nobody, and neither does a start", async () => {
+test("a fault of half a minute is not sent, and neither is a start", async () => {
   const world = new AlertWorld();
   const one = world.start(NOT_READY);
   await world.pass(30);
@@ -55,7 +55,7 @@ test("a fault of half a minute tells nobody, and neither does a start", async ()
   await one.alerts.stop();
 });
 
-test("killed while it fires, the next process tells nobody again, and tells when it is over", async () => {
+test("after a kill while an alert fires, the next process does not send it again, and sends its end", async () => {
   const world = new AlertWorld();
   const first = world.start(NOT_READY);
   await world.pass(60);
@@ -67,12 +67,12 @@ test("killed while it fires, the next process tells nobody again, and tells when
   second.figures = WELL;
   await world.pass(100);
   await second.alerts.stop();
-  // The lease of the killed one had to end.
+  // The lease of the killed process had to expire.
   deepEqual(world.chat.told, ["40 trigger not_ready", "315 resolve not_ready"]);
   equal(of(world.pagerduty.told).length, 2);
 });
 
-test("mended while nobody ran, it is over once the next process has been well for a while", async () => {
+test("a fault repaired while no process ran ends once the next process has been well for a while", async () => {
   const world = new AlertWorld();
   const first = world.start(NOT_READY);
   await world.pass(60);
@@ -84,7 +84,7 @@ test("mended while nobody ran, it is over once the next process has been well fo
   deepEqual(world.chat.told, ["40 trigger not_ready", "7305 resolve not_ready"]);
 });
 
-test("after a process that may have told PagerDuty what it could not write down, the next ends what is well, and the one after it nothing", async () => {
+test("after a process that may have notified PagerDuty without storing it, the next one resolves what is well, and the one after it sends nothing", async () => {
   const toldAfter = async (how: "killed" | "ended" | "ended while the database was away") => {
     const world = new AlertWorld();
     const first = world.start();
@@ -106,7 +106,7 @@ test("after a process that may have told PagerDuty what it could not write down,
   deepEqual(await toldAfter("ended while the database was away"), [...all, "trigger not_ready"]);
 });
 
-test("in doubt, a rule that may be about to fire is not ended", async () => {
+test("in doubt, a rule that may be about to fire is not resolved", async () => {
   const world = new AlertWorld();
   const first = world.start();
   await world.pass(60);
@@ -119,7 +119,7 @@ test("in doubt, a rule that may be about to fire is not ended", async () => {
   await second.alerts.stop();
 });
 
-test("an endpoint that is down is told later, with waits that grow to a minute", async () => {
+test("an endpoint that is down is notified later, with waits that grow to a minute", async () => {
   const world = new AlertWorld();
   const one = world.start(NOT_READY);
   const attemptsMs: number[] = [];
@@ -129,7 +129,7 @@ test("an endpoint that is down is told later, with waits that grow to a minute",
   };
   await world.pass(300);
   deepEqual(world.chat.told, ["40 trigger not_ready"]);
-  // The waits are 4, 8, 16, 32, 60, 60 s, each up to the look behind it.
+  // The waits are 4, 8, 16, 32, 60, 60 s, each up to the following evaluation.
   deepEqual(
     attemptsMs.map((ms) => ms / 1_000),
     [40, 45, 55, 75, 110, 170, 230, 290],
@@ -143,7 +143,7 @@ test("an endpoint that is down is told later, with waits that grow to a minute",
   await one.alerts.stop();
 });
 
-test("what was over before it could be told is not told; what was perhaps told is ended", async () => {
+test("an alert that ended before it could be sent is not sent; one that was perhaps sent is resolved", async () => {
   for (const [answer, told] of [
     [DOWN, []],
     [LOST, ["135 resolve not_ready"]],
@@ -159,7 +159,7 @@ test("what was over before it could be told is not told; what was perhaps told i
   }
 });
 
-test("after an hour it gives up with an ERROR, and the next alert is told again", async () => {
+test("after an hour it gives up with an ERROR, and the next alert is sent again", async () => {
   const world = new AlertWorld();
   const one = world.start(NOT_READY);
   world.chat.answer = () => DOWN;
@@ -181,7 +181,7 @@ test("after an hour it gives up with an ERROR, and the next alert is told again"
   await one.alerts.stop();
 });
 
-test("a refusal is an ERROR that says what to look at, and is not repeated", async () => {
+test("a refusal is an ERROR with advice, and is not repeated", async () => {
   const world = new AlertWorld();
   const one = world.start(NOT_READY);
   world.pagerduty.answer = ({ event }) => (event === "trigger" ? REFUSED : TAKEN);
@@ -197,7 +197,7 @@ test("a refusal is an ERROR that says what to look at, and is not repeated", asy
   await one.alerts.stop();
 });
 
-test("of two replicas that see a fault one tells, and it is over when neither sees it", async () => {
+test("of two replicas that see a fault one sends it, and it ends when neither sees it", async () => {
   const world = new AlertWorld();
   const [one, two] = [world.start(), world.start()];
   await world.pass(100);
@@ -215,7 +215,7 @@ test("of two replicas that see a fault one tells, and it is over when neither se
   await Promise.all([one.alerts.stop(), two.alerts.stop()]);
 });
 
-test("when the process that tells dies, another tells what is found later", async () => {
+test("when the sending process dies, another sends what is found later", async () => {
   const world = new AlertWorld();
   const [one, two] = [world.start(), world.start()];
   await world.pass(100);
@@ -226,7 +226,7 @@ test("when the process that tells dies, another tells what is found later", asyn
   await two.alerts.stop();
 });
 
-test("a worker that does not tell is heard all the same", async () => {
+test("the votes of a worker that does not send count too", async () => {
   const world = new AlertWorld();
   const [one, two] = [world.start(), world.start(WELL, { tells: false })];
   await world.pass(100);
@@ -238,7 +238,7 @@ test("a worker that does not tell is heard all the same", async () => {
   await Promise.all([one.alerts.stop(), two.alerts.stop()]);
 });
 
-test("what a worker that does not tell found goes on after its restart, however long that takes to find again", async () => {
+test("an alert found by a worker that does not send continues after its restart, however long it takes to find it again", async () => {
   const world = new AlertWorld();
   const [one, two] = [world.start(), world.start(NOT_READY, { tells: false })];
   await world.pass(60);
@@ -253,7 +253,7 @@ test("what a worker that does not tell found goes on after its restart, however 
   await Promise.all([one.alerts.stop(), again.alerts.stop()]);
 });
 
-test("a process that starts while the end is being told does not begin the alert again", async () => {
+test("a process that starts while the end is being sent does not start the alert again", async () => {
   const world = new AlertWorld();
   const [one, two] = [world.start(NOT_READY), world.start()];
   await world.pass(60);
@@ -273,7 +273,7 @@ test("a process that starts while the end is being told does not begin the alert
   await Promise.all([one, two, three].map(({ alerts }) => alerts.stop()));
 });
 
-test("what was told while a slow database answered is not told again", async () => {
+test("a message sent while a slow database answers is not sent again", async () => {
   const world = new AlertWorld();
   const one = world.start(NOT_READY);
   one.away = "slow";
@@ -281,7 +281,7 @@ test("what was told while a slow database answered is not told again", async () 
   one.figures = WELL;
   await world.pass(120);
   one.figures = NOT_READY;
-  // The target answers between a question to the database and its answer.
+  // The target answers between a query to the database and its answer.
   world.chat.answer = async () => {
     await world.clock.sleep(8_000);
     return TAKEN;
@@ -299,7 +299,7 @@ test("what was told while a slow database answered is not told again", async () 
 });
 
 for (const away of ["refuses", "hangs"] as const) {
-  test(`while the database ${away} all tell PagerDuty and one the chat, and that it is over is told once it is back`, async () => {
+  test(`while the database ${away} all processes notify PagerDuty and one the chat, and the end is sent once it is back`, async () => {
     const world = new AlertWorld();
     const all = [world.start(), world.start(), world.start()];
     await world.pass(100);
@@ -307,7 +307,7 @@ for (const away of ["refuses", "hangs"] as const) {
     await world.pass(120);
     for (const one of all) one.figures = WELL;
     await world.pass(120);
-    // Nobody says so before the database is there.
+    // It is not sent before the database is back.
     equal(world.chat.told.length, 1);
     equal(of(world.pagerduty.told).length, 3);
     ok(of(world.pagerduty.told).every((line) => line.endsWith("trigger not_ready")));
@@ -321,7 +321,7 @@ for (const away of ["refuses", "hangs"] as const) {
   });
 }
 
-test("the first to find the database back does not tell the chat what another has told and not written down yet", async () => {
+test("the first process to find the database back does not send the chat what another has sent and not stored yet", async () => {
   const world = new AlertWorld();
   const all = [world.start(), world.start()];
   await world.pass(100);
@@ -342,7 +342,7 @@ test("the first to find the database back does not tell the chat what another ha
   await Promise.all(all.map(({ alerts }) => alerts.stop()));
 });
 
-test("when the one that tells the chat is gone with the database, another does after ten minutes", async () => {
+test("when the process that notifies the chat and the database are gone, another one does it after ten minutes", async () => {
   const world = new AlertWorld();
   const [one, two] = [world.start(), world.start()];
   await world.pass(100);
@@ -355,7 +355,7 @@ test("when the one that tells the chat is gone with the database, another does a
   await two.alerts.stop();
 });
 
-test("a process that is cut off opens its incident again after ten minutes, and ends none of others'", async () => {
+test("a process without the database opens its incident again after ten minutes, and ends none of others'", async () => {
   const world = new AlertWorld();
   const [one, two] = [world.start({ ...WELL, queueAgeMs: 5_000 }), world.start()];
   await world.pass(100);
@@ -371,7 +371,7 @@ test("a process that is cut off opens its incident again after ten minutes, and 
   await Promise.all([one.alerts.stop(), two.alerts.stop()]);
 });
 
-test("what was told is written down when the service ends, and a request under way is waited for", async () => {
+test("notices are stored when the service ends, and a current request is awaited", async () => {
   const world = new AlertWorld();
   const one = world.start(NOT_READY);
   const answered = Promise.withResolvers<PostResult>();
@@ -390,7 +390,7 @@ test("what was told is written down when the service ends, and a request under w
   await two.alerts.stop();
 });
 
-test("a look that fails is logged without its words, and the next goes on", async () => {
+test("a failed evaluation is logged without the error's message, and the next one runs", async () => {
   const world = new AlertWorld();
   const one = world.start();
   Object.defineProperty(one, "figures", {
@@ -398,7 +398,7 @@ test("a look that fails is logged without its words, and the next goes on", asyn
       throw new TypeError("secret words");
     },
   });
-  // The first look was at its start.
+  // The first evaluation was at its start.
   await world.pass(11);
   equal(one.lines.filter(({ msg }) => msg === "evaluating the alerts failed").length, 2);
   equal(JSON.stringify(one.lines).includes("secret words"), false);

@@ -15,7 +15,7 @@ import {
 
 const key = () => keyOf(randomBytes(32));
 
-test("a key is what secret scanners are told to look for, and its own checksum holds", () => {
+test("a key has the form that secret scanners look for, and its own checksum matches", () => {
   for (let made = 0; made < 1_000; made++) {
     const text = key();
     match(text, new RegExp(KEY_PATTERN));
@@ -35,7 +35,7 @@ test("the same bytes make the same key, other bytes another, at the ends of the 
   for (const count of [0, 31, 33]) throws(() => keyOf(new Uint8Array(count)), RangeError);
 });
 
-test("a key with any one character changed, left out, added or swapped is none", () => {
+test("a key with any one character changed, left out, added or swapped is invalid", () => {
   const text = key();
   for (let at = 0; at < text.length; at++) {
     for (const other of ["0", "z", "Z", "_", " ", "é"].filter((character) => character !== text[at]))
@@ -50,14 +50,14 @@ test("a key with any one character changed, left out, added or swapped is none",
     equal(isKey(near), false, near);
 });
 
-test("a key is known by its SHA-256, and what is shown of it does not give it away", () => {
+test("a key is stored as its SHA-256, and the shown part does not reveal it", () => {
   const text = key();
   equal(hashOfKey(text), createHash("sha256").update(text).digest("hex"));
   equal(hintOfKey(text), text.slice(0, 10));
   notEqual(hintOfKey(text), hintOfKey(key()));
 });
 
-test("admin may do what read may, and not the other way round", () => {
+test("admin includes read, and not the other way round", () => {
   deepEqual(
     [covers("read", "read"), covers("read", "admin"), covers("admin", "read"), covers("admin", "admin")],
     [true, false, true, true],

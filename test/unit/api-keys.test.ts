@@ -18,7 +18,10 @@ const HEAP_BYTES_MAX = 20_000_000;
 
 type Condition = "well" | "refusing" | "hanging" | "slow to tell all";
 
-/** The keys of a service, somebody else who changes them in the same database, and a database that can be made to fail for the service. */
+/**
+ * The keys of a service, another process that changes them in the same database, and a database
+ * that can be made to fail for the service.
+ */
 class Bench implements AsyncDisposable {
   readonly clock = new HandClock();
   readonly #runtime = testRuntime({ clock: this.clock });
@@ -27,7 +30,7 @@ class Bench implements AsyncDisposable {
   readonly keys: ApiKeys;
   readonly store: KeyStore;
   condition: Condition = "well";
-  /** Calls that hang, and how to let them go. */
+  /** Hanging calls, and functions to release them. */
   readonly hanging: (() => void)[] = [];
   readonly #close: () => Promise<void>;
 
@@ -86,7 +89,7 @@ class Bench implements AsyncDisposable {
   }
 }
 
-test("why a text is no key that is accepted is known, for the log", async () => {
+test("the reason why a text is not an accepted key is known, for the log", async () => {
   await using bench = await Bench.start();
   const [revoked, expired, retired, live] = [
     await bench.make("revoked"),
@@ -111,7 +114,7 @@ test("why a text is no key that is accepted is known, for the log", async () => 
     equal(bench.keys.refusalOf(text), "malformed");
 });
 
-test("a million guesses are refused, and none of them is remembered", { timeout: 120_000 }, async () => {
+test("a million guesses are refused, and none of them is stored", { timeout: 120_000 }, async () => {
   await using bench = await Bench.start(async (other) => {
     for (let name = 0; name < 100; name++) await other.create({ name: `k${name}`, scope: "admin" }, "test");
   });
@@ -126,7 +129,7 @@ test("a million guesses are refused, and none of them is remembered", { timeout:
   let accepted = 0;
   for (let guess = 0; guess < GUESSES; guess++) {
     bytes.writeUInt32LE(guess, guess % 28);
-    // Whole keys, whose checksums hold, are dear to make: one in ten.
+    // Valid keys, whose checksums match, are expensive to make: one in ten.
     const text = guess % 10 === 0 ? keyOf(bytes) : good.text.slice(0, guess % 55) + guess.toString(36);
     if (bench.keys.authenticate(text) !== undefined) accepted += 1;
   }
@@ -138,7 +141,7 @@ test("a million guesses are refused, and none of them is remembered", { timeout:
 });
 
 for (const condition of ["well", "refusing", "hanging"] as const) {
-  test(`a key that somebody else revokes is refused within 5 s, the database ${condition} when it is looked at next`, async () => {
+  test(`a key that another process revokes is refused within 5 s, with the database ${condition} at the next reload`, async () => {
     await using bench = await Bench.start((other) => other.create({ name: "a", scope: "read" }, "test"));
     const late = await bench.make("late");
     await bench.clock.advance(2_001);
@@ -152,7 +155,7 @@ for (const condition of ["well", "refusing", "hanging"] as const) {
   });
 }
 
-test("while the database is away those known last are accepted, still expire, and a person is told once", async () => {
+test("while the database is unavailable the last known keys are accepted, still expire, and the operator is told once", async () => {
   await using bench = await Bench.start();
   const [lasting, short] = [await bench.make("lasting"), await bench.make("short", 60_000)];
   await bench.clock.advance(2_001);
@@ -172,7 +175,7 @@ test("while the database is away those known last are accepted, still expire, an
   );
 });
 
-test("a database that hangs is not asked more and more", async () => {
+test("a database that hangs does not get more and more queries", async () => {
   await using bench = await Bench.start();
   bench.condition = "hanging";
   await bench.clock.advance(50_000);
@@ -184,7 +187,7 @@ test("an answer that was on its way while a key was revoked here does not bring 
   const key = await bench.make("a");
   await bench.clock.advance(2_001);
   await bench.make("b");
-  // The look begins, and knows both keys as they are now, before the revocation.
+  // The reload begins, and reads both keys before the revocation.
   bench.condition = "slow to tell all";
   await bench.clock.advance(2_000);
   bench.condition = "well";
@@ -196,7 +199,7 @@ test("an answer that was on its way while a key was revoked here does not bring 
   equal(bench.accepts(key), false);
 });
 
-test("what is made, rotated and revoked here counts at once", async () => {
+test("keys made, rotated and revoked here count at once", async () => {
   await using bench = await Bench.start();
   equal(bench.keys.hasEverExisted(), false);
   const made = await bench.keys.create({ name: "a", scope: "admin" }, "test");
@@ -212,7 +215,7 @@ test("what is made, rotated and revoked here counts at once", async () => {
   equal(await bench.keys.revoke("nothing", "test"), false);
 });
 
-test("last uses are noted once a minute and at the end, and kept while that fails", async () => {
+test("last uses are stored once a minute and at the end, and kept while that fails", async () => {
   const bench = await Bench.start();
   const key = await bench.make("a");
   await bench.clock.advance(2_001);

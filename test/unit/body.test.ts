@@ -33,7 +33,7 @@ test("short bodies have 24 MiB that long ones cannot take, whatever their number
   equal(long.filter((body) => body.isRefused()).length > 400, true);
   const short = Array.from({ length: 5_000 }, () => begin("192.0.2.1", { "content-length": "4096" }));
   equal(short.length, 5_000);
-  // One without a length is as good, as long as it is short.
+  // One without a length is equal while it is short.
   const chunked = begin("192.0.2.1", { "transfer-encoding": "chunked" });
   chunked.send(4_096);
   equal(chunked.isRefused(), false);
@@ -41,7 +41,7 @@ test("short bodies have 24 MiB that long ones cannot take, whatever their number
   equal(chunked.isRefused(), true);
 });
 
-test("one address has 16 MiB of long bodies, and has them again when its answers are out", () => {
+test("one address has 16 MiB of long bodies, and has them again when its answers are sent", () => {
   const { begin } = budget();
   const hold = () => {
     const body = begin("192.0.2.1", { "content-length": String(MIB) });

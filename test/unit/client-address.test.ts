@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { array, assert, boolean, integer, property } from "fast-check";
 import { addressOf, inNetworks, networkOf } from "../../src/http/client-address.ts";
 
-test("an IPv4 address is itself, also when it is written as IPv6", () => {
+test("an IPv4 address is itself, even if it is written as IPv6", () => {
   for (const address of ["203.0.113.7", "::ffff:203.0.113.7", "::FFFF:203.0.113.7", "::ffff:cb00:7107"])
     equal(networkOf(address), "203.0.113.7", address);
   equal(networkOf("0:0:0:0:0:ffff:cb00:7107"), "203.0.113.7");
@@ -23,7 +23,7 @@ test("an IPv6 address is its /64, however it is written", () => {
   equal(networkOf("::"), "0:0:0:0::/64");
   equal(networkOf("fe80::1%eth0"), "fe80:0:0:0::/64");
   equal(networkOf("2001:db8::"), "2001:db8:0:0::/64");
-  // Its last part is an IPv4 address, but it is none.
+  // Its last part is an IPv4 address, but the whole is not.
   equal(networkOf("64:ff9b::203.0.113.7"), "64:ff9b:0:0::/64");
   for (const address of ["::203.0.113.7", "::cb00:7107", "::203.0.113.7%eth0"])
     equal(networkOf(address), "0:0:0:0::/64", address);
@@ -34,7 +34,7 @@ test("all ways to write an IPv6 address are the same network", () => {
   const choices = array(boolean(), { minLength: 8, maxLength: 8 });
   assert(
     property(groups, choices, integer({ min: 0, max: 7 }), (numbers, padded, zeros) => {
-      // With a run of zeros for `::` to stand for.
+      // With a run of zeros for `::`.
       const all = numbers.map((number, at) => (at >= zeros && at < zeros + 2 ? 0 : number));
       const full = all.map((number, at) => number.toString(16).padStart(padded[at] === true ? 4 : 1, "0")).join(":");
       const short = new URL(`http://[${full}]`).hostname.slice(1, -1);
@@ -66,7 +66,7 @@ test("an address is in the networks of TRUST_PROXY, by their names, as addresses
   equal(inNetworks([])("127.0.0.1"), false);
 });
 
-test("an entry of X-Forwarded-For may have a port behind its address, brackets and quotes around it", () => {
+test("an entry of X-Forwarded-For may have a port after its address, and brackets and quotes around it", () => {
   for (const entry of ["203.0.113.7", "203.0.113.7:1", "203.0.113.7:65535", '"203.0.113.7:443"', " 203.0.113.7:80 "])
     equal(addressOf(entry), "203.0.113.7", entry);
   for (const entry of ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", '"[2001:db8::1]:443"'])

@@ -38,7 +38,7 @@ const WRAPPED = [
   (value: string) => `' ${value} '\n`,
 ];
 
-test("blanks, line ends and quotes around a value are no part of it, in the variable, its file and .env", () => {
+test("blanks, line ends and quotes around a value are not part of it, in the variable, its file and .env", () => {
   const values: Readonly<Record<string, string>> = {
     DATABASE_URL: "sqlite:////d/app.db",
     HOST: "127.0.0.1",
@@ -65,7 +65,7 @@ test("blanks, line ends and quotes around a value are no part of it, in the vari
   deepEqual(readConfig(withDotEnv({}, file("wrapped.env", lines.join("")))), plain);
 });
 
-test("a value that is blank or empty quotes is no value", () => {
+test("a blank value or empty quotes count as no value", () => {
   const names = Object.values(VARIABLES).map(({ name }) => name);
   for (const blank of [" ", "\n", " \t\r\n"])
     deepEqual(readConfig(Object.fromEntries(names.map((name) => [name, blank]))), readConfig({}), blank);
@@ -124,7 +124,7 @@ test("a secret keeps its bytes in all three places, and the start warns of blank
   equal(readConfig(withDotEnv({}, quoted)).webhookSecret, ` ${RANDOM} `);
 });
 
-test("the warnings of a master key and of a list with a line end between its secrets say what they mean", () => {
+test("the warnings of a master key and of a list with a line end between its secrets name their consequence", () => {
   const [master = ""] = configWarnings(readConfig({ MASTER_KEY: ` ${RANDOM}` }));
   match(
     master,
@@ -134,7 +134,7 @@ test("the warnings of a master key and of a list with a line end between its sec
   match(previous, /^entry 1 of WEBHOOK_SECRET_PREVIOUS has a line end in it; only commas begin another secret/);
 });
 
-test("short secrets and secrets of words or a pattern are warned of, random ones are not", () => {
+test("short secrets and secrets of words or a pattern cause a warning, random ones do not", () => {
   const warned: readonly [string, string][] = [
     ["WEBHOOK_SECRET", "testsecret"],
     ["WEBHOOK_SECRET", "7"],
@@ -157,7 +157,7 @@ test("short secrets and secrets of words or a pattern are warned of, random ones
   }
 });
 
-test("a comma inside a previous secret is refused with what to do, and none of its pieces is accepted", () => {
+test("a comma inside a previous secret is refused with advice, and none of its pieces is accepted", () => {
   for (const [text, entry] of [
     ["correct-horse,7,battery-staple-long", "1 of 3"],
     [`${RANDOM},7`, "2 of 2"],
@@ -173,7 +173,7 @@ test("a comma inside a previous secret is refused with what to do, and none of i
   }
 });
 
-test("an end of a previous secret that is no timestamp is refused instead of becoming a part of the secret", () => {
+test("an end of a previous secret that is not a timestamp is refused instead of becoming part of the secret", () => {
   for (const end of [
     "next tuesday",
     "tomorrow",
@@ -215,7 +215,7 @@ const LEVELS: Readonly<Record<string, string>> = {
   '"info"': "INFO",
 };
 
-test("levels of Python's logging are understood, others are refused with the names", () => {
+test("levels of Python's logging are accepted, others are refused with the list of names", () => {
   for (const [given, level] of Object.entries(LEVELS)) equal(readConfig({ LOG_LEVEL: given }).logLevel, level, given);
   for (const given of ["verbose", "25", "logging.INFO", "constructor"])
     deepEqual(problems({ LOG_LEVEL: given }), [
@@ -344,7 +344,7 @@ test("a # inside a value of .env, where Node begins a comment, is refused instea
   equal(withDotEnv({}, file("fine.env", fine)).WEBHOOK_SECRET, `ab#${RANDOM}`);
 });
 
-test("a line of .env in the form of YAML or of Windows is refused instead of being passed over", () => {
+test("a line of .env in the form of YAML or of Windows is refused instead of being ignored", () => {
   for (const line of ["DATABASE_URL: sqlite:////d/app.db", "set DATABASE_URL=x", "$env:DATABASE_URL = 'x'"])
     deepEqual(
       problems({}, () => withDotEnv({}, file(".env", `PORT=1\n${line}\n`))),

@@ -94,7 +94,7 @@ test("numbers are whole, in range and in plain digits", () => {
   equal(readConfig({ PORT: "0" }).port, 0);
 });
 
-test("workers are a whole number from 1 to 64, or one a processor", () => {
+test("workers are a whole number from 1 to 64, or one per processor", () => {
   for (const WORKERS of ["0", "65", "-1", "2.0", "AUTO", "two"]) {
     deepEqual(problems({ WORKERS }), [`WORKERS must be a whole number from 1 to 64 or auto, not "${WORKERS}"`]);
   }
@@ -102,7 +102,7 @@ test("workers are a whole number from 1 to 64, or one a processor", () => {
   equal(readConfig({ WORKERS: "auto" }).workers, Math.min(64, availableParallelism()));
 });
 
-test("levels are known in any case", () => {
+test("levels are accepted in any case", () => {
   equal(readConfig({ LOG_LEVEL: "warning" }).logLevel, "WARNING");
 });
 
@@ -111,7 +111,7 @@ test("the value may be in a file, whose last line end does not count", () => {
   equal(readConfig({ PORT_FILE: file("port", "9000\r\n") }).port, 9000);
 });
 
-test("a file that cannot be read and a value given twice are problems", () => {
+test("an unreadable file and a value given twice are problems", () => {
   match(
     problems({ WEBHOOK_SECRET_FILE: "/nowhere/at/all" })[0] ?? "",
     /WEBHOOK_SECRET cannot be read from WEBHOOK_SECRET_FILE=\/nowhere\/at\/all: ENOENT/,
@@ -128,11 +128,11 @@ test("a .env file adds what is not set and overrides nothing", () => {
   });
 });
 
-test("a missing .env file is no problem", () => {
+test("a missing .env file is not a problem", () => {
   deepEqual(withDotEnv({ PORT: "1" }, "/nowhere/.env"), { PORT: "1" });
 });
 
-test("database URLs of the older service are understood, others are explained", () => {
+test("database URLs of the older service are accepted, others are explained", () => {
   equal(sqlitePath("sqlite:///./data/app.db"), "./data/app.db");
   equal(sqlitePath("sqlite:////data/app.db"), "/data/app.db");
   equal(sqlitePath("sqlite+aiosqlite:////data/app.db"), "/data/app.db");
@@ -156,12 +156,12 @@ test("database URLs of the older service are understood, others are explained", 
     equal(readConfig({ DATABASE_URL }).databaseUrl, DATABASE_URL);
 });
 
-test("a database URL that is refused is not repeated, since there is a password in it", () => {
+test("a refused database URL is not repeated, because it contains a password", () => {
   const [problem = ""] = problems({ DATABASE_URL: "postgres://user:hush@host:port/x" });
   equal(problem.includes("hush"), false, problem);
 });
 
-test("what is shown of the configuration has no secrets in it", () => {
+test("the shown configuration has no secrets in it", () => {
   const shown = redacted({ ...readConfig({ WEBHOOK_SECRET: "hush" }), databaseUrl: "postgres://user:hush@host/db" });
   equal(JSON.stringify(shown).includes("hush"), false);
   equal(shown.WEBHOOK_SECRET, "(set)");
@@ -173,7 +173,7 @@ test("a configuration error lists its problems in its message", () => {
 
 const LIMIT_FORM = "must look like 100/1m or 100/1m,burst=20, or be off";
 
-test("a rate is a number of tokens per span, with a burst of its own if wanted", () => {
+test("a rate is a number of tokens per span, with an optional burst", () => {
   const rateOf = (text: string) => readConfig({ RATE_LIMIT_PER_SENDER: text }).rateLimitPerSender;
   deepEqual(rateOf("100/1m"), { count: 100, perMs: 60_000, burst: 100 });
   deepEqual(rateOf("5/500ms,burst=20"), { count: 5, perMs: 500, burst: 20 });
@@ -193,7 +193,7 @@ test("a rate is a number of tokens per span, with a burst of its own if wanted",
   }
 });
 
-test("durations, days, networks, origins and URLs of Redis that do not parse are refused with their variable", () => {
+test("invalid durations, days, networks, origins and URLs of Redis are refused with their variable", () => {
   const wrong = {
     CACHE_TTL_MS: ["1y", "-1", "1.5", "999999999"],
     RETENTION_DAYS: ["0", "-1", "1d", "36501", "never"],
@@ -220,7 +220,7 @@ test("durations, days, networks, origins and URLs of Redis that do not parse are
     }
 });
 
-test("neither a key nor a password of Redis is repeated in a complaint, or shown", () => {
+test("neither a key nor a password of Redis is repeated in an error, or shown", () => {
   const found = problems({ ADMIN_API_KEY: "hunter2", REDIS_URL: "redis//:hunter2@host", MASTER_KEY: "hunter2" });
   equal(found.length, 3);
   equal(found.join().includes("hunter2"), false);
@@ -230,7 +230,7 @@ test("neither a key nor a password of Redis is repeated in a complaint, or shown
 
 const [A, B, C] = ["first@previous-secret", "second-previous-secret", "third-previous-secret"];
 
-test("previous secrets stand with commas between them, each with an end if there is one", () => {
+test("previous secrets are separated by commas, each with an end if there is one", () => {
   deepEqual(readConfig({ WEBHOOK_SECRET_PREVIOUS: `${A}, ${B}@2026-12-31T00:00:00Z,${C}` }).webhookSecretsPrevious, [
     { secret: A, untilMs: undefined },
     { secret: B, untilMs: Date.UTC(2026, 11, 31) },
@@ -242,7 +242,7 @@ test("previous secrets stand with commas between them, each with an end if there
   ]);
 });
 
-test("whom alerts are sent to is checked without repeating it, and not shown", () => {
+test("targets of alerts are checked without repeating them, and not shown", () => {
   const wrong = {
     PAGERDUTY_ROUTING_KEY: "short",
     PAGERDUTY_URL: "ftp://x/",

@@ -8,12 +8,12 @@ function limited(wanted: number, filesMax: number, open: number) {
   return { connections: connectionLimit(wanted, log, { filesMax, open }), lines };
 }
 
-test("with enough open files there are as many connections as are wanted, and no word of it", () => {
+test("with enough open files the number of connections is as wanted, and nothing is logged", () => {
   for (const filesMax of [5_000 + 60 + 32, Number.POSITIVE_INFINITY])
     deepEqual(limited(5_000, filesMax, 60), { connections: 5_000, lines: [] });
 });
 
-test("with too few open files there are fewer connections, and a warning that says what to do", () => {
+test("with too few open files there are fewer connections, and a warning with advice", () => {
   const { connections, lines } = limited(5_000, 1_024, 60);
   equal(connections, 1_024 - 60 - 32);
   const [line] = lines;

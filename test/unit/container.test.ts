@@ -19,7 +19,9 @@ function copied(stage: string): readonly string[] {
   return lines.flatMap((words) => words.slice(0, -1));
 }
 
-/** Whether .dockerignore, which has plain names and `*.suffix` only, keeps a path out of the build. */
+/**
+ * Whether .dockerignore, which has plain names and `*.suffix` only, keeps a path out of the build.
+ */
 function ignored(path: string): boolean {
   return read(".dockerignore")
     .split("\n")
@@ -29,7 +31,7 @@ function ignored(path: string): boolean {
     );
 }
 
-/** `name:1.2.3`, or `name:1.2` of those that count so, or a digest. */
+/** `name:1.2.3`, or `name:1.2` for projects with such versions, or a digest. */
 const EXACT =
   /@sha256:[0-9a-f]{64}$|^(?:postgres|debian):[0-9]+\.[0-9]+(?:-slim)?$|^[a-z/]+:v?[0-9]+\.[0-9]+\.[0-9]+(?:-slim)?$/;
 
@@ -42,7 +44,7 @@ test("everything the image copies is in the checkout and not ignored", () => {
   }
 });
 
-test("the image holds the compiled service and what it needs to run, and no sources and no secrets", () => {
+test("the image contains the compiled service and what it needs to run, and no sources and no secrets", () => {
   deepEqual(copied(runtimeStage), ["bin"]);
   const built = [...runtimeStage.matchAll(/^COPY --from=build \/build\/(\S+) /gm)].map(([, name]) => name);
   deepEqual(built, ["package.json", "node_modules", "dist"]);
@@ -65,7 +67,7 @@ test("the image runs without root, with its data in a volume, and gets signals i
 
 test("the image's environment is that of the contract", () => {
   match(runtimeStage, /^ENV DATABASE_URL=sqlite:\/\/\/\/data\/app\.db HOST=0\.0\.0\.0 PORT=8000 NODE_ENV=production$/m);
-  // On a read-only root SQLite has no other folder to sort in, and calls that an I/O error.
+  // On a read-only root SQLite has no other folder for sorting, and calls that an I/O error.
   match(runtimeStage, /^ENV SQLITE_TMPDIR=\/data$/m);
 });
 
@@ -79,7 +81,7 @@ test("the compose service is that of the contract", () => {
   match(compose, /^ {6}WEBHOOK_SECRET: \$\{WEBHOOK_SECRET:-\}$/m);
 });
 
-test("the compose service may do little: read-only, no capabilities, no new privileges", () => {
+test("the compose service has few rights: read-only, no capabilities, no new privileges", () => {
   match(compose, /^ {4}read_only: true$/m);
   match(compose, /^ {4}tmpfs:\n {6}- \/tmp$/m);
   match(compose, /^ {4}cap_drop:\n {6}- ALL$/m);
@@ -101,7 +103,7 @@ const REPLICAS = ["replica-1", "replica-2", "replica-3"];
 /** Seconds of a duration such as `20s`. */
 const seconds = (duration = "") => Number(/^([0-9]+)s$/.exec(duration)?.[1]);
 
-test("plain `docker compose up` is one service on SQLite still; Redis is asked for, and the replicas have a file of their own", () => {
+test("plain `docker compose up` still is one service on SQLite; Redis is optional, and the replicas have their own file", () => {
   deepEqual(
     Object.entries(alone).map(([name, { profiles }]) => [name, profiles]),
     [["webhook-api", undefined], ["redis", ["redis"]], ...OBSERVERS.map((name) => [name, ["observability"]])],
@@ -110,7 +112,7 @@ test("plain `docker compose up` is one service on SQLite still; Redis is asked f
   deepEqual(replicated.map(([name]) => name).sort(), ["haproxy", "pgbouncer", "postgres", ...REPLICAS]);
 });
 
-test("the Redis beside the one service keeps nothing, is bounded, reached by nobody else, and may do little", () => {
+test("the Redis beside the single service stores nothing, is bounded, reached by no other client, and has few rights", () => {
   const { redis = {}, "webhook-api": api = {} } = alone;
   match(redis.image ?? "", EXACT);
   deepEqual(redis.command, [
@@ -127,14 +129,14 @@ test("the Redis beside the one service keeps nothing, is bounded, reached by nob
   deepEqual([redis.ports, redis.volumes, redis.read_only, redis.cap_drop], [undefined, undefined, true, ["ALL"]]);
   deepEqual([redis.security_opt, redis.user], [["no-new-privileges:true"], "999:999"]);
   ok((redis.healthcheck?.test.length ?? 0) > 1);
-  // Empty is not set: without the profile the service looks for no Redis.
+  // Empty means not set: without the profile the service uses no Redis.
   match(api.environment?.REDIS_URL ?? "", /^\$\{REDIS_URL:-\}$/);
   equal(readConfig({ REDIS_URL: "", RATE_LIMIT_PER_IP: "", TRUST_PROXY: "" }).redisUrl, undefined);
   const url = /REDIS_URL=(\S+) docker compose --profile redis up/.exec(compose)?.[1];
   equal(readConfig({ REDIS_URL: url }).redisUrl, "redis://redis:6379");
 });
 
-test("every service of the compose files restarts, tells its health, and may do little", () => {
+test("every service of the compose files restarts, reports its health, and has few rights", () => {
   for (const [name, service] of [...Object.entries(services), ...Object.entries(alone)]) {
     const { restart, read_only, cap_drop, security_opt } = service;
     const confined = { restart: "unless-stopped", read_only: true, cap_drop: ["ALL"] };
@@ -162,7 +164,7 @@ test("every image of another project has a digest or an exact version", () => {
   deepEqual([...new Set(bases)], [`node:${node}-slim`], "the Node.js that the tests run on");
 });
 
-test("images of others are pinned, and nothing is published but the load balancer, and to this machine what observes", () => {
+test("foreign images are pinned, and nothing is published except the load balancer, and monitoring to this machine", () => {
   for (const name of ["haproxy", "postgres"]) match(serviceOf(name).image ?? "", EXACT, name);
   const { build } = serviceOf("pgbouncer");
   match(typeof build === "object" ? build.dockerfile_inline : "", /^FROM debian:[0-9]+\.[0-9]+-slim$/m);
@@ -178,7 +180,7 @@ test("images of others are pinned, and nothing is published but the load balance
   );
 });
 
-test("no secret is in the files: each comes from the environment, and one that is missing is asked for by name", () => {
+test("no secret is in the files: each comes from the environment, and a missing one is named", () => {
   match(serviceOf("replica-1").environment?.WEBHOOK_SECRET ?? "", /^\$\{WEBHOOK_SECRET:\?set it in .+\}$/);
   match(serviceOf("postgres").environment?.POSTGRES_PASSWORD ?? "", /^\$\{POSTGRES_PASSWORD:\?set it in .+\}$/);
   match(serviceOf("replica-1").environment?.ADMIN_API_KEY ?? "", /^\$\{ADMIN_API_KEY:\?set it in .+\}$/);
@@ -189,7 +191,7 @@ test("no secret is in the files: each comes from the environment, and one that i
   doesNotMatch(read("deploy/pgbouncer.ini") + read("deploy/postgres-init.sql"), /password *=|PASSWORD '/i);
 });
 
-test("nobody reads from the replicas without a key, and clients cannot say where they come from", () => {
+test("reading from the replicas needs a key, and clients cannot forge their address", () => {
   const { READ_AUTH, TRUST_PROXY } = serviceOf("replica-1").environment ?? {};
   deepEqual([READ_AUTH, TRUST_PROXY], ["required", "uniquelocal"]);
   match(haproxyFile, /http-request del-header x-forwarded-for\n +option forwardfor\n/);
@@ -202,11 +204,11 @@ test("every replica is the same service on the database behind PgBouncer", () =>
   equal(readConfig({ DATABASE_URL: url }).databaseUrl, "postgres://lyftr:0123456789abcdef@pgbouncer:6432/lyftr");
   deepEqual(replica.healthcheck?.test, ["CMD", "node", "/app/bin/lyftr.js", "healthcheck", "--ready"]);
   ok(seconds(replica.stop_grace_period) * 1_000 > Number(VARIABLES.drainMs.fallback));
-  // The image declares a volume for /data, which would be left behind by each replica.
+  // The image declares a volume for /data, which each replica would leave behind.
   ok(replica.tmpfs?.includes("/data"));
 });
 
-test("files that the services mount are there, and mounted read-only", () => {
+test("files that the services mount exist, and are mounted read-only", () => {
   const mounted = Object.values(services).flatMap(({ volumes = [] }) =>
     volumes.filter((path) => path.startsWith("./")),
   );
@@ -218,7 +220,7 @@ test("files that the services mount are there, and mounted read-only", () => {
   }
 });
 
-test("PgBouncer lends its connections for a transaction, and allows nothing that it would not by default", () => {
+test("PgBouncer shares its connections per transaction, and has only default rights", () => {
   const settings = read("deploy/pgbouncer.ini");
   match(settings, /^pool_mode = transaction$/m);
   doesNotMatch(settings, /^(ignore_startup_parameters|max_prepared_statements|server_reset_query)/m);
@@ -228,7 +230,7 @@ test("PgBouncer lends its connections for a transaction, and allows nothing that
   ok(serviceOf("pgbouncer").command?.at(-1)?.includes(`>${file} `));
 });
 
-test("the load balancer asks each replica whether it is ready, tries again only what was not taken, and drains", () => {
+test("the load balancer checks each replica's readiness, retries only requests that were not taken, and drains", () => {
   for (const name of REPLICAS) match(haproxyFile, new RegExp(`^ {2}server ${name} ${name}:8000$`, "m"));
   match(haproxyFile, /^ {2}option httpchk$/m);
   match(haproxyFile, /^ {2}http-check send meth GET uri \/health\/ready$/m);
@@ -237,14 +239,14 @@ test("the load balancer asks each replica whether it is ready, tries again only 
   ok(seconds(serviceOf("haproxy").stop_grace_period) > seconds(drain));
 });
 
-test("the load balancer logs routes, not paths or query strings, in which there may be phone numbers and texts", () => {
+test("the load balancer logs routes, not paths or query strings, which may contain phone numbers and texts", () => {
   const format = /^ {2}log-format "(.+)"$/m.exec(haproxyFile)?.[1] ?? "";
   match(format, /%HM %\[var\(txn\.route\)\]/);
   doesNotMatch(format, /%(r|\{.*\}r|HP|HPO|HU|HQ|hr|hs)\b/);
   doesNotMatch(haproxyFile, /^ *option (httplog|httpslog|tcplog)/m);
 });
 
-test("HAProxy finds no fault with its configuration", { skip: unlessTool("haproxy") }, () => {
+test("HAProxy accepts its configuration", { skip: unlessTool("haproxy") }, () => {
   const path = fileURLToPath(new URL("deploy/haproxy.cfg", root));
   const { status, stdout, stderr } = spawnSync("haproxy", ["-c", "-V", "-f", path], { encoding: "utf8" });
   equal(status, 0, stderr);

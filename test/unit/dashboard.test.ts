@@ -33,10 +33,10 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   nodejs_version_info: "lyftr_build_info has it as a label",
 };
 
-/** What Prometheus makes itself. */
+/** What Prometheus itself makes. */
 const OF_PROMETHEUS = ["up", "ALERTS"];
 
-/** The metrics that queries name, without what histograms add to theirs. */
+/** The metrics in queries, without the suffixes of histograms. */
 function metricsIn(expressions: readonly string[]): ReadonlySet<string> {
   const names = expressions.flatMap((expr) =>
     Array.from(expr.matchAll(/([a-zA-Z_:][a-zA-Z0-9_:]*)\{/g), ([, name = ""]) => name),
@@ -44,7 +44,7 @@ function metricsIn(expressions: readonly string[]): ReadonlySet<string> {
   return new Set(names.map((name) => name.replace(/_(bucket|sum|count)$/, "")));
 }
 
-/** As the headings of a document are linked to. */
+/** The anchors of a document's headings. */
 function anchorsOf(markdown: string): ReadonlySet<string> {
   const headings = Array.from(markdown.matchAll(/^#+ (.+)$/gm), ([, heading = ""]) => heading);
   return new Set(
@@ -57,11 +57,11 @@ function anchorsOf(markdown: string): ReadonlySet<string> {
   );
 }
 
-test("the dashboard's file is what scripts/dashboard.ts makes of its tables", () => {
+test("the dashboard's file is what scripts/dashboard.ts generates from its tables", () => {
   ok(read("deploy/grafana/dashboards/lyftr.json") === dashboardText(), "run node scripts/dashboard.ts");
 });
 
-test("every metric of the service is on the dashboard, or there is a reason why not; no panel names one that is none", async () => {
+test("every metric of the service is on the dashboard, or there is a reason why not; panels use only existing metrics", async () => {
   const names = await metricNames();
   const shown = metricsIn([...queriesOf(dashboard), ...dashboard.annotations.list].map(({ expr }) => expr));
   deepEqual(
@@ -78,7 +78,7 @@ test("every metric of the service is on the dashboard, or there is a reason why 
   );
 });
 
-test("every panel says what it shows and what to do, and names a page of docs/operations/ that exists", () => {
+test("every panel says what it shows and what to do, and links to an existing page of docs/operations/", () => {
   for (const { title, description = "", fieldConfig, targets = [] } of panelsOf(dashboard)) {
     const [, about = "", page = "", anchor] =
       /^(.+)\n\n(docs\/operations\/[a-z-]+\.md)(?:#(.+))?$/.exec(description) ?? [];
@@ -90,7 +90,7 @@ test("every panel says what it shows and what to do, and names a page of docs/op
   }
 });
 
-test("every panel asks the Prometheus that is chosen, of the service and the instances that are chosen", () => {
+test("every panel queries the selected Prometheus, for the selected service and instances", () => {
   for (const { title, datasource } of panelsOf(dashboard)) equal(datasource?.uid, "$" + "{datasource}", title);
   for (const { expr, panel } of queriesOf(dashboard)) {
     const selectors = expr.match(/[a-zA-Z_][a-zA-Z0-9_]*\{[^}]*\}/g) ?? [];
@@ -99,7 +99,7 @@ test("every panel asks the Prometheus that is chosen, of the service and the ins
   }
 });
 
-test("panels have numbers of their own, and none lies upon another or over the edge", () => {
+test("panels have unique numbers, and none overlaps another or the edge", () => {
   const folded = dashboard.panels.flatMap(({ panels = [] }) => panels);
   const all = [...dashboard.panels, ...folded];
   equal(new Set(all.map(({ id }) => id)).size, all.length);

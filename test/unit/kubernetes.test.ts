@@ -37,14 +37,17 @@ const one = (base: Base, kind: string): KubernetesObject => {
   return found[0]?.object as KubernetesObject;
 };
 
-/** The values of a base's secret, as a person would make it. */
+/** The values of a base's secret, as a user would make it. */
 const SECRETS: Readonly<Record<string, string>> = {
   "webhook-secret": "a secret",
   "admin-api-key": "a".repeat(64),
   "database-url": "postgres://lyftr:hidden@db:5432/lyftr?sslmode=require",
 };
 
-/** The configuration that the process of a base would read: of the image, of the ConfigMap, of the mounted secret. */
+/**
+ * The configuration that the process of a base would read: of the image, the ConfigMap and the
+ * mounted secret.
+ */
 function configurationIn(base: Base, container: Container): Config {
   const image = /^ENV (DATABASE_URL=.+)$/m.exec(read("Dockerfile"))?.[1]?.split(" ") ?? [];
   const literals = (kustomizationOf(base).configMapGenerator ?? []).flatMap((map) => map.literals);
@@ -64,12 +67,12 @@ function configurationIn(base: Base, container: Container): Config {
 }
 
 for (const { name, object } of all) {
-  test(`${name} is valid by the schema that is published for it, and has no field that it does not know`, async () => {
+  test(`${name} is valid by its published schema, and has no unknown field`, async () => {
     deepEqual(await complaintsAbout(object), []);
   });
 }
 
-test("the schemas are asked: a wrong type, a missing field and a misspelt one are complained about", async () => {
+test("the schemas are used: a wrong type, a missing field and a misspelt one are reported", async () => {
   const good = one("postgres", "Deployment");
   const broken = (change: (object: KubernetesObject) => void) => {
     const copy = structuredClone(good);
@@ -84,7 +87,7 @@ test("the schemas are asked: a wrong type, a missing field and a misspelt one ar
 });
 
 for (const base of BASES) {
-  test(`Kustomize builds ${base} of the same objects, and names the image`, {
+  test(`Kustomize builds ${base} from the same objects, and sets the image`, {
     skip: unlessTool("kubectl"),
   }, async () => {
     const objects = await built(base);
@@ -108,7 +111,7 @@ for (const base of BASES) {
   });
 }
 
-test("every pod may do little: the Pod Security Standard `restricted`, a read-only root, and no token", () => {
+test("every pod has few rights: the Pod Security Standard `restricted`, a read-only root, and no token", () => {
   equal(pods.length, 3);
   for (const { name, pod, container } of pods) {
     const { runAsNonRoot, runAsUser, runAsGroup, seccompProfile } = pod.securityContext;
@@ -126,13 +129,13 @@ test("every pod may do little: the Pod Security Standard `restricted`, a read-on
   }
 });
 
-test("every pod has a bound of memory that was measured to do, and none of the processor", () => {
+test("every pod has a measured memory limit, and no CPU limit", () => {
   for (const { name, container } of servers)
     deepEqual([container.resources.limits, container.resources.requests.memory], [{ memory: "512Mi" }, "512Mi"], name);
   match(read("docs/operations/scaling.md"), /Give it 512 MiB/);
 });
 
-test("a pod is given the time that the service takes to end, after the time that proxies take to hear of it", () => {
+test("a pod gets the time that the service needs to end, after the time that proxies need to notice", () => {
   for (const { name, pod, container } of servers) {
     const preStop = container.lifecycle?.preStop.sleep.seconds ?? 0;
     ok(preStop >= 5, name);
@@ -141,7 +144,7 @@ test("a pod is given the time that the service takes to end, after the time that
   }
 });
 
-test("probes ask for what their names say, and only one that has been dead for a minute is killed", () => {
+test("probes use the matching routes, and only a pod that has been dead for a minute is killed", () => {
   const port = String(VARIABLES.port.fallback);
   const paths = (probe?: Probe) => [probe?.httpGet.path, probe?.httpGet.port];
   for (const { name, container } of servers) {
@@ -156,7 +159,7 @@ test("probes ask for what their names say, and only one that has been dead for a
   }
 });
 
-test("no secret is in the files: each pod reads the mounted ones, and nobody else can read those", () => {
+test("no secret is in the files: each pod reads the mounted ones, and no other user can read those", () => {
   equal(all.filter(({ object }) => object.kind === "Secret").length, 0);
   for (const { name, pod, container } of pods) {
     const secrets = pod.volumes.find((volume) => volume.name === "secrets") as {
@@ -167,7 +170,7 @@ test("no secret is in the files: each pod reads the mounted ones, and nobody els
   }
 });
 
-test("the configuration is accepted: one process on SQLite, whose database is on its volume", () => {
+test("the configuration is accepted: one process on SQLite, with its database on its volume", () => {
   const { container } = servers.find(({ name }) => name.startsWith("sqlite/")) as (typeof servers)[number];
   const { databaseUrl, readAuth, webhookSecret, adminApiKey } = configurationIn("sqlite", container) as Config & {
     readonly webhookSecret: string;
@@ -179,20 +182,20 @@ test("the configuration is accepted: one process on SQLite, whose database is on
   equal(container.volumeMounts.find(({ mountPath }) => mountPath === "/data")?.name, claim.metadata.name);
 });
 
-test("the configuration is accepted: replicas and the migration have the database of the secret", () => {
+test("the configuration is accepted: replicas and the migration use the database of the secret", () => {
   for (const base of ["postgres", "migrate"] as const) {
     const pod = podOf(one(base, base === "postgres" ? "Deployment" : "Job")) as PodSpec;
     equal(configurationIn(base, pod.containers[0] as Container).databaseUrl, SECRETS["database-url"], base);
   }
 });
 
-test("one process writes the file of SQLite: a StatefulSet of one, that nothing scales", () => {
+test("one process writes the SQLite file: a StatefulSet of one, which nothing scales", () => {
   equal(one("sqlite", "StatefulSet").spec.replicas, 1);
   for (const kind of ["HorizontalPodAutoscaler", "PodDisruptionBudget", "Deployment"])
     equal(all.filter(({ name, object }) => name.startsWith("sqlite/") && object.kind === kind).length, 0, kind);
 });
 
-test("an update of replicas takes none away before another is ready, and only the autoscaler says how many there are", () => {
+test("an update of replicas removes none before another is ready, and only the autoscaler sets their number", () => {
   const { spec } = one("postgres", "Deployment");
   deepEqual(spec.strategy, { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
   equal(spec.replicas, undefined);
@@ -203,7 +206,7 @@ test("an update of replicas takes none away before another is ready, and only th
   ok((scaler.maxReplicas + 1) * Number(VARIABLES.databaseConnections.fallback) < 100, "PostgreSQL's max_connections");
 });
 
-test("selectors find the pods: of services, budgets, policies and spreads", () => {
+test("selectors match the pods: of services, budgets, policies and spreads", () => {
   const label = { "app.kubernetes.io/name": "lyftr" };
   for (const base of ["sqlite", "postgres"] as const) {
     const workload = one(base, base === "sqlite" ? "StatefulSet" : "Deployment").spec;
@@ -214,11 +217,11 @@ test("selectors find the pods: of services, budgets, policies and spreads", () =
   deepEqual(one("postgres", "PodDisruptionBudget").spec.selector.matchLabels, label);
   for (const spread of one("postgres", "Deployment").spec.template.spec.topologySpreadConstraints)
     deepEqual(spread.labelSelector.matchLabels, label);
-  // The migration's pods are no replicas: no service may send them anything.
+  // The migration's pods are not replicas: no service may send them anything.
   equal(one("migrate", "Job").spec.template.metadata.labels["app.kubernetes.io/name"], "lyftr-migrate");
 });
 
-test("the secret that the document makes has what the pods read", () => {
+test("the documented secret has what the pods read", () => {
   const made = [...read("docs/deployment/kubernetes.md").matchAll(/--from-literal=([a-z-]+)=/g)].map(([, key]) => key);
   const settings = BASES.flatMap((base) => read(`deploy/kubernetes/${base}/kustomization.yaml`));
   const files = [...settings, read("deploy/kubernetes/migrate/job.yaml")].join("\n");
@@ -227,7 +230,7 @@ test("the secret that the document makes has what the pods read", () => {
   deepEqual(Object.keys(SECRETS).sort(), [...wanted].sort());
 });
 
-test("from outside of the cluster only what clients need is reached, whichever way it is published", () => {
+test("only what clients need is reachable from outside of the cluster, in either way of publishing", () => {
   const route = objectsIn("gateway/http-route.yaml")[0]?.spec.rules as readonly {
     readonly matches: readonly { readonly path: { readonly value: string } }[];
     readonly timeouts: { readonly request: string };
@@ -243,7 +246,7 @@ test("from outside of the cluster only what clients need is reached, whichever w
   deepEqual(paths, ["/webhook", "/messages", "/stats", "/senders"]);
 });
 
-test("the rules for the Prometheus operator are those for Prometheus, and each pod is asked as often", () => {
+test("the rules for the Prometheus operator are those for Prometheus, and each pod is scraped as often", () => {
   const says = "run node scripts/prometheus-rule.ts";
   equal(read("deploy/kubernetes/monitoring/prometheus-rule.yaml"), prometheusRule(), says);
   const rules = objectsIn("monitoring/prometheus-rule.yaml")[0]?.spec;

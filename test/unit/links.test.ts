@@ -14,13 +14,16 @@ const documents = [
     .map((name) => `docs/${name}`),
 ];
 
-/** A document without its code, in which `](` is no link and `#` no heading. */
+/** A document without its code, in which `](` is not a link and `#` not a heading. */
 const prose = (name: string) =>
   readFileSync(new URL(name, root), "utf8")
     .replace(/^```.*?^```$/gms, "")
     .replace(/`[^`\n]*`/g, (code) => code.replace(/[[\]()]/g, ""));
 
-/** The anchors of a document's headings, as they are shown on the usual pages: lower case, no punctuation, repeated ones numbered. */
+/**
+ * The anchors of a document's headings, as usual pages have them: lower case, no punctuation,
+ * repeated ones numbered.
+ */
 function anchorsOf(name: string): ReadonlySet<string> {
   const anchors = new Set<string>();
   for (const [, heading = ""] of prose(name).matchAll(/^#+ (.+)$/gm)) {

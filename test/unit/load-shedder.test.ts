@@ -14,7 +14,7 @@ import { Writer } from "../../src/http/writer.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { testRuntime } from "../support/runtime.ts";
 
-/** A load shedder that refuses everything, and what it has answered. */
+/** A load shedder that refuses everything, and its answers. */
 function overloaded() {
   const state = { nowMs: 0, draining: false };
   const clock = { ...systemClock, monotonic: () => state.nowMs };
@@ -59,13 +59,13 @@ function overloaded() {
   return { state, shedder, answered, logged, handled, ask };
 }
 
-test("64 refusals leave at once, then as many with each look, the oldest first", () => {
+test("64 refusals are sent at once, then as many at each tick, the oldest first", () => {
   const { shedder, answered, ask } = overloaded();
   for (let id = 0; id < 200; id++) ask(id);
   equal(answered.length, 64);
   shedder.release();
   equal(answered.length, 128);
-  // Those of the look before are counted: nobody overtakes.
+  // Those of the previous tick count: no request overtakes another.
   ask(200);
   equal(answered.length, 128);
   shedder.release();
@@ -109,7 +109,7 @@ test("a page of a listed origin may read that its read was refused", () => {
   );
 });
 
-test("nobody is held for longer than a second, however many there are", () => {
+test("no refusal is held for longer than a second, however many there are", () => {
   const { state, shedder, answered, ask } = overloaded();
   for (let id = 0; id < 5_000; id++) ask(id);
   state.nowMs = 999;
@@ -120,7 +120,7 @@ test("nobody is held for longer than a second, however many there are", () => {
   equal(answered.length, 5_000);
 });
 
-test("past 10,000 that are held the next is refused at once", () => {
+test("beyond 10,000 held refusals the next one is sent at once", () => {
   const { answered, ask } = overloaded();
   for (let id = 0; id < 64 + 10_000; id++) ask(id);
   equal(answered.length, 64);
@@ -128,7 +128,7 @@ test("past 10,000 that are held the next is refused at once", () => {
   deepEqual([answered.length, answered.at(-1)], [65, 99_999]);
 });
 
-test("a service that ends answers what it holds, and holds nothing more", () => {
+test("a service that ends answers the held requests, and holds no more", () => {
   const { state, shedder, answered, ask } = overloaded();
   for (let id = 0; id < 500; id++) ask(id);
   state.draining = true;
@@ -138,7 +138,7 @@ test("a service that ends answers what it holds, and holds nothing more", () => 
   equal(answered.length, 700);
 });
 
-test("who has gone away while it was held is told as that, once", () => {
+test("a client that went away while it was held is logged as such, once", () => {
   const { shedder, answered, logged, ask } = overloaded();
   for (let id = 0; id < 64; id++) ask(id);
   ask(64, { gone: true });
@@ -150,7 +150,7 @@ test("who has gone away while it was held is told as that, once", () => {
   );
 });
 
-test("health checks and scrapes are let in at a bounded rate, and a flood of one kind does not delay the other", () => {
+test("health checks and scrapes are admitted at a bounded rate, and a flood of one kind does not delay the other", () => {
   const { shedder, answered, handled, ask } = overloaded();
   for (let id = 0; id < 100; id++) ask(id, { url: "/metrics" });
   equal(handled.length, 8);
@@ -165,7 +165,7 @@ test("health checks and scrapes are let in at a bounded rate, and a flood of one
   deepEqual([handled.length, handled.at(-1), answered.length], [102, 1_001, 0]);
 });
 
-test("of a flood of health checks some wait, the others are refused like anything else", () => {
+test("of a flood of health checks some wait, the others are refused like all requests", () => {
   const { shedder, answered, handled, logged, ask } = overloaded();
   for (let id = 0; id < 3_000; id++) ask(id, { url: "/health/ready" });
   deepEqual([handled.length, answered.length], [32, 64]);

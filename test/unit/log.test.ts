@@ -6,7 +6,7 @@ import { createLog } from "../../src/observe/log.ts";
 
 const LINE_ENDS = /[\n\v\f\r\x7f-\x9f\u2028\u2029]/;
 
-test("whatever is logged is one line for every reader, and comes back as it was", () => {
+test("whatever is logged is one line for every reader, and is parsed back unchanged", () => {
   const lines: string[] = [];
   const log = createLog({ level: "INFO", destination: { write: (line) => void lines.push(line) }, now: () => 0 });
   const text = fc.oneof(
@@ -26,7 +26,7 @@ test("whatever is logged is one line for every reader, and comes back as it was"
   );
 });
 
-test("a line has its level, its time and its worker first, then its fields in their order", () => {
+test("a line has its level, its time and its worker first, then its fields in order", () => {
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
   const log = createLog({ level: "WARNING", destination, now: () => 1_736_935_200_123, worker: 2 });
@@ -43,7 +43,7 @@ test("a line has its level, its time and its worker first, then its fields in th
   ]);
 });
 
-test("a field that is not JSON costs its line the fields, and the caller nothing", () => {
+test("a field that is not JSON loses the fields of its line, and does not affect the caller", () => {
   const lines: string[] = [];
   const log = createLog({ level: "INFO", destination: { write: (line) => void lines.push(line) }, now: () => 0 });
   const circle: Record<string, unknown> = {};

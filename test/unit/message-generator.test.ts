@@ -15,7 +15,7 @@ const many = [...generateMessages({ seed: 7, count: MANY, nowMs: NOW_MS, spanMs:
 const textsWith = (word: string, list: readonly GeneratedMessage[]) =>
   list.filter(({ text }) => text?.toLowerCase().includes(word)).length;
 
-test("every generated message is a valid one with an id of its own", () => {
+test("every generated message is valid and has a unique id", () => {
   for (const message of messages) equal(parseMessage(message).ok, true, JSON.stringify(message));
   equal(new Set(messages.map(({ message_id }) => message_id)).size, COUNT);
 });
@@ -26,7 +26,7 @@ test("the same seed makes the same messages, another seed makes other ids", () =
   ok(!messages.some(({ message_id }) => message_id === other?.message_id));
 });
 
-test("ids have no order unless one is asked for, and are as unique then", () => {
+test("ids have no order unless one is requested, and are unique in both cases", () => {
   const ids = (options: { readonly ids?: "random" | "ascending" }) =>
     [...generateMessages({ seed: 7, count: COUNT, nowMs: NOW_MS, ...options })].map(({ message_id }) => message_id);
   const ascents = (list: readonly string[]) => list.filter((id, at) => at > 0 && id > (list[at - 1] as string)).length;
@@ -50,7 +50,8 @@ test("a picker by rank picks the first most often, and every one of them", () =>
     const rank = pick(random());
     counts[rank] = (counts[rank] ?? 0) + 1;
   }
-  // The harmonic number of 10 is 2.929: the first is picked 10,000 times, the last 1,000 times, give or take.
+  // The harmonic number of 10 is 2.929: the first is picked 10,000 times, the last 1,000 times,
+  // approximately.
   ok(Math.abs((counts[0] ?? 0) - 10_000) < 400, counts.join(" "));
   ok(Math.abs((counts[9] ?? 0) - 1_000) < 150, counts.join(" "));
   equal(pick(0), 0);
@@ -65,7 +66,7 @@ test("some senders are far busier than others", () => {
   ok((sorted[0] ?? 0) > 10 * (sorted.at(-1) ?? 0), sorted.join(" "));
 });
 
-test("as many people write as were asked for, all of them with a number of their own", () => {
+test("the number of senders is as requested, each with its own number", () => {
   equal(new Set(Array.from({ length: 20_000 }, (_, rank) => senderNumber(rank))).size, 20_000);
   const senders = new Set(many.map(({ from }) => from));
   ok(senders.size > 400 && senders.size <= 500, `${senders.size} senders`);
@@ -73,14 +74,14 @@ test("as many people write as were asked for, all of them with a number of their
   equal(Math.max(...[...counts.values()].map(({ length }) => length)), counts.get(senderNumber(0))?.length);
 });
 
-test("timestamps lie within the last five days, none in the future", () => {
+test("timestamps are within the last five days, none in the future", () => {
   const times = messages.map(({ ts }) => Date.parse(ts));
   ok(Math.max(...times) <= NOW_MS);
   ok(Math.min(...times) >= NOW_MS - 5 * DAY_MS - 1_000);
   ok(Math.max(...times) - Math.min(...times) > 4 * DAY_MS);
 });
 
-test("timestamps ascend but for some seconds, over the span that is asked for", () => {
+test("timestamps ascend except for some seconds, over the requested span", () => {
   const times = many.map(({ ts }) => Date.parse(ts));
   let [latest, late] = [0, 0];
   for (const time of times) {
@@ -95,7 +96,7 @@ test("timestamps ascend but for some seconds, over the span that is asked for", 
   ok(many.some(({ ts }) => ts.length === 27));
 });
 
-test("one word stands in a hundredth of the texts, another in three of them, and both nowhere by chance", () => {
+test("one word occurs in a hundredth of the texts, another in three of them, and neither by chance", () => {
   const common = textsWith(COMMON_WORD, many);
   ok(common > MANY / 130 && common < MANY / 70, `${common} of ${MANY}`);
   equal(textsWith(RARE_WORD, many), 3);

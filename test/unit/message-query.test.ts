@@ -18,7 +18,7 @@ test("no parameters mean the first fifty of all", () => {
   deepEqual(parsed(Object.fromEntries(names.map((name) => [name, ""]))), ALL);
 });
 
-test("a limit out of range is moved to the nearest end", () => {
+test("a limit out of range is clamped", () => {
   const cases: Record<string, number> = {
     "0": 1,
     "-5": 1,
@@ -39,7 +39,7 @@ test("an offset is never negative and never more than a database can count", () 
     deepEqual(parsed({ offset }), { ...ALL, offset: expected }, offset);
 });
 
-test("everything that is wrong is reported at once, in order", () => {
+test("all problems are reported at once, in order", () => {
   const wrong = { since: "soon", until: "later", q: "x".repeat(257), order: "up" };
   const result = parseMessageQuery({ limit: "ten", offset: "NaN", ...wrong, count: "all" });
   deepEqual(!result.ok && result.reason === "issues" && result.issues.map(({ type, loc }) => [type, ...loc]), [
@@ -55,7 +55,7 @@ test("everything that is wrong is reported at once, in order", () => {
   deepEqual(!list.ok && list.issues.map(({ loc }) => loc[1]), ["since", "until", "q", "order"]);
 });
 
-test("a word that is none of the few is told which there are", () => {
+test("an unknown word is refused with the list of allowed ones", () => {
   const result = parseMessageQuery({ order: "Desc" });
   deepEqual(!result.ok && result.reason === "issues" && result.issues, [
     {
@@ -68,7 +68,7 @@ test("a word that is none of the few is told which there are", () => {
   ]);
 });
 
-test("what only looks like a number is not one", () => {
+test("a text that only looks like a number is not one", () => {
   for (const limit of ["2.5", "0x10", "Infinity", "NaN", "1_000", "٣", "--1", "1e", "1 2"])
     equal(parseMessageQuery({ limit }).ok, false, limit);
 });
@@ -81,7 +81,7 @@ test("a number pasted without escaping gets its plus back", () => {
   deepEqual(parsed({ from: "abc" }), { ...ALL, filter: { from: "abc" } });
 });
 
-test("256 emoji are a search, 257 are too long", () => {
+test("256 emoji are a valid search, 257 are too long", () => {
   equal(parseMessageQuery({ q: "\u{1F600}".repeat(256) }).ok, true);
   equal(parseMessageQuery({ q: "\u{1F600}".repeat(257) }).ok, false);
 });
@@ -106,7 +106,7 @@ const list: fc.Arbitrary<MessageList> = fc.record({ filter, order: fc.constantFr
 const named = ({ filter: { from, to, source, since, until, q }, order }: MessageList) =>
   JSON.stringify([from, to, source, since, until, q, order]);
 
-test("a cursor leads back to its place, and only in its own list", () => {
+test("a cursor leads back to its position, and only in its own list", () => {
   fc.assert(
     fc.property(place, list, list, (there, own, other) => {
       const cursor = encodeCursor(there, own);
@@ -116,7 +116,7 @@ test("a cursor leads back to its place, and only in its own list", () => {
   );
 });
 
-test("a cursor of messages is none of senders, nor the other way round", () => {
+test("a cursor of messages is not valid for senders, nor the other way round", () => {
   fc.assert(
     fc.property(place, list, fc.string(), (there, own, sender) => {
       equal(decodeSenderCursor(encodeCursor(there, own)), undefined);
@@ -128,7 +128,7 @@ test("a cursor of messages is none of senders, nor the other way round", () => {
 
 const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-test("a cursor with any character changed, added or taken away is none", () => {
+test("a cursor with any character changed, added or removed is invalid", () => {
   const position = { instant: "2025-01-15T10:00:00", messageId: "m12", source: "native" };
   const cursor = encodeCursor({ position, side: "after" } as CursorPosition, ALL);
   for (let at = 0; at < cursor.length; at++) {

@@ -21,7 +21,7 @@ test("a refused number or text is not repeated, a refused id or timestamp is", (
   deepEqual(shown({ message_id: 7, ts: "yesterday" }), [7, "yesterday"]);
 });
 
-test("whatever stands in from, to and text, no issue holds it", () => {
+test("whatever from, to and text contain, no issue contains it", () => {
   const anything = fc.string({ minLength: 8, unit: "grapheme" }).map((text) => `#${text}`);
   fc.assert(
     fc.property(anything, (value) => {

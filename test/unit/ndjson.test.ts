@@ -24,7 +24,7 @@ test("lines are the same wherever the chunks are cut, and empty ones are left ou
   for (const size of [1, 2, 3, 7, 1_000]) deepEqual(await linesOf(text, size), expected, `chunks of ${size}`);
 });
 
-test("reading from the end of any line on gives the lines that follow, with the same numbers", async () => {
+test("reading from the end of any line gives the following lines, with the same numbers", async () => {
   const text = "one\n\ntwo\nthree\n";
   const all = await linesOf(text, 4);
   for (const { number, end } of all) {
@@ -36,7 +36,7 @@ test("reading from the end of any line on gives the lines that follow, with the 
   }
 });
 
-test("a line that is too long is one line without bytes, and what follows it is not harmed", async () => {
+test("a line that is too long is one line without bytes, and the following lines are not affected", async () => {
   const longest = "x".repeat(LINE_BYTES_MAX);
   const lines = await linesOf(`${longest}\n${longest}x\nshort\n`, 65_536);
   equal(lines[0]?.bytes, longest);

@@ -12,7 +12,7 @@ const alone = composeServices("compose.yaml");
 const replicated = composeServices("compose.replicas.yaml");
 const { prometheus = {}, alertmanager = {}, grafana = {} } = alone;
 
-/** What the command of a service says for a flag. */
+/** The value of a flag in the command of a service. */
 function flag(command: string | readonly string[] | undefined, name: string): string | undefined {
   const found = [...(command ?? [])].find((word) => word.startsWith(`${name}=`));
   return found?.slice(name.length + 1);
@@ -21,7 +21,7 @@ function flag(command: string | readonly string[] | undefined, name: string): st
 /** The targets of the job in a configuration of Prometheus. */
 const targetsOf = (path: string) => parse(read(path)).scrape_configs[0].static_configs[0].targets;
 
-test("Grafana does not start without a password, lets nobody in without it, and asks nobody else for anything", () => {
+test("Grafana does not start without a password, requires it, and contacts no other host", () => {
   const { environment = {}, entrypoint = [] } = grafana;
   equal(environment.GF_SECURITY_ADMIN_PASSWORD, "$" + "{GRAFANA_PASSWORD:-}");
   const script = (entrypoint.at(-1) ?? "").replaceAll("$$", "$").replace("exec /run.sh", "echo started");
@@ -50,13 +50,13 @@ test("Grafana opens with the dashboard, and finds the dashboard and Prometheus w
   }
 });
 
-test("Grafana knows how often Prometheus scrapes, or its rates would have too few samples", () => {
+test("Grafana knows the scrape interval, or its rates would have too few samples", () => {
   const { datasources } = parse(read("deploy/grafana/provisioning/datasources/prometheus.yaml"));
   const { global } = parse(read("deploy/prometheus/prometheus.yml"));
   equal(datasources[0].jsonData.timeInterval, global.scrape_interval);
 });
 
-test("Prometheus asks the service of its compose file, with replicas each of them, and tells Alertmanager", () => {
+test("Prometheus scrapes the service of its compose file, each of the replicas if there are some, and uses Alertmanager", () => {
   for (const [services, path] of [
     [alone, "prometheus.yml"],
     [replicated, "replicas.yml"],
@@ -74,7 +74,7 @@ test("Prometheus asks the service of its compose file, with replicas each of the
   equal(flag(alertmanager.command, "--config.file"), "/etc/alertmanager/alertmanager.yml");
 });
 
-test("with replicas all is as with one service but the targets, and Prometheus keeps the 30 days of the error budget", () => {
+test("with replicas only the targets differ, and Prometheus keeps the 30 days of the error budget", () => {
   const other = parse(read("deploy/prometheus/replicas.yml"));
   const one = parse(read("deploy/prometheus/prometheus.yml"));
   one.scrape_configs[0].static_configs[0].targets = other.scrape_configs[0].static_configs[0].targets;
@@ -89,7 +89,7 @@ test("keys of PagerDuty and of Prometheus beside the configurations stay out of 
   doesNotMatch(read("deploy/alertmanager/alertmanager.yml"), /routing_key: /);
 });
 
-test("promtool finds no fault with the configuration for replicas", { skip: unlessTool("promtool") }, () => {
+test("promtool accepts the configuration for replicas", { skip: unlessTool("promtool") }, () => {
   const path = fileURLToPath(new URL("../../deploy/prometheus/replicas.yml", import.meta.url));
   const { status, stdout, stderr } = spawnSync("promtool", ["check", "config", path], { encoding: "utf8" });
   equal(status, 0, stdout + stderr);

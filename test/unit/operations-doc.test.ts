@@ -18,9 +18,9 @@ test("every metric has a line in docs/operations/metrics.md", async () => {
   for (const name of names) ok(rowOf(name), `${name} has no line`);
 });
 
-test("docs/operations/metrics.md describes no metric of the service that is gone", async () => {
+test("docs/operations/metrics.md describes only existing metrics of the service", async () => {
   const names = await metricNames();
-  // The figures of the process stand several in a row, and depend on the system.
+  // Several metrics of the process share a row, and depend on the system.
   const described = rows
     .filter(([, , type]) => /^(counter|gauge|histogram)$/.test(type ?? ""))
     .flatMap(([, first]) => /^`([a-z_]+)`$/.exec(first ?? "")?.[1] ?? [])
@@ -29,7 +29,7 @@ test("docs/operations/metrics.md describes no metric of the service that is gone
   for (const name of described) equal(names.includes(name), true, name);
 });
 
-test("every metric's line says what it means when it moves, and what to do", async () => {
+test("every metric's line says what a change means, and what to do", async () => {
   for (const name of await metricNames()) {
     const cells = rowOf(name) ?? [];
     const advice = cells.at(-2) ?? "";

@@ -6,13 +6,16 @@ import { LocalRateLimiter } from "../../src/ratelimit/rate-limiter.ts";
 
 const KEYS_MAX = 100_000;
 
-/** A limiter whose time only moves when it is told to. */
+/** A limiter whose time only the test moves. */
 function limiterOf(rate: Rate): { limiter: LocalRateLimiter; pass: (ms: number) => void } {
   let nowMs = 1_000_000_000;
   return { limiter: new LocalRateLimiter(rate, { monotonic: () => nowMs }), pass: (ms) => (nowMs += ms) };
 }
 
-/** A token bucket as one would explain it, in whole numbers: `count` parts come back a millisecond, a token has `perMs` of them. */
+/**
+ * A token bucket in its plain form, in whole numbers: `count` parts are added per millisecond, a
+ * token has `perMs` of them.
+ */
 class PlainBucket {
   readonly #rate: Rate;
   #parts: number;
@@ -35,7 +38,7 @@ class PlainBucket {
   }
 }
 
-test("whatever comes when, the limiter says what a plain token bucket says", () => {
+test("for any sequence of requests the limiter agrees with a plain token bucket", () => {
   const rates = record({
     count: integer({ min: 1, max: 1_000 }),
     perMs: integer({ min: 10, max: 100_000 }),
@@ -62,7 +65,7 @@ test("whatever comes when, the limiter says what a plain token bucket says", () 
   );
 });
 
-test("a burst passes whole, then tokens come back one by one, and never more than the bucket holds", () => {
+test("a burst passes as a whole, then tokens are added one by one, and never more than the bucket holds", () => {
   const { limiter, pass } = limiterOf({ count: 100, perMs: 60_000, burst: 20 });
   const taken = (times: number) =>
     Array.from({ length: times }, () => limiter.take("a").allowed).filter(Boolean).length;
@@ -76,7 +79,7 @@ test("a burst passes whole, then tokens come back one by one, and never more tha
   equal(taken(50), 20);
 });
 
-test("waiting for as long as it was told is enough", () => {
+test("waiting for the reported time is enough", () => {
   for (const rate of [
     { count: 3, perMs: 1_000, burst: 7 },
     { count: 7, perMs: 86_400_000, burst: 1 },
@@ -92,20 +95,20 @@ test("waiting for as long as it was told is enough", () => {
   }
 });
 
-test("a refused request costs nothing: who keeps trying gets as much as who waits", () => {
+test("a refused request costs nothing: a client that keeps trying gets as much as one that waits", () => {
   const { limiter, pass } = limiterOf({ count: 10, perMs: 1_000, burst: 10 });
   let allowed = 0;
   for (let ms = 0; ms < 10_000; ms++) {
     if (limiter.take("a").allowed) allowed++;
     pass(1);
   }
-  // The burst, and what came back in 9.999 seconds.
+  // The burst, and the tokens added in 9.999 seconds.
   equal(allowed, 10 + 99);
 });
 
-test("memory is flat under a million spoofed keys, which do not help an honest limit to be forgotten", () => {
+test("memory is flat under a million forged keys, which do not reset the limit of a real one", () => {
   const { limiter, pass } = limiterOf({ count: 100, perMs: 60_000, burst: 100 });
-  // Far past its limit, before, in the midst of and after the flood.
+  // Far beyond its limit: before, during and after the flood.
   for (let n = 0; n < 200; n++) limiter.take("greedy");
   equal(limiter.take("greedy").allowed, false);
   let largest = 0;
@@ -118,24 +121,24 @@ test("memory is flat under a million spoofed keys, which do not help an honest l
   equal(limiter.take("greedy").allowed, false);
 });
 
-test("keys that are full again are forgotten while new ones come", () => {
+test("keys with full buckets are dropped while new ones come", () => {
   const { limiter, pass } = limiterOf({ count: 10, perMs: 1_000, burst: 10 });
   for (let n = 0; n < 50_000; n++) {
     limiter.take(`key-${n}`);
     pass(1);
   }
-  // A token comes back in 100 ms, so about 100 keys are not full at any moment.
+  // A token is added in 100 ms, so about 100 buckets are not full at any moment.
   ok(limiter.size < 500, `${limiter.size} keys`);
 });
 
-test("without room the keys that are full go first", () => {
+test("without room the keys with full buckets go first", () => {
   const { limiter, pass } = limiterOf({ count: 1, perMs: 1_000, burst: 100 });
   for (let n = 0; n < 100; n++) limiter.take("deep");
   for (let n = 0; n < KEYS_MAX / 2; n++) limiter.take(`early-${n}`);
   pass(2_000);
   const lateKeys = KEYS_MAX - 1;
   for (let n = 0; n < lateKeys; n++) limiter.take(`late-${n}`);
-  // None of those that came late made room for others: the early ones, which are full, did.
+  // The late keys did not replace each other; the early ones, whose buckets are full, were dropped.
   const kept = Array.from({ length: lateKeys }, (_, n) => limiter.take(`late-${n}`).remaining === 98);
   equal(kept.filter((known) => !known).length, 0);
   deepEqual(limiter.take("deep").remaining, 1);

@@ -2,7 +2,9 @@ import { equal } from "node:assert/strict";
 import { mock, test } from "node:test";
 import { ReaderPace } from "../../src/http/reader-pace.ts";
 
-/** A reader that has to take 1,000 bytes a second and may be 10 s behind, on a clock held by hand. */
+/**
+ * A reader that has to read 1,000 bytes a second and may be 10 s behind, on a clock of the test.
+ */
 function paced() {
   mock.timers.enable({ apis: ["setTimeout"] });
   let nowMs = 0;
@@ -16,7 +18,7 @@ function paced() {
   return { pace, wait, cuts: () => cuts, [Symbol.dispose]: () => mock.timers.reset() };
 }
 
-test("a client that takes nothing is cut when it is as far behind as it may be", () => {
+test("a client that reads nothing is cut off when it is as far behind as allowed", () => {
   using reader = paced();
   reader.pace.offered();
   reader.wait(9_999);
@@ -25,7 +27,7 @@ test("a client that takes nothing is cut when it is as far behind as it may be",
   equal(reader.cuts(), 1);
 });
 
-test("a client at half of the rate is cut after twice the time, and one at the rate never", () => {
+test("a client at half of the rate is cut off after twice the time, and one at the rate never", () => {
   for (const [bytes, seconds] of [
     [500, 20],
     [1_000, undefined],
@@ -42,7 +44,7 @@ test("a client at half of the rate is cut after twice the time, and one at the r
   }
 });
 
-test("being ahead buys no more time than that, and neither does the time the service takes", () => {
+test("being ahead gains no more time than that, and the time of the service does not count", () => {
   using reader = paced();
   reader.pace.offered();
   reader.pace.taken(1_000_000);
@@ -54,7 +56,7 @@ test("being ahead buys no more time than that, and neither does the time the ser
   equal(reader.cuts(), 1);
 });
 
-test("a closed connection is not watched any more, also when something is offered behind its end", () => {
+test("a closed connection is no longer measured, even if data is offered after its end", () => {
   using reader = paced();
   reader.pace.offered();
   reader.pace.stop();

@@ -57,6 +57,6 @@ test("the time a message was received has one spelling, however it was written",
   for (const text of NOT_UNDERSTOOD) equal(parseReceivedAt(text), undefined, text);
 });
 
-test("that spelling is understood again and stays as it is", () => {
+test("that spelling is parsed again unchanged", () => {
   for (const expected of Object.values(UNDERSTOOD)) equal(parseReceivedAt(expected), expected);
 });

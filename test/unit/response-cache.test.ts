@@ -12,7 +12,7 @@ const TTL_MS = 1_000;
 const stays = () => new AbortController().signal;
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** A cache over a number that is read and written, with a clock that is moved by hand. */
+/** A cache over a number that is read and written, with a clock of the test. */
 function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: SharedResponses } = {}) {
   let nowMs = 5_000;
   let stored = 0;
@@ -49,7 +49,7 @@ function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: Shared
   };
 }
 
-test("an answer is given again until its time to live is over, and not a moment longer", async () => {
+test("a response is served until its time to live is over, and not a moment longer", async () => {
   const { ask, set, pass, sources } = cacheOver();
   equal(await ask(), "0");
   set(1);
@@ -60,7 +60,7 @@ test("an answer is given again until its time to live is over, and not a moment 
   deepEqual(sources, ["miss", "hit", "miss"]);
 });
 
-test("the time to live counts from the beginning of a reading, not from its end", async () => {
+test("the time to live counts from the start of a read, not from its end", async () => {
   const { ask, pass, sources } = cacheOver();
   await ask(["q"], async () => {
     pass(TTL_MS);
@@ -70,14 +70,14 @@ test("the time to live counts from the beginning of a reading, not from its end"
   deepEqual(sources, ["miss", "miss"]);
 });
 
-test("after a write of this process nothing that was read before is given again", async () => {
+test("after a write of this process no earlier response is served", async () => {
   const { ask, write } = cacheOver();
   equal(await ask(), "0");
   await write(1);
   equal(await ask(), "1");
 });
 
-test("a write that stored nothing new leaves answers as they are", async () => {
+test("a write that stored nothing new does not invalidate responses", async () => {
   const { ask, writes, sources } = cacheOver();
   await ask();
   await writes.during(
@@ -88,7 +88,7 @@ test("a write that stored nothing new leaves answers as they are", async () => {
   deepEqual(sources, ["miss", "hit"]);
 });
 
-test("a write that failed may have stored something", async () => {
+test("a failed write may have stored something", async () => {
   const { ask, writes, set } = cacheOver();
   equal(await ask(), "0");
   const fails = async () => {
@@ -102,7 +102,7 @@ test("a write that failed may have stored something", async () => {
   equal(await ask(), "1");
 });
 
-test("while a write is under way no earlier answer is given: another read may have seen it already", async () => {
+test("while a write is under way no earlier response is served: another read may already have seen it", async () => {
   const { ask, writes, set } = cacheOver();
   equal(await ask(), "0");
   const acknowledged = Promise.withResolvers<void>();
@@ -119,14 +119,14 @@ test("while a write is under way no earlier answer is given: another read may ha
   await write;
 });
 
-test("equal questions at once share one reading, different ones do not", async () => {
+test("equal requests at once share one read, different ones do not", async () => {
   const { ask, reads, sources } = cacheOver();
   deepEqual(await Promise.all([ask(["a"]), ask(["a"]), ask(["b"]), ask(["a"])]), ["0", "0", "0", "0"]);
   equal(reads(), 2);
   deepEqual(sources.toSorted(), ["joined", "joined", "miss", "miss"]);
 });
 
-test("a question that comes after a write does not join a reading from before it; all such share the next one", async () => {
+test("a request after a write does not join a read from before it; all such share the next one", async () => {
   const { ask, write, reads } = cacheOver();
   const gate = Promise.withResolvers<string>();
   const early = ask(["q"], () => gate.promise);
@@ -140,7 +140,7 @@ test("a question that comes after a write does not join a reading from before it
   equal(reads(), 1);
 });
 
-test("a question does not join a reading that began longer ago than the time to live", async () => {
+test("a request does not join a read that began longer ago than the time to live", async () => {
   const { ask, set, pass } = cacheOver();
   const gate = Promise.withResolvers<string>();
   const early = ask(["q"], () => gate.promise);
@@ -151,7 +151,7 @@ test("a question does not join a reading that began longer ago than the time to 
   deepEqual([await early, await late], ["0", "1"]);
 });
 
-test("a failure goes to all who wait and is not kept", async () => {
+test("a failure goes to all waiting requests and is not cached", async () => {
   const { ask } = cacheOver();
   const gate = Promise.withResolvers<string>();
   const waiting = [ask(["q"], () => gate.promise), ask(), ask()];
@@ -160,7 +160,7 @@ test("a failure goes to all who wait and is not kept", async () => {
   equal(await ask(), "0");
 });
 
-test("a failure of one reading does not reach those who wait for the next", async () => {
+test("a failure of one read does not reach requests that wait for the next", async () => {
   const { ask, write } = cacheOver();
   const gate = Promise.withResolvers<string>();
   const early = ask(["q"], () => gate.promise);
@@ -171,7 +171,7 @@ test("a failure of one reading does not reach those who wait for the next", asyn
   equal(await late, "1");
 });
 
-test("with a time to live of 0 each question is read by itself and nothing is counted", async () => {
+test("with a time to live of 0 each request is read by itself and nothing is counted", async () => {
   const { ask, reads, sources } = cacheOver({ ttlMs: 0 });
   await Promise.all([ask(), ask(), ask()]);
   deepEqual([reads(), sources], [3, []]);
@@ -185,7 +185,7 @@ test("the same text has the same tag, another text another", async () => {
   notEqual(await tagOf("3", "a"), await tagOf("4", "b"));
 });
 
-test("one who goes away leaves the reading to the others; when all have gone it is stopped", async () => {
+test("a request that leaves keeps the read for the others; when all have left it is stopped", async () => {
   const { cache } = cacheOver();
   const first = new AbortController();
   const second = new AbortController();
@@ -206,7 +206,7 @@ test("one who goes away leaves the reading to the others; when all have gone it 
   equal(stopped, true);
 });
 
-test("who comes after all have gone gets a reading of their own, also when nothing could stop the first", async () => {
+test("a request after all have left gets its own read, even if the first could not be stopped", async () => {
   const { cache, ask, set } = cacheOver();
   const gone = new AbortController();
   const gate = Promise.withResolvers<string>();
@@ -223,7 +223,7 @@ test("who comes after all have gone gets a reading of their own, also when nothi
   equal(await late, "1");
 });
 
-test("a client that is gone before it asks starts nothing that goes on", async () => {
+test("a client that is gone before it asks starts nothing that continues", async () => {
   const { cache } = cacheOver();
   let signalled: AbortSignal | undefined;
   const read = (signal: AbortSignal) => {
@@ -237,7 +237,7 @@ test("a client that is gone before it asks starts nothing that goes on", async (
   equal(signalled?.aborted, true);
 });
 
-test("a reading for which nobody waits any more when its turn comes is not begun", async () => {
+test("a read that no request wants any more when its turn comes is not started", async () => {
   const { ask, cache, write, reads } = cacheOver();
   const gate = Promise.withResolvers<string>();
   const early = ask(["q"], () => gate.promise);
@@ -258,13 +258,13 @@ test("a reading for which nobody waits any more when its turn comes is not begun
   deepEqual([begun, reads()], [false, 1]);
 });
 
-test("no more than 10,000 wait for one reading", async () => {
+test("no more than 10,000 requests wait for one read", async () => {
   const flight = new SingleFlight(() => new Promise<string>(() => undefined));
   for (let count = 0; count < 10_000; count++) flight.join(stays()).catch(() => undefined);
   await rejects(flight.join(stays()), Overloaded);
 });
 
-test("past 1,000 different questions under way each is read by itself", async () => {
+test("beyond 1,000 different requests under way each is read by itself", async () => {
   const { ask, reads } = cacheOver();
   const gate = Promise.withResolvers<string>();
   const many = Array.from({ length: 1_000 }, (_, index) => ask([index], () => gate.promise));
@@ -274,7 +274,7 @@ test("past 1,000 different questions under way each is read by itself", async ()
   await Promise.all(many);
 });
 
-/** Shared answers as others left them: `left` milliseconds of `text`, or none. */
+/** Shared responses that other processes left: `left` milliseconds of `text`, or none. */
 function sharedWith(found: { text: string; leftMs: number } | undefined, onFind: () => unknown = () => undefined) {
   const given: string[] = [];
   let asked = 0;
@@ -289,7 +289,7 @@ function sharedWith(found: { text: string; leftMs: number } | undefined, onFind:
   return { shared, given, asked: () => asked };
 }
 
-test("what others have read is given, and kept for as long as is left of it", async () => {
+test("a response of another process is served, and kept for the rest of its time", async () => {
   const { shared } = sharedWith({ text: "theirs", leftMs: 300 });
   const { ask, pass, sources } = cacheOver({ shared });
   pass(TTL_MS);
@@ -301,7 +301,7 @@ test("what others have read is given, and kept for as long as is left of it", as
   deepEqual(sources, ["shared_hit", "hit", "hit", "shared_hit"]);
 });
 
-test("after a write of this process, and after its start, others are not asked and told nothing until the time to live is over", async () => {
+test("after a write of this process, and after its start, shared responses are neither read nor written until the time to live is over", async () => {
   const { shared, asked, given } = sharedWith({ text: "theirs", leftMs: TTL_MS });
   const { ask, pass, write } = cacheOver({ shared });
   pass(TTL_MS - 1);
@@ -316,7 +316,7 @@ test("after a write of this process, and after its start, others are not asked a
   equal(await ask(["quiet again"]), "theirs");
 });
 
-test("an answer of others that is too old when it arrives is not given: somebody may have joined meanwhile", async () => {
+test("a shared response that is too old when it arrives is not served, because a request may have joined since", async () => {
   let passes = () => {};
   const { shared } = sharedWith({ text: "theirs", leftMs: 40 }, () => passes());
   const { ask, pass } = cacheOver({ shared });
@@ -325,7 +325,7 @@ test("an answer of others that is too old when it arrives is not given: somebody
   equal(await ask(), "0");
 });
 
-test("what was read is shared, unless this process wrote meanwhile or it took too long", async () => {
+test("a read is shared, unless this process wrote during it or it took too long", async () => {
   const { shared, given } = sharedWith(undefined);
   const { ask, pass, write } = cacheOver({ shared });
   pass(TTL_MS);
@@ -342,7 +342,7 @@ test("what was read is shared, unless this process wrote meanwhile or it took to
   deepEqual(given, ["shared"]);
 });
 
-test("an answer of others that arrives after a write of this process is not kept", async () => {
+test("a shared response that arrives after a write of this process is not kept", async () => {
   let write = async () => {};
   const { shared } = sharedWith({ text: "theirs", leftMs: TTL_MS }, () => write());
   const cache = cacheOver({ shared });
@@ -354,7 +354,7 @@ test("an answer of others that arrives after a write of this process is not kept
 
 const kept = (text: string) => ({ body: { text, tag: "tag" }, generation: 0, untilMs: 0 });
 
-test("the 1,000 answers that were used last are kept", () => {
+test("the 1,000 most recently used responses are kept", () => {
   const answers = keptResponses();
   for (let index = 0; index < 1_000; index++) answers.set(String(index), kept("text"));
   ok(answers.get("0"));
@@ -364,7 +364,7 @@ test("the 1,000 answers that were used last are kept", () => {
   ok(answers.get("one more"));
 });
 
-test("kept answers take at most 16 MiB, whatever comes and in whichever order", () => {
+test("kept responses take at most 16 MiB, whatever comes and in whichever order", () => {
   const answers = keptResponses();
   const text = "x".repeat(100_000);
   for (let index = 0; index < 400; index++) {
@@ -380,14 +380,17 @@ test("kept answers take at most 16 MiB, whatever comes and in whichever order", 
   deepEqual([answers.calculatedSize, answers.size], [0, 0]);
 });
 
-test("an answer of more than 2 MiB is not kept, and what was kept of that question is gone", () => {
+test("a response of more than 2 MiB is not kept, and the kept one of that request is dropped", () => {
   const answers = keptResponses();
   answers.set("q", kept("small"));
   answers.set("q", kept("x".repeat(1024 * 1024)));
   deepEqual([answers.get("q"), answers.calculatedSize], [undefined, 0]);
 });
 
-/** What happens in the property: times go by, questions come, writes begin, take effect and are acknowledged. */
+/**
+ * The events of the property: time passes, requests come, writes begin, take effect and are
+ * acknowledged.
+ */
 const EVENTS = ["ask a", "ask b", "begin", "effect", "acknowledge", "fail", "read", "answer", "turn", "pass"] as const;
 
 test("a read that begins after a write was acknowledged, or after another read saw it, always sees it", async () => {
@@ -406,7 +409,7 @@ interface Write {
   readonly over: Promise<unknown>;
 }
 
-/** Readings take what is stored at a moment of their own, between their beginning and their end. */
+/** Reads take the stored value at some moment between their start and their end. */
 async function interleave(events: readonly (typeof EVENTS)[number][]): Promise<void> {
   const { cache, writes, pass } = cacheOver({ ttlMs: 3_600_000 });
   let stored = 0;

@@ -29,7 +29,7 @@ const MINUTE = 60_000;
 const NO_SETTINGS = { webhookSecret: undefined, webhookSecretsPrevious: [], masterKey: undefined };
 const DAY = 86_400_000;
 
-test("what is sealed opens with the same master key under the same name, and not otherwise", () => {
+test("a sealed secret opens with the same master key under the same name, and not otherwise", () => {
   const box = new SecretBox(MASTER_KEY);
   const sealed = box.seal("main", "Grüße \u{1F600}", Buffer.alloc(12, 1));
   equal(box.open("main", sealed), "Grüße \u{1F600}");
@@ -45,7 +45,7 @@ test("what is sealed opens with the same master key under the same name, and not
     equal(box.open("main", broken), undefined, broken);
 });
 
-test("what is sealed again with another nonce looks different", () => {
+test("sealing again with another nonce looks different", () => {
   const box = new SecretBox(MASTER_KEY);
   notEqual(box.seal("main", "x", Buffer.alloc(12, 1)), box.seal("main", "x", Buffer.alloc(12, 2)));
 });
@@ -61,7 +61,7 @@ test("a fingerprint is 16 hex digits, the same for the same secret, another in a
   notEqual(elsewhere, one);
 });
 
-test("secrets of the environment are named by their place, blank ones are none, and equal ones one with the last end", () => {
+test("secrets of the environment are named by their position; blank ones are ignored, and equal ones merged with the last end", () => {
   const all = environmentSecrets("a", [
     { secret: "b", untilMs: 5 },
     { secret: "b", untilMs: 9 },
@@ -109,7 +109,7 @@ test("a secret may be retired a week after its last use, when another has been u
   for (const [secret, others, decision] of decisions) deepEqual(mayRetire(secret, [secret, ...others], NOW), decision);
 });
 
-test("a secret may be retired only when it may be for each process that accepts it, and the one against it is named", () => {
+test("a secret may be retired only if each process that accepts it allows it, and an objecting process is named", () => {
   const old = known("old", { lastVerifiedMs: NOW - 8 * DAY });
   const view = (process: string, others: readonly KnownSecret[]) => ({ process, secret: old, others });
   const replaced: RetirementDecision = { kind: "replaced", unusedMs: 8 * DAY };
@@ -161,7 +161,7 @@ test("each decision on a secret's retirement is a sentence that begins with its 
   }
 });
 
-test("a process records all it accepts at its start and at each change, in between every 18 seconds, and drops it", async () => {
+test("a process records what it accepts at its start and at each change, every 18 seconds in between, and deletes the record at its end", async () => {
   const store = new FakeStore();
   store.kept = [kept("b", "same"), kept("c", "other", new Date(NOW + 9_000).toISOString())];
   const { ring, look, clock } = await ringOn(store, ["same", [{ secret: " ", untilMs: undefined }]]);
@@ -183,7 +183,7 @@ test("a process records all it accepts at its start and at each change, in betwe
   equal(store.accepted.size, 0);
 });
 
-test("a secret that was retired a moment ago is no other secret, though processes have not yet recorded its end", async () => {
+test("a secret that was retired a moment ago does not count as another one, although processes have not yet recorded its end", async () => {
   const now = Date.now();
   const store = new FakeStore();
   const database = [kept("a", "a"), kept("b", "b")];
@@ -216,7 +216,7 @@ test("a secret that was retired a moment ago is no other secret, though processe
     deepEqual((await retirements([...others, kept("b", "b")])).at(-1), ["b", kind]);
 });
 
-test("another secret is left only when it is accepted beyond that moment", () => {
+test("another secret is left only if it is accepted beyond that moment", () => {
   const all = [known("a"), known("b", { endMs: NOW })];
   deepEqual(
     [leavesAnother("a", NOW, all), leavesAnother("a", NOW - 1, all), leavesAnother("b", NOW, all)],
@@ -224,7 +224,7 @@ test("another secret is left only when it is accepted beyond that moment", () =>
   );
 });
 
-/** A store that remembers, or is away. */
+/** A store that keeps its data, or is unavailable. */
 class FakeStore implements Omit<SecretStore, "add" | "retire" | "accepting"> {
   kept: readonly KeptSecret[] = [];
   away = false;
@@ -255,7 +255,7 @@ class FakeStore implements Omit<SecretStore, "add" | "retire" | "accepting"> {
   }
 }
 
-/** Time that passes when it is told to. */
+/** Time that the test moves. */
 function heldClock() {
   let nowMs = NOW;
   let wake: (() => void) | undefined;
@@ -271,7 +271,7 @@ function heldClock() {
     pass: (ms: number) => {
       nowMs += ms;
     },
-    /** Ends the sleep of whoever sleeps. */
+    /** Ends the current sleep. */
     wake: () => wake?.(),
   };
 }
@@ -300,7 +300,7 @@ async function ringOn(store: FakeStore, fixed: Parameters<typeof environmentSecr
       store: store as unknown as SecretStore,
     },
   );
-  /** One look at the database. */
+  /** One reload from the database. */
   const look = async () => {
     const { lists } = store;
     clock.pass(2_000);
@@ -321,7 +321,7 @@ const kept = (name: string, secret: string, retiresAt: string | null = null): Ke
   sealed: new SecretBox(MASTER_KEY).seal(name, secret, Buffer.alloc(12, 1)),
 });
 
-test("a secret in the database is accepted at the next look, and refused at the millisecond of its end", async () => {
+test("a secret in the database is accepted at the next reload, and refused at the millisecond of its end", async () => {
   const store = new FakeStore();
   const { ring, look, verify, clock, said } = await ringOn(store, ["a", []]);
   store.kept = [kept("b", "b")];
@@ -339,7 +339,7 @@ test("a secret in the database is accepted at the next look, and refused at the 
   await ring.stop();
 });
 
-test("a database that is away changes nothing, and is complained about once", async () => {
+test("an unavailable database changes nothing, and is logged once", async () => {
   const store = new FakeStore();
   store.kept = [kept("b", "b")];
   const { ring, look, verify, said } = await ringOn(store, ["a", []]);
@@ -350,7 +350,7 @@ test("a database that is away changes nothing, and is complained about once", as
   await ring.stop();
 });
 
-test("without any secret that is accepted the service is not configured, and says so when the last one ends", async () => {
+test("without any accepted secret the service is not configured, and says so when the last one ends", async () => {
   const store = new FakeStore();
   const { ring, look, clock, said } = await ringOn(store, [undefined, [{ secret: "a", untilMs: NOW + 3_000 }]]);
   equal(ring.configured(), true);
@@ -373,7 +373,7 @@ test("a secret that was sealed by another master key stops the start", async () 
   await ring.stop();
 });
 
-test("the last use belongs to the secret, whatever it is called, and is written down at the end", async () => {
+test("the last use belongs to the secret, whatever its name, and is stored at the end", async () => {
   const store = new FakeStore();
   const first = await ringOn(store, ["a", []]);
   first.ring.verified("current", NOW + 5);
@@ -391,7 +391,7 @@ test("the last use belongs to the secret, whatever it is called, and is written 
   );
 });
 
-test("of uses the later one counts, here and in the database, and what has not changed is not written again", async () => {
+test("of two uses the later one counts, here and in the database, and unchanged ones are not written again", async () => {
   const store = new FakeStore();
   const clock = heldClock();
   const uses = new SecretUsage(clock, store as unknown as SecretStore);

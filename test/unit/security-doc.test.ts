@@ -7,7 +7,7 @@ const root = new URL("../../", import.meta.url);
 const text = readFileSync(new URL("SECURITY.md", root), "utf8");
 const rows = text.split("\n").filter((line) => /^\| (?!threat|---)/.test(line));
 
-test("every threat in SECURITY.md names tests, and every file it names is there", () => {
+test("every threat in SECURITY.md names tests, and every file it names exists", () => {
   ok(rows.length > 20, `${rows.length}`);
   for (const row of rows) ok(/`test\/[^`]+` \|$/.test(row), row);
   const named = [...text.matchAll(/`((?:test|src|docs|scripts)\/[^`]+)`/g)].map(([, path = ""]) => path);
@@ -17,7 +17,7 @@ test("every threat in SECURITY.md names tests, and every file it names is there"
   );
 });
 
-test("every variable that SECURITY.md names is one, and every script is in package.json", () => {
+test("every variable that SECURITY.md names exists, and every script is in package.json", () => {
   const names = new Set(Object.values(VARIABLES).map(({ name }) => name));
   const named = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)(?:=[a-z]+)?`/g)].map(([, name = ""]) => name);
   ok(named.length > 5);

@@ -2,7 +2,7 @@ import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { SharedRender } from "../../src/observe/shared-render.ts";
 
-/** Counts its renders; each ends when it is told to. */
+/** Counts its renders; each ends when the test says. */
 function counted() {
   const state = { nowMs: 0, renders: 0, fails: false };
   const ends: (() => void)[] = [];
@@ -26,7 +26,7 @@ function counted() {
   return { state, shared, end, get };
 }
 
-test("all who ask during a render share it", async () => {
+test("all requests during a render share it", async () => {
   const { state, shared, end } = counted();
   const asked = Array.from({ length: 1_000 }, () => shared.get());
   await end();
@@ -34,7 +34,7 @@ test("all who ask during a render share it", async () => {
   equal(state.renders, 1);
 });
 
-test("after a few renders at once the latest is given again until a second has gone by, whatever is asked", async () => {
+test("after a few renders at once the latest text is repeated until a second has passed", async () => {
   const { state, get } = counted();
   for (let at = 0; at < 100; at++) await get();
   equal(state.renders, 4);
@@ -47,7 +47,7 @@ test("after a few renders at once the latest is given again until a second has g
   equal(await get(), "15");
 });
 
-test("a render that fails is not kept, and the next one is tried", async () => {
+test("a failed render is not kept, and the next one is tried", async () => {
   const { state, get } = counted();
   state.fails = true;
   await rejects(get());

@@ -20,7 +20,7 @@ test("case 2 of RFC 4231", () => {
 /** Secrets that are their own names. */
 const named = (...secrets: readonly string[]) => secrets.map((secret) => ({ name: secret, secret }));
 
-test("what was signed with any of the secrets is accepted, in upper case too, and which it was is told", () => {
+test("a signature with any of the secrets is accepted, in upper case too, and the secret is named", () => {
   const secrets = new SigningSecrets(named("old", "new", "newer"));
   for (const secret of ["old", "new", "newer"]) {
     equal(secrets.verify(Buffer.from(BODY), sign(secret, BODY), 0), secret);
@@ -47,7 +47,7 @@ test("secrets can be replaced: from the next signature on the others are accepte
   equal(verify("new"), undefined);
 });
 
-test("more secrets at once than may be are not taken, and those before stay", () => {
+test("too many secrets at once are not accepted, and the earlier ones stay", () => {
   const many = Array.from({ length: SECRETS_MAX + 1 }, (_, n) => `s${n}`);
   const secrets = new SigningSecrets(named(...many.slice(1)));
   throws(() => secrets.replace(named(...many)), RangeError);
@@ -55,7 +55,7 @@ test("more secrets at once than may be are not taken, and those before stay", ()
   equal(secrets.verify(Buffer.from(BODY), sign("s0", BODY), 0), undefined);
 });
 
-test("blank secrets accept nothing, not even what is signed with them", () => {
+test("blank secrets accept nothing, not even their own signatures", () => {
   for (const secret of ["", " ", "\t\n"])
     equal(new SigningSecrets(named(secret)).verify(Buffer.from(BODY), sign(secret, BODY), 0), undefined);
   equal(new SigningSecrets([]).verify(Buffer.from(""), sign("", ""), 0), undefined);
@@ -82,7 +82,7 @@ test("anything but 64 hex digits is refused before it is decoded", () => {
   }
 });
 
-test("a signature fits its bytes and no others: one flipped bit anywhere is refused", () => {
+test("a signature matches its bytes and no others: one flipped bit anywhere is refused", () => {
   const secrets = new SigningSecrets(named("testsecret"));
   const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 });
   fc.assert(

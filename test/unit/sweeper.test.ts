@@ -17,7 +17,7 @@ const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS).toISOStri
 interface How {
   readonly days?: number | undefined;
   readonly clock?: Clock;
-  /** Awaited when the sweeper has seen the newest message, before its first sweep. */
+  /** Awaited when the sweeper has read the newest message, before its first sweep. */
   readonly meanwhile?: () => Promise<unknown>;
 }
 
@@ -57,7 +57,7 @@ async function swept(store: SqliteStore, retention: RetentionStore = store.reten
   }
 }
 
-test("a sweep deletes what is too old, tells it on the log, in the metrics and in the audit", async () => {
+test("a sweep deletes old messages, and reports it in the log, the metrics and the audit", async () => {
   using file = temporaryDatabase();
   const store = await SqliteStore.open(file.path);
   try {
@@ -71,7 +71,7 @@ test("a sweep deletes what is too old, tells it on the log, in the metrics and i
     equal((await store.stats()).total, 10);
     const [entry] = await store.credentials.audit.newest({ limit: 1 });
     deepEqual([entry?.actor, entry?.action, entry?.details.messages], ["service", "retention.ran", 20]);
-    // What deletes nothing is no news to the audit.
+    // A sweep that deletes nothing is not audited.
     equal((await swept(store)).line.messages, 0);
     equal((await store.credentials.audit.newest({ limit: 5 })).length, 1);
   } finally {
@@ -79,7 +79,7 @@ test("a sweep deletes what is too old, tells it on the log, in the metrics and i
   }
 });
 
-test("a sweep that fails says so without the database's own words, and one that another process does is left to it", async () => {
+test("a failed sweep is logged without the database's own words, and one that another process does is left to it", async () => {
   using file = temporaryDatabase();
   const store = await SqliteStore.open(file.path);
   try {
@@ -128,7 +128,7 @@ const totalOf = async (store: SqliteStore) => (await store.stats()).total;
 const refused = (text: string) =>
   ["clock", "nearly_all"].filter((reason) => text.includes(`retention_refused{reason="${reason}"} 1`));
 
-test("a clock 400 days ahead deletes nothing, though messages come in under it: ERROR, metric, and the way to confirm", () =>
+test("a clock 400 days ahead deletes nothing, even if messages arrive under it: ERROR, metric, and the way to confirm", () =>
   withStore(async (store) => {
     await store.insertMessages(daily(30));
     const clock = movedBy(400);
@@ -138,7 +138,7 @@ test("a clock 400 days ahead deletes nothing, though messages come in under it: 
     deepEqual([line.level, line.msg, line.reason], ["ERROR", "deleting old messages refused", "clock"]);
     match(line.error, /40[01] days ahead of .* If the clock is wrong, set it: .* confirm it with lyftr retention\./);
     deepEqual([await totalOf(store), refused(text)], [31, ["clock"]]);
-    // Again and again, and set right it goes on by itself.
+    // Again and again; once it is corrected, sweeps continue by themselves.
     deepEqual(refused((await swept(store, store.retention, how)).text), ["clock"]);
     const again = await swept(store, store.retention, { days: 20 });
     deepEqual([again.line.msg, again.line.messages, refused(again.text)], ["old messages deleted", 10, []]);
@@ -169,7 +169,7 @@ test("a sweep that would delete nearly all messages is refused, unless they beca
     deepEqual([first.line.level, first.line.reason, refused(first.text)], ["ERROR", "nearly_all", ["nearly_all"]]);
     match(first.line.error, /^90 of 100 messages were received before .* Check RETENTION_DAYS and the clock/);
     equal(await totalOf(store), 100);
-    // A step of a few days at a time is none of that, and neither is a service without new messages that empties itself.
+    // Not so a step of a few days at a time, nor a service without new messages that becomes empty.
     equal((await swept(store, store.retention, { days: 50 })).line.messages, 50);
     equal((await swept(store, store.retention, { days: 20 })).line.messages, 30);
     for (let moved = 0.9; moved < 22; moved += 0.9) {
@@ -179,7 +179,7 @@ test("a sweep that would delete nearly all messages is refused, unless they beca
     equal(await totalOf(store), 0);
   }));
 
-test("old messages that an import brings do not pass for those that have become old", () =>
+test("old messages from an import do not count as messages that have become old", () =>
   withStore(async (store) => {
     await store.insertMessages(daily(5));
     equal((await swept(store)).line.messages, 0);
@@ -188,7 +188,7 @@ test("old messages that an import brings do not pass for those that have become 
     deepEqual([line.reason, await totalOf(store)], ["nearly_all", 100]);
   }));
 
-test("without retention a clock that has jumped is of no interest, unless tombstones would come to their end", () =>
+test("without retention a clock that has jumped does not matter, unless tombstones would expire", () =>
   withStore(async (store) => {
     const off = { days: undefined };
     await store.insertMessages(daily(30));

@@ -10,12 +10,15 @@ import { unlessTool } from "../support/tools.ts";
 
 const skip = unlessTool("systemd-analyze");
 const FOLDER = fileURLToPath(new URL("../../deploy/systemd/", import.meta.url));
-/** Tenths of systemd's measure, 0 to 100. What is left is the network, the host's root and V8's compiled code. */
+/**
+ * Tenths of systemd's measure, 0 to 100. The rest is the network, the host's root and V8's compiled
+ * code.
+ */
 const EXPOSURE_MAX = 12;
 const UNITS = readdirSync(FOLDER).filter((name) => /\.(service|timer)$/.test(name));
 const POSTGRES = "lyftr.service.d/postgres.conf";
 
-/** What systemd says of the units, for `change` made to one of them. */
+/** The output of systemd for the units, after `change` to one of them. */
 function verified(change: { readonly file: string; readonly line: string }) {
   using folder = temporaryFolder();
   cpSync(FOLDER, folder.path, { recursive: true });
@@ -33,7 +36,7 @@ function verified(change: { readonly file: string; readonly line: string }) {
   return { said: stdout + stderr, status };
 }
 
-/** The configuration of the service by its unit, or by its unit and others that add to it. */
+/** The configuration of the service by its unit, or by its unit and additions. */
 function configurationOf(...names: readonly string[]): Config {
   using folder = temporaryFolder();
   const settings = unitSettings(...names);
@@ -46,14 +49,14 @@ function configurationOf(...names: readonly string[]): Config {
   return readConfig(unitEnvironment(settings, { state: "/var/lib", credentials: folder.path }));
 }
 
-test("systemd finds no fault with the units and what is added for PostgreSQL", { skip }, () => {
+test("systemd accepts the units and the addition for PostgreSQL", { skip }, () => {
   deepEqual(verified({ file: "lyftr.service", line: "" }), { said: "", status: 0 });
   for (const file of ["lyftr.service", POSTGRES])
     match(verified({ file, line: "[Service]\nProtectSytem=yes" }).said, /Unknown key.*ProtectSytem/, file);
 });
 
 for (const name of UNITS.filter((unit) => unit.endsWith(".service"))) {
-  test(`${name} may do little: systemd's measure of its exposure is at most ${EXPOSURE_MAX / 10}`, { skip }, () => {
+  test(`${name} has few rights: systemd's measure of its exposure is at most ${EXPOSURE_MAX / 10}`, { skip }, () => {
     const args = ["security", "--offline=true", "--no-pager", `--threshold=${EXPOSURE_MAX}`, `${FOLDER}${name}`];
     const { status, stdout, stderr } = spawnSync("systemd-analyze", args, { encoding: "utf8" });
     equal(
@@ -68,7 +71,7 @@ for (const name of UNITS.filter((unit) => unit.endsWith(".service"))) {
   });
 }
 
-test("the configuration of the unit is accepted: SQLite in its own folder, secrets from credentials, one proxy believed", () => {
+test("the configuration of the unit is accepted: SQLite in its own folder, secrets from credentials, one trusted proxy", () => {
   const { databaseUrl, host, readAuth, adminApiKey } = configurationOf("lyftr.service");
   deepEqual([databaseUrl, host, readAuth], ["sqlite:////var/lib/lyftr/app.db", "127.0.0.1", "required"]);
   equal(adminApiKey, "k".repeat(64));
@@ -76,7 +79,7 @@ test("the configuration of the unit is accepted: SQLite in its own folder, secre
   equal(backup.DATABASE_URL, databaseUrl);
 });
 
-test("what is added for PostgreSQL replaces the database, and lets a start be tried again when the server is away", () => {
+test("the addition for PostgreSQL replaces the database, and retries a start while the server is unavailable", () => {
   equal(configurationOf("lyftr.service", POSTGRES).databaseUrl, "postgres://lyftr:hidden@db:5432/lyftr");
   deepEqual(unitSettings("lyftr.service").get("RestartPreventExitStatus"), ["2"]);
   deepEqual(unitSettings("lyftr.service", POSTGRES).get("RestartPreventExitStatus"), []);
@@ -89,7 +92,7 @@ test("systemd waits longer for the service to end than the service and its worke
   deepEqual([settings.get("KillSignal"), settings.get("Restart")], [["SIGTERM"], ["on-failure"]]);
 });
 
-test("both services run as the same user, and the one that backs up reaches no network", () => {
+test("both services run as the same user, and the backup has no network", () => {
   const [service, backup] = [unitSettings("lyftr.service"), unitSettings("lyftr-backup.service")];
   for (const key of ["User", "DynamicUser", "SystemCallFilter", "ProtectSystem", "CapabilityBoundingSet"])
     deepEqual(backup.get(key), service.get(key), key);

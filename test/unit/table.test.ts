@@ -4,7 +4,7 @@ import { factsTable, tableOf } from "../../src/cli/table.ts";
 
 const ID = "0192d5a4-6f1c-7b3e-9a55-0c7f1f2e3d4c";
 
-test("without a terminal a table has one line a row, however long", () => {
+test("without a terminal a table has one line per row, however long", () => {
   const rows = [
     ["NAME", "TEXT"],
     ["a", "word ".repeat(40).trim()],
@@ -21,7 +21,7 @@ test("a table that is too wide breaks its cells between words", () => {
   const lines = tableOf(rows, 80).split("\n");
   for (const line of lines) ok(line.length <= 80, line);
   ok(lines.length > rows.length + 1);
-  // Each word of the cell is there in full.
+  // Each word of the cell is complete.
   for (const word of (rows[1]?.[1] ?? "").split(" ")) ok(lines.join("\n").includes(word), word);
 });
 

@@ -25,7 +25,7 @@ test("the calendar agrees with Date for every day it can name", () => {
   );
 });
 
-test("instants order as their moments do, whatever the spelling of the fraction", () => {
+test("instants order like their moments, whatever the spelling of the fraction", () => {
   const moment = fc.record({
     ms: fc.integer({ min: 0, max: 4e12 }),
     nanos: fc.integer({ min: 0, max: 999_999 }),
@@ -45,7 +45,7 @@ test("instants order as their moments do, whatever the spelling of the fraction"
   );
 });
 
-test("spellings the older service let through stand at their moment, anything else where its text sorts", () => {
+test("spellings that the older service accepted keep their moment, any other sorts as text", () => {
   equal(instantOf("2025-01-15 10:00:00Z"), "2025-01-15T10:00:00");
   equal(instantOf("2025-01-15T10:00Z"), "2025-01-15T10:00:00");
   equal(instantOf("2025-01-15T10:00:00.000+00:00"), "2025-01-15T10:00:00");

@@ -5,7 +5,7 @@ import { readConfig, redacted } from "../../src/config.ts";
 
 const URL_OF_TRACES = "http://127.0.0.1:4318/v1/traces";
 
-/** What the environment comes to, and what is complained of. */
+/** The result of the environment, and its warnings. */
 function optionsOf(env: Readonly<Record<string, string>>) {
   const complaints: string[] = [];
   const options = tracingOptions(readConfig(env), URL_OF_TRACES, (sentence) => complaints.push(sentence));
@@ -42,7 +42,7 @@ test("variables of OpenTelemetry are read as it specifies, those for traces befo
   deepEqual(sampler, { name: "traceidratio", ratio: 0.25, parentBased: true });
   const headers = { "api-key": "a,b", "x-tenant": "two" };
   deepEqual(otlp, { url: URL_OF_TRACES, headers, encoding: "json", gzip: true, msMax: 3_500 });
-  // No request is larger than what may wait.
+  // No request is larger than the queue.
   deepEqual(queue, { spansMax: 100, spansPerRequestMax: 100, delayMs: 10 });
   deepEqual(resource, { "service.name": "other", "deployment.environment.name": "prüf" });
   equal(
@@ -51,7 +51,7 @@ test("variables of OpenTelemetry are read as it specifies, those for traces befo
   );
 });
 
-test("a value that is none is complained of without being repeated, and its default taken", () => {
+test("an invalid value causes a warning without repeating it, and its default is used", () => {
   const wrong = {
     OTEL_TRACES_EXPORTER: "hunter2",
     OTEL_TRACES_SAMPLER: "hunter2",
@@ -74,7 +74,7 @@ test("a value that is none is complained of without being repeated, and its defa
   deepEqual(optionsOf({ OTEL_EXPORTER_OTLP_HEADERS: "good=1,b%0Ad=x,c=%0A" }).otlp.headers, { good: "1" });
 });
 
-test("an endpoint that is no URL ends the start, and one with a password is not repeated", () => {
+test("an invalid endpoint ends the start, and one with a password is not repeated", () => {
   for (const name of ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) {
     for (const text of ["collector:4318", "4318", "grpc://collector:4317", "http://"])
       throws(() => readConfig({ [name]: text }), new RegExp(`${name} must look like http://collector:4318`));

@@ -20,14 +20,14 @@ import { testRuntime } from "../support/runtime.ts";
 const URL_OF_TRACES = "http://127.0.0.1:4318/v1/traces";
 const LINKS_MAX = 128;
 
-/** What the environment comes to, and what is complained of. */
+/** The result of the environment, and its warnings. */
 function optionsOf(env: Readonly<Record<string, string>>) {
   const complaints: string[] = [];
   const options = tracingOptions(readConfig(env), URL_OF_TRACES, (sentence) => complaints.push(sentence));
   return { ...options, complaints };
 }
 
-test("what a traceparent says comes back as it was said, and of any other text nothing is made that is not one", async () => {
+test("a valid traceparent is returned unchanged, and any other text never produces an invalid one", async () => {
   await using receiver = await startOtlpReceiver();
   const tracing = tracingTo(receiver);
   const atMs = systemClock.monotonic();
@@ -84,11 +84,11 @@ test("moments keep their order, and follow the wall clock when it is set", () =>
 
 const SPAN = { spanContext: () => ({ traceFlags: 1 }), resource: {} } as ReadableSpan;
 
-test("past its bound spans are dropped and counted, and a collector that takes none is told of once a minute", async ({
+test("beyond the limit spans are dropped and counted, and a collector that accepts none is logged once a minute", async ({
   mock,
 }) => {
   const clock = new HandClock();
-  // The SDK waits for the delay by the timer of Node.
+  // The SDK waits for the delay with Node's timer.
   mock.timers.enable({ apis: ["setTimeout"] });
   const warnings: Record<string, unknown>[] = [];
   const sizes: number[] = [];
@@ -133,7 +133,7 @@ test("past its bound spans are dropped and counted, and a collector that takes n
   equal(queue.counts().dropped, 7);
 });
 
-/** Traces that go to a receiver. */
+/** Traces that are sent to a receiver. */
 function tracingTo(receiver: Pick<OtlpReceiver, "url">, env: Readonly<Record<string, string>> = {}): Tracing {
   const { complaints, ...options } = optionsOf({ OTEL_BSP_MAX_QUEUE_SIZE: "65536", ...env });
   deepEqual(complaints, []);
@@ -142,7 +142,9 @@ function tracingTo(receiver: Pick<OtlpReceiver, "url">, env: Readonly<Record<str
   return new OpenTelemetry({ ...options, otlp, version: "0.0.0", clock: systemClock, random: Math.random, log });
 }
 
-/** So many requests at once, of which `isSampled` says whether their sender samples them, in one batch. */
+/**
+ * This many concurrent requests in one batch; `isSampled` says whether their sender samples them.
+ */
 async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promise<void> {
   const { monotonic } = systemClock;
   const store = { insertMessages: async (rows: readonly unknown[]) => rows.map(() => "created" as const) };
@@ -156,17 +158,18 @@ async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promis
       tracestate: undefined,
     }) as RequestTrace;
   });
-  // The first sixteen do not wait for the others; so one is committed before, and the others behind it together.
+  // The first sixteen do not wait for the others. So one is committed before, and the others after
+  // it together.
   await Promise.all(traces.map((trace, at) => committer.insert(message(`m${at}`), 1, trace)));
   for (const trace of traces) trace.end({ atMs: monotonic(), attributes: () => ({}), failed: false });
 }
 
-test("each batch is linked to its sampled requests up to the bound, and the commit of each of these to its batch", async () => {
+test("each batch is linked to its sampled requests up to the limit, and the commit of each of these to its batch", async () => {
   await using receiver = await startOtlpReceiver();
   await fc.assert(
     fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 400, size: "max" }), async (flags) => {
       const from = receiver.spans().length;
-      // What the service would decide by itself is not asked: neither of the requests nor of their batches.
+      // The service's own sampler is not asked, neither for the requests nor for their batches.
       const tracing = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
       await commitAtOnce(tracing, flags);
       await tracing.stop();
@@ -196,7 +199,7 @@ test("each batch is linked to its sampled requests up to the bound, and the comm
   );
 });
 
-test("without a sampled request a batch leaves no span, and the sampler decides where nobody has", async () => {
+test("without a sampled request a batch leaves no span, and the sampler decides if no sender has", async () => {
   await using receiver = await startOtlpReceiver();
   const off = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
   await commitAtOnce(off, [false, false]);
@@ -211,7 +214,7 @@ test("without a sampled request a batch leaves no span, and the sampler decides 
   await half.stop();
 });
 
-test("spans arrive in either encoding, compressed or not, with the headers that are wanted", async () => {
+test("spans arrive in either encoding, compressed or not, with the configured headers", async () => {
   await using receiver = await startOtlpReceiver();
   const seen: unknown[] = [];
   for (const protocol of ["http/protobuf", "http/json"]) {
@@ -233,7 +236,7 @@ test("spans arrive in either encoding, compressed or not, with the headers that 
   deepEqual(seen.slice(1), [seen[0], seen[0], seen[0]]);
 });
 
-test("a collector that is busy is asked again, and one that refuses is not", async () => {
+test("a busy collector is asked again, and one that refuses is not", async () => {
   await using receiver = await startOtlpReceiver(503);
   const tracing = tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
   await commitAtOnce(tracing, [true]);
@@ -262,7 +265,7 @@ test("a collector that says how long to wait is not asked before", async () => {
   equal(tracing.spanCounts().sent, 4);
 });
 
-test("a collector that hangs, or answers without an end, is left after the time for it", async () => {
+test("a collector that hangs, or answers without an end, is given up after the time limit", async () => {
   for (const behaviour of ["hang", "endless"] as const) {
     await using receiver = await startOtlpReceiver(behaviour);
     const tracing = tracingTo(receiver, { OTEL_EXPORTER_OTLP_TIMEOUT: "200", OTEL_BSP_SCHEDULE_DELAY: "1" });
@@ -279,7 +282,7 @@ test("a collector that hangs, or answers without an end, is left after the time 
   }
 });
 
-test("a collector that answers a byte now and then is left after the time for it", async () => {
+test("a collector that answers a byte now and then is given up after the time limit", async () => {
   await using receiver = await startOtlpReceiver("drip");
   const tracing = tracingTo(receiver, { OTEL_EXPORTER_OTLP_TIMEOUT: "300", OTEL_BSP_SCHEDULE_DELAY: "1" });
   await commitAtOnce(tracing, [true]);
@@ -303,7 +306,7 @@ test("spans that a collector rejects count as failed, in either encoding", async
   }
 });
 
-test("stopping ends a retry that waits: no timer of it is left", async () => {
+test("stopping ends a waiting retry and leaves no timer", async () => {
   await using receiver = await startOtlpReceiver(504);
   const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
   const tracing = tracingTo(receiver, { OTEL_BSP_SCHEDULE_DELAY: "1" });
@@ -315,7 +318,7 @@ test("stopping ends a retry that waits: no timer of it is left", async () => {
   ok(timers() <= before, `${timers()} timers, ${before} before`);
 });
 
-test("stopping ends what a hanging collector holds within two seconds", async () => {
+test("stopping ends requests to a hanging collector within two seconds", async () => {
   await using receiver = await startOtlpReceiver("hang");
   const tracing = tracingTo(receiver);
   await commitAtOnce(

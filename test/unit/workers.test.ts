@@ -47,7 +47,7 @@ function counting(metrics: ServiceMetrics, answers: () => boolean = () => true):
 
 const CREATED = `webhook_requests_total{result="created"}`;
 
-test("lines that come in pieces go out whole, several at a time", () => {
+test("lines that arrive in pieces are written as a whole, several at a time", () => {
   const taken: string[] = [];
   const lines = new WholeLines((text) => taken.push(text));
   for (const piece of ["one", "\ntw", "o\nthree\nfo", "ur", "\n", "\n"]) lines.push(piece);
@@ -64,7 +64,7 @@ test("a line that is never finished is left out and counted", () => {
   deepEqual([taken, lines.torn()], [["whole\n"], 1]);
 });
 
-test("a line longer than a mebibyte is left out and counted, and the next one is whole", () => {
+test("a line longer than a mebibyte is left out and counted, and the next one is complete", () => {
   const taken: string[] = [];
   const lines = new WholeLines((text) => taken.push(text));
   for (let n = 0; n < 20; n++) lines.push("x".repeat(100_000));
@@ -73,13 +73,13 @@ test("a line longer than a mebibyte is left out and counted, and the next one is
   deepEqual([taken, lines.torn()], [["next\n", "last\n"], 1]);
 });
 
-test("a worker is started again after 1, 2, 4 … 30 seconds, and after a minute of life after 1 again", () => {
+test("a worker is restarted after 1, 2, 4 … 30 seconds, and after a minute of life after 1 again", () => {
   const backOff = new BackOff();
   const delays = [0, 10, 59_999, 0, 0, 0, 0, 60_000, 0].map((livedMs) => backOff.delayMs(livedMs) / 1_000);
   deepEqual(delays, [1, 2, 4, 8, 16, 30, 30, 1, 2]);
 });
 
-test("however many ask, one run follows another, and nobody gets what was begun before they asked", async () => {
+test("for any number of requests one run follows another, and no request gets a run from before it", async () => {
   const runs: (() => void)[] = [];
   const latest = new Latest(async () => {
     const run = runs.length;
@@ -101,7 +101,7 @@ test("however many ask, one run follows another, and nobody gets what was begun 
   equal(await later, 2);
 });
 
-test("a run that fails fails those who wait for it, and not the next", async () => {
+test("a failed run fails the requests that wait for it, and not the next", async () => {
   let runs = 0;
   const latest = new Latest(async () => {
     if (++runs === 1) throw new Error("no");
@@ -111,7 +111,7 @@ test("a run that fails fails those who wait for it, and not the next", async () 
   deepEqual([first.status, second.status === "fulfilled" && second.value], ["rejected", 2]);
 });
 
-test("counters, histograms and queues of workers are summed; what is the same for all is not", async () => {
+test("counters, histograms and queues of workers are summed; figures that all share are not", async () => {
   const workers = [newMetrics(3), newMetrics(4)];
   for (const metrics of workers) {
     metrics.webhookRequests.inc({ result: "created" }, 5);
@@ -140,7 +140,8 @@ test("counters, histograms and queues of workers are summed; what is the same fo
       `http_requests_total{method="POST",path="/webhook",status="200"}`,
     ],
   );
-  // Alike but for what cannot be summed, and in the same order, so that the counters of the contract come first.
+  // The same except what cannot be summed, and in the same order, so that the counters of the
+  // contract come first.
   const types = (exposition: string) => [...exposition.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
   const alone = types(await newMetrics(0).render());
   deepEqual(
@@ -149,7 +150,7 @@ test("counters, histograms and queues of workers are summed; what is the same fo
   );
 });
 
-test("figures of processes: memory is summed, of open files and delays the worst one counts", async () => {
+test("figures of processes: memory is summed, for open files and delays the worst one counts", async () => {
   const team = new TeamMetrics(systemClock, {
     own: newMetrics(0),
     workers: () => [counting(newMetrics(0)), counting(newMetrics(0))],
@@ -162,7 +163,7 @@ test("figures of processes: memory is summed, of open files and delays the worst
   ok((all.get("nodejs_eventloop_lag_p99_seconds") ?? 1) < 1);
 });
 
-test("counters do not go down when a worker is silent for a second, nor when it dies", {
+test("counters do not decrease when a worker is silent for a second, nor when it dies", {
   timeout: 10_000,
 }, async () => {
   const [steady, dying] = [newMetrics(0), newMetrics(0)];
