@@ -51,7 +51,7 @@ export interface ClientSettings {
 export function settingsOf(options: LyftrClientOptions): ClientSettings {
   const { url, secret, apiKey, attemptsMax, fetch, random = Math.random, clock = systemClock } = options;
   if (secret?.trim() === "") throw new LyftrError("usage", "secret is empty");
-  // fetch() would repeat the key in its error.
+  // fetch() would repeat the key in its own error.
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
     throw new LyftrError("usage", "apiKey is empty, or has characters that no key has");
   return {

@@ -10,7 +10,7 @@ const DONE_BYTES_MAX = 1_048_576;
 const CHUNK_BYTES = 1_048_576;
 const MODE_OWNER_ONLY = 0o600;
 
-/** A line to be written. `message` is set when a caller waits until it is on disk. */
+/** A line to write. `message` is set when a caller waits until it is on disk. */
 interface Line {
   readonly bytes: Buffer;
   readonly message?: {
@@ -32,7 +32,7 @@ export class OutboxFile {
   #pendingBytes = 0;
   #waiting: Line[] = [];
   #writing: Promise<void> | undefined;
-  /** Why no more lines can be written. */
+  /** The reason why no more lines can be written. */
   #broken: LyftrError | undefined;
 
   /** Reads the file and rewrites it, without finished messages and without an incomplete end. */
@@ -163,7 +163,7 @@ export class OutboxFile {
     try {
       this.#handle = await rewritten(this.#path, this.#pending);
     } catch {
-      // For example, there is no room. The old file is still valid, and the next batch tries again.
+      // For example, the disk is full. The old file is still valid, and the next batch tries again.
       return;
     }
     await this.#replaceOldFile();

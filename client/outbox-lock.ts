@@ -12,10 +12,10 @@ export interface OutboxLock {
 }
 
 /**
- * Makes sure that one process at a time uses the file. The lock is a socket beside the file on
+ * Makes sure that only one process uses the file at a time. The lock is a socket beside the file on
  * which its holder listens. The kernel releases it however the holder ends. Reused process ids and
- * other containers cannot confuse it. Every process listens first and then looks for others. So of
- * two that start at the same time at least one sees the other; both may give up.
+ * other containers cannot confuse it. Every process listens first and then looks for others. If two
+ * start at the same time, at least one of them sees the other. Both may give up.
  */
 export async function lockOutbox(path: string): Promise<OutboxLock> {
   const own = `${path}.${randomBytes(4).toString("hex")}.lock`;

@@ -12,8 +12,8 @@ const NEWLINE = 10;
 export type Body = Uint8Array<ArrayBuffer>;
 
 /**
- * The content of a file. `damagedLine` is the first bad line that a good one follows. No crash
- * leaves that, only a damaged disk or a manual change.
+ * The content of a file. `damagedLine` is the first invalid line before a valid one. A crash cannot
+ * cause that; only a damaged disk or a manual change can.
  */
 export interface OutboxContent {
   readonly pending: Map<number, Body>;
@@ -44,7 +44,7 @@ export function readRecords(bytes: Buffer): OutboxContent {
     else if (firstBad !== undefined) return { pending, lastNumber, damagedLine: firstBad };
     else {
       lastNumber = Math.max(lastNumber, record.number);
-      // A copy: otherwise one waiting message would keep the whole file in memory.
+      // A copy. Otherwise one waiting message would keep the whole file in memory.
       if (record.body === undefined) pending.delete(record.number);
       else pending.set(record.number, new Uint8Array(record.body));
     }

@@ -103,10 +103,10 @@ async function boundedText(answer: FetchAnswer, bytesMax: number): Promise<{ tex
  * errors resolves itself within a deadline.
  */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS|invalid peer certificate/;
-/** The answer is not HTTP, or not compressed as it says. */
+/** The answer is not HTTP, or its body is not compressed as its header says. */
 const NOT_HTTP =
   /HTTPParserError|^HPE_|UND_ERR_HEADERS_OVERFLOW|^ERR_SSL|^EPROTO|^Z_DATA|^ERR__ERROR_|invalid HTTP|Malformed_HTTP/i;
-/** It may have been HTTP, and ended in the middle. */
+/** It may have been HTTP, but ended in the middle. */
 const ENDED = /EOF|CLOSED_CONNECTION/i;
 
 function failureOf(error: unknown, url: string): LyftrError {

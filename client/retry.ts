@@ -11,7 +11,7 @@ const ATTEMPT_MS_MIN = 50;
 const SECOND_MS = 1_000;
 
 export interface RetryOptions {
-  /** For all attempts and the waiting between them. */
+  /** The deadline for all attempts and the waiting between them. */
   readonly deadlineMs: number;
   /** The maximum number of attempts, even if the deadline allows more. */
   readonly attemptsMax?: number;

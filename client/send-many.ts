@@ -24,7 +24,7 @@ export interface SendManyOptions {
    * arrive.
    */
   readonly signal?: AbortSignal;
-  /** For each message with all its attempts. */
+  /** The deadline of each message, including all attempts. */
   readonly deadlineMs?: number;
   /** The trace that all messages belong to. */
   readonly traceparent?: string;
@@ -38,9 +38,9 @@ export interface Failure {
 export interface SendManyResult {
   readonly sent: number;
   readonly failed: number;
-  /** Of all messages together. */
+  /** For all messages together. */
   readonly attempts: number;
-  /** The first hundred. */
+  /** At most the first hundred. */
   readonly failures: readonly Failure[];
   /**
    * Why not all messages were taken: the call was aborted, the service is unavailable, or every

@@ -33,7 +33,9 @@ function readVariable(variable: Variable<unknown>, env: Environment, problems: s
   }
 }
 
-/** The configuration for people's eyes: secrets are only said to be set, and URLs lose their passwords. */
+/**
+ * The configuration for display: secrets are replaced by `(set)`, and URLs lose their passwords.
+ */
 export function redacted(config: Config): Readonly<Record<string, string>> {
   const show = (variable: Variable<unknown>, value: unknown) => {
     if (value === undefined || (value as { length?: number }).length === 0) return unsetInWords(variable);
@@ -44,7 +46,7 @@ export function redacted(config: Config): Readonly<Record<string, string>> {
   );
 }
 
-/** `off` is said where that is what can be set. */
+/** Shows `off` for a variable that accepts `off`. */
 function unsetInWords(variable: Variable<unknown>): string {
   try {
     return variable.parse("off") === undefined ? "off" : "(not set)";

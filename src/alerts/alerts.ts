@@ -17,8 +17,8 @@ const EXCHANGE_MS_MAX = 3_000;
  */
 const CHAT_AFTER_LEADING_MS = 20_000;
 /**
- * After this time as leader, a target of unknown state gets a resolve if the rule is calm. Until
- * then the rule may still fire in this process or another one.
+ * After this time as leader, a resolve is sent to a target of unknown state if the rule is calm.
+ * Until then the rule may still fire in this process or another one.
  */
 const SETTLED_AFTER_LEADING_MS = 60_000;
 /** After this time without the database, another process may have died or ended this incident. */
@@ -102,7 +102,8 @@ export class Alerts {
   }
 
   /**
-   * Resolves when no request is under way, and the notices are stored if the database takes them.
+   * Resolves when no request is under way and the notices are stored, or the database is
+   * unavailable.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -263,7 +264,7 @@ export class Alerts {
   }
 }
 
-/** Whether a leader is running, or ended without having stored all its notices. */
+/** Whether a leader is running, or has ended before it stored all its notices. */
 function hasActiveLeader({ notices }: AlertState): boolean {
   return notices.some(({ rule, firing }) => rule === LEADER_NOTICE.rule && firing);
 }

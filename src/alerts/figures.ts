@@ -4,7 +4,7 @@ import type { Silence, SilenceWatch } from "./silence.ts";
 export interface Figures {
   /** Why the service cannot take messages; null when it can. */
   readonly notReady: string | null;
-  /** Webhooks of the last minute, and of its last quarter. */
+  /** The webhooks of the last minute, and of the last 15 s. */
   readonly lastMinute: Requests;
   readonly justNow: Requests;
   /** The longest time that a message waited, over the last measurements. */

@@ -1,6 +1,6 @@
 import type { RuleEvaluation } from "./rules.ts";
 
-/** Longer than a restart of the service or of its database, which is not an alert. */
+/** Longer than a restart of the service or of its database. A restart is not an alert. */
 export const FIRES_AFTER_MS = 40_000;
 /** A short pause between two failures does not end an alert. */
 export const ENDS_AFTER_MS = 40_000;

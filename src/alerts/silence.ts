@@ -3,7 +3,7 @@ import { instantOf } from "../domain/timestamp.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Store } from "../store/store.ts";
 
-/** With fewer messages in a span, their absence says nothing. */
+/** With fewer messages in a time span, their absence means nothing. */
 const MESSAGES_MIN = 10;
 const DAYS_BUSY_MIN = 3;
 const DAYS_BETWEEN: readonly number[] = [1, 2, 3, 4, 5, 6];
@@ -102,7 +102,9 @@ export class SilenceWatch {
     return false;
   }
 
-  /** Whether messages arrived, this number of days ago, at the time of day that is silent today. */
+  /**
+   * Whether messages arrived this number of days ago, at the time of day of the current silence.
+   */
   async #wasBusy(days: number, msMax: number): Promise<boolean> {
     const untilMs = this.#options.clock.now() - days * DAY_MS;
     const at = (ms: number) => instantOf(new Date(ms).toISOString());

@@ -37,7 +37,7 @@ export function connectionLimit(wanted: number, log: Pick<Log, "warn">, files = 
 }
 
 /**
- * Undefined where the system does not tell. Node has raised the soft limit to the hard one at its
+ * Undefined on systems that do not report it. Node raised the soft limit to the hard one at its
  * start.
  */
 function openFiles(): OpenFiles | undefined {

@@ -24,7 +24,8 @@ export async function openDatabase({ config, runtime, onceLog, stopping }: Start
     progress: (progress) => log.info({ msg: "upgrading the database", progress }),
     readThreadEnded: (end) => logReadThreadEnd(runtime, end),
     damaged: (damage) => reportDamage(runtime, damage),
-    // A new database has no API key, and a refused start must not change anything.
+    // Checked before the database is opened: a new database has no API key, and a refused start
+    // must not change anything.
     newDatabaseError: needsKey(config) && config.adminApiKey === undefined ? new ConfigError([NO_KEY]) : undefined,
   });
   stopping.defer(() => store.close());
@@ -33,7 +34,7 @@ export async function openDatabase({ config, runtime, onceLog, stopping }: Start
   return store;
 }
 
-/** Logs how many messages the read index is behind, until it has caught up. */
+/** Logs how far the read index is behind, until it has caught up. */
 export function startCatchUpLog({ runtime: { clock, log }, stopping }: StartUp, store: Store): void {
   const aborting = new AbortController();
   const { signal } = aborting;
@@ -54,8 +55,8 @@ export function startCatchUpLog({ runtime: { clock, log }, stopping }: StartUp, 
 }
 
 /**
- * A single end of a reading thread is harmless. Several within a minute mean that some request ends
- * them again and again.
+ * A single end of a reading thread is harmless. Several within a minute mean that some request
+ * causes them.
  */
 function logReadThreadEnd({ log }: Pick<Runtime, "log">, { reason, again }: ReadThreadEnd): void {
   if (!again) {

@@ -19,7 +19,7 @@ export interface TracingParts extends Pick<Runtime, "clock" | "log" | "random"> 
   readonly worker: number | undefined;
 }
 
-/** Starts tracing when a collector is configured. Without one nothing of OpenTelemetry is loaded. */
+/** Starts tracing when a collector is configured. Otherwise no code of OpenTelemetry is loaded. */
 export async function tracingOf(config: TracingConfig, parts: TracingParts): Promise<Tracing | undefined> {
   const url = urlOf(config);
   if (url === undefined) return undefined;
@@ -114,7 +114,7 @@ function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, complain: 
   const name = "OTEL_EXPORTER_OTLP_HEADERS";
   const pairs = { ...pairsOf(name, otlpHeaders, complain), ...pairsOf(name, otlpTracesHeaders, complain) };
   const good = Object.entries(pairs).filter(([key, value]) => HEADER_NAME.test(key) && HEADER_VALUE.test(value));
-  // Neither names nor values are logged: one of them may be a key.
+  // Neither names nor values are logged, because one of them may be a key.
   if (good.length < Object.keys(pairs).length)
     complain(`${name} has a pair that cannot be a header: the pair is ignored`);
   return Object.fromEntries(good);

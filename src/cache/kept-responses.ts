@@ -41,7 +41,7 @@ export function keptResponses(): LRUCache<string, KeptResponse> {
   });
 }
 
-/** At least the memory that the response takes. */
+/** The memory that the response takes at least. */
 function bytesOf({ body }: KeptResponse, question: string): number {
   const characters = question.length + body.text.length + body.tag.length;
   return OVERHEAD_BYTES + BYTES_PER_CHARACTER_MAX * characters;

@@ -14,7 +14,7 @@ if text then return {text, redis.call('PTTL', KEYS[1])} end
 local now = redis.call('TIME')
 return {false, now[1] * 1000 + math.floor(now[2] / 1000)}`;
 
-/** Stores nothing when that moment has already passed. */
+/** Stores nothing when that moment is past. */
 const SHARE = `
 redis.call('SET', KEYS[1], ARGV[1])
 return redis.call('PEXPIREAT', KEYS[1], ARGV[2])`;
@@ -48,7 +48,7 @@ export class RedisResponses implements SharedResponses {
 
   async find(question: string): Promise<Found> {
     const { redis, kind, ttlMs } = this.#options;
-    // A question may be long and contain phone numbers; its hash is short and contains none.
+    // Hashes the question, which may be long and contain phone numbers.
     const key = `answer:${createHash("sha256")
       .update(JSON.stringify([...kind, question]))
       .digest("base64url")}`;

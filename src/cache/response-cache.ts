@@ -59,7 +59,7 @@ interface Reads {
 export class ResponseCache {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #options: ResponseCacheOptions;
-  /** Outdated responses stay until others take their place. */
+  /** Outdated responses stay until newer ones replace them. */
   readonly #kept = keptResponses();
   readonly #reads = new Map<string, Reads>();
 
@@ -154,7 +154,7 @@ export class ResponseCache {
     const found = await shared.find(question);
     if (found.kind === "missing") return found;
     const untilMs = askedMs + found.leftMs;
-    // A request may have joined since, and for that request the response would be too old.
+    // A request may have joined in between, and the response would be too old for it.
     if (this.#clock.monotonic() >= untilMs) return NOT_SHARED;
     const body = bodyOf(found.text);
     this.#keep(question, body, { generation, untilMs });

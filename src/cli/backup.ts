@@ -82,7 +82,7 @@ function targetOf(file: string, source: string, force: boolean): string {
   if (stat !== undefined && !force) {
     throw new CliError(`${file} exists already. Choose another name, or replace it with --force.`, EXIT_USAGE);
   }
-  // SQLite would apply such a log to the file it finds beside it, and ruin the backup.
+  // SQLite would apply such a log to the backup beside it, and damage the backup.
   if (existsSync(`${target}-wal`)) {
     throw new CliError(`${file}-wal exists, so ${file} is a database that is in use. Choose another name.`, EXIT_USAGE);
   }

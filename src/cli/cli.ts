@@ -59,7 +59,7 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     const program = newProgram();
     const [name = ""] = args;
     const called = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    // Without a command all are needed, for the help and for suggestions. Completion describes all.
+    // Without a command, all are loaded, for the help and for suggestions. Completion needs all too.
     if (called === undefined) program.version((await import("../app/start-up.ts")).VERSION);
     const needed = called === undefined || name === "completion" ? Object.values(COMMANDS) : [called];
     const exit = (code: number) => {
@@ -116,14 +116,14 @@ function helpAsFlag(program: Command, args: readonly string[]): readonly string[
     }
     words.push(arg);
     const next = command.commands.find((one) => one.name() === arg);
-    // Parsed alone, it is reported as unknown.
+    // Parsed alone, so that it is reported as unknown.
     if (next === undefined) return words;
     command = next;
   }
   return isHelp ? [...words, "--help"] : args;
 }
 
-/** The command and its subcommands report errors, and end, as the program does. */
+/** Commands and subcommands report errors and exit as the program does. */
 function inheriting(command: Command, program: Command): Command {
   for (const below of command.commands) inheriting(below, program);
   return command.copyInheritedSettings(program);

@@ -98,13 +98,13 @@ async function run({ source, target, store, signal, verify, json }: Run): Promis
   if (signal.aborted) return interrupted();
   const failed = copier.tally.refused > 0 || copier.tally.conflicts > 0;
   if (compared === undefined || `${compared.source}` === `${compared.target}`) return failed ? EXIT_FAILED : 0;
-  // The missing messages are before the saved place: the next run starts from the beginning.
+  // The missing messages are before the saved position, so the next run starts from the beginning.
   await target.savePosition(source.id, BEGINNING);
   complain("The databases differ. Run the same command again: it reads all messages.\n");
   return EXIT_FAILED;
 }
 
-/** Reads both databases again. Undefined when it was interrupted. */
+/** Verifies the copy by reading both databases again. Undefined when it was interrupted. */
 async function compare(
   { source, target, signal }: Pick<Run, "source" | "target" | "signal">,
   place: CopyPosition,
@@ -145,7 +145,7 @@ function comparisonInWords({ source, target }: CopyVerdict): string {
 interface GivenUrl {
   readonly flag: string;
   readonly variable: string;
-  /** The value of the flag. */
+  /** The value of a command-line option. */
   readonly given: string | undefined;
 }
 

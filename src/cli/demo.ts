@@ -106,7 +106,7 @@ async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions):
     concurrency: CONCURRENCY,
     tally,
     signal,
-    // The signal aborts when the service has closed: no answer comes any more.
+    // Aborted when the service has closed, because then no answer comes.
     graceMs: 0,
     done: ({ progress }) => bar.update(progress),
   });

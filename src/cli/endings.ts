@@ -6,9 +6,9 @@ import { EXIT_FAILED } from "./cli-error.ts";
 import { SignalCounter } from "./repeated-signal.ts";
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-/** Beyond the drain time, for what a process does when its last answer is out: it commits and closes the database. */
+/** The time beyond the drain time to commit the last messages and close the database. */
 export const CLOSING_MS_MAX = 700;
-/** Time for the last line to reach the log. */
+/** The time for the last line to reach the log. */
 const LAST_LINE_MS = 30;
 
 /** Resolves with the exit code when the service has closed, or must end without closing. */
@@ -28,7 +28,7 @@ export async function untilBroken(app: App): Promise<number> {
   return EXIT_FAILED;
 }
 
-/** A fault nobody caught leaves the process in a state nobody knows: it ends, with the reason on the log. */
+/** After an uncaught error the state of the process is unknown. It logs the reason and ends. */
 export function untilFault(log: Log): Promise<number> {
   return new Promise((resolve) => {
     const fatal = (error: unknown) => {
@@ -44,9 +44,9 @@ export function untilFault(log: Log): Promise<number> {
 export interface Closable {
   /** Resolves with the exit code when all is closed. */
   readonly close: () => Promise<number>;
-  /** The time that closing may take; then the process ends in any case. */
+  /** The maximum time for closing. After it the process ends in any case. */
   readonly closeMsMax: number;
-  /** The process ends now, whatever is still under way. */
+  /** Called when the process ends at once, without completing requests. */
   readonly abandon?: (() => void) | undefined;
 }
 
@@ -58,7 +58,7 @@ export function closedBySignal(log: Log, { close, closeMsMax, abandon }: Closabl
       process.on(signal, () => {
         const meaning = signals.next();
         if (meaning === "same") return;
-        // A person who asks twice does not want to wait.
+        // A second signal means that the operator does not want to wait.
         if (meaning === "again") {
           abandon?.();
           process.exit(128 + SIGNAL_NUMBERS[signal]);
@@ -71,7 +71,7 @@ export function closedBySignal(log: Log, { close, closeMsMax, abandon }: Closabl
   });
 }
 
-/** Ends the process after that time if it is still there, with a line on the log. */
+/** Ends the process after that time if it still runs, and logs that. */
 function endAfter(ms: number, log: Log, abandon: Closable["abandon"]): void {
   const end = () => {
     log.error({ msg: "the shutdown takes too long: the process ends now. Every message that got a 200 is stored", ms });

@@ -4,14 +4,14 @@ import type { Issue } from "../domain/issue.ts";
 import { REPAIR } from "../store/damage.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 
-/** What the person at the terminal is told, and the exit code. */
+/** An error message for the terminal, and the exit code. */
 export interface Complaint {
-  /** Whole lines: what is wrong and what to do. */
+  /** Complete lines: what is wrong and what to do. */
   readonly text: string;
   readonly exitCode: number;
 }
 
-/** Whatever made a command fail, for a person. */
+/** Explains why a command failed. */
 export function explain(error: unknown): Complaint {
   if (error instanceof CliError) return { text: `${error.message}\n`, exitCode: error.exitCode };
   if (error instanceof ConfigError) {
@@ -46,7 +46,7 @@ const FILE_PROBLEMS: Readonly<Record<string, (path: string) => string>> = {
   EROFS: (path) => `${path} is on a read-only file system.`,
 };
 
-/** What a failed file operation means, as the end of a sentence. */
+/** Explains a failed file operation, as the end of a sentence. */
 export function fileProblem(error: unknown, path: string): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof UnfitFile) return `${path} ${message}.`;
@@ -76,7 +76,7 @@ const CERTIFICATE_PROBLEMS: Readonly<Record<string, string>> = {
   CERT_REVOKED: "was revoked",
   ERR_TLS_CERT_ALTNAME_INVALID: "is for another name",
 };
-/** Codes of OpenSSL for what else can be wrong with one. */
+/** OpenSSL's codes for other problems of a certificate. */
 const CERTIFICATE_CODE = /CERT|^CRL_|_SIGNATURE|_CA$|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME_MISMATCH/;
 
 /** Why a request got no answer. */
@@ -89,13 +89,13 @@ export function connectionProblem(error: unknown, url: URL): string {
   return CONNECTION_PROBLEMS[code]?.(url) ?? message;
 }
 
-/** fetch() and the client wrap what the system said in errors of their own. */
+/** fetch() and the client wrap the system's error in their own. */
 function rootOf(error: unknown): NodeJS.ErrnoException {
   const { cause } = error as Error;
   return cause instanceof Error ? rootOf(cause) : (error as NodeJS.ErrnoException);
 }
 
-/** One problem of a message in a few words. Nothing of the message itself is repeated. */
+/** One problem of a message in a few words. It repeats no content of the message. */
 export function issueInWords({ loc, msg }: Pick<Issue, "loc" | "msg">): string {
   const field = loc
     .filter((part) => typeof part === "string")

@@ -7,7 +7,7 @@ export interface CommandHelp {
   readonly notes?: readonly string[];
   /** Command lines, as they are typed. */
   readonly examples: readonly string[];
-  /** One line of input that the command reads. */
+  /** One line of the input that the command reads. */
   readonly input?: string;
   /** What exit codes mean, where that differs from {@link EXIT_CODES}. */
   readonly exitCodes?: Readonly<Record<number, string>>;
@@ -40,7 +40,7 @@ function helpWidth(): number {
   return Math.min(process.stdout.columns ?? WIDTH_MAX, WIDTH_MAX);
 }
 
-/** Notes, examples and exit codes, in lines of at most `width` characters where the words allow it. */
+/** Notes, examples and exit codes, in lines of at most `width` characters where words allow it. */
 function helpText({ notes = [], examples, input, exitCodes = {} }: CommandHelp, width: number): string {
   const blocks = notes.map((note) => wrapped(note, width));
   blocks.push(["Examples:", ...examples.flatMap((example) => indented(`$ ${example}`))]);

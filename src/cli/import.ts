@@ -66,7 +66,7 @@ export function importCommand(env: Environment, exit: (code: number) => void): C
 
 interface Import extends JsonFlag {
   readonly input: InputFile;
-  /** Undefined when an interrupted import cannot continue where it stopped. */
+  /** Undefined when an interrupted import cannot continue. */
   readonly progress: ImportProgress | undefined;
   readonly databaseUrl: string;
   readonly storeOptions: OpenOptions;
@@ -107,7 +107,7 @@ async function importFile({ input, progress, databaseUrl, storeOptions, json }: 
   }
 }
 
-/** Where an interrupted import stopped, if this is the same file and the same database as then. */
+/** The position of an interrupted import, if the file and the database are the same as then. */
 async function placeToStart(store: Store, progress: ImportProgress | undefined): Promise<ImportState> {
   const state = progress?.read();
   if (state === undefined || state.offset === 0) return NOTHING_IMPORTED;

@@ -22,7 +22,10 @@ const HELP: CommandHelp = {
   examples: ["lyftr init && lyftr serve"],
 };
 
-/** `lyftr init`: makes a secret, so that the service can start without further set-up. Stdout stays empty. */
+/**
+ * `lyftr init`: generates a secret, so that the service can start without further setup. Standard
+ * output stays empty.
+ */
 export function initCommand(_env: Environment, _exit: (code: number) => void, outside: Environment): Command {
   return withHelp(new Command("init"), HELP)
     .description("Make a webhook secret and write it to .env, unless one is set.")

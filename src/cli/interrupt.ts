@@ -1,8 +1,8 @@
 import { SAME_SIGNAL_MS } from "./repeated-signal.ts";
 
 /**
- * Aborts at the first Ctrl-C or SIGTERM, so that the command can end in order. From {@link SAME_SIGNAL_MS} later on, another signal
- * ends the process as usual.
+ * Aborts at the first Ctrl-C or SIGTERM, so that the command can finish cleanly. After {@link
+ * SAME_SIGNAL_MS}, another signal ends the process as usual.
  */
 export function interruption(): AbortSignal {
   const interrupted = new AbortController();

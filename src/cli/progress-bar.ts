@@ -2,29 +2,32 @@ import { SingleBar } from "cli-progress";
 import { complain } from "./terminal.ts";
 
 const CLEAR_LINE = "\r\x1b[K";
-/** The bar goes back to the saved place at its end; a note pushes that place down. */
+/** At its end the bar moves the cursor to the saved position. A note moves that position down. */
 const SAVE_CURSOR = "\x1b7";
 const MIB = 1024 * 1024;
 
 export interface ProgressBar {
-  /** A `total` replaces the one given before. */
+  /** A `total` replaces the earlier one. */
   update(value: number, total?: number): void;
-  /** Puts a line above the bar. */
+  /** Prints a line above the bar. */
   note(line: string): void;
-  /** Leaves the terminal as it was. Safe twice. */
+  /** Restores the terminal. Safe to call twice. */
   stop(): void;
 }
 
 export interface ProgressBarOptions {
   readonly label: string;
-  /** Undefined when nobody knows where the end is. */
+  /** Undefined when the end is unknown. */
   readonly total: number | undefined;
   readonly unit: "bytes" | "messages" | "pages" | "blocks";
-  /** No bar, because somebody types on the same terminal. */
+  /** Shows no bar, because the user types on the same terminal. */
   readonly hidden?: boolean;
 }
 
-/** A progress bar on standard error while something goes on; nothing at all when that is no terminal, or there is but one step. */
+/**
+ * Shows a progress bar on standard error. It shows nothing when that is not a terminal, or when
+ * there is only one step.
+ */
 export function startProgressBar({ label, total, unit, hidden = false }: ProgressBarOptions): ProgressBar {
   if (!process.stderr.isTTY || total === 1 || hidden)
     return { update: () => undefined, note: (line) => complain(`${line}\n`), stop: () => undefined };
@@ -39,7 +42,7 @@ export function startProgressBar({ label, total, unit, hidden = false }: Progres
     gracefulExit: true,
     clearOnComplete: true,
     emptyOnZero: true,
-    // A note overwrites the bar, which has to come back even when nothing moved.
+    // A note overwrites the bar, which must be drawn again even without progress.
     forceRedraw: true,
     formatValue: (value, _options, type) =>
       unit === "bytes" && type !== "percentage" ? (value / MIB).toFixed(1) : String(value),

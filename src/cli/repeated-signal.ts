@@ -1,10 +1,11 @@
 /**
- * A terminal delivers Ctrl-C to every process of its foreground job, and npm passes it on to its child: one key press is two signals.
- * Within this time a repeated signal is the same one.
+ * The time within which a repeated signal counts as the same one. A terminal sends Ctrl-C to every
+ * process of the foreground job, and npm also passes it to its child. So one key press causes two
+ * signals.
  */
 export const SAME_SIGNAL_MS = 500;
 
-/** Tells the signals of one wish from those of the next. */
+/** Tells a repeated signal from a new request to stop. */
 export class SignalCounter {
   readonly #monotonicMs: () => number;
   #firstMs: number | undefined;
@@ -13,7 +14,7 @@ export class SignalCounter {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** What a signal means that arrives now. */
+  /** The meaning of a signal that arrives now. */
   next(): "first" | "same" | "again" {
     const nowMs = this.#monotonicMs();
     if (this.#firstMs === undefined) {

@@ -69,7 +69,10 @@ export function retentionCommand(env: Environment, exit: (code: number) => void)
     });
 }
 
-/** Shows what would be deleted and changes nothing. Without a dry run it asks; resolves with whether that is wanted. */
+/**
+ * Shows what would be deleted, and changes nothing. Without --dry-run it asks for confirmation.
+ * Resolves with the answer.
+ */
 async function preview(
   databaseUrl: string,
   { days, dryRun, json }: JsonFlag & { readonly days: number; readonly dryRun: boolean },
@@ -108,7 +111,7 @@ function noteClock(last: RetentionSweep | undefined): void {
 interface Deletion extends JsonFlag {
   readonly days: number;
   readonly tombstoneDays: number;
-  /** The command neither showed nor asked anything before. */
+  /** Used when the command has neither shown nor asked anything. */
   readonly yes: boolean;
 }
 

@@ -40,7 +40,7 @@ interface Options extends WhatToSend, JsonFlag {
   readonly concurrency: number;
 }
 
-/** `lyftr send`: a sender of webhooks, for tests, for load, and for messages of another system. */
+/** `lyftr send`: sends webhooks, for tests, for load, and for messages of another system. */
 export function sendCommand(env: Environment, exit: (code: number) => void): Command {
   const oneMessage = ["from", "to", "text", "id", "ts"];
   return withJson(withHelp(new Command("send"), HELP))
@@ -97,7 +97,7 @@ async function send(env: Environment, options: Options): Promise<number> {
   return tally.allAccepted && reached && !signal.aborted ? 0 : EXIT_FAILED;
 }
 
-/** What the person at the terminal can do about failures. */
+/** Advice about failures, for the user at the terminal. */
 function remarks({
   tally,
   url,

@@ -6,9 +6,10 @@ import { type OpenOptions, sqlitePath } from "../store/open.ts";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 
-// A client needs few settings; a mistake in one that only the service needs must not stop it. So each is read alone.
+// A command needs only a few settings, and a mistake in another one must not stop it. So each
+// setting is read separately.
 
-/** Where the service of this environment is reached from this machine, for example `http://127.0.0.1:8000`. */
+/** The URL of this environment's service on this machine, for example `http://127.0.0.1:8000`. */
 export function urlOf(env: Environment): string {
   const { host, port } = readConfig(only(env, "HOST", "PORT"));
   if (port === 0) {
@@ -21,7 +22,9 @@ export function databaseUrlOf(env: Environment): string {
   return readConfig(only(env, "DATABASE_URL")).databaseUrl;
 }
 
-/** The same for what makes no database: a mistyped one shall not pass for an empty one. */
+/**
+ * For commands that do not create a database: a mistyped path must not look like an empty database.
+ */
 export function existingDatabaseUrlOf(env: Environment): string {
   const url = databaseUrlOf(env);
   const path = sqlitePath(url);
@@ -33,7 +36,7 @@ export function existingDatabaseUrlOf(env: Environment): string {
   return url;
 }
 
-/** How the environment wants a PostgreSQL database to be used. */
+/** The options for opening a PostgreSQL database. */
 export function storeOptionsOf(env: Environment): OpenOptions {
   const { databaseConnections, migrate, allowWeakDurability } = readConfig(
     only(env, "DATABASE_CONNECTIONS", "MIGRATE", "ALLOW_WEAK_DURABILITY"),
@@ -46,7 +49,7 @@ export function retentionOf(env: Environment): Pick<Config, "retentionDays" | "t
   return readConfig(only(env, "RETENTION_DAYS", "TOMBSTONE_DAYS"));
 }
 
-/** Whom alerts are sent to. */
+/** The targets of alerts. */
 export function alertSettingsOf(
   env: Environment,
 ): Pick<Config, "pagerdutyRoutingKey" | "pagerdutyUrl" | "alertWebhookUrl"> {
@@ -58,14 +61,16 @@ export function secretOf(env: Environment): string | undefined {
   return readConfig(only(env, "WEBHOOK_SECRET")).webhookSecret;
 }
 
-/** All secrets of the environment, and what opens those of the database. */
+/** The secrets of the environment, and the key of those in the database. */
 export function secretSettingsOf(
   env: Environment,
 ): Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey"> {
   return readConfig(only(env, "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "MASTER_KEY"));
 }
 
-/** The secret in `file`, less the line end an editor puts there; without a file, that of the environment. */
+/**
+ * The secret in `file`, without the final line end. Without a file, the secret of the environment.
+ */
 export function requiredSecret(env: Environment, file: string | undefined): string {
   const secret = file === undefined ? secretOf(env) : readSecret(file);
   if (secret === undefined || secret.trim() === "") {
@@ -87,7 +92,7 @@ function readSecret(file: string): string {
   }
 }
 
-/** These variables alone, and the files that they may be read from. */
+/** The environment with only these variables and their _FILE forms. */
 function only(env: Environment, ...names: readonly string[]): Environment {
   return Object.fromEntries(names.flatMap((name) => [name, `${name}_FILE`]).map((name) => [name, env[name]]));
 }

@@ -5,14 +5,17 @@ const GAP = "  ";
 /** A narrower column makes texts hard to read. */
 const COLUMN_WIDTH_MIN = 8;
 
-/** The columns of the terminal; undefined when standard output is not one, so that programs get one line a row. */
+/**
+ * The width of the terminal. Undefined when standard output is not a terminal, so that programs get
+ * one line a row.
+ */
 export function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
 
 /**
- * Lines of cells, for people. With a `width`, cells that are too long are broken between words. When the
- * rows do not fit even so, each row becomes a block with a line for each cell, under its heading.
+ * Formats rows as lines, for people. With a `width`, long cells are broken between words. If the
+ * rows still do not fit, each row becomes a block with one line for each cell, under its heading.
  */
 export function tableOf(rows: readonly (readonly string[])[], width: number | undefined = terminalWidth()): string {
   const widths = columnWidths(rows);
@@ -42,7 +45,7 @@ function total(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, widths.length - 1);
 }
 
-/** Widths that fit, with the widest columns narrowed, or undefined when some word does not fit. */
+/** Column widths that fit, with the widest columns narrowed; undefined when a word does not fit. */
 function narrow(
   rows: readonly (readonly string[])[],
   widths: readonly number[],

@@ -6,7 +6,7 @@ let problem: string | undefined;
 export function say(text: string): void {
   const { promise, resolve } = Promise.withResolvers<void>();
   guard(process.stdout).write(text, (error?: NodeJS.ErrnoException | null) => {
-    // EPIPE: the reader has read enough, as `| head` does. Any other error is a failure.
+    // EPIPE: the reader has stopped reading, as `| head` does. Any other error is a failure.
     if (error && error.code !== "EPIPE") problem = error.code ?? error.message;
     resolve();
   });
@@ -19,7 +19,7 @@ export async function flushOutput(): Promise<string | undefined> {
   return problem;
 }
 
-/** Writes to standard error: errors, and remarks for people. */
+/** Writes to standard error: errors and notes for people. */
 export function complain(text: string): void {
   guard(process.stderr).write(text);
 }

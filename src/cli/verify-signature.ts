@@ -62,7 +62,7 @@ function inWords({ verified, secret, detail }: SignatureReport, body: Buffer): s
   ]);
 }
 
-/** What an editor does not show. */
+/** Describes bytes that an editor does not show. */
 function endOf(body: Buffer): string {
   return body.at(-1) === 0x0a ? ", the last of them a line end" : "";
 }

@@ -33,15 +33,15 @@ export function verifyCommand(env: Environment, exit: (code: number) => void): C
     });
 }
 
-/** What is verified, for either database. */
+/** The operations of `verify` on either database. */
 interface Counts {
   readonly verify: (options: VerifyOptions) => Promise<VerifyReport>;
-  /** Undefined where the counts are rebuilt in another way. */
+  /** Undefined when the counts are rebuilt in another way. */
   readonly recount: (() => Promise<void>) | undefined;
   readonly unit: ProgressBarOptions["unit"];
-  /** How they are rebuilt. */
+  /** Advice on how to rebuild the counts. */
   readonly remedy: string;
-  /** What to do when the messages themselves are damaged. */
+  /** Advice for when the messages themselves are damaged. */
   readonly repair: string;
 }
 

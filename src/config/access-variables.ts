@@ -12,7 +12,7 @@ export interface AccessConfig {
   readonly trustProxy: readonly string[];
   /** Origins whose pages may read. */
   readonly corsOrigins: readonly string[];
-  /** Undefined is no limit, here and below. */
+  /** Undefined means no limit, here and below. */
   readonly rateLimitPerSender: Rate | undefined;
   readonly rateLimitPerIp: Rate | undefined;
   readonly rateLimitPerKey: Rate | undefined;

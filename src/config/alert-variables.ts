@@ -7,7 +7,7 @@ export interface AlertConfig {
   readonly pagerdutyUrl: string;
   /** Undefined: no alert is sent to a webhook. */
   readonly alertWebhookUrl: string | undefined;
-  /** Undefined: silence is never an alert. */
+  /** Undefined: the absence of messages is never an alert. */
   readonly alertSilenceMinutes: number | undefined;
 }
 

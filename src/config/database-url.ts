@@ -3,7 +3,10 @@ import { CERTIFICATE_FILE_BYTES_MAX, fileReason, readTextFile } from "./text-fil
 
 const FORMS = "sqlite:///./data/app.db, sqlite:////data/app.db or postgres://user@host/database";
 const FORM = `must look like ${FORMS}`;
-/** What Python's driver takes and what means nothing here. Other parameters would change which file is meant, or how. */
+/**
+ * Parameters of Python's driver that mean nothing here. Any other parameter could change which file
+ * is opened, or how.
+ */
 const PYTHON_PARAMETERS = [
   "autocommit",
   "cached_statements",
@@ -14,8 +17,9 @@ const PYTHON_PARAMETERS = [
 ];
 
 /**
- * The URL of a database that is kept on disk, in one spelling: without the driver and the parameters of SQLAlchemy.
- * What is refused is refused with the right spelling, so that no file of a mistyped name is made.
+ * Returns the URL of a SQLite or PostgreSQL database in one spelling, without the driver and the
+ * parameters of SQLAlchemy. An error contains the correct spelling, so that a typo does not create
+ * a file with a wrong name.
  */
 export function databaseUrl(text = ""): string {
   const [, scheme = "", rest = ""] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(text) ?? [];
@@ -23,7 +27,7 @@ export function databaseUrl(text = ""): string {
   if (drivers.length <= 1 && ["postgres", "postgresql"].includes(dialect)) return postgresUrl(`${dialect}:${rest}`);
   if (drivers.length <= 1 && dialect === "sqlite") return sqliteUrl(rest);
   if (dialect === "sqlite3") throw new Error(`${FORM}${suggestion(rest.replace(/^\/\/\/?/, ""))}`);
-  // Its path begins behind the two slashes: file:///data/app.db is /data/app.db.
+  // The path follows the two slashes: file:///data/app.db is /data/app.db.
   if (dialect === "file") throw new Error(`${FORM}${suggestion(rest.replace(/^\/\//, ""))}`);
   throw new Error(`${FORM}${scheme === "" || rest === "" ? suggestion(text) : ""}`);
 }
@@ -42,7 +46,7 @@ function sqliteUrl(rest: string): string {
   return `sqlite:///${path}`;
 }
 
-/** What would make a file of an unexpected name. */
+/** What would create a file with an unexpected name. */
 function pathProblem(path: string): string | undefined {
   if (/^(\.\/)?~/.test(path)) return "has a ~, which is not expanded";
   if (/\$[A-Za-z_{(]/.test(path)) return "has a $, which is not expanded: write the full path";
@@ -56,14 +60,14 @@ function pathProblem(path: string): string | undefined {
   return undefined;
 }
 
-/** How a path is spelt as a URL. Nothing is repeated that may have a password in it. */
+/** How to write the path as a URL. Text that may contain a password is not repeated. */
 function suggestion(text: string): string {
   const path = (/^[^?#]*/.exec(text)?.[0] ?? "").replace(/^file:(\/\/)?/, "");
   const written = path
     .replace(/^(\.\/)?~(?=\/|$)/, homedir())
     .replaceAll(/%2f/gi, "/")
     .replaceAll("\\", "/");
-  // A word alone is `null`, or a secret that was meant for another variable.
+  // A single word is `null`, or a secret that was meant for another variable.
   if (!/[./]/.test(written)) return "";
   if (/[@=$:~%{]|^\/*$|(^|\/)\.{0,2}$/.test(written)) return "";
   return `; write sqlite:///${written.startsWith("/") || written.startsWith("./") ? "" : "./"}${written}`;
@@ -74,7 +78,7 @@ const TLS_FILES = ["sslrootcert", "sslcert", "sslkey"];
 
 function postgresUrl(text: string): string {
   const form = "must look like postgres://user:password@host:5432/database";
-  // The text itself is never repeated: there is a password in it.
+  // The text itself is never repeated, because it contains a password.
   const url = URL.parse(text);
   if (url === null) throw new Error(`${form}; special characters of a password are written %XX`);
   if (!text.startsWith(`${url.protocol}//`) || /[\0-\x20]|%00/.test(text)) throw new Error(form);
@@ -90,7 +94,7 @@ function postgresUrl(text: string): string {
   return text;
 }
 
-/** The driver reads it at the start, and would wait for a pipe for ever. */
+/** Checks a file that the driver reads at the start. The driver would wait for a pipe for ever. */
 function requireFile(name: string, path: string | null): void {
   if (!path) return;
   try {

@@ -4,18 +4,19 @@ import type { Environment } from "./given.ts";
 import { fileReason, readTextFile, VALUE_FILE_BYTES_MAX } from "./text-file.ts";
 import { VARIABLES } from "./variables.ts";
 
-/** A value without quotes around it, up to a `#` with no blank before it. */
+/** An unquoted value with a `#` directly after another character. */
 const CUT_AT_HASH = /^[ \t]*(?:export[ \t]+)?([A-Z0-9_]+)[ \t]*=[ \t]*(?!["'`])[^#\n]*[^#\s]#/gm;
-/** `NAME: value` of YAML, `set NAME=value` and `$env:NAME=value`: Node's parser passes over them. */
+/** `NAME: value` of YAML, `set NAME=value` and `$env:NAME=value`, which Node's parser ignores. */
 const OTHER_FORM = /^[ \t]*(?:(?:set[ \t]+|\$env:)([A-Z0-9_]+)[ \t]*=|([A-Z0-9_]+)[ \t]*:)/gim;
 
-/** The environment with what a `.env` file adds to it. What is set already stays. */
+/** Adds the variables of a `.env` file to the environment. Variables that are already set win. */
 export function withDotEnv(env: Environment, path = ".env"): Environment {
   const text = textOf(path);
   if (text === undefined) return env;
   requireWholeValues(text);
   const added = parseEnv(text);
-  // A variable and its _FILE form are one setting: whichever is set outside wins over both in the file.
+  // A variable and its _FILE form are one setting. The environment wins over both forms in the
+  // file.
   const isSet = (name: string) =>
     env[name] !== undefined || env[`${name}_FILE`] !== undefined || env[name.replace(/_FILE$/, "")] !== undefined;
   return { ...Object.fromEntries(Object.entries(added).filter(([name]) => !isSet(name))), ...env };
@@ -32,8 +33,9 @@ function textOf(path: string): string | undefined {
 }
 
 /**
- * Node's parser takes any `#` for the beginning of a comment, and would make another value of this one. What
- * has another form it leaves out without a word: the service would open the database of no DATABASE_URL.
+ * Rejects lines that Node's parser would misread. It treats any `#` as the start of a comment, and
+ * so would cut the value. It silently ignores lines in another form. The service would then open
+ * the default database.
  */
 function requireWholeValues(text: string): void {
   const names = Object.values(VARIABLES).flatMap(({ name }) => [name, `${name}_FILE`]);

@@ -4,8 +4,8 @@ import type { Variable } from "./variable.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The text of a variable: `NAME`, or what is in the file that `NAME_FILE` names, less the line end an editor puts there.
- * Undefined when neither is set. Throws a sentence that completes "NAME …".
+ * The text of a variable: its value, or the content of the file that `NAME_FILE` names, without the
+ * final line end. Undefined when neither is set. Throws a sentence that completes "NAME …".
  */
 export function givenText(variable: Variable<unknown>, env: Environment): string | undefined {
   const { name } = variable;
@@ -16,7 +16,10 @@ export function givenText(variable: Variable<unknown>, env: Environment): string
   return cleanValue(variable, fromFile(path, `${name}_FILE`));
 }
 
-/** The one value in a file, less the line end at its end. Throws what the file system says, or why the file is unfit. */
+/**
+ * The value in a file, without the final line end. Throws the error of the file system, or the
+ * reason why the file cannot be used.
+ */
 export function readValueFile(path: string): string {
   return readTextFile(path, VALUE_FILE_BYTES_MAX).replace(/\r?\n$/, "");
 }
@@ -29,9 +32,12 @@ function fromFile(path: string, variable: string): string {
   }
 }
 
-/** A secret keeps its bytes. Of every other value blanks, line ends and quotes around it are no part. */
+/**
+ * Keeps every byte of a secret. From other values, removes surrounding blanks, line ends and
+ * quotes.
+ */
 function cleanValue({ verbatim, list }: Variable<unknown>, text: string): string {
-  // Node has already replaced the bytes of an environment that are not UTF-8; the value would be another one.
+  // Node has replaced invalid UTF-8 in the environment, so the value is not the one that was set.
   if (text.includes("\ufffd")) throw new Error("has bytes that are not UTF-8");
   if (verbatim) return text;
   const value = withoutWrapping(text);
@@ -40,14 +46,16 @@ function cleanValue({ verbatim, list }: Variable<unknown>, text: string): string
   return value;
 }
 
-/** `docker --env-file` and Kubernetes keep quotes that a shell or a .env file would take away. */
+/** `docker --env-file` and Kubernetes keep quotes that a shell or a .env file would remove. */
 function withoutWrapping(text: string): string {
   const trimmed = text.trim();
   const quoted = /^(["'])(.*)\1$/s.exec(trimmed)?.[2];
   return (quoted ?? trimmed).trim();
 }
 
-/** Those that are not seen too, such as U+200B: pasted with a path, they would name another file. */
+/**
+ * Also finds invisible characters such as U+200B. Pasted with a path, they would name another file.
+ */
 function hasControlCharacter(text: string): boolean {
   return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text);
 }

@@ -1,9 +1,9 @@
 import type { Environment } from "./given.ts";
 import { VARIABLES } from "./variables.ts";
 
-/** Shorter names of other programs differ too little from ours: HOME and HOST. */
+/** Shorter names of other programs are too similar to ours: HOME and HOST. */
 const LENGTH_MIN = 6;
-/** From this length on two changed characters are a misspelling. */
+/** In names of at least this length, two changed characters count as a typo. */
 const LENGTH_LONG = 8;
 
 const NAMES = Object.values(VARIABLES).flatMap(({ name }) => [name, `${name}_FILE`]);
@@ -18,7 +18,7 @@ export interface Misspelling {
 export function misspellings(env: Environment): readonly Misspelling[] {
   return Object.keys(env).flatMap((name) => {
     if (env[name] === undefined || NAMES.includes(name) || name.length < LENGTH_MIN) return [];
-    // OpenTelemetry has more variables than those that Lyftr reads, with similar names.
+    // OpenTelemetry has variables that Lyftr does not read, with similar names.
     const most = name.length < LENGTH_LONG || name.startsWith("OTEL_") ? 1 : 2;
     const meant = NAMES.find((known) => isWithin(most, name.toUpperCase(), known));
     return meant === undefined ? [] : [{ name, meant }];
@@ -29,7 +29,10 @@ export function misspellingInWords({ name, meant }: Misspelling): string {
   return `${name} is not a variable of Lyftr, so it has no effect. Did you mean ${meant}?`;
 }
 
-/** Whether at most `most` characters must be inserted, deleted, replaced or exchanged with their neighbour. */
+/**
+ * Whether `b` can be made from `a` by at most `most` insertions, deletions, replacements or swaps
+ * of neighbours.
+ */
 function isWithin(most: number, a: string, b: string): boolean {
   if (Math.abs(a.length - b.length) > most) return false;
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, at) => at)];

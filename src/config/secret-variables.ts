@@ -3,7 +3,7 @@ import type { Variable } from "./variable.ts";
 import { type PreviousSecret, previousSecrets } from "./webhook-secrets.ts";
 
 export interface SecretConfig {
-  /** Undefined when not set: the service starts, is not ready, and refuses every webhook. */
+  /** If undefined, the service starts, is not ready, and refuses every webhook. */
   readonly webhookSecret: string | undefined;
   /** Accepted besides `webhookSecret`. */
   readonly webhookSecretsPrevious: readonly PreviousSecret[];

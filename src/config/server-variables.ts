@@ -10,7 +10,7 @@ export interface ServerConfig {
   /** Whether successful health checks are logged. */
   readonly logHealth: boolean;
   readonly bodyBytesMax: number;
-  /** Client connections of one process. */
+  /** The maximum number of client connections of one process. */
   readonly connectionsMax: number;
   readonly drainMs: number;
 }

@@ -15,7 +15,7 @@ export interface StorageConfig {
   readonly tombstoneDays: number;
   /** Redis or Valkey, in which replicas share rate limits and responses. */
   readonly redisUrl: string | undefined;
-  /** 0 is no cache. */
+  /** 0 switches the cache off. */
   readonly cacheTtlMs: number;
 }
 

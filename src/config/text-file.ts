@@ -1,21 +1,21 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 
-/** A value has a few bytes. More is a mistake, and some files have no end. */
+/** A value has a few bytes. A longer file is a mistake, and some files have no end. */
 export const VALUE_FILE_BYTES_MAX = 65_536;
 /** The certificates of all public authorities together have about 250 KB. */
 export const CERTIFICATE_FILE_BYTES_MAX = 4 * 1_024 * 1_024;
 
-/** It is there, but not what it should be. The message completes "the file …". */
+/** The path exists, but is not a file that can be used. The message completes "the file …". */
 export class UnfitFile extends Error {
   override readonly name = "UnfitFile";
 }
 
 /**
- * The text of a small regular file. Never waits: a pipe that no process writes to is refused, not read.
- * Throws what the file system says, or {@link UnfitFile}.
+ * Reads a small regular file. It never waits: a pipe without a writer is refused. Throws the error
+ * of the file system, or {@link UnfitFile}.
  */
 export function readTextFile(path: string, bytesMax: number): string {
-  // Looked at before it is opened too: opening a device may already do something.
+  // Checked before opening too, because opening a device may have an effect.
   requireRegular(statSync(path));
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -37,7 +37,7 @@ export function fileReason(error: unknown): string {
 
 function requireRegular(stats: Stats): void {
   if (stats.isFile()) return;
-  // The word of the system for a folder, so that callers tell it from the others as they always did.
+  // The system's code for a folder, which callers check.
   if (stats.isDirectory()) throw Object.assign(new UnfitFile("is a folder, not a regular file"), { code: "EISDIR" });
   throw new UnfitFile(`is ${kindOf(stats)}, not a regular file`);
 }
@@ -48,7 +48,7 @@ function kindOf(stats: Stats): string {
 }
 
 function readUpTo(file: number, bytesMax: number): Buffer {
-  // One more than allowed: files of the kernel state no size, so only reading tells.
+  // Reads one byte more than allowed: files of the kernel have no size, so only reading shows it.
   const bytes = Buffer.alloc(bytesMax + 1);
   let length = 0;
   for (let read = -1; read !== 0 && length < bytes.length; length += read)

@@ -6,7 +6,7 @@ import type { Variable } from "./variable.ts";
  * Variables with TRACES in their name take precedence over the general ones.
  */
 export interface TracingConfig {
-  /** Traces are made when one of these two is set. */
+  /** Tracing is on when one of these two is set. */
   readonly otlpEndpoint: string | undefined;
   readonly otlpTracesEndpoint: string | undefined;
   readonly otelSdkDisabled: string | undefined;
@@ -177,7 +177,7 @@ function httpUrl(text = ""): string | undefined {
   const url = URL.parse(text);
   if (url === null || !["http:", "https:"].includes(url.protocol) || url.hostname === "")
     throw new Error("must look like http://collector:4318");
-  // The text is not repeated: it contains a password.
+  // The text is not repeated, because it contains a password.
   if (url.username !== "" || url.password !== "")
     throw new Error("must have no user and password; OTEL_EXPORTER_OTLP_HEADERS can carry them");
   return text;

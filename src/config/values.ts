@@ -7,7 +7,7 @@ import { parseRate, type Rate } from "../domain/rate.ts";
 
 export const LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 export const WORKERS_MAX = 64;
-/** The minimum length of secrets that are made at random, not chosen by a person. */
+/** The minimum length of secrets that are generated at random, not chosen by a person. */
 export const SECRET_CHARACTERS_MIN = 32;
 
 const YES = ["1", "true", "yes", "on"];
@@ -49,7 +49,9 @@ export function host(text = ""): string {
   return canonicalAddress(bare);
 }
 
-/** The usual spelling of an address: `0` and `::0` are every address, `127.1` is this machine. */
+/**
+ * The usual spelling of an address: `0` and `::0` mean every address, `127.1` means this machine.
+ */
 function canonicalAddress(address: string): string {
   if (/^[0-9.]+$/.test(address)) return URL.parse(`http://${address}`)?.hostname ?? address;
   const canonical = isIP(address) === 6 ? URL.parse(`http://[${address}]`)?.hostname : undefined;
@@ -74,7 +76,7 @@ export function integer(min: number, max: number): (text: string | undefined) =>
   };
 }
 
-/** One of a few words. */
+/** Parses one of a few words. */
 export function word<T extends string>(...words: readonly [T, ...T[]]): (text: string | undefined) => T {
   return (text = "") => {
     const found = words.find((candidate) => candidate === text.toLowerCase());
@@ -83,7 +85,9 @@ export function word<T extends string>(...words: readonly [T, ...T[]]): (text: s
   };
 }
 
-/** A secret that is not set, or has at least so many characters. */
+/**
+ * Parses a secret: undefined when it is not set, otherwise it has at least this many characters.
+ */
 export function longSecret(charactersMin: number): (text: string | undefined) => string | undefined {
   return (text = "") => {
     if (text.trim() === "") return undefined;
@@ -92,7 +96,7 @@ export function longSecret(charactersMin: number): (text: string | undefined) =>
   };
 }
 
-/** The same for what is sent in a header: blanks and letters beyond ASCII would not arrive there as they are. */
+/** Parses a secret that is sent in a header, which would change blanks and non-ASCII letters. */
 export function headerSecret(charactersMin: number): (text: string | undefined) => string | undefined {
   const longEnough = longSecret(charactersMin);
   return (text) => {
@@ -133,10 +137,10 @@ export function minutesOrOff(min: number, max: number): (text: string | undefine
   };
 }
 
-/** Where something is posted to; undefined when it is not set. */
+/** The URL to which requests are posted; undefined when it is not set. */
 export function endpoint(text = ""): string | undefined {
   if (text.trim() === "") return undefined;
-  // The text itself is never repeated: it may be a credential.
+  // The text itself is never repeated, because it may be a credential.
   const url = URL.parse(text);
   if (url === null || !["http:", "https:"].includes(url.protocol))
     throw new Error("must be a URL that begins with https:// or http://");
@@ -152,7 +156,7 @@ export function routingKey(text = ""): string | undefined {
   return text;
 }
 
-/** Milliseconds, given as a number of them or with a unit. */
+/** Milliseconds: a number, or a duration with a unit. */
 export function milliseconds(max: number): (text: string | undefined) => number {
   return (text = "") => {
     const ms = /^[0-9]{1,15}$/.test(text) ? Number(text) : parseDuration(text);
@@ -164,7 +168,7 @@ export function milliseconds(max: number): (text: string | undefined) => number 
 
 export function redisUrl(text = ""): string | undefined {
   if (text === "") return undefined;
-  // The text itself is never repeated: there may be a password in it.
+  // The text itself is never repeated, because it may contain a password.
   const url = URL.parse(text);
   if (url === null || !["redis:", "rediss:"].includes(url.protocol) || url.hostname === "")
     throw new Error("must look like redis://user:password@host:6379/0, or rediss:// for TLS");
@@ -182,7 +186,7 @@ export function networks(text = ""): readonly string[] {
     const [address = "", bits, more] = network.split("/");
     const version = isIP(address);
     const bitsMax = version === 4 ? 32 : 128;
-    // A network of everybody would let everybody choose an address.
+    // With a /0 network, every client could choose its own address.
     const hasBits = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= bitsMax);
     if (!NAMED_NETWORKS.includes(network) && (version === 0 || !hasBits || more !== undefined)) {
       throw new Error(
@@ -203,7 +207,7 @@ export function origins(text = ""): readonly string[] {
   return all;
 }
 
-/** Neither an address nor an origin has a blank in it, so blanks part entries as well as commas do. */
+/** Addresses and origins contain no blanks, so blanks separate entries like commas. */
 function list(text: string): readonly string[] {
   return text.split(/[\s,]+/).filter((part) => part !== "");
 }

@@ -1,9 +1,9 @@
 import type { Config } from "./variables.ts";
 import { SECRET_CHARACTERS_SHORT } from "./webhook-secrets.ts";
 
-/** Fewer different characters than this are no random text: 32 random hex digits have 14 as a rule. */
+/** A text with fewer different characters is not random: 32 random hex digits usually have 14. */
 const DIFFERENT_CHARACTERS_MIN = 8;
-/** So long that none of them stands in a random text by chance. */
+/** Words that are long enough not to occur in a random text by chance. */
 const GUESSED_FIRST =
   /password|passw0rd|secret|changeme|change-me|change_me|master|example|qwerty|letmein|default|replace|123456|abcdef/i;
 const ADVICE = "Make a random one: openssl rand -hex 32";
@@ -13,7 +13,10 @@ const UNSEEN = /[\s\p{Cc}\p{Cf}]/u;
 
 type Secrets = Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey" | "adminApiKey">;
 
-/** What is accepted and is probably not what was meant, in sentences. No secret is repeated. */
+/**
+ * Warnings about accepted values that are probably mistakes, a sentence each. Secrets are not
+ * repeated.
+ */
 export function configWarnings(config: Secrets): readonly string[] {
   const { webhookSecret, webhookSecretsPrevious, masterKey, adminApiKey } = config;
   return [
@@ -32,7 +35,7 @@ export function configWarnings(config: Secrets): readonly string[] {
   ];
 }
 
-/** What is probably not meant of one secret, under its name. */
+/** Warnings about one secret. `name` is the subject of each sentence. */
 export function secretWarnings(name: string, secret: string | undefined): readonly string[] {
   if (secret === undefined) return [];
   return [edgeWarning(name, secret), weaknessWarning(name, secret)].filter((warning) => warning !== undefined);

@@ -6,9 +6,12 @@ export interface PreviousSecret {
   readonly untilMs: number | undefined;
 }
 
-/** Shorter ones are guessed from one signed webhook. Pieces of a secret that a comma has cut are as short. */
+/**
+ * A shorter secret can be guessed from one signed webhook. Pieces of a secret with commas are short
+ * too.
+ */
 export const SECRET_CHARACTERS_SHORT = 16;
-/** Together with the current one, half of what is accepted at once; the other half may be in the database. */
+/** With the current secret, half of the accepted ones. The other half may be in the database. */
 const PREVIOUS_SECRETS_MAX = 7;
 const WITH_END = /^(.*)@([0-9]{4}-.*)$/s;
 const TIME_WORDS =
@@ -17,7 +20,9 @@ const TIME_WORDS =
 const MEANT_AS_END = new RegExp(`@(?=[^@]*$)([0-9+-]|[^@]*\\s|$|(${TIME_WORDS})([^a-z]|day|month|week|year|$))`, "i");
 const NO_TIMESTAMP = "that is not a timestamp such as 2026-12-31T00:00:00Z";
 
-/** Secrets with commas between them, each with an end if there shall be one: `old,older@2026-12-31T00:00:00Z`. */
+/**
+ * Parses secrets separated by commas, each with an optional end: `old,older@2026-12-31T00:00:00Z`.
+ */
 export function previousSecrets(text = ""): readonly PreviousSecret[] {
   const parts = text
     .split(",")
@@ -35,7 +40,7 @@ export function previousSecrets(text = ""): readonly PreviousSecret[] {
   return secrets;
 }
 
-/** Neither a secret nor its end is repeated in an error: what looks like an end may be a part of the secret. */
+/** Errors repeat neither a secret nor its end, because a supposed end may be part of the secret. */
 function previousSecret(part: string, number: number): PreviousSecret {
   const [, secret, end] = WITH_END.exec(part) ?? [];
   if (secret === undefined || end === undefined) {

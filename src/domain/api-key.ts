@@ -6,8 +6,8 @@ export const SCOPES = ["read", "admin"] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /**
- * A key as it is stored. The key itself is stored nowhere, so the content of the database does not
- * give access.
+ * An API key as it is stored. Only a hash of its text is stored, so the content of the database
+ * does not give access.
  */
 export interface ApiKey {
   readonly id: string;
@@ -27,7 +27,7 @@ export interface ApiKey {
   readonly retiresAt: string | null;
   /** When it was revoked. It is refused at once, whatever the clock of a process says. */
   readonly revokedAt: string | null;
-  /** To about a minute. */
+  /** Exact to about a minute. */
   readonly lastUsedAt: string | null;
 }
 

@@ -46,8 +46,8 @@ function sealed(parts: readonly string[], list: string): string {
 }
 
 /**
- * What was encoded for this list; empty when it was altered. The checksum does not keep a forger
- * out, so the content is handled like any other input.
+ * Decodes what was encoded for this list; empty when the text was altered. The checksum does not
+ * stop a forger, so the content is handled like any other input.
  */
 function opened(text: string, list: string): readonly string[] {
   const bytes = Buffer.from(text, "base64url");

@@ -1,4 +1,4 @@
-/** A limit was reached and nothing was tried. The same call may succeed in a moment. */
+/** A limit was reached, and nothing was tried. The same call may succeed in a moment. */
 export class Overloaded extends Error {
   override readonly name = "Overloaded";
 }
@@ -33,7 +33,7 @@ export class StoreBroken extends StoreUnavailable {
   override readonly name: string = "StoreBroken";
 }
 
-/** The read index has not followed a deletion. It is rebuilt, and reads are correct again. */
+/** The read index did not follow a deletion. It is rebuilt, and then reads are correct again. */
 export class ReadIndexBehind extends StoreUnavailable {
   override readonly name = "ReadIndexBehind";
 }

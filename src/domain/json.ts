@@ -34,7 +34,9 @@ function invalidJson(position: number, error: string): Issue {
   return { type: "json_invalid", loc: ["body", position], msg: "JSON decode error", ctx: { error } };
 }
 
-/** Where the parser stopped. Its own message is not used, because it quotes the text. */
+/**
+ * The position where the parser stopped. Its own message is not used, because it quotes the text.
+ */
 function positionOf(error: unknown, json: string): number {
   const message = error instanceof Error ? error.message : "";
   const position = /at position ([0-9]+)/.exec(message)?.[1];

@@ -8,7 +8,7 @@ export const OVERLAP_DEFAULT = "24h";
 export interface KeyRequest {
   readonly name: string;
   readonly scope: Scope;
-  /** How long the key lives; undefined is for ever. */
+  /** The lifetime of the key; undefined means for ever. */
   readonly lifeMs: number | undefined;
 }
 

@@ -8,10 +8,10 @@ const FALSE = "/bin/false";
  * in native code. It has a file of its own because the commands and the store need it.
  */
 export function killProcess(): void {
-  // Another program takes the place of this one. So the exit code is 1, and nothing of this process
+  // Replaces this process by another program. So the exit code is 1, and no code of this process
   // runs any more.
   if (existsSync(FALSE)) process.execve?.(FALSE, ["false"], {});
   process.kill(process.pid, "SIGKILL");
-  // The kernel does not let the first process of a container kill itself. This ends it.
+  // The kernel does not let the first process of a container kill itself. This call ends it.
   process.abort();
 }

@@ -15,8 +15,8 @@ export interface MessageQuery extends MessageList {
   /** Where the page starts, or ends when its side is `before`. */
   readonly cursor?: CursorPosition;
   /**
-   * `none` omits the total. Then a page also ends early if it would have to scan far too many
-   * messages; the client continues it by its cursor.
+   * `none` omits the total. Such a page also ends early if it would have to scan far too many
+   * messages. The client continues it by its cursor.
    */
   readonly count: "exact" | "none";
 }
@@ -46,7 +46,7 @@ export function parseMessageQuery(parameters: QueryParams): ParsedQuery {
     : { ok: true, query: { ...query, offset: 0, cursor } };
 }
 
-/** Parses the filters and the order only, for a list that is read from end to end. */
+/** Parses only the filters and the order, for a list that is read from end to end. */
 export function parseMessageList(parameters: QueryParams): ParsedList {
   const issues: Issue[] = [];
   const list = messageList(parameters, issues);

@@ -2,7 +2,7 @@ import type { Issue } from "./issue.ts";
 import { moment, msisdn, oneOf, optional, type QueryParams } from "./query-params.ts";
 import type { Instant } from "./timestamp.ts";
 
-/** What a timeline counts, and in which unit. */
+/** The span and the unit of a timeline. */
 export interface TimelineParameters {
   readonly bucket: "minute" | "hour" | "day";
   readonly from?: string;

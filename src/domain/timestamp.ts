@@ -12,8 +12,8 @@ export type UtcTimestamp = string & { readonly [utcTimestamp]: true };
 export type Instant = string & { readonly [instant]: true };
 
 /**
- * `YYYY-MM-DDTHH:MM[:SS[.f{1,9}]]Z`. Whether the day exists is checked by {@link isCalendarDate}.
- * Java's `OffsetDateTime.toString()` omits seconds when they are 0.
+ * `YYYY-MM-DDTHH:MM[:SS[.f{1,9}]]Z`. {@link isCalendarDate} checks that the day exists. Java's
+ * `OffsetDateTime.toString()` omits seconds when they are 0.
  */
 export const UTC_TIMESTAMP_PATTERN =
   "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?Z$";
@@ -51,13 +51,13 @@ export function instantOf(timestamp: string): Instant {
 const MOMENT =
   /^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ](?<time>(?:[01][0-9]|2[0-3]):[0-5][0-9])(?<rest>:[0-5][0-9](?:\.[0-9]{1,9})?)?(?:Z|(?<sign>[+ -])(?<hours>[01][0-9]|2[0-3])(?::?(?<minutes>[0-5][0-9]))?)?)?$/;
 const MS_PER_MINUTE = 60_000;
-/** Before and after every moment of the years that a timestamp can name. */
+/** Sort before and after every moment of the years that a timestamp can name. */
 const FIRST_INSTANT = "0000-01-01T00:00:00" as Instant;
 const LAST_INSTANT = "9999-12-31T24:00:00" as Instant;
 
 /**
- * The instant of a filter, or undefined. It accepts a bare date, which is its midnight, and a date
- * with a time after `T` or a blank. Seconds and a fraction may be left out. Without a zone it is
+ * The instant of a filter, or undefined. It accepts a date, which means its midnight, and a date
+ * with a time after `T` or a blank. Seconds and a fraction may be omitted. Without a zone it is
  * UTC; an offset is converted. The `+` of an offset may have become a blank, because form decoders
  * do that.
  */

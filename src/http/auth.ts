@@ -66,7 +66,7 @@ export class Auth {
     return decision;
   }
 
-  /** The answer is the same, whatever is wrong with the key. */
+  /** The answer is the same for every problem with the key. */
   #unauthorized(request: Request): Reply {
     const refused =
       this.#options.limiting.refuseFailure(request, "failed_key") ??

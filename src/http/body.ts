@@ -6,18 +6,29 @@ import { BodiesTooLarge } from "./reply.ts";
 import type { Request } from "./route.ts";
 
 const MIB = 1024 * 1024;
-/** Bodies are held in memory before anything is known of their senders: all of them together stay below this. */
+/**
+ * The maximum memory of all bodies together. Bodies are held in memory before their signatures are
+ * checked.
+ */
 const BODIES_UNDER_WAY_BYTES_MAX = 64 * MIB;
-/** The first bytes of every body. Most webhooks are no longer, and long bodies leave room for those of 6,000 connections. */
+/**
+ * The first bytes of every body. Most webhooks are no longer. Beside long bodies there is room for
+ * the first bytes of 6,000 connections.
+ */
 const SHORT_BYTES_MAX = 4_096;
-/** What is beyond the first bytes, of all bodies and of those of one address. MAX_BODY_BYTES is 16 MiB at most. */
+/**
+ * The maximum beyond the first bytes, for all bodies and for those of one address. MAX_BODY_BYTES
+ * is at most 16 MiB.
+ */
 const LONG_BYTES_MAX = 40 * MIB;
 const LONG_BYTES_OF_ONE_ADDRESS_MAX = 16 * MIB;
 
 /**
- * Bytes of the bodies that are arriving or being stored. A short body counts as soon as it is announced; long ones, and those without a
- * length, count as they come: else a few hundred clients that announce much and send nothing would keep all others out. What they send
- * beyond the first bytes has a budget of its own, and one address a share of that, so that long bodies keep no short one out.
+ * Limits the memory of bodies that are arriving or being stored. A short body counts as soon as its
+ * length is announced. Long ones, and those without a length, count as they arrive: otherwise a few
+ * hundred clients could announce long bodies, send nothing, and keep all others out. Bytes beyond
+ * the first ones have a budget of their own, and each address gets a share of it. Therefore long
+ * bodies do not keep short ones out.
  */
 export class BodyBudget {
   readonly #metrics: Pick<Runtime["metrics"], "requestsShed">;
@@ -30,8 +41,8 @@ export class BodyBudget {
   }
 
   /**
-   * Counts the body of a request until its answer is out. Throws `BodiesTooLarge` when there is no room; when
-   * the room ends later, the body ends with that error.
+   * Counts the body of a request until it is answered. Throws `BodiesTooLarge` when there is no
+   * room. If there is no room later, the body ends with that error.
    */
   count(request: Request): void {
     const body = request.raw;
@@ -51,7 +62,8 @@ export class BodyBudget {
           add(length);
         } catch (error) {
           body.off("data", arrived);
-          // Nobody listens when the body has been refused already, for its length.
+          // Without a listener the error would be unhandled: a body that is too long has already
+          // been refused.
           if (body.listenerCount("error") > 0) body.emit("error", error);
         }
       };
@@ -60,7 +72,7 @@ export class BodyBudget {
     request.whenClosed(() => this.#giveBack(network, counted));
   }
 
-  /** Takes room for more bytes of a body of which some are counted. */
+  /** Takes room for more bytes of a body that is partly counted. */
   #take(network: string, counted: number, bytes: number): void {
     const long = longPartOf(counted + bytes) - longPartOf(counted);
     this.#requireRoom(network, bytes, long, long > 0);
@@ -93,10 +105,12 @@ function longPartOf(bytes: number): number {
   return Math.max(0, bytes - SHORT_BYTES_MAX);
 }
 
-/** Why a body is not there: it is longer than allowed, or its connection ended before it did. */
+/** Why a body could not be read: it is too long, or its connection ended early. */
 export type Unread = "too_large" | "broken";
 
-/** Reads the body of a request, whatever its type is called. Rejects when it does not fit the budget, if it has one. */
+/**
+ * Reads the body of a request, of any content type. Rejects when the budget, if any, has no room.
+ */
 export async function readBody(
   request: Request,
   bytesMax: number,
@@ -127,7 +141,7 @@ function collect(raw: IncomingMessage, bytesMax: number): Promise<Buffer | Unrea
   });
 }
 
-/** The length of a body that its headers tell; infinite when they tell none. */
+/** The length of a body according to its headers; infinite when they give none. */
 function announcedBytes({ headers }: IncomingMessage): number {
   return headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Number.POSITIVE_INFINITY;
 }

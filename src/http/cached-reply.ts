@@ -19,7 +19,7 @@ export interface CachedRead {
 }
 
 /**
- * Replies with JSON, read for this client or cached. A client that already has this response gets
+ * Replies with JSON, from the database or the cache. A client that already has this response gets
  * 304.
  */
 export async function cachedReply(

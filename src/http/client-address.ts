@@ -55,13 +55,13 @@ export function inNetworks(networks: readonly string[]): (address: string) => bo
 }
 
 /**
- * An IPv4 address in canonical form, or the /64 of an IPv6 address, all of which belongs to one
- * client.
+ * An IPv4 address in canonical form, or the /64 of an IPv6 address, because one client has all of
+ * it.
  */
 export function networkOf(address: string): string {
   if (!address.includes(":")) return address;
-  // Node accepts zones that ipaddr.js does not. And ipaddr.js takes `::203.0.113.7` for an
-  // IPv4-mapped address, which it is not: the same address in hexadecimal would then be another
+  // Node accepts zones, and ipaddr.js does not. And ipaddr.js treats `::203.0.113.7` as an
+  // IPv4-mapped address, which it is not. The same address in hexadecimal would then be another
   // network.
   const parsed = ipaddr.IPv6.parse(address.replace(/%.*/, "").replace(/^::(?=[0-9]+\.)/, "0::"));
   if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString();

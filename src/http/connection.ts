@@ -14,7 +14,7 @@ export const UNANSWERED_MAX = 256;
 export const LINGER_MS_MAX = 1_000;
 
 /**
- * What happens to a request: it is handled in its turn, or refused because its connection has too
+ * The outcome for a request: it is handled in its turn, or refused because its connection has too
  * many.
  */
 export interface Admission {
@@ -134,7 +134,7 @@ export class Connection {
   }
 
   /**
-   * Called when the connection is closed. Node tells only the response that is being sent, not the
+   * Called when the connection is closed. Node reports that only to the response being sent, not to
    * later ones.
    */
   gone(): void {

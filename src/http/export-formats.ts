@@ -42,7 +42,7 @@ function csvLine(cells: readonly (string | null)[]): string {
   return `${cells.map(csvCell).join(",")}\r\n`;
 }
 
-/** RFC 4180. A missing text is an empty cell, an empty text a quoted one. */
+/** RFC 4180. A missing text is an empty cell; an empty text is a quoted one. */
 function csvCell(value: string | null): string {
   if (value === null) return "";
   const harmless = GUARDED.test(value) ? `'${value}` : value;

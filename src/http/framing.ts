@@ -7,9 +7,9 @@ const HEADERS_MAX = 100;
 const distrusted = new WeakSet<Socket>();
 
 /**
- * Whether two parsers in a row understand a request in the same way. What follows an ambiguous
- * request on its connection is `distrusted`: it is never handled, and the answer to the ambiguous
- * request is about to close the connection.
+ * Whether two parsers in a row understand a request in the same way. Data after an ambiguous
+ * request is `distrusted`: it is never handled. The answer to the ambiguous request closes the
+ * connection.
  */
 export function framingOf(request: IncomingMessage): "clear" | "ambiguous" | "distrusted" {
   const { socket } = request;

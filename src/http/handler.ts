@@ -96,7 +96,7 @@ export class Handler {
 }
 
 function noRoute({ target, method }: Request): Reply {
-  // The method fits, but the path has a broken escape, or too long a part.
+  // The method fits, but the path has an invalid escape or a part that is too long.
   if (target.methods.length === 0 || target.methods.includes(method)) return NOT_FOUND;
   return problem(405, "Method Not Allowed", { headers: { allow: [...target.methods].sort().join(", ") } });
 }

@@ -6,9 +6,9 @@ const UNKNOWN_NAME = ["ENOTFOUND", "EAI_AGAIN"];
 const ADDRESSES = "127.0.0.1 is this machine only, 0.0.0.0 is every address of it";
 
 /**
- * Rejects with the error of listening if the port cannot be used. It must be called before the
- * database is opened: a start that fails because the older service still has the port must not have
- * taken its database over.
+ * Rejects with the error of listening if the port cannot be used. Must be called before the
+ * database is opened. If the older service still has the port, the start fails, and must not have
+ * taken over its database.
  */
 export async function requireFreePort(host: string, port: number): Promise<void> {
   const probe = createServer((socket) => socket.destroy());

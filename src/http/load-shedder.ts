@@ -116,7 +116,7 @@ export class LoadShedder {
       this.#refusedAtOnce++;
       this.#answer(request, reason);
     } else {
-      // Its body is not kept in the meantime.
+      // The body is not kept while the refusal is held.
       request.raw.resume();
       this.#held.push({ request, reason, sinceMs: runtime.clock.monotonic() });
     }

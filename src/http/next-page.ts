@@ -10,7 +10,7 @@ import type { Headers } from "./reply.ts";
 const LINK_CHARACTERS_MAX = 6_144;
 /** Two cursors of the longest ids, escaped. */
 const CURSORS_CHARACTERS_MAX = 32_768;
-/** The end of the text of a page. No text of a sender follows its cursors. */
+/** The end of the text of a page. No text of a sender comes after its cursors. */
 const NEXT_CURSOR = /"next_cursor":"([A-Za-z0-9_-]+)"(?:,"prev_cursor":(?:null|"[A-Za-z0-9_-]+"))?\}$/;
 
 /** The next page: the path of the list, and its parameters. */

@@ -55,7 +55,7 @@ export class RateLimiting {
     this.#metrics = metrics;
   }
 
-  /** Limits the requests of an address, before the request is examined. */
+  /** Limits the requests of an address before anything else is checked. */
   refuseAddress(request: Request): Reply | undefined | Promise<Reply | undefined> {
     const limiter = this.#limits.ip;
     return limiter && this.#spend(request, "ip", limiter.take(clientNetwork(request)));
@@ -96,10 +96,10 @@ export class RateLimiting {
       `"${limit}";q=${rate.burst};w=${seconds(spanMs)}`,
       `"${limit}";r=${remaining};t=${seconds(nextMs)}`,
     ];
-    // Several limits may apply to one request.
-    const told = request.rateLimitHeaders;
-    request.rateLimitHeaders = told
-      ? { policy: `${told.policy}, ${policy}`, state: `${told.state}, ${state}` }
+    // If several limits apply to one request, the headers list all of them.
+    const listed = request.rateLimitHeaders;
+    request.rateLimitHeaders = listed
+      ? { policy: `${listed.policy}, ${policy}`, state: `${listed.state}, ${state}` }
       : { policy, state };
     request.addHeaders({
       "ratelimit-policy": request.rateLimitHeaders.policy,

@@ -6,9 +6,9 @@ export interface ReaderPaceOptions {
   readonly clock: Pick<Clock, "monotonic">;
   /** The rate that a reader must reach on average. */
   readonly bytesPerSecondMin: number;
-  /** How far behind that rate it may be, and how long it may read nothing. */
+  /** How far behind that rate it may fall, and how long it may read nothing. */
   readonly behindMsMax: number;
-  /** Called once, when it is further behind. */
+  /** Called once, when it falls further behind. */
   readonly tooSlow: () => void;
 }
 

@@ -14,7 +14,7 @@ export interface ReadinessOptions extends Pick<Runtime, "clock"> {
 }
 
 /**
- * Whether messages can be taken. It asks the database at most once a second; requests in between
+ * Whether messages can be stored. The database is asked at most once a second; requests in between
  * share the result.
  */
 export class Readiness {

@@ -8,41 +8,41 @@ export type Headers = Readonly<Record<string, string>>;
 /** An answer as a value. `writer.ts` turns it into bytes, the log line, the metrics and the trace. */
 export interface Reply {
   readonly status: number;
-  /** Added to the headers of every answer; they win over those. */
+  /** Added to the headers of every answer, and override them. */
   readonly headers?: Headers;
-  /** Sent as it is. A reply has one of `body`, `problem` and `stream`, or none of them. */
+  /** Sent unchanged. A reply has at most one of `body`, `problem` and `stream`. */
   readonly body?: string | Buffer;
-  /** Of `body`; compact JSON without it. */
+  /** The content type of `body`. Default: compact JSON. */
   readonly type?: string;
   readonly problem?: Problem;
   readonly stream?: Stream;
   /** Fields of the log line. */
   readonly log?: Readonly<Record<string, unknown>>;
-  /** What the request came to, for routes that count their results. */
+  /** The result of the request, for routes that count their results. */
   readonly result?: WebhookResult;
 }
 
-/** An error body. `detail` is a sentence; `issues` take its place in the FastAPI shape when given. */
+/** An error body. `detail` is a sentence. The FastAPI shape shows `issues` instead, if given. */
 export interface Problem {
   readonly detail: string;
   readonly issues?: readonly Issue[];
 }
 
-/** A body of any length that is made while it is sent. */
+/** A body of any length that is generated while it is sent. */
 export interface Stream {
   readonly text: AsyncIterable<string>;
-  /** Aborted with an error to end the answer at once, so that it does not look finished. */
+  /** Aborted with an error to end the answer at once, so that it does not look complete. */
   readonly cut: AbortSignal;
 }
 
-/** The client went away before its answer was out; nginx's number for it. */
+/** The client disconnected before its answer was sent. The number is nginx's. */
 export const CLIENT_CLOSED_REQUEST = 499;
 export const CLOSE: Headers = { connection: "close" };
 export const PROBLEM_JSON = "application/problem+json";
 const FRAMES_MAX = 5;
 const RETRY_SECONDS_MAX = 3;
 
-/** Why a stream was ended before its time: it is logged with this status. */
+/** Why a stream was ended early. It is logged with this status. */
 export class StreamCut extends Error {
   override readonly name = "StreamCut";
   readonly status: number;
@@ -71,7 +71,7 @@ export const NOT_FOUND = problem(404, "Not Found");
 export const BAD_REQUEST = problem(400, "Bad Request", { headers: CLOSE });
 export const TOO_LARGE = problem(413, "payload too large", { headers: CLOSE, result: "too_large" });
 
-/** What a parser found wrong with the parameters of a URL. */
+/** Why the parameters of a URL are invalid. */
 export type InvalidQuery =
   | { readonly reason: "issues"; readonly issues: readonly Issue[] }
   | { readonly reason: "invalid_cursor" };
@@ -86,8 +86,8 @@ export function invalidQuery(query: InvalidQuery): Reply {
 }
 
 /**
- * The reply to a thrown error: this is the only place that makes one. What an operator needs besides goes
- * into the log line. Undefined when the client is gone, so that nobody can be answered.
+ * Turns a thrown error into a reply; nothing else does. Details for the operator go into the log
+ * line. Undefined when the client has disconnected.
  */
 export function replyToFailure(error: unknown, random: () => number): Reply | undefined {
   if (error instanceof ReadCancelled) return undefined;
@@ -99,7 +99,7 @@ export function replyToFailure(error: unknown, random: () => number): Reply | un
   }
   if (error instanceof QueryTooExpensive) return invalid([{ type: "too_broad", loc: ["query"], msg: error.message }]);
   const { name, stack } = error instanceof Error ? error : new Error("not an error");
-  // Not its message: an engine may quote the row in it.
+  // The message of the error is not used: a database may quote the row in it.
   return problem(500, "internal server error", { log: { error: name, frames: framesOf(stack) } });
 }
 
@@ -118,7 +118,10 @@ function shedIn(error: Error): { readonly shed?: "bytes" } {
   return error instanceof BodiesTooLarge ? { shed: "bytes" } : {};
 }
 
-/** When to try again, in whole seconds from 1 to 3. Random, so that clients refused together do not return together. */
+/**
+ * When to try again, in whole seconds from 1 to 3. It is random, so that clients refused together
+ * do not come back together.
+ */
 export function retryAfter(random: () => number): Headers {
   return { "retry-after": String(1 + Math.floor(RETRY_SECONDS_MAX * random())) };
 }

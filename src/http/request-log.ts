@@ -5,7 +5,7 @@ import { CLIENT_CLOSED_REQUEST, type Reply } from "./reply.ts";
 import type { Request, Route } from "./route.ts";
 import { maskedPath } from "./router.ts";
 
-/** Node's parser knows some 35 methods; those that no web service uses share one series. */
+/** Node's parser knows some 35 methods. Those that no web service uses share one series. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** The methods of OpenTelemetry's conventions; the others share a name. */
 const TRACED_METHODS = new Set([...METHODS, "CONNECT", "TRACE"]);
@@ -23,7 +23,7 @@ export interface RequestLogOptions {
 /** One log line, the metrics and the trace of each request, and which requests are under way. */
 export class RequestLog {
   readonly #options: RequestLogOptions;
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   readonly #inFlight = new Set<Request>();
   #draining = false;
   #idle: (() => void) | undefined;
@@ -32,13 +32,18 @@ export class RequestLog {
     this.#options = options;
   }
 
-  /** Begins the counters of a route at zero: Prometheus does not see the first error of one that begins with it. */
+  /**
+   * Creates the counters of a route at zero. Otherwise Prometheus does not count the first error.
+   */
   startCounting({ method, path }: Route): void {
     const { httpRequests } = this.#options.runtime.metrics;
     for (const status of ["200", "500", "503"]) httpRequests.inc({ method, path, status }, 0);
   }
 
-  /** Starts the record of a request. It ends once, when the answer is out or its connection gone. */
+  /**
+   * Starts the log record of a request. It ends once, when the answer is sent or the connection is
+   * closed.
+   */
   begin(request: Request): void {
     this.#beginTrace(request);
     this.#inFlight.add(request);
@@ -60,12 +65,18 @@ export class RequestLog {
     return this.#draining;
   }
 
-  /** Resets the connections of answers that have begun: a mere close ends an answer to HTTP/1.0 as if it were whole. */
+  /**
+   * Resets the connections of incomplete answers. Over HTTP/1.0 a normal close would make an answer
+   * look complete.
+   */
   resetUnfinished(): void {
     for (const { response } of this.#inFlight) if (response.headersSent) response.socket?.resetAndDestroy();
   }
 
-  /** Closes the connections of clients that have not taken their answer so many milliseconds after they asked. */
+  /**
+   * Closes the connections of clients that have not read their answer within this time after their
+   * request.
+   */
   cutSlow(msMax: number): void {
     const dueMs = this.#options.runtime.clock.monotonic() - msMax;
     for (const { startedMs, response, target } of this.#inFlight) {
@@ -74,19 +85,19 @@ export class RequestLog {
     }
   }
 
-  /** The request of this response cannot be finished: its connection got `reply` instead. */
+  /** Marks the request of this response as broken: its connection got `reply` instead. */
   breakOff(response: ServerResponse, reply: Reply): void {
     for (const request of this.#inFlight) if (request.response === response) request.broken = reply;
   }
 
-  /** The line and the sample of bytes that never became a request. */
+  /** Writes the log line and the metrics of bytes that never became a request. */
   endWithoutRequest({ status }: Reply): void {
     this.#count("OTHER", UNMATCHED, status);
     const id = this.#options.runtime.newId();
     this.#write(status, { request_id: id, method: null, path: null, status, latency_ms: 0 });
   }
 
-  /** Writes the line and the samples of a request, and ends its trace. */
+  /** Writes the log line and the metrics of a request, and ends its trace. */
   end(request: Request, status: number, reply: Reply | undefined): void {
     const { method, target, trace, apiKey, broken } = request;
     const { clock, metrics } = this.#options.runtime;
@@ -133,13 +144,13 @@ export class RequestLog {
 
   #write(status: number, line: Readonly<Record<string, unknown>>): void {
     const { log } = this.#options.runtime;
-    // A webhook with a wrong signature may be a lost message; a read without a key is no loss to anyone.
+    // A webhook with a wrong signature may be a lost message. A read without a key loses nothing.
     if (status >= 500 || line.result === "invalid_signature") log.error(line);
     else if (status >= 400) log.warn(line);
     else log.info(line);
   }
 
-  /** Begins the trace of a request, or continues its sender's, and names it in the answer. */
+  /** Starts the trace of a request, or continues the sender's, and adds its id to the answer. */
   #beginTrace(request: Request): void {
     const { tracing } = this.#options;
     const { route, template } = request.target;
@@ -152,7 +163,10 @@ export class RequestLog {
   }
 }
 
-/** The attributes of a request's span: HTTP by OpenTelemetry's names, the rest as the log line has it. */
+/**
+ * The attributes of a request's span: OpenTelemetry's names for HTTP, the names of the log line for
+ * the rest.
+ */
 function attributesOf(request: Request, line: Readonly<Record<string, unknown>>): Attributes {
   const { method, scheme, raw, target } = request;
   const { path, status } = line;

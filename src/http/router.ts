@@ -87,7 +87,7 @@ function targetPath(url: string): string {
   return end === -1 ? target : target.slice(0, end);
 }
 
-/** Undefined when an escape is broken. */
+/** Undefined for an invalid escape. */
 function decodedBy(decode: (text: string) => string, text: string): string | undefined {
   try {
     return decode(text);

@@ -40,7 +40,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 const NOT_HTTP = problem(400, "Bad Request");
 const NO_PROXY = problem(405, "Method Not Allowed");
-/** The errors of Node's parser, by code; all others are {@link NOT_HTTP}. */
+/** The errors of Node's parser by code. All others are {@link NOT_HTTP}. */
 const REFUSALS: Readonly<Record<string, Reply>> = {
   ERR_HTTP_REQUEST_TIMEOUT: problem(408, "Request Timeout"),
   HPE_HEADER_OVERFLOW: problem(431, "Request Header Fields Too Large"),
@@ -137,7 +137,7 @@ export class Server {
     this.#shedder.releaseAll();
     await within(clock, Math.min(ms, READINESS_HEARD_MS), quiet);
     await this.#acceptWaiting();
-    // At once, in the turn in which no connection waited.
+    // Must be in the same turn as the check that no connection waits.
     const closed = this.#http.map((http) => new Promise<void>((resolve) => http.close(() => resolve())));
     await within(clock, deadline - clock.monotonic(), Promise.all(closed));
     this.#log.resetUnfinished();
@@ -223,7 +223,7 @@ export class Server {
     });
   }
 
-  /** Asks for the body, unless it will be refused. */
+  /** Asks the client for the body, unless the request will be refused. */
   #continue({ headers }: IncomingMessage, response: ServerResponse): void {
     if (!(Number(headers["content-length"]) > this.#settings.bodyBytesMax)) response.writeContinue();
   }

@@ -7,9 +7,10 @@ import type { RequestLog } from "./request-log.ts";
 import type { Request } from "./route.ts";
 
 /**
- * What every answer tells a browser: not to guess its type, not to show it in a frame, to keep it from pages of
- * other sites, to load and run nothing of it, to tell no site where it was, and to keep no copy. A reply that
- * needs something else says so: pages of documentation have their own policy, lists may be kept.
+ * The security headers of every answer. The browser must not guess its type, show it in a frame,
+ * share it with other sites, load or run anything for it, send its URL as a referrer, or cache it.
+ * Some replies replace one of them: pages of documentation have their own policy, and lists may be
+ * cached.
  */
 const SECURITY_HEADERS: Headers = {
   "x-content-type-options": "nosniff",
@@ -62,7 +63,7 @@ export class Writer {
    */
   refuseConnection(connections: Connections, socket: Socket, reply: Reply): void {
     const connection = connections.of(socket);
-    // More of what has been refused already.
+    // More bytes of what has been refused already.
     if (connection === undefined || connection.isEnding) return;
     connection.endAfterAnswers((broken) => {
       // A request whose body turned out not to be HTTP has its own log line already.
@@ -72,14 +73,18 @@ export class Writer {
     });
   }
 
-  /** Sends a body while it is made. One that cannot be finished ends so that it does not look finished. */
+  /**
+   * Sends a body while it is generated. If it cannot be completed, the answer must not look
+   * complete.
+   */
   #send(request: Request, { text, cut }: Stream): void {
     const { response } = request;
     const body = Readable.from(text, { objectMode: false });
     const breakOff = (error: unknown) => {
       if (response.destroyed) return;
       request.broken = replyToFailure(error, this.#random);
-      // To a client of HTTP/1.0 the end of the connection is the end of the answer, unless it is a reset.
+      // For a client of HTTP/1.0 the end of the connection is the end of the answer, unless it is a
+      // reset.
       response.socket?.resetAndDestroy();
     };
     cut.addEventListener("abort", () => breakOff(cut.reason));
@@ -94,7 +99,7 @@ function bodyOf(request: Request, { status, body, type = "application/json", pro
   return body === undefined ? { text: undefined, type: undefined } : { text: body, type };
 }
 
-/** A reply as bytes, for a connection that Node's server has given up. */
+/** A reply as bytes, for a connection that Node's server no longer handles. */
 function bytesOf({ status, problem = { detail: "" } }: Reply): string {
   const { text, type } = problemBody(undefined, status, problem);
   const headers = {

@@ -1,21 +1,27 @@
-/** The rows of a transaction take no more than this each, on a busy machine too. The rest is the fsync, a lock or the network. */
+/**
+ * The maximum time of one row, even on a busy machine. The rest of a commit is the fsync, a lock or
+ * the network.
+ */
 const ROW_MS = 0.1;
-/** A commit that takes longer than its rows do by so much is slow; below it, batches need no more than what comes by itself. */
+/**
+ * A commit is slow if it takes this much longer than its rows. On a quick disk, batches need not
+ * gather.
+ */
 const SLOW_MS = 25;
 /** This many commits must all be slow: a single one may be a checkpoint or a pause of the machine. */
 const COMMITS = 4;
-/** The share of a slow commit that the next batch may wait for company. */
+/** The share of a slow commit that the next batch may gather. */
 const GATHER_SHARE = 0.8;
 const QUIET_SHARE = 0.1;
-/** After a batch that gathered in vain, this many commits do not gather. Each further time it is twice as many. */
+/** The number of commits without gathering after a batch gathered in vain. It doubles each time. */
 const COMMITS_AFTER_VAIN_MIN = 16;
 const COMMITS_AFTER_VAIN_MAX = 512;
 const ROWS_MAX = 512;
 const ROWS_MAX_SLOW = 4_096;
-/** Rows that take as long as the fsync they share, at most. */
+/** The rows of a batch take at most as long as the fsync that they share. */
 const ROWS_PER_SLOW_MS = 20;
 
-/** How large batches should be and how long they should gather, as the disk is quick or slow. */
+/** Decides how large batches are and how long they gather, from the speed of the disk. */
 export class CommitPace {
   #waits: readonly number[] = [];
   #commitsWithoutGathering = 0;
@@ -28,8 +34,9 @@ export class CommitPace {
   }
 
   /**
-   * Records that a batch has gathered, and whether it did so in vain: senders were still coming back when its time was up.
-   * Such a batch is as small as one that did not wait, and later. So the next batches do not wait: they gather during the commit before.
+   * Records whether a batch gathered in vain, which means that its time ended while senders were
+   * still coming back. Such a batch is as small as one that did not wait, and later. So the next
+   * batches do not wait. They gather during the previous commit.
    */
   noteGathered(inVain: boolean): void {
     if (!inVain) {
@@ -45,13 +52,16 @@ export class CommitPace {
     return this.slowMs > 0 && this.#commitsWithoutGathering === 0;
   }
 
-  /** What every commit takes whatever its rows, when that is long; 0 on a quick disk. */
+  /** The fixed cost of every commit if the disk is slow; 0 on a quick disk. */
   get slowMs(): number {
     const least = this.#waits.length < COMMITS ? 0 : Math.min(...this.#waits);
     return least < SLOW_MS ? 0 : least;
   }
 
-  /** What one transaction may hold: past a few hundred rows a quick fsync is shared well enough, and everything in it waits for all. */
+  /**
+   * The maximum number of rows in a transaction. A few hundred rows are enough to share a quick
+   * fsync, and each row waits for all the others.
+   */
   get rowsMax(): number {
     return Math.max(ROWS_MAX, Math.min(ROWS_MAX_SLOW, Math.round(this.slowMs * ROWS_PER_SLOW_MS)));
   }
@@ -61,7 +71,7 @@ export class CommitPace {
     return this.slowMs * GATHER_SHARE;
   }
 
-  /** How often a batch that gathers looks whether senders still come back. */
+  /** How often a gathering batch checks whether senders still come back. */
   get quietMs(): number {
     return this.slowMs * QUIET_SHARE;
   }

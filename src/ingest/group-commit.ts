@@ -5,21 +5,27 @@ import type { Runtime } from "../runtime.ts";
 import type { InsertOutcome, Store } from "../store/store.ts";
 import { CommitPace } from "./commit-pace.ts";
 
-/** What one transaction may hold of long messages: of the usual ones, its bound of rows is reached first. See {@link CommitPace}. */
+/**
+ * The maximum size of a transaction with long messages. With usual messages the row limit of {@link
+ * CommitPace} comes first.
+ */
 const BYTES_PER_BATCH_MAX = 4 * 1024 * 1024;
-/** So many rows need not wait for others. */
+/** A batch of this many rows need not wait for others. */
 const ROWS_AT_ONCE = 16;
-/** How often a batch that gathers looks whether it has enough. */
+/** How often a gathering batch checks whether it has enough rows. */
 const GATHER_STEP_MS = 2;
 const QUEUE_ROWS_MAX = 10_000;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
-/** Longer than another process holds the lock on a good day. Who waits so long behind a batch waits for nothing. */
+/**
+ * Longer than another process usually holds the lock. Past this delay the batch ahead is not going
+ * to finish in time.
+ */
 const STALLED_MS = 1_500;
 
 interface Waiting {
   readonly row: NewMessage;
   readonly bytes: number;
-  /** When it came, of the monotonic clock. */
+  /** When it arrived, by the monotonic clock. */
   readonly sinceMs: number;
   readonly trace: RequestTrace | undefined;
   readonly resolve: (outcome: InsertOutcome) => void;
@@ -32,10 +38,10 @@ export interface GroupCommitOptions {
 }
 
 /**
- * Many concurrent inserts in, few transactions out. While one batch is being fsynced the next one gathers, so no timer is needed. On a
- * slow disk senders that were answered get a moment to come back: otherwise they would wait for the batch behind the next, and each batch
- * would hold half of them.
- * A caller is answered only after its row is durable.
+ * Combines many concurrent inserts into few transactions. While one batch is being fsynced, the
+ * next one gathers, so no timer is needed. On a slow disk, a batch waits a moment for senders that
+ * were just answered. Otherwise each of them would miss the next batch, and each batch would hold
+ * half of them. A caller is answered only after its row is durable.
  */
 export class GroupCommit {
   readonly #store: GroupCommitOptions["store"];
@@ -44,14 +50,17 @@ export class GroupCommit {
   readonly #tracing: GroupCommitOptions["tracing"];
   readonly #pace = new CommitPace();
   #queue: Waiting[] = [];
-  /** The messages to come: those that waited and those that were answered when the last batch was done. */
+  /**
+   * The number of messages to expect: those that waited at the end of the last batch, and those it
+   * answered.
+   */
   #expectedRows = 0;
-  /** Those of them that waited. */
+  /** The number of messages that waited at the end of the last batch. */
   #waitingRows = 0;
   #queueBytes = 0;
-  /** How long the oldest of the newest batch had waited. */
+  /** How long the oldest message of the newest batch had waited. */
   #waitedMs = 0;
-  /** The first message of the batch that is being committed, which is the oldest of all. */
+  /** The first message of the batch that is being committed. It is the oldest of all. */
   #committing: Waiting | undefined;
   #running: Promise<void> | undefined;
   #enough = () => {};
@@ -73,9 +82,10 @@ export class GroupCommit {
   }
 
   /**
-   * How long messages wait for their turn: the oldest of the newest batch did, or, when no batch has been taken for long, the oldest of all
-   * does. A queue that came together behind one slow commit is taken at once and tells little; one that stays tells that more comes in than
-   * the database takes.
+   * How long messages wait for their turn: the wait of the oldest message in the newest batch. If
+   * no batch has started for long, it is the age of the oldest message in the queue. A queue that
+   * formed during one slow commit is taken at once and means little. A queue that stays means that
+   * more messages arrive than the database can store.
    */
   queueDelayMs(): number {
     const [oldest] = this.#queue;
@@ -84,13 +94,18 @@ export class GroupCommit {
     return waitsMs > STALLED_MS ? waitsMs : this.#waitedMs;
   }
 
-  /** How long the oldest message that is not committed yet has waited, in the queue and in its batch; 0 when there is none. */
+  /**
+   * The age of the oldest uncommitted message, in the queue or in its batch; 0 when there is none.
+   */
   oldestAgeMs(): number {
     const oldest = this.#committing ?? this.#queue[0];
     return oldest === undefined ? 0 : this.#clock.monotonic() - oldest.sinceMs;
   }
 
-  /** Resolves once the row is on disk; `bytes` is its size for the bound of the queue. Rejects as {@link Store.insertMessages} does, and with `Overloaded` past the bounds. */
+  /**
+   * Resolves once the row is on disk. `bytes` counts towards the limit of the queue. Rejects as
+   * {@link Store.insertMessages} does, and with `Overloaded` when the queue is full.
+   */
   insert(row: NewMessage, bytes: number, trace?: RequestTrace): Promise<InsertOutcome> {
     if (this.#stopped) return Promise.reject(new StoreUnavailable("shutting down"));
     if (this.#queue.length >= QUEUE_ROWS_MAX || this.#queueBytes + bytes > QUEUE_BYTES_MAX) {
@@ -104,7 +119,9 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when everything accepted so far is answered; nothing more is accepted. Safe twice. */
+  /**
+   * Accepts no more messages, and resolves when all earlier ones are answered. Safe to call twice.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
@@ -116,7 +133,8 @@ export class GroupCommit {
     while (this.#queue.length > 0) {
       const batch = this.#take(this.#pace.rowsMax, BYTES_PER_BATCH_MAX);
       const committed = this.#commit(batch);
-      // The batch before is answered while this one is on its way: neither thread waits for the other.
+      // The previous batch is answered while this one is being written: neither thread waits for
+      // the other.
       answer();
       answer = await committed;
       const { gathers } = this.#pace;
@@ -134,8 +152,9 @@ export class GroupCommit {
   /** Resolves when the next batch should begin. */
   #gather(): Promise<void> {
     if (this.#pace.gathers) return this.#gatherSlowly();
-    // One turn of the event loop, so that the requests which arrived together share the first batch; but not all of them, or
-    // the writer would wait while the last are parsed, and the event loop while they are stored.
+    // Waits one turn of the event loop, so that requests that arrived together share the first
+    // batch. It does not wait for all of them: otherwise the writer is idle while the last are
+    // parsed, and the event loop is idle while they are stored.
     return new Promise<void>((resolve) => {
       this.#enough = resolve;
       setImmediate(resolve);
@@ -143,9 +162,9 @@ export class GroupCommit {
   }
 
   /**
-   * Waits while senders come back from the batch that was answered. They come faster than messages do by themselves, so it ends when
-   * not even twice as many come as did during the commit. When after half of the time not even half of them are back, the rest of the
-   * time is too short for all.
+   * Waits while senders of the previous batch come back. They come back faster than new messages
+   * arrive. So it stops when the rate falls to twice the usual rate. It also stops after half of
+   * the time if fewer than half of them are back: the rest of the time is then too short for all.
    */
   async #gatherSlowly(): Promise<void> {
     const { gatherMs, quietMs, slowMs } = this.#pace;
@@ -180,13 +199,13 @@ export class GroupCommit {
     this.#queue = this.#queue.slice(rows);
     for (const waiting of batch) this.#queueBytes -= waiting.bytes;
     const [oldest] = batch;
-    // To wait for the commit before is the disk's pace, not a queue that stays.
+    // Waiting for the previous commit is due to the disk, not to overload.
     const paceMs = this.#pace.slowMs + this.#pace.gatherMs;
     if (oldest !== undefined) this.#waitedMs = Math.max(0, this.#clock.monotonic() - oldest.sinceMs - paceMs);
     return batch;
   }
 
-  /** Resolves, when the batch is durable or refused, with what tells its callers so. */
+  /** Resolves when the batch is durable or refused. The returned function answers its callers. */
   async #commit(batch: readonly Waiting[]): Promise<() => void> {
     const fromMs = this.#clock.monotonic();
     let failed = false;
@@ -210,13 +229,13 @@ export class GroupCommit {
     }
   }
 
-  /** One bad row spoils a whole transaction; alone, it spoils only its own. */
+  /** Stores each row in its own transaction, so that a bad row fails alone. */
   async #oneByOne(batch: readonly Waiting[]): Promise<() => void> {
     const answers: (() => void)[] = [];
     let failure: unknown;
     for (const { row, resolve, reject } of batch) {
       try {
-        // Each of hundreds would wait for a lock as long as the first did.
+        // Otherwise each of hundreds of rows would wait for the lock as long as the first did.
         if (failure instanceof StoreUnavailable) throw failure;
         const [outcome] = await this.#store.insertMessages([row]);
         answers.push(() => resolve(outcome as InsertOutcome));
@@ -230,7 +249,8 @@ export class GroupCommit {
 
   async #refused(batch: readonly Waiting[], error: unknown): Promise<() => void> {
     if (error instanceof StoreUnavailable) {
-      // Those who wait behind would meet the same after waiting as long again: all are told at once.
+      // The messages in the queue would wait as long for the same error, so all are refused at
+      // once.
       const behind = this.#take(QUEUE_ROWS_MAX, QUEUE_BYTES_MAX);
       for (const { trace, sinceMs } of behind) trace?.part("wait", sinceMs, this.#clock.monotonic());
       const all = [...batch, ...behind];

@@ -7,12 +7,12 @@ import type { SignatureRefusal } from "../providers/signature-refusal.ts";
 import type { RateLimitDecision, RateLimiter } from "../ratelimit/rate-limiter.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
-/** What became of a webhook. Failures of the store are thrown. */
+/** The outcome of a webhook. Failures of the store are thrown. */
 export type IngestOutcome =
   | {
       readonly kind: "created" | "duplicate" | "conflict";
       readonly messageId: MessageId;
-      /** What the limit of the sender said, when there is one. */
+      /** The decision of the sender's rate limit, if there is one. */
       readonly decision: RateLimitDecision | undefined;
     }
   | { readonly kind: "rate_limited"; readonly messageId: MessageId; readonly decision: RateLimitDecision }
@@ -25,13 +25,16 @@ export interface IngestOptions {
   readonly clock: Clock;
   /** Limits the messages of one sender. */
   readonly senders: RateLimiter | undefined;
-  /** Told of each webhook whose signature is good, which secret it was. */
+  /** Called with the name of the secret for each webhook with a valid signature. */
   readonly verified: (secret: string, nowMs: number) => void;
-  /** Told of each message that is on disk, which source it came from. */
+  /** Called with the source of each message that is on disk. */
   readonly received: (source: string) => void;
 }
 
-/** Verify, then parse, then commit: nothing of a body is decoded before its signature is good. Past its sender's limit nothing of it is stored. */
+/**
+ * Verifies, then parses, then commits. Nothing is decoded before the signature is verified. A
+ * sender past its rate limit stores nothing.
+ */
 export async function ingest(
   { provider, committer, clock, senders, verified, received }: IngestOptions,
   webhook: RawWebhook,

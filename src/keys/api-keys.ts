@@ -68,7 +68,7 @@ export class ApiKeys {
   #running: Promise<void> = Promise.resolve();
   #hasEverExisted: boolean;
   #version: string | undefined;
-  /** The number of the last reload that began, and of the one whose answer is the current state. */
+  /** The numbers of the last reload that began, and of the one that gave the current state. */
   #began = 0;
   #taken = 0;
   #underWay = 0;
@@ -104,8 +104,8 @@ export class ApiKeys {
   }
 
   /**
-   * The owner of a key, if the key is accepted now. It takes the same few microseconds and no
-   * memory, whatever the text is.
+   * The owner of a key, if the key is accepted now. Every text costs the same few microseconds and
+   * no memory.
    */
   authenticate(text: string): KeyHolder | undefined {
     if (this.#adminHash === undefined && !isKey(text)) return undefined;

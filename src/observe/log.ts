@@ -42,7 +42,10 @@ export function createLog({ level: least, destination, now, worker }: LogOptions
   };
 }
 
-/** The fields as JSON, each behind a comma. A value that is not JSON, such as a bigint, costs the fields and not the caller. */
+/**
+ * The fields as JSON, each after a comma. A value that JSON does not allow, such as a bigint, loses
+ * the fields; the caller does not fail.
+ */
 function fieldsOf(line: LogLine): string {
   try {
     const json = JSON.stringify(line);

@@ -39,7 +39,7 @@ export interface SignatureKey {
   readonly key: string;
   /** Webhooks it verified. */
   readonly verified: number;
-  /** 0 when it never did; undefined when it is no longer accepted. */
+  /** 0 when it never verified one; undefined when it is no longer accepted. */
   readonly lastVerifiedMs: number | undefined;
   /** When it will be refused, if known; undefined when it is no longer accepted. */
   readonly untilMs: number | undefined;

@@ -6,7 +6,7 @@ export type SignatureRefusal =
   | { readonly reason: "no_header" | "mismatch" | "no_secret" }
   | { readonly reason: "malformed"; readonly form: SignatureForm };
 
-/** What was there instead of 64 hex digits. */
+/** What the header contained instead of 64 hex digits. */
 export type SignatureForm =
   | "empty"
   | "repeated header"

@@ -1,7 +1,10 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 
 const SHA256_HEX = /^[0-9a-fA-F]{64}$/;
-/** Compared as hex digits, in the same two buffers each time: to make buffers costs as much as the hash of a short body. */
+/**
+ * Compares hex digits in the same two buffers each time. New buffers would cost as much as the hash
+ * of a short body.
+ */
 const given = Buffer.alloc(64);
 const expected = Buffer.alloc(64);
 /** Each costs a MAC for every webhook. */

@@ -86,8 +86,8 @@ export class LocalRateLimiter implements RateLimiter {
   }
 
   /**
-   * Checks the next few keys and drops those with full buckets. If there is still no room, it
-   * drops the one of these that is nearest to full.
+   * Checks the next few keys and drops those with full buckets. If there is still no room, it drops
+   * the checked key whose bucket is the fullest.
    */
   #makeRoom(nowMs: number): void {
     const looks = this.#fullAtMs.size < KEYS_MAX ? CHECKS_PER_NEW_KEY : CHECKS_WHEN_FULL;
@@ -188,7 +188,7 @@ function capacityMs(rate: Rate): number {
   return rate.burst * tokenMs(rate);
 }
 
-/** Whether a bucket with this many missing milliseconds has a token. */
+/** Whether a bucket has a token. `missingMs` is the time until it is full. */
 function holds(rate: Rate, missingMs: number): boolean {
   return missingMs + tokenMs(rate) <= capacityMs(rate) + SLACK_MS;
 }

@@ -11,7 +11,7 @@ const CONNECT_MS_MAX = 1_000;
 const FAILURES_IN_A_ROW_MAX = 3;
 const RETRY_MS_FIRST = 1_000;
 const RETRY_MS_MAX = 10_000;
-/** Calls that are under way at once, including those that no request waits for any more. */
+/** The maximum number of pending calls, including those whose request has ended. */
 const CALLS_UNDER_WAY_MAX = 1_024;
 const PREFIX = "lyftr:";
 /**
@@ -27,8 +27,8 @@ export interface RedisOptions {
   /** Called for every call that failed or took too long. */
   readonly failed: () => void;
   /**
-   * Called when Redis becomes unavailable. The reason is a sentence, without anything that was
-   * sent.
+   * Called when Redis becomes unavailable. The reason is a sentence that repeats nothing of the
+   * commands.
    */
   readonly wentAway: (reason: string) => void;
   /** Called with the length of the outage. */

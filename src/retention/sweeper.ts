@@ -8,7 +8,7 @@ import { type SweepOptions, sweep } from "./sweep.ts";
 /** A service that was just started has more urgent work. */
 const FIRST_MS = 60_000;
 const EVERY_MS = 60 * 60 * 1_000;
-/** Longer than the time between two sweeps, so that one process continues while it lives. */
+/** Longer than the time between two sweeps, so that the same process continues while it lives. */
 const LEASE_SECONDS = 2 * 60 * 60;
 
 export interface SweeperOptions {
@@ -48,8 +48,8 @@ export class Sweeper {
     const { clock, log } = this.#runtime;
     const { store, firstMs = FIRST_MS } = this.#options;
     const { signal } = this.#stopping;
-    // Before a wrong clock dates new messages. If this fails, the first sweep runs without a
-    // record.
+    // Done before a wrong clock can date new messages. If this fails, the first sweep runs without
+    // a record.
     await store.seedLastSweep().catch(() => undefined);
     for (let waitMs = firstMs; ; waitMs = EVERY_MS) {
       await clock.sleep(waitMs, signal).catch(() => undefined);
@@ -70,7 +70,8 @@ export class Sweeper {
     const { store, days, tombstoneDays, total } = this.#options;
     const { signal } = this.#stopping;
     const last = await store.lastSweep();
-    // Before the lease is taken: a process with a wrong clock leaves the work to the others.
+    // Checked before the lease is taken, so that a process with a wrong clock leaves the work to
+    // the others.
     const wrongClock = await clockRefusal(clock, { store, days }, last);
     if (wrongClock !== undefined) return this.#refuse(wrongClock);
     if (!(await store.holdLease(this.#holder, LEASE_SECONDS))) return this.#accept();

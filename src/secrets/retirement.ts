@@ -1,6 +1,6 @@
 /**
- * Meta retries a webhook for seven days, longer than any other sender, and with the original
- * signature.
+ * The time to wait for retries. Meta retries a webhook for seven days, longer than any other
+ * sender, with the original signature.
  */
 export const RETRY_DAYS = 7;
 const RETRY_MS = RETRY_DAYS * 86_400_000;
@@ -100,15 +100,14 @@ export interface ProcessView {
   readonly others: readonly KnownSecret[];
 }
 
-/** A decision, and the process that it is about when the others have a better one. */
+/** A decision, and the process that caused it when the others have a better one. */
 export interface Retirement {
   readonly decision: RetirementDecision;
   readonly process: string | undefined;
 }
 
 /**
- * Whether a secret may be retired that these processes accept. The worst decision among them
- * counts.
+ * Whether a secret that these processes accept may be retired. The worst of their decisions counts.
  */
 export function mayRetireEverywhere(views: readonly ProcessView[], nowMs: number): Retirement {
   const decisions = views.map(({ process, secret, others }) => {

@@ -200,8 +200,8 @@ function notIn(
 }
 
 /**
- * What a process accepts now. Its record is some seconds old; secrets retired since are known from
- * the database.
+ * What a process accepts now. Its record is some seconds old. The database knows which secrets were
+ * retired since then.
  */
 function withoutEnded(
   { process, secrets }: AcceptingProcess,
@@ -218,7 +218,7 @@ function withoutEnded(
   };
 }
 
-/** People look for a host and a process, not for `HOST:PID:…`. */
+/** Shows host and process id, which operators look for, instead of `HOST:PID:…`. */
 function processName(process: string): string {
   const [, host, pid] = /^(.*):([0-9]+):[^:]*$/.exec(process) ?? [];
   return host === undefined ? process : `${pid} on ${host}`;
@@ -230,7 +230,7 @@ async function fingerprinted(
 ): Promise<readonly FingerprintedSecret[]> {
   const databaseId = await store.databaseId();
   const prints: FingerprintedSecret[] = [];
-  // One after the other: each takes 32 MiB for a moment.
+  // Computed one after the other, because each takes 32 MiB for a moment.
   for (const { name, secret, untilMs } of secrets)
     prints.push({ name, fingerprint: await fingerprintOf(secret, databaseId), endMs: untilMs });
   return prints;

@@ -2,7 +2,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { SecretStore } from "../store/credentials.ts";
 import { fingerprintOf } from "./sealing.ts";
 
-/** Secrets that are no longer accepted, and whose last use is not stored yet. */
+/** The maximum number of ended secrets whose last use is not stored yet. */
 const GONE_MAX = 64;
 
 /** When one secret was first seen and last used. */
@@ -32,8 +32,8 @@ export class SecretUsage {
   }
 
   /**
-   * Returns the uses of these secrets, in their order. Of other secrets it keeps only uses that are
-   * not stored yet.
+   * Returns the uses of these secrets, in their order. Of other secrets, only uses that are not
+   * stored yet are kept.
    */
   follow(secrets: readonly string[]): readonly Use[] {
     const gone = [...this.#uses].filter(([secret, use]) => !secrets.includes(secret) && isUnsaved(use));
@@ -48,13 +48,13 @@ export class SecretUsage {
     return [...this.#uses.values()].some(isUnsaved);
   }
 
-  /** Undefined until the first exchange after the secret was followed. */
+  /** Undefined until the first exchange after the secret was added here. */
   fingerprintOf(secret: string): string | undefined {
     return this.#uses.get(secret)?.fingerprint;
   }
 
   /**
-   * Writes what is newer here, and reads what is newer in the database. The first time is slow for
+   * Stores newer uses in the database, and loads newer ones from it. The first exchange is slow for
    * each secret.
    */
   async exchange(): Promise<void> {

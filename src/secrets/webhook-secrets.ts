@@ -112,7 +112,7 @@ export class WebhookSecrets {
     }));
   };
 
-  /** Resolves when nothing is running. The last uses are written if the database takes them. */
+  /** Resolves when nothing is running. The last uses are written if the database is available. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
@@ -230,7 +230,7 @@ export class WebhookSecrets {
 
   #isFirst(problem: string): boolean {
     if (this.#logged.has(problem)) return false;
-    // Each entry is about one secret of the database, or about the database itself.
+    // An entry is about one secret of the database, or about the database itself.
     if (this.#logged.size >= NAMES_MAX) this.#logged.clear();
     this.#logged.add(problem);
     return true;

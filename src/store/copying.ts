@@ -33,7 +33,7 @@ export interface CopyEndpoint {
    * `upTo`, none after that one.
    */
   read(position: CopyPosition, limit: number, upTo?: CopyPosition): Promise<CopyPart>;
-  /** Those of the messages that exist here, by source and id. */
+  /** The messages among these that exist here, by source and id. */
   find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]>;
   /** The position that a copy from `sourceId` into this database has reached. */
   savedPosition(sourceId: string): Promise<CopyPosition | undefined>;

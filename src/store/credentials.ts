@@ -103,7 +103,7 @@ export interface KeptSecret {
 export interface SecretUse {
   /** Identifies the secret. It does not help to guess the secret. */
   readonly fingerprint: string;
-  /** When a service first accepted it. */
+  /** When a running service first accepted it. */
   readonly seenAt: string;
   /** When it last verified a message; null when it never did. */
   readonly lastVerifiedAt: string | null;

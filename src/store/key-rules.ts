@@ -3,7 +3,7 @@ import type { AuditEntry, AuditStamp, KeyAddition, KeyRotation, Successor } from
 
 // The rules for changes of API keys. Both databases use them, while they hold the lock on the keys.
 
-/** More than people manage. Every replica holds all keys in memory. */
+/** The maximum number of keys, more than people manage. Every replica holds all keys in memory. */
 export const KEYS_MAX = 10_000;
 
 /** What the database knows about a name. */

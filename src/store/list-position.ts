@@ -18,8 +18,8 @@ export function positionAt(instant: string): ListPosition {
 export const START = positionAt("");
 
 /**
- * The position directly after another. No source contains NUL, so no source sorts between a source
- * and the same one with U+0001.
+ * The position directly after another one. No source contains NUL, so nothing sorts between a
+ * source and the same source with U+0001 at its end.
  */
 export function positionBehind({ instant, messageId, source }: ListPosition): ListPosition {
   return { instant, messageId, source: `${source}\u0001` };
@@ -66,7 +66,7 @@ export function compareText(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Sorts surrogates after the rest of the basic plane. */
+/** Changes UTF-16 code units so that surrogates sort after the rest of the basic plane. */
 function weight(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;

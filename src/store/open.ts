@@ -73,7 +73,7 @@ export async function openStore(databaseUrl: string, options: OpenOptions = {}):
   return SqliteStore.open(path, { mode, migrate, progress, readThreadEnded, damaged, newDatabaseError });
 }
 
-/** How a command uses a database, without the whole store. */
+/** The modes in which a command uses a database without the whole store. */
 type CommandMode = Exclude<OpenMode, "create">;
 
 /** Opens a database as one end of a copy, `read` or `write`. Rejects as {@link openStore} does. */
@@ -128,7 +128,10 @@ export async function migrateDatabase(databaseUrl: string, options: MigrateOptio
   return store.upgrades;
 }
 
-/** Compares everything that is derived from the messages with the messages. It changes nothing. */
+/**
+ * Compares everything that is derived from the messages with the messages themselves. It changes
+ * nothing.
+ */
 export async function verifyDatabase(databaseUrl: string, options: VerifyOptions): Promise<VerifyReport> {
   if (isPostgres(databaseUrl)) return (await import("./postgres/index/verify.ts")).verifyCounts(databaseUrl, options);
   return (await import("./sqlite/verify.ts")).verifySqlite(requiredSqlitePath(databaseUrl), options);

@@ -1,10 +1,10 @@
 import type { StoredMessage } from "./store.ts";
 
-/** What became of some messages, as numbers. */
+/** The outcome of adding messages, as numbers. */
 export interface PythonExportStep {
   /** Messages that were added. */
   readonly added: number;
-  /** Messages whose id the file had already. Their content is kept. */
+  /** Messages whose id was already in the file. The content in the file is kept. */
   readonly present: number;
   /** Messages that did not come by `POST /webhook`. The Python service has no column for their source. */
   readonly otherSources: number;

@@ -7,7 +7,7 @@ export interface ScanLimits {
    * Rows whose texts are compared one by one: about two seconds. A read that needs more is refused.
    */
   readonly scannedTextsMax: number;
-  /** The same for rows of which only numbers are compared. */
+  /** The same for rows of which only numbers are compared, and not texts. */
   readonly scannedRowsMax: number;
   /**
    * Rows that a page without a total scans. Then it is returned as it is, and the client continues

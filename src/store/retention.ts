@@ -80,7 +80,7 @@ export interface RetentionStore {
   reclaimSpace(): Promise<number>;
   /**
    * Must be called after an erasure: removes the deleted content from logs and free pages too.
-   * Resolves with what may still contain some of it, a sentence each.
+   * Resolves with the places that may still contain some of it, a sentence each.
    */
   scrub(): Promise<readonly string[]>;
   /** The last completed sweep. Undefined when there was none and no message can stand in for it. */

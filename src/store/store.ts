@@ -157,8 +157,8 @@ export interface Store {
   /** A page in the order of instant, id by bytes, and source; or in the reverse order. */
   findMessages(query: MessageQuery, options?: ReadOptions): Promise<MessagePage>;
   /**
-   * The message with an id. If several sources have one, the first source by bytes, unless one is
-   * given.
+   * The message with an id. If several sources have the id and no source is given, the first source
+   * by bytes.
    */
   findMessage(messageId: string, source?: string): Promise<StoredMessage | undefined>;
   stats(options?: ReadOptions): Promise<MessageStats>;

@@ -48,7 +48,7 @@ export class SpanCounts {
     }
   }
 
-  /** In their order. */
+  /** In chronological order. */
   list(): readonly TimelineBucket[] {
     return [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([start, count]) => ({ start, count }));
   }

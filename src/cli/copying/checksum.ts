@@ -3,7 +3,10 @@ import type { StoredMessage } from "../../store/store.ts";
 
 const BITS = 64;
 
-/** A sum over messages that does not depend on their order, of what their senders said: the time of receipt is the database's own. */
+/**
+ * A checksum of messages that does not depend on their order. It covers what senders sent, not the
+ * time of receipt.
+ */
 export class Checksum {
   #sum = 0n;
   #messages = 0;

@@ -8,27 +8,30 @@ const MESSAGES_PER_STEP = 2_000;
 
 export interface CopyTally {
   copied: number;
-  /** Were there already, the same. */
+  /** Messages that the target already had with the same content. */
   duplicates: number;
-  /** Were there already with other content: what was there is kept. */
+  /** Messages that the target already had with other content, which is kept. */
   conflicts: number;
-  /** The target could not hold them. */
+  /** Messages that the target could not store. */
   refused: number;
 }
 
 export interface CopierOptions {
   readonly source: CopyEndpoint;
   readonly target: CopyEndpoint;
-  /** The store at `target`, so that what is copied is counted there like everything else. */
+  /** The store at `target`, so that it counts the copied messages like all others. */
   readonly store: Pick<Store, "insertMessages">;
   readonly signal: AbortSignal;
-  /** Told how many messages have been read. */
+  /** Called with the number of messages read so far. */
   readonly progress: (messages: number) => void;
-  /** Told of each message that the target could not hold. */
+  /** Called with each message that the target could not store. */
   readonly refused: (message: StoredMessage, reason: string) => void;
 }
 
-/** Copies every message from one database to another, in steps that a later run goes on from. */
+/**
+ * Copies every message from one database to another, in steps. A later run continues after the last
+ * step.
+ */
 export class Copier {
   readonly #options: CopierOptions;
   readonly tally: CopyTally = { copied: 0, duplicates: 0, conflicts: 0, refused: 0 };
@@ -37,7 +40,10 @@ export class Copier {
     this.#options = options;
   }
 
-  /** Copies until nothing is left, or the signal is aborted. Resolves with the place that was reached. */
+  /**
+   * Copies until no message is left or the signal is aborted. Resolves with the position that was
+   * reached.
+   */
   async copy(from: CopyPosition): Promise<CopyPosition> {
     const { source, target, signal, progress } = this.#options;
     let read = 0;
@@ -80,11 +86,14 @@ export class Copier {
 
 export interface CopyVerdict {
   readonly source: Checksum;
-  /** Of the same messages, as the target has them. */
+  /** The checksum of the same messages in the target. */
   readonly target: Checksum;
 }
 
-/** Reads both ends again: every message of the source up to a place, and the same messages in the target. Ends early when the signal is aborted. */
+/**
+ * Reads both databases again: every message of the source up to a position, and the same messages
+ * in the target. Ends early when the signal is aborted.
+ */
 export async function verifyCopy(
   { source, target, signal, progress }: Pick<CopierOptions, "source" | "target" | "signal" | "progress">,
   upTo: CopyPosition,

@@ -5,7 +5,10 @@ import { SPAN_MS_DEFAULT } from "../sending/message-generator.ts";
 import { complain } from "../terminal.ts";
 import { type LoadProgress, loadMessages } from "./loader.ts";
 
-/** Another one than that of the messages that go over HTTP, whose ids are not to come twice by mistake. */
+/**
+ * Differs from the seed of the messages that are sent over HTTP, so that no id occurs twice by
+ * accident.
+ */
 const SEED = 20_250_116;
 
 export interface BulkOptions {
@@ -15,14 +18,17 @@ export interface BulkOptions {
   readonly signal: AbortSignal;
 }
 
-/** Stores messages without the way over HTTP. Resolves with how fast it went, or undefined when it was interrupted. */
+/**
+ * Stores messages directly, without HTTP. Resolves with the speed, or undefined when it was
+ * interrupted.
+ */
 export async function bulk({ databaseUrl, messages, nowMs, signal }: BulkOptions): Promise<string | undefined> {
   complain(`Storing ${messages} messages before the service starts\n`);
   const bars = progressBars();
   const store = await openStore(databaseUrl);
   try {
     const { rows, storeSeconds, indexSeconds } = await loadMessages(store, {
-      // Those that follow over HTTP are the youngest.
+      // The messages that are sent over HTTP later are the newest.
       seed: SEED,
       count: messages,
       nowMs: nowMs - SPAN_MS_DEFAULT,
@@ -41,7 +47,7 @@ export async function bulk({ databaseUrl, messages, nowMs, signal }: BulkOptions
   }
 }
 
-/** One bar for each phase. */
+/** Shows one progress bar for each phase. */
 function progressBars() {
   let phase: LoadProgress["phase"] | undefined;
   let bar: ReturnType<typeof startProgressBar> | undefined;

@@ -3,7 +3,9 @@ import { signedCurl } from "../sending/signed-curl.ts";
 
 const ANSWER_MS_MAX = 5_000;
 const result = (name: string) => `webhook_requests_total{result="${name}"}`;
-/** What the service counts, under the name it is shown by, and what it means; in the order in which it is told. */
+/**
+ * The counters in the report, in this order: the metric, its label in the report, and its meaning.
+ */
 const OUTCOMES: readonly (readonly [string, string, string])[] = [
   [result("created"), "created", "stored"],
   [result("duplicate"), "duplicate", "sent again: stored once all the same"],
@@ -16,12 +18,12 @@ export interface DemoReportOptions {
   readonly url: string;
   readonly secret: string;
   readonly nowMs: number;
-  /** How fast it went, in words. */
+  /** The speed of the load, in words. */
   readonly speed: string;
   readonly logPath: string;
 }
 
-/** What came of the demonstration, as the service itself tells it, and what to try next. */
+/** The report of the demo, from the metrics of the service, and what to try next. */
 export async function demoReport({ url, secret, nowMs, speed, logPath }: DemoReportOptions): Promise<string> {
   const fetch = nodeFetch();
   const get = async (path: string) => (await fetch(url + path, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })).text();
@@ -44,7 +46,7 @@ export async function demoReport({ url, secret, nowMs, speed, logPath }: DemoRep
   ].join("\n");
 }
 
-/** The value of one sample of the text format of Prometheus. */
+/** The value of one sample in Prometheus's text format. */
 function sample(metrics: string, name: string): string {
   const line = metrics.split("\n").find((candidate) => candidate.startsWith(`${name} `));
   return line?.slice(name.length + 1) ?? "?";
@@ -54,7 +56,10 @@ function row(count: string, name: string, meaning: string): string {
   return `${count.padStart(8)}  ${name.padEnd(18)} ${meaning}`;
 }
 
-/** JSON with one line for each member, and for each element of a list: complete, yet short enough for a screen. */
+/**
+ * Formats JSON with one line for each member and each list element: complete, and short enough for
+ * a screen.
+ */
 function pretty(value: Readonly<Record<string, unknown>>): string {
   const members = Object.entries(value).map(([name, member]) => {
     const elements = Array.isArray(member) && member.map((element) => `    ${JSON.stringify(element)}`).join(",\n");

@@ -2,22 +2,22 @@ import { seededRandom } from "../sending/chance.ts";
 import { type GeneratedMessage, generateMessages } from "../sending/message-generator.ts";
 import type { Outgoing } from "../sending/send-all.ts";
 
-/** `progress` is how many of the messages asked for have been sent with this one. */
+/** `progress` is the number of requested messages that have been sent, including this one. */
 export type DemoOutgoing = Outgoing & { readonly progress: number };
 
 const SEED = 20_250_115;
-/** Of a hundred thousand: how often something else follows a message. */
+/** How many of a hundred thousand messages are followed by an irregular one. */
 const DUPLICATES = 5_000;
 const CONFLICTS = 400;
 const FORGERIES = 600;
 const INVALIDS = 100;
 const OF = 100_000;
-/** A repetition comes this many messages late, so that its original is stored by then. */
+/** A repeated message follows this many messages later, so that the original is stored by then. */
 const LATE_MESSAGES = 200;
-/** Every kind of trouble is there at least once, however few messages there are. */
+/** Every kind of irregular message occurs at least once, however few messages there are. */
 const FIRST_TROUBLE_AT = 20;
 
-/** What a service meets in its life: messages, some of them again, some again but different, some forged, some wrong. */
+/** Generates realistic traffic: messages, duplicates, conflicts, forged and invalid messages. */
 export async function* demoTraffic({
   messages,
   nowMs,

@@ -12,13 +12,13 @@ const MS_PER_MESSAGE = 1_000;
 
 export interface LoadProgress {
   readonly phase: "storing" | "indexing";
-  /** Of the rows to be stored; of those that were stored but not yet indexed when the last was stored. */
+  /** The rows to store; those stored but not yet indexed when the last was stored. */
   readonly done: number;
   readonly total: number;
 }
 
 export interface LoadOptions extends Pick<GeneratorOptions, "seed" | "count" | "ids"> {
-  /** No timestamp is later; about one message a second lies before it. */
+  /** The newest timestamp. The others come before it, about one a second. */
   readonly nowMs: number;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
@@ -27,18 +27,21 @@ export interface LoadOptions extends Pick<GeneratorOptions, "seed" | "count" | "
 
 export interface LoadResult {
   readonly rows: number;
-  /** Until every row was durable. */
+  /** The time until every row was durable. */
   readonly storeSeconds: number;
-  /** From then until every row was in the read index. */
+  /** The time from then until every row was in the read index. */
   readonly indexSeconds: number;
 }
 
-/** How many people write so many messages. */
+/** The number of senders for this number of messages. */
 export function sendersOf(count: number): number {
   return Math.min(SENDERS_MAX, Math.max(SENDERS_MIN, Math.ceil(count / MESSAGES_PER_SENDER)));
 }
 
-/** Fills a store with made-up messages, without the way over HTTP. Rejects with the signal's reason when aborted: what is stored then stays. */
+/**
+ * Fills a store with generated messages, without HTTP. Rejects with the signal's reason when
+ * aborted; what is stored by then stays.
+ */
 export async function loadMessages(
   store: Pick<Store, "insertMessages" | "backlogRows">,
   options: LoadOptions,
@@ -62,7 +65,8 @@ async function storeRows(store: Pick<Store, "insertMessages">, options: LoadOpti
   let stored = 0;
   let inFlight: Promise<unknown> = Promise.resolve();
   for (let batch = nextBatch(messages); batch.length > 0; batch = nextBatch(messages)) {
-    // While the writer's thread stores one batch this one makes the next, and no third lies about.
+    // While the writer thread stores one batch, this thread generates the next. At most two are in
+    // memory.
     await inFlight;
     signal?.throwIfAborted();
     inFlight = store.insertMessages(batch);
@@ -96,7 +100,10 @@ function nextBatch(messages: Iterator<GeneratedMessage>): readonly NewMessage[] 
   return batch;
 }
 
-/** Made-up messages are received the moment they are sent: in UTC with milliseconds, as every time of receipt. */
+/**
+ * A generated message counts as received when it was sent: in UTC with milliseconds, like every
+ * time of receipt.
+ */
 function receivedAt(ts: string): string {
   const milliseconds = ts.slice(20, -1).padEnd(3, "0").slice(0, 3);
   return `${ts.slice(0, 19)}.${milliseconds}Z`;

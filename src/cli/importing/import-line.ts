@@ -10,7 +10,7 @@ export type ImportLine =
   | { readonly ok: true; readonly row: NewMessage }
   | { readonly ok: false; readonly problem: string };
 
-/** Makes a row of one line. When the line says when it was received, as a list of messages does, that is kept. */
+/** Parses one line into a row. A time of receipt in the line, as in a list of messages, is kept. */
 export function parseImportLine(bytes: Buffer | undefined, source: string, now: () => number): ImportLine {
   if (bytes === undefined) return { ok: false, problem: `longer than ${LINE_BYTES_MAX} bytes` };
   if (!isUtf8(bytes)) return { ok: false, problem: "not UTF-8" };
@@ -31,6 +31,6 @@ export function parseImportLine(bytes: Buffer | undefined, source: string, now: 
 function createdAt(body: unknown): string | undefined {
   const { created_at: given } = body as { created_at?: unknown };
   if (typeof given !== "string" || !UTC_TIMESTAMP.test(given) || !isCalendarDate(given)) return undefined;
-  // Retention compares this text, so seconds may not be missing.
+  // Retention compares this text, so it must include seconds.
   return given.length === "2025-01-15T10:00Z".length ? given.replace("Z", ":00Z") : given;
 }

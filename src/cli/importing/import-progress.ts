@@ -8,13 +8,16 @@ import type { NdjsonPlace } from "./ndjson.ts";
 const HEAD_BYTES = 64 * 1024;
 const OWNER_ONLY = 0o600;
 
-/** How far an import has come: everything before this place is committed. */
+/** The progress of an import. Everything before this position is committed. */
 export interface ImportState extends NdjsonPlace {
   readonly imported: number;
   readonly duplicates: number;
   readonly conflicts: number;
   readonly invalid: number;
-  /** The last message that is in the database as it is here: one that does not know it is not the database of this import. */
+  /**
+   * The last message whose content is the same in the database. A database without it is not the
+   * one of this import.
+   */
   readonly last: NewMessage | null;
 }
 
@@ -28,13 +31,19 @@ export const NOTHING_IMPORTED: ImportState = {
   last: null,
 };
 
-/** Tells this import from one of another file, of this file when it was different, or into another database. */
+/**
+ * Identifies an import by its database URL and by the size, the time of change and the beginning of
+ * the file.
+ */
 export async function fingerprint(input: InputFile, databaseUrl: string): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([input.bytes, input.modifiedMs, databaseUrl]));
   return hash.update(await input.head(HEAD_BYTES)).digest("hex");
 }
 
-/** The small file beside the input that lets an interrupted import go on. Losing it costs time only: ids make repetition harmless. */
+/**
+ * A small file beside the input with which an interrupted import can continue. If it is lost, the
+ * import takes longer: ids prevent duplicates.
+ */
 export class ImportProgress {
   readonly path: string;
   readonly #fingerprint: string;
@@ -55,11 +64,13 @@ export class ImportProgress {
     }
   }
 
-  /** Keeps the state. Returns what is wrong when that is not possible, the first time: the import itself can go on. */
+  /**
+   * Saves the state. The first failure returns its reason, and the import continues without saving.
+   */
   save(state: ImportState): string | undefined {
     if (!this.#isKept) return undefined;
     try {
-      // Under another name first, so that a kill never leaves half of it.
+      // Written under another name first, so that a kill never leaves a partial file.
       writeFileSync(`${this.path}~`, JSON.stringify({ fingerprint: this.#fingerprint, state }), { mode: OWNER_ONLY });
       renameSync(`${this.path}~`, this.path);
       return undefined;

@@ -14,12 +14,12 @@ const DELAY_MS_FIRST = 200;
 export interface ImporterOptions {
   readonly store: Pick<Store, "insertMessages">;
   readonly state: ImportState;
-  /** Told after each committed batch. */
+  /** Called after each committed batch. */
   readonly committed: (state: ImportState) => void;
   readonly invalid: (line: number, problem: string) => void;
 }
 
-/** Brings lines into the store, batch by batch. What is not yet committed is lost when the process ends, and only that. */
+/** Stores lines in batches. If the process ends, only the uncommitted batch is lost. */
 export class Importer {
   readonly #clock: Clock;
   readonly #options: ImporterOptions;
@@ -33,11 +33,13 @@ export class Importer {
     this.#state = options.state;
   }
 
-  /** Resolves with the state at the end, or where it stood when the signal was aborted. Rejects as the store does. */
+  /**
+   * Resolves with the state at the end, or when the signal was aborted. Rejects as the store does.
+   */
   async run(lines: AsyncIterable<NdjsonLine>, signal: AbortSignal): Promise<ImportState> {
     let last: NdjsonLine | undefined;
     for await (const line of lines) {
-      // What an aborted input yields last may be half a line.
+      // The last line of an aborted input may be incomplete.
       if (signal.aborted) return this.#state;
       last = line;
       this.#add(line);
@@ -76,7 +78,7 @@ export class Importer {
     this.#options.committed(this.#state);
   }
 
-  /** A running service shares the database, so a lock is no reason to give up at once. */
+  /** A running service uses the same database, so a lock is waited for and retried. */
   async #insert(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
     if (rows.length === 0) return [];
     for (let attempt = 1; ; attempt++) {

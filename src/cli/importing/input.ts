@@ -4,20 +4,20 @@ import { fileProblem } from "../failures.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** A file that is read from some place to its end. */
+/** A file that is read from some position to its end. */
 export interface InputFile {
-  /** Undefined when it is no regular file: a pipe has no end that could be known. */
+  /** Undefined for anything but a regular file: the size of a pipe is unknown. */
   readonly bytes: number | undefined;
   readonly modifiedMs: number;
-  /** The first bytes, up to a number. */
+  /** Reads at most this many bytes from the beginning. */
   head(bytesMax: number): Promise<Buffer>;
   /** Ends early, without an error, when the signal is aborted. Closes the file. */
   chunks(signal: AbortSignal, offset?: number): AsyncGenerator<Buffer>;
-  /** For when nothing was read. Safe twice. */
+  /** Needed if nothing was read. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** Opens a file for reading, or fails with a sentence that names it. */
+/** Opens a file for reading. Rejects with a sentence that names the file. */
 export async function openInput(path: string): Promise<InputFile> {
   const { isDirectory } = await kindOf(path);
   if (isDirectory) unreadable({ code: "EISDIR" }, path);
@@ -35,7 +35,7 @@ export async function openInput(path: string): Promise<InputFile> {
   };
 }
 
-/** What a path names, without opening it: that would wait for the writer of a pipe. */
+/** Returns the kind of a file without opening it. Opening a pipe would wait for its writer. */
 export async function kindOf(path: string): Promise<{ readonly isFile: boolean; readonly isDirectory: boolean }> {
   const about = await stat(path).catch((error: unknown) => unreadable(error, path));
   return { isFile: about.isFile(), isDirectory: about.isDirectory() };
@@ -46,7 +46,7 @@ function chunksOf(handle: FileHandle, signal: AbortSignal, offset?: number): Asy
   return untilAborted(handle.createReadStream({ highWaterMark: CHUNK_BYTES, ...from }), signal);
 }
 
-/** Standard input. Nothing is known of it before it is read. */
+/** Standard input, whose size is unknown. */
 export function standardInput(): InputFile {
   return {
     bytes: undefined,
@@ -57,7 +57,10 @@ export function standardInput(): InputFile {
   };
 }
 
-/** What comes in until its end, or until the signal is aborted; a terminal or a pipe may never end. */
+/**
+ * Yields what arrives until the end or until the signal is aborted. A terminal or a pipe may never
+ * end.
+ */
 export async function* untilAborted(
   stream: NodeJS.ReadableStream & { destroy(): void },
   signal: AbortSignal,

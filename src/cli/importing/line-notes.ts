@@ -1,12 +1,15 @@
 const NOTES_MAX = 10;
 
-/** Remarks about single lines of an input, up to a number: a file of a million bad lines shall not scroll everything else away. */
+/**
+ * Prints remarks about lines of an input, but only the first few. A million bad lines must not
+ * scroll everything else away.
+ */
 export class LineNotes {
   readonly #write: (line: string) => void;
   readonly #unit: string;
   #notes = 0;
 
-  /** `unit` is what the numbers count: the lines of a file, or messages. */
+  /** `unit` is what the numbers count: lines of a file, or messages. */
   constructor(write: (line: string) => void, unit: "line" | "message" = "line") {
     this.#write = write;
     this.#unit = unit;

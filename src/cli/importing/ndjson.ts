@@ -1,26 +1,32 @@
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from("\ufeff");
-/** Four times the default limit of a webhook; a longer line is no message, and keeping it whole would cost memory. */
+/**
+ * Four times the default limit of a webhook. A longer line is not a message, and would waste
+ * memory.
+ */
 export const LINE_BYTES_MAX = 1024 * 1024;
 
 /** One line of a file of JSON documents. */
 export interface NdjsonLine {
-  /** From 1. */
+  /** Counted from 1. */
   readonly number: number;
-  /** Without its line end; undefined when it is longer than {@link LINE_BYTES_MAX}. */
+  /** Without the line end; undefined when it is longer than {@link LINE_BYTES_MAX}. */
   readonly bytes: Buffer | undefined;
-  /** Where the next line begins, in bytes from the beginning of the file. */
+  /** The position of the next line, in bytes from the beginning of the file. */
   readonly end: number;
 }
 
-/** A place between two lines. */
+/** A position between two lines. */
 export interface NdjsonPlace {
   readonly offset: number;
   readonly line: number;
 }
 
-/** The lines of `chunks`, which begin at `from`, less the empty ones. It holds one chunk and one line at a time. */
+/**
+ * Yields the lines of `chunks` without empty ones. `from` is where the chunks begin. It holds one
+ * chunk and one line in memory.
+ */
 export async function* readNdjson(
   chunks: AsyncIterable<Buffer>,
   from: NdjsonPlace = { offset: 0, line: 0 },
@@ -55,7 +61,7 @@ class OpenLine {
     else if (part.length > 0) this.#parts.push(part);
   }
 
-  /** The line, or undefined when it grew too long; the next one begins. */
+  /** Returns the line, or undefined when it is too long, and starts the next one. */
   take(): Buffer | undefined {
     const [first] = this.#parts;
     const line = this.#parts.length === 1 && first !== undefined ? first : Buffer.concat(this.#parts);
@@ -70,7 +76,10 @@ function isBlank(bytes: Buffer): boolean {
   return bytes.length === 0 || (bytes.length === 1 && bytes[0] === CARRIAGE_RETURN);
 }
 
-/** Without what editors of some systems put at the end of every line and at the beginning of the first. */
+/**
+ * Removes what some editors add: a carriage return at the end, and a byte order mark at the
+ * beginning of the file.
+ */
 function trimmed(bytes: Buffer | undefined, number: number): Buffer | undefined {
   const end = bytes?.at(-1) === CARRIAGE_RETURN ? -1 : undefined;
   const start =

@@ -1,4 +1,4 @@
-/** Numbers from 0 to below 1 that only depend on the seed (mulberry32). */
+/** Random numbers from 0 up to but not including 1, which depend only on the seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -9,7 +9,10 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Another 32-bit number for each 32-bit number: no two share one, and neighbours have nothing in common (the end of murmur3). */
+/**
+ * Maps each 32-bit number to a different 32-bit number, and neighbours to unrelated ones (the
+ * finalizer of murmur3).
+ */
 export function scattered(value: number): number {
   let mixed = value | 0;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
@@ -17,10 +20,13 @@ export function scattered(value: number): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
-/** Which of a number of things, given a number from 0 to below 1. */
+/** Picks one of several things by a number from 0 up to but not including 1. */
 export type Picker = (random: number) => number;
 
-/** The second comes about half as often as the first, the tenth about a tenth: words in a language, people in an inbox (Zipf). */
+/**
+ * Zipf's law: the second is about half as frequent as the first, the tenth about a tenth, like
+ * words in a language and people in an inbox.
+ */
 export function pickerByRank(count: number, exponent: number): Picker {
   const upTo = new Float64Array(count);
   let sum = 0;

@@ -7,14 +7,14 @@ const SENDERS_EXPONENT = 1.1;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const MINUTE_MS = 60_000;
 export const SPAN_MS_DEFAULT = 5 * DAY_MS;
-/** One message of five comes late, by seconds: networks do not keep the order. */
+/** One message in five arrives some seconds late, because networks do not keep the order. */
 const LATE = 0.2;
 const LATE_MS_MAX = 5_000;
-/** Of the messages made together, so many of them rare ones at least, when there are enough to speak of rarity. */
+/** The minimum number of rare messages among those generated together, if there are enough. */
 const RARE_MIN = 3;
 const COUNT_FOR_RARE_MIN = 10_000;
 
-/** A webhook's body. */
+/** The body of a webhook. */
 export interface GeneratedMessage {
   readonly message_id: string;
   readonly from: string;
@@ -24,19 +24,27 @@ export interface GeneratedMessage {
 }
 
 export interface GeneratorOptions {
-  /** A whole number. The same options make the same messages; another seed makes other ids. */
+  /**
+   * A whole number. The same options generate the same messages. Another seed generates other ids.
+   */
   readonly seed: number;
   readonly count: number;
-  /** No timestamp is later, in milliseconds since 1970. */
+  /** The newest timestamp, in milliseconds since 1970. */
   readonly nowMs: number;
-  /** All timestamps lie in as much time before; five days unless given. */
+  /** The time span before it that contains all timestamps. Default: five days. */
   readonly spanMs?: number;
   readonly senders?: number;
-  /** Where an id comes to lie in an index of ids costs a database as much as all the rest: `random`, the default, is how real ones are. */
+  /**
+   * Where new ids belong in an index of ids. `random`, the default, is like real ids. The place of
+   * an id costs a database as much as everything else.
+   */
   readonly ids?: "random" | "ascending";
 }
 
-/** Messages as people send them: a few people write most of them, in many scripts, mostly in the order of time. */
+/**
+ * Generates realistic messages: a few people write most of them, in many scripts, mostly in order
+ * of time.
+ */
 export function* generateMessages(options: GeneratorOptions): Generator<GeneratedMessage> {
   const { seed, count, nowMs, spanMs = SPAN_MS_DEFAULT, senders = SENDERS_DEFAULT } = options;
   const random = seededRandom(seed);
@@ -61,13 +69,13 @@ export function* generateMessages(options: GeneratorOptions): Generator<Generate
   }
 }
 
-/** The number of somebody. The one of rank 0 writes most, whatever the seed. */
+/** The number of a person by rank. Rank 0 writes most, for every seed. */
 export function senderNumber(rank: number): string {
   const { prefix } = LOCALES[rank % LOCALES.length] as Locale;
   return prefix + String(rank).padStart(4, "0");
 }
 
-/** 16 hexadecimal digits. The first eight alone tell apart the messages of one seed, the others the seeds. */
+/** 16 hexadecimal digits. The first eight differ within a seed, the others differ between seeds. */
 function randomIds(seed: number): (index: number) => string {
   const start = scattered(seed);
   const other = scattered(start ^ 0x5bd1e995);
@@ -86,9 +94,10 @@ function eightDigits(value: number): string {
   return value.toString(16).padStart(8, "0");
 }
 
-/** Some senders' clocks tell whole seconds, some milliseconds, some microseconds. */
+/** The clocks of some senders show whole seconds, others milliseconds or microseconds. */
 function timestamps(random: () => number): (ms: number) => string {
-  // The calendar is asked once a minute: for millions of messages that is most of the time a timestamp takes.
+  // The date is formatted once a minute. For millions of messages it is most of the cost of a
+  // timestamp.
   let minute = Number.NaN;
   let front = "";
   return (ms) => {

@@ -1,11 +1,14 @@
-/** What people of one country write, and how their numbers begin. The digits that follow are made up and too many zeros to be real. */
+/**
+ * What people of one country write, and the prefix of their numbers. The other digits are
+ * generated, with too many zeros to be real.
+ */
 export interface Locale {
   readonly prefix: string;
   /** `{n}` becomes a number, `{t}` a time of day. */
   readonly texts: readonly string[];
-  /** The most frequent first. */
+  /** The most frequent word comes first. */
   readonly words: string;
-  /** What stands between two words; not every script leaves a space there. */
+  /** The separator between words, because some scripts use no spaces. */
   readonly between?: "";
 }
 
@@ -132,10 +135,13 @@ export const LOCALES: readonly Locale[] = [
   },
 ];
 
-/** The numbers people write to. */
+/** The receivers of messages. */
 export const RECEIVERS: readonly string[] = ["+14155550100", "+14155550101", "+442079460000"];
 
-/** Stands in one message of a hundred, in no other word, and in every language. */
+/** Occurs in one message in a hundred, in no other word, and in every language. */
 export const COMMON_WORD = "voucher";
-/** Stands in one message of some 500,000, and in three of every 10,000 or more that are made together. */
+/**
+ * Occurs in one message in 500,000, and in three of every 10,000 or more that are generated
+ * together.
+ */
 export const RARE_WORD = "xylophone";

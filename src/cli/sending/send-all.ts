@@ -3,11 +3,11 @@ import { connectionProblem, issueInWords } from "../failures.ts";
 import { LINE_BYTES_MAX } from "../importing/ndjson.ts";
 import { isUnreachable, type SendTally } from "./send-tally.ts";
 
-/** After this many messages in a row that reached no service, the next million would not either. */
+/** After this many messages in a row without an answer, the others would fail too. */
 const UNREACHABLE_IN_A_ROW_MAX = 8;
 const ATTEMPTS_MAX = 5;
 const ATTEMPT_MS_MAX = 30_000;
-/** For all attempts, with the waiting that the service asks for between them. */
+/** The time for all attempts, including the pauses that the service asks for. */
 const MESSAGE_MS_MAX = 180_000;
 
 /** One message to send. `line` is its number, for people. */
@@ -15,27 +15,27 @@ export interface Outgoing {
   readonly line: number;
   /** Undefined when it is too long to be a message. */
   readonly body: Buffer | undefined;
-  /** Signs it in place of the right one. */
+  /** Signs the message instead of the correct secret. */
   readonly secret?: string;
 }
 
 export interface SendAllOptions<T extends Outgoing> {
-  /** The address of the service, with or without `/webhook`. */
+  /** The URL of the service, with or without `/webhook`. */
   readonly url: string;
   readonly secret: string;
   readonly concurrency: number;
   readonly tally: SendTally;
-  /** `problem` is why the message was not accepted. */
+  /** `problem` is the reason why the message was not accepted. */
   readonly done: (message: T, problem: string | undefined) => void;
-  /** When it is aborted, no further message is sent. */
+  /** Aborted to stop sending further messages. */
   readonly signal: AbortSignal;
-  /** How long the requests under way may still be answered then. */
+  /** How long to wait for pending answers after that. */
   readonly graceMs: number;
 }
 
 /**
- * Sends each message, a bounded number at a time. Resolves with false when it stopped early because
- * no service is reached.
+ * Sends each message, a bounded number at a time. Resolves with false if it stopped early because
+ * the service cannot be reached.
  */
 export async function sendAll<T extends Outgoing>(
   messages: AsyncGenerator<T>,
@@ -63,7 +63,7 @@ export async function sendAll<T extends Outgoing>(
   return unreachableInARow < UNREACHABLE_IN_A_ROW_MAX;
 }
 
-/** Resolves with what a message failed of, or undefined when it was accepted. */
+/** Resolves with the error of a message, or undefined when it was accepted. */
 type Send = (body: Buffer, secret?: string) => Promise<LyftrError | undefined>;
 
 function sender(options: Omit<SendAllOptions<Outgoing>, "done">): Send {
@@ -87,13 +87,13 @@ function sender(options: Omit<SendAllOptions<Outgoing>, "done">): Send {
       return undefined;
     } catch (error) {
       if (!(error instanceof LyftrError)) throw error;
-      // Other implementations of the webhook may say yes in other words.
+      // Other services with this webhook may use other words for success.
       return error.status !== undefined && error.status < 300 ? undefined : error;
     }
   };
 }
 
-/** Tells how long each answer took, in milliseconds. */
+/** Measures the duration of each answer, in milliseconds. */
 function timed(fetch: Fetch, answered: (ms: number) => void): Fetch {
   return async (url, init) => {
     const startMs = performance.now();

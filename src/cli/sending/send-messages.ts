@@ -8,7 +8,7 @@ import type { Outgoing } from "./send-all.ts";
 
 const STDIN = "-";
 
-/** The options that say what is sent: the fields of one message, or where many come from. */
+/** The options that select what is sent: the fields of one message, or the source of many. */
 export interface WhatToSend {
   readonly from?: string;
   readonly to?: string;
@@ -19,13 +19,13 @@ export interface WhatToSend {
   readonly count?: number;
 }
 
-/** `progress` is how far the progress bar is once this message is done. */
+/** `progress` is the position of the progress bar after this message. */
 type Message = Outgoing & { readonly progress: number };
 export type Messages = Pick<ProgressBarOptions, "total" | "unit" | "hidden"> & {
   readonly messages: AsyncGenerator<Message>;
 };
 
-/** What the options ask to be sent. */
+/** The messages that the options select. */
 export async function messagesOf(options: WhatToSend, signal: AbortSignal): Promise<Messages> {
   const { file, count } = options;
   if (file === STDIN) {
@@ -60,7 +60,7 @@ function generated(count: number): Iterable<unknown> {
   return generateMessages({ seed: randomInt(2 ** 32), count, nowMs: Date.now() });
 }
 
-/** Whether the fields are right is for the service to say. */
+/** The service validates the fields. */
 function oneMessage({ from, to, text, id, ts }: WhatToSend): unknown {
   if (from === undefined || to === undefined) {
     throw new CliError(

@@ -1,12 +1,12 @@
 import { createHistogram } from "node:perf_hooks";
 import type { LyftrError } from "../../../client/client.ts";
 
-/** Whether a message failed because no service was reached. */
+/** Whether a message failed because the service cannot be reached. */
 export function isUnreachable({ status, kind }: LyftrError): boolean {
   return status === undefined && kind !== "aborted";
 }
 
-/** Counts what became of messages, in constant memory however many there are. */
+/** Counts the outcomes of messages, in constant memory. */
 export class SendTally {
   readonly #startMs = performance.now();
   readonly #latencyMicroseconds = createHistogram();
@@ -15,14 +15,14 @@ export class SendTally {
   #failed = 0;
   #unreachable = 0;
   #untrusted = 0;
-  /** Lines that are no message and were never sent. */
+  /** Lines that are too long for a message and were not sent. */
   #skipped = 0;
 
   answered(ms: number): void {
     this.#latencyMicroseconds.record(Math.max(1, Math.round(ms * 1_000)));
   }
 
-  /** `error` is why a message was not accepted. */
+  /** `error` is the reason why a message was not accepted. */
   count(error: LyftrError | undefined): void {
     if (error === undefined) this.#accepted++;
     else if (error.status !== undefined && error.status < 500)
@@ -46,12 +46,12 @@ export class SendTally {
     return this.#accepted === this.total;
   }
 
-  /** How many of the failed ones met nobody. */
+  /** The number of failed messages that reached no server. */
   get unreachable(): number {
     return this.#unreachable;
   }
 
-  /** How many of these met a server whose certificate is not accepted. */
+  /** The number of these whose server has a certificate that is not accepted. */
   get untrusted(): number {
     return this.#untrusted;
   }
@@ -60,7 +60,10 @@ export class SendTally {
     return this.#refused.get(status) ?? 0;
   }
 
-  /** Speed and waiting time, for example `3000 messages in 0.8 s, 3750/s, p50 3.1 ms, p99 9.9 ms`. */
+  /**
+   * The speed and the latencies, for example `3000 messages in 0.8 s, 3750/s, p50 3.1 ms, p99 9.9
+   * ms`.
+   */
   speed(): string {
     const seconds = Math.max(0.001, (performance.now() - this.#startMs) / 1_000);
     const rate = `${this.total} message${this.total === 1 ? "" : "s"} in ${seconds.toFixed(1)} s, ${Math.round(this.total / seconds)}/s`;

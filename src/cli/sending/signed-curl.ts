@@ -1,7 +1,10 @@
 import { WEBHOOK_PATH } from "../../http/routes/webhook.ts";
 import { sign } from "../../providers/signature.ts";
 
-/** A shell command that posts one signed message, ready to be pasted. Pasted twice it shows what a duplicate does. */
+/**
+ * A shell command that posts one signed message. A second run of the command shows how a duplicate
+ * is answered.
+ */
 export function signedCurl({ url, secret, nowMs }: { url: string; secret: string; nowMs: number }): string {
   const body = JSON.stringify({
     message_id: `hello-${nowMs}`,

@@ -1,14 +1,17 @@
 import { type Picker, pickerByRank } from "./chance.ts";
 import { COMMON_WORD, type Locale, RARE_WORD } from "./sample-texts.ts";
 
-/** Words and made-up words of a language: a search meets some in most texts and some in hardly any. */
+/**
+ * The number of real and generated words of a language. Some occur in most texts, some in hardly
+ * any.
+ */
 const WORDS_PER_LANGUAGE = 2_000;
 const WORDS_EXPONENT = 1.3;
 const WORDS_MIN = 3;
 const WORDS_MAX = 7;
 const LONG_TEXT_SENTENCES = 12;
 
-/** Shares of all messages. Pictures and voice messages come without a text. */
+/** Shares of all messages. Pictures and voice messages have no text. */
 const COMMON = 0.01;
 const RARE = 1 / 500_000;
 const MISSING = 0.05;
@@ -30,7 +33,7 @@ export class TextGenerator {
     this.#random = random;
   }
 
-  /** `rare` puts the rare word into it for certain. */
+  /** `rare` makes sure that the text contains the rare word. */
   text({ rare = false }: { readonly rare?: boolean } = {}): string | null {
     const kind = this.#random();
     if (rare || this.#random() < RARE) return `${this.#sentence()} ${RARE_WORD}`;
@@ -65,7 +68,10 @@ export class TextGenerator {
   }
 }
 
-/** The known words, and then the front of one with the back of another, as names of people and of goods are: words without an end. */
+/**
+ * The known words, followed by generated ones: the front of one word with the back of another, like
+ * names of people and goods.
+ */
 function vocabulary(known: readonly string[]): readonly string[] {
   const words = [...known];
   for (let at = 0; words.length < WORDS_PER_LANGUAGE; at++) {

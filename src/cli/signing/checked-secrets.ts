@@ -8,11 +8,11 @@ import type { CheckedSecret } from "./explain-signature.ts";
 /** The secrets that a signature may have been made with, ended ones included. */
 export interface CheckedSecrets {
   readonly secrets: readonly CheckedSecret[];
-  /** Why the secrets of the database are not among them, when MASTER_KEY is set. */
+  /** Why the secrets of the database could not be read, although MASTER_KEY is set. */
   readonly problem?: string;
 }
 
-/** The secret of the file alone, or all secrets of the environment and of the database. */
+/** The secret in the file, or all secrets of the environment and of the database. */
 export async function checkedSecrets(env: Environment, file: string | undefined): Promise<CheckedSecrets> {
   if (file !== undefined) return { secrets: [{ name: file, secret: requiredSecret(env, file) }] };
   const { webhookSecret, webhookSecretsPrevious, masterKey } = secretSettingsOf(env);

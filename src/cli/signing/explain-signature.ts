@@ -20,7 +20,7 @@ export type SignatureReason =
   | "secret_changed"
   | "mismatch";
 
-/** What a signature is, compared with all secrets and likely mistakes. */
+/** The result of comparing a signature with all secrets and common mistakes. */
 export interface SignatureReport {
   readonly verified: boolean;
   readonly reason: SignatureReason;

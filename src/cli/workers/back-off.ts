@@ -1,9 +1,9 @@
 const DELAY_MS_FIRST = 1_000;
 const DELAY_MS_MAX = 30_000;
-/** Who has lived so long did not die of what made it die the last time. */
+/** A worker that lived this long did not fail for the earlier reason. */
 const HEALTHY_MS = 60_000;
 
-/** How long to wait before something that ended is started again. */
+/** The delay before a worker that ended is started again. */
 export class BackOff {
   #nextMs = DELAY_MS_FIRST;
 

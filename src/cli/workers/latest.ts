@@ -1,6 +1,7 @@
 /**
- * Work whose result many wait for: one run at a time, and everybody who asks during a run shares the next, so that each result is
- * younger than its question and no number of questions makes more than one run follow another.
+ * Runs work whose result many callers wait for. Only one run is active at a time, and all calls
+ * during it share the next run. So each result is newer than its call, and any number of calls
+ * causes at most one further run.
  */
 export class Latest<T> {
   readonly #work: () => Promise<T>;

@@ -5,7 +5,10 @@ import type { Stdout } from "../../observe/stdout.ts";
 import { CLOSING_MS_MAX, closedBySignal, ignoreInspectorSignal, untilFault } from "../endings.ts";
 import { Supervisor } from "./supervisor.ts";
 
-/** Serves with several processes until a signal ends them. Resolves with the exit code; rejects when they cannot start. */
+/**
+ * Serves with several processes until a signal ends them. Resolves with the exit code. Rejects when
+ * they cannot start.
+ */
 export async function serveWorkers(config: Config, stdout: Stdout): Promise<number> {
   const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
   const supervisor = new Supervisor({ clock: systemClock, log }, { config, stdout });
@@ -16,7 +19,8 @@ export async function serveWorkers(config: Config, stdout: Stdout): Promise<numb
     log.info({ msg: "closed" });
     return exitCode;
   };
-  // Before there is a worker: whoever sees one may already send a signal.
+  // Called before the first worker starts, because an operator who sees a worker may already send a
+  // signal.
   ignoreInspectorSignal(log);
   const signalled = closedBySignal(log, {
     close,
@@ -24,6 +28,6 @@ export async function serveWorkers(config: Config, stdout: Stdout): Promise<numb
     abandon: () => supervisor.kill(),
   });
   running = supervisor.run();
-  // Should this process fail, the workers notice that it is gone, and end.
+  // If this process fails, the workers notice the closed channel, and end.
   return Promise.race([signalled, untilFault(log), running.then(() => signalled)]);
 }

@@ -4,16 +4,19 @@ import { Overloaded } from "../../domain/errors.ts";
 import { Latest } from "./latest.ts";
 import type { Order, Report } from "./messages.ts";
 
-/** The supervisor may have to finish one sum before it begins the one asked for, and gives each worker a second for either. */
+/**
+ * The supervisor may have to finish one sum before it starts the next. In each it gives every
+ * worker a second.
+ */
 const METRICS_MS_MAX = 3_000;
 
 export type ServeOrder = Extract<Order, { kind: "serve" }>;
 
-/** A worker's line to its supervisor. */
+/** The channel of a worker to its supervisor. */
 export class SupervisorLink {
-  /** What to serve. */
+  /** The order to serve. */
   readonly serve: Promise<ServeOrder>;
-  /** Resolves when the worker shall end: it was told to, or the supervisor is gone. */
+  /** Resolves when the worker must end: the supervisor ordered it, or has ended itself. */
   readonly close: Promise<void>;
   readonly #clock: Clock;
   readonly #metrics = new Latest(() => this.#askForMetrics());
@@ -34,13 +37,13 @@ export class SupervisorLink {
       else if (order.id === this.#asked) this.#answered(order.text);
     });
     cluster.worker?.on("disconnect", () => {
-      // Node would end the process at once, and with it the requests under way.
+      // Node would end the process at once, with its requests under way.
       if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
       close.resolve();
     });
   }
 
-  /** Resolves when it is on its way, or cannot be. */
+  /** Resolves when the message is sent, or cannot be sent. */
   tell(report: Report): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (process.connected) process.send?.(report, undefined, undefined, () => resolve());

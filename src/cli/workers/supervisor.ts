@@ -13,7 +13,10 @@ import { BackOff } from "./back-off.ts";
 import { TeamMetrics } from "./team-metrics.ts";
 import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
 
-/** Beyond the drain time, for what a worker does when its last answer is out. It ends by itself a little earlier. */
+/**
+ * The time beyond the drain time to close after the last answer. A worker ends by itself slightly
+ * earlier.
+ */
 const CLOSING_MS_MAX = 600;
 
 export interface SupervisorOptions {
@@ -23,13 +26,13 @@ export interface SupervisorOptions {
 
 type SupervisorRuntime = Pick<Runtime, "clock" | "log">;
 
-/** Starts the workers, starts them again when they die, and ends them together. */
+/** Starts the workers, restarts those that end, and stops them all. */
 export class Supervisor {
   readonly #runtime: SupervisorRuntime;
   readonly #options: SupervisorOptions;
   readonly #team = new Map<number, WorkerProcess>();
   readonly #metrics: TeamMetrics;
-  /** Each worker asks for the sum once a second at most; this bounds what all of them cost. */
+  /** Each worker asks for the sum at most once a second. Sharing it limits the total cost. */
   readonly #shared: SharedRender;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>[] = [];
@@ -70,14 +73,18 @@ export class Supervisor {
     });
   }
 
-  /** Resolves with the exit code when all have ended after {@link close}. Rejects, with all of them ended, when one cannot start at all. */
+  /**
+   * Resolves with the exit code when all workers have ended after {@link close}. Rejects when one
+   * cannot start, after all have ended.
+   */
   async run(): Promise<number> {
     const { log } = this.#runtime;
     const { config } = this.#options;
     try {
-      // Before the first opens the database: a start that is refused changes nothing.
+      // Checked before a worker opens the database, so that a refused start changes nothing.
       await requireFreePort(config.host, config.port);
-      // The first goes alone: it upgrades the database, and what is wrong is said once.
+      // The first worker starts alone: it upgrades the database, and an error is reported only
+      // once.
       await this.#begin(1);
       await Promise.all(Array.from({ length: config.workers - 1 }, (_, at) => this.#begin(at + 2)));
       if (!this.#closing.signal.aborted)
@@ -90,18 +97,21 @@ export class Supervisor {
     return this.#exitCode;
   }
 
-  /** Ends all workers, which answer what they have accepted. Resolves when none is left. */
+  /**
+   * Stops all workers, which answer the requests that they have accepted. Resolves when all have
+   * ended.
+   */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all([...this.#team.values()].map((one) => this.#end(one)));
   }
 
-  /** Ends all of them now. */
+  /** Kills all workers. */
   kill(): void {
     for (const one of this.#team.values()) one.kill();
   }
 
-  /** Resolves when it listens, or is closed before it does. */
+  /** Resolves when the worker listens, or when it is closed before that. */
   async #begin(worker: number): Promise<void> {
     if (this.#closing.signal.aborted) return;
     const first = this.#start(worker);
@@ -130,7 +140,7 @@ export class Supervisor {
     return started;
   }
 
-  /** As long as nobody closes it, there is such a worker. */
+  /** Restarts a worker until the supervisor closes. */
   async #keepUp(worker: number, first: WorkerProcess): Promise<void> {
     const { clock, log } = this.#runtime;
     const backOff = new BackOff();
@@ -160,7 +170,10 @@ export class Supervisor {
     await worker.ended;
   }
 
-  /** While one holds it, a free port is shared by asking for "a free port". When none does, only its number gets it back. */
+  /**
+   * With PORT=0 the workers share a port by all asking for port 0. When no worker holds it any
+   * more, they must ask for its number.
+   */
   #takenPort(): number {
     return this.#port === 0 && this.#reach !== undefined ? Number(new URL(this.#reach.url).port) : this.#port;
   }

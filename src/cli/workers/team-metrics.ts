@@ -5,7 +5,7 @@ import { Latest } from "./latest.ts";
 
 const ANSWER_MS_MAX = 1_000;
 
-/** A worker, as far as its metrics go. */
+/** The metrics of a worker. */
 export interface Counting {
   readonly counts: Samples;
   listens(): boolean;
@@ -13,12 +13,15 @@ export interface Counting {
 }
 
 export interface TeamMetricsOptions {
-  /** The supervisor's own, with every metric in it: they come first, so their order is the order of all. */
+  /** The supervisor's own metrics, which define the order of all. */
   readonly own: Pick<ServiceMetrics, "samples">;
   readonly workers: () => readonly Counting[];
 }
 
-/** The metrics of all workers as those of one service. Counts never go down: what a worker had counted outlives it. */
+/**
+ * The metrics of all workers as those of one service. Counters never go down, because the counts of
+ * an ended worker are kept.
+ */
 export class TeamMetrics {
   readonly #clock: Clock;
   readonly #options: TeamMetricsOptions;
@@ -34,13 +37,14 @@ export class TeamMetrics {
     return this.#sum.get();
   }
 
-  /** To be told the moment a worker is no longer among the workers. */
+  /** Must be called when a worker is removed from the list of workers. */
   keep(counts: Samples): void {
     this.#kept = this.#kept.then((kept) => sumOfCounts([kept, counts]));
   }
 
   async #renderSum(): Promise<string> {
-    // In one moment, or a worker that ends meanwhile would be counted twice or not at all.
+    // Everything is read in one turn. Otherwise a worker that ends now would be counted twice or
+    // not at all.
     const all = [
       this.#options.own.samples(),
       this.#kept,
@@ -49,7 +53,10 @@ export class TeamMetrics {
     return renderSum(await Promise.all(all));
   }
 
-  /** Of a worker that does not answer, what it had counted before: a counter that goes down looks like a restart. */
+  /**
+   * The earlier counts of a worker that does not answer: a counter that goes down looks like a
+   * restart.
+   */
   async #samplesOf(worker: Counting): Promise<Samples> {
     if (!worker.listens()) return worker.counts;
     return (await within(this.#clock, ANSWER_MS_MAX, worker.samples())) ?? worker.counts;

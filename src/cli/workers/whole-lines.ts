@@ -1,7 +1,7 @@
-/** A longer line than any the service writes is damage, and must not fill the memory. */
+/** The service writes no longer lines. A longer one is damage, and must not fill the memory. */
 const LINE_CHARACTERS_MAX = 1_048_576;
 
-/** Passes on what comes in pieces as whole lines, several at a time. */
+/** Joins the pieces of a stream into whole lines, and passes on several at a time. */
 export class WholeLines {
   readonly #take: (lines: string) => void;
   #begun = "";
@@ -15,7 +15,7 @@ export class WholeLines {
   push(text: string): void {
     const end = text.lastIndexOf("\n") + 1;
     if (end > 0) {
-      // The first of them may be the end of a line that is skipped.
+      // The first line may be the end of a line that is skipped.
       const from = this.#skipping ? text.indexOf("\n") + 1 : 0;
       this.#skipping = false;
       if (end > from) this.#take(this.#begun + text.slice(from, end));
@@ -26,12 +26,12 @@ export class WholeLines {
     if (this.#begun.length > LINE_CHARACTERS_MAX) this.#tear();
   }
 
-  /** Nothing more comes: a line that has begun will never be whole. */
+  /** Called when no more data comes. An incomplete line is dropped. */
   end(): void {
     if (this.#begun !== "") this.#tear();
   }
 
-  /** Lines that could not be passed on whole. */
+  /** The number of lines that could not be passed on completely. */
   torn(): number {
     return this.#torn;
   }

@@ -8,10 +8,14 @@ import { type ServeOrder, SupervisorLink } from "./supervisor-link.ts";
 
 const COUNTS_EVERY_MS = 1_000;
 const LISTENING_MS_MAX = 500;
-/** Beyond the drain time. The supervisor kills a worker that takes longer; without a supervisor it ends by itself. */
+/**
+ * The time beyond the drain time. The supervisor kills a worker that takes longer. Without a
+ * supervisor the worker ends by itself.
+ */
 const CLOSING_MS_MAX = 500;
 
-// Ctrl-C and some supervisors signal the whole group. Workers end together, when theirs says so.
+// Ctrl-C and some supervisors signal the whole process group. A worker ends only when its
+// supervisor orders it.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 // Node would start its inspector.
 process.on("SIGUSR1", () => undefined);
@@ -21,7 +25,8 @@ const link = new SupervisorLink(clock);
 const stdout = new Stdout();
 const order = await link.serve;
 const starting = start(order);
-// One that ends while its supervisor binds the port for it leaves that half done; a long upgrade is not waited for.
+// If a worker ends while its supervisor binds the port for it, the port stays half bound. A long
+// upgrade is not waited for.
 const started = link.close.then(() => within(clock, LISTENING_MS_MAX, starting));
 const app = await Promise.race([starting, started]);
 const exitCode = app === undefined ? 0 : await run(app, order.config.drainMs);
@@ -43,7 +48,7 @@ async function run(app: App, drainMs: number): Promise<number> {
   const sample = (id: number) =>
     app.metrics.samples().then(
       (samples) => link.tell({ kind: "sampled", id, samples }),
-      // Left without an answer, the supervisor goes by what was counted last.
+      // Without an answer, the supervisor uses the last counts.
       () => undefined,
     );
   const count = async () => link.tell({ kind: "counted", counts: await app.metrics.counts() });
@@ -67,7 +72,7 @@ async function closed(app: App, drainMs: number): Promise<number> {
   );
 }
 
-/** Works until aborted. */
+/** Serves until the signal is aborted. */
 async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(ms, signal).catch(() => undefined);

@@ -8,17 +8,17 @@ import type { Complaint } from "../failures.ts";
 import type { Order, Report } from "./messages.ts";
 import { WholeLines } from "./whole-lines.ts";
 
-/** The program of a worker, beside this file as source or compiled. */
+/** The program of a worker, as .ts in the source or as .js when compiled. */
 const PROGRAM = fileURLToPath(new URL(`./worker-main${extname(import.meta.url)}`, import.meta.url));
-/** One for each address that HOST stands for: localhost has two. */
+/** One listener for each address of HOST: localhost has two. */
 const CONNECTIONS_ON_THEIR_WAY_MAX = 2;
 
 export interface WorkerOptions {
   readonly worker: number;
   readonly config: Config;
-  /** Takes whole lines of its log. */
+  /** Receives complete lines of the worker's log. */
   readonly log: (lines: string) => void;
-  /** It asks for the metrics of all. */
+  /** Called when the worker asks for the metrics of all. */
   readonly renderAll: () => Promise<string>;
 }
 
@@ -26,17 +26,17 @@ export interface WorkerOptions {
 export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: string | null;
-  /** Why it could not start, in its own words. */
+  /** The worker's own message about why it could not start. */
   readonly complaint: Complaint | undefined;
 }
 
-/** One worker, from its start to its end, as its supervisor sees it. */
+/** One worker process, from its start to its end. */
 export class WorkerProcess {
-  /** Resolves with how it is reached, or undefined when it ended before it listened. */
+  /** Resolves with the address, or undefined when the worker ended before it listened. */
   readonly listening: Promise<Reach | undefined>;
-  /** Resolves when it is gone and everything it wrote has been read. */
+  /** Resolves when the worker has ended and all its output has been read. */
   readonly ended: Promise<WorkerEnd>;
-  /** The newest counts it is known to have reached. */
+  /** The newest counts that the worker has sent. */
   counts: Samples = [];
   readonly #worker: Worker;
   readonly #options: WorkerOptions;
@@ -56,7 +56,8 @@ export class WorkerProcess {
       serialization: "advanced",
     });
     this.#worker = cluster.fork();
-    // Node writes to a worker that has just died, and the error would end the supervisor. That it is gone is told below.
+    // Node may write to a worker that has just ended, and the error would end the supervisor. The
+    // end itself is handled below.
     this.#worker.on("error", () => undefined);
     const { process } = this.#worker;
     const closeConnections = rememberConnections(this.#worker);
@@ -84,17 +85,20 @@ export class WorkerProcess {
     return this.#worker.process.pid;
   }
 
-  /** Whether it serves now. */
+  /** Whether the worker accepts requests now. */
   listens(): boolean {
     return this.#listens;
   }
 
-  /** Lines of its log that it did not finish. */
+  /** The number of incomplete lines in its log. */
   tornLines(): number {
     return this.#lines.torn();
   }
 
-  /** Its samples of this moment, or undefined when it ends before it answers. Not before the last call has been answered or given up. */
+  /**
+   * The current samples, or undefined if the worker ends before it answers. Calls run one at a
+   * time.
+   */
   samples(): Promise<Samples | undefined> {
     const { promise, resolve } = Promise.withResolvers<Samples>();
     this.#sampled = resolve;
@@ -134,19 +138,20 @@ export class WorkerProcess {
     }
   }
 
-  /** A worker that is gone hears nothing, which its end tells. */
+  /** A worker that has ended gets no message. Its end is reported separately. */
   #tell(order: Order): void {
     if (this.#worker.isConnected()) this.#worker.process.send(order, () => undefined);
   }
 }
 
 /**
- * Node hands a worker one connection at a time and keeps its own copy until the worker has said that it took it. Of a worker that
- * died in between, the copy would stay open for ever, and its client would wait for ever. Returns what closes it.
+ * Closes connections that Node lost. Node passes connections to a worker one at a time, and keeps
+ * its own copy until the worker confirms it. If the worker ends in between, the copy stays open,
+ * and its client waits for ever. Returns a function that closes the copies.
  */
 function rememberConnections({ process }: Worker): () => void {
   const last: { readonly close?: () => void }[] = [];
-  // There is none when the process could not be made, for want of file descriptors.
+  // Undefined when the process could not be created, for lack of file descriptors.
   const send = process.send as ((...args: readonly unknown[]) => boolean) | undefined;
   process.send = (...args: readonly unknown[]) => {
     const [, handle] = args;

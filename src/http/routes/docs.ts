@@ -22,7 +22,7 @@ const FILES = new Map([
 ]);
 const INITIALIZER = `window.onload = () => {
   SwaggerUIBundle({
-    // Below the address of the page, whatever a proxy put before it.
+    // Relative to the URL of the page, so that it works behind a proxy that adds a prefix.
     url: new URL("./json", location.href.replace(/[?#].*$/, "").replace(/\\/?$/, "/")).href,
     dom_id: "#swagger-ui",
     deepLinking: true,
@@ -47,7 +47,7 @@ export function docsRoutes(document: object): readonly Route[] {
     file("/docs", ({ url }) => page(html(/^\/docs\/(\?|$)/.test(url) ? "." : "/docs"), "text/html; charset=utf-8")),
     file("/docs/json", page(text, "application/json; charset=utf-8")),
     file("/docs/yaml", () => page(stringify(document, { strict: false }), "application/x-yaml")),
-    // The page's other address.
+    // A second URL of the page.
     file("/docs/static/index.html", {
       status: 302,
       headers: { ...PAGE_HEADERS, location: "/docs/", "content-length": "0" },
@@ -61,7 +61,7 @@ function page(body: string | Buffer, type: string): Reply {
   return { status: 200, headers: PAGE_HEADERS, body, type };
 }
 
-/** Read at each request: the page is opened rarely, and its files take 1.9 MB. */
+/** Read from disk at each request, because the page is opened rarely and its files take 1.9 MB. */
 async function staticFile(name: string): Promise<Reply> {
   const type = FILES.get(name);
   if (type === undefined) return { ...NOT_FOUND, headers: PAGE_HEADERS };

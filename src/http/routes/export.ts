@@ -13,10 +13,7 @@ import { CLIENT_CLOSED_REQUEST, invalidQuery, StreamCut } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
 import { ListParameters, problemResponses } from "../schemas.ts";
 
-/**
- * The messages of one read. With the page before it, that is all of an export that is in memory: at
- * most 2 MiB.
- */
+/** The messages of one read. Together with the previous page, that is at most 2 MiB in memory. */
 const MESSAGES_PER_PAGE = 128;
 /** The size of one write. The speed of a client is measured in such steps. */
 const CHUNK_CHARACTERS = 32_768;
@@ -105,7 +102,7 @@ async function* paced(text: AsyncGenerator<string>, pace: ReaderPace): AsyncGene
     yield chunk;
     pace.taken(Buffer.byteLength(chunk));
   }
-  // The rest in the buffers of this process has to be read too.
+  // The client must also read what is left in the buffers of this process.
   pace.offered();
 }
 
@@ -123,7 +120,7 @@ function pageReader(store: ExportRouteOptions["store"], list: MessageList, signa
   };
 }
 
-/** Reads a page only when the one before has been sent. */
+/** Reads a page only after the previous page has been sent. */
 async function* textOf(page: MessagePage, read: PageReader, { head, line }: ExportFormat): AsyncGenerator<string> {
   if (head !== "") yield head;
   for (let current = page; ; current = await read(current.next)) {

@@ -27,7 +27,7 @@ export class Values {
   }
 }
 
-/** Which messages are meant, in a statement with these values. */
+/** A condition on messages, for a statement with these values. */
 export type Condition = (values: Values) => string;
 
 /** Combines conditions with AND. */
@@ -79,7 +79,7 @@ export const BY_INDEX: readonly string[] = ["jit = off", "max_parallel_workers_p
 /** For a statement that has to read every message anyway. */
 export const BY_TABLE = "SET LOCAL enable_seqscan = on";
 
-/** For a search: the planner overestimates rare words, and would scan. */
+/** For a search. The planner overestimates rare words, and would scan. */
 export const BY_SEARCH_INDEX = "SET LOCAL enable_indexscan = off";
 
 /** Takes {@link BY_SEARCH_INDEX} back. */

@@ -12,7 +12,8 @@ import { foldedUnlessAscii } from "./index/searchable.ts";
 import { StreamBudget } from "./stream-budget.ts";
 
 /**
- * For two replicas that store the same messages and collide. With sorted keys even once is rare.
+ * The attempts for two replicas that store the same messages and deadlock. With sorted keys even
+ * one deadlock is rare.
  */
 const TRIES_MAX = 4;
 const RETRY_MS_FIRST = 10;
@@ -254,7 +255,7 @@ function isSame(a: StoredContent, b: StoredContent): boolean {
   return a.from === b.from && a.to === b.to && a.ts === b.ts && a.text === b.text;
 }
 
-/** Milliseconds until then. */
+/** The milliseconds until the deadline, at least 1. */
 function left(deadlineMs: number): number {
   return Math.max(1, deadlineMs - performance.now());
 }

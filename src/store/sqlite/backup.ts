@@ -41,7 +41,7 @@ export async function backUp(path: string, target: string, { progress }: BackupO
 
 async function copy(path: string, partial: string, progress: BackupOptions["progress"]): Promise<void> {
   await readUnchanged(path, async (db) => {
-    // The messages are only for the owner's eyes, here as in the database.
+    // Only the owner may read the messages, here as in the database.
     rmSync(partial, { force: true });
     closeSync(openSync(partial, "wx", 0o600));
     // SQLite restarts a copy whenever another process has written between two steps, and so would

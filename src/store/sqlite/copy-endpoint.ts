@@ -12,7 +12,7 @@ const BYTES = "octet_length(message_id) + coalesce(octet_length(text), 0)";
 const STREAM = "seq";
 const PLACES = "CREATE TABLE IF NOT EXISTS lyftr_copies (source_id TEXT PRIMARY KEY, place TEXT NOT NULL)";
 
-/** Runs work on a connection. */
+/** Runs `work` on a connection. */
 type On = <T>(work: (db: DatabaseSync) => T) => Promise<T>;
 
 /**

@@ -30,7 +30,7 @@ function statOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    // A file is where a parent folder should be.
+    // A file is in the place of a parent folder.
     if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
     throw new StoreRefused(`${path} cannot be examined: ${String((error as Error).message)}`);
   }

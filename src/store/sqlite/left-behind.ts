@@ -44,7 +44,7 @@ function refuseForeignWal(path: string, real: string): void {
     const { committed, damagedAt } = readWal(wal);
     const reason = committed === undefined ? undefined : mismatch(real, committed);
     if (reason === undefined && damagedAt === undefined) return;
-    // A running service writes to both files, and what was read of them may not match.
+    // A running service writes to both files, so what was read of them may not match.
     if (`${stateOf(real)} ${stateOf(wal)}` !== before) continue;
     if (reason === undefined) throw new StoreRefused(damagedLog(path, wal, damagedAt));
     throw new StoreRefused(

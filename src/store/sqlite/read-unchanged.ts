@@ -14,14 +14,14 @@ const TRIES_MAX = 5;
  * it.
  */
 const READONLY_CANTINIT = 1_288;
-/** A rollback journal would have to be rolled back first. */
+/** A rollback journal must be rolled back before the file can be read. */
 const READONLY_ROLLBACK = 776;
 /**
  * A WAL of this size contains no changes: https://sqlite.org/fileformat2.html#the_write_ahead_log.
  */
 const WAL_HEADER_BYTES = 32;
 
-/** The file cannot be read before SQLite has changed it. */
+/** Thrown when SQLite has to change the file before it can be read. */
 export class RecoveryNeeded extends StoreRefused {}
 
 /** A read-only connection, as a URI for SQLite. */
@@ -114,7 +114,7 @@ function open([main = "", index]: readonly string[], isAlone = false): DatabaseS
  * impossible.
  */
 export function wayTo(link: string, at = 0): Way {
-  // SQLite puts its files beside the real file.
+  // SQLite puts its files beside the target of a symbolic link.
   const path = existsSync(link) ? realpathSync(link) : link;
   const url = pathToFileURL(resolve(path));
   const uri = (parameters: string) => `${url.href}?mode=ro${parameters}`;

@@ -30,7 +30,7 @@ const INDEX = ["-index", "-index-wal", "-index-shm"];
 
 /** A checked copy of a backup next to the database, which has not been replaced yet. */
 export interface PreparedRestore {
-  /** Of the backup. */
+  /** The number of messages in the backup. */
   readonly messages: number;
   readonly bytes: number;
   /** Whether there is a database that would be replaced. */
@@ -53,7 +53,7 @@ export async function prepareRestore(backup: string, path: string): Promise<Prep
   refuseUnusable(place);
   await refuseForeign(path);
   const partial = `${place.real}.restoring-${process.pid}`;
-  // Nothing half done is left behind, whatever ends this process in order.
+  // No partial file is left behind when the process ends normally.
   const tidy = () => rmSync(partial, { force: true });
   process.once("exit", tidy);
   const discard = () => {
@@ -98,7 +98,7 @@ function refuseUnusable({ real }: Place): void {
     );
 }
 
-/** Whatever is wrong with a database of Lyftr is no reason against a restore; another program's is. */
+/** A damaged database of Lyftr may be replaced; a database of another program may not. */
 async function refuseForeign(path: string): Promise<void> {
   const contents = await contentsOf(path).catch(() => undefined);
   if (contents?.kind === "foreign")
@@ -132,7 +132,7 @@ function takeOwner(partial: string, previous: Stats | undefined): void {
   chmodSync(partial, previous === undefined ? OWNER_ONLY : previous.mode & 0o777);
   const { uid, gid } = previous ?? statSync(dirname(partial));
   const now = statSync(partial);
-  // Only root may give a file away, and only root is likely to have made one of another owner.
+  // Only root can change the owner of a file.
   if (process.getuid?.() === 0 && (now.uid !== uid || now.gid !== gid)) chownSync(partial, uid, gid);
 }
 

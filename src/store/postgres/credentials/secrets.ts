@@ -74,7 +74,7 @@ function secretUses(database: Database, fingerprints: readonly string[]): Promis
 }
 
 async function noteUses(tx: Transaction, uses: readonly SecretUse[]): Promise<void> {
-  // In the same order everywhere, so that two replicas never wait for each other.
+  // Locks rows in the same order everywhere, so that two replicas never wait for each other.
   const sorted = [...uses].sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
   for (const { fingerprint, seenAt, lastVerifiedAt } of sorted) {
     await tx.run(

@@ -51,7 +51,7 @@ export async function findOf(database: Database, { kind, lo }: ErasurePosition, 
   };
 }
 
-/** Selects rows by where they are stored: no other row will ever be there. */
+/** Selects rows by their stream and number, which no other row ever gets. */
 function theseOf(rows: readonly { readonly stream: number; readonly seq: number }[]): Condition {
   return (values) => {
     const [streams, seqs] = [rows.map(({ stream }) => stream), rows.map(({ seq }) => seq)];

@@ -45,7 +45,7 @@ export class PostgresRetention implements RetentionStore {
   readonly #url: string;
   #announced = false;
 
-  /** `database` is the one for counting, which waits for deletions anyway. */
+  /** `database` is the connection for counting, which has to wait for deletions anyway. */
   constructor(database: Database, url: string) {
     this.#database = database;
     this.#url = url;

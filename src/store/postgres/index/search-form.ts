@@ -11,8 +11,8 @@ import { foldedUnlessAscii, IS_NOT_NFC } from "./searchable.ts";
 const OLD_FORMS: MessagesIndex = { name: "messages_not_nfc", definition: `(message_id) WHERE ${IS_NOT_NFC}` };
 const LEASE = "search_form";
 /**
- * The lease of a dead process lasts as long as a build may take, so a build must not take longer.
- * `lyftr migrate` may.
+ * The lease of a dead process lasts as long as a build may take, so this limits a build. `lyftr
+ * migrate` may take longer.
  */
 const BUILD_MS_MAX = 60 * 60 * 1_000;
 /** A build waits for every earlier transaction, such as a dump. A start does not wait that long. */
@@ -95,7 +95,7 @@ export class SearchForm {
   async #run(database: Database): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      // The result is not awaited: a failed step is repeated.
+      // The result is not awaited, because a failed step is repeated.
       await this.#step(database).catch(() => undefined);
       await sleep(RECHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }

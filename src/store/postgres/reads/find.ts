@@ -189,8 +189,8 @@ async function countRows({ tx }: Snapshot, question: PageQuery): Promise<number>
 }
 
 /**
- * The message with an id. If several sources have one, the first source by bytes, unless one is
- * given.
+ * The message with an id. If several sources have the id and no source is given, the first source
+ * by bytes.
  */
 export async function findOne(
   database: Database,

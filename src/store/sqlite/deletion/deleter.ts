@@ -5,9 +5,11 @@ import type { Indexed } from "../index/unindex-messages.ts";
 import type { Statements, Values } from "../statements.ts";
 import { deleteMessages, INDEXED } from "./delete-messages.ts";
 
-/** The messages that one transaction deletes. Inserts wait for its end. */
+/** The messages that one transaction deletes. Inserts wait until it ends. */
 const ROWS_PER_STEP_MAX = 500;
-/** The texts of a step are in memory, because they are removed from the search index. */
+/**
+ * The maximum size of the texts of a step, which are in memory to be removed from the search index.
+ */
 const TEXT_CHARACTERS_PER_STEP_MAX = 2 * 1024 * 1024;
 /** How long one step may search for messages. Nothing is indexed during that time. */
 const SEARCH_MS_MAX = 50;

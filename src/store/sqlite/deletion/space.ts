@@ -11,8 +11,8 @@ const FREE_SHARE_KEPT = 0.05;
 const PAGES_PER_STEP_MAX = 256;
 
 /**
- * Removes free pages from the ends of both files. Returns the bytes; 0 when there are few, or the
- * file was created before this was supported.
+ * Returns free pages at the ends of both files to the file system. Returns the bytes. They are 0
+ * when few pages are free, or the file was created before this was supported.
  */
 export function reclaimSpace(statements: Statements, share = FREE_SHARE_KEPT): number {
   let bytes = 0;

@@ -30,7 +30,7 @@ export function searchable(text: string): string {
 export interface SearchExpression {
   /** Matches exactly the texts that are searched for. */
   readonly exact: string;
-  /** How many grams `exact` compares with each text that contains them all. */
+  /** How many grams `exact` compares with each text that contains all of them. */
   readonly grams: number;
   /** Matches those texts and perhaps others, for a fraction of the cost. Only for long parts. */
   readonly pieces?: string;
@@ -55,7 +55,7 @@ export function searchExpression(statements: Statements, q: string, phraseMax: n
     GRAMS_MAX + 1,
   ]);
   if (grams.length > GRAMS_MAX) return undefined;
-  // Letters that occur in no text still need an expression, and this one matches nothing either.
+  // Letters that occur in no text still need an expression. This one also matches nothing.
   const exact =
     grams.length === 0
       ? quoted(END_OF_TEXT.repeat(GRAM_CODE_POINTS))

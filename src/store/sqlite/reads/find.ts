@@ -8,7 +8,7 @@ import { mergedEntries } from "./merged.ts";
 import { PLAN_BOUNDS, type Plan, planFor } from "./plan.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Reads a page in the way that {@link planFor} has chosen. */
+/** Reads a page by the plan of {@link planFor}. */
 export function find(snapshot: Snapshot, query: MessageQuery, bounds = PLAN_BOUNDS): MessagePage {
   const read = pageReadOf(query);
   const plan = planFor({ ...read, snapshot, filter: query.filter, bounds });
@@ -45,8 +45,8 @@ function checked(row: StoredMessage): StoredMessage {
 }
 
 /**
- * The message with an id. If several sources have one, the first source by bytes, unless one is
- * given.
+ * The message with an id. If several sources have the id and no source is given, the first source
+ * by bytes.
  */
 export function findOne(
   statements: Statements,

@@ -9,7 +9,7 @@ import { contentsOf } from "../contents.ts";
 /** The table as the Python service makes it. */
 const TABLE = `CREATE TABLE IF NOT EXISTS messages (message_id TEXT PRIMARY KEY, from_msisdn TEXT NOT NULL,
   to_msisdn TEXT NOT NULL, ts TEXT NOT NULL, text TEXT, created_at TEXT NOT NULL)`;
-/** Not ON CONFLICT: a table that people made may have no key. */
+/** Not ON CONFLICT, because a table that was created by hand may have no key. */
 const ADD = `INSERT INTO messages (message_id, from_msisdn, to_msisdn, ts, text, created_at)
   SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM messages WHERE message_id = ?1)`;
 

@@ -14,7 +14,7 @@ const HEAVY_MS_MAX = 5_000;
 const QUICK_MS_MAX = 8_000;
 /** How long a read waits for its turn. */
 const WAIT_MS_MAX = 5_000;
-/** Abandoned threads that still run a statement that cannot be stopped. */
+/** The maximum number of abandoned threads. Each still runs a statement that cannot be stopped. */
 const GIVEN_UP_MAX = 2;
 /** A second end within this time is reported as a repeated one. */
 const AGAIN_MS_MAX = 60_000;
@@ -32,7 +32,7 @@ interface WaitingRead {
   readonly argument: unknown;
   readonly heavy: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Called when its turn has come: nothing removes it from the queue any more. */
+  /** Called when its turn comes. By then it has left the queue. */
   readonly begin: () => void;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;

@@ -31,7 +31,7 @@ serveWorker(({ path, stop }: ReaderData) => {
   };
   let statements = open();
   return {
-    // Another file is now in the place of the read index.
+    // The read index is another file now.
     reopen: () => {
       statements.db.close();
       statements = open();

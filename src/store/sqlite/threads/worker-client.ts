@@ -141,7 +141,7 @@ const ERRORS = {
   ReadCancelled,
 };
 
-/** Classes are lost between threads; names are not. */
+/** Errors lose their class between threads, but not their name. */
 function revive({ name, message }: Failure): Error {
   const Known = ERRORS[name as keyof typeof ERRORS] ?? Error;
   return new Known(message);

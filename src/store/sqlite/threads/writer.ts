@@ -5,7 +5,8 @@ import { openUpgraded } from "../open-upgraded.ts";
 import { Statements } from "../statements.ts";
 import { serveWorker } from "./serve-worker.ts";
 
-// The code of the one thread that writes: an fsync, a lock or a checkpoint stops it, and nothing else.
+// The code of the one writer thread. A slow fsync, lock or checkpoint delays this thread and no
+// other.
 serveWorker(({ path, migrate }: { path: string; migrate: boolean }, report) => {
   const { db, upgraded } = openUpgraded(path, { migrate, report });
   const statements = new Statements(db);
