@@ -68,3 +68,23 @@ for (const name of documents) {
     }
   });
 }
+
+/** `file.test.ts` with titles in quotes behind it; `…` at the end of a title stands for its rest. */
+const TITLES = /`(?:test\/)?([a-z0-9/-]+\.test\.ts)`:?\s+\(?((?:"[^"]+"(?:,\s+)?)+)/g;
+
+for (const name of documents) {
+  test(`every title of a test that ${name} quotes is in the file that it names`, () => {
+    for (const [, path = "", titles = ""] of readFileSync(new URL(name, root), "utf8").matchAll(TITLES)) {
+      const sources = testFiles
+        .filter((file) => `/${file}`.endsWith(`/${path}`))
+        .map((file) => readFileSync(new URL(`test/${file}`, root), "utf8"));
+      for (const [, title = ""] of titles.matchAll(/"([^"]+)"/g)) {
+        const begin = title.replace(/,? …$/, "").replaceAll(/\s+/g, " ");
+        ok(
+          sources.some((source) => source.includes(begin)),
+          `${path} has no test "${title}"`,
+        );
+      }
+    }
+  });
+}
