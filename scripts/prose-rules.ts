@@ -1,0 +1,63 @@
+// Finds words that a reader must translate before the sentence makes sense, and prose that is too
+// wide. A sentence names its actor (the client, the process, the operator) and uses standard terms.
+
+interface Rule {
+  readonly pattern: RegExp;
+  readonly instead: string;
+}
+
+const ACTOR = "name the actor: the client, the sender, the operator, the process";
+const RULES: readonly Rule[] = [
+  { pattern: /\b(?:whoever|whomever|nobody|somebody|everybody|anybody)\b/i, instead: ACTOR },
+  { pattern: /(?:^|[.:;] |\/\/ |\* )Who (?![^.]*\?)/, instead: ACTOR },
+  { pattern: /\banew\b/i, instead: "again, or rebuild" },
+  { pattern: /\bto be had\b/i, instead: "available, unavailable" },
+  { pattern: /\bso long\b/i, instead: "while, as long as, or the duration itself" },
+  { pattern: /\bso (?:many|much)\b/i, instead: "the number itself" },
+  { pattern: /\bmeanwhile\b/i, instead: "during …, or while …" },
+  {
+    pattern: /\b(?:lest|forthwith|thereof|wherein|thereby|hereby)\b/i,
+    instead: "so that … not, at once, of it, in which",
+  },
+];
+
+const COLUMNS_MAX = 100;
+/** A line that is a comment in one of these languages. */
+const COMMENT = /^\s*(?:\/\/|\/?\*|--|#|;)/;
+const TABLE_ROW = /^\s*\|/;
+const FENCE = /^\s*```/;
+const URL_IN_TEXT = /https?:\/\/[^\s)>]+/g;
+
+/**
+ * Returns a sentence for each word of the list and for each line of Markdown that is too wide.
+ * Quotations in `backticks` are not read in comments and Markdown. "nobody" as a string is the user
+ * of an operating system.
+ */
+export function complaintsAbout(file: string, text: string): readonly string[] {
+  const isMarkdown = file.endsWith(".md");
+  const wide = isMarkdown ? tooWideLines(text) : new Map<number, number>();
+  return text.split("\n").flatMap((line, at) => {
+    const isProse = isMarkdown || COMMENT.test(line);
+    const read = isProse ? line.replaceAll(/`[^`]*`/g, "``") : line.replaceAll('"nobody"', "");
+    const words = RULES.filter((rule) => rule.pattern.test(read)).map(
+      ({ pattern, instead }) => `"${pattern.exec(read)?.[0].trim()}": ${instead}`,
+    );
+    const columns = wide.get(at);
+    const width = columns === undefined ? [] : [`has ${columns} columns: wrap it at ${COLUMNS_MAX}`];
+    return [...words, ...width].map((complaint) => `${file}:${at + 1} ${complaint}`);
+  });
+}
+
+/** The columns of each line of Markdown that is too wide. Tables, code and URLs may be wider. */
+function tooWideLines(text: string): ReadonlyMap<number, number> {
+  const wide = new Map<number, number>();
+  let inCode = false;
+  for (const [at, line] of text.split("\n").entries()) {
+    if (FENCE.test(line)) inCode = !inCode;
+    else if (!inCode && !TABLE_ROW.test(line)) {
+      const columns = [...line.replaceAll(URL_IN_TEXT, "")].length;
+      if (columns > COLUMNS_MAX) wide.set(at, columns);
+    }
+  }
+  return wide;
+}
