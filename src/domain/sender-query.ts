@@ -1,7 +1,7 @@
 import { decodeSenderCursor } from "./cursor.ts";
 import type { Issue } from "./issue.ts";
 import { LIMIT_DEFAULT, LIMIT_MAX } from "./message-query.ts";
-import { integer, type QueryParams } from "./query-params.ts";
+import { integer, msisdn, optional, type QueryParams } from "./query-params.ts";
 
 /** The part of the list of senders that is asked for. */
 export interface SenderParameters {
@@ -11,6 +11,8 @@ export interface SenderParameters {
   readonly offset: number;
   /** Start after this sender. */
   readonly after?: string;
+  /** Only senders whose number begins with this. */
+  readonly prefix?: string;
 }
 
 export type ParsedSenderQuery =
@@ -24,9 +26,10 @@ export function parseSenderQuery(parameters: QueryParams): ParsedSenderQuery {
   const limit = integer(parameters, "limit", [1, LIMIT_MAX], LIMIT_DEFAULT, issues);
   const offset = integer(parameters, "offset", [0, Number.MAX_SAFE_INTEGER], 0, issues);
   if (issues.length > 0) return { ok: false, reason: "issues", issues };
-  if (!parameters.cursor) return { ok: true, query: { limit, offset } };
+  const filter = optional("prefix", msisdn(parameters.prefix));
+  if (!parameters.cursor) return { ok: true, query: { limit, offset, ...filter } };
   const after = decodeSenderCursor(parameters.cursor);
   return after === undefined
     ? { ok: false, reason: "invalid_cursor" }
-    : { ok: true, query: { limit, offset: 0, after } };
+    : { ok: true, query: { limit, offset: 0, after, ...filter } };
 }

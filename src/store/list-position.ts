@@ -71,3 +71,10 @@ function weight(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
+
+const LAST_CODE_POINT = "\u{10ffff}";
+
+/** The exclusive upper bound of the numbers that begin with a prefix. In both databases texts are compared by their bytes. */
+export function prefixEnd(prefix: string): string {
+  return prefix + LAST_CODE_POINT;
+}

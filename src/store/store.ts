@@ -63,11 +63,14 @@ export interface SenderQuery {
   readonly offset: number;
   /** Start after this sender. */
   readonly after?: string;
+  /** Only senders whose number begins with this; default: all of them. */
+  readonly prefix?: string;
 }
 
 export interface SenderPage {
   /** In the order of their number, by bytes. */
   readonly senders: readonly Sender[];
+  /** The number of senders with the prefix, on all pages. */
   readonly total: number;
   /** Whether more senders follow. */
   readonly more: boolean;

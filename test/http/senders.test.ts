@@ -93,6 +93,34 @@ test("following the cursors lists every sender once, whatever the limit, from an
   }
 });
 
+test("a prefix lists and counts the senders whose number begins with it, page by page", async () => {
+  const cases: readonly [string, readonly string[]][] = [
+    ["%2B1", ["+1", "+10", "+100", "+11"]],
+    ["%2B10", ["+10", "+100"]],
+    ["+10", ["+10", "+100"]],
+    ["10", ["+10", "+100"]],
+    ["%2B", NUMBERS],
+    ["", NUMBERS],
+    ["%2B19", []],
+    ["%2B%00", []],
+    ["%2B1%25", []],
+    ["%F0%9F%98%80", []],
+  ];
+  for (const [prefix, expected] of cases) {
+    const whole = await senders(`?prefix=${prefix}`);
+    deepEqual([numbers(whole), whole.total, whole.next_cursor], [expected, expected.length, null], prefix);
+    const listed: string[] = [];
+    for (let next = `/senders?limit=1&prefix=${prefix}`; next !== ""; ) {
+      const response = await fetch(service.url + next);
+      const page = (await response.json()) as SenderPage;
+      listed.push(...numbers(page));
+      equal(page.total, expected.length);
+      next = /<(.*)>/.exec(response.headers.get("link") ?? "")?.[1] ?? "";
+    }
+    deepEqual(listed, expected, prefix);
+  }
+});
+
 test("limits and offsets out of range are clamped", async () => {
   await using many = await startFilled(
     Array.from({ length: 120 }, (_, at) => ({ message_id: `${at}`, from: `+${1000 + at}` })),

@@ -236,6 +236,18 @@ export async function expectSame(reads: Reads, plain: PlainMessages, asked: read
     plainObjects((await reads.findSenders({ limit: 3, offset: 1 })).senders),
     plainObjects(plain.senders().slice(1, 4)),
   );
+  for (const prefix of ["+", "+1", "+3", "+33", "+7", "1"]) {
+    const beginning = plain.senders().filter(({ from }) => from.startsWith(prefix));
+    const { senders, total, more } = await reads.findSenders({ limit: 2, offset: 0, prefix });
+    deepEqual(
+      plainObjects([senders, total, more]),
+      plainObjects([beginning.slice(0, 2), beginning.length, beginning.length > 2]),
+      prefix,
+    );
+    const after = beginning[0]?.from ?? "+";
+    const next = await reads.findSenders({ limit: 9, offset: 0, prefix, after });
+    deepEqual(plainObjects([next.senders, next.total]), plainObjects([beginning.slice(1), beginning.length]), prefix);
+  }
   for (const [bucket, characters] of Object.entries(BUCKETS)) {
     for (const { filter } of asked) {
       const { from, since, until } = filter;

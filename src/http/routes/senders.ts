@@ -10,7 +10,7 @@ import { PageParameters, problemResponses } from "../schemas.ts";
 
 const PATH = "/senders";
 
-/** `GET /senders`: a page of all senders. */
+/** `GET /senders`: a page of the senders, all or those with a prefix. */
 export function sendersRoute(options: CachedResponses & { readonly store: Pick<Store, "findSenders"> }): Route {
   return {
     method: "GET",
@@ -26,7 +26,7 @@ export function sendersRoute(options: CachedResponses & { readonly store: Pick<S
       const headers = (text: string) => {
         const cursor = nextCursorIn(text);
         if (cursor === undefined) return {};
-        return linkToNext({ path: PATH, parameters, names: [], limit: query.limit, from: ["cursor", cursor] });
+        return linkToNext({ path: PATH, parameters, names: ["prefix"], limit: query.limit, from: ["cursor", cursor] });
       };
       return cachedReply(request, options, { parts: ["senders", query], read, headers });
     },
@@ -55,6 +55,11 @@ const SCHEMA: RouteSchema = {
   tags: ["messages"],
   querystring: Type.Object({
     ...PageParameters,
+    prefix: Type.Optional(
+      Type.String({
+        description: "Only senders whose number begins with this, such as `+9190`. `total` counts these.",
+      }),
+    ),
     cursor: Type.Optional(
       Type.String({ description: "The `next_cursor` of the previous page. The limit may differ." }),
     ),
@@ -70,7 +75,7 @@ const SCHEMA: RouteSchema = {
             last_seen: Type.String({ description: "The latest `ts` of these messages." }),
           }),
         ),
-        total: Type.Integer({ description: "The number of all senders, on all pages." }),
+        total: Type.Integer({ description: "The number of all senders with the prefix, on all pages." }),
         limit: Type.Integer(),
         offset: Type.Integer(),
         next_cursor: Type.Union([Type.String(), Type.Null()], {

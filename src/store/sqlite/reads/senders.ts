@@ -1,4 +1,4 @@
-import { comparePositions } from "../../list-position.ts";
+import { comparePositions, prefixEnd } from "../../list-position.ts";
 import type { Sender, SenderPage, SenderQuery } from "../../store.ts";
 import type { ListEntry } from "../sql.ts";
 import { CountedList } from "./counted-list.ts";
@@ -7,15 +7,23 @@ import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
 
 /** Senders in the order of their numbers, each with its indexed counts plus the tail. */
-export function findSenders(snapshot: Snapshot, { limit, offset, after = "" }: SenderQuery): SenderPage {
+export function findSenders(snapshot: Snapshot, { limit, offset, after = "", prefix }: SenderQuery): SenderPage {
   const { statements, indexedSeq, indexedSenders } = snapshot;
+  const range = prefix === undefined ? undefined : [prefix, prefixEnd(prefix)];
+  const inRange = (column: string) => (range === undefined ? "" : `AND ${column} >= ? AND ${column} < ?`);
+  const bounds = range ?? [];
   const newcomers = `SELECT DISTINCT from_msisdn AS msisdn FROM lyftr_messages NOT INDEXED
-    WHERE seq > ? AND NOT EXISTS (SELECT 1 FROM senders WHERE senders.msisdn = from_msisdn)`;
-  const total = indexedSenders + statements.number(`SELECT count(*) FROM (${newcomers})`, [indexedSeq]);
+    WHERE seq > ? ${inRange("from_msisdn")} AND NOT EXISTS (SELECT 1 FROM senders WHERE senders.msisdn = from_msisdn)`;
+  const indexed =
+    range === undefined
+      ? indexedSenders
+      : statements.number("SELECT count(*) FROM senders WHERE msisdn >= ? AND msisdn < ?", range);
+  const total = indexed + statements.number(`SELECT count(*) FROM (${newcomers})`, [indexedSeq, ...bounds]);
   const rows = statements.all<{ msisdn: string }>(
-    `SELECT msisdn FROM senders WHERE msisdn > ? UNION ALL SELECT msisdn FROM (${newcomers}) WHERE msisdn > ?
+    `SELECT msisdn FROM senders WHERE msisdn > ? ${inRange("msisdn")}
+     UNION ALL SELECT msisdn FROM (${newcomers}) WHERE msisdn > ?
      ORDER BY msisdn LIMIT ? OFFSET ?`,
-    [after, indexedSeq, after, limit + 1, offset],
+    [after, ...bounds, indexedSeq, ...bounds, after, limit + 1, offset],
   );
   const numbers = rows.slice(0, limit).map(({ msisdn }) => msisdn);
   const late = tailOfSenders(snapshot, numbers);
