@@ -90,7 +90,7 @@ test("a certificate of a trusted authority is accepted, so the refusals below ha
 for (const [name, asked, code, trusted] of [
   ["that has ended", { days: -1 }, "CERT_HAS_EXPIRED", true],
   ["for another name", { name: "DNS:other.example" }, "ERR_TLS_CERT_ALTNAME_INVALID", true],
-  ["of an authority nobody knows", {}, "UNABLE_TO_VERIFY_LEAF_SIGNATURE", false],
+  ["of an unknown authority", {}, "UNABLE_TO_VERIFY_LEAF_SIGNATURE", false],
 ] as const) {
   test(`a certificate ${name}: a typed error at once, no second attempt, nothing sent, nothing left`, {
     skip,

@@ -183,7 +183,7 @@ const CASES: readonly {
     retried: false,
   },
   {
-    name: "a compressed bomb that nobody asked for",
+    name: "a compressed bomb without a request for it",
     answer: (socket) => {
       socket.write("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n");
       socket.write(BOMB);

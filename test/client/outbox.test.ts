@@ -23,7 +23,7 @@ function message(id: string, fields: Partial<Message> = {}): Message {
 }
 
 /** A client whose service is always unavailable. */
-const nobody = { sendBytes: () => Promise.reject(new LyftrError("network", "nobody")) };
+const noService = { sendBytes: () => Promise.reject(new LyftrError("network", "no service")) };
 
 async function until(holds: () => boolean, what: string): Promise<void> {
   for (const endMs = performance.now() + WAIT_MS_MAX; !holds(); await delay(5)) ok(performance.now() < endMs, what);
@@ -67,7 +67,7 @@ test("an appended message is in the file before append resolves, and arrives", a
 test("unsent messages are sent in order when the file is reopened", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
-  const first = await Outbox.open(path, nobody);
+  const first = await Outbox.open(path, noService);
   for (const id of ["a", "b", "c"]) await first.append(message(id, { text: "ü\n\u2028" }));
   await first.close();
   await rejects(first.append(message("d")), { kind: "outbox", code: "CLOSED" });
@@ -84,7 +84,7 @@ test("unsent messages are sent in order when the file is reopened", async () => 
 test("an incomplete end is left out, wherever it is cut, and nothing before it", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
-  const outbox = await Outbox.open(path, nobody);
+  const outbox = await Outbox.open(path, noService);
   for (const id of ["a", "b"]) await outbox.append(message(id));
   const { size } = statSync(path);
   await outbox.append(message("c"));
@@ -100,7 +100,7 @@ test("an incomplete end is left out, wherever it is cut, and nothing before it",
   }
   // A message that is appended after it is complete again.
   writeFileSync(path, whole.subarray(0, -3));
-  const again = await Outbox.open(path, nobody);
+  const again = await Outbox.open(path, noService);
   await again.append(message("d"));
   await again.close();
   deepEqual(await pendingIn(path), ["a", "b", "d"]);
@@ -109,13 +109,13 @@ test("an incomplete end is left out, wherever it is cut, and nothing before it",
 test("damage in the middle is reported, and the file stays as it is; so does a file of another program", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
-  const outbox = await Outbox.open(path, nobody);
+  const outbox = await Outbox.open(path, noService);
   for (const id of ["a", "b", "c"]) await outbox.append(message(id));
   await outbox.close();
   const damaged = readFileSync(path, "utf8").replace("text of b", "text of B");
   for (const content of [damaged, "my thesis\n"]) {
     writeFileSync(path, content);
-    await rejects(Outbox.open(path, nobody), (error) => {
+    await rejects(Outbox.open(path, noService), (error) => {
       ok(error instanceof LyftrError);
       deepEqual([error.kind, error.code], ["outbox", "DAMAGED"]);
       match(error.message, content === damaged ? /^line 3 / : /^line 1 /);
@@ -131,13 +131,13 @@ test("damage in the middle is reported, and the file stays as it is; so does a f
 test("an outbox is open once, in this process and in others, and free when its holder is killed", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
-  const outbox = await Outbox.open(path, nobody);
-  await rejects(Outbox.open(path, nobody), { kind: "outbox", code: "IN_USE" });
+  const outbox = await Outbox.open(path, noService);
+  await rejects(Outbox.open(path, noService), { kind: "outbox", code: "IN_USE" });
   await outbox.append(message("a"));
   await outbox.close();
   await using sender = await startSender(path, "http://127.0.0.1:9", "x", 1, "stay");
   await until(() => sender.lines().includes("x-0"), "the sender does not append");
-  await rejects(Outbox.open(path, nobody), { kind: "outbox", code: "IN_USE" });
+  await rejects(Outbox.open(path, noService), { kind: "outbox", code: "IN_USE" });
   await kill(sender.child);
   deepEqual(await pendingIn(path), ["a", "x-0"]);
   deepEqual(readdirSync(folder.path), ["outbox"]);
@@ -146,11 +146,11 @@ test("an outbox is open once, in this process and in others, and free when its h
 test("of twenty processes that open at once, at most one succeeds", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
-  const all = await Promise.allSettled(Array.from({ length: 20 }, () => Outbox.open(path, nobody)));
+  const all = await Promise.allSettled(Array.from({ length: 20 }, () => Outbox.open(path, noService)));
   const opened = all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   ok(opened.length <= 1, `${opened.length} have it open`);
   await Promise.all(opened.map((outbox) => outbox.close()));
-  await (await Outbox.open(path, nobody)).close();
+  await (await Outbox.open(path, noService)).close();
 });
 
 test("finished messages do not accumulate in the file, and pending ones stay", async () => {
@@ -204,7 +204,7 @@ test("a refused message is reported and kept, does not delay others, and is remo
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   const told: string[] = [];
   const outbox = await Outbox.open(path, client, { onRefused: ({ error }) => told.push(error.kind) });
-  await outbox.append(message("wrong", { from: "nobody" }));
+  await outbox.append(message("wrong", { from: "noService" }));
   await outbox.append(message("right"));
   await outbox.drained();
   deepEqual([told, outbox.pending, outbox.refused.map((one) => one.message.message_id)], [["invalid"], 1, ["wrong"]]);
@@ -240,7 +240,7 @@ test("a wrong secret is reported and loses nothing, and every message arrives on
 
 test("an aborted wait ends, and the outbox continues", async () => {
   using folder = temporaryFolder();
-  const outbox = await Outbox.open(join(folder.path, "outbox"), nobody);
+  const outbox = await Outbox.open(join(folder.path, "outbox"), noService);
   await outbox.append(message("a"));
   await rejects(outbox.drained({ signal: AbortSignal.timeout(20) }), { kind: "aborted" });
   equal(outbox.pending, 1);
@@ -249,7 +249,7 @@ test("an aborted wait ends, and the outbox continues", async () => {
 
 test("a path that is too long for its lock is refused", async () => {
   using folder = temporaryFolder();
-  await rejects(Outbox.open(join(folder.path, "x".repeat(100)), nobody), { kind: "usage" });
+  await rejects(Outbox.open(join(folder.path, "x".repeat(100)), noService), { kind: "usage" });
 });
 
 test("a disk that is full for a moment fails one append, and the file stays intact", {

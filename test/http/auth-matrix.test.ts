@@ -202,7 +202,7 @@ async function keyStates(): Promise<readonly KeyState[]> {
     bad("a scheme and a blank", "Bearer "),
     bad("garbage", "Bearer \u00ff%00'; DROP TABLE api_keys"),
     bad("a long one", `Bearer ${"x".repeat(6_000)}`),
-    bad("a key nobody has", `Bearer ${keyOf(randomBytes(32))}`),
+    bad("an unknown key", `Bearer ${keyOf(randomBytes(32))}`),
     bad("a key cut by one character", `Bearer ${admin.slice(0, -1)}`),
     bad("a key cut at its beginning", `Bearer ${admin.slice(1)}`),
     bad("a key with one character changed", `Bearer ${changed}`),

@@ -82,7 +82,7 @@ test("a client that does not read stops the reads, and reading on resumes them",
     before = wire.reads();
     await delay(300);
   }
-  ok(before >= 1 && before <= 8, `${before} pages were read for nobody`);
+  ok(before >= 1 && before <= 8, `${before} pages were read in vain`);
   connection.read();
   while (wire.reads() < before + 5) await delay(5);
   connection.abort();

@@ -133,7 +133,7 @@ const FILTERS = [
   "since=2025-01-15T10:00:03Z",
   "since=2025-01-15T11:00:03%2B01:00&until=2025-01-15 10:01",
   "since=2025-01-15&until=2025-01-15T10:00:02Z&order=desc",
-  "from=nobody",
+  "from=unknown",
   "q=%22%20OR%20*",
   "order=desc",
 ];
@@ -214,7 +214,7 @@ test("an empty list is an empty file; for CSV, the header", async () => {
   await using empty = await startService();
   equal(await (await exported("", empty)).text(), "");
   equal(await (await exported("?format=csv", empty)).text(), "message_id,from,to,ts,text,created_at\r\n");
-  equal(await (await exported("?from=nobody")).text(), "");
+  equal(await (await exported("?from=unknown")).text(), "");
 });
 
 test("wrong parameters are reported before anything is sent", async () => {

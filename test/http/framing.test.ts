@@ -173,7 +173,7 @@ const UNSOUND: readonly (readonly [name: string, bytes: string | Uint8Array])[] 
     "a request line of 20 kB",
     rawRequest(`POST /webhook?${"x".repeat(20_000)} HTTP/1.1`, ["Host: x", SIGNED, LENGTH], PAYLOAD),
   ],
-  ["a method nobody knows", rawRequest("NONSENSE /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
+  ["an unknown method", rawRequest("NONSENSE /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
   ["a method in lower case", rawRequest("post /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
   ["a space at the start", rawRequest(" POST /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
   ["HTTP/0.9", "GET /messages\r\n"],

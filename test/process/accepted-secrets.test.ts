@@ -47,8 +47,8 @@ test("the last secret that a running service accepts is not retired because the 
   const place = { cwd: folder.path, url: `sqlite:///${folder.file("app.db")}` };
   const { secrets, listed } = await shell(place);
   const only = (await secrets("add", "only")).stdout.trim();
-  const nobody = await secrets("list");
-  match(nobody.stderr, /No running service has reported .* based on the environment of this command/);
+  const unreported = await secrets("list");
+  match(unreported.stderr, /No running service has reported .* based on the environment of this command/);
   await using lyftr = await serve({
     cwd: folder.path,
     env: { DATABASE_URL: place.url, MASTER_KEY, WEBHOOK_SECRET: "" },

@@ -109,7 +109,7 @@ test("the rules use existing metrics, only of our jobs", async () => {
   for (const { alert, record, expr } of rules) {
     for (const [, name = "", selector = ""] of expr.matchAll(/([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}/g)) {
       ok(known.has(name), `${alert ?? record} asks for ${name}`);
-      ok(selector.startsWith('job=~"lyftr.*"'), `${alert ?? record} asks for ${name} of everybody`);
+      ok(selector.startsWith('job=~"lyftr.*"'), `${alert ?? record} reads ${name} of all jobs`);
     }
     for (const [name] of expr.matchAll(/job:\w+:\w+/g)) ok(recorded.has(name), `${alert ?? record} asks for ${name}`);
   }

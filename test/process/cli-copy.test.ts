@@ -180,7 +180,7 @@ test("copies from or to a file that is not a database, or to the same one, are r
     [["--from", own, "--to", "mysql://x/y"], /^--to: it must look like/],
     [["--from", own, "--to", own], /same database/],
     [["--from", database.url, "--to", own], /^--from: .*run lyftr migrate/],
-    [["--from", own, "--to", "postgres://nobody@127.0.0.1:1/x"], /^--to: it names a server that does not answer/],
+    [["--from", own, "--to", "postgres://unknown@127.0.0.1:1/x"], /^--to: it names a server that does not answer/],
   ];
   for (const [args, expected] of wrong) {
     const { code, stderr } = await run(["copy", ...args], { cwd: folder.path });

@@ -32,7 +32,7 @@ test("verify on PostgreSQL reports differences; after a recount the running serv
 test("verify --recount is for PostgreSQL, and a missing database is reported in one line", async () => {
   using folder = temporaryFolder();
   const wrong: [Record<string, string>, string[], RegExp][] = [
-    [{ DATABASE_URL: "postgres://nobody@127.0.0.1:1/x" }, ["verify"], /nothing listens there/],
+    [{ DATABASE_URL: "postgres://unknown@127.0.0.1:1/x" }, ["verify"], /nothing listens there/],
     [{ DATABASE_URL: "sqlite:///./app.db" }, ["verify", "--recount"], /no database to verify/],
   ];
   for (const [env, args, said] of wrong) {

@@ -159,7 +159,7 @@ test("a misspelt metric and a wrong query would be noticed", { skip }, async () 
   const misspelt = { panel: "misspelt", expr: `sum(commit_queue_row{job="$job"})`, instant: false, mayBeEmpty: false };
   deepEqual(await empty([misspelt], busy), [`misspelt: ${misspelt.expr}`]);
   await rejects(ask(prometheus.url, { ...misspelt, expr: "sum(" }, busy), /parse error/);
-  await rejects(ask(prometheus.url, { ...misspelt, expr: "up{job=~'$jobs'}" }, busy), /nobody gives \$jobs a value/);
+  await rejects(ask(prometheus.url, { ...misspelt, expr: "up{job=~'$jobs'}" }, busy), /no value for \$jobs/);
 });
 
 test("the panels show what was sent: results, statuses, limits, secrets, keys and deletions", {

@@ -270,8 +270,12 @@ test("whatever Redis contains in its place, a bucket is neither more than full n
   deepEqual([empty?.allowed, empty?.remaining], [false, 0]);
   ok(empty !== undefined && empty.nextMs <= 1_000, `${empty?.nextMs} ms`);
   for (const value of ["1", "-1", "garbage", ""]) {
-    await using anew = await connect(server.url);
+    await using another = await connect(server.url);
     await server.command("SET", key ?? "", value);
-    equal((await limitersOn([anew], { count: 1, perMs: 1_000, burst: 3 }, "test")[0]?.take("a"))?.remaining, 2, value);
+    equal(
+      (await limitersOn([another], { count: 1, perMs: 1_000, burst: 3 }, "test")[0]?.take("a"))?.remaining,
+      2,
+      value,
+    );
   }
 });

@@ -79,7 +79,7 @@ test("deletion is killed again and again beside a service that takes messages: e
       done.abort();
       await Promise.all(senders);
     }
-    t.diagnostic(`killed with ${[...left].join(", ")} old messages left; ${sent} came in meanwhile`);
+    t.diagnostic(`killed with ${[...left].join(", ")} old messages left; ${sent} arrived during that`);
     ok(left.size >= 3, "it was never killed half way");
     equal(old(), 0);
     const { ids, agree } = await listedIds(lyftr.url);

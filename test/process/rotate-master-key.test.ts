@@ -13,19 +13,19 @@ const SECRET = "what the sender signs with";
 test("MASTER_KEY is changed in the steps of docs/operations/keys-and-secrets.md, and no webhook is refused during any of them", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("autumn"), SECRET);
-  const base = { DATABASE_URL: "sqlite:///./app.db", WEBHOOK_SECRET: "of somebody else" };
+  const base = { DATABASE_URL: "sqlite:///./app.db", WEBHOOK_SECRET: "of another sender" };
   const lyftr = async (env: Readonly<Record<string, string>>, ...args: string[]) => {
     const done = await run(args, { cwd: folder.path, env: { ...base, ...env } });
     equal(done.code, 0, done.stderr);
     return done.stdout;
   };
   /**
-   * Starts the service with these settings, runs `meanwhile`, and ends it. A webhook is accepted
+   * Starts the service with these settings, runs `during`, and ends it. A webhook is accepted
    * before and after.
    */
-  const serving = async (env: Readonly<Record<string, string>>, meanwhile = async () => {}) => {
+  const serving = async (env: Readonly<Record<string, string>>, during = async () => {}) => {
     await using service = await serve({ cwd: folder.path, env: { ...base, ...env } });
-    for (const work of [meanwhile, async () => {}]) {
+    for (const work of [during, async () => {}]) {
       const payload = body();
       equal((await post(service.url, payload, { "x-signature": macOf(payload, SECRET) })).status, 200);
       await work();

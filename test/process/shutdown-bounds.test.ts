@@ -27,7 +27,7 @@ const DEAF: Readonly<Record<string, string>> = {
   "CONNECT with half of a body": "CONNECT x:80 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
   "an upgrade": "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
   "bytes that are not HTTP": "nonsense\r\n\r\n",
-  "many lists that nobody reads": "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200),
+  "many lists that are not read": "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200),
 };
 
 function deaf(port: number, bytes: string, sockets: DisposableStack): Socket {

@@ -79,7 +79,7 @@ test("unsent spans are sent at the end of the process, and settings of a .env fi
   const cwd = folder();
   const settings = [`OTEL_EXPORTER_OTLP_ENDPOINT=${receiver.url}/`, "OTEL_SERVICE_NAME=from-a-file"];
   writeFileSync(join(cwd, ".env"), settings.join("\n"));
-  await using lyftr = await serve({ cwd, env: { ...LATE, OTEL_TRACES_SAMPLER: "nobody's" } });
+  await using lyftr = await serve({ cwd, env: { ...LATE, OTEL_TRACES_SAMPLER: "unknown" } });
   await send(lyftr.url, 10);
   equal(receiver.requests.length, 0);
   const { code } = await ended(lyftr);
@@ -96,7 +96,7 @@ test("unsent spans are sent at the end of the process, and settings of a .env fi
 
 /** Useless collectors, by what is wrong with them. */
 const BAD_COLLECTORS = {
-  "that nobody listens for": "away",
+  "without a listener": "away",
   "that hangs": "hang",
   "that fails": 500,
   "whose answer has no end": "endless",

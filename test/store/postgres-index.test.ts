@@ -164,7 +164,7 @@ test("a writer whose stream was removed stores nothing in it, says so, and conti
   await indexMessages(database, "a");
   await database.all("DELETE FROM streams");
   await writer.insert(rows(3, "lost")).then(
-    () => ok(false, "it was stored in a stream that nobody counts"),
+    () => ok(false, "it was stored in a stream that is never counted"),
     (error: Error) => match(error.message, /neither new nor stored/),
   );
   deepEqual(await writer.insert(rows(3, "lost")), ["created", "created", "created"]);

@@ -404,7 +404,7 @@ const isSleeping = "FROM pg_stat_activity WHERE datname = current_database() AND
 async function untilSleeping(database: Database): Promise<void> {
   const deadlineMs = performance.now() + 5_000;
   while ((await database.all(`SELECT 1 ${isSleeping}`)).length === 0)
-    ok(performance.now() < deadlineMs, "nobody sleeps");
+    ok(performance.now() < deadlineMs, "no session sleeps");
 }
 
 test("the first deletion waits for inserts that do not check for tombstones", { skip }, async () => {

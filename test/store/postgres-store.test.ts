@@ -192,7 +192,7 @@ test("building the search index may take longer than any call of the service", {
   const writing = sql(database.url, "BEGIN; UPDATE messages SET text = 'x'; SELECT pg_sleep(9); COMMIT");
   const sleeps = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
   const deadlineMs = performance.now() + 5_000;
-  while ((await sql(database.url, sleeps)).length === 0) ok(performance.now() < deadlineMs, "nobody writes");
+  while ((await sql(database.url, sleeps)).length === 0) ok(performance.now() < deadlineMs, "no session writes");
   match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the search index/);
   await writing;
 });

@@ -18,7 +18,7 @@ test("no UPDATE, DELETE or REPLACE changes the audit of a SQLite database", asyn
   }
   const db = new DatabaseSync(folder.file("app.db"));
   for (const change of [
-    "UPDATE audit SET actor = 'somebody'",
+    "UPDATE audit SET actor = 'another'",
     "DELETE FROM audit",
     "REPLACE INTO audit SELECT * FROM audit",
   ])

@@ -11,7 +11,7 @@ import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message, query } from "./exercise.ts";
 
 /**
- * Three blocks of messages with so many different letters that a search for one scans the texts.
+ * Three blocks of messages whose letters are so different that a search for one scans the texts.
  */
 function fill(path: string, count = 3 * BLOCK_ROWS_MAX): void {
   using parts = new SqliteParts(path);

@@ -97,7 +97,7 @@ export function interpolate(expr: string, { job, instances, fromMs, toMs, scrape
   // `$1` is a group of label_replace, not a variable.
   return expr.replace(/\$(?:\{(\w+)\}|([a-z_]\w*))/g, (found, inBraces?: string, bare?: string) => {
     const value = values[inBraces ?? bare ?? ""];
-    if (value === undefined) throw new Error(`nobody gives ${found} a value: ${expr}`);
+    if (value === undefined) throw new Error(`no value for ${found}: ${expr}`);
     return value;
   });
 }

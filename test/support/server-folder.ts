@@ -17,8 +17,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 // PostgreSQL and PgBouncer refuse to run as root; `nobody` may run them.
-const NOBODY = { uid: 65_534, gid: 65_534 };
-export const UNPRIVILEGED = process.getuid?.() === 0 ? NOBODY : {};
+const UNPRIVILEGED_USER = { uid: 65_534, gid: 65_534 };
+export const UNPRIVILEGED = process.getuid?.() === 0 ? UNPRIVILEGED_USER : {};
 
 // Waits for the end of its standard input, which comes when the process at the other end has ended
 // in any way. It checks the working folder of the process before it ends it: the process id may
@@ -65,7 +65,7 @@ export class ServerFolder implements AsyncDisposable {
 
   /** Gives a file to the user that the server runs as. */
   give(path: string): void {
-    if ("uid" in UNPRIVILEGED) chownSync(path, NOBODY.uid, NOBODY.gid);
+    if ("uid" in UNPRIVILEGED) chownSync(path, UNPRIVILEGED_USER.uid, UNPRIVILEGED_USER.gid);
   }
 
   /**

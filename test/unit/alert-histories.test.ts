@@ -54,7 +54,7 @@ class Service {
     return this.#faults.flat();
   }
 
-  /** Whether a fault existed then, and for so long that it fired. */
+  /** Whether a fault existed then, and had lasted until it fired. */
   wasFiring(atS: number): boolean {
     return this.faults.some(({ fromS, untilS }) => fromS + FIRING_SECONDS < atS && atS < untilS);
   }

@@ -8,7 +8,7 @@ import { fakePagerDuty } from "../support/fake-pagerduty.ts";
 
 const KEY = "K".repeat(32);
 const OPTIONS = { url: "http://127.0.0.1:1/", routingKey: KEY, host: "web-1", version: "1.2.3" };
-const NOBODY = new AbortController().signal;
+const NEVER_ABORTED = new AbortController().signal;
 
 function message(fields: Partial<AlertMessage> = {}): AlertMessage {
   return {
@@ -57,16 +57,16 @@ test("a chat shows what is wrong and what to do, and afterwards how long it last
 test("PagerDuty's answers are distinguished: accepted, refused for good, to be retried", async () => {
   await using fake = await fakePagerDuty();
   const target = pagerDuty({ ...OPTIONS, url: fake.url });
-  deepEqual(await target.send(message(), NOBODY), {
+  deepEqual(await target.send(message(), NEVER_ABORTED), {
     kind: "taken",
     status: 202,
     words: '{"status":"success","message":"Event processed"}',
   });
   equal(fake.open()[0]?.dedupKey, "lyftr-id-disk_nearly_full");
-  equal((await target.send(message({ event: "resolve" }), NOBODY)).kind, "taken");
+  equal((await target.send(message({ event: "resolve" }), NEVER_ABORTED)).kind, "taken");
   equal(fake.open().length, 0);
   fake.answer(400);
-  const refused = await target.send(message(), NOBODY);
+  const refused = await target.send(message(), NEVER_ABORTED);
   ok(refused.kind === "refused" && refused.status === 400);
   match(refused.words, /told to refuse/);
   for (const [status, perhapsTaken] of [
@@ -75,7 +75,7 @@ test("PagerDuty's answers are distinguished: accepted, refused for good, to be r
   ] as const) {
     fake.answer(status);
     const reason = `It answered ${status}.`;
-    deepEqual(await target.send(message(), NOBODY), { kind: "failed", reason, retryAfterMs: 0, perhapsTaken });
+    deepEqual(await target.send(message(), NEVER_ABORTED), { kind: "failed", reason, retryAfterMs: 0, perhapsTaken });
   }
 });
 
@@ -83,16 +83,16 @@ test("a redirect is not followed, and a chat's answer is shown without its addre
   await using chat = await fakeChat();
   const target = chatWebhook(chat.url);
   chat.answer(302);
-  const result = await target.send(message(), NOBODY);
+  const result = await target.send(message(), NEVER_ABORTED);
   deepEqual(result, { kind: "refused", status: 302, words: "no ***" });
   equal(chat.requests(), 1);
   chat.answer(200);
-  equal((await target.send(message(), NOBODY)).kind, "taken");
+  equal((await target.send(message(), NEVER_ABORTED)).kind, "taken");
   equal(chat.texts.length, 1);
 });
 
 /** Posts to a server that treats each connection like this. */
-async function posted(answer: Parameters<typeof badServer>[0], signal = NOBODY) {
+async function posted(answer: Parameters<typeof badServer>[0], signal = NEVER_ABORTED) {
   await using server = await badServer(answer);
   const startMs = performance.now();
   const result = await postJson(`${server.url}/secret`, { text: "it" }, { signal, secrets: ["/secret", "geheim"] });
@@ -128,7 +128,7 @@ test("an endless body is read to four kilobytes, and garbage and a broken connec
   }
   const gone = await badServer(() => undefined);
   await gone[Symbol.asyncDispose]();
-  const refused = await postJson(gone.url, {}, { signal: NOBODY, secrets: [] });
+  const refused = await postJson(gone.url, {}, { signal: NEVER_ABORTED, secrets: [] });
   deepEqual(refused, {
     kind: "failed",
     reason: "Nothing listens at its address (ECONNREFUSED).",

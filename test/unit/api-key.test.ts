@@ -90,5 +90,5 @@ test("a key lives until it expires, retires or is revoked, whichever comes first
     equal(endOf(limited), early);
     deepEqual([isLive(limited, before), isLive(limited, early)], [true, false]);
   }
-  equal(isLive({ ...base, revokedAt: late }, early), false, "whoever's clock is behind refuses it too");
+  equal(isLive({ ...base, revokedAt: late }, early), false, "a process whose clock is behind refuses it too");
 });

@@ -145,7 +145,7 @@ for (const condition of ["well", "refusing", "hanging"] as const) {
     await using bench = await Bench.start((other) => other.create({ name: "a", scope: "read" }, "test"));
     const late = await bench.make("late");
     await bench.clock.advance(2_001);
-    ok(bench.accepts(late), "what somebody else made is known, too");
+    ok(bench.accepts(late), "a key of another process is known too");
     await bench.other.revoke({ name: "late" }, "test");
     bench.condition = condition;
     await bench.clock.advance(2_000);

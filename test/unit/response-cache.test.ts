@@ -332,7 +332,7 @@ test("a read is shared, unless this process wrote during it or it took too long"
   await ask(["a"], async () => "shared");
   await ask(["b"], async () => {
     await write(1);
-    return "written meanwhile";
+    return "written in between";
   });
   pass(TTL_MS);
   await ask(["c"], async () => {

@@ -18,7 +18,7 @@ interface How {
   readonly days?: number | undefined;
   readonly clock?: Clock;
   /** Awaited when the sweeper has read the newest message, before its first sweep. */
-  readonly meanwhile?: () => Promise<unknown>;
+  readonly beforeFirstSweep?: () => Promise<unknown>;
 }
 
 /** The clock of this machine, moved by some days. */
@@ -26,7 +26,7 @@ const movedBy = (days: number): Clock => ({ ...systemClock, now: () => Date.now(
 
 /** A sweeper that begins at once, and its log. */
 async function swept(store: SqliteStore, retention: RetentionStore = store.retention, how: How = {}) {
-  const { clock = systemClock, meanwhile = async () => undefined } = how;
+  const { clock = systemClock, beforeFirstSweep = async () => undefined } = how;
   const days = "days" in how ? how.days : 10;
   const lines = new EventEmitter();
   const destination = { write: (line: string) => void lines.emit("line", JSON.parse(line)) };
@@ -39,7 +39,7 @@ async function swept(store: SqliteStore, retention: RetentionStore = store.reten
       seedLastSweep: () =>
         retention
           .seedLastSweep()
-          .then(meanwhile)
+          .then(beforeFirstSweep)
           .then(() => undefined),
     },
     audit: store.credentials.audit,
@@ -133,7 +133,7 @@ test("a clock 400 days ahead deletes nothing, even if messages arrive under it: 
     await store.insertMessages(daily(30));
     const clock = movedBy(400);
     const late = [message("late", { createdAt: new Date(clock.now()).toISOString() })];
-    const how = { days: 365, clock, meanwhile: () => store.insertMessages(late) };
+    const how = { days: 365, clock, beforeFirstSweep: () => store.insertMessages(late) };
     const { line, text } = await swept(store, store.retention, how);
     deepEqual([line.level, line.msg, line.reason], ["ERROR", "deleting old messages refused", "clock"]);
     match(line.error, /40[01] days ahead of .* If the clock is wrong, set it: .* confirm it with lyftr retention\./);
