@@ -171,7 +171,7 @@ test("parameters, tags and operation ids are unique and consistent", () => {
     ["/messages/export", [...filters, "format"]],
     ["/messages/{message_id}", ["message_id", "source"]],
     ["/stats/timeline", ["bucket", "from", "since", "until"]],
-    ["/senders", ["limit", "offset", "cursor"]],
+    ["/senders", ["limit", "offset", "prefix", "cursor"]],
   ] as const) {
     const parameters = operation("GET", path).parameters ?? [];
     deepEqual(new Set(parameters.map(({ name }) => name)), new Set<string>(names), path);
