@@ -6,8 +6,8 @@ import { type BackupSource, openBackupSource, sqlitePath } from "../store/open.t
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { interruption } from "./interrupt.ts";
 import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { interruption } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
 import { complain } from "./terminal.ts";

@@ -6,12 +6,12 @@ import { Command, Option } from "commander";
 import { type App, type LogSink, startApp } from "../app.ts";
 import { type Environment, readConfig } from "../config.ts";
 import { wholeNumber } from "./arguments.ts";
+import { showBanner } from "./banner.ts";
 import { bulk } from "./demo/bulk.ts";
 import { demoReport } from "./demo/demo-report.ts";
 import { demoTraffic } from "./demo/demo-traffic.ts";
-import { untilEnded } from "./endings.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { interruption } from "./interrupt.ts";
+import { interruption, untilEnded } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { sendAll } from "./sending/send-all.ts";
 import { SendTally } from "./sending/send-tally.ts";
@@ -74,6 +74,7 @@ async function demo(env: Environment, messages: number): Promise<number> {
     report.push(speed);
   }
   const app = await startApp(config, sink);
+  showBanner(app.reach, config.databaseUrl);
   if (interrupted.aborted) return app.close().then(() => 0);
   const stopped = new AbortController();
   const ended = untilEnded(app, config.drainMs).finally(() => stopped.abort());
@@ -97,7 +98,7 @@ interface FillOptions {
 
 /** Sends the messages over HTTP. Resolves with the speed, or undefined when the service was stopped before the end. */
 async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions): Promise<string | undefined> {
-  complain(`The service runs at ${app.url}\n`);
+  if (!process.stderr.isTTY) complain(`The service runs at ${app.url}\n`);
   const tally = new SendTally();
   const bar = startProgressBar({ label: "sending", total: messages, unit: "messages" });
   await sendAll(demoTraffic({ messages, nowMs }), {

@@ -4,8 +4,9 @@ import { systemClock } from "../domain/clock.ts";
 import { createLog, type LogLevel } from "../observe/log.ts";
 import { Stdout } from "../observe/stdout.ts";
 import { sqlitePath } from "../store/open.ts";
-import { untilEnded } from "./endings.ts";
+import { showBanner } from "./banner.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
+import { untilEnded } from "./lifecycle.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -46,11 +47,13 @@ async function serve(config: Config, stdout: Stdout): Promise<number> {
   if (config.workers > 1 && sqlitePath(config.databaseUrl) === undefined) {
     // The supervisor does not load the web server and the stores, which saves a third of its memory.
     const { serveWorkers } = await import("./workers/serve-workers.ts");
-    return serveWorkers(config, stdout);
+    return serveWorkers(config, stdout, (reach) => showBanner(reach, config.databaseUrl));
   }
   if (config.workers > 1) warnAboutOneWriter(config, stdout);
   const { startApp } = await import("../app.ts");
-  return untilEnded(await startApp(config, stdout), config.drainMs);
+  const app = await startApp(config, stdout);
+  showBanner(app.reach, config.databaseUrl);
+  return untilEnded(app, config.drainMs);
 }
 
 function warnAboutMisspellings(env: Environment, config: Config, stdout: Stdout): void {

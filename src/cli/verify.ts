@@ -5,8 +5,8 @@ import { isPostgres, recountDatabase, sqlitePath, verifyDatabase } from "../stor
 import type { VerifyOptions, VerifyReport } from "../store/verify-report.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { interruption } from "./interrupt.ts";
 import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { interruption } from "./lifecycle.ts";
 import { type ProgressBarOptions, startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
 

@@ -1,12 +1,15 @@
 import { equal, match, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "../support/cli.ts";
 import { macOf } from "../support/client.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
+import { serve } from "../support/process.ts";
 import { body } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
@@ -94,3 +97,75 @@ test("Ctrl-C on a supervisor with workers answers a half-sent webhook, and the e
   await using database = await freshDatabase();
   await ctrlCDrains(["npm", "start", "--silent"], { DATABASE_URL: database.url, WORKERS: "2" });
 });
+
+/** A command of the checkout on a terminal, with its standard output in a file. */
+function withStdoutIn(file: string, ...words: readonly string[]): readonly string[] {
+  return ["sh", "-c", 'out="$1"; shift; exec "$@" >"$out"', "sh", file, process.execPath, "bin/lyftr.js", ...words];
+}
+
+/** What the banner says, wherever its lines break. */
+const BANNER = new RegExp(
+  [
+    "Lyftr [0-9.]+",
+    "URL (http://127\\.0\\.0\\.1:[0-9]+) \\(listens on 127\\.0\\.0\\.1, from this machine only\\)",
+    "Docs http://127\\.0\\.0\\.1:[0-9]+/docs",
+    "Data .*/app\\.db",
+    "Reading open to every client that reaches the port\\. To close it: lyftr keys create --name me --scope admin",
+    "Stop Ctrl-C ",
+  ]
+    .join(" ")
+    .replaceAll(" ", "\\s+"),
+);
+
+for (const command of ["serve", "demo"]) {
+  test(`lyftr ${command} shows a banner on a terminal, and nothing of it on standard output`, { skip }, async () => {
+    using folder = temporaryFolder();
+    const out = folder.file("out");
+    const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, NO_COLOR: "1" };
+    const words = command === "demo" ? ["demo", "--messages", "1"] : [command];
+    await using terminal = onTerminal(withStdoutIn(out, ...words), env);
+    const url = await terminal.found(BANNER);
+    equal((await fetch(`${url}/docs`)).status, 200);
+    if (command === "demo") await untilText(() => readFileSync(out, "utf8"), /Ctrl-C/);
+    terminal.pressCtrlC();
+    equal(await terminal.ended, 0);
+    const stdout = readFileSync(out, "utf8");
+    ok(!stdout.includes("Reading  "), stdout);
+    if (command === "serve") for (const line of stdout.trimEnd().split("\n")) JSON.parse(line);
+    // No colour, with NO_COLOR or without: a sequence of ANSI that ends in m.
+    ok(!terminal.output().includes("\u001b[") || !/\[[0-9;]*m/.test(terminal.output()), terminal.output());
+  });
+}
+
+test("without a terminal there is no banner", async () => {
+  using folder = temporaryFolder();
+  await using service = await serve({ cwd: folder.path });
+  service.child.kill("SIGTERM");
+  equal(await service.ended, 0);
+  equal(service.stderr(), "");
+  for (const line of service.stdout().trimEnd().split("\n")) JSON.parse(line);
+});
+
+test("a supervisor with workers shows one banner, without the password of the database", {
+  skip: skip || unlessPostgres(),
+}, async () => {
+  await using database = await freshDatabase();
+  const url = new URL(database.url);
+  url.password = "hush";
+  await using terminal = onTerminal([process.execPath, "bin/lyftr.js", "serve", "--workers", "2"], {
+    DATABASE_URL: url.href,
+  });
+  await terminal.found(/Stop {5}(Ctrl-C)\r\n/);
+  match(terminal.output(), /Data {5}postgres(ql)?:\/\/[^ ]*:\*\*\*@/);
+  equal(terminal.output().match(/Stop {5}Ctrl-C/g)?.length, 1);
+  terminal.pressCtrlC();
+  equal(await terminal.ended, 0);
+});
+
+async function untilText(text: () => string, pattern: RegExp): Promise<void> {
+  const deadline = Date.now() + WAIT_MS_MAX;
+  while (!pattern.test(text())) {
+    if (Date.now() > deadline) throw new Error(`no ${pattern}:\n${text()}`);
+    await setTimeout(20);
+  }
+}

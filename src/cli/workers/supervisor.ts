@@ -22,6 +22,8 @@ const CLOSING_MS_MAX = 600;
 export interface SupervisorOptions {
   readonly config: Config;
   readonly stdout: Stdout;
+  /** Called when all workers listen. */
+  readonly listening: (reach: Reach) => void;
 }
 
 type SupervisorRuntime = Pick<Runtime, "clock" | "log">;
@@ -87,8 +89,10 @@ export class Supervisor {
       // once.
       await this.#begin(1);
       await Promise.all(Array.from({ length: config.workers - 1 }, (_, at) => this.#begin(at + 2)));
-      if (!this.#closing.signal.aborted)
+      if (!this.#closing.signal.aborted) {
         log.info({ msg: "listening", ...this.#reach, version: VERSION, workers: config.workers });
+        if (this.#reach !== undefined) this.#options.listening(this.#reach);
+      }
     } catch (error) {
       await this.close();
       throw error;

@@ -2,8 +2,8 @@ import { type App, startApp } from "../../app.ts";
 import { systemClock, within } from "../../domain/clock.ts";
 import { killProcess } from "../../domain/kill-process.ts";
 import { Stdout } from "../../observe/stdout.ts";
-import { untilBroken, untilFault } from "../endings.ts";
 import { explain } from "../failures.ts";
+import { untilBroken, untilFault } from "../lifecycle.ts";
 import { type ServeOrder, SupervisorLink } from "./supervisor-link.ts";
 
 const COUNTS_EVERY_MS = 1_000;

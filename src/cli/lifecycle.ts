@@ -3,7 +3,7 @@ import { systemClock } from "../domain/clock.ts";
 import { killProcess } from "../domain/kill-process.ts";
 import type { Log } from "../runtime.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
-import { SignalCounter } from "./repeated-signal.ts";
+import { SAME_SIGNAL_MS, SignalCounter } from "./repeated-signal.ts";
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /** The time beyond the drain time to commit the last messages and close the database. */
@@ -11,7 +11,7 @@ export const CLOSING_MS_MAX = 700;
 /** The time for the last line to reach the log. */
 const LAST_LINE_MS = 30;
 
-/** Resolves with the exit code when the service has closed, or must end without closing. */
+/** Resolves with the exit code when the service has closed, or must end at once. */
 export async function untilEnded(app: App, drainMs: number): Promise<number> {
   ignoreInspectorSignal(app.log);
   const closed = closedBySignal(app.log, {
@@ -42,7 +42,7 @@ export function untilFault(log: Log): Promise<number> {
 }
 
 export interface Closable {
-  /** Resolves with the exit code when all is closed. */
+  /** Resolves with the exit code when everything is closed. */
   readonly close: () => Promise<number>;
   /** The maximum time for closing. After it the process ends in any case. */
   readonly closeMsMax: number;
@@ -81,7 +81,26 @@ function endAfter(ms: number, log: Log, abandon: Closable["abandon"]): void {
   setTimeout(end, ms).unref();
 }
 
-/** Node would start its inspector at SIGUSR1, and every local user could reach it. */
+/** By default Node starts its inspector at SIGUSR1, which every local user could connect to. */
 export function ignoreInspectorSignal(log: Log): void {
   process.on("SIGUSR1", () => log.warn({ msg: "SIGUSR1 is ignored: the service has no debugger" }));
+}
+
+/**
+ * Aborts at the first Ctrl-C or SIGTERM, so that a command can end in order. {@link SAME_SIGNAL_MS} later, another
+ * signal ends the process as usual.
+ */
+export function interruption(): AbortSignal {
+  const interrupted = new AbortController();
+  const interrupt = () => {
+    if (interrupted.signal.aborted) return;
+    interrupted.abort();
+    setTimeout(() => {
+      process.off("SIGINT", interrupt);
+      process.off("SIGTERM", interrupt);
+    }, SAME_SIGNAL_MS).unref();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  return interrupted.signal;
 }

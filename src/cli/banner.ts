@@ -1,0 +1,33 @@
+import { resolve } from "node:path";
+import { VERSION } from "../app/start-up.ts";
+import type { Reach } from "../app.ts";
+import { withoutSecrets } from "../domain/shown-url.ts";
+import { sqlitePath } from "../store/open.ts";
+import { factsTable } from "./table.ts";
+import { complain } from "./terminal.ts";
+
+const WIDTH_MAX = 80;
+
+/** Shows a person where the service is and how to stop it. Writes nothing unless standard error is a terminal. */
+export function showBanner(reach: Reach, databaseUrl: string): void {
+  if (!process.stderr.isTTY) return;
+  const width = Math.min(process.stderr.columns || WIDTH_MAX, WIDTH_MAX);
+  complain(`\n${bannerText(reach, databaseUrl, width)}\n`);
+}
+
+export function bannerText({ url, listens_on, reading }: Reach, databaseUrl: string, width: number): string {
+  const path = sqlitePath(databaseUrl);
+  return factsTable(
+    [
+      ["Lyftr", VERSION],
+      ["URL", `${url} (listens on ${listens_on})`],
+      ["Docs", `${url}/docs`],
+      ["Data", path === undefined ? withoutSecrets(databaseUrl) : resolve(path)],
+      ["Reading", reading === "open" ? OPEN : "needs an API key"],
+      ["Stop", "Ctrl-C"],
+    ],
+    width,
+  );
+}
+
+const OPEN = "open to every client that reaches the port. To close it: lyftr keys create --name me --scope admin";
