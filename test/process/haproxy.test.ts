@@ -1,12 +1,14 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { macOf } from "../support/client.ts";
+import { blocksOf, documentText, Terminal } from "../support/document-blocks.ts";
 import { HIDDEN_PATHS, PATHS_WITH_NUMBERS, ROUTES_LOGGED } from "../support/proxied-paths.ts";
 import { freePort, ServerFolder } from "../support/server-folder.ts";
 import { body, startService } from "../support/service.ts";
@@ -107,4 +109,18 @@ test("behind HAProxy with TLS a signature is valid, a client has its own address
     seen.push((await haproxy.ask("/stats", { "x-forwarded-for": spoofed })).status);
   // The webhook was the first of three.
   deepEqual(seen, [200, 200, 429]);
+});
+
+test("docs/operations/workers-and-replicas.md makes a valid configuration without containers", { skip }, async () => {
+  await using folder = new ServerFolder("haproxy");
+  symlinkSync(fileURLToPath(new URL("../../deploy", import.meta.url)), join(folder.path, "deploy"));
+  const blocks = blocksOf(documentText("docs/operations/workers-and-replicas.md"));
+  const block = blocks.find(({ text: commands }) => commands.includes("haproxy -c"));
+  ok(block);
+  await using terminal = new Terminal({ folder: folder.path, home: folder.path, port: 0 });
+  await terminal.run(block);
+  const settings = readFileSync(join(folder.path, "haproxy.cfg"), "utf8");
+  const servers = [...settings.matchAll(/^ +server (.+)$/gm)].map(([, server]) => server);
+  deepEqual(servers, ["replica-1 127.0.0.1:8001", "replica-2 127.0.0.1:8002", "replica-3 127.0.0.1:8003"]);
+  doesNotMatch(settings, /resolvers/);
 });
