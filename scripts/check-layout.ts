@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// Checks which module imports which. The floors are read from the table in ARCHITECTURE.md, so the table and the code
-// agree. The client is separate: others install it, and it knows the service by HTTP only. That page is checked too.
+// Checks which module imports which. The floors are read from the table in ARCHITECTURE.md, so the
+// table and the code agree. The client is separate: others install it, and it knows the service by
+// HTTP only. That page is checked too.
 
 /** A folder (`store`) or a file (`app.ts`) of src/. */
 interface Place {
@@ -51,7 +52,10 @@ function importsOf(file: string): readonly string[] {
   return names.map((name) => relative(root, normalize(join(root, dirname(file), name))));
 }
 
-/** The table of floors: a number, the folders and files in backticks, what they may import (0–2 is 0, 1 and 2). */
+/**
+ * The table of floors: a number, the folders and files in backticks, what they may import (0–2 is
+ * 0, 1 and 2).
+ */
 function placesIn(text: string): ReadonlyMap<string, Place> {
   const found = new Map<string, Place>();
   for (const [, floor, names = "", imported = ""] of text.matchAll(FLOOR_ROW)) {
@@ -80,7 +84,9 @@ function complaintsAbout(file: string): readonly string[] {
   return [...found, ...forbidden.map((target) => `${file} may not import ${target}`)];
 }
 
-/** Folders of one floor never import each other. A file of a floor may import the folder beside it. */
+/**
+ * Folders of one floor never import each other. A file of a floor may import the folder beside it.
+ */
 function mayImport(from: string, target: string): boolean {
   const to = placeOf(target);
   const [importer, imported] = [places.get(from), places.get(to)];
@@ -106,7 +112,9 @@ function complaintsAboutShape(file: string, text: string): readonly string[] {
   return found;
 }
 
-/** ARCHITECTURE.md names every folder of src/, by its whole path, and no file that does not exist. */
+/**
+ * ARCHITECTURE.md names every folder of src/, by its whole path, and no file that does not exist.
+ */
 function complaintsAboutArchitecture(): readonly string[] {
   const named = new Set([...architecture.matchAll(/`([^`\s]+)`/g)].map(([, name = ""]) => name));
   const checkout = fileURLToPath(new URL("..", import.meta.url));

@@ -7,13 +7,16 @@ import { fileURLToPath } from "node:url";
 import { ownServer, type PostgresServer } from "../test/support/postgres-server.ts";
 import { availableTools, REQUIRED_TOOLS } from "../test/support/tools.ts";
 
-// `npm test`: runs every test with the embedded database, with coverage if --coverage is given. Then
-// it runs what every database must do, with PostgreSQL and with Citus. The summary lists what is
-// missing on this machine; with CI=true a missing tool is a failure. `--quick` runs only tests that
-// need no server, no process and little time.
+// `npm test`: runs every test with the embedded database, with coverage if --coverage is given.
+// Then it runs what every database must do, with PostgreSQL and with Citus. The summary lists what
+// is missing on this machine; with CI=true a missing tool is a failure. `--quick` runs only tests
+// that need no server, no process and little time.
 
 const EVERYTHING = globSync("test/**/*.test.ts");
-/** Tests that `--quick` leaves to `npm test`: each takes 7 to 13 s of CPU, or waits 20 s for time limits. */
+/**
+ * Tests that `--quick` leaves to `npm test`: each takes 7 to 13 s of CPU, or waits 20 s for time
+ * limits.
+ */
 const SLOW =
   /\/(auth-matrix|cache|export-limits|export-stream|never-closing|overload|rate-limit|slow-clients|sqlite-long-messages)\.test\.ts$/;
 /** Tests with the service in their own process, on SQLite. */

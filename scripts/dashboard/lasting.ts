@@ -1,7 +1,9 @@
 import { of, type Panel, rate } from "./panel.ts";
 
 const free = of("database_disk_free_bytes");
-/** Bytes a second that the disk lost in the last hours, at least 1: so the days are never negative. */
+/**
+ * Bytes a second that the disk lost in the last hours, at least 1: so the days are never negative.
+ */
 const shrinking = `clamp_min(-deriv(${free}[6h]), 1)`;
 const DAYS_MAX = 3_650;
 

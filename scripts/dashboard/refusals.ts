@@ -4,8 +4,8 @@ import { RESULT_COLOURS } from "./receiving.ts";
 const ERRORS = of("http_requests_total", `status=~"[45].."`);
 const rise = `increase(${ERRORS}[$__range])`;
 /**
- * `increase` counts from the second sample of a series. If a series began within the time range, its
- * first value counts too.
+ * `increase` counts from the second sample of a series. If a series began within the time range,
+ * its first value counts too.
  */
 const first = `(min_over_time(${ERRORS}[$__range]) unless ${ERRORS} offset $__range)`;
 const byRoute = `sum by (method, path, status) (${rise} + ${first} or ${rise})`;

@@ -21,7 +21,10 @@ interface Options {
   readonly url?: string;
 }
 
-/** `lyftr healthcheck`: for container runtimes, which call it every few seconds. It writes nothing on success. */
+/**
+ * `lyftr healthcheck`: for container runtimes, which call it every few seconds. It writes nothing
+ * on success.
+ */
 export function healthcheckCommand(env: Environment): Command {
   return withHelp(new Command("healthcheck"), HELP)
     .description("Check whether a running service is healthy.")

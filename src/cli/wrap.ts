@@ -1,4 +1,7 @@
-/** The text in lines of at most `width` characters, broken between words. A longer word gets its own line. */
+/**
+ * The text in lines of at most `width` characters, broken between words. A longer word gets its own
+ * line.
+ */
 export function wrapped(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";

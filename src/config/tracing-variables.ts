@@ -1,8 +1,8 @@
 import type { Variable } from "./variable.ts";
 
 /**
- * The variables of OpenTelemetry that the service reads, as text. Their specification demands that an
- * invalid value is ignored with a warning; only an endpoint that is not a URL ends the start.
+ * The variables of OpenTelemetry that the service reads, as text. Their specification demands that
+ * an invalid value is ignored with a warning; only an endpoint that is not a URL ends the start.
  * Variables with TRACES in their name take precedence over the general ones.
  */
 export interface TracingConfig {

@@ -179,7 +179,10 @@ export function redisUrl(text = ""): string | undefined {
 
 const NAMED_NETWORKS = ["loopback", "linklocal", "uniquelocal"];
 
-/** Networks of proxies: addresses, `10.0.0.0/8`, `fd00::/8`, or the names loopback, linklocal and uniquelocal. */
+/**
+ * Networks of proxies: addresses, `10.0.0.0/8`, `fd00::/8`, or the names loopback, linklocal and
+ * uniquelocal.
+ */
 export function networks(text = ""): readonly string[] {
   const all = list(text);
   for (const network of all) {

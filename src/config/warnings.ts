@@ -8,7 +8,9 @@ const GUESSED_FIRST =
   /password|passw0rd|secret|changeme|change-me|change_me|master|example|qwerty|letmein|default|replace|123456|abcdef/i;
 const ADVICE = "Make a random one: openssl rand -hex 32";
 
-/** White space, and characters that a page or a chat adds when a secret is copied, such as U+200B. */
+/**
+ * White space, and characters that a page or a chat adds when a secret is copied, such as U+200B.
+ */
 const UNSEEN = /[\s\p{Cc}\p{Cf}]/u;
 
 type Secrets = Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey" | "adminApiKey">;

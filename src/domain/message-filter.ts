@@ -13,7 +13,10 @@ export interface MessageFilter {
   readonly q?: string;
 }
 
-/** Where a message stands in a list. Every list has this order: by instant, then id, then source, each by its bytes. */
+/**
+ * Where a message stands in a list. Every list has this order: by instant, then id, then source,
+ * each by its bytes.
+ */
 export interface ListPosition {
   readonly instant: string;
   readonly messageId: string;

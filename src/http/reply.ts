@@ -5,7 +5,9 @@ import type { WebhookResult } from "../runtime.ts";
 
 export type Headers = Readonly<Record<string, string>>;
 
-/** An answer as a value. `writer.ts` turns it into bytes, the log line, the metrics and the trace. */
+/**
+ * An answer as a value. `writer.ts` turns it into bytes, the log line, the metrics and the trace.
+ */
 export interface Reply {
   readonly status: number;
   /** Added to the headers of every answer, and override them. */
@@ -103,9 +105,9 @@ export function replyToFailure(error: unknown, random: () => number): Reply | un
   return problem(500, "internal server error", { log: { error: name, frames: framesOf(stack) } });
 }
 
-/** The bodies that are being received take too much memory. */
+/** The bodies that are arriving take too much memory. */
 export class BodiesTooLarge extends Overloaded {
-  /** Whether a part of the body has arrived already. */
+  /** Whether a part of the body has already arrived. */
   readonly arrived: boolean;
 
   constructor(arrived: boolean) {

@@ -7,9 +7,9 @@ import { maskedPath } from "./router.ts";
 
 /** Node's parser knows some 35 methods. Those that no web service uses share one series. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-/** The methods of OpenTelemetry's conventions; the others share a name. */
+/** The methods of OpenTelemetry's conventions. All others share one name. */
 const TRACED_METHODS = new Set([...METHODS, "CONNECT", "TRACE"]);
-/** The fields of a log line that are attributes of the span too. */
+/** The fields of a log line that are also attributes of the span. */
 const TRACED_FIELDS = ["request_id", "message_id", "result", "conflict", "error"] as const;
 const UNMATCHED = "unmatched";
 
@@ -20,7 +20,10 @@ export interface RequestLogOptions {
   readonly logHealth: boolean;
 }
 
-/** One log line, the metrics and the trace of each request, and which requests are under way. */
+/**
+ * Writes one log line, the metrics and the trace of each request, and tracks the requests under
+ * way.
+ */
 export class RequestLog {
   readonly #options: RequestLogOptions;
   /** In the order of arrival. */

@@ -56,7 +56,10 @@ export const PageParameters = {
   offset: Type.Optional(Type.Integer({ default: 0, description: "How many entries to skip. Ignored with a cursor." })),
 };
 
-/** A message as every route returns it. Clients of the Python service may read `from_msisdn` and `to_msisdn`. */
+/**
+ * A message as every route returns it. Clients of the Python service may read `from_msisdn` and
+ * `to_msisdn`.
+ */
 export function messageBody({ messageId, from, to, ts, text, createdAt }: StoredMessage) {
   return { message_id: messageId, from, to, ts, text, created_at: createdAt, from_msisdn: from, to_msisdn: to };
 }

@@ -21,7 +21,10 @@ const SECURITY_HEADERS: Headers = {
   "cache-control": "no-store",
 };
 
-/** Turns replies into bytes. The log line, the metrics and the trace of each are written by its {@link RequestLog}. */
+/**
+ * Turns replies into bytes. Its {@link RequestLog} writes the log line, the metrics and the trace
+ * of each.
+ */
 export class Writer {
   readonly log: RequestLog;
   readonly #random: () => number;
@@ -31,7 +34,7 @@ export class Writer {
     this.#random = random;
   }
 
-  /** Answers a request whose record has begun; the record ends when the answer is out. */
+  /** Answers a request whose record has begun. The record ends when the answer is sent. */
   write(request: Request, reply: Reply): void {
     request.reply = reply;
     const { response } = request;
@@ -58,15 +61,15 @@ export class Writer {
   }
 
   /**
-   * Refuses bytes that are no HTTP request, or one that took too long, and closes the connection. The whole
-   * requests before it are answered first.
+   * Refuses bytes that are not an HTTP request, or a request that took too long, and closes the
+   * connection. Complete requests before it are answered first.
    */
   refuseConnection(connections: Connections, socket: Socket, reply: Reply): void {
     const connection = connections.of(socket);
     // More bytes of what has been refused already.
     if (connection === undefined || connection.isEnding) return;
     connection.endAfterAnswers((broken) => {
-      // A request whose body turned out not to be HTTP has its own log line already.
+      // A request whose body turned out not to be HTTP already has its own log line.
       if (broken === undefined) this.log.endWithoutRequest(reply);
       else this.log.breakOff(broken, reply);
       connection.end(bytesOf(reply));

@@ -8,7 +8,10 @@ const ROW_MS = 0.1;
  * gather.
  */
 const SLOW_MS = 25;
-/** This many commits must all be slow: a single one may be a checkpoint or a pause of the machine. */
+/**
+ * This many commits in a row must be slow: a single one may be a checkpoint or a pause of the
+ * machine.
+ */
 const COMMITS = 4;
 /** The share of a slow commit that the next batch may gather. */
 const GATHER_SHARE = 0.8;

@@ -1,10 +1,10 @@
-import type { Clock } from "../domain/clock.ts";
 import type { Issue } from "../domain/issue.ts";
 import type { MessageId } from "../domain/message.ts";
 import type { RequestTrace } from "../observe/trace.ts";
 import type { Provider, RawWebhook } from "../providers/provider.ts";
 import type { SignatureRefusal } from "../providers/signature-refusal.ts";
 import type { RateLimitDecision, RateLimiter } from "../ratelimit/rate-limiter.ts";
+import type { Runtime } from "../runtime.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** The outcome of a webhook. Failures of the store are thrown. */
@@ -19,10 +19,9 @@ export type IngestOutcome =
   | { readonly kind: "invalid_signature"; readonly refusal: SignatureRefusal }
   | { readonly kind: "invalid"; readonly issues: readonly Issue[]; readonly messageId: MessageId | undefined };
 
-export interface IngestOptions {
+export interface IngestOptions extends Pick<Runtime, "clock"> {
   readonly provider: Provider;
   readonly committer: Pick<GroupCommit, "insert">;
-  readonly clock: Clock;
   /** Limits the messages of one sender. */
   readonly senders: RateLimiter | undefined;
   /** Called with the name of the secret for each webhook with a valid signature. */

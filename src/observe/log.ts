@@ -6,7 +6,7 @@ const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const;
 export type LogLevel = (typeof LEVELS)[number];
 export type { Log } from "../runtime.ts";
 
-/** Where lines go. `write` must not throw or block, because that would stop ingestion. */
+/** Where lines are written. `write` must not throw or block, because that would stop ingestion. */
 export interface LogDestination {
   write(line: string): void;
 }
@@ -21,8 +21,8 @@ export interface LogOptions {
 }
 
 /**
- * Creates a logger that writes one JSON object a line: `level`, `ts`, `worker` if there is one, then the given fields.
- * Callers name every field they log, so nothing has to be redacted.
+ * Creates a logger that writes one JSON object a line: `level`, `ts`, `worker` if there is one,
+ * then the given fields. Callers name every field they log, so nothing has to be redacted.
  */
 export function createLog({ level: least, destination, now, worker }: LogOptions): Log {
   const ofWorker = worker === undefined ? "" : `,"worker":${worker}`;

@@ -37,7 +37,10 @@ export interface OpenOptions extends Partial<Pick<Runtime, "random">> {
   readonly allowWeakDurability?: boolean;
 }
 
-/** The path of a `sqlite:///relative`, `sqlite:////absolute` or `sqlite+aiosqlite:///…` URL, or undefined when it is not one. */
+/**
+ * The path of a `sqlite:///relative`, `sqlite:////absolute` or `sqlite+aiosqlite:///…` URL, or
+ * undefined when it is not one.
+ */
 export function sqlitePath(databaseUrl: string): string | undefined {
   const path = /^sqlite(?:\+[a-z]+)?:\/\/\/([^?#]+)$/.exec(databaseUrl)?.[1];
   return path === ":memory:" ? undefined : path;
@@ -84,7 +87,9 @@ export async function openCopyEndpoint(databaseUrl: string, mode: CommandMode): 
   return (await import("./sqlite/copy-endpoint.ts")).SqliteCopyEndpoint.open(path, mode);
 }
 
-/** Opens the keys, secrets and audit of a database for a command. Rejects as {@link openStore} does. */
+/**
+ * Opens the keys, secrets and audit of a database for a command. Rejects as {@link openStore} does.
+ */
 export async function openCredentials(
   databaseUrl: string,
   mode: CommandMode,
@@ -160,7 +165,10 @@ export async function openRestore(backup: string, databaseUrl: string): Promise<
   return (await import("./sqlite/restore.ts")).prepareRestore(backup, requiredSqlitePath(databaseUrl));
 }
 
-/** Opens or creates a file in the schema of the Python service. Rejects with `StoreRefused` when it holds something else. */
+/**
+ * Opens or creates a file in the schema of the Python service. Rejects with `StoreRefused` when it
+ * holds something else.
+ */
 export async function openPythonExport(path: string): Promise<PythonExport> {
   return (await import("./sqlite/takeover/python-database.ts")).PythonDatabase.open(path);
 }

@@ -6,7 +6,10 @@ export interface PythonExportStep {
   readonly added: number;
   /** Messages whose id was already in the file. The content in the file is kept. */
   readonly present: number;
-  /** Messages that did not come by `POST /webhook`. The Python service has no column for their source. */
+  /**
+   * Messages that did not come by `POST /webhook`. The Python service has no column for their
+   * source.
+   */
   readonly otherSources: number;
 }
 

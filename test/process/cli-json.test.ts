@@ -7,7 +7,10 @@ import { run, temporaryFolder } from "../support/cli.ts";
 import { serve } from "../support/process.ts";
 import { getJson } from "../support/service.ts";
 
-/** Commands that write no report: a service, a secret, a key, a signature, a check that says nothing, a script. */
+/**
+ * Commands that write no report: a service, a secret, a key, a signature, a check that says
+ * nothing, a script.
+ */
 const WITHOUT = [
   ...["serve", "init", "demo", "sign", "healthcheck", "completion"],
   ...["keys create", "keys rotate", "keys revoke", "secrets add", "secrets retire"],

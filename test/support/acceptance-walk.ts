@@ -3,7 +3,10 @@ import { scrape } from "./client.ts";
 import { type LyftrProcess, logLines } from "./process.ts";
 import { body, getJson, post } from "./service.ts";
 
-/** The acceptance walk of the contract, through a service with an empty database, to its end by SIGTERM. */
+/**
+ * The acceptance walk of the contract, through a service with an empty database, to its end by
+ * SIGTERM.
+ */
 export async function walkThrough(lyftr: LyftrProcess & { readonly url: string }): Promise<void> {
   const { url } = lyftr;
   const read = (path: string) => getJson(url + path);

@@ -69,7 +69,9 @@ for (const name of documents) {
   });
 }
 
-/** `file.test.ts` with titles in quotes behind it; `…` at the end of a title stands for its rest. */
+/**
+ * `file.test.ts` with titles in quotes behind it; `…` at the end of a title stands for its rest.
+ */
 const TITLES = /`(?:test\/)?([a-z0-9/-]+\.test\.ts)`:?\s+\(?((?:"[^"]+"(?:,\s+)?)+)/g;
 
 for (const name of documents) {

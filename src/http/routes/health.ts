@@ -14,8 +14,8 @@ const PROBE = {
 } as const;
 
 /**
- * `GET /health/live` reads nothing; `GET /health/ready` queries the database. The other paths are usual
- * in Kubernetes.
+ * `GET /health/live` reads nothing; `GET /health/ready` queries the database. The other paths are
+ * usual in Kubernetes.
  */
 export function healthRoutes(readiness: Pick<Readiness, "problem" | "reason">): readonly Route[] {
   const live = () => json({ status: "alive" });

@@ -6,7 +6,10 @@ import { readHeader } from "./file-header.ts";
 const BUSY = 5;
 const PRIMARY_CODE = 0xff;
 
-/** Throws `StoreRefused` when a process has the database at `path` open. It changes no file of the database. */
+/**
+ * Throws `StoreRefused` when a process has the database at `path` open. It changes no file of the
+ * database.
+ */
 export function refuseInUse(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   const process = lockHolder([path, `${path}-shm`]);
@@ -15,7 +18,10 @@ export function refuseInUse(path: string): void {
   if (isLocked(path)) throw new StoreRefused(`a process uses ${path}: stop the service first`);
 }
 
-/** The process that has a lock on one of the files, as Linux lists them. It sees processes of this container only. */
+/**
+ * The process that has a lock on one of the files, as Linux lists them. It sees processes of this
+ * container only.
+ */
 function lockHolder(paths: readonly string[]): string | undefined {
   let locks: string;
   try {
@@ -43,8 +49,8 @@ function fileId(path: string): string | undefined {
 }
 
 /**
- * Whether another connection has a lock of SQLite on the file. It is opened by another name, so that
- * SQLite does not touch the files beside it.
+ * Whether another connection has a lock of SQLite on the file. It is opened by another name, so
+ * that SQLite does not touch the files beside it.
  */
 function isLocked(path: string): boolean {
   if (readHeader(path) === undefined) return false;

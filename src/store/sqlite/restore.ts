@@ -105,7 +105,10 @@ async function refuseForeign(path: string): Promise<void> {
     throw new StoreRefused(`${path} belongs to another program (it has the table ${contents.tables[0]})`);
 }
 
-/** A file with a write-ahead log is a database that was in use, and without its log it is not complete. */
+/**
+ * A file with a write-ahead log is a database that was in use, and without its log it is not
+ * complete.
+ */
 function refuseLog(backup: string): void {
   const wal = `${realpathSync(backup)}-wal`;
   if ((statSync(wal, { throwIfNoEntry: false })?.size ?? 0) > 0)

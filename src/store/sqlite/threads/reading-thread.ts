@@ -63,7 +63,10 @@ export class ReadingThread {
     return this.#ready;
   }
 
-  /** Rejects with `StoreUnavailable` when the thread ends, and with `ReadCancelled` when the signal is aborted. */
+  /**
+   * Rejects with `StoreUnavailable` when the thread ends, and with `ReadCancelled` when the signal
+   * is aborted.
+   */
   async run<T>(read: Read): Promise<T> {
     const thread = this.#thread;
     if (thread === undefined) throw new StoreUnavailable("SQLite: a reading thread is being started again");
