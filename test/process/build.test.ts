@@ -1,4 +1,4 @@
-import { deepEqual, equal, notEqual } from "node:assert/strict";
+import { deepEqual, equal, match, notEqual } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,4 +31,20 @@ test("a failed build keeps the last complete dist/, and a killed build leaves no
   deepEqual(dists(), ["dist"]);
   const names = readdirSync(folder.file("dist"));
   for (const name of ["main.js", "client", "store"]) equal(names.includes(name), true, name);
+});
+
+test("npm does not warn of the system's Node.js, which npm ci replaces", () => {
+  using folder = temporaryFolder();
+  const manifest = { name: "x", version: "1.0.0", engines: { node: ">=1000" } };
+  const install = () =>
+    spawnSync("npm", ["install", "--dry-run", "--offline", "--no-audit"], {
+      cwd: folder.path,
+      env: { PATH: process.env.PATH, HOME: folder.path, npm_config_update_notifier: "false" },
+      encoding: "utf8",
+    });
+  writeFileSync(folder.file("package.json"), JSON.stringify(manifest));
+  match(install().stderr, /EBADENGINE/);
+  cpSync(join(ROOT, ".npmrc"), folder.file(".npmrc"));
+  const quiet = install();
+  deepEqual([quiet.status, quiet.stderr], [0, ""]);
 });
