@@ -26,16 +26,20 @@ const COLUMNS_MAX = 100;
 const COMMENT = /^\s*(?:\/\/|\/?\*|--|#|;)/;
 const TABLE_ROW = /^\s*\|/;
 const FENCE = /^\s*```/;
+const NONE: ReadonlyMap<number, number> = new Map();
+/** A comment on its own line, except directives of the linter. */
+const TS_COMMENT = /^\s*(?:\/\/|\/?\*{1,2}) (?!biome-ignore)/;
 const URL_IN_TEXT = /https?:\/\/[^\s)>]+/g;
 
 /**
- * Returns a sentence for each word of the list and for each line of Markdown that is too wide.
+ * Returns a sentence for each word of the list, and for each line of Markdown and each comment of
+ * TypeScript that is too wide.
  * Quotations in `backticks` are not read in comments and Markdown. "nobody" as a string is the user
  * of an operating system.
  */
 export function complaintsAbout(file: string, text: string): readonly string[] {
   const isMarkdown = file.endsWith(".md");
-  const wide = isMarkdown ? tooWideLines(text) : new Map<number, number>();
+  const wide = isMarkdown ? tooWideLines(text) : file.endsWith(".ts") ? tooWideComments(text) : NONE;
   return text.split("\n").flatMap((line, at) => {
     const isProse = isMarkdown || COMMENT.test(line);
     const read = isProse ? line.replaceAll(/`[^`]*`/g, "``") : line.replaceAll('"nobody"', "");
@@ -46,6 +50,16 @@ export function complaintsAbout(file: string, text: string): readonly string[] {
     const width = columns === undefined ? [] : [`has ${columns} columns: wrap it at ${COLUMNS_MAX}`];
     return [...words, ...width].map((complaint) => `${file}:${at + 1} ${complaint}`);
   });
+}
+
+/** The columns of each comment of TypeScript that is too wide. URLs may be wider. */
+function tooWideComments(text: string): ReadonlyMap<number, number> {
+  const wide = new Map<number, number>();
+  for (const [at, line] of text.split("\n").entries()) {
+    const columns = [...line.replaceAll(URL_IN_TEXT, "")].length;
+    if (columns > COLUMNS_MAX && TS_COMMENT.test(line)) wide.set(at, columns);
+  }
+  return wide;
 }
 
 /** The columns of each line of Markdown that is too wide. Tables, code and URLs may be wider. */

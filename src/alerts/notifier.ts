@@ -112,7 +112,7 @@ export class Notifier {
     // If the state is unknown, a resolve is sent to be safe. Usually there is nothing to end.
     const level = event === "resolve" && this.#lastSent !== "firing" ? "debug" : "info";
     const outage = attempts > 0 && { outage_ms: outageMs };
-    log[level]({ msg: "alert told", ...this.#names(), event, ...outage });
+    log[level]({ msg: "alert sent", ...this.#names(), event, ...outage });
     this.#count("sent");
     this.#lastSent = event === "trigger" ? "firing" : "over";
     // Two notices of the same millisecond need an order.
@@ -145,8 +145,8 @@ export class Notifier {
     this.#count(delivery.over ? "gave_up" : "failed");
     const { event, attempts } = delivery;
     const line = { ...this.#names(), event, reason, attempts };
-    if (delivery.over) log.error({ msg: "alert could not be told, giving up", ...line });
-    else if (attempts === 1) log.warn({ msg: "alert could not be told, trying again", ...line });
+    if (delivery.over) log.error({ msg: "alert could not be sent, giving up", ...line });
+    else if (attempts === 1) log.warn({ msg: "alert could not be sent, trying again", ...line });
   }
 
   #count(result: AlertResult): void {

@@ -8,7 +8,10 @@ import { complain } from "./terminal.ts";
 
 const WIDTH_MAX = 80;
 
-/** Shows a person where the service is and how to stop it. Writes nothing unless standard error is a terminal. */
+/**
+ * Shows a person where the service is and how to stop it. Writes nothing unless standard error is a
+ * terminal.
+ */
 export function showBanner(reach: Reach, databaseUrl: string): void {
   if (!process.stderr.isTTY) return;
   const width = Math.min(process.stderr.columns || WIDTH_MAX, WIDTH_MAX);

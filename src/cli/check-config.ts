@@ -21,7 +21,10 @@ const HELP: CommandHelp = {
   exitCodes: { 0: "the service can start with this configuration", 2: "the configuration is wrong" },
 };
 
-/** `lyftr check-config`: shows the configuration of the service, or every problem in it (exit code 2). */
+/**
+ * `lyftr check-config`: shows the configuration of the service, or every problem in it (exit code
+ * 2).
+ */
 export function checkConfigCommand(env: Environment): Command {
   return withJson(withHelp(new Command("check-config"), HELP))
     .description("Check the configuration and show it, without its secrets.")

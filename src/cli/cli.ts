@@ -4,10 +4,16 @@ import { EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { explain } from "./failures.ts";
 import { complain, flushOutput, say } from "./terminal.ts";
 
-/** `env` includes the `.env` file, `outside` does not. `exit` sets the exit code of a command that does not throw. */
+/**
+ * `env` includes the `.env` file, `outside` does not. `exit` sets the exit code of a command that
+ * does not throw.
+ */
 export type CommandFactory = (env: Environment, exit: (code: number) => void, outside: Environment) => Command;
 
-/** A command is loaded when it is called, so that a frequent health check does not load a web server. */
+/**
+ * A command is loaded when it is called, so that a frequent health check does not load a web
+ * server.
+ */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandFactory>>> = {
   serve: async () => (await import("./serve.ts")).serveCommand,
   init: async () => (await import("./init.ts")).initCommand,
@@ -43,7 +49,9 @@ Examples:
   $ lyftr send --from +919876543210 --to +14155550100 --text Hello
 `;
 
-/** Runs one command. Resolves with the exit code. Results go to stdout, everything else to stderr. */
+/**
+ * Runs one command. Resolves with the exit code. Results go to stdout, everything else to stderr.
+ */
 export async function runCli(args: readonly string[], outside: Environment): Promise<number> {
   const exitCode = await run(args, outside);
   const problem = await flushOutput();
@@ -59,7 +67,8 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     const program = newProgram();
     const [name = ""] = args;
     const called = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    // Without a command, all are loaded, for the help and for suggestions. Completion needs all too.
+    // Without a command, all are loaded, for the help and for suggestions. Completion needs all
+    // too.
     if (called === undefined) program.version((await import("../app/start-up.ts")).VERSION);
     const needed = called === undefined || name === "completion" ? Object.values(COMMANDS) : [called];
     const exit = (code: number) => {
@@ -76,7 +85,10 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
   }
 }
 
-/** The program with every command, for its documentation and for shell completion. Nothing can be run with it. */
+/**
+ * The program with every command, for its documentation and for shell completion. Nothing can be
+ * run with it.
+ */
 export async function wholeProgram(): Promise<Command> {
   const program = newProgram();
   await addCommands(program, Object.values(COMMANDS), { env: {}, exit: () => undefined, outside: {} });
@@ -101,8 +113,8 @@ async function addCommands(
 }
 
 /**
- * Rewrites `help NAME …` to `NAME … --help`. Without this, commander answers an unknown command with
- * the help of the program and exit code 0.
+ * Rewrites `help NAME …` to `NAME … --help`. Without this, commander answers an unknown command
+ * with the help of the program and exit code 0.
  */
 function helpAsFlag(program: Command, args: readonly string[]): readonly string[] {
   let command = program;

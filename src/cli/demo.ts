@@ -19,7 +19,10 @@ import { complain, say } from "./terminal.ts";
 
 const MESSAGES_DEFAULT = 3_000;
 const MESSAGES_MAX = 20_000_000;
-/** This many are sent over HTTP, which takes some seconds. The rest is written to the database directly. */
+/**
+ * This many are sent over HTTP, which takes some seconds. The rest is written to the database
+ * directly.
+ */
 const HTTP_MESSAGES_MAX = 20_000;
 const CONCURRENCY = 32;
 const SECRET_BYTES = 32;
@@ -96,7 +99,10 @@ interface FillOptions {
   readonly signal: AbortSignal;
 }
 
-/** Sends the messages over HTTP. Resolves with the speed, or undefined when the service was stopped before the end. */
+/**
+ * Sends the messages over HTTP. Resolves with the speed, or undefined when the service was stopped
+ * before the end.
+ */
 async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions): Promise<string | undefined> {
   if (!process.stderr.isTTY) complain(`The service runs at ${app.url}\n`);
   const tally = new SendTally();

@@ -111,7 +111,8 @@ async function importFile({ input, progress, databaseUrl, storeOptions, json }: 
 async function placeToStart(store: Store, progress: ImportProgress | undefined): Promise<ImportState> {
   const state = progress?.read();
   if (state === undefined || state.offset === 0) return NOTHING_IMPORTED;
-  // The half-filled database may have been deleted to start over: continuing would omit the first half.
+  // The half-filled database may have been deleted to start over: continuing would omit the first
+  // half.
   if (state.last !== null && !(await knows(store, state.last))) {
     complain("The database is not the one of the interrupted import: starting from the beginning.\n");
     return NOTHING_IMPORTED;

@@ -87,8 +87,8 @@ export function ignoreInspectorSignal(log: Log): void {
 }
 
 /**
- * Aborts at the first Ctrl-C or SIGTERM, so that a command can end in order. {@link SAME_SIGNAL_MS} later, another
- * signal ends the process as usual.
+ * Aborts at the first Ctrl-C or SIGTERM, so that a command can end in order. {@link SAME_SIGNAL_MS}
+ * later, another signal ends the process as usual.
  */
 export function interruption(): AbortSignal {
   const interrupted = new AbortController();

@@ -85,7 +85,8 @@ interface NewSecret {
 
 async function add({ secrets }: CredentialsStore, { name, secret, box }: NewSecret): Promise<void> {
   const nowMs = systemClock.now();
-  // Encrypted with another key than the others, this secret would prevent the service from starting.
+  // Encrypted with another key than the others, this secret would prevent the service from
+  // starting.
   const { unreadable } = openKept(await secrets.list(), { box, nowMs });
   if (unreadable.length > 0) throw new CliError(masterKeyProblem(unreadable, true), EXIT_USAGE);
   const entry = entryOf("secret.added", name, nowMs, {});

@@ -45,7 +45,8 @@ export function serveCommand(env: Environment, exit: (code: number) => void): Co
 
 async function serve(config: Config, stdout: Stdout): Promise<number> {
   if (config.workers > 1 && sqlitePath(config.databaseUrl) === undefined) {
-    // The supervisor does not load the web server and the stores, which saves a third of its memory.
+    // The supervisor does not load the web server and the stores, which saves a third of its
+    // memory.
     const { serveWorkers } = await import("./workers/serve-workers.ts");
     return serveWorkers(config, stdout, (reach) => showBanner(reach, config.databaseUrl));
   }

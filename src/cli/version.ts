@@ -36,7 +36,9 @@ function versionFacts(): Readonly<Record<string, string | number>> {
   };
 }
 
-/** The source runs as .ts; the package and the image run as .js. The executable contains .js too. */
+/**
+ * The source runs as .ts; the package and the image run as .js. The executable contains .js too.
+ */
 function formOf(url: string): string {
   if (isSea()) return "executable";
   return url.endsWith(".ts") ? "source" : "compiled";

@@ -18,7 +18,7 @@ export interface HandlerOptions {
   readonly runtime: Pick<Runtime, "metrics" | "random">;
 }
 
-/** Takes a request through the checks, each cheaper than the next, to its route, and writes the reply. */
+/** Runs the checks of a request, the cheapest first, then its route, and writes the reply. */
 export class Handler {
   readonly #options: HandlerOptions;
   readonly #budget: BodyBudget;
@@ -38,7 +38,10 @@ export class Handler {
     else this.#write(request, reply);
   }
 
-  /** A reply that cannot be written, such as one with a bad header, ends its own request and not the process. */
+  /**
+   * A reply that cannot be written, such as one with a bad header, ends its own request and not the
+   * process.
+   */
   #write(request: Request, reply: Reply): void {
     try {
       this.#options.writer.write(request, reply);

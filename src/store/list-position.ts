@@ -74,7 +74,10 @@ function weight(unit: number): number {
 
 const LAST_CODE_POINT = "\u{10ffff}";
 
-/** The exclusive upper bound of the numbers that begin with a prefix. In both databases texts are compared by their bytes. */
+/**
+ * The exclusive upper bound of the numbers that begin with a prefix. In both databases texts are
+ * compared by their bytes.
+ */
 export function prefixEnd(prefix: string): string {
   return prefix + LAST_CODE_POINT;
 }

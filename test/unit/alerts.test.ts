@@ -34,7 +34,7 @@ test("a lasting fault is sent once, and its end once, within ninety seconds each
     'alert_notifications_total{target="webhook",result="sent"} 2',
   );
   deepEqual(
-    messages(one.lines).filter((msg) => msg !== "alert told"),
+    messages(one.lines).filter((msg) => msg !== "alert sent"),
     ["alert fires", "alert is over"],
   );
   await one.alerts.stop();
@@ -137,9 +137,9 @@ test("an endpoint that is down is notified later, with waits that grow to a minu
   world.pagerduty.answer = () => TAKEN;
   await world.pass(60);
   deepEqual(of(world.pagerduty.told), ["350 trigger not_ready"]);
-  const late = one.lines.find(({ msg, target }) => msg === "alert told" && target === "pagerduty");
+  const late = one.lines.find(({ msg, target }) => msg === "alert sent" && target === "pagerduty");
   equal(late?.outage_ms, 310_000);
-  equal(messages(one.lines).filter((msg) => msg === "alert could not be told, trying again").length >= 1, true);
+  equal(messages(one.lines).filter((msg) => msg === "alert could not be sent, trying again").length >= 1, true);
   await one.alerts.stop();
 });
 
@@ -165,7 +165,7 @@ test("after an hour it gives up with an ERROR, and the next alert is sent again"
   world.chat.answer = () => DOWN;
   await world.pass(2 * 3_600);
   const { attempts } = world.chat;
-  equal(messages(one.lines).filter((msg) => msg === "alert could not be told, giving up").length, 1);
+  equal(messages(one.lines).filter((msg) => msg === "alert could not be sent, giving up").length, 1);
   equal(
     await one.metric('alert_notifications_total{target="webhook",result="gave_up"}'),
     'alert_notifications_total{target="webhook",result="gave_up"} 1',
