@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { type Environment, withDotEnv } from "../config.ts";
+import { type Environment, VARIABLES, withDotEnv } from "../config.ts";
 import { EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { explain } from "./failures.ts";
 import { complain, flushOutput, say } from "./terminal.ts";
@@ -136,9 +136,26 @@ function helpAsFlag(program: Command, args: readonly string[]): readonly string[
 }
 
 /** Commands and subcommands report errors and exit as the program does. */
-function inheriting(command: Command, program: Command): Command {
-  for (const below of command.commands) inheriting(below, program);
-  return command.copyInheritedSettings(program);
+function inheriting(command: Command, program: Command, above = program.name()): Command {
+  const typed = `${above} ${command.name()}`;
+  for (const below of command.commands) inheriting(below, program, typed);
+  return command.copyInheritedSettings(program).showHelpAfterError(whereToLook(typed, command));
+}
+
+/** The line after an error: the help that lists what is right in place of it. */
+function whereToLook(typed: string, { commands }: Pick<Command, "commands">): string {
+  return `Run ${typed} --help to see its ${commands.length > 0 ? "commands" : "arguments and options"}.`;
+}
+
+/**
+ * Writes an error about arguments. An unknown option such as --port gets the environment variable
+ * of that name, because most settings of the service are no options.
+ */
+function complainOfArguments(text: string): void {
+  const [, option = ""] = /unknown option '--([a-z-]+)/.exec(text) ?? [];
+  const name = option.toUpperCase().replaceAll("-", "_");
+  const isVariable = Object.values(VARIABLES).some((variable) => variable.name === name);
+  complain(isVariable ? `${text}${name} is an environment variable: ${name}=… lyftr …\n` : text);
 }
 
 /** Names alone: arguments would make the column of commands too wide for a terminal. */
@@ -152,6 +169,6 @@ function newProgram(): Command {
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureHelp({ subcommandTerm })
-    .configureOutput({ writeOut: say, writeErr: complain })
-    .showHelpAfterError("Run the command with --help to see its arguments and options.");
+    .configureOutput({ writeOut: say, writeErr: complain, outputError: complainOfArguments })
+    .showHelpAfterError("Run lyftr --help to see its commands.");
 }

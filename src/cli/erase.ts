@@ -70,7 +70,11 @@ async function erase(env: Environment, { databaseUrl, number, json }: Erasure): 
     const { messages, remains } = await eraser.erase(number, "cli");
     bar.stop();
     const notes = remains.map((sentence) => `note: ${sentence}.\n`).join("");
-    const text = `deleted ${messages} messages; none from or to the number is left\n${notes}`;
+    const done =
+      messages > 0
+        ? `deleted ${messages} messages; none from or to the number is left`
+        : "deleted no message: none was from the number or to it. If you expected some, check the number";
+    const text = `${done}\n${notes}`;
     sayResult(json, { messages_deleted: messages, remains }, text);
   } finally {
     bar.stop();

@@ -163,6 +163,11 @@ test("erase removes a person beside a running service, which answers without the
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, 270);
   equal((await post(lyftr.url, body({ message_id: "live0", from: PERSON }))).status, 200);
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, 270);
+  const misspelt = await run(["erase", "abc", "--yes"], { cwd: folder.path, env });
+  match(
+    misspelt.stdout,
+    /^deleted no message: none was from the number or to it\. If you expected some, check the number\n/,
+  );
   for (const name of readdirSync(folder.path).filter((name) => name.startsWith("app.db"))) {
     equal(readFileSync(folder.file(name)).includes(PERSON.slice(1)), false, name);
   }

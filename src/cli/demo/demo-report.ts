@@ -9,7 +9,7 @@ const result = (name: string) => `webhook_requests_total{result="${name}"}`;
 const OUTCOMES: readonly (readonly [string, string, string])[] = [
   [result("created"), "created", "stored"],
   [result("duplicate"), "duplicate", "sent again: stored once all the same"],
-  ["webhook_conflicts_total", "conflict", "of the duplicates: the same id with other content, the first is kept"],
+  ["webhook_conflicts_total", "conflict", "duplicates with other content: the first is kept"],
   [result("invalid_signature"), "invalid_signature", "forged: refused with 401"],
   [result("validation_error"), "validation_error", "signed, but no message: refused with 422"],
 ];
