@@ -35,6 +35,7 @@ bench: node_modules/.installed
 	npm run --silent bench
 
 node_modules/.installed: package.json package-lock.json
+	echo "Installing the dependencies of Lyftr into node_modules/ …" >&2
 	scripts/install-debian.sh npm:npm >&2
 	npm ci --no-audit --no-fund >&2
 	touch $@

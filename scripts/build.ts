@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,6 +15,14 @@ const OLD = "dist.old-";
 const partial = `${PARTIAL}${process.pid}`;
 const built = join(partial, "src");
 const old = `${OLD}${process.pid}`;
+/** With this option, which `npm start` uses, nothing is built when dist/ is of the same sources. */
+const isOnDemand = process.argv.includes("--if-changed");
+/** The hash of the sources of dist/. It is not in a package, which is built without the option. */
+const STAMP = ".built-from";
+
+const sources = isOnDemand ? hashOfSources() : "";
+if (isOnDemand && stampOf("dist") === sources) process.exit(0);
+if (isOnDemand) process.stderr.write("Building Lyftr: compiling the sources to dist/ …\n");
 
 for (const name of readdirSync(".")) if (isLeftOver(name)) rmSync(name, { recursive: true, force: true });
 process.once("exit", () => rmSync(partial, { recursive: true, force: true }));
@@ -26,7 +35,27 @@ compile("tsconfig.client.json", join(built, "client"));
 importClientInside(join(built, "cli"));
 const sql = ["store/sqlite/migrations", "store/sqlite/index/schema.sql", "store/postgres/migrations"];
 for (const path of sql) cpSync(`src/${path}`, join(built, path), { recursive: true });
+if (isOnDemand) writeFileSync(join(built, STAMP), sources);
 replace();
+if (isOnDemand) process.stderr.write(`Built in ${(performance.now() / 1_000).toFixed(1)} s.\n`);
+
+/** Of everything that decides what is built. */
+function hashOfSources(): string {
+  const hash = createHash("sha256");
+  const files = ["src", "client"].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)),
+  );
+  const others = ["tsconfig.json", "tsconfig.build.json", "tsconfig.client.json", "scripts/build.ts"];
+  const compiler = "node_modules/typescript/package.json";
+  for (const file of [...files.sort(), ...others, compiler].filter((name) => statSync(name).isFile()))
+    hash.update(`${file}\0`).update(readFileSync(file)).update("\0");
+  return hash.digest("hex");
+}
+
+function stampOf(folder: string): string | undefined {
+  const stamp = join(folder, STAMP);
+  return existsSync(stamp) ? readFileSync(stamp, "utf8") : undefined;
+}
 
 function compile(project: string, folder: string): void {
   execFileSync("node_modules/.bin/tsc", ["-p", project, "--outDir", folder], { stdio: "inherit" });

@@ -1,6 +1,16 @@
 import { deepEqual, equal, match, notEqual } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -11,11 +21,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 test("a failed build keeps the last complete dist/, and a killed build leaves nothing for the next", {
   timeout: 120_000,
 }, () => {
-  using folder = temporaryFolder();
-  for (const name of ["scripts", "src", "client", "package.json", "tsconfig.json"])
-    cpSync(join(ROOT, name), folder.file(name), { recursive: true });
-  for (const name of ["tsconfig.build.json", "tsconfig.client.json"]) cpSync(join(ROOT, name), folder.file(name));
-  symlinkSync(join(ROOT, "node_modules"), folder.file("node_modules"));
+  using folder = checkout();
   mkdirSync(folder.file("dist"));
   writeFileSync(folder.file("dist/main.js"), "the last one");
   // No process has this number.
@@ -48,3 +54,42 @@ test("npm does not warn of the system's Node.js, which npm ci replaces", () => {
   const quiet = install();
   deepEqual([quiet.status, quiet.stderr], [0, ""]);
 });
+
+test("npm start builds only what has changed, and says that it builds on standard error", { timeout: 120_000 }, () => {
+  using folder = checkout();
+  const build = () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/build.ts", "--if-changed"], {
+      cwd: folder.path,
+      encoding: "utf8",
+    });
+    deepEqual([status, stdout], [0, ""], stderr);
+    return stderr;
+  };
+  const { scripts } = JSON.parse(readFileSync(folder.file("package.json"), "utf8"));
+  equal(scripts.prestart, "node scripts/build.ts --if-changed");
+  match(build(), /^Building Lyftr: compiling the sources to dist\/ …\nBuilt in [0-9.]+ s\.\n$/);
+  const before = statSync(folder.file("dist/main.js")).ino;
+  equal(build(), "");
+  equal(statSync(folder.file("dist/main.js")).ino, before);
+  writeFileSync(folder.file("src/another.ts"), "export const another = 1;\n");
+  match(build(), /^Building/);
+  equal(existsSync(folder.file("dist/another.js")), true);
+  rmSync(folder.file("src/another.ts"));
+  match(build(), /^Building/);
+  equal(existsSync(folder.file("dist/another.js")), false);
+  rmSync(folder.file("dist"), { recursive: true });
+  match(build(), /^Building/);
+  // A package has no trace of it.
+  equal(spawnSync(process.execPath, ["scripts/build.ts"], { cwd: folder.path }).status, 0);
+  equal(existsSync(folder.file("dist/.built-from")), false);
+});
+
+/** A copy of what a build needs. */
+function checkout(): ReturnType<typeof temporaryFolder> {
+  const folder = temporaryFolder();
+  for (const name of ["scripts", "src", "client", "package.json", "tsconfig.json"])
+    cpSync(join(ROOT, name), folder.file(name), { recursive: true });
+  for (const name of ["tsconfig.build.json", "tsconfig.client.json"]) cpSync(join(ROOT, name), folder.file(name));
+  symlinkSync(join(ROOT, "node_modules"), folder.file("node_modules"));
+  return folder;
+}

@@ -237,7 +237,7 @@ test("on a Node that is too old, the command says what is needed, and how the cl
     deepEqual([status, stdout], [1, ""]);
     match(
       stderr,
-      /^lyftr needs Node\.js 24\.15 or newer, this is [0-9.]+\.\nPut a newer `node` first on PATH, .*lyftr\/client.*\n$/,
+      /^lyftr needs Node\.js 24\.15 or newer, this is [0-9.]+\.\nRun: npm install node@26 && npx lyftr --version\n[\s\S]*lyftr\/client.*\n$/,
     );
   }
 });
