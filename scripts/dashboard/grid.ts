@@ -3,12 +3,12 @@ import { type Json, type Panel, type Place, panelJson } from "./panel.ts";
 const COLUMNS = 24;
 const LINES: Readonly<Record<string, number>> = { stat: 4, timeseries: 8, heatmap: 8, table: 8 };
 
-/** Panels under a heading that can be folded away. */
+/** Panels under a heading that can be collapsed. */
 export interface Row {
   /** The first row has none, and is always visible. */
   readonly title?: string;
   readonly panels: readonly Panel[];
-  /** Folded until an operator opens it. Until then Grafana sends none of its queries. */
+  /** Collapsed until an operator opens it. Until then Grafana sends none of its queries. */
   readonly collapsed?: true;
 }
 

@@ -15,8 +15,8 @@ test("verify on PostgreSQL reports differences; after a recount the running serv
   const options = { cwd: folder.path, env: { DATABASE_URL: database.url, CACHE_TTL_MS: "0" } };
   await using lyftr = await serve(options);
   for (let sent = 0; sent < 20; sent++) equal((await post(lyftr.url, body({ message_id: `m${sent}` }))).status, 200);
-  const folded = async () => (await sql(database.url, "SELECT messages FROM totals WHERE kind = 'all'"))[0]?.messages;
-  while ((await folded()) !== "20") await new Promise(setImmediate);
+  const counted = async () => (await sql(database.url, "SELECT messages FROM totals WHERE kind = 'all'"))[0]?.messages;
+  while ((await counted()) !== "20") await new Promise(setImmediate);
   const good = await run(["verify"], options);
   equal(good.stdout, "counted 20 messages again; 0 wait to be indexed\nnothing differs\n");
   await sql(database.url, "UPDATE totals SET messages = 21 WHERE kind = 'all'");

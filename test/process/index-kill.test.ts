@@ -16,7 +16,7 @@ const SENDERS = 300;
 const KILLS_MAX = 30;
 
 function newDatabase(): { cwd: string; path: string } {
-  const cwd = mkdtempSync(join(tmpdir(), "lyftr-fold-"));
+  const cwd = mkdtempSync(join(tmpdir(), "lyftr-index-"));
   mkdirSync(join(cwd, "data"));
   const path = join(cwd, "data", "app.db");
   using parts = new SqliteParts(path);

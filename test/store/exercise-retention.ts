@@ -86,22 +86,22 @@ async function expectOnly(store: Store, left: readonly NewMessage[]): Promise<vo
   }
 }
 
-async function folded(store: Store): Promise<void> {
+async function untilIndexed(store: Store): Promise<void> {
   for (const deadline = performance.now() + 20_000; store.backlogRows() > 0; ) {
-    ok(performance.now() < deadline, "what was stored is never folded");
+    ok(performance.now() < deadline, "what was stored is never indexed");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
 /** Deletion in every backend. */
 export function exerciseRetention(check: Check): void {
-  for (const state of ["folded", "not folded yet"] as const) {
+  for (const state of ["indexed", "not indexed yet"] as const) {
     check(
       `none, some or all of the messages expire, ${state}, and every answer covers exactly the rest`,
       async (store) => {
         const all = january(40);
         await store.insertMessages(all);
-        if (state === "folded") await folded(store);
+        if (state === "indexed") await untilIndexed(store);
         equal(await expireAll(store, day(1)), 0);
         await expectOnly(store, all);
         equal(await expireAll(store, day(18)), 17);
@@ -116,7 +116,7 @@ export function exerciseRetention(check: Check): void {
     check(`a person is erased as sender and as receiver, ${state}, and no other person`, async (store) => {
       const all = [...january(30), message("to", { to: "+100", text: "text 1 to" }), message("self", { from: "+100" })];
       await store.insertMessages(all);
-      if (state === "folded") await folded(store);
+      if (state === "indexed") await untilIndexed(store);
       const others = all.filter(({ from, to }) => String(from) !== "+100" && String(to) !== "+100");
       equal(await eraseAll(store, "+10"), 0);
       equal(await eraseAll(store, "+100"), all.length - others.length);

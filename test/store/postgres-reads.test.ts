@@ -47,7 +47,7 @@ const WAYS: readonly [string, number, SearchIndex, FindBounds][] = [
   ["large blocks", 4_096, "all letters", FIND_BOUNDS],
 ];
 for (const [way, blockRowsMax, searchIndex, bounds] of WAYS) {
-  const title = `PostgreSQL: lists, counts, statistics and timelines equal a plain scan, whatever is folded, with ${way}`;
+  const title = `PostgreSQL: lists, counts, statistics and timelines equal a plain scan, whatever is indexed, with ${way}`;
   test(title, { skip }, async () => {
     const read = <T>(work: (snapshot: Snapshot) => Promise<T>) =>
       inSnapshot(database, { searchIndex, oldFormsIndexed: true, msMax: 5_000, long: true }, work);
@@ -63,12 +63,12 @@ for (const [way, blockRowsMax, searchIndex, bounds] of WAYS) {
         const plain = new PlainMessages();
         // Two writers side by side, like two replicas, one of them of the previous version.
         const writers = [0, 1].map(() => new Writer(database, { random: Math.random }));
-        for (const [at, { rows, folds }] of steps.entries()) {
+        for (const [at, { rows, indexSteps }] of steps.entries()) {
           const stored = rows.map((row) => ({ ...row, text: row.text?.replaceAll("\0", "") ?? null }));
           await writers[at % 2]?.insert(stored);
           if (at % 2 === 1) await foldAsBefore(database, stored);
           plain.add(stored);
-          for (const seqsMax of folds) await indexMessages(database, "test", { seqsMax, blockRowsMax });
+          for (const seqsMax of indexSteps) await indexMessages(database, "test", { seqsMax, blockRowsMax });
           await expectSame(reads, plain, asked);
         }
       }),

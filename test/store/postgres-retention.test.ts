@@ -93,7 +93,7 @@ const deletions = array(
   record({
     what: oneof(record({ expire: nat(50) }), record({ erase: number })),
     rowsMax: nat(20).map((n) => n + 1),
-    folds: option(nat(50).map((n) => n + 1)),
+    indexSeqsMax: option(nat(50).map((n) => n + 1)),
   }),
   { maxLength: 3 },
 );
@@ -111,7 +111,7 @@ for (const blockRowsMax of [4, 4_096]) {
       findSenders: (query) => read((snapshot) => findSenders(snapshot, query)),
       timeline: (query) => read((snapshot) => timeline(snapshot, query)),
     };
-    const folds = (seqsMax: number) => indexMessages(database, "test", { seqsMax, blockRowsMax });
+    const index = (seqsMax: number) => indexMessages(database, "test", { seqsMax, blockRowsMax });
     const step = record({ batch: batches, deletions });
     const steps = array(step, { minLength: 1, maxLength: 3 });
     await assert(
@@ -129,7 +129,7 @@ for (const blockRowsMax of [4, 4_096]) {
           return gone.length;
         };
         for (const { batch, deletions: deleting } of rounds) {
-          for (const [at, { rows: given, folds: counted }] of batch.entries()) {
+          for (const [at, { rows: given, indexSteps: counted }] of batch.entries()) {
             const stored = given.map((row, n) => ({
               ...row,
               createdAt: received((n * 7) % 50),
@@ -138,9 +138,9 @@ for (const blockRowsMax of [4, 4_096]) {
             const outcomes = (await writers[at % 2]?.insert(stored)) ?? [];
             for (const [n, row] of stored.entries()) if (dead.has(keyOf(row))) equal(outcomes[n], "duplicate");
             plain.add(stored.filter((row) => !dead.has(keyOf(row))));
-            for (const seqsMax of counted) await folds(seqsMax);
+            for (const seqsMax of counted) await index(seqsMax);
           }
-          for (const { what, rowsMax, folds: counted } of deleting) {
+          for (const { what, rowsMax, indexSeqsMax: counted } of deleting) {
             if ("expire" in what) {
               const before = received(what.expire);
               const expected = plain.rows.filter(({ createdAt }) => createdAt < before).length;
@@ -154,7 +154,7 @@ for (const blockRowsMax of [4, 4_096]) {
               equal(await erase(retention, what.erase, { rowsMax, dryRun: true }), plain.rows.filter(goes).length);
               equal(await erase(retention, what.erase, { rowsMax }), forget(goes));
             }
-            if (counted !== null) await folds(counted);
+            if (counted !== null) await index(counted);
             deepEqual(await differences(url), []);
           }
           await expectSame(reads, plain, asked);

@@ -35,7 +35,7 @@ const deletions = array(
   record({
     what: oneof(record({ expire: nat(50) }), record({ erase: number })),
     rowsMax: nat(20).map((n) => n + 1),
-    folds: option(nat(50).map((n) => n + 1)),
+    indexRowsMax: option(nat(50).map((n) => n + 1)),
   }),
   { maxLength: 3 },
 );
@@ -61,14 +61,14 @@ for (const [way, blockRowsMax, bounds] of [
         const dead = new Set<string>();
         const keyOf = ({ source, messageId }: NewMessage) => `${source}/${messageId}`;
         for (const { batch, deletions: deleting } of rounds) {
-          for (const { rows, folds } of batch) {
+          for (const { rows, indexSteps } of batch) {
             const stored = rows.map((row, at) => ({ ...row, createdAt: received((at * 7) % 50) }));
             const outcomes = parts.insert(stored);
             for (const [at, row] of stored.entries()) if (dead.has(keyOf(row))) equal(outcomes[at], "duplicate");
             plain.add(stored.filter((row) => !dead.has(keyOf(row))));
-            for (const rowsMax of folds) indexMessages(parts.index, rowsMax, blockRowsMax);
+            for (const rowsMax of indexSteps) indexMessages(parts.index, rowsMax, blockRowsMax);
           }
-          for (const { what, rowsMax, folds } of deleting) {
+          for (const { what, rowsMax, indexRowsMax } of deleting) {
             const before = "expire" in what ? received(what.expire) : "";
             const goes = (row: NewMessage) =>
               "expire" in what ? row.createdAt < before : [row.from, row.to].some((one) => one === what.erase);
@@ -84,7 +84,7 @@ for (const [way, blockRowsMax, bounds] of [
             equal(await inSteps(async (position) => step(position, false)), gone.length);
             for (const row of gone) dead.add(keyOf(row));
             plain.rows.splice(0, plain.rows.length, ...plain.rows.filter((row) => !goes(row)));
-            if (folds !== null) indexMessages(parts.index, folds, blockRowsMax);
+            if (indexRowsMax !== null) indexMessages(parts.index, indexRowsMax, blockRowsMax);
             deepEqual(await differences(file.path), []);
           }
           await expectSame(reads, plain, asked);

@@ -111,7 +111,7 @@ test("verify without a read index says where it should be", async () => {
 });
 
 /** A database with this many indexed messages. */
-function folded(path: string, count: number): void {
+function indexedDatabase(path: string, count: number): void {
   using parts = new SqliteParts(path);
   parts.insert(someMessages(count));
   indexMessages(parts.index, count, BLOCK_ROWS);
@@ -130,7 +130,7 @@ test("an index that is lost, damaged, cut off or of another version is rebuilt",
   ];
   for (const harm of harms) {
     using file = temporaryDatabase();
-    folded(file.path, 200);
+    indexedDatabase(file.path, 200);
     harm(readIndexPath(file.path));
     using parts = new SqliteParts(file.path);
     equal(parts.read(stats).total, 200);
@@ -141,10 +141,10 @@ test("an index that is lost, damaged, cut off or of another version is rebuilt",
 
 test("an index of other messages, because an older copy replaced them, is rebuilt", async () => {
   using file = temporaryDatabase();
-  folded(file.path, 100);
+  indexedDatabase(file.path, 100);
   const copy = `${file.path}.copy`;
   copyFileSync(file.path, copy);
-  folded(file.path, 200);
+  indexedDatabase(file.path, 200);
   copyFileSync(copy, file.path);
   ok(!existsSync(`${file.path}-wal`));
   using parts = new SqliteParts(file.path);
@@ -155,7 +155,7 @@ test("an index of other messages, because an older copy replaced them, is rebuil
 
 test("an index that is ahead of its database is rebuilt, even if the same message is the last one again", async () => {
   using file = temporaryDatabase();
-  folded(file.path, 100);
+  indexedDatabase(file.path, 100);
   const copy = `${file.path}.copy`;
   copyFileSync(file.path, copy);
   const more = someMessages(50, "later");
@@ -181,8 +181,8 @@ test("an index that is ahead of its database is rebuilt, even if the same messag
 test("an index of another database is rebuilt, however similar their messages are", async () => {
   using file = temporaryDatabase();
   using other = temporaryDatabase();
-  folded(file.path, 100);
-  folded(other.path, 100);
+  indexedDatabase(file.path, 100);
+  indexedDatabase(other.path, 100);
   copyFileSync(readIndexPath(other.path), readIndexPath(file.path));
   using parts = new SqliteParts(file.path);
   deepEqual(indexMessages(parts.index, 1_000, BLOCK_ROWS), { rows: 100, backlog: 0 });

@@ -33,10 +33,10 @@ for (const [way, blockRowsMax, bounds] of WAYS) {
           timeline: async (query) => parts.read((snapshot) => timeline(snapshot, query)),
         };
         const plain = new PlainMessages();
-        for (const { rows, folds } of steps) {
+        for (const { rows, indexSteps } of steps) {
           parts.insert(rows);
           plain.add(rows);
-          for (const rowsMax of folds) indexMessages(parts.index, rowsMax, blockRowsMax);
+          for (const rowsMax of indexSteps) indexMessages(parts.index, rowsMax, blockRowsMax);
           await expectSame(reads, plain, asked);
         }
       }),

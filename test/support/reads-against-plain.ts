@@ -167,7 +167,7 @@ export const queries = record({
 export const batches = array(
   record({
     rows: messages,
-    folds: array(
+    indexSteps: array(
       nat(50).map((n) => n + 1),
       { maxLength: 3 },
     ),

@@ -23,7 +23,7 @@ export class SqliteParts implements Disposable {
   readonly #writer;
   readonly #insert;
   readonly #reader: Statements;
-  /** For `fold`. */
+  /** For indexing and deleting. */
   readonly index: Statements;
 
   constructor(path: string) {

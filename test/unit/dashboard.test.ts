@@ -100,8 +100,8 @@ test("every panel queries the selected Prometheus, for the selected service and 
 });
 
 test("panels have unique numbers, and none overlaps another or the edge", () => {
-  const folded = dashboard.panels.flatMap(({ panels = [] }) => panels);
-  const all = [...dashboard.panels, ...folded];
+  const collapsed = dashboard.panels.flatMap(({ panels = [] }) => panels);
+  const all = [...dashboard.panels, ...collapsed];
   equal(new Set(all.map(({ id }) => id)).size, all.length);
   for (const group of [dashboard.panels, ...dashboard.panels.flatMap(({ panels = [] }) => [panels])]) {
     const taken = new Set<string>();

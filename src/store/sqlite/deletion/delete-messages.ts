@@ -47,8 +47,8 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   // another connection has stored something.
   statements.run("UPDATE index_state SET seq = seq");
   const indexedSeq = statements.number("SELECT seq FROM index_state");
-  const folded = rows.filter(({ seq }) => seq <= indexedSeq);
-  unindexMessages(statements, folded, deletion);
+  const indexed = rows.filter(({ seq }) => seq <= indexedSeq);
+  unindexMessages(statements, indexed, deletion);
   let lastSeq = 0;
   for (const { seq, source, messageId } of rows) {
     if (statements.run("DELETE FROM lyftr_messages WHERE seq = ?", [seq]) === 0) throw new DeletedConcurrently();

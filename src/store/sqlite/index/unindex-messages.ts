@@ -26,12 +26,12 @@ export interface UnindexOptions {
  * Removes messages from every part of the read index. It reads only the index and its arguments,
  * because the same transaction is about to delete the messages.
  */
-export function unindexMessages(statements: Statements, rows: readonly Indexed[], unfolding: UnindexOptions): void {
+export function unindexMessages(statements: Statements, rows: readonly Indexed[], options: UnindexOptions): void {
   const sorted = [...rows].sort(comparePositions);
-  takeFromSearch(statements, sorted, unfolding.thorough);
+  takeFromSearch(statements, sorted, options.thorough);
   takeFromBlocks(statements, { list: "", entries: sorted });
   const senders = [...Map.groupBy(sorted, ({ from }) => from)];
-  const gone = senders.filter(([from, entries]) => takeFromSender(statements, { from, entries, ...unfolding })).length;
+  const gone = senders.filter(([from, entries]) => takeFromSender(statements, { from, entries, ...options })).length;
   takeFromSpans(statements, sorted);
   const sum = sorted.reduce((total, row) => total + contentSum(row), 0);
   statements.run(

@@ -170,7 +170,7 @@ function* differingRows(
   ] as const;
   for (const [these, others, verdict] of ways) {
     const rows = statements.all<{ rows: number }>(
-      `WITH folded AS (SELECT * FROM lyftr_messages WHERE seq <= ?) SELECT count(*) AS rows FROM (${these} EXCEPT ${others})`,
+      `WITH indexed_messages AS (SELECT * FROM lyftr_messages WHERE seq <= ?) SELECT count(*) AS rows FROM (${these} EXCEPT ${others})`,
       [seq],
     );
     const differing = rows[0]?.rows ?? 0;
@@ -181,7 +181,7 @@ function* differingRows(
 function checkSenders(statements: Statements, { seq }: State): Generator<string> {
   return differingRows(statements, "messages of senders", {
     indexed: "SELECT msisdn, messages FROM senders",
-    counted: "SELECT from_msisdn, count(*) FROM folded GROUP BY from_msisdn",
+    counted: "SELECT from_msisdn, count(*) FROM indexed_messages GROUP BY from_msisdn",
     seq,
   });
 }
@@ -190,7 +190,7 @@ function* checkSpans(statements: Statements, { seq }: State): Generator<string> 
   for (const [bucket, characters] of Object.entries(BUCKETS)) {
     yield* differingRows(statements, `messages of a ${bucket}`, {
       indexed: `SELECT start, messages FROM spans WHERE characters = ${characters}`,
-      counted: `SELECT substr(instant, 1, ${characters}), count(*) FROM folded
+      counted: `SELECT substr(instant, 1, ${characters}), count(*) FROM indexed_messages
         WHERE ${hasBucket(characters)} GROUP BY 1`,
       seq,
     });
