@@ -25,10 +25,11 @@ function inWords(error: NodeJS.ErrnoException & { port?: number }): string {
   const { code, path, port, message } = error;
   if (error instanceof StoreRefused) return `The database cannot be used: ${message}`;
   if (error instanceof StoreDamaged) return `The database is damaged: ${message}. ${REPAIR}.`;
-  if (error instanceof StoreUnavailable) return `The database did not do it: ${message}`;
-  if (code === "EADDRINUSE") return `Port ${port} is taken. Stop what listens there, or choose another: PORT=8001`;
+  if (error instanceof StoreUnavailable) return `The database is unavailable: ${message}`;
+  if (code === "EADDRINUSE")
+    return `Port ${port} is taken. Stop the program that listens there, or choose another port: PORT=8001`;
   if (code === "EACCES" && port !== undefined) {
-    return `Port ${port} may not be used by this user. Choose one above 1023: PORT=8000`;
+    return `This user may not use port ${port}. Choose a port above 1023: PORT=8000`;
   }
   if (code === "EADDRNOTAVAIL") return `HOST is not an address of this machine: ${message}`;
   return `lyftr failed: ${path === undefined ? message : fileProblem(error, path)}`;
@@ -36,11 +37,11 @@ function inWords(error: NodeJS.ErrnoException & { port?: number }): string {
 
 const FILE_PROBLEMS: Readonly<Record<string, (path: string) => string>> = {
   ENOENT: (path) => `${path} does not exist.`,
-  EACCES: (path) => `${path} may not be used by this user.`,
-  EPERM: (path) => `${path} may not be changed by this user.`,
+  EACCES: (path) => `this user has no access to ${path}.`,
+  EPERM: (path) => `this user may not change ${path}.`,
   EISDIR: (path) => `${path} is a folder.`,
-  EEXIST: (path) => `${path} is there already and is no folder.`,
-  ENOTDIR: (path) => `${path} leads through a file as if it were a folder.`,
+  EEXIST: (path) => `${path} exists and is not a folder.`,
+  ENOTDIR: (path) => `a part of the path ${path} is a file, not a folder.`,
   ENOSPC: (path) => `the disk of ${path} is full.`,
   EDQUOT: (path) => `the quota of this user on the disk of ${path} is used up.`,
   EROFS: (path) => `${path} is on a read-only file system.`,
@@ -55,11 +56,11 @@ export function fileProblem(error: unknown, path: string): string {
 
 const CONNECTION_PROBLEMS: Readonly<Record<string, (url: URL) => string>> = {
   ECONNREFUSED: ({ origin }) => `nothing listens at ${origin}`,
-  ENOTFOUND: ({ hostname }) => `the name ${hostname} is not known`,
-  EAI_AGAIN: ({ hostname }) => `the name ${hostname} cannot be looked up now`,
-  ECONNRESET: ({ origin }) => `${origin} broke the connection off`,
+  ENOTFOUND: ({ hostname }) => `the name ${hostname} is unknown`,
+  EAI_AGAIN: ({ hostname }) => `the name ${hostname} cannot be resolved now`,
+  ECONNRESET: ({ origin }) => `${origin} closed the connection`,
   EPROTO: ({ origin }) => `${origin} does not speak TLS; is its address http:// instead?`,
-  EPIPE: ({ origin }) => `${origin} broke the connection off`,
+  EPIPE: ({ origin }) => `${origin} closed the connection`,
   ETIMEDOUT: ({ origin }) => `${origin} cannot be reached`,
   EHOSTUNREACH: ({ origin }) => `${origin} cannot be reached`,
   ENETUNREACH: ({ origin }) => `${origin} cannot be reached`,

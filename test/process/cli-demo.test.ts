@@ -101,7 +101,7 @@ test("a demonstration says which port is taken, and leaves nothing behind", asyn
     env: { PORT: String(port), TMPDIR: folder.path },
   });
   other.close();
-  equal(stderr, `Port ${port} is taken. Stop what listens there, or choose another: PORT=8001\n`);
+  equal(stderr, `Port ${port} is taken. Stop the program that listens there, or choose another port: PORT=8001\n`);
   equal(code, 1);
   equal(readdirSync(folder.path).length, 0);
 });

@@ -8,10 +8,10 @@ const result = (name: string) => `webhook_requests_total{result="${name}"}`;
  */
 const OUTCOMES: readonly (readonly [string, string, string])[] = [
   [result("created"), "created", "stored"],
-  [result("duplicate"), "duplicate", "sent again: stored once all the same"],
-  ["webhook_conflicts_total", "conflict", "duplicates with other content: the first is kept"],
-  [result("invalid_signature"), "invalid_signature", "forged: refused with 401"],
-  [result("validation_error"), "validation_error", "signed, but no message: refused with 422"],
+  [result("duplicate"), "duplicate", "sent again: stored only once"],
+  ["webhook_conflicts_total", "conflict", "duplicates with other content: the first message is kept"],
+  [result("invalid_signature"), "invalid_signature", "wrong signature: refused with 401"],
+  [result("validation_error"), "validation_error", "signed, but not a valid message: refused with 422"],
 ];
 
 export interface DemoReportOptions {
@@ -40,7 +40,7 @@ export async function demoReport({ url, secret, nowMs, speed, logPath }: DemoRep
     ...["/docs", "/messages?limit=10", "/messages?q=%F0%9F%99%8F", "/stats", "/metrics"].map(
       (path) => `  ${url}${path}`,
     ),
-    "\nSend one yourself:",
+    "\nSend a message:",
     signedCurl({ url, secret, nowMs }),
     `\nIts log is ${logPath}. Ctrl-C ends it and removes everything.\n`,
   ].join("\n");
