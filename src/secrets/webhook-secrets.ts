@@ -214,7 +214,9 @@ export class WebhookSecrets {
     const configured = this.configured();
     if (!configured && this.#wasConfigured)
       this.#runtime.log.warn({
-        msg: "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503",
+        msg:
+          "WEBHOOK_SECRET not configured: every webhook is refused and readiness is 503. " +
+          "Set it, or run lyftr init, and restart",
       });
     this.#wasConfigured = configured;
   }
