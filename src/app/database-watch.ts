@@ -20,7 +20,7 @@ export class DatabaseWatch {
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #outage: Outage | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #checking: Promise<void> = Promise.resolve();
 
   /**
    * `problem` resolves with what is wrong with the database, as a sentence; with null when it
@@ -41,7 +41,7 @@ export class DatabaseWatch {
           if (this.#outage?.writesOnly) this.#end();
           return outcomes;
         } catch (error) {
-          if (error instanceof StoreUnavailable && this.#outage === undefined) this.#lookAfter(error);
+          if (error instanceof StoreUnavailable && this.#outage === undefined) this.#checkAfter(error);
           throw error;
         }
       },
@@ -52,7 +52,7 @@ export class DatabaseWatch {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
-    await this.#looking;
+    await this.#checking;
   }
 
   async #run(): Promise<void> {
@@ -68,11 +68,11 @@ export class DatabaseWatch {
   }
 
   /** A write failed. Either the database is unavailable, or it answers but takes no messages. */
-  #lookAfter(error: StoreUnavailable): void {
-    const looked = this.#problem().then((reason) => {
+  #checkAfter(error: StoreUnavailable): void {
+    const checked = this.#problem().then((reason) => {
       if (!this.#stopping.signal.aborted) this.#begin(reason ?? failureInWords(error), reason === null);
     });
-    this.#looking = Promise.all([this.#looking, looked]).then(() => undefined);
+    this.#checking = Promise.all([this.#checking, checked]).then(() => undefined);
   }
 
   #begin(reason: string, writesOnly: boolean): void {

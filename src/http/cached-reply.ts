@@ -30,9 +30,9 @@ export async function cachedReply(
   const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
   const { text, tag } = await responses.getOrRead(parts, asText, () => request.clientGone());
   // Only the client may cache it, and it must revalidate it each time.
-  const told = { etag: `"${tag}"`, "cache-control": "private, no-cache", ...headers?.(text) };
-  if (hasTag(request.headers["if-none-match"], tag)) return { status: 304, headers: told };
-  return { status: 200, headers: told, body: text };
+  const replyHeaders = { etag: `"${tag}"`, "cache-control": "private, no-cache", ...headers?.(text) };
+  if (hasTag(request.headers["if-none-match"], tag)) return { status: 304, headers: replyHeaders };
+  return { status: 200, headers: replyHeaders, body: text };
 }
 
 /** One tag of a list, up to the following comma. An opaque tag may contain commas. */

@@ -91,10 +91,10 @@ function responses(response: RouteSchema["response"]): object {
 
 function responseOf(response: ResponseSchema): object {
   const { description, headers, ...schema } = response as Response;
-  const told = { description, ...(headers !== undefined && { headers: headersOf(headers) }) };
-  if (schema.content !== undefined) return { ...told, content: schema.content };
-  if (schema.type === "null") return told;
-  return { ...told, content: { "application/json": { schema: { ...schema, description } } } };
+  const described = { description, ...(headers !== undefined && { headers: headersOf(headers) }) };
+  if (schema.content !== undefined) return { ...described, content: schema.content };
+  if (schema.type === "null") return described;
+  return { ...described, content: { "application/json": { schema: { ...schema, description } } } };
 }
 
 function headersOf(headers: Readonly<Record<string, Described>>): object {

@@ -90,9 +90,9 @@ export class LocalRateLimiter implements RateLimiter {
    * the checked key whose bucket is the fullest.
    */
   #makeRoom(nowMs: number): void {
-    const looks = this.#fullAtMs.size < KEYS_MAX ? CHECKS_PER_NEW_KEY : CHECKS_WHEN_FULL;
+    const checks = this.#fullAtMs.size < KEYS_MAX ? CHECKS_PER_NEW_KEY : CHECKS_WHEN_FULL;
     let fullest: readonly [string, number] | undefined;
-    for (let look = 0; look < looks; look++) {
+    for (let check = 0; check < checks; check++) {
       const entry = this.#nextEntry();
       if (entry === undefined) return;
       if (entry[1] <= nowMs) this.#fullAtMs.delete(entry[0]);

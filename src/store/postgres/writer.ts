@@ -58,7 +58,7 @@ export class Writer {
   #last: Promise<unknown> = Promise.resolve();
   #stream: { readonly number: number; readonly openedMs: number } | undefined;
   #seq = 0;
-  #looksForTombstones = false;
+  #checksTombstones = false;
   readonly #budget = new StreamBudget(() => performance.now());
 
   /** `database` has the settings of BY_INDEX. */
@@ -93,7 +93,7 @@ export class Writer {
     const late = [...first].filter(([key]) => !created.has(key) && !deleted.has(key)).map(([, row]) => row);
     const stored = await this.#stored(late, deadlineMs);
     const missing = late.filter((row) => !stored.has(keyOf(row)));
-    if (missing.length > 0 && !this.#looksForTombstones && (await this.#hasDeletions(deadlineMs)))
+    if (missing.length > 0 && !this.#checksTombstones && (await this.#hasDeletions(deadlineMs)))
       return this.#insert(rows, deadlineMs);
     for (const key of await this.#tombstoned(missing, deadlineMs)) deleted.add(key);
     return rows.map((row) => {
@@ -128,7 +128,7 @@ export class Writer {
   async #storeIn(stream: number, rows: readonly NewMessage[], deadlineMs: number): Promise<Stored> {
     const seqs = rows.map(() => ++this.#seq);
     const values = valuesOf(rows, stream, seqs);
-    if (!this.#looksForTombstones) {
+    if (!this.#checksTombstones) {
       const { name, sql } = INSERT;
       const created = await this.#database.all<StoredKey>(sql, values, { msMax: left(deadlineMs), name });
       return { created: new Set(created.map(keyOf)), deleted: new Set() };
@@ -156,13 +156,13 @@ export class Writer {
   /** Whether a message was ever deleted. Once true, it is remembered. */
   async #hasDeletions(deadlineMs: number): Promise<boolean> {
     const begun = await this.#database.all("SELECT 1 FROM deletions", [], { msMax: left(deadlineMs) });
-    this.#looksForTombstones = begun.length > 0;
-    return this.#looksForTombstones;
+    this.#checksTombstones = begun.length > 0;
+    return this.#checksTombstones;
   }
 
   /** Those of the messages that have a tombstone. */
   async #tombstoned(rows: readonly NewMessage[], deadlineMs: number): Promise<readonly string[]> {
-    if (rows.length === 0 || !this.#looksForTombstones) return [];
+    if (rows.length === 0 || !this.#checksTombstones) return [];
     const keys = new Map(rows.map((row) => [tombstoneOf(row).toString("hex"), keyOf(row)]));
     const found = await this.#database.all<{ hash: string }>(
       "SELECT hash FROM tombstones WHERE hash = ANY($1::text[])",

@@ -39,7 +39,7 @@ function refuseMissing(path: string, real: string): void {
 
 function refuseForeignWal(path: string, real: string): void {
   const wal = `${real}-wal`;
-  for (let look = 1; look <= ATTEMPTS_MAX; look++) {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const before = `${stateOf(real)} ${stateOf(wal)}`;
     const { committed, damagedAt } = readWal(wal);
     const reason = committed === undefined ? undefined : mismatch(real, committed);

@@ -122,7 +122,7 @@ export class SqliteStore implements Store {
     this.#readers = readers;
     this.upgrades = inWords(upgraded);
     this.warnings = isDiskFull(path) ? [DISK_FULL] : [];
-    this.#damage = new DamageWatch({ path, told: damaged, rebuildIndex: () => this.#rebuildIndex() });
+    this.#damage = new DamageWatch({ path, damaged, rebuildIndex: () => this.#rebuildIndex() });
     this.retention = retentionBy((operation, argument) => this.#watched(indexer.call(operation, argument)));
     const ask = <T>(operation: CredentialsOperation, argument?: unknown) =>
       this.#watched(writer.call<T>("credentials", { operation, argument }));

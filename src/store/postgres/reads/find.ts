@@ -139,8 +139,8 @@ async function walkedRows(snapshot: Snapshot, question: PageQuery, bounds: FindB
     return { rows, total };
   }
   if (!stepwise) {
-    const looked = await new CountedList(snapshot, question.list).count(exact ? range : rest);
-    requireScannable(looked, question.filter, bounds);
+    const scanned = await new CountedList(snapshot, question.list).count(exact ? range : rest);
+    requireScannable(scanned, question.filter, bounds);
     const total = exact ? await countRows(snapshot, question) : null;
     return { rows: total === 0 ? [] : await select(snapshot, question), total };
   }

@@ -23,7 +23,7 @@ const KNOWN = [StoreUnavailable, Overloaded, QueryTooExpensive, ReadCancelled, S
 
 export interface DamageWatchOptions {
   readonly path: string;
-  readonly told: (damage: Damage) => void;
+  readonly damaged: (damage: Damage) => void;
   /** Discards the read index and starts another one. */
   readonly rebuildIndex: () => Promise<void>;
 }
@@ -67,7 +67,7 @@ export class DamageWatch {
     const isMet = met !== undefined;
     if (this.#running === undefined && performance.now() - this.#examinedMs < EXAMINE_EVERY_MS)
       return Promise.resolve(isMet);
-    this.#running ??= this.#look(met)
+    this.#running ??= this.#examineBoth(met)
       // The files cannot be examined or the index cannot be rebuilt now: the next failure tries
       // again.
       .catch(() => isMet)
@@ -78,7 +78,7 @@ export class DamageWatch {
     return this.#running;
   }
 
-  async #look(met: StoreDamaged | undefined): Promise<boolean> {
+  async #examineBoth(met: StoreDamaged | undefined): Promise<boolean> {
     const { path } = this.#options;
     const indexPath = readIndexPath(path);
     const index = await examine(indexPath);
@@ -97,11 +97,11 @@ export class DamageWatch {
 
   #report(damage: Damage): void {
     this.#isReported = true;
-    this.#options.told(damage);
+    this.#options.damaged(damage);
   }
 
   async #discardIndex(problem: string): Promise<void> {
     await this.#options.rebuildIndex();
-    this.#options.told({ kind: "read_index", file: readIndexPath(this.#options.path), problem });
+    this.#options.damaged({ kind: "read_index", file: readIndexPath(this.#options.path), problem });
   }
 }

@@ -83,7 +83,7 @@ export class ReaderPool {
         path,
         name: options.name ?? "reader",
         broken: resolve,
-        ended: (reason) => this.#tellEnd(reason),
+        ended: (reason) => this.#reportEnd(reason),
         givenUp: (end) => this.#waitForEnd(end),
         mayStart: () => this.#fewGivenUp(),
       });
@@ -191,7 +191,7 @@ export class ReaderPool {
     }
   }
 
-  #tellEnd(reason: string): void {
+  #reportEnd(reason: string): void {
     this.#restarts++;
     const nowMs = performance.now();
     this.#threadEnded({ reason, again: nowMs - this.#lastEndMs < AGAIN_MS_MAX });
