@@ -197,6 +197,10 @@ test("reading from the replicas needs a key, and clients cannot forge their addr
   match(haproxyFile, /http-request del-header x-forwarded-for\n +option forwardfor\n/);
 });
 
+test("the checks of HAProxy, one a second for each replica, are not logged", () => {
+  match(serviceOf("replica-1").environment?.LOG_HEALTH ?? "", /^\$\{LOG_HEALTH:-0\}$/);
+});
+
 test("every replica is the same service on the database behind PgBouncer", () => {
   for (const name of REPLICAS) deepEqual(serviceOf(name), serviceOf("replica-1"), name);
   const replica = serviceOf("replica-1");
