@@ -13,7 +13,7 @@ const INTRODUCTION = [
     "**A file instead of a value.** `NAME_FILE` is the path of a file that contains the value of `NAME`. It works for " +
       "every variable on this page. One line end at the end of the file is dropped. Setting both is an error.",
     "**A `.env` file** in the working directory adds variables that are not set. It overrides nothing. In it, a value " +
-      "that contains `#` needs quotes. `NAME: value` and `set NAME=value` are refused.",
+      "that contains `#` needs quotes. `NAME value`, `NAME: value` and `set NAME=value` are refused.",
     "**An empty value** is the same as no value.",
     "**Blanks, line ends and quotes** around a value are dropped. So the line end of a Kubernetes Secret made with " +
       "`echo`, and quotes that `docker --env-file` keeps, do no harm. A line end inside a value is refused.",

@@ -6,8 +6,11 @@ import { VARIABLES } from "./variables.ts";
 
 /** An unquoted value with a `#` directly after another character. */
 const CUT_AT_HASH = /^[ \t]*(?:export[ \t]+)?([A-Z0-9_]+)[ \t]*=[ \t]*(?!["'`])[^#\n]*[^#\s]#/gm;
-/** `NAME: value` of YAML, `set NAME=value` and `$env:NAME=value`, which Node's parser ignores. */
-const OTHER_FORM = /^[ \t]*(?:(?:set[ \t]+|\$env:)([A-Z0-9_]+)[ \t]*=|([A-Z0-9_]+)[ \t]*:)/gim;
+/**
+ * `NAME: value` of YAML, `NAME value`, `set NAME=value` and `$env:NAME=value`, which Node's parser
+ * ignores.
+ */
+const OTHER_FORM = /^[ \t]*(?:(?:set[ \t]+|\$env:)([A-Z0-9_]+)[ \t]*=|([A-Z0-9_]+)(?:[ \t]*:|[ \t]+(?![ \t=]).))/gim;
 
 /** Adds the variables of a `.env` file to the environment. Variables that are already set win. */
 export function withDotEnv(env: Environment, path = ".env"): Environment {

@@ -344,14 +344,20 @@ test("a # inside a value of .env, where Node begins a comment, is refused instea
   equal(withDotEnv({}, file("fine.env", fine)).WEBHOOK_SECRET, `ab#${RANDOM}`);
 });
 
-test("a line of .env in the form of YAML or of Windows is refused instead of being ignored", () => {
-  for (const line of ["DATABASE_URL: sqlite:////d/app.db", "set DATABASE_URL=x", "$env:DATABASE_URL = 'x'"])
+test("a line of .env without =, or in the form of YAML or of Windows, is refused instead of being ignored", () => {
+  const lines = [
+    "DATABASE_URL: sqlite:////d/app.db",
+    "DATABASE_URL sqlite:////d/app.db",
+    "set DATABASE_URL=x",
+    "$env:DATABASE_URL = 'x'",
+  ];
+  for (const line of lines)
     deepEqual(
       problems({}, () => withDotEnv({}, file(".env", `PORT=1\n${line}\n`))),
       ["DATABASE_URL in .env is not written as DATABASE_URL=value"],
       line,
     );
-  const other = "# DATABASE_URL: x\nNOTE=DATABASE_URL: x\nDATABASE_URL\nhost_name: x\nPORT=1\n";
+  const other = "# DATABASE_URL: x\nNOTE=DATABASE_URL: x\nDATABASE_URL \nhost_name: x\nhostname x\nPORT  =1\n";
   equal(withDotEnv({}, file(".env", other)).PORT, "1");
 });
 
