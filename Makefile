@@ -7,7 +7,7 @@ LYFTR = PATH="$(CURDIR)/node_modules/.bin:$$PATH" node bin/lyftr.js
 # own exit code.
 FOREGROUND = $$(command -v perl >/dev/null && echo scripts/foreground.pl)
 
-run: node_modules/.installed ## serve on the embedded database; makes a secret if none is set
+run: node_modules/.installed ## serve on the embedded database; creates a secret if none is set
 	$(LYFTR) init
 	exec $(FOREGROUND) npm start --silent
 

@@ -15,7 +15,7 @@ export function expected<T>(answer: HttpAnswer, nowMs: number, is: (value: unkno
   if (answer.status !== 200) throw refusalOf(answer, nowMs);
   if (answer.truncated) throw unexpected(answer, "the answer is longer than any answer of Lyftr");
   const value = parsed(answer.text);
-  if (!is(value)) throw unexpected(answer, "the answer is not one of Lyftr's");
+  if (!is(value)) throw unexpected(answer, "the answer is not from Lyftr");
   return value;
 }
 
@@ -45,13 +45,13 @@ function refusalOf(answer: HttpAnswer, nowMs: number): LyftrError {
   const body = parsed(text);
   const detail = isObject(body) ? body.detail : undefined;
   const issues = Array.isArray(detail) ? detail.filter(isIssue) : undefined;
-  const said = issues?.[0]
+  const problem = issues?.[0]
     ? `${issues[0].loc.join(".")}: ${issues[0].msg}`
     : typeof detail === "string"
       ? detail
       : text;
   const retryAfterMs = parseRetryAfter(retryAfter, nowMs);
-  return new LyftrError(kind, `${status} ${excerpt(said)}`.trim(), { status, issues, retryAfterMs });
+  return new LyftrError(kind, `${status} ${excerpt(problem)}`.trim(), { status, issues, retryAfterMs });
 }
 
 function kindOf(status: number): LyftrErrorKind {

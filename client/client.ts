@@ -70,7 +70,7 @@ export class LyftrClient {
     this.#gate = new Gate(this.#settings.concurrency);
   }
 
-  /** Resolves when the message is stored, now or before. */
+  /** Resolves when the message is stored, by this call or an earlier one. */
   async send(message: Message, options: CallOptions = {}): Promise<SendResult> {
     return this.sendBytes(encoded(message), options);
   }

@@ -44,7 +44,7 @@ export class Gate {
         settled();
       };
       const waiting = { enter: () => settle(resolve) };
-      const late = () => new LyftrError("timeout", "its turn did not come before the deadline");
+      const late = () => new LyftrError("timeout", "the request did not get its turn before the deadline");
       const timer = setTimeout(() => settle(() => reject(late())), msMax);
       const aborted = () => settle(() => reject(abortedBy(signal as AbortSignal)));
       signal?.addEventListener("abort", aborted);

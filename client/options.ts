@@ -3,7 +3,7 @@ import { LyftrError } from "./errors.ts";
 import type { Fetch } from "./request.ts";
 
 const DEADLINE_MS = 60_000;
-/** The service ends every request within ten seconds, whatever its database does. */
+/** The service ends every request within ten seconds, even if its database hangs. */
 const ATTEMPT_MS = 15_000;
 const CONCURRENCY = 16;
 const COUNT_MAX = 1_024;
@@ -53,7 +53,7 @@ export function settingsOf(options: LyftrClientOptions): ClientSettings {
   if (secret?.trim() === "") throw new LyftrError("usage", "secret is empty");
   // fetch() would repeat the key in its own error.
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
-    throw new LyftrError("usage", "apiKey is empty, or has characters that no key has");
+    throw new LyftrError("usage", "apiKey is empty, or has characters that keys do not have");
   return {
     baseUrl: baseUrlOf(url),
     secret,

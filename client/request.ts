@@ -114,12 +114,13 @@ function failureOf(error: unknown, url: string): LyftrError {
   const { origin } = new URL(url);
   const words = [code ?? "", name, message];
   const says = (pattern: RegExp) => words.some((text) => pattern.test(text));
-  const told = { code, cause: error };
+  const details = { code, cause: error };
   const what = code ?? message;
   if (says(CERTIFICATE))
-    return new LyftrError("certificate", `the certificate of ${origin} is not accepted: ${what}`, told);
-  if (says(NOT_HTTP) && !says(ENDED)) return new LyftrError("protocol", `${origin} does not speak HTTP: ${what}`, told);
-  return new LyftrError("network", `the connection to ${origin} failed: ${what}`, told);
+    return new LyftrError("certificate", `the certificate of ${origin} is not accepted: ${what}`, details);
+  if (says(NOT_HTTP) && !says(ENDED))
+    return new LyftrError("protocol", `${origin} does not speak HTTP: ${what}`, details);
+  return new LyftrError("network", `the connection to ${origin} failed: ${what}`, details);
 }
 
 interface Root {

@@ -28,7 +28,7 @@ for my $signal (qw(TERM HUP INT QUIT)) {
 for (;;) {
     if (waitpid($child, WUNTRACED) == -1) { next if $! == EINTR; last }
     last unless WIFSTOPPED($?);
-    # Ctrl-Z: the whole job of make stops too, and goes on together.
+    # Ctrl-Z: the whole job of make stops too, and continues together.
     tcsetpgrp($tty, getpgrp());
     kill 'STOP', 0;
     tcsetpgrp($tty, $child) if tcgetpgrp($tty) == getpgrp();

@@ -28,7 +28,7 @@ import type { RetentionStore } from "./store/retention.ts";
 import type { Store } from "./store/store.ts";
 
 /** What the log says about a service that listens. */
-export interface Reach {
+export interface ListeningInfo {
   /** The URL on its own machine. */
   readonly url: string;
   readonly host: string;
@@ -41,7 +41,7 @@ export interface Reach {
 export interface App {
   /** Where it listens, for example `http://127.0.0.1:8000`. */
   readonly url: string;
-  readonly reach: Reach;
+  readonly listeningInfo: ListeningInfo;
   readonly log: Log;
   readonly metrics: ServiceMetrics;
   /** Resolves when the database must not be used any more. Then the process has to end. */
@@ -66,8 +66,8 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   await using stopping = new AsyncDisposableStack();
   const runtime = createRuntime(config, sink, part);
   const isFirst = part === undefined || part.worker === 1;
-  const onceLog = isFirst ? runtime.log : NO_LOG;
-  const start: StartUp = { config, runtime, part, isFirst, onceLog, stopping };
+  const firstLog = isFirst ? runtime.log : NO_LOG;
+  const start: StartUp = { config, runtime, part, isFirst, firstLog, stopping };
   const tracing = await startTracing(start);
   if (part === undefined) await requireFreePort(config.host, config.port);
   const store = await openDatabase(start);
@@ -75,12 +75,12 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const limits = createRateLimits(start, redis);
   const cache = createCache(start, store, redis);
   const secrets = await startSecrets(start, store);
-  const { keys, readIsOpen } = await startKeys(start, store);
-  for (const warning of configWarnings(config)) onceLog.warn({ msg: "a setting needs attention", warning });
+  const { keys, isReadingOpen } = await startKeys(start, store);
+  for (const warning of configWarnings(config)) firstLog.warn({ msg: "a setting needs attention", warning });
   const eraser = startRetention(start, store, cache.retention);
   const ingestion = startIngestion(start, { store, written: cache.written, secrets, tracing });
   const logLinesDropped = () => sink.dropped();
-  observeService(start, { store, ingestion, secrets, redis, tracing, readIsOpen, logLinesDropped });
+  observeService(start, { store, ingestion, secrets, redis, tracing, isReadingOpen, logLinesDropped });
   const alerts = await startAlerts(config, { store, ...runtime, ...ingestion, part });
   stopping.defer(() => alerts?.stop());
   const server = await startServer(start, {
@@ -90,19 +90,19 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     cache,
     secrets,
     keys,
-    readIsOpen,
+    isReadingOpen,
     ingestion,
     eraser,
   });
-  const reach: Reach = {
+  const listeningInfo: ListeningInfo = {
     url: server.url,
     host: config.host,
     listens_on: listensOn(config.host),
-    reading: readIsOpen() ? "open" : "API keys",
+    reading: isReadingOpen() ? "open" : "API keys",
   };
-  if (!part) runtime.log.info({ msg: "listening", ...reach, version: VERSION });
+  if (!part) runtime.log.info({ msg: "listening", ...listeningInfo, version: VERSION });
   startCatchUpLog(start, store);
-  return runningApp(start, stopping.move(), { reach, broken: store.broken });
+  return runningApp(start, stopping.move(), { listeningInfo, broken: store.broken });
 }
 
 function createRuntime(config: Config, sink: LogSink, part: Part | undefined): AppRuntime {
@@ -145,13 +145,16 @@ interface ServerParts extends ReadAccess {
   readonly eraser: Eraser;
 }
 
-async function startServer({ config, runtime, part, onceLog, stopping }: StartUp, parts: ServerParts): Promise<Server> {
-  const { store, tracing, limits, cache, secrets, keys, readIsOpen, ingestion, eraser } = parts;
+async function startServer(
+  { config, runtime, part, firstLog, stopping }: StartUp,
+  parts: ServerParts,
+): Promise<Server> {
+  const { store, tracing, limits, cache, secrets, keys, isReadingOpen, ingestion, eraser } = parts;
   const { received, committer } = ingestion;
   const { host, port, bodyBytesMax, corsOrigins, trustProxy, logHealth, metricsAuth } = config;
   const { metrics, clock } = runtime;
   const limiting = new RateLimiting(limits, metrics);
-  const auth = new Auth({ keys, readIsOpen, metricsGuarded: metricsAuth === "required", limiting, metrics });
+  const auth = new Auth({ keys, isReadingOpen, metricsGuarded: metricsAuth === "required", limiting, metrics });
   const routes = serviceRoutes({
     store,
     ingest: {
@@ -172,7 +175,7 @@ async function startServer({ config, runtime, part, onceLog, stopping }: StartUp
     bodyBytesMax,
     version: VERSION,
   });
-  const connectionsMax = connectionLimit(config.connectionsMax, onceLog);
+  const connectionsMax = connectionLimit(config.connectionsMax, firstLog);
   const server = await Server.listen({
     settings: { host, port, bodyBytesMax, connectionsMax, trustProxy, corsOrigins, logHealth },
     routes,
@@ -189,7 +192,7 @@ async function startServer({ config, runtime, part, onceLog, stopping }: StartUp
 function runningApp(
   { runtime: { log, metrics }, part }: StartUp,
   started: AsyncDisposableStack,
-  { reach, broken }: Pick<App, "reach" | "broken">,
+  { listeningInfo, broken }: Pick<App, "listeningInfo" | "broken">,
 ): App {
   let closed: Promise<void> | undefined;
   const close = async () => {
@@ -197,8 +200,8 @@ function runningApp(
     if (!part) log.info({ msg: "closed" });
   };
   return {
-    url: reach.url,
-    reach,
+    url: listeningInfo.url,
+    listeningInfo,
     log,
     metrics,
     broken,

@@ -1,13 +1,13 @@
-import { type Environment, givenText } from "./config/given.ts";
 import type { Variable } from "./config/variable.ts";
+import { type Environment, variableText } from "./config/variable-text.ts";
 import { type Config, VARIABLES } from "./config/variables.ts";
 import { ConfigError } from "./domain/errors.ts";
 import { type Rate, rateInWords } from "./domain/rate.ts";
-import { withoutSecrets } from "./domain/shown-url.ts";
+import { withoutSecrets } from "./domain/redacted-url.ts";
 
 export { withDotEnv } from "./config/dot-env.ts";
-export type { Environment } from "./config/given.ts";
-export { misspellingInWords, misspellings } from "./config/misspelt.ts";
+export { misspellingInWords, misspellings } from "./config/misspellings.ts";
+export type { Environment } from "./config/variable-text.ts";
 export { type Config, VARIABLES } from "./config/variables.ts";
 export { configWarnings, secretWarnings } from "./config/warnings.ts";
 
@@ -23,12 +23,14 @@ function readVariable(variable: Variable<unknown>, env: Environment, problems: s
   const { name } = variable;
   let text: string | undefined;
   try {
-    text = givenText(variable, env);
+    text = variableText(variable, env);
     return variable.parse(text === undefined || (text === "" && !variable.verbatim) ? variable.fallback : text);
   } catch (problem) {
     const sentence = problem instanceof Error ? problem.message : String(problem);
     // A file that was named by mistake may hold a secret.
-    problems.push(`${name} ${env[`${name}_FILE`] ? sentence.replaceAll(`"${text}"`, "what the file has") : sentence}`);
+    problems.push(
+      `${name} ${env[`${name}_FILE`] ? sentence.replaceAll(`"${text}"`, "the content of the file") : sentence}`,
+    );
     return undefined;
   }
 }

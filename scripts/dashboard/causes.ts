@@ -67,7 +67,7 @@ export const CAUSES: readonly Panel[] = [
     see: "limits.md#overload",
     about:
       "How long the oldest message has waited, its commit included. Above 1 s for long: the " +
-      "database is slow, locked or away.",
+      "database is slow, locked or unavailable.",
     queries: [{ expr: `max by (instance) (${of("commit_queue_age_seconds")})`, legend: "{{instance}}" }],
     thresholds: [[1, "red"]],
   },
@@ -156,9 +156,9 @@ export const CAUSES: readonly Panel[] = [
     see: "limits.md#cache",
     stacked: true,
     about:
-      "hit and shared_hit from a cache, joined from an equal question under way, miss from " +
+      "hit and shared_hit from a cache, joined from an equal request under way, miss from " +
       "the database. Few hits while messages arrive are normal. Only misses on a quiet " +
-      "service: no question is asked twice, or CACHE_TTL_MS is 0.",
+      "service: no request is repeated, or CACHE_TTL_MS is 0.",
     queries: [{ expr: `sum by (result) (${rate("cache_requests_total")})`, legend: "{{result}}" }],
     colours: { hit: "green", shared_hit: "dark-green", joined: "blue", miss: "orange" },
   },

@@ -53,7 +53,7 @@ export const IDENTITY: readonly Panel[] = [
     unit: "none",
     width: 6,
     see: "keys-and-secrets.md#api-keys",
-    about: "Open: every client that reaches the port may read messages. Make an API key, or set READ_AUTH=required.",
+    about: "Open: every client that reaches the port may read messages. Create an API key, or set READ_AUTH=required.",
     queries: [{ expr: `max(${of("read_auth_open")})`, legend: "reading", instant: true }],
     words: { 0: { text: "asks for a key", color: "green" }, 1: { text: "open", color: "orange" } },
   },

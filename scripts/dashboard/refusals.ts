@@ -38,7 +38,7 @@ export const REFUSALS: readonly Panel[] = [
     about:
       "invalid_signature: another secret, a proxy that changes bodies, or a forged request. " +
       "validation_error, too_large, unsupported: a sender with the secret breaks the rules. " +
-      "unavailable: the database or a queue. error: a fault, or requests that broke off.",
+      "unavailable: the database or a queue. error: a fault, or incomplete requests.",
     queries: [
       {
         expr: `sum by (result) (${rate("webhook_requests_total", `result!~"created|duplicate"`)})`,

@@ -19,7 +19,7 @@ const INTRODUCTION = [
       "`echo`, and quotes that `docker --env-file` keeps, do no harm. A line end inside a value is refused.",
     "**Secrets keep their bytes** (`WEBHOOK_SECRET`, `WEBHOOK_SECRET_PREVIOUS`, `MASTER_KEY`, `ADMIN_API_KEY`): only " +
       "one line end at the end of a file is dropped. A secret that begins or ends with a blank, an invisible " +
-      "character or a quote, is shorter than 16 characters, or is made of words or a pattern, causes a warning at " +
+      "character or a quote, is shorter than 16 characters, or consists of words or a pattern, causes a warning at " +
       "the start and in `lyftr check-config`.",
     "**Files** (`NAME_FILE`, `.env`, certificates in a PostgreSQL URL) must be regular files of UTF-8 text of at most " +
       "64 KiB (certificates: 4 MiB). A pipe, a device, a byte order mark or a NUL byte is refused.",

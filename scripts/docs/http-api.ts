@@ -74,7 +74,7 @@ const INTRODUCTION = [
   ),
   "## For every route",
   list([
-    "**API keys.** `Authorization: Bearer lyftr_…`. `lyftr keys create` makes one. Until the first key exists, reading " +
+    "**API keys.** `Authorization: Bearer lyftr_…`. `lyftr keys create` creates one. Until the first key exists, reading " +
       "is open, unless [READ_AUTH](configuration.md#read_auth) says otherwise. Without a valid key: 401 " +
       '`{"detail":"unauthorized"}`. With a key of too small a scope: 403 `{"detail":"forbidden"}`.',
     '**Errors** are `{"detail": …}`. Clients that send `Accept: application/problem+json` get RFC 9457 instead.',
@@ -90,11 +90,11 @@ const INTRODUCTION = [
 
 /** docs/http-api.md, from the routes. */
 export function httpApiPage(): string {
-  const asksForKey = (access: Route["access"]) => access === "read" || access === "admin";
+  const requiresKey = (access: Route["access"]) => access === "read" || access === "admin";
   // Routes are values: making them uses no other parts than these.
-  const parts = { ingest: { clock: systemClock }, metrics: {}, auth: { asksForKey } };
+  const parts = { ingest: { clock: systemClock }, metrics: {}, auth: { requiresKey } };
   const routes = serviceRoutes(parts as unknown as RouteParts);
-  const { paths } = openApi(routes, { version: VERSION, asksForKey }) as OpenApi;
+  const { paths } = openApi(routes, { version: VERSION, requiresKey }) as OpenApi;
   const described = routes.filter(({ schema }) => schema !== undefined);
   const others = routes.filter(({ schema, path }) => schema === undefined && !path.startsWith("/docs/"));
   return page(

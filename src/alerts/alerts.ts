@@ -12,7 +12,7 @@ const EVALUATE_EVERY_MS = 5_000;
 /** A database that hangs must not delay the alert about it. */
 const EXCHANGE_MS_MAX = 3_000;
 /**
- * After this time as leader, a process tells chats. Until then other processes store the notices
+ * After this time as leader, a process notifies chats. Until then other processes store the notices
  * that they sent while the database was down.
  */
 const CHAT_AFTER_LEADING_MS = 20_000;
@@ -88,12 +88,12 @@ export class Alerts {
     this.#options = options;
     const { targets, databaseId } = options;
     this.#exchangedMs = options.clock.monotonic();
-    const told = () => this.#pause.abort();
+    const wake = () => this.#pause.abort();
     this.#rules = RULES.map((rule) => ({
       rule,
       key: `lyftr-${databaseId}-${rule.name}`,
       own: new Hysteresis(),
-      notifiers: targets.map((target) => new Notifier({ ...options, rule: rule.name, target, delivered: told })),
+      notifiers: targets.map((target) => new Notifier({ ...options, rule: rule.name, target, delivered: wake })),
       last: undefined,
       shown: false,
     }));
@@ -221,21 +221,21 @@ export class Alerts {
   #isTriggerDue({ target, lastSent, lastSentMs }: Notifier): boolean {
     const leads = this.#state?.leads === true;
     const { nowMs, monotonicMs } = this.#now();
-    const toldAgoMs = nowMs - lastSentMs;
-    if (lastSent === "over" && toldAgoMs >= 0 && toldAgoMs < REPEAT_AFTER_MS) return false;
+    const sentAgoMs = nowMs - lastSentMs;
+    if (lastSent === "over" && sentAgoMs >= 0 && sentAgoMs < REPEAT_AFTER_MS) return false;
     if (target.mergesRepeats) {
-      const isOld = this.#isDatabaseDown && toldAgoMs >= WITHOUT_DATABASE_MS_MAX;
+      const isOld = this.#isDatabaseDown && sentAgoMs >= WITHOUT_DATABASE_MS_MAX;
       return (leads || this.#isDatabaseDown) && (lastSent !== "firing" || isOld);
     }
     const knows = leads && monotonicMs - this.#leadsSinceMs >= CHAT_AFTER_LEADING_MS;
     return lastSent !== "firing" && (knows || monotonicMs - this.#exchangedMs >= WITHOUT_DATABASE_MS_MAX);
   }
 
-  /** Without the database, no process knows whether the alert is over for the others. */
+  /** Without the database, no process knows whether the alert has ended for the others. */
   #isResolveDue(own: Hysteresis, { lastSent }: Notifier): boolean {
     if (this.#isDatabaseDown || this.#state?.leads !== true || lastSent === "over") return false;
-    const ledMs = this.#options.clock.monotonic() - this.#leadsSinceMs;
-    return lastSent === "firing" || (own.isCalm && ledMs >= SETTLED_AFTER_LEADING_MS);
+    const leadingMs = this.#options.clock.monotonic() - this.#leadsSinceMs;
+    return lastSent === "firing" || (own.isCalm && leadingMs >= SETTLED_AFTER_LEADING_MS);
   }
 
   #show(one: RuleState): void {

@@ -17,7 +17,7 @@ export interface Firing {
   readonly sinceMs: number;
 }
 
-/** A moment by both clocks. */
+/** One moment, as both clocks show it. */
 export interface Moment {
   readonly nowMs: number;
   readonly monotonicMs: number;
@@ -29,7 +29,7 @@ export interface Moment {
  */
 export class Hysteresis {
   #firing: Firing | undefined;
-  /** Since when every evaluation has contradicted the present state. */
+  /** When the evaluations began to contradict the present state. */
   #turning: Moment | undefined;
   #updatedMs = Number.NEGATIVE_INFINITY;
 
@@ -37,7 +37,7 @@ export class Hysteresis {
     return this.#firing;
   }
 
-  /** Whether the rule neither fires nor is about to. */
+  /** Whether the rule does not fire and is not about to. */
   get isCalm(): boolean {
     return this.#firing === undefined && this.#turning === undefined;
   }

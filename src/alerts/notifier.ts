@@ -126,7 +126,7 @@ export class Notifier {
     delivery.over = true;
     this.#count("refused");
     this.#options.log.error({
-      msg: `alert refused: ${this.target.whenRefused}; lyftr alerts test tries it`,
+      msg: `alert refused: ${this.target.whenRefused}; check it with lyftr alerts test`,
       ...this.#names(),
       event: delivery.event,
       status,
@@ -136,8 +136,8 @@ export class Notifier {
 
   #failed(delivery: Delivery, result: PostResult & { kind: "failed" }): void {
     const { log, clock, random } = this.#options;
-    const { reason, retryAfterMs, perhapsTaken } = result;
-    if (delivery.event === "trigger" && perhapsTaken) this.#lastSent = "unknown";
+    const { reason, retryAfterMs, isOutcomeUnknown } = result;
+    if (delivery.event === "trigger" && isOutcomeUnknown) this.#lastSent = "unknown";
     const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** delivery.attempts);
     delivery.attempts++;
     delivery.notBeforeMs = clock.monotonic() + Math.max(retryAfterMs, waitMs * (0.5 + random() / 2));

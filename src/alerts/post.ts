@@ -10,8 +10,8 @@ export type PostResult =
       readonly reason: string;
       /** The target asks to wait at least this long. */
       readonly retryAfterMs: number;
-      /** No answer came, or one that does not say whether the message was taken. */
-      readonly perhapsTaken: boolean;
+      /** No answer came, or the answer does not say whether the target accepted the message. */
+      readonly isOutcomeUnknown: boolean;
     };
 
 const ANSWER_MS_MAX = 10_000;
@@ -49,11 +49,11 @@ export async function postJson(url: string, body: object, { signal, secrets }: P
     if (response.ok) return { kind: "taken", status, words };
     if (status < 500 && !PASSING_REFUSALS.includes(status)) return { kind: "refused", status, words };
     const retryAfterMs = Math.min(RETRY_AFTER_MS_MAX, secondsOf(response.headers.get("retry-after")) * 1_000);
-    return { kind: "failed", reason: `It answered ${status}.`, retryAfterMs, perhapsTaken: status >= 500 };
+    return { kind: "failed", reason: `It answered ${status}.`, retryAfterMs, isOutcomeUnknown: status >= 500 };
   } catch (error) {
     const code = codeOf(error);
     const reason = code === TIMEOUT ? `It did not answer within ${ANSWER_MS_MAX / 1_000} s.` : codeInWords(code);
-    return { kind: "failed", reason, retryAfterMs: 0, perhapsTaken: !NOT_CONNECTED.test(code) };
+    return { kind: "failed", reason, retryAfterMs: 0, isOutcomeUnknown: !NOT_CONNECTED.test(code) };
   }
 }
 

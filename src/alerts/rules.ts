@@ -25,7 +25,7 @@ export interface Rule {
   readonly name: AlertRule;
   readonly severity: "critical" | "error" | "warning";
   /** Advice for the operator on call. */
-  readonly whatToDo: string;
+  readonly advice: string;
   readonly evaluate: (figures: Figures) => RuleEvaluation;
   /** Rules that report the same fault more precisely. */
   readonly followsFrom?: readonly AlertRule[];
@@ -39,22 +39,22 @@ export const RULES: readonly Rule[] = [
   {
     name: "not_ready",
     severity: "critical",
-    whatToDo: "GET /health/ready and the log say why. Until it is ready, senders get 503 or 401, and send again.",
+    advice: "GET /health/ready and the log say why. Until it is ready, senders get 503 or 401, and send again.",
     evaluate: ({ notReady }) => (notReady === null ? OK : bad(`cannot take messages: ${notReady}`)),
   },
   {
     name: "error_ratio",
     severity: "critical",
-    whatToDo:
-      "Log lines of level ERROR have the reason in `error` or `shed`. Senders have to send again what was answered with 5xx.",
+    advice:
+      "Log lines of level ERROR have the reason in `error` or `shed`. Senders have to send the webhooks that got 5xx again.",
     evaluate: errorRatio,
     followsFrom: ["not_ready"],
   },
   {
     name: "queue_age",
     severity: "error",
-    whatToDo:
-      "Messages arrive faster than the database takes them. Look at commit_duration_seconds, at its disk and at other programs that lock it.",
+    advice:
+      "Messages arrive faster than the database stores them. Look at commit_duration_seconds, at its disk and at other programs that lock it.",
     evaluate: ({ queueAgeMs }) => {
       if (queueAgeMs < QUEUE_MS_ENDS) return OK;
       if (queueAgeMs < QUEUE_MS_FIRES) return BETWEEN;
@@ -65,18 +65,18 @@ export const RULES: readonly Rule[] = [
   {
     name: "disk_nearly_full",
     severity: "error",
-    whatToDo:
+    advice:
       "Free some space on the disk of the database, or enlarge it. When it is full, every message is answered with 503.",
     evaluate: diskNearlyFull,
   },
   {
     name: "silence",
     severity: "warning",
-    whatToDo: "Check whether the sender still sends, and to which address. The service itself may be fine.",
-    evaluate: ({ silence: { ms, heard, msMax, unusual } }) => {
+    advice: "Check whether the sender still sends, and to which address. The service itself may be fine.",
+    evaluate: ({ silence: { ms, hasReceived, msMax, unusual } }) => {
       if (ms === undefined) return OK;
       // A restart during the silence does not end it.
-      if (ms < msMax) return heard ? OK : BETWEEN;
+      if (ms < msMax) return hasReceived ? OK : BETWEEN;
       return unusual
         ? bad(`no message for ${Math.floor(ms / 60_000)} minutes, although this is usually a busy time`)
         : BETWEEN;
@@ -99,7 +99,7 @@ function bad(summary: string): RuleEvaluation {
   return { kind: "bad", summary };
 }
 
-/** Failures of the last minute that still go on. */
+/** Fires for failures of the last minute that have not stopped. */
 function errorRatio({ lastMinute, justNow }: Figures): RuleEvaluation {
   if (justNow.failed <= justNow.answered * FAILED_SHARE_ENDS) return OK;
   const share = lastMinute.failed / lastMinute.answered;

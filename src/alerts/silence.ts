@@ -17,12 +17,10 @@ const STORE_MS_MAX = 2_000;
 const BUCKETS_MAX = 30;
 
 export interface Silence {
-  /**
-   * How long no message has arrived, as far as this process knows. Undefined when the rule is off.
-   */
+  /** How long no message has arrived, according to this process. Undefined when the rule is off. */
   readonly ms: number | undefined;
   /** Whether a message has arrived since the process started. */
-  readonly heard: boolean;
+  readonly hasReceived: boolean;
   /** A longer silence is an alert. */
   readonly msMax: number;
   /** Whether messages usually arrive at this time of the week; undefined when that is unknown. */
@@ -44,38 +42,39 @@ export interface SilenceWatchOptions extends Pick<Runtime, "clock"> {
  */
 export class SilenceWatch {
   readonly #options: SilenceWatchOptions;
-  #heardMs: number;
-  #heardAny = false;
+  #receivedMs: number;
+  #receivedAny = false;
   #received = 0;
   #total: number | undefined;
-  #askedMs = Number.NEGATIVE_INFINITY;
+  #checkedMs = Number.NEGATIVE_INFINITY;
   #unusual: boolean | undefined;
   #unusualAskedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SilenceWatchOptions) {
     this.#options = options;
-    this.#heardMs = options.clock.monotonic();
+    this.#receivedMs = options.clock.monotonic();
   }
 
   async measure(): Promise<Silence> {
     const { clock, msMax } = this.#options;
-    if (msMax === undefined) return { ms: undefined, heard: false, msMax: 0, unusual: false };
+    if (msMax === undefined) return { ms: undefined, hasReceived: false, msMax: 0, unusual: false };
     const nowMs = clock.monotonic();
     const received = this.#options.received();
-    if (received > this.#received) this.#heard(nowMs);
-    else if (nowMs - Math.max(this.#heardMs, this.#askedMs) >= ASK_EVERY_MS) await this.#askOthers(nowMs);
+    if (received > this.#received) this.#noteReceived(nowMs);
+    else if (nowMs - Math.max(this.#receivedMs, this.#checkedMs) >= ASK_EVERY_MS)
+      await this.#checkOtherProcesses(nowMs);
     this.#received = received;
-    const ms = nowMs - this.#heardMs;
+    const ms = nowMs - this.#receivedMs;
     if (ms >= msMax && nowMs - this.#unusualAskedMs >= USUAL_EVERY_MS) {
       this.#unusualAskedMs = nowMs;
       this.#unusual = await this.#inTime(this.#isUnusual(msMax));
     }
-    return { ms, heard: this.#heardAny, msMax, unusual: this.#unusual };
+    return { ms, hasReceived: this.#receivedAny, msMax, unusual: this.#unusual };
   }
 
-  #heard(nowMs: number): void {
-    this.#heardMs = nowMs;
-    this.#heardAny = true;
+  #noteReceived(nowMs: number): void {
+    this.#receivedMs = nowMs;
+    this.#receivedAny = true;
     this.#unusual = undefined;
     this.#unusualAskedMs = Number.NEGATIVE_INFINITY;
   }
@@ -84,11 +83,11 @@ export class SilenceWatch {
    * Replicas store messages in the same database. Deletions can make the total smaller, never
    * larger.
    */
-  async #askOthers(nowMs: number): Promise<void> {
-    this.#askedMs = nowMs;
+  async #checkOtherProcesses(nowMs: number): Promise<void> {
+    this.#checkedMs = nowMs;
     const total = (await this.#inTime(this.#options.store.stats()))?.total;
     if (total === undefined) return;
-    if (this.#total !== undefined && total > this.#total) this.#heard(nowMs);
+    if (this.#total !== undefined && total > this.#total) this.#noteReceived(nowMs);
     this.#total = total;
   }
 

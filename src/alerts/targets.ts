@@ -10,7 +10,7 @@ export interface AlertMessage {
   readonly event: "trigger" | "resolve";
   /** The deduplication key. It is the same for one rule of one database in every process. */
   readonly key: string;
-  readonly rule: { readonly name: string } & Pick<Rule, "severity" | "whatToDo">;
+  readonly rule: { readonly name: string } & Pick<Rule, "severity" | "advice">;
   readonly summary: string;
   /** When the alert began. */
   readonly sinceMs: number;
@@ -65,7 +65,7 @@ export function pagerDutyEvent(
       timestamp: new Date(sinceMs).toISOString(),
       component: "lyftr",
       class: rule.name,
-      custom_details: { rule: rule.name, what_to_do: rule.whatToDo, version },
+      custom_details: { rule: rule.name, what_to_do: rule.advice, version },
     },
   };
 }
@@ -75,7 +75,7 @@ export function pagerDutyEvent(
  */
 export function chatWebhook(url: string): Target {
   const { pathname, search } = new URL(url);
-  // The host is not secret. A path of one slash occurs in every answer.
+  // The host is not secret. A path that is only a slash would match every answer.
   const secrets = [url, `${pathname}${search}`, pathname].filter((part) => part.length > 1);
   return {
     name: "webhook",
@@ -87,7 +87,7 @@ export function chatWebhook(url: string): Target {
 
 export function chatText({ event, rule, summary, sinceMs, nowMs }: AlertMessage): string {
   const text = escaped(summary);
-  if (event === "trigger") return `*Lyftr, ${rule.severity}:* ${text}\n${escaped(rule.whatToDo)}`;
+  if (event === "trigger") return `*Lyftr, ${rule.severity}:* ${text}\n${escaped(rule.advice)}`;
   const minutes = Math.max(1, Math.round((nowMs - sinceMs) / MINUTE_MS));
   return `*Lyftr, over:* ${text} (after ${minutes} min)`;
 }

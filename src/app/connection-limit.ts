@@ -1,10 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Log } from "../runtime.ts";
 
-/**
- * Files that the service opens in addition to those that are open at the start and its clients'
- * connections.
- */
+/** The files that the service opens later, in addition to its clients' connections. */
 const FILES_RESERVED = 32;
 /**
  * With fewer connections the service is useless. Below this number it risks running out of files.

@@ -15,7 +15,7 @@ import type { StartUp } from "./start-up.ts";
 /** The API keys, and whether reading needs one. */
 export interface ReadAccess {
   readonly keys: ApiKeys;
-  readonly readIsOpen: () => boolean;
+  readonly isReadingOpen: () => boolean;
 }
 
 const READING_IS_OPEN = {
@@ -34,7 +34,7 @@ export async function startSecrets(start: StartUp, { credentials }: Store): Prom
   const { webhookSecret, webhookSecretsPrevious, masterKey } = start.config;
   const { clock, newId } = start.runtime;
   const secrets = await WebhookSecrets.start(
-    { clock, log: start.onceLog },
+    { clock, log: start.firstLog },
     {
       environment: environmentSecrets(webhookSecret, webhookSecretsPrevious),
       box: masterKey === undefined ? undefined : new SecretBox(masterKey),
@@ -48,18 +48,18 @@ export async function startSecrets(start: StartUp, { credentials }: Store): Prom
 
 /** Loads the API keys. Rejects with `ConfigError` if one is required and none exists. */
 export async function startKeys(start: StartUp, { credentials: { keys: store } }: Store): Promise<ReadAccess> {
-  const { config, runtime, onceLog, stopping } = start;
+  const { config, runtime, firstLog, stopping } = start;
   const issuer = new KeyIssuer(runtime, { store, randomBytes });
   const keys = await ApiKeys.start(runtime, { store, issuer, adminKey: config.adminApiKey });
   stopping.defer(() => keys.close());
   if (needsKey(config) && !keys.anyLive()) throw new ConfigError([NO_KEY]);
   const { readAuth } = config;
-  const readIsOpen = () => readAuth === "open" || (readAuth === "auto" && !keys.hasEverExisted());
-  if (readIsOpen()) {
-    onceLog.warn({
+  const isReadingOpen = () => readAuth === "open" || (readAuth === "auto" && !keys.hasEverExisted());
+  if (isReadingOpen()) {
+    firstLog.warn({
       msg: READING_IS_OPEN[readAuth === "open" ? "open" : "auto"],
       listens_on: listensOn(config.host),
     });
   }
-  return { keys, readIsOpen };
+  return { keys, isReadingOpen };
 }

@@ -14,7 +14,7 @@ const BACKLOG_LOGGED_ROWS = 20_000;
 const LOG_EVERY_MS = 5_000;
 
 /** Opens the database and upgrades it if necessary. */
-export async function openDatabase({ config, runtime, onceLog, stopping }: StartUp): Promise<Store> {
+export async function openDatabase({ config, runtime, firstLog, stopping }: StartUp): Promise<Store> {
   const { log, random } = runtime;
   const store = await openStore(config.databaseUrl, {
     migrate: config.migrate,
@@ -30,7 +30,7 @@ export async function openDatabase({ config, runtime, onceLog, stopping }: Start
   });
   stopping.defer(() => store.close());
   for (const upgrade of store.upgrades) log.info({ msg: "database upgraded", upgrade });
-  for (const warning of store.warnings) onceLog.warn({ msg: "the database needs attention", warning });
+  for (const warning of store.warnings) firstLog.warn({ msg: "the database needs attention", warning });
   return store;
 }
 
@@ -79,7 +79,7 @@ function reportDamage({ log, metrics }: Pick<Runtime, "log" | "metrics">, { kind
   }
   metrics.databaseDamaged.set(1);
   if (kind === "unreadable") {
-    log.fatal({ msg: "the disk cannot deliver a part of the database", file, problem, action: REPLACE_DISK });
+    log.fatal({ msg: "the disk cannot read a part of the database", file, problem, action: REPLACE_DISK });
     return;
   }
   log.fatal({

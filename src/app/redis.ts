@@ -9,9 +9,9 @@ export async function startRedis({ config, runtime, stopping }: StartUp): Promis
   const redis = await Redis.open(runtime, {
     url: config.redisUrl,
     failed: () => metrics.sharedStateFailures.inc(),
-    wentAway: (reason) =>
+    becameUnavailable: (reason) =>
       log.warn({ msg: "Redis is unavailable: each process continues on its own", dependency: "redis", reason }),
-    cameBack: (outageMs) => log.info({ msg: "Redis is back", dependency: "redis", outage_ms: outageMs }),
+    becameAvailable: (outageMs) => log.info({ msg: "Redis is back", dependency: "redis", outage_ms: outageMs }),
   });
   stopping.defer(() => redis.close());
   return redis;

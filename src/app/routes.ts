@@ -58,5 +58,5 @@ export function serviceRoutes(parts: RouteParts): readonly Route[] {
     ...healthRoutes(readiness),
     metricsRoute({ metrics, monotonic: () => clock.monotonic() }),
   ];
-  return [...routes, ...docsRoutes(openApi(routes, { version, asksForKey: (access) => auth.asksForKey(access) }))];
+  return [...routes, ...docsRoutes(openApi(routes, { version, requiresKey: (access) => auth.requiresKey(access) }))];
 }

@@ -19,13 +19,13 @@ export interface ObservedParts {
   readonly secrets: WebhookSecrets;
   readonly redis: Redis | undefined;
   readonly tracing: Tracing | undefined;
-  readonly readIsOpen: () => boolean;
+  readonly isReadingOpen: () => boolean;
   readonly logLinesDropped: () => number;
 }
 
 /** Adds the metrics that are read from the running service at each scrape. */
 export function observeService({ runtime: { clock, metrics }, part }: StartUp, parts: ObservedParts): void {
-  const { store, ingestion, secrets, redis, tracing, readIsOpen, logLinesDropped } = parts;
+  const { store, ingestion, secrets, redis, tracing, isReadingOpen, logLinesDropped } = parts;
   const { committer, readiness, received } = ingestion;
   metrics.observe({
     queueRows: () => committer.queueRows(),
@@ -42,7 +42,7 @@ export function observeService({ runtime: { clock, metrics }, part }: StartUp, p
     logLinesDropped,
     traceSpans: () => tracing?.spanCounts() ?? NO_SPANS,
     signatureKeys: secrets.figures,
-    readAuthOpen: () => Number(readIsOpen()),
+    readAuthOpen: () => Number(isReadingOpen()),
     sharedStateUp: () => (redis?.up() ? 1 : 0),
     // With several processes, the supervisor counts them.
     workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
@@ -56,6 +56,6 @@ async function inTime<T>(clock: Clock, asked: Promise<T>): Promise<T> {
     FIGURE_MS_MAX,
     asked.then((figure) => [figure] as const),
   );
-  if (answer === undefined) throw new StoreUnavailable("a figure of the database took too long");
+  if (answer === undefined) throw new StoreUnavailable("reading a metric of the database took too long");
   return answer[0];
 }

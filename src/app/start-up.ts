@@ -18,7 +18,7 @@ export interface StartUp {
   /** Whether this process works alone, or is the first of several. */
   readonly isFirst: boolean;
   /** The log for lines that are the same in all processes: only the first process writes them. */
-  readonly onceLog: Log;
+  readonly firstLog: Log;
   /** Stops everything that was started, in reverse order. */
   readonly stopping: AsyncDisposableStack;
 }

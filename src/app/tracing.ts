@@ -47,16 +47,16 @@ function urlOf(config: TracingConfig): string | undefined {
 export function tracingOptions(
   config: TracingConfig,
   url: string,
-  complain: Warn,
+  warn: Warn,
 ): Pick<TracingOptions, "sampler" | "otlp" | "queue" | "resource"> {
   const number = (name: string, text: string | undefined, [min, max]: readonly [number, number], fallback: number) => {
     if (text === undefined) return fallback;
     const value = /^[0-9]{1,9}$/.test(text.trim()) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
-    complain(`${name} is not a whole number from ${min} to ${max}: ${fallback} is used`);
+    warn(`${name} is not a whole number from ${min} to ${max}: ${fallback} is used`);
     return fallback;
   };
-  if (config.otelTracesExporter !== "otlp") complain("OTEL_TRACES_EXPORTER is neither otlp nor none: otlp is used");
+  if (config.otelTracesExporter !== "otlp") warn("OTEL_TRACES_EXPORTER is neither otlp nor none: otlp is used");
   const sendTimeout = config.otlpTracesTimeout ?? config.otlpTimeout;
   const sendMs = number("OTEL_EXPORTER_OTLP_TIMEOUT", sendTimeout, [1, MS_MAX], 10_000);
   const exportMs = number("OTEL_BSP_EXPORT_TIMEOUT", config.otelBspExportTimeout, [1, MS_MAX], 30_000);
@@ -64,12 +64,12 @@ export function tracingOptions(
   const batchName = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
   const spansPerRequestMax = number(batchName, config.otelBspMaxExportBatchSize, [1, SPANS_MAX], 512);
   return {
-    sampler: samplerOf(config, complain),
+    sampler: samplerOf(config, warn),
     otlp: {
       url,
-      headers: headersOf(config, complain),
-      encoding: encodingOf(config.otlpTracesProtocol ?? config.otlpProtocol, complain),
-      gzip: gzipOf(config.otlpTracesCompression ?? config.otlpCompression, complain),
+      headers: headersOf(config, warn),
+      encoding: encodingOf(config.otlpTracesProtocol ?? config.otlpProtocol, warn),
+      gzip: gzipOf(config.otlpTracesCompression ?? config.otlpCompression, warn),
       msMax: Math.min(sendMs, exportMs),
     },
     queue: {
@@ -77,19 +77,19 @@ export function tracingOptions(
       spansPerRequestMax: Math.min(spansPerRequestMax, spansMax),
       delayMs: number("OTEL_BSP_SCHEDULE_DELAY", config.otelBspScheduleDelay, [1, MS_MAX], 5_000),
     },
-    resource: resourceOf(config, complain),
+    resource: resourceOf(config, warn),
   };
 }
 
-function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: TracingConfig, complain: Warn) {
+function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: TracingConfig, warn: Warn) {
   const [, parentBased, root] = SAMPLER.exec(name) ?? [];
   if (root === undefined) {
-    complain("OTEL_TRACES_SAMPLER is not a supported sampler: parentbased_always_on is used");
+    warn("OTEL_TRACES_SAMPLER is not a supported sampler: parentbased_always_on is used");
     return { name: "always_on", ratio: 1, parentBased: true } as const;
   }
   const ratio = arg === undefined ? 1 : Number(arg);
   const isRatio = ratio >= 0 && ratio <= 1;
-  if (!isRatio) complain("OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1: 1 is used");
+  if (!isRatio) warn("OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1: 1 is used");
   return {
     name: root as SamplerOptions["name"],
     parentBased: parentBased !== undefined,
@@ -97,31 +97,30 @@ function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: 
   };
 }
 
-function encodingOf(protocol: string | undefined, complain: Warn): "protobuf" | "json" {
+function encodingOf(protocol: string | undefined, warn: Warn): "protobuf" | "json" {
   if (protocol === "http/json") return "json";
   if (protocol !== undefined && protocol !== "http/protobuf")
-    complain("OTEL_EXPORTER_OTLP_PROTOCOL is neither http/protobuf nor http/json: http/protobuf is used");
+    warn("OTEL_EXPORTER_OTLP_PROTOCOL is neither http/protobuf nor http/json: http/protobuf is used");
   return "protobuf";
 }
 
-function gzipOf(compression: string | undefined, complain: Warn): boolean {
+function gzipOf(compression: string | undefined, warn: Warn): boolean {
   if (compression !== undefined && compression !== "none" && compression !== "gzip")
-    complain("OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: none is used");
+    warn("OTEL_EXPORTER_OTLP_COMPRESSION is neither gzip nor none: none is used");
   return compression === "gzip";
 }
 
-function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, complain: Warn): Record<string, string> {
+function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, warn: Warn): Record<string, string> {
   const name = "OTEL_EXPORTER_OTLP_HEADERS";
-  const pairs = { ...pairsOf(name, otlpHeaders, complain), ...pairsOf(name, otlpTracesHeaders, complain) };
+  const pairs = { ...pairsOf(name, otlpHeaders, warn), ...pairsOf(name, otlpTracesHeaders, warn) };
   const good = Object.entries(pairs).filter(([key, value]) => HEADER_NAME.test(key) && HEADER_VALUE.test(value));
   // Neither names nor values are logged, because one of them may be a key.
-  if (good.length < Object.keys(pairs).length)
-    complain(`${name} has a pair that cannot be a header: the pair is ignored`);
+  if (good.length < Object.keys(pairs).length) warn(`${name} has a pair that cannot be a header: the pair is ignored`);
   return Object.fromEntries(good);
 }
 
-function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, complain: Warn) {
-  const attributes = pairsOf("OTEL_RESOURCE_ATTRIBUTES", otelResourceAttributes, complain);
+function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, warn: Warn) {
+  const attributes = pairsOf("OTEL_RESOURCE_ATTRIBUTES", otelResourceAttributes, warn);
   return { "service.name": "lyftr", ...attributes, ...(otelServiceName && { "service.name": otelServiceName }) };
 }
 
@@ -129,7 +128,7 @@ function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, 
  * Parses `key=value,key=value`, percent-encoded. One bad pair invalidates all, as the specification
  * demands.
  */
-function pairsOf(name: string, text: string | undefined, complain: Warn): Record<string, string> {
+function pairsOf(name: string, text: string | undefined, warn: Warn): Record<string, string> {
   const parts = (text ?? "").split(",").filter((part) => part.trim() !== "");
   try {
     return Object.fromEntries(
@@ -141,7 +140,7 @@ function pairsOf(name: string, text: string | undefined, complain: Warn): Record
       }),
     );
   } catch {
-    complain(`${name} does not look like key=value,key=value with %XX for special characters: it is ignored`);
+    warn(`${name} does not look like key=value,key=value with %XX for special characters: it is ignored`);
     return {};
   }
 }

@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 
 const ENTRIES_MAX = 1_000;
 const BYTES_MAX = 16 * 1024 * 1024;
-/** A few large responses would push out all others. */
+/** Larger responses are not kept: a few of them would push out all others. */
 const RESPONSE_BYTES_MAX = 2 * 1024 * 1024;
 /** JavaScript stores a text with one letter beyond Latin-1 in two bytes a character. */
 const BYTES_PER_CHARACTER_MAX = 2;
@@ -22,7 +22,7 @@ export function bodyOf(text: string): ResponseBody {
   return { text, tag: hash("sha256", text, "base64url").slice(0, TAG_CHARACTERS) };
 }
 
-/** A response, and until when it may be served. */
+/** A response, and the time until which it may be served. */
 export interface KeptResponse {
   readonly body: ResponseBody;
   /** The write generation of this process in which it was read. */
@@ -31,7 +31,7 @@ export interface KeptResponse {
   readonly untilMs: number;
 }
 
-/** Responses by question, in bounded memory: the least recently used are dropped first. */
+/** Responses by request, in bounded memory: the least recently used are dropped first. */
 export function keptResponses(): LRUCache<string, KeptResponse> {
   return new LRUCache({
     max: ENTRIES_MAX,

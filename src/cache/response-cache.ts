@@ -5,8 +5,8 @@ import { SingleFlight } from "./single-flight.ts";
 import type { WriteTracker } from "./write-tracker.ts";
 
 /**
- * Questions that are read at the same time. Beyond that each request reads for itself, which the
- * store bounds.
+ * The maximum number of different requests that are read at the same time. Further requests read on
+ * their own, which the store limits.
  */
 const READS_UNDER_WAY_MAX = 1_000;
 
@@ -43,7 +43,9 @@ interface Freshness {
   readonly untilMs: number;
 }
 
-/** The reads of one question. One runs; requests that must see a later write wait for the next. */
+/**
+ * The reads for equal requests. One runs; requests that must see a later write wait for the next.
+ */
 interface Reads {
   running: SingleFlight<ResponseBody>;
   freshness: Freshness;
@@ -51,10 +53,10 @@ interface Reads {
 }
 
 /**
- * Keeps responses, and answers equal questions with one read. A response is served, or a read
- * joined, only if it began after the last write of this process, and no longer ago than the time to
- * live. So every later response shows a write of this process, and a write of another process is
- * missing no longer than the time to live.
+ * Keeps responses, and answers equal requests with one read. A response or a running read is used
+ * only if it began after the last write of this process, and within the time to live. So every
+ * later response shows a write of this process, and a write of another process is missing no longer
+ * than the time to live.
  */
 export class ResponseCache {
   readonly #clock: Pick<Clock, "monotonic">;

@@ -1,6 +1,6 @@
 import { Overloaded, ReadCancelled } from "../domain/errors.ts";
 
-/** About as many as one process can have connections. */
+/** The maximum number of waiting requests, about as many as a process can have connections. */
 const WAITING_MAX = 10_000;
 
 /** One read, and every request that waits for its result. */

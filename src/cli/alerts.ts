@@ -7,10 +7,10 @@ import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { alertSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -38,7 +38,7 @@ export function alertsCommand(env: Environment, exit: (code: number) => void): C
     .action(async ({ json }: JsonFlag) => {
       const targets = alertTargets(alertSettingsOf(env));
       for (const [name, text] of Object.entries(NOT_CONFIGURED))
-        if (!targets.some((target) => target.name === name)) complain(text);
+        if (!targets.some((target) => target.name === name)) writeStderr(text);
       if (targets.length === 0)
         throw new CliError("No target is configured. Set PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL.", EXIT_USAGE);
       exit((await allTaken(targets, json)) ? 0 : EXIT_FAILED);
@@ -55,24 +55,24 @@ async function allTaken(targets: readonly Target[], json?: true): Promise<boolea
       rows.push([target.name, event, inWords(result)]);
       if (result.kind === "taken") continue;
       taken = false;
-      if (result.kind === "refused") complain(`${target.name}: ${target.whenRefused}.\n`);
+      if (result.kind === "refused") writeStderr(`${target.name}: ${target.whenRefused}.\n`);
       // Without a trigger there is no alert to resolve.
       break;
     }
   }
   const data = rows.map(([target, event, answer]) => ({ target, event, answer }));
-  sayResult(json, { accepted: taken, data }, tableOf([["TARGET", "EVENT", "ANSWER"], ...rows]));
+  writeResult(json, { accepted: taken, data }, tableOf([["TARGET", "EVENT", "ANSWER"], ...rows]));
   return taken;
 }
 
 function testMessage(event: AlertMessage["event"]): AlertMessage {
   const nowMs = systemClock.now();
   const host = hostname();
-  const whatToDo = "Nothing. This is a test: lyftr alerts test.";
+  const advice = "Nothing. This is a test: lyftr alerts test.";
   return {
     event,
     key: `lyftr-test-${host}`,
-    rule: { name: "test", severity: "warning", whatToDo },
+    rule: { name: "test", severity: "warning", advice },
     summary: `${host} tests whether alerts arrive`,
     sinceMs: nowMs,
     nowMs,

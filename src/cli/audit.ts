@@ -4,10 +4,10 @@ import type { AuditEntry } from "../store/credentials.ts";
 import { openCredentials } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayJson, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeJson } from "./json-output.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { writeStderr, writeStdout } from "./terminal.ts";
 
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 10_000;
@@ -28,9 +28,9 @@ export function auditCommand(env: Environment): Command {
       const access = await openCredentials(existingDatabaseUrlOf(env), "read");
       try {
         const entries = await access.audit.newest({ limit });
-        if (json) sayJson({ data: entries });
-        else if (entries.length === 0) complain("The audit has no entries.\n");
-        else say(tableOf([HEADINGS, ...entries.map(rowOf)]));
+        if (json) writeJson({ data: entries });
+        else if (entries.length === 0) writeStderr("The audit has no entries.\n");
+        else writeStdout(tableOf([HEADINGS, ...entries.map(rowOf)]));
       } finally {
         await access.close();
       }

@@ -6,11 +6,11 @@ import { type BackupSource, openBackupSource, sqlitePath } from "../store/open.t
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { interruption } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const MIB = 1024 * 1024;
 
@@ -38,7 +38,7 @@ export function backupCommand(env: Environment): Command {
       // Refused unless it is a database of Lyftr.
       await copy(await openBackupSource(source), target);
       const bytes = statSync(target).size;
-      sayResult(json, { file: target, bytes }, `${file}: ${(bytes / MIB).toFixed(1)} MiB, checked\n`);
+      writeResult(json, { file: target, bytes }, `${file}: ${(bytes / MIB).toFixed(1)} MiB, checked\n`);
     });
 }
 
@@ -46,7 +46,7 @@ async function copy(source: BackupSource, target: string): Promise<void> {
   const bar = startProgressBar({ label: "backing up", total: 0, unit: "pages" });
   interruption().addEventListener("abort", () => {
     bar.stop();
-    complain(`Interrupted: ${target} was not changed.\n`);
+    writeStderr(`Interrupted: ${target} was not changed.\n`);
     // The exit handler deletes the incomplete file.
     process.exit(EXIT_FAILED);
   });

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { VERSION } from "../app/start-up.ts";
-import type { Reach } from "../app.ts";
-import { withoutSecrets } from "../domain/shown-url.ts";
+import type { ListeningInfo } from "../app.ts";
+import { withoutSecrets } from "../domain/redacted-url.ts";
 import { sqlitePath } from "../store/open.ts";
 import { factsTable } from "./table.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const WIDTH_MAX = 80;
 
@@ -12,13 +12,13 @@ const WIDTH_MAX = 80;
  * Shows a person where the service is and how to stop it. Writes nothing unless standard error is a
  * terminal.
  */
-export function showBanner(reach: Reach, databaseUrl: string): void {
+export function showBanner(listeningInfo: ListeningInfo, databaseUrl: string): void {
   if (!process.stderr.isTTY) return;
   const width = Math.min(process.stderr.columns || WIDTH_MAX, WIDTH_MAX);
-  complain(`\n${bannerText(reach, databaseUrl, width)}\n`);
+  writeStderr(`\n${bannerText(listeningInfo, databaseUrl, width)}\n`);
 }
 
-export function bannerText({ url, listens_on, reading }: Reach, databaseUrl: string, width: number): string {
+export function bannerText({ url, listens_on, reading }: ListeningInfo, databaseUrl: string, width: number): string {
   const path = sqlitePath(databaseUrl);
   return factsTable(
     [

@@ -9,8 +9,8 @@ import {
   redacted,
 } from "../config.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
-import { complain } from "./terminal.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
+import { writeStderr } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -36,10 +36,10 @@ export function checkConfigCommand(env: Environment): Command {
         ...configWarnings(config),
         ...misspellings(env).map(misspellingInWords),
       ];
-      for (const warning of warnings) complain(`Warning: ${warning}\n`);
+      for (const warning of warnings) writeStderr(`Warning: ${warning}\n`);
       const shown = redacted(config);
       const lines = Object.entries(shown).map(([name, value]) => `${name}=${value}\n`);
-      sayResult(json, { settings: shown, warnings }, lines.join(""));
+      writeResult(json, { settings: shown, warnings }, lines.join(""));
     });
 }
 

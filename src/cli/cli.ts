@@ -2,7 +2,7 @@ import { Command, CommanderError } from "commander";
 import { type Environment, VARIABLES, withDotEnv } from "../config.ts";
 import { EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { explain } from "./failures.ts";
-import { complain, flushOutput, say } from "./terminal.ts";
+import { flushOutput, writeStderr, writeStdout } from "./terminal.ts";
 
 /**
  * `env` includes the `.env` file, `outside` does not. `exit` sets the exit code of a command that
@@ -56,7 +56,7 @@ export async function runCli(args: readonly string[], outside: Environment): Pro
   const exitCode = await run(args, outside);
   const problem = await flushOutput();
   if (problem === undefined) return exitCode;
-  complain(`The result could not be written to standard output: ${problem}\n`);
+  writeStderr(`The result could not be written to standard output: ${problem}\n`);
   return exitCode === 0 ? EXIT_FAILED : exitCode;
 }
 
@@ -80,7 +80,7 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     const { text, exitCode } = explain(error);
-    complain(text);
+    writeStderr(text);
     return exitCode;
   }
 }
@@ -95,7 +95,7 @@ export async function wholeProgram(): Promise<Command> {
   return program;
 }
 
-interface Making {
+interface ProgramOptions {
   readonly env: Environment;
   readonly exit: (code: number) => void;
   readonly outside: Environment;
@@ -104,7 +104,7 @@ interface Making {
 async function addCommands(
   program: Command,
   loads: readonly (() => Promise<CommandFactory>)[],
-  { env, exit, outside }: Making,
+  { env, exit, outside }: ProgramOptions,
 ): Promise<void> {
   for (const load of loads) {
     const command = await load();
@@ -151,11 +151,11 @@ function whereToLook(typed: string, { commands }: Pick<Command, "commands">): st
  * Writes an error about arguments. An unknown option such as --port gets the environment variable
  * of that name, because most settings of the service are no options.
  */
-function complainOfArguments(text: string): void {
+function writeArgumentError(text: string): void {
   const [, option = ""] = /unknown option '--([a-z-]+)/.exec(text) ?? [];
   const name = option.toUpperCase().replaceAll("-", "_");
   const isVariable = Object.values(VARIABLES).some((variable) => variable.name === name);
-  complain(isVariable ? `${text}${name} is an environment variable: ${name}=… lyftr …\n` : text);
+  writeStderr(isVariable ? `${text}${name} is an environment variable: ${name}=… lyftr …\n` : text);
 }
 
 /** Names alone: arguments would make the column of commands too wide for a terminal. */
@@ -169,6 +169,6 @@ function newProgram(): Command {
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureHelp({ subcommandTerm })
-    .configureOutput({ writeOut: say, writeErr: complain, outputError: complainOfArguments })
+    .configureOutput({ writeOut: writeStdout, writeErr: writeStderr, outputError: writeArgumentError })
     .showHelpAfterError("Run lyftr --help to see its commands.");
 }

@@ -4,7 +4,7 @@ import { wordsOf } from "./completion/command-words.ts";
 import { fishScript } from "./completion/fish.ts";
 import { zshScript } from "./completion/zsh.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { say } from "./terminal.ts";
+import { writeStdout } from "./terminal.ts";
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 const HELP: CommandHelp = {
@@ -15,14 +15,14 @@ const HELP: CommandHelp = {
   examples: ["source <(lyftr completion bash)", "source <(lyftr completion zsh)", "lyftr completion fish | source"],
 };
 
-/** `lyftr completion`: a script for a shell, made of the commands. */
+/** `lyftr completion`: generates a completion script for a shell. */
 export function completionCommand(): Command {
   const command = withHelp(new Command("completion"), HELP)
     .description("Write a completion script for a shell.")
     .addArgument(new Argument("<shell>", "the shell").choices(Object.keys(SCRIPTS)))
     .action((shell: keyof typeof SCRIPTS) => {
       // The program has loaded every command for this one.
-      if (command.parent !== null) say(SCRIPTS[shell](wordsOf(command.parent)));
+      if (command.parent !== null) writeStdout(SCRIPTS[shell](wordsOf(command.parent)));
     });
   return command;
 }

@@ -6,7 +6,7 @@ import { CliError, EXIT_USAGE } from "./cli-error.ts";
  * …".
  */
 export function requireTerminal(nothing = "nothing was deleted. To delete without a question, add --yes"): void {
-  if (!process.stdin.isTTY) throw new CliError(`There is no terminal for the question, so ${nothing}.`, EXIT_USAGE);
+  if (!process.stdin.isTTY) throw new CliError(`The command cannot ask without a terminal, so ${nothing}.`, EXIT_USAGE);
 }
 
 /**

@@ -5,18 +5,18 @@ import { BEGINNING, type CopyEndpoint, type CopyPosition } from "../store/copyin
 import { openCopyEndpoint, openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
-import { Copier, type CopyTally, type CopyVerdict, verifyCopy } from "./copying/copier.ts";
+import { Copier, type CopyComparison, type CopyTally, verifyCopy } from "./copying/copier.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayJson, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeJson } from "./json-output.ts";
 import { interruption } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { storeOptionsOf } from "./settings.ts";
-import { complain, say } from "./terminal.ts";
+import { writeStderr, writeStdout } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
     "Both databases may be in use. Messages that arrive at the source during the copy are copied too. If the " +
-      "command is interrupted, run it again: it continues where it stopped, because the target stores the place. " +
+      "command is interrupted, run it again: it continues where it stopped, because the target stores the position. " +
       "At the end both databases are read again and compared, by number of messages and by checksum.",
     "To move a service: copy, stop the service, copy again, and start it with the new DATABASE_URL. The second " +
       "copy takes only what arrived since the first.",
@@ -79,7 +79,7 @@ interface Run extends JsonFlag {
 
 async function run({ source, target, store, signal, verify, json }: Run): Promise<number> {
   const saved = await target.savedPosition(source.id);
-  if (saved !== undefined) complain("Continuing where the last copy from this database stopped.\n");
+  if (saved !== undefined) writeStderr("Continuing where the last copy from this database stopped.\n");
   const bar = startProgressBar({ label: "copying", total: await source.count(), unit: "messages" });
   const copier = new Copier({
     source,
@@ -91,16 +91,16 @@ async function run({ source, target, store, signal, verify, json }: Run): Promis
       bar.note(`not copied: ${oneLine(JSON.stringify(messageId.slice(0, 128)))}: ${reason}`),
   });
   const place = await copier.copy(saved ?? BEGINNING).finally(() => bar.stop());
-  if (!json) say(inWords(copier.tally));
+  if (!json) writeStdout(inWords(copier.tally));
   const compared = verify && !signal.aborted ? await compare({ source, target, signal }, place) : undefined;
-  if (json) sayJson(factsOf(copier.tally, compared));
-  else if (compared !== undefined) say(comparisonInWords(compared));
+  if (json) writeJson(factsOf(copier.tally, compared));
+  else if (compared !== undefined) writeStdout(comparisonInWords(compared));
   if (signal.aborted) return interrupted();
   const failed = copier.tally.refused > 0 || copier.tally.conflicts > 0;
   if (compared === undefined || `${compared.source}` === `${compared.target}`) return failed ? EXIT_FAILED : 0;
   // The missing messages are before the saved position, so the next run starts from the beginning.
   await target.savePosition(source.id, BEGINNING);
-  complain("The databases differ. Run the same command again: it reads all messages.\n");
+  writeStderr("The databases differ. Run the same command again: it reads all messages.\n");
   return EXIT_FAILED;
 }
 
@@ -108,15 +108,15 @@ async function run({ source, target, store, signal, verify, json }: Run): Promis
 async function compare(
   { source, target, signal }: Pick<Run, "source" | "target" | "signal">,
   place: CopyPosition,
-): Promise<CopyVerdict | undefined> {
+): Promise<CopyComparison | undefined> {
   const bar = startProgressBar({ label: "verifying", total: await source.count(), unit: "messages" });
   const progress = (messages: number) => bar.update(messages);
   const compared = await verifyCopy({ source, target, signal, progress }, place).finally(() => bar.stop());
   return signal.aborted ? undefined : compared;
 }
 
-function factsOf({ copied, duplicates, conflicts, refused }: CopyTally, compared: CopyVerdict | undefined) {
-  const side = (checksum: CopyVerdict["source"]) => ({ messages: checksum.messages, checksum: `${checksum}` });
+function factsOf({ copied, duplicates, conflicts, refused }: CopyTally, compared: CopyComparison | undefined) {
+  const side = (checksum: CopyComparison["source"]) => ({ messages: checksum.messages, checksum: `${checksum}` });
   return {
     copied,
     duplicates,
@@ -128,17 +128,17 @@ function factsOf({ copied, duplicates, conflicts, refused }: CopyTally, compared
 }
 
 function interrupted(): number {
-  complain("Interrupted. Run the same command again to continue from here.\n");
+  writeStderr("Interrupted. Run the same command again to continue from here.\n");
   return EXIT_FAILED;
 }
 
 function inWords({ copied, duplicates, conflicts, refused }: CopyTally): string {
   const kept = conflicts === 0 ? "" : " (same id, other content: the stored message is kept)";
-  const cannot = refused === 0 ? "" : " (the target cannot hold them)";
+  const cannot = refused === 0 ? "" : " (the target cannot store them)";
   return `copied     ${copied}\nduplicates ${duplicates}\nconflicts  ${conflicts}${kept}\nrefused    ${refused}${cannot}\n`;
 }
 
-function comparisonInWords({ source, target }: CopyVerdict): string {
+function comparisonInWords({ source, target }: CopyComparison): string {
   return `source     ${source.messages} messages, checksum ${source}\ntarget     ${target.messages} of them, checksum ${target}\n`;
 }
 
@@ -162,7 +162,7 @@ function urlOf(env: Environment, { flag, variable, given }: GivenUrl): string {
     return readConfig({ DATABASE_URL: direct, DATABASE_URL_FILE: file }).databaseUrl;
   } catch (error) {
     const where = given === undefined ? variable : flag;
-    throw new CliError(`${where}: ${saying(error).replaceAll("DATABASE_URL", variable)}`, EXIT_USAGE);
+    throw new CliError(`${where}: ${problemText(error).replaceAll("DATABASE_URL", variable)}`, EXIT_USAGE);
   }
 }
 
@@ -170,10 +170,10 @@ async function named<T>(flag: string, opening: Promise<T>): Promise<T> {
   try {
     return await opening;
   } catch (error) {
-    throw new CliError(`${flag}: ${saying(error)}`, EXIT_USAGE);
+    throw new CliError(`${flag}: ${problemText(error)}`, EXIT_USAGE);
   }
 }
 
-function saying(error: unknown): string {
+function problemText(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll("DATABASE_URL ", "it ");
 }

@@ -15,7 +15,7 @@ import { interruption, untilEnded } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { sendAll } from "./sending/send-all.ts";
 import { SendTally } from "./sending/send-tally.ts";
-import { complain, say } from "./terminal.ts";
+import { writeStderr, writeStdout } from "./terminal.ts";
 
 const MESSAGES_DEFAULT = 3_000;
 const MESSAGES_MAX = 20_000_000;
@@ -29,7 +29,7 @@ const SECRET_BYTES = 32;
 
 const HELP: CommandHelp = {
   notes: [
-    "Nothing is kept: the database, the secret and the log are made for this run, in a temporary folder. PORT " +
+    "Nothing is kept: the database, the secret and the log of this run are in a temporary folder. PORT " +
       "chooses another port than 8000. The demo listens on this machine only, unless HOST is set.",
     "The last 20,000 messages are sent over HTTP. Some are sent twice, or have a wrong signature or content. The " +
       "messages before them are written to the database directly.",
@@ -77,18 +77,18 @@ async function demo(env: Environment, messages: number): Promise<number> {
     report.push(speed);
   }
   const app = await startApp(config, sink);
-  showBanner(app.reach, config.databaseUrl);
+  showBanner(app.listeningInfo, config.databaseUrl);
   if (interrupted.aborted) return app.close().then(() => 0);
   const stopped = new AbortController();
   const ended = untilEnded(app, config.drainMs).finally(() => stopped.abort());
   const speed = await fill(app, { secret, messages: overHttp, nowMs, signal: stopped.signal });
   if (speed !== undefined) {
     report.push(speed);
-    say(await demoReport({ url: app.url, secret, speed: report.join("\n"), logPath, nowMs: Date.now() }));
+    writeStdout(await demoReport({ url: app.url, secret, speed: report.join("\n"), logPath, nowMs: Date.now() }));
   }
   const code = await ended;
   closeSync(log);
-  if (code !== 0) complain("The service ended with a failure.\n");
+  if (code !== 0) writeStderr("The service failed.\n");
   return code;
 }
 
@@ -104,7 +104,7 @@ interface FillOptions {
  * before the end.
  */
 async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions): Promise<string | undefined> {
-  if (!process.stderr.isTTY) complain(`The service runs at ${app.url}\n`);
+  if (!process.stderr.isTTY) writeStderr(`The service runs at ${app.url}\n`);
   const tally = new SendTally();
   const bar = startProgressBar({ label: "sending", total: messages, unit: "messages" });
   await sendAll(demoTraffic({ messages, nowMs }), {

@@ -8,10 +8,10 @@ import { openCredentials, openStore } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { existingDatabaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -39,7 +39,7 @@ export function eraseCommand(env: Environment, exit: (code: number) => void): Co
       await (await openCredentials(databaseUrl, "read")).close();
       if (!yes) requireTerminal();
       if (!yes && !(await confirmed(`Delete every message from ${number} and to it, for ever?`))) {
-        complain("Nothing was deleted.\n");
+        writeStderr("Nothing was deleted.\n");
         exit(EXIT_FAILED);
         return;
       }
@@ -75,7 +75,7 @@ async function erase(env: Environment, { databaseUrl, number, json }: Erasure): 
         ? `deleted ${messages} messages; none from or to the number is left`
         : "deleted no message: none was from the number or to it. If you expected some, check the number";
     const text = `${done}\n${notes}`;
-    sayResult(json, { messages_deleted: messages, remains }, text);
+    writeResult(json, { messages_deleted: messages, remains }, text);
   } finally {
     bar.stop();
     await store.close();

@@ -9,11 +9,11 @@ import type { PythonExport } from "../store/python-export.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { fileProblem } from "./failures.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { interruption } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const MESSAGES_PER_STEP = 2_000;
 const FORMATS = ["python-sqlite"];
@@ -36,7 +36,7 @@ const HELP: CommandHelp = {
 export function exportCommand(env: Environment, exit: (code: number) => void): Command {
   return withJson(withHelp(new Command("export"), HELP))
     .description("Write all messages into a database of the Python service.")
-    .addOption(new Option("--format <format>", "the form of FILE").choices(FORMATS).makeOptionMandatory())
+    .addOption(new Option("--format <format>", "the format of FILE").choices(FORMATS).makeOptionMandatory())
     .argument("<file>", "the SQLite file to create, or to add messages to")
     .action(async (file: string, { json }: JsonFlag) => exit(await exportTo(file, existingDatabaseUrlOf(env), json)));
 }
@@ -95,8 +95,8 @@ async function run(source: CopyEndpoint, target: PythonExport, json?: true): Pro
   const text =
     `added           ${added}\nalready there   ${already_there}\n` +
     `left out        ${left_out}${left_out === 0 ? "" : " (of other sources than POST /webhook)"}\n`;
-  sayResult(json, { added, already_there, left_out }, text);
+  writeResult(json, { added, already_there, left_out }, text);
   if (!signal.aborted) return 0;
-  complain("Interrupted. Run the same command again: it adds the messages that are missing.\n");
+  writeStderr("Interrupted. Run the same command again: it adds the messages that are missing.\n");
   return EXIT_FAILED;
 }

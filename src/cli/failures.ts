@@ -5,14 +5,14 @@ import { REPAIR } from "../store/damage.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 
 /** An error message for the terminal, and the exit code. */
-export interface Complaint {
+export interface Explanation {
   /** Complete lines: what is wrong and what to do. */
   readonly text: string;
   readonly exitCode: number;
 }
 
 /** Explains why a command failed. */
-export function explain(error: unknown): Complaint {
+export function explain(error: unknown): Explanation {
   if (error instanceof CliError) return { text: `${error.message}\n`, exitCode: error.exitCode };
   if (error instanceof ConfigError) {
     const problems = error.problems.map((problem) => `  - ${problem}\n`).join("");

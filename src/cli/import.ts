@@ -11,31 +11,32 @@ import { Importer } from "./importing/importer.ts";
 import { type InputFile, kindOf, openInput, standardInput } from "./importing/input.ts";
 import { LineNotes } from "./importing/line-notes.ts";
 import { readNdjson } from "./importing/ndjson.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { interruption } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf, storeOptionsOf } from "./settings.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
     "The service may be running. Messages that are stored already are not changed.",
     "If the import is interrupted, run it again: it continues where it stopped. Until it ends, " +
-      "FILE.lyftr-import stores the place. Standard input (-) is read from its beginning again, and " +
+      "FILE.lyftr-import stores the position. Standard input (-) is read from the beginning, and " +
       "messages that are stored already count as duplicates.",
     "A timestamp in `created_at` is stored as the time at which the message was received.",
   ],
   examples: ["lyftr import messages.ndjson", "zcat messages.ndjson.gz | lyftr import -"],
   input: MESSAGE_LINE,
   exitCodes: {
-    0: "every line is stored, now or before",
+    0: "every line is stored, by this run or an earlier one",
     1: "a line is not a valid message, or the import stopped before the end",
   },
 };
 
 const STANDARD_INPUT = "-";
 const INTERRUPTED = "Interrupted. Run the same command again to continue from here.\n";
-const INTERRUPTED_INPUT = "Interrupted. Run the same command again: what is stored already is a duplicate.\n";
+const INTERRUPTED_INPUT =
+  "Interrupted. Run the same command again: messages that are stored already count as duplicates.\n";
 
 /** `lyftr import`: stores the messages of a file in the database, without HTTP and signatures. */
 export function importCommand(env: Environment, exit: (code: number) => void): Command {
@@ -51,8 +52,8 @@ export function importCommand(env: Environment, exit: (code: number) => void): C
       }
       const { isFile, isDirectory } = await kindOf(path);
       if (!isFile && !isDirectory) {
-        const reason = "only a regular file lets an interrupted import continue";
-        throw new CliError(`${path} is no regular file, and ${reason}. For a pipe use: lyftr import -`, EXIT_USAGE);
+        const reason = "an interrupted import can continue only in a regular file";
+        throw new CliError(`${path} is not a regular file, and ${reason}. For a pipe use: lyftr import -`, EXIT_USAGE);
       }
       const input = await openInput(path);
       try {
@@ -92,8 +93,8 @@ async function importFile({ input, progress, databaseUrl, storeOptions, json }: 
     const reached = await importer.run(readNdjson(input.chunks(signal, state.offset), state), signal);
     bar.stop();
     const { imported, duplicates, conflicts, invalid } = reached;
-    sayResult(json, { imported, duplicates, conflicts, invalid }, summary(reached));
-    if (signal.aborted) complain(progress === undefined ? INTERRUPTED_INPUT : INTERRUPTED);
+    writeResult(json, { imported, duplicates, conflicts, invalid }, summary(reached));
+    if (signal.aborted) writeStderr(progress === undefined ? INTERRUPTED_INPUT : INTERRUPTED);
     else progress?.remove();
     return reached.invalid === 0 && !signal.aborted ? 0 : EXIT_FAILED;
   } catch (error) {
@@ -114,10 +115,10 @@ async function placeToStart(store: Store, progress: ImportProgress | undefined):
   // The half-filled database may have been deleted to start over: continuing would omit the first
   // half.
   if (state.last !== null && !(await knows(store, state.last))) {
-    complain("The database is not the one of the interrupted import: starting from the beginning.\n");
+    writeStderr("The database is not the one of the interrupted import: starting from the beginning.\n");
     return NOTHING_IMPORTED;
   }
-  complain(`Continuing after line ${state.line}, where the last import stopped.\n`);
+  writeStderr(`Continuing after line ${state.line}, where the last import stopped.\n`);
   return state;
 }
 

@@ -7,7 +7,7 @@ import { fileProblem } from "./failures.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { signedCurl } from "./sending/signed-curl.ts";
 import { secretOf, urlOf } from "./settings.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const SECRET_BYTES = 32;
 const DOT_ENV = ".env";
@@ -28,7 +28,7 @@ const HELP: CommandHelp = {
  */
 export function initCommand(_env: Environment, _exit: (code: number) => void, outside: Environment): Command {
   return withHelp(new Command("init"), HELP)
-    .description("Make a webhook secret and write it to .env, unless one is set.")
+    .description("Create a webhook secret and write it to .env, unless one is set.")
     .action(() => {
       const before = withDotEnv(outside);
       if (before.WEBHOOK_SECRET?.trim() || before.WEBHOOK_SECRET_FILE) return;
@@ -37,11 +37,11 @@ export function initCommand(_env: Environment, _exit: (code: number) => void, ou
       const after = withDotEnv(outside);
       if (secretOf(after) !== secret) {
         throw new CliError(
-          "A secret was added to .env, but it has no effect: the environment sets WEBHOOK_SECRET or WEBHOOK_SECRET_FILE to nothing, " +
+          "A secret was added to .env, but it has no effect: the environment sets WEBHOOK_SECRET or WEBHOOK_SECRET_FILE to an empty text, " +
             "which overrides .env, or an earlier line of .env has an opening quote without a closing one. Correct that, then run it again.",
         );
       }
-      complain(`A new secret is in .env: ${secret}\n${tryIt(after, secret)}`);
+      writeStderr(`A new secret is in .env: ${secret}\n${tryIt(after, secret)}`);
     });
 }
 

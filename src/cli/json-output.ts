@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { say } from "./terminal.ts";
+import { writeStdout } from "./terminal.ts";
 
 /** The option of a command that lists or reports. */
 export interface JsonFlag {
@@ -11,12 +11,12 @@ export function withJson(command: Command): Command {
 }
 
 /** Writes a result for programs or for people. */
-export function sayResult(json: true | undefined, value: object, text: string): void {
-  if (json) sayJson(value);
-  else say(text);
+export function writeResult(json: true | undefined, value: object, text: string): void {
+  if (json) writeJson(value);
+  else writeStdout(text);
 }
 
 /** Writes a result for programs, on one line. */
-export function sayJson(value: object): void {
-  say(`${JSON.stringify(value)}\n`);
+export function writeJson(value: object): void {
+  writeStdout(`${JSON.stringify(value)}\n`);
 }

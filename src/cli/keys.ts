@@ -18,10 +18,10 @@ import { KEYS_MAX } from "../store/key-rules.ts";
 import { openCredentials } from "../store/open.ts";
 import { CliError } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayJson, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeJson } from "./json-output.ts";
 import { existingDatabaseUrlOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { writeStderr, writeStdout } from "./terminal.ts";
 
 const ACTOR = "cli";
 const HELP: CommandHelp = {
@@ -39,7 +39,7 @@ const HELP: CommandHelp = {
   ],
 };
 const SHOWN_ONCE = "It is shown only now: the database stores only its hash.";
-const FULL = `There are ${KEYS_MAX} keys, which is the most. Keys are never deleted.`;
+const FULL = `There are ${KEYS_MAX} keys, which is the maximum. Keys are never deleted.`;
 
 /** `lyftr keys`: manages the API keys in the database. */
 export function keysCommand(env: Environment): Command {
@@ -77,17 +77,17 @@ function createCommand(url: () => string): Command {
 
 function listCommand(url: () => string): Command {
   return withJson(withHelp(new Command("list"), HELP))
-    .description("Show every key, ended ones too, without its text.")
+    .description("Show all keys, including those that have ended, without their text.")
     .action(async ({ json }: JsonFlag) => {
       const keys = await withKeys("read", url(), ({ access }) => access.keys.all());
       if (json) {
         // The fields of GET /keys.
         const { keyBody } = await import("../http/routes/keys.ts");
-        sayJson({ data: keys.map(keyBody) });
+        writeJson({ data: keys.map(keyBody) });
         return;
       }
-      if (keys.length === 0) complain("There are no keys.\n");
-      else say(tableOf([HEADINGS, ...keys.map(rowOf)]));
+      if (keys.length === 0) writeStderr("There are no keys.\n");
+      else writeStdout(tableOf([HEADINGS, ...keys.map(rowOf)]));
     });
 }
 
@@ -96,7 +96,7 @@ function rotateCommand(url: () => string): Command {
     .description("Create a successor with the same name and scope, and write it to standard output.")
     .argument("<name>", "the name of the key")
     .addOption(
-      new Option("--overlap <duration>", "how long the old key is accepted too; 0 ends it at once")
+      new Option("--overlap <duration>", "how long the old key is still accepted; 0 ends it at once")
         .argParser(durationBy(parseOverlap, OVERLAP_FORM))
         .default(parseOverlap(OVERLAP_DEFAULT), OVERLAP_DEFAULT),
     )
@@ -107,10 +107,10 @@ function rotateCommand(url: () => string): Command {
       });
       switch (rotation.kind) {
         case "rotated":
-          return show(rotation, `Created another key "${name}". ${fateOf(rotation.old)}`);
+          return show(rotation, `Created a successor of the key "${name}". ${oldKeyInWords(rotation.old)}`);
         case "two_live":
           throw new CliError(
-            `Two keys ${name} are live. Revoke one by its id, see lyftr keys list, or wait until it ends.`,
+            `Two live keys have the name ${name}. Revoke one by its id, see lyftr keys list, or wait until it ends.`,
           );
         case "unknown":
         case "over":
@@ -130,8 +130,8 @@ function revokeCommand(url: () => string): Command {
         return (await issuer.revoke({ id: given }, ACTOR)) ?? (await issuer.revoke({ name: given }, ACTOR));
       });
       if (revoked === undefined) throw new CliError(`No key has the name or the id ${given}. See lyftr keys list.`);
-      if (revoked.length === 0) complain(`${given} was revoked already.\n`);
-      for (const { name, id } of revoked) complain(`Revoked ${name} (${id}).\n`);
+      if (revoked.length === 0) writeStderr(`${given} was revoked already.\n`);
+      for (const { name, id } of revoked) writeStderr(`Revoked ${name} (${id}).\n`);
     });
 }
 
@@ -153,11 +153,11 @@ async function withKeys<T>(mode: "read" | "write", url: string, work: (keys: Key
 /** The key alone goes to standard output, so that it can be piped. */
 function show({ key, text }: IssuedKey, sentence: string): void {
   const end = key.expiresAt === null ? "It does not expire." : `It expires at ${key.expiresAt}.`;
-  complain(`${sentence} ${end}\n${SHOWN_ONCE}\n`);
-  say(`${text}\n`);
+  writeStderr(`${sentence} ${end}\n${SHOWN_ONCE}\n`);
+  writeStdout(`${text}\n`);
 }
 
-function fateOf(old: ApiKey): string {
+function oldKeyInWords(old: ApiKey): string {
   return isLive(old, now()) ? `The old one is accepted until ${endOf(old)}.` : "The old one has ended.";
 }
 

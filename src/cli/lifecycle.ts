@@ -24,7 +24,7 @@ export async function untilEnded(app: App, drainMs: number): Promise<number> {
 /** Resolves with the exit code when the database must not be used any more. */
 export async function untilBroken(app: App): Promise<number> {
   const error = await app.broken;
-  app.log.fatal({ msg: "the database must not be used any more, ending", error: error.message });
+  app.log.fatal({ msg: "the database can no longer be used: the process ends", error: error.message });
   return EXIT_FAILED;
 }
 

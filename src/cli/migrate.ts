@@ -4,15 +4,15 @@ import { isPostgres, migrateDatabase } from "../store/open.ts";
 import { wholeNumber } from "./arguments.ts";
 import { CliError, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
-import { complain } from "./terminal.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
+import { writeStderr } from "./terminal.ts";
 
 const PARTITIONS_MAX = 1_024;
 
 const HELP: CommandHelp = {
   notes: [
     "A start of the service does the same, unless MIGRATE=0 or --no-migrate is set. On PostgreSQL this command " +
-      "also does what would take too long for a start: it builds the index of the search when the pg_trgm " +
+      "also does what would take too long for a start: it builds the search index when the pg_trgm " +
       "extension was installed after the first messages, and distributes the tables over the workers of Citus.",
   ],
   examples: ["lyftr migrate", "DATABASE_URL=postgres://lyftr@db/lyftr lyftr migrate --citus"],
@@ -36,15 +36,15 @@ export function migrateCommand(env: Environment): Command {
     .action(async (flags: MigrateFlags) => {
       const lines = await migrate(env, flags);
       const shown = lines.length === 0 ? ["nothing to do, the schema is up to date"] : lines;
-      sayResult(flags.json, { done: lines }, shown.map((line) => `${line}\n`).join(""));
+      writeResult(flags.json, { done: lines }, shown.map((line) => `${line}\n`).join(""));
     });
 }
 
 async function migrate(env: Environment, { citus = false, partitions }: MigrateFlags): Promise<readonly string[]> {
   const { databaseUrl, allowWeakDurability } = readConfig(env);
   if (!isPostgres(databaseUrl) && (citus || partitions !== undefined)) {
-    throw new CliError("--citus and --partitions need a PostgreSQL database, and DATABASE_URL is none.", EXIT_USAGE);
+    throw new CliError("--citus and --partitions need a PostgreSQL database, but DATABASE_URL is not one.", EXIT_USAGE);
   }
-  const progress = (text: string) => complain(`${text}\n`);
+  const progress = (text: string) => writeStderr(`${text}\n`);
   return migrateDatabase(databaseUrl, { progress, allowWeakDurability, citus, partitions });
 }

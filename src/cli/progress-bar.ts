@@ -1,5 +1,5 @@
 import { SingleBar } from "cli-progress";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const CLEAR_LINE = "\r\x1b[K";
 /** At its end the bar moves the cursor to the saved position. A note moves that position down. */
@@ -30,7 +30,7 @@ export interface ProgressBarOptions {
  */
 export function startProgressBar({ label, total, unit, hidden = false }: ProgressBarOptions): ProgressBar {
   if (!process.stderr.isTTY || total === 1 || hidden)
-    return { update: () => undefined, note: (line) => complain(`${line}\n`), stop: () => undefined };
+    return { update: () => undefined, note: (line) => writeStderr(`${line}\n`), stop: () => undefined };
   const known = `${label} {bar} {percentage}% | {value} of {total} ${unit === "bytes" ? "MiB" : unit} | {eta_formatted} left`;
   const bar = new SingleBar({
     format: total === undefined ? `${label} | {value} ${unit}` : known,
@@ -53,7 +53,7 @@ export function startProgressBar({ label, total, unit, hidden = false }: Progres
       if (newTotal !== undefined) bar.setTotal(newTotal);
       bar.update(value);
     },
-    note: (line) => complain(`${CLEAR_LINE}${line}\n${SAVE_CURSOR}`),
+    note: (line) => writeStderr(`${CLEAR_LINE}${line}\n${SAVE_CURSOR}`),
     stop: () => bar.stop(),
   };
 }

@@ -8,9 +8,9 @@ import { openRestore, type PreparedRestore, sqlitePath } from "../store/open.ts"
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { databaseUrlOf } from "./settings.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const MIB = 1024 * 1024;
 const HELP: CommandHelp = {
@@ -47,7 +47,7 @@ export function restoreCommand(env: Environment, exit: (code: number) => void): 
       const restore = await prepare(file, databaseUrl);
       try {
         if (restore.replaces && !yes && !(await isConfirmed(path, restore))) {
-          complain(`${path} was not changed.\n`);
+          writeStderr(`${path} was not changed.\n`);
           exit(EXIT_FAILED);
           return;
         }
@@ -101,8 +101,8 @@ function report({ file, path, restore, json }: Restored): void {
   const { messages, bytes } = restore;
   const previous = kept === undefined ? "" : `the previous database is kept as ${kept}\n`;
   const text = `${path}: ${messages} messages, ${inMib(bytes)}, restored from ${file}, checked\n${previous}`;
-  sayResult(json, { database: path, messages, bytes, previous: kept ?? null }, text);
-  complain("Start the service now. It rebuilds the read index.\n");
+  writeResult(json, { database: path, messages, bytes, previous: kept ?? null }, text);
+  writeStderr("Start the service now. It rebuilds the read index.\n");
 }
 
 function inMib(bytes: number): string {

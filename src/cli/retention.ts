@@ -11,11 +11,11 @@ import { wholeNumber } from "./arguments.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { confirmed, requireTerminal } from "./confirm.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { interruption } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { existingDatabaseUrlOf, retentionOf, storeOptionsOf } from "./settings.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const DAYS_MAX = 36_500;
 
@@ -61,7 +61,7 @@ export function retentionCommand(env: Environment, exit: (code: number) => void)
       }
       const databaseUrl = existingDatabaseUrlOf(env);
       if ((dryRun || !yes) && !(await preview(databaseUrl, { days: kept, dryRun, json }))) {
-        complain("Nothing was deleted.\n");
+        writeStderr("Nothing was deleted.\n");
         exit(EXIT_FAILED);
         return;
       }
@@ -94,8 +94,8 @@ async function preview(
     bar.stop();
     if (signal.aborted) return false;
     const text = `received before  ${receivedBefore}\nwould delete     ${old} of ${before} messages\n`;
-    if (dryRun) sayResult(json, { received_before: receivedBefore, would_delete: old, messages: before }, text);
-    else complain(text);
+    if (dryRun) writeResult(json, { received_before: receivedBefore, would_delete: old, messages: before }, text);
+    else writeStderr(text);
     return dryRun || (await confirmed("Delete them for ever?", signal));
   } finally {
     bar.stop();
@@ -105,7 +105,7 @@ async function preview(
 
 function noteClock(last: RetentionSweep | undefined): void {
   const suspect = suspectClock(systemClock, last);
-  if (suspect !== undefined) complain(`note: ${clockInWords(suspect)}\n`);
+  if (suspect !== undefined) writeStderr(`note: ${clockInWords(suspect)}\n`);
 }
 
 interface Deletion extends JsonFlag {
@@ -145,20 +145,20 @@ async function run(store: Store, { days, tombstoneDays, yes, json }: Deletion): 
   try {
     const report = await sweep(systemClock, options);
     bar.stop();
-    if (report.messages > 0) await tellAudit(store, report);
+    if (report.messages > 0) await recordInAudit(store, report);
     // The service compares its next sweep with this one.
     if (!signal.aborted) await store.retention.recordSweep(sweepRecord(systemClock, { days, everywhere: true, last }));
-    sayResult(json, factsOf(report, before), inWords(report, before));
-    if (signal.aborted) complain("Interrupted. Run the same command again to continue.\n");
+    writeResult(json, factsOf(report, before), inWords(report, before));
+    if (signal.aborted) writeStderr("Interrupted. Run the same command again to continue.\n");
     return signal.aborted ? EXIT_FAILED : 0;
   } catch (error) {
     bar.stop();
-    if (done > 0) complain(`${done} messages were deleted before it failed.\n`);
+    if (done > 0) writeStderr(`${done} messages were deleted before it failed.\n`);
     throw error;
   }
 }
 
-async function tellAudit(store: Store, { messages, receivedBefore = "" }: SweepReport): Promise<void> {
+async function recordInAudit(store: Store, { messages, receivedBefore = "" }: SweepReport): Promise<void> {
   const at = new Date(systemClock.now()).toISOString();
   const details = { messages, received_before: receivedBefore };
   await store.credentials.audit.add({

@@ -19,18 +19,18 @@ function reasonInWords(decision: RetirementDecision): string {
         `(senders try again for up to ${RETRY_DAYS} days)`
       );
     case "new":
-      return `it is new and has verified nothing so far; see again after ${minute(decision.untilMs)}`;
+      return `it is new and has verified nothing so far; check again after ${minute(decision.untilMs)}`;
     case "not_accepted_yet":
-      return "it is new, and running processes accept it within seconds; see again in a minute";
+      return "it is new, and running processes accept it within seconds; check again in a minute";
     case "retries":
       return (
         `${verified(decision.unusedMs)}, and senders try again ` +
         `for up to ${RETRY_DAYS} days, until ${minute(decision.untilMs)}`
       );
     case "only_one":
-      return "there is no other, and without one every webhook is refused";
+      return "it is the only one, and without it every webhook is refused";
     case "others_end":
-      return "every other secret has an end";
+      return "every other secret expires";
     case "in_use":
       return verified(decision.unusedMs);
     case "not_replaced": {

@@ -11,11 +11,11 @@ import { type AuditEntry, type CredentialsStore, KEPT_SECRETS_MAX, type SecretSt
 import { openCredentials } from "../store/open.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayJson, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeJson } from "./json-output.ts";
 import { retirementInWords } from "./retirement-words.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
-import { complain, say } from "./terminal.ts";
+import { writeStderr, writeStdout } from "./terminal.ts";
 
 const NAME = /^(?!current|previous)[a-z0-9][a-z0-9_-]{0,31}$/;
 const SECRET_BYTES = 32;
@@ -43,7 +43,7 @@ const HELP: CommandHelp = {
 };
 const NO_MASTER_KEY =
   "MASTER_KEY is not set. Stored secrets are encrypted with it.\n" +
-  "Make one, give it to every process of the service, and keep a copy: MASTER_KEY=$(openssl rand -hex 32)";
+  "Generate one, give it to every process of the service, and keep a copy: MASTER_KEY=$(openssl rand -hex 32)";
 
 /** `lyftr secrets`: manages the webhook secrets in the database. */
 export function secretsCommand(env: Environment, exit: (code: number) => void): Command {
@@ -57,7 +57,7 @@ export function secretsCommand(env: Environment, exit: (code: number) => void): 
 function addCommand(env: Environment): Command {
   return withHelp(new Command("add"), HELP)
     .description(
-      "Store a secret that is accepted from now on. Without --secret-file a new one is made and written to standard output.",
+      "Store a secret that is accepted from now on. Without --secret-file a new one is generated and written to standard output.",
     )
     .argument("<name>", "its name in metrics and lists", secretName)
     .option("--secret-file <file>", "store the secret in this file")
@@ -69,11 +69,11 @@ function addCommand(env: Environment): Command {
       await withSecrets("write", existingDatabaseUrlOf(env), (store) =>
         add(store, { name, secret, box: new SecretBox(masterKey) }),
       );
-      for (const warning of secretWarnings(name, secret)) complain(`Warning: ${warning}\n`);
-      complain(`Added ${name}. A running service accepts it within 2 seconds.\n`);
+      for (const warning of secretWarnings(name, secret)) writeStderr(`Warning: ${warning}\n`);
+      writeStderr(`Added ${name}. A running service accepts it within 2 seconds.\n`);
       if (secretFile !== undefined) return;
-      complain("It is shown only now:\n");
-      say(`${secret}\n`);
+      writeStderr("It is shown only now:\n");
+      writeStdout(`${secret}\n`);
     });
 }
 
@@ -100,7 +100,7 @@ async function add({ secrets }: CredentialsStore, { name, secret, box }: NewSecr
       );
     case "too_many":
       throw new CliError(
-        `There are ${KEPT_SECRETS_MAX} secrets in the database, which is the most: each costs time for every webhook. Retire one.`,
+        `There are ${KEPT_SECRETS_MAX} secrets in the database, which is the maximum: each costs time for every webhook. Retire one.`,
       );
   }
 }
@@ -115,11 +115,11 @@ function listCommand(env: Environment, exit: (code: number) => void): Command {
       const { secrets, processes } = await withSecrets("read", existingDatabaseUrlOf(env), (access) =>
         allSecrets(secretSettingsOf(env), { store: access.secrets, nowMs: systemClock.now() }),
       );
-      if (secrets.length === 0) complain("There are no secrets, so every webhook is refused.\n");
-      else if (processes === 0) complain(`${NO_PROCESS}\n`);
+      if (secrets.length === 0) writeStderr("There are no secrets, so every webhook is refused.\n");
+      else if (processes === 0) writeStderr(`${NO_PROCESS}\n`);
       const headings = [...HEADINGS, ...(processes > 0 ? ["ACCEPTED BY"] : []), QUESTION];
-      if (json) sayJson({ data: secrets.map(factsOf), processes });
-      else if (secrets.length > 0) say(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
+      if (json) writeJson({ data: secrets.map(factsOf), processes });
+      else if (secrets.length > 0) writeStdout(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
       if (secrets.some(({ retirement }) => answerOf(retirement.decision) === "unknown")) exit(EXIT_USAGE);
     });
 }
@@ -177,23 +177,23 @@ function retireCommand(env: Environment): Command {
       });
       const when =
         inMs === 0 ? "A running service refuses it within 2 seconds" : `It is refused in ${durationInWords(inMs)}`;
-      complain(`Retired ${name}. ${when}.\n`);
+      writeStderr(`Retired ${name}. ${when}.\n`);
     });
 }
 
-interface Judging {
+interface RetireContext {
   readonly settings: SecretSettings;
   readonly store: SecretStore;
 }
 
 /** Rejects unless `list` says that the secret may be retired. */
-async function requireRetirable(name: string, untilMs: number, { settings, store }: Judging): Promise<void> {
+async function requireRetirable(name: string, untilMs: number, { settings, store }: RetireContext): Promise<void> {
   const { secrets, processes } = await allSecrets(settings, { store, nowMs: systemClock.now() });
   const found = secrets.find((one) => one.from === "database" && one.name === name);
   if (found === undefined) return;
   if (processes === 0) {
     if (!leavesAnother(name, untilMs, endsOf(settings, await store.list()))) throw new CliError(`${LAST_ONE} ${FORCE}`);
-    complain(`${NO_PROCESS}\n`);
+    writeStderr(`${NO_PROCESS}\n`);
   }
   if (["no", "not yet"].includes(answerOf(found.retirement.decision))) {
     const answer = retirementInWords(found.retirement);

@@ -4,14 +4,14 @@ import { serviceUrl, wholeNumber } from "./arguments.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
 import { type CommandHelp, MESSAGE_LINE, withHelp } from "./help.ts";
 import { LineNotes } from "./importing/line-notes.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { interruption } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
 import { sendAll } from "./sending/send-all.ts";
-import { messagesOf, type WhatToSend } from "./sending/send-messages.ts";
+import { messagesOf, type SendSource } from "./sending/send-messages.ts";
 import { SendTally } from "./sending/send-tally.ts";
 import { requiredSecret, urlOf } from "./settings.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const CONCURRENCY_DEFAULT = 16;
 const CONCURRENCY_MAX = 256;
@@ -34,7 +34,7 @@ const HELP: CommandHelp = {
   exitCodes: { 0: "every message was accepted", 1: "a message was not accepted, or not all were sent" },
 };
 
-interface Options extends WhatToSend, JsonFlag {
+interface Options extends SendSource, JsonFlag {
   readonly url?: string;
   readonly secretFile?: string;
   readonly concurrency: number;
@@ -92,8 +92,8 @@ async function send(env: Environment, options: Options): Promise<number> {
     },
   });
   bar.stop();
-  sayResult(options.json, tally.facts(), tally.summary());
-  for (const remark of remarks({ tally, url, reached, interrupted: signal.aborted })) complain(`${remark}\n`);
+  writeResult(options.json, tally.facts(), tally.summary());
+  for (const remark of remarks({ tally, url, reached, interrupted: signal.aborted })) writeStderr(`${remark}\n`);
   return tally.allAccepted && reached && !signal.aborted ? 0 : EXIT_FAILED;
 }
 

@@ -48,12 +48,12 @@ async function serve(config: Config, stdout: Stdout): Promise<number> {
     // The supervisor does not load the web server and the stores, which saves a third of its
     // memory.
     const { serveWorkers } = await import("./workers/serve-workers.ts");
-    return serveWorkers(config, stdout, (reach) => showBanner(reach, config.databaseUrl));
+    return serveWorkers(config, stdout, (listeningInfo) => showBanner(listeningInfo, config.databaseUrl));
   }
   if (config.workers > 1) warnAboutOneWriter(config, stdout);
   const { startApp } = await import("../app.ts");
   const app = await startApp(config, stdout);
-  showBanner(app.reach, config.databaseUrl);
+  showBanner(app.listeningInfo, config.databaseUrl);
   return untilEnded(app, config.drainMs);
 }
 
@@ -68,7 +68,7 @@ function logOf(config: Config, stdout: Stdout) {
 
 function warnAboutOneWriter(config: Config, stdout: Stdout): void {
   logOf(config, stdout).warn({
-    msg: "one process serves: SQLite has one writer, so more processes would wait for each other. Use PostgreSQL for several",
+    msg: "only one process serves: SQLite has one writer, so more processes would wait for each other. Use PostgreSQL for several",
     workers: config.workers,
   });
 }

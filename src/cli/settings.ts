@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readValueFile } from "../config/given.ts";
+import { readValueFile } from "../config/variable-text.ts";
 import { type Config, type Environment, readConfig } from "../config.ts";
 import { localUrl } from "../http/listen-address.ts";
 import { type OpenOptions, sqlitePath } from "../store/open.ts";
@@ -76,8 +76,8 @@ export function requiredSecret(env: Environment, file: string | undefined): stri
   if (secret === undefined || secret.trim() === "") {
     const where = file === undefined ? "WEBHOOK_SECRET is not set" : `${file} is empty`;
     throw new CliError(
-      `${where}, and without the secret of the service nothing can be signed.\n` +
-        "Set WEBHOOK_SECRET, run `lyftr init` to have one made in .env, or name a file with --secret-file.",
+      `${where}, so nothing can be signed.\n` +
+        "Set WEBHOOK_SECRET, run `lyftr init` to create one in .env, or name a file with --secret-file.",
       EXIT_USAGE,
     );
   }

@@ -4,12 +4,12 @@ import { sign } from "../providers/signature.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { requiredSecret } from "./settings.ts";
 import { readBody } from "./signing/read-body.ts";
-import { say } from "./terminal.ts";
+import { writeStdout } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
     "The signature is the HMAC-SHA256 of the bytes with the secret, as hex: the value of the header X-Signature. " +
-      "All bytes count, a line end at the end of the file too. Send the file with `curl --data-binary @FILE`, " +
+      "Every byte counts, including a line end at the end of the file. Send the file with `curl --data-binary @FILE`, " +
       "because `curl --data @FILE` removes line ends.",
   ],
   examples: [
@@ -27,6 +27,6 @@ export function signCommand(env: Environment): Command {
     .option("--secret-file <file>", "a file with the secret (default: WEBHOOK_SECRET)")
     .action(async (file: string, { secretFile }: { readonly secretFile?: string }) => {
       const secret = requiredSecret(env, secretFile);
-      say(`${sign(secret, await readBody(file))}\n`);
+      writeStdout(`${sign(secret, await readBody(file))}\n`);
     });
 }

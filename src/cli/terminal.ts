@@ -1,26 +1,26 @@
 const guarded = new WeakSet<NodeJS.WriteStream>();
-let lastSaid: Promise<void> | undefined;
+let lastWrite: Promise<void> | undefined;
 let problem: string | undefined;
 
 /** Writes to standard output: results, and nothing else. */
-export function say(text: string): void {
+export function writeStdout(text: string): void {
   const { promise, resolve } = Promise.withResolvers<void>();
   guard(process.stdout).write(text, (error?: NodeJS.ErrnoException | null) => {
     // EPIPE: the reader has stopped reading, as `| head` does. Any other error is a failure.
     if (error && error.code !== "EPIPE") problem = error.code ?? error.message;
     resolve();
   });
-  lastSaid = promise;
+  lastWrite = promise;
 }
 
 /** Resolves when all results are written, with the error code if a write failed. */
 export async function flushOutput(): Promise<string | undefined> {
-  await lastSaid;
+  await lastWrite;
   return problem;
 }
 
 /** Writes to standard error: errors and notes for people. */
-export function complain(text: string): void {
+export function writeStderr(text: string): void {
   guard(process.stderr).write(text);
 }
 

@@ -4,12 +4,12 @@ import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { EXIT_FAILED } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { checkedSecrets } from "./signing/checked-secrets.ts";
 import { explainSignature, type SignatureReport } from "./signing/explain-signature.ts";
 import { readBody } from "./signing/read-body.ts";
 import { factsTable } from "./table.ts";
-import { complain } from "./terminal.ts";
+import { writeStderr } from "./terminal.ts";
 
 const HELP: CommandHelp = {
   notes: [
@@ -39,10 +39,10 @@ export function verifySignatureCommand(env: Environment, exit: (code: number) =>
     .option("--secret-file <file>", "compare with the secret in this file only")
     .action(async (file: string, signature: string, { secretFile, json }: Options) => {
       const { secrets, problem } = await checkedSecrets(env, secretFile);
-      if (problem !== undefined) complain(`The secrets of the database were not compared: ${problem}\n`);
+      if (problem !== undefined) writeStderr(`The secrets of the database were not compared: ${problem}\n`);
       const body = await readBody(file);
       const report = explainSignature({ body, signature, secrets, nowMs: systemClock.now() });
-      sayResult(json, factsOf(report, body), inWords(report, body));
+      writeResult(json, factsOf(report, body), inWords(report, body));
       if (!report.verified) exit(EXIT_FAILED);
     });
 }

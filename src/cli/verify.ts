@@ -5,7 +5,7 @@ import { isPostgres, recountDatabase, sqlitePath, verifyDatabase } from "../stor
 import type { VerifyOptions, VerifyReport } from "../store/verify-report.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { interruption } from "./lifecycle.ts";
 import { type ProgressBarOptions, startProgressBar } from "./progress-bar.ts";
 import { databaseUrlOf } from "./settings.ts";
@@ -13,7 +13,7 @@ import { databaseUrlOf } from "./settings.ts";
 const HELP: CommandHelp = {
   notes: [
     "Totals, statistics, lists of senders and deep pages come from counts that are stored next to the messages. " +
-      "With SQLite these counts, and the search index, are in a file of their own that ends in -index. This " +
+      "With SQLite these counts, and the search index, are in a separate file whose name ends in -index. This " +
       "command counts everything again from the messages, in one snapshot. The service may be running. With " +
       "SQLite it first reads both files completely and checks each row. It takes about a minute for a million " +
       "messages, and changes nothing.",
@@ -71,7 +71,7 @@ async function recountAll({ recount, remedy }: Counts, json?: true): Promise<num
   if (recount === undefined) throw new CliError(`--recount is for PostgreSQL. ${remedy}`, EXIT_USAGE);
   await recount();
   const text = "the counts are deleted; the running service, or the next one, counts everything again\n";
-  sayResult(json, { counts_deleted: true }, text);
+  writeResult(json, { counts_deleted: true }, text);
   return 0;
 }
 
@@ -89,7 +89,7 @@ async function verify(counts: Counts, json?: true): Promise<number> {
     });
     bar.stop();
     const { messages, backlog: not_indexed, differences, damage = [] } = report;
-    sayResult(json, { messages, not_indexed, differences, damage }, inWords(report, counts));
+    writeResult(json, { messages, not_indexed, differences, damage }, inWords(report, counts));
     return differences.length === 0 && damage.length === 0 ? 0 : EXIT_FAILED;
   } catch (error) {
     bar.stop();

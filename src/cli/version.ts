@@ -5,7 +5,7 @@ import { VERSION } from "../app/start-up.ts";
 import type { Environment } from "../config.ts";
 import { schemaVersions } from "../store/migrate.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
-import { type JsonFlag, sayResult, withJson } from "./json-output.ts";
+import { type JsonFlag, withJson, writeResult } from "./json-output.ts";
 import { factsTable } from "./table.ts";
 
 const HELP: CommandHelp = {
@@ -19,7 +19,7 @@ export function versionCommand(_env: Environment): Command {
     .description("Show the version, the platform and the schemas, for bug reports.")
     .action(({ json }: JsonFlag) => {
       const facts = versionFacts();
-      sayResult(json, facts, factsTable(Object.entries(facts)));
+      writeResult(json, facts, factsTable(Object.entries(facts)));
     });
 }
 

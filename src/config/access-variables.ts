@@ -84,7 +84,7 @@ export const ACCESS_VARIABLES: { readonly [K in keyof AccessConfig]: Variable<Ac
   rateLimitPerIp: {
     name: "RATE_LIMIT_PER_IP",
     fallback: "off",
-    help: "Rate limit for the requests of one address (of IPv6, one /64).",
+    help: "Rate limit for the requests of one address (for IPv6, of one /64 network).",
     values: RATE,
     unit: RATE_UNIT,
     details: ["Health checks and `/metrics` do not count."],
@@ -101,10 +101,10 @@ export const ACCESS_VARIABLES: { readonly [K in keyof AccessConfig]: Variable<Ac
   rateLimitFailedAuth: {
     name: "RATE_LIMIT_FAILED_AUTH",
     fallback: "10000/1m",
-    help: "Rate limit for wrong signatures of one address. Past it they get 429 instead of 401.",
+    help: "Rate limit for wrong signatures of one address. Further ones get 429 instead of 401.",
     values: RATE,
     unit: RATE_UNIT,
-    details: ["Wrong API keys have a count of their own. A right signature or key always passes."],
+    details: ["Wrong API keys are counted separately. A correct signature or key always passes."],
     parse: rateLimit,
   },
 };

@@ -51,8 +51,8 @@ function pathProblem(path: string): string | undefined {
   if (/^(\.\/)?~/.test(path)) return "has a ~, which is not expanded";
   if (/\$[A-Za-z_{(]/.test(path)) return "has a $, which is not expanded: write the full path";
   if (/%\(|%[A-Za-z_]+%|\{\{/.test(path)) return "has a placeholder, which is not expanded: write the full path";
-  if (/^[A-Za-z]:/.test(path) && process.platform !== "win32") return "has a drive letter, which is Windows' only";
-  if (path.includes("#")) return "has a # in its path, which is not understood";
+  if (/^[A-Za-z]:/.test(path) && process.platform !== "win32") return "has a drive letter, which only Windows has";
+  if (path.includes("#")) return "has a # in its path, which is not supported";
   if (/^file:|:\/\//.test(path)) return "has a URL where its path should be";
   if (/%2f/i.test(path)) return "has %2F in its path, which is not decoded: write /";
   if (path.includes("\\") && process.platform !== "win32") return "has a \\ in its path: write /";
@@ -85,9 +85,9 @@ function postgresUrl(text: string): string {
   if (!/^\/[^/]+$/.test(url.pathname)) throw new Error(`${form}; the name of the database is missing`);
   const mode = url.searchParams.get("sslmode");
   if (mode !== null && !TLS_MODES.includes(mode))
-    throw new Error(`has an sslmode that is none of ${TLS_MODES.join(", ")}`);
+    throw new Error(`has an sslmode that is not one of ${TLS_MODES.join(", ")}`);
   if (!["1", "0", "true", "no-verify", null].includes(url.searchParams.get("ssl")))
-    throw new Error("has ssl=, which is another driver's: write sslmode=require, or sslmode=disable for none");
+    throw new Error("has ssl=, which belongs to another driver: write sslmode=require, or sslmode=disable for no TLS");
   if (mode === "verify-ca" && !url.searchParams.has("sslrootcert"))
     throw new Error("has sslmode=verify-ca, which needs sslrootcert=/path/to/ca.pem; or use verify-full");
   for (const name of TLS_FILES) requireFile(name, url.searchParams.get(name));

@@ -1,7 +1,7 @@
 import { parseEnv } from "node:util";
 import { ConfigError } from "../domain/errors.ts";
-import type { Environment } from "./given.ts";
 import { fileReason, readTextFile, VALUE_FILE_BYTES_MAX } from "./text-file.ts";
+import type { Environment } from "./variable-text.ts";
 import { VARIABLES } from "./variables.ts";
 
 /** An unquoted value with a `#` directly after another character. */

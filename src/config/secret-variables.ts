@@ -16,7 +16,7 @@ export const SECRET_VARIABLES: { readonly [K in keyof SecretConfig]: Variable<Se
     name: "WEBHOOK_SECRET",
     fallback: undefined,
     help: "The secret that senders sign webhooks with. Without any webhook secret every webhook gets 401.",
-    values: "Any text. `lyftr init` makes a random one.",
+    values: "Any text. `lyftr init` generates a random one.",
     details: [
       "Every byte counts, blanks at the ends included. Without a secret the service starts and logs a " +
         "warning. It is alive but not ready.",

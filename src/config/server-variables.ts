@@ -28,7 +28,7 @@ export const SERVER_VARIABLES: { readonly [K in keyof ServerConfig]: Variable<Se
     name: "PORT",
     fallback: "8000",
     help: "The TCP port to listen on.",
-    values: "0 to 65535. `0` takes a free port, which the log names.",
+    values: "0 to 65535. `0` chooses a free port, and the log shows it.",
     parse: integer(0, 65_535),
   },
   workers: {
@@ -69,7 +69,7 @@ export const SERVER_VARIABLES: { readonly [K in keyof ServerConfig]: Variable<Se
   connectionsMax: {
     name: "MAX_CONNECTIONS",
     fallback: "5000",
-    help: "The most client connections of one process.",
+    help: "The maximum number of client connections of one process.",
     values: "16 to 100000",
     unit: "connections",
     details: ["Each connection takes an open file and may take 37 kB of memory."],

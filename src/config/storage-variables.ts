@@ -31,7 +31,7 @@ export const STORAGE_VARIABLES: { readonly [K in keyof StorageConfig]: Variable<
     details: [
       "The spellings of SQLAlchemy mean the same: `sqlite+aiosqlite:///…`, `postgresql+asyncpg://…`, " +
         "`?check_same_thread=…`. A path without `sqlite:///`, a `~` or another parameter is refused, and the " +
-        "message shows the right spelling. Missing folders are created. The image sets " +
+        "message shows the correct spelling. Missing folders are created. The image sets " +
         "`sqlite:////data/app.db`.",
     ],
     parse: databaseUrl,

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSy
 
 /** A value has a few bytes. A longer file is a mistake, and some files have no end. */
 export const VALUE_FILE_BYTES_MAX = 65_536;
-/** The certificates of all public authorities together have about 250 KB. */
+/** Large enough for the certificates of all public authorities, about 250 KB. */
 export const CERTIFICATE_FILE_BYTES_MAX = 4 * 1_024 * 1_024;
 
 /** The path exists, but is not a file that can be used. The message completes "the file …". */

@@ -159,7 +159,7 @@ export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<
   otelBspMaxQueueSize: setting(
     "OTEL_BSP_MAX_QUEUE_SIZE",
     {
-      help: "The most spans that wait to be sent. Further spans are dropped and counted.",
+      help: "The maximum number of spans that wait to be sent. Further spans are dropped and counted.",
       values: "A whole number",
       unit: "spans",
     },
@@ -167,7 +167,7 @@ export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<
   ),
   otelBspMaxExportBatchSize: setting(
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-    { help: "The most spans in one request to the collector.", values: "A whole number", unit: "spans" },
+    { help: "The maximum number of spans in one request to the collector.", values: "A whole number", unit: "spans" },
     "512",
   ),
 };

@@ -102,7 +102,7 @@ export function headerSecret(charactersMin: number): (text: string | undefined) 
   return (text) => {
     const secret = longEnough(text);
     if (secret !== undefined && !/^[!-~]+$/.test(secret))
-      throw new Error("must have only letters, digits and signs of ASCII, and no blanks");
+      throw new Error("must consist of ASCII letters, digits and punctuation, without blanks");
     return secret;
   };
 }
@@ -173,7 +173,7 @@ export function redisUrl(text = ""): string | undefined {
   if (url === null || !["redis:", "rediss:"].includes(url.protocol) || url.hostname === "")
     throw new Error("must look like redis://user:password@host:6379/0, or rediss:// for TLS");
   if (!/^(\/[0-9]{0,4})?$/.test(url.pathname))
-    throw new Error("has a path that is no number of a database, as in redis://host:6379/0");
+    throw new Error("has a path that is not a database number, as in redis://host:6379/0");
   return text;
 }
 
@@ -193,7 +193,7 @@ export function networks(text = ""): readonly string[] {
     const hasBits = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= bitsMax);
     if (!NAMED_NETWORKS.includes(network) && (version === 0 || !hasBits || more !== undefined)) {
       throw new Error(
-        `has "${network}", which is no address, no network such as 10.0.0.0/8, and none of ${NAMED_NETWORKS.join(", ")}`,
+        `has "${network}", which is not an address, a network such as 10.0.0.0/8, or one of ${NAMED_NETWORKS.join(", ")}`,
       );
     }
   }
@@ -205,7 +205,7 @@ export function origins(text = ""): readonly string[] {
   const all = list(text);
   for (const origin of all) {
     if (URL.parse(origin)?.origin !== origin || !/^https?:/.test(origin))
-      throw new Error(`has "${origin}", which is no origin such as https://example.com`);
+      throw new Error(`has "${origin}", which is not an origin such as https://example.com`);
   }
   return all;
 }

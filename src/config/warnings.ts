@@ -6,7 +6,7 @@ const DIFFERENT_CHARACTERS_MIN = 8;
 /** Words that are long enough not to occur in a random text by chance. */
 const GUESSED_FIRST =
   /password|passw0rd|secret|changeme|change-me|change_me|master|example|qwerty|letmein|default|replace|123456|abcdef/i;
-const ADVICE = "Make a random one: openssl rand -hex 32";
+const ADVICE = "Generate a random one: openssl rand -hex 32";
 
 /**
  * White space, and characters that a page or a chat adds when a secret is copied, such as U+200B.
@@ -65,11 +65,11 @@ function kindOf(character: string): string {
 function consequenceOf(name: string, what: string): string {
   switch (name) {
     case "MASTER_KEY":
-      return `secrets that were encrypted without ${what} cannot be read. Set it without, unless they were encrypted so.`;
+      return `secrets that were encrypted without ${what} cannot be read. Remove it, unless they were encrypted with it.`;
     case "ADMIN_API_KEY":
-      return `no HTTP client can send it so. Set it without.`;
+      return `no HTTP client can send it. Remove it.`;
     default:
-      return `signatures that are made without ${what} are refused. Set it without, unless the sender has it too.`;
+      return `signatures that are made without ${what} are refused. Remove it, unless the sender has it too.`;
   }
 }
 
@@ -77,7 +77,7 @@ function weaknessWarning(name: string, secret: string): string | undefined {
   if (secret.length < SECRET_CHARACTERS_SHORT)
     return `${name} has fewer than ${SECRET_CHARACTERS_SHORT} characters, so it can be guessed. ${ADVICE}`;
   if (new Set(secret).size < DIFFERENT_CHARACTERS_MIN || isRepetition(secret) || GUESSED_FIRST.test(secret))
-    return `${name} is made of words or of a pattern, so it can be guessed. ${ADVICE}`;
+    return `${name} consists of words or of a pattern, so it can be guessed. ${ADVICE}`;
   return undefined;
 }
 

@@ -11,7 +11,10 @@ export interface PreviousSecret {
  * too.
  */
 export const SECRET_CHARACTERS_SHORT = 16;
-/** With the current secret, half of the accepted ones. The other half may be in the database. */
+/**
+ * The maximum number of previous secrets. With the current one they are half of the accepted
+ * secrets; the other half may be in the database.
+ */
 const PREVIOUS_SECRETS_MAX = 7;
 const WITH_END = /^(.*)@([0-9]{4}-.*)$/s;
 const TIME_WORDS =
@@ -34,7 +37,7 @@ export function previousSecrets(text = ""): readonly PreviousSecret[] {
   if (short !== -1)
     throw new Error(
       `has fewer than ${SECRET_CHARACTERS_SHORT} characters in its entry ${short + 1} of ${parts.length}: ` +
-        "each comma begins another secret, so one with a comma in it would become several short ones. " +
+        "each comma starts another secret, so a secret that contains a comma becomes several short ones. " +
         "A secret that has a comma or is short can be kept in the database: lyftr secrets add NAME --secret-file FILE",
     );
   return secrets;

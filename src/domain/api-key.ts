@@ -25,7 +25,7 @@ export interface ApiKey {
   readonly expiresAt: string | null;
   /** The key is refused from then on, because it has a successor. */
   readonly retiresAt: string | null;
-  /** When it was revoked. It is refused at once, whatever the clock of a process says. */
+  /** When it was revoked. It is refused at once, even if the clock of a process is wrong. */
   readonly revokedAt: string | null;
   /** Exact to about a minute. */
   readonly lastUsedAt: string | null;
@@ -55,12 +55,14 @@ const KEY = new RegExp(KEY_PATTERN);
  * The text of a key: a prefix that scanners know, `KEY_BYTES` random bytes, and a checksum of both.
  */
 export function keyOf(bytes: Uint8Array): string {
-  if (bytes.length !== KEY_BYTES) throw new RangeError(`a key is made of ${KEY_BYTES} bytes`);
+  if (bytes.length !== KEY_BYTES) throw new RangeError(`a key needs ${KEY_BYTES} random bytes`);
   const body = PREFIX + digits(BigInt(`0x${Buffer.from(bytes).toString("hex")}`), SECRET_DIGITS);
   return body + checksumOf(body);
 }
 
-/** Whether a text can be a key. A shortened or mistyped key cannot, and needs no look-up. */
+/**
+ * Whether a text can be a key. A shortened or mistyped key fails this check, and needs no look-up.
+ */
 export function isKey(text: string): boolean {
   if (!KEY.test(text)) return false;
   const body = text.slice(0, -CHECKSUM_DIGITS);

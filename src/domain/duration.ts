@@ -6,7 +6,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
   w: 604_800_000,
 };
-/** A hundred years. A later date does not fit where dates are stored. */
+/** A hundred years. Later dates do not fit where dates are stored. */
 const DURATION_MS_MAX = 36_525 * 86_400_000;
 
 /**

@@ -16,7 +16,7 @@ export class QueryTooExpensive extends Error {
   override readonly name = "QueryTooExpensive";
 }
 
-/** The caller has gone away, so no answer is needed. */
+/** The caller no longer waits, so no answer is needed. */
 export class ReadCancelled extends Error {
   override readonly name = "ReadCancelled";
 

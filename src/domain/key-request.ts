@@ -16,7 +16,7 @@ type Parsed<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly is
 
 const NAME = new RegExp(KEY_NAME_PATTERN);
 export const NAME_FORM = `must have 1 to 64 characters of A-Z a-z 0-9 . _ -, the first of them a letter or a digit, and not be ${ADMIN_KEY_NAME}`;
-export const LIFE_FORM = "must be a duration such as 12h or 90d, longer than nothing";
+export const LIFE_FORM = "must be a duration such as 12h or 90d, and not 0";
 export const OVERLAP_FORM = "must be a duration such as 24h or 7d, or 0";
 
 export function isKeyName(text: string): boolean {

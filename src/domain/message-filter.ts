@@ -1,6 +1,6 @@
 import type { Instant } from "./timestamp.ts";
 
-/** What narrows a list. A missing field is no filter. */
+/** What narrows a list. A missing field does not filter. */
 export interface MessageFilter {
   readonly from?: string;
   readonly to?: string;

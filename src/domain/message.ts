@@ -68,7 +68,7 @@ const TimestampSchema = Type.Refine(
 );
 const TextSchema = Type.Refine(Type.String({ maxLength: TEXT_CODE_POINTS_MAX }), isStorable, () => NOT_STORABLE);
 
-/** The body of `POST /webhook`: the one source of its validation and of its documentation. */
+/** The body of `POST /webhook`, from which validation and documentation are derived. */
 export const MessageBody = Type.Object(
   {
     message_id: MessageIdSchema,
@@ -140,8 +140,8 @@ export function parseMessage(body: unknown): ParsedMessage {
     if (value === undefined ? field.required : !field.validator.Check(value)) issues.push(explain(field, value));
   }
   if (issues.length > 0) {
-    const idIsGood = issues[0]?.loc[1] !== "message_id";
-    return refused(issues, idIsGood ? (values.message_id as MessageId) : undefined);
+    const isIdValid = issues[0]?.loc[1] !== "message_id";
+    return refused(issues, isIdValid ? (values.message_id as MessageId) : undefined);
   }
   const message = {
     messageId: values.message_id as MessageId,

@@ -73,10 +73,10 @@ class Share {
 
 /**
  * Decides which requests are refused under overload. When the event loop or the message queue is
- * late for longer than a burst, only a share of the requests is admitted: the share that keeps the
- * delay at its target. Refusing the others costs little. So the admitted requests are answered in
- * time, and as many of them as without overload. A late queue refuses messages only: a read does
- * not wait in it, and a slow disk does not delay it.
+ * late for longer than a burst, only a share of the requests is admitted. The share keeps the delay
+ * at its target. Refusing the others costs little. So the admitted requests are answered in time,
+ * and as many of them as without overload. A late queue refuses messages only: a read does not wait
+ * in it, and a slow disk does not delay it.
  */
 export class AdmissionControl {
   readonly #queue: Queue;
@@ -111,8 +111,8 @@ export class AdmissionControl {
   }
 
   /**
-   * Why the next request is refused, or undefined when it is admitted. `isMessage`: it would wait
-   * in the message queue.
+   * Why the next request is refused, or undefined when it is admitted. `isMessage` says that the
+   * request would wait in the message queue.
    */
   refuses(isMessage = true): ShedReason | undefined {
     if (isMessage && !this.#queueShare.isWhole() && this.#queue.queueRows() >= QUEUE_ROWS_MIN) {

@@ -11,7 +11,7 @@ const READ_AUTH_OPEN = { "x-read-auth": "open" };
 export interface AuthOptions {
   readonly keys: Pick<ApiKeys, "authenticate" | "refusalOf" | "accepts">;
   /** Whether all clients may read now. */
-  readonly readIsOpen: () => boolean;
+  readonly isReadingOpen: () => boolean;
   /** Whether the metrics require a key. */
   readonly metricsGuarded: boolean;
   readonly limiting: RateLimiting;
@@ -28,8 +28,8 @@ export class Auth {
     this.#options = options;
   }
 
-  /** Whether routes of this access ever require a key. */
-  asksForKey(access: RouteAccess): boolean {
+  /** Whether routes of this access can require a key. */
+  requiresKey(access: RouteAccess): boolean {
     return access !== "open" && (access !== "metrics" || this.#options.metricsGuarded);
   }
 
@@ -51,13 +51,13 @@ export class Auth {
    * reading may have been closed.
    */
   mayRead({ apiKey }: Request): boolean {
-    return this.#options.readIsOpen() || (apiKey !== undefined && this.#options.keys.accepts(apiKey));
+    return this.#options.isReadingOpen() || (apiKey !== undefined && this.#options.keys.accepts(apiKey));
   }
 
   #check(request: Request, access: RouteAccess): AuthDecision {
     const key = keyIn(request);
     request.apiKey = key === undefined ? undefined : this.#options.keys.authenticate(key);
-    if (access === "read" && this.#options.readIsOpen()) {
+    if (access === "read" && this.#options.isReadingOpen()) {
       request.addHeaders(READ_AUTH_OPEN);
       return "allowed";
     }

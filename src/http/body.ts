@@ -69,7 +69,7 @@ export class BodyBudget {
       };
       body.on("data", arrived);
     }
-    request.whenClosed(() => this.#giveBack(network, counted));
+    request.whenClosed(() => this.#release(network, counted));
   }
 
   /** Takes room for more bytes of a body that is partly counted. */
@@ -90,7 +90,7 @@ export class BodyBudget {
     throw new BodiesTooLarge(arrived);
   }
 
-  #giveBack(network: string, counted: number): void {
+  #release(network: string, counted: number): void {
     const long = longPartOf(counted);
     this.#bytes -= counted;
     this.#longBytes -= long;

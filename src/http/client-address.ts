@@ -2,8 +2,8 @@ import { BlockList, isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 
 /**
- * The network that the rate limits of addresses count. X-Forwarded-For is used as far as trusted
- * proxies wrote it. If it contains no valid address, the address of the peer is used.
+ * The network that the rate limits of addresses count. Only the part of X-Forwarded-For that
+ * trusted proxies wrote is used. If it contains no valid address, the address of the peer is used.
  */
 export function clientNetwork(request: {
   readonly ip: string;

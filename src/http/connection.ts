@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** Requests of one connection that are handled at the same time. The next ones wait, in order. */
+/**
+ * The maximum number of requests of one connection that are handled at the same time. The next ones
+ * wait, in order.
+ */
 export const HANDLED_AT_ONCE_MAX = 16;
 /**
- * Requests of one connection without an answer. A client that sends more does not read its answers.
+ * The maximum number of unanswered requests of one connection. A client that sends more does not
+ * read its answers.
  */
 export const UNANSWERED_MAX = 256;
 /**
@@ -14,8 +18,8 @@ export const UNANSWERED_MAX = 256;
 export const LINGER_MS_MAX = 1_000;
 
 /**
- * The outcome for a request: it is handled in its turn, or refused because its connection has too
- * many.
+ * The outcome for a request: it is handled when it is its turn, or refused because its connection
+ * has too many.
  */
 export interface Admission {
   readonly handle: () => void;

@@ -6,7 +6,10 @@ import { type Admission, Connection } from "./connection.ts";
 
 /** The share of all connections that one address may have. */
 const SHARE_OF_ONE_ADDRESS = 0.75;
-/** Requests on all connections that wait for others on their connection. Each takes some 4 kB. */
+/**
+ * The maximum number of requests, on all connections together, that wait for an earlier request of
+ * their connection. Each takes some 4 kB.
+ */
 const WAITING_REQUESTS_MAX = 8_192;
 const LOGGED_EVERY_MS = 10_000;
 

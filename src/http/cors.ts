@@ -31,7 +31,7 @@ export class Cors {
    * cache does not confuse origins.
    */
   addHeaders(request: Request): void {
-    if (this.#origins.size === 0 || request.target.ofPath?.notForPages) return;
+    if (this.#origins.size === 0 || request.target.ofPath?.withoutCors) return;
     request.addHeaders(VARY);
     const { origin } = request.headers;
     if (origin === undefined || !this.#origins.has(origin)) return;
@@ -45,7 +45,7 @@ export class Cors {
     const asks = method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
     if (!asks || headers.origin === undefined || !this.#origins.has(headers.origin)) return undefined;
     const methods = target.methods.filter((one) => METHODS_OF_PAGES.includes(one));
-    if (methods.length === 0 || target.ofPath?.notForPages) return undefined;
+    if (methods.length === 0 || target.ofPath?.withoutCors) return undefined;
     return { status: 204, headers: allowing(methods) };
   }
 }

@@ -29,10 +29,10 @@ export class ExportSlots {
     }
     this.#held.set(holder, own + 1);
     this.#underWay++;
-    return () => this.#giveBack(holder);
+    return () => this.#release(holder);
   }
 
-  #giveBack(holder: string): void {
+  #release(holder: string): void {
     const left = (this.#held.get(holder) ?? 0) - 1;
     if (left > 0) this.#held.set(holder, left);
     else this.#held.delete(holder);

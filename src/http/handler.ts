@@ -57,7 +57,7 @@ export class Handler {
     this.#options.writer.refuse(request, reply);
   }
 
-  /** Undefined when the client has gone away. */
+  /** Undefined when the client disconnected. */
   async #replyTo(request: Request): Promise<Reply | undefined> {
     const { cors, limiting } = this.#options;
     try {
@@ -76,8 +76,8 @@ export class Handler {
 
   async #askRoute(request: Request, route: Route): Promise<Reply> {
     const { auth, limiting } = this.#options;
-    const { unlimited, plainBodiesOnly, bodyBytesMax, bodiesAreCounted } = route.limits ?? {};
-    if (auth.asksForKey(route.access)) {
+    const { unlimited, plainBodiesOnly, bodyBytesMax, countsBodies } = route.limits ?? {};
+    if (auth.requiresKey(route.access)) {
       const unauthorized = auth.refuse(request, route.access);
       if (unauthorized !== undefined) return unauthorized;
       const limited = unlimited ? undefined : limiting.refuseKey(request);
@@ -86,7 +86,7 @@ export class Handler {
     }
     if (plainBodiesOnly && isEncoded(request)) return UNSUPPORTED;
     if (bodyBytesMax !== undefined) {
-      const body = await readBody(request, bodyBytesMax, bodiesAreCounted && this.#budget);
+      const body = await readBody(request, bodyBytesMax, countsBodies && this.#budget);
       if (body === "too_large") return TOO_LARGE;
       if (body === "broken") return BAD_REQUEST;
       request.body = body;

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { ConfigError } from "../domain/errors.ts";
 
 const UNKNOWN_NAME = ["ENOTFOUND", "EAI_AGAIN"];
-const ADDRESSES = "127.0.0.1 is this machine only, 0.0.0.0 is every address of it";
+const ADDRESSES = "Use 127.0.0.1 for this machine only, or 0.0.0.0 for all its addresses";
 
 /**
  * Rejects with the error of listening if the port cannot be used. Must be called before the
@@ -15,7 +15,7 @@ export async function requireFreePort(host: string, port: number): Promise<void>
   probe.listen({ host, port });
   await once(probe, "listening").catch((error: NodeJS.ErrnoException) => {
     if (!UNKNOWN_NAME.includes(error.code ?? "")) throw error;
-    throw new ConfigError([`HOST is "${host}", a name that is not known. ${ADDRESSES}`]);
+    throw new ConfigError([`HOST is "${host}", an unknown name. ${ADDRESSES}`]);
   });
   probe.close();
   await once(probe, "close");

@@ -55,7 +55,7 @@ export class LoadShedder {
     this.#options = options;
   }
 
-  /** Handles a request, now or in its turn, or refuses it. */
+  /** Handles a request now or later, or refuses it. */
   admit(request: Request, handle: () => void): void {
     const { route, ofPath } = request.target;
     const pace = this.#paceOf(ofPath?.admission);

@@ -8,7 +8,7 @@ const INFO = {
   title: "Lyftr",
   description:
     "A webhook inbox: verifies every request, stores each message once, acknowledges only what is on disk.\n\n" +
-    "Routes with a lock need an API key: `Authorization: Bearer lyftr_…`. `lyftr keys create` makes one; " +
+    "Routes with a lock need an API key: `Authorization: Bearer lyftr_…`. `lyftr keys create` creates one; " +
     "“Authorize” adds it to the requests of this page. Until the first key exists, reading is open, unless " +
     "READ_AUTH says otherwise. Such responses have the header `X-Read-Auth: open`.",
 };
@@ -21,17 +21,17 @@ const TAGS = [
 export interface OpenApiOptions {
   readonly version: string;
   /** Whether a route requires a key. */
-  readonly asksForKey: (access: Route["access"]) => boolean;
+  readonly requiresKey: (access: Route["access"]) => boolean;
 }
 
-/** The OpenAPI 3.1 document of the routes, generated from nothing but them. */
-export function openApi(routes: readonly Route[], { version, asksForKey }: OpenApiOptions): object {
+/** The OpenAPI 3.1 document of the routes, generated only from them. */
+export function openApi(routes: readonly Route[], { version, requiresKey }: OpenApiOptions): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const { path, method, access, schema } of routes) {
     if (schema === undefined) continue;
     const template = path.replace(/:([a-z_]+)/g, "{$1}");
     paths[template] ??= {};
-    paths[template][method.toLowerCase()] = operation(schema, access, asksForKey(access));
+    paths[template][method.toLowerCase()] = operation(schema, access, requiresKey(access));
   }
   return {
     openapi: "3.1.0",
@@ -44,7 +44,7 @@ export function openApi(routes: readonly Route[], { version, asksForKey }: OpenA
   };
 }
 
-function operation(schema: RouteSchema, access: Route["access"], asksForKey: boolean): object {
+function operation(schema: RouteSchema, access: Route["access"], requiresKey: boolean): object {
   const { operationId, summary, description, tags, headers, params, querystring, body, response } = schema;
   const parameters = [
     ...parametersIn("header", headers),
@@ -58,8 +58,8 @@ function operation(schema: RouteSchema, access: Route["access"], asksForKey: boo
     tags,
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: requestBody(body) }),
-    security: asksForKey ? [{ [SECURITY_SCHEME]: [] }] : [],
-    responses: { ...responses(response), ...(asksForKey && responses(problemResponses(...refusals(access)))) },
+    security: requiresKey ? [{ [SECURITY_SCHEME]: [] }] : [],
+    responses: { ...responses(response), ...(requiresKey && responses(problemResponses(...refusals(access)))) },
   };
 }
 

@@ -1,4 +1,4 @@
-/** Requests of one kind that wait for their turn. */
+/** The maximum number of waiting requests of one kind. */
 const WAITING_MAX = 2_000;
 
 /**
@@ -16,7 +16,7 @@ export class ProbePace {
     this.#left = perTickMax;
   }
 
-  /** Whether the probe is handled, now or in its turn. False when too many wait. */
+  /** Whether the probe is handled, now or later. False when too many wait. */
   take(handle: () => void): boolean {
     if (this.#left > 0) {
       this.#left--;

@@ -29,8 +29,8 @@ export interface Route {
   readonly schema?: RouteSchema;
   readonly handle: (request: Request) => Reply | Promise<Reply>;
   /**
-   * How load shedding treats it. Messages also wait for the commit queue; health checks and scrapes
-   * are paced.
+   * How load shedding treats the route. Messages also wait for the commit queue; health checks and
+   * scrapes are paced.
    */
   readonly admission?: "message" | "health" | "scrape";
   /** Its result is in the log line and in `webhook_requests_total`. */
@@ -43,15 +43,15 @@ export interface Route {
   readonly quiet?: true;
   /** A machine asks every few seconds, so its traces would outnumber all others. */
   readonly untraced?: true;
-  /** Machines post to it, which no browser prevents. It gets no CORS headers. */
-  readonly notForPages?: true;
+  /** Other programs post to it, and browsers do not need it. So it gets no CORS headers. */
+  readonly withoutCors?: true;
 }
 
 export interface RouteLimits {
   /** The longest body. Without it, a body is not read. */
   readonly bodyBytesMax?: number;
   /** Whether bodies count against the memory for incoming bodies. */
-  readonly bodiesAreCounted?: true;
+  readonly countsBodies?: true;
   /** Whether a body with a content encoding is refused. */
   readonly plainBodiesOnly?: true;
   /** Whether the rate limits of addresses and keys do not apply: monitoring must always work. */
@@ -208,7 +208,7 @@ export class Request {
 
   /**
    * Aborted when the client no longer waits for its answer: its connection is closed, or it closed
-   * its half a second ago. Most clients that go away show nothing else.
+   * its half a second ago. Most clients that disconnect show nothing else.
    */
   clientGone(): AbortSignal {
     const gone = new AbortController();

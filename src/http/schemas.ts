@@ -91,7 +91,7 @@ const ValidationProblem = Type.Object({ detail: Type.Array(IssueSchema) });
 const MEANINGS: Readonly<Record<number, string>> = {
   400: "the cursor is invalid, or belongs to other filters.",
   401: "the API key is missing or invalid.",
-  403: "the scope of the API key is too small.",
+  403: "the API key does not have the required scope.",
   404: "it does not exist.",
   409: "it conflicts with what exists; `detail` says how.",
   413: "the body is too large.",

@@ -30,10 +30,13 @@ const KEEP_ALIVE_MS = 72_000;
 const READINESS_HEARD_MS = 2_000;
 /**
  * A list of the longest messages has 1.6 MB. A client that takes longer holds it in memory on
- * purpose, or has gone away.
+ * purpose, or has disconnected.
  */
 const ANSWER_MS_MAX = 30_000;
-/** Some hundred milliseconds under load. */
+/**
+ * The maximum number of turns in which waiting connections are accepted: some hundred milliseconds
+ * under load.
+ */
 const ACCEPTING_TURNS_MAX = 100;
 const BACKLOG_CONNECTIONS = 4_096;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -189,7 +192,7 @@ export class Server {
     this.#connections.watch(http);
     http.on("request", (raw, response) => this.#take(raw, response));
     http.on("checkContinue", (raw, response) => this.#take(raw, response, () => this.#continue(raw, response)));
-    // Other expectations are ignored: they are no reason to refuse a message.
+    // Other expectations are ignored: they do not justify refusing a message.
     http.on("checkExpectation", (raw, response) => this.#take(raw, response));
     // Its stream may be one that Node has put around the socket.
     http.on("connect", ({ socket }) => this.#refuseConnect(socket));

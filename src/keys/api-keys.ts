@@ -6,11 +6,11 @@ import type { Runtime } from "../runtime.ts";
 import type { KeyStore } from "../store/credentials.ts";
 import type { Creation, KeyIssuer, NewKey, Rotation } from "./key-issuer.ts";
 
-// A key that is revoked anywhere is refused here within 5 s: after two reloads, of which the first
-// may hang, plus the duration of the last one.
+// A key that is revoked anywhere is refused here within 5 s. That is the time of two reloads, of
+// which the first may hang, plus the duration of the last one.
 const RELOAD_EVERY_MS = 2_000;
 const RELOAD_MS_MAX = 1_500;
-/** Hanging reloads at which no further one starts. Further ones would only queue behind them. */
+/** The maximum number of hanging reloads. Further ones would only queue after them. */
 const RELOADS_UNDER_WAY_MAX = 2;
 /** After this many failures in a row, revocations may be missed, and the operator should know. */
 const FAILURES_LOGGED_MIN = 2;
@@ -135,7 +135,7 @@ export class ApiKeys {
     return key !== undefined && isLive(key, new Date(this.#runtime.clock.now()).toISOString());
   }
 
-  /** Every key that ever existed, with its last use as far as this process knows. */
+  /** Every key that ever existed, with the last use that this process knows. */
   async all(): Promise<readonly ApiKey[]> {
     const keys = await this.#options.store.all();
     return keys.map((key) => ({ ...key, lastUsedAt: later(key.lastUsedAt, this.#uses.get(key.id)) }));

@@ -130,7 +130,7 @@ function declareProtection(declare: MetricDeclarations) {
     connectionsOpen: declare.gauge("connections_open", "Connections of clients."),
     connectionsMax: declare.gauge(
       "connections_max",
-      "The most connections of clients: MAX_CONNECTIONS, or fewer if there are not enough open files for them.",
+      "The maximum number of client connections: MAX_CONNECTIONS, or fewer if there are not enough open files for them.",
     ),
     connectionsRefused: declare.counter("connections_refused_total", "Connections closed because there were too many."),
     apiKeyChecks: declare.labelledCounter(

@@ -17,7 +17,7 @@ export interface MetricSources {
   readonly readThreadRestarts: () => number;
   readonly logLinesDropped: () => number;
   readonly traceSpans: () => SpanCounts;
-  /** Messages answered with 200 by source, stored now or before. */
+  /** Messages answered with 200, by source, including duplicates. */
   readonly received: () => ReadonlyMap<string, number>;
   readonly signatureKeys: () => readonly SignatureKey[];
   /** 1 while every client may read, else 0. */

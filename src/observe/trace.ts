@@ -31,7 +31,7 @@ export interface RequestTrace {
   readonly traceparent: string;
   /** Begins a part. The function it returns ends the part. */
   begin(name: PartName): (attributes?: Attributes) => void;
-  /** Adds a part that is over. */
+  /** Adds a part that has already ended. */
   part(name: PartName, fromMs: number, toMs: number): void;
   end(end: EndedRequest): void;
 }

@@ -7,7 +7,7 @@ const SHA256_HEX = /^[0-9a-fA-F]{64}$/;
  */
 const given = Buffer.alloc(64);
 const expected = Buffer.alloc(64);
-/** Each costs a MAC for every webhook. */
+/** The maximum number of secrets: each costs a MAC for every webhook. */
 export const SECRETS_MAX = 16;
 
 /** The HMAC-SHA256 of `body` as lower-case hex: the value of the signature header. */

@@ -30,9 +30,9 @@ export interface RedisOptions {
    * Called when Redis becomes unavailable. The reason is a sentence that repeats nothing of the
    * commands.
    */
-  readonly wentAway: (reason: string) => void;
+  readonly becameUnavailable: (reason: string) => void;
   /** Called with the length of the outage. */
-  readonly cameBack: (outageMs: number) => void;
+  readonly becameAvailable: (outageMs: number) => void;
 }
 
 type RedisRuntime = Pick<Runtime, "clock" | "random">;
@@ -68,15 +68,15 @@ export class Redis {
   #failuresInARow = 0;
   /** Attempts to reconnect since the last successful call. */
   #attempts = 0;
-  #comingBack: Promise<void> = Promise.resolve();
-  #awaySinceMs = 0;
+  #reconnecting: Promise<void> = Promise.resolve();
+  #unavailableSinceMs = 0;
 
   /** Resolves when Redis answers, or soon when it does not. Then it keeps trying. */
   static async open(runtime: RedisRuntime, options: RedisOptions): Promise<Redis> {
     const { createClient } = await import("@redis/client");
     const redis = new Redis(runtime, options, () => newClient(createClient, options.url));
     const reason = await redis.#connect();
-    if (reason !== undefined) redis.#away(reason);
+    if (reason !== undefined) redis.#markUnavailable(reason);
     return redis;
   }
 
@@ -126,7 +126,7 @@ export class Redis {
     this.#closing.abort();
     this.#client?.destroy();
     this.#client = undefined;
-    await this.#comingBack;
+    await this.#reconnecting;
   }
 
   #call(command: readonly string[]): Promise<unknown> {
@@ -201,16 +201,16 @@ export class Redis {
     if (client === undefined || client !== this.#client) return;
     this.#client = undefined;
     client.destroy();
-    this.#away(reason);
+    this.#markUnavailable(reason);
   }
 
-  #away(reason: string): void {
-    this.#awaySinceMs = this.#runtime.clock.monotonic();
-    this.#options.wentAway(codeInWords(reason));
-    this.#comingBack = this.#comeBack();
+  #markUnavailable(reason: string): void {
+    this.#unavailableSinceMs = this.#runtime.clock.monotonic();
+    this.#options.becameUnavailable(codeInWords(reason));
+    this.#reconnecting = this.#reconnectUntilUp();
   }
 
-  async #comeBack(): Promise<void> {
+  async #reconnectUntilUp(): Promise<void> {
     const { clock, random } = this.#runtime;
     const { signal } = this.#closing;
     while (!signal.aborted && this.#client === undefined) {
@@ -218,7 +218,7 @@ export class Redis {
       this.#attempts += 1;
       await clock.sleep(Math.round(delayMs * (0.8 + 0.4 * random())), signal).catch(() => undefined);
       if (!signal.aborted && (await this.#connect()) === undefined)
-        this.#options.cameBack(Math.round(clock.monotonic() - this.#awaySinceMs));
+        this.#options.becameAvailable(Math.round(clock.monotonic() - this.#unavailableSinceMs));
     }
   }
 

@@ -5,7 +5,9 @@ import type { RetentionStore } from "../store/retention.ts";
 import { tombstonesUntil } from "./sweep.ts";
 
 const ROWS_PER_STEP_MAX = 1_000;
-/** Erasures at the same time. Each scans many messages, and frees pages at its end. */
+/**
+ * The maximum number of concurrent erasures. Each scans many messages, and frees pages at its end.
+ */
 const UNDER_WAY_MAX = 2;
 
 export interface EraserOptions {

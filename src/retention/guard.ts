@@ -7,8 +7,8 @@ const DAY_MS = 24 * HOUR_MS;
 /** A clock that differs from the last sweep by more than this is considered wrong. */
 const CLOCK_DAYS_MAX = 7;
 /**
- * Messages that became old since the last sweep are deleted without a check, if that sweep is not
- * older than this.
+ * Messages that became old since the last sweep are deleted without a check, if the last sweep is
+ * more recent than this.
  */
 const STEADY_MS_MAX = DAY_MS;
 /** A sweep that would delete this share of all messages or more is considered a mistake. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 import type { RetentionStore } from "../store/retention.ts";
 
-/** A store takes fewer where more would delay other work. */
+/** The messages of one step. A store takes fewer where more would delay other work. */
 const ROWS_PER_STEP_MAX = 5_000;
 /**
  * The pause after a step, as a share of the time that it took. So storing and reading get most of

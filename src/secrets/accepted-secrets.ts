@@ -64,6 +64,6 @@ export function masterKeyProblem(unreadable: readonly KeptSecret[], isSet: boole
   const names = unreadable.map(({ name }) => name).join(", ");
   const remedy = "Set that one; if it is lost, remove them: lyftr secrets retire NAME";
   if (isSet)
-    return `MASTER_KEY is not the one under which webhook secrets of the database are encrypted: ${names}. ${remedy}`;
-  return `MASTER_KEY is not set, and webhook secrets of the database are encrypted under one: ${names}. ${remedy}`;
+    return `MASTER_KEY is not the one with which webhook secrets of the database are encrypted: ${names}. ${remedy}`;
+  return `MASTER_KEY is not set, and webhook secrets of the database are encrypted with one: ${names}. ${remedy}`;
 }

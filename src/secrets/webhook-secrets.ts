@@ -16,7 +16,7 @@ const RELOADS_PER_EXCHANGE = 5;
 const RECORD_EVERY_MS = 18_000;
 /** The limit at the end of the process. Uses that are not written by then are lost. */
 const LAST_EXCHANGE_MS_MAX = 2_000;
-/** Names of removed secrets stay in the metrics, up to this many names. */
+/** The maximum number of names that stay in the metrics after their secrets are removed. */
 const NAMES_MAX = 64;
 
 export interface WebhookSecretsOptions {
@@ -223,7 +223,7 @@ export class WebhookSecrets {
 
   #logUnreadableOnce({ name, sealed }: KeptSecret): void {
     if (this.#isFirst(sealed))
-      this.#runtime.log.error({ msg: "a webhook secret of the database is not encrypted under MASTER_KEY", name });
+      this.#runtime.log.error({ msg: "a webhook secret of the database is not encrypted with MASTER_KEY", name });
   }
 
   #warnOnce(msg: string, error: unknown): void {

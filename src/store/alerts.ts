@@ -19,7 +19,7 @@ export interface AlertVote {
 export interface AlertNotice {
   readonly rule: string;
   readonly target: string;
-  /** Whether that message said that the alert fires, or that it is over. */
+  /** Whether that message announced the start of the alert or its end. */
   readonly firing: boolean;
   readonly at: string;
 }
@@ -29,7 +29,7 @@ export interface AlertReport {
   readonly holder: string;
   /** The time, by its clock. */
   readonly nowMs: number;
-  /** Whether the process may take or renew the lease. Otherwise it gives the lease back. */
+  /** Whether the process may take or renew the lease. Otherwise it releases the lease. */
   readonly mayLead: boolean;
   /** All alerts that fire in the process. Earlier votes that are missing here are withdrawn. */
   readonly votes: readonly AlertVote[];

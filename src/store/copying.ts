@@ -19,9 +19,8 @@ export interface CopyPart {
 }
 
 /**
- * One end of a copy, separate from the store. The database is read from end to end in the order in
- * which its messages were stored, so messages that arrive during the copy come after the current
- * position.
+ * One end of a copy, separate from the store. The database is read in the order in which its
+ * messages were stored. So messages that arrive during the copy come after the current position.
  */
 export interface CopyEndpoint {
   /** Identifies the database. */

@@ -37,7 +37,7 @@ export type AuditStamp = Pick<AuditEntry, "at" | "id" | "actor">;
 /** `name_taken`: a live key has the name. `full`: there are {@link KEYS_MAX} keys. */
 export type KeyAddition = { readonly kind: "added" | "name_taken" | "full" };
 
-/** What a key's successor does not take over from the key. */
+/** What the successor of a key does not inherit. */
 export interface Successor extends Pick<ApiKey, "id" | "hash" | "hint"> {
   /** When the old key ends. */
   readonly retiresAt: string;
@@ -101,7 +101,7 @@ export interface KeptSecret {
 
 /** The recorded use of a secret. Secrets of the environment have one too. */
 export interface SecretUse {
-  /** Identifies the secret. It does not help to guess the secret. */
+  /** Identifies the secret. It does not help to guess it. */
   readonly fingerprint: string;
   /** When a running service first accepted it. */
   readonly seenAt: string;

@@ -7,20 +7,20 @@ import type { AuditEntry, AuditStamp, KeyAddition, KeyRotation, Successor } from
 export const KEYS_MAX = 10_000;
 
 /** What the database knows about a name. */
-export interface Namesakes {
+export interface SameNameKeys {
   /** The keys of that name. */
   readonly keys: readonly ApiKey[];
   /** The number of keys of all names. */
   readonly total: number;
 }
 
-export function decideAddition({ keys, total }: Namesakes, { at }: AuditStamp): KeyAddition {
+export function decideAddition({ keys, total }: SameNameKeys, { at }: AuditStamp): KeyAddition {
   if (keys.some((key) => isLive(key, at))) return { kind: "name_taken" };
   return { kind: total >= KEYS_MAX ? "full" : "added" };
 }
 
 export function decideRotation(
-  { keys, total }: Namesakes,
+  { keys, total }: SameNameKeys,
   { id, successor, by }: { readonly id: string; readonly successor: Successor; readonly by: AuditStamp },
 ): KeyRotation {
   const old = keys.find((key) => key.id === id);

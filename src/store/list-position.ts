@@ -21,7 +21,7 @@ export const START = positionAt("");
  * The position directly after another one. No source contains NUL, so nothing sorts between a
  * source and the same source with U+0001 at its end.
  */
-export function positionBehind({ instant, messageId, source }: ListPosition): ListPosition {
+export function positionAfter({ instant, messageId, source }: ListPosition): ListPosition {
   return { instant, messageId, source: `${source}\u0001` };
 }
 

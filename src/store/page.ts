@@ -1,6 +1,6 @@
 import type { ListPosition } from "../domain/message-filter.ts";
 import type { MessageQuery } from "../domain/message-query.ts";
-import { type ListRange, overlap, positionBehind, rangeOf } from "./list-position.ts";
+import { type ListRange, overlap, positionAfter, rangeOf } from "./list-position.ts";
 import type { MessagePage, StoredMessage } from "./store.ts";
 
 /**
@@ -21,7 +21,7 @@ export interface PageRead {
   readonly rest: ListRange;
   /** One row more than the page has, which shows whether the list continues. */
   readonly slice: Slice;
-  /** Whether the exact total is wanted. */
+  /** Whether the exact total is needed. */
   readonly exact: boolean;
   /** Whether the page may end before it is full. The client continues it by its cursor. */
   readonly stepwise: boolean;
@@ -30,7 +30,7 @@ export interface PageRead {
 export function pageReadOf({ filter, order, offset, limit, cursor, count }: MessageQuery): PageRead {
   const range = rangeOf(filter);
   const reverse = cursor === undefined ? order === "desc" : (order === "desc") === (cursor.side === "after");
-  const side = reverse ? { hi: cursor?.position } : { lo: cursor && positionBehind(cursor.position) };
+  const side = reverse ? { hi: cursor?.position } : { lo: cursor && positionAfter(cursor.position) };
   const exact = count === "exact";
   return {
     range,
@@ -43,7 +43,7 @@ export function pageReadOf({ filter, order, offset, limit, cursor, count }: Mess
 
 /** The part of a read up to a row, including that row. */
 export function readUpTo({ rest, slice }: Pick<PageRead, "rest" | "slice">, last: ListPosition): ListRange {
-  return overlap(rest, slice.reverse ? { lo: last } : { hi: positionBehind(last) });
+  return overlap(rest, slice.reverse ? { lo: last } : { hi: positionAfter(last) });
 }
 
 /** The rows that were read for a page. */

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 
 /** One step of a deletion: a limited number of messages in one transaction. */
 export interface DeletionStep {
-  /** Where the step before ended; undefined starts at the beginning. */
+  /** Where the previous step ended; undefined starts at the beginning. */
   readonly position?: string | undefined;
   /** How many messages one step may delete. It may scan more, for some tens of milliseconds. */
   readonly rowsMax: number;
@@ -83,7 +83,7 @@ export interface RetentionStore {
    * Resolves with the places that may still contain some of it, a sentence each.
    */
   scrub(): Promise<readonly string[]>;
-  /** The last completed sweep. Undefined when there was none and no message can stand in for it. */
+  /** The last completed sweep. Undefined when there was none and no message can replace it. */
   lastSweep(): Promise<RetentionSweep | undefined>;
   /** Records a completed sweep. */
   recordSweep(sweep: RetentionSweep): Promise<void>;

@@ -95,7 +95,7 @@ export interface TimelineQuery {
 }
 
 export interface TimelineBucket {
-  /** The beginning of the bucket, cut to its unit: see {@link BUCKETS}. */
+  /** The beginning of the bucket, as a timestamp of its unit: see {@link BUCKETS}. */
   readonly start: string;
   readonly count: number;
 }
@@ -186,6 +186,6 @@ export interface Store {
    * to another machine.
    */
   disk(): Promise<{ readonly freeBytes: number; readonly sizeBytes: number } | undefined>;
-  /** Finishes what was begun, then releases everything. Safe to call twice. */
+  /** Completes pending work, then releases everything. Safe to call twice. */
   close(): Promise<void>;
 }

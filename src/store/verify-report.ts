@@ -1,4 +1,4 @@
-/** More differences than this are of no use. */
+/** The maximum number of reported differences. More are of no use. */
 export const DIFFERENCES_MAX = 20;
 
 /** The result of recounting everything. */

@@ -116,7 +116,7 @@ const CASES: readonly {
     retried: false,
   },
   {
-    name: "a length that is no number",
+    name: "a length that is not a number",
     answer: (socket) => void socket.write(OK.replace("15", "many")),
     kind: "protocol",
     retried: false,
@@ -321,6 +321,6 @@ test("after a failure nothing keeps a process alive", async () => {
     await once(child.stdout, "data");
     const doneMs = performance.now();
     deepEqual(await once(child, "close"), [0, null], name);
-    ok(performance.now() - doneMs < 1_500, `${name}: it went on for ${Math.round(performance.now() - doneMs)} ms`);
+    ok(performance.now() - doneMs < 1_500, `${name}: it continued for ${Math.round(performance.now() - doneMs)} ms`);
   }
 });

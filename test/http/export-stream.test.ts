@@ -159,7 +159,7 @@ for (const [path, leaves] of [
   ["/messages?q=abc", "end"],
   ["/messages/export", "end"],
 ] as const) {
-  const how = leaves === "abort" ? "goes away" : "closes its half and then waits in vain for a second";
+  const how = leaves === "abort" ? "disconnects" : "closes its half and then waits in vain for a second";
   test(`a client of ${path} that ${how} stops the reads, and is a 499`, async () => {
     let aborted = 0;
     await using wire = await startWith((_page, { signal }) => {
@@ -177,7 +177,7 @@ for (const [path, leaves] of [
   });
 }
 
-test("a client that goes away in the middle of an export stops the current read", async () => {
+test("a client that disconnects in the middle of an export stops the current read", async () => {
   let aborted = 0;
   await using wire = await startWith((page, { signal }) => {
     if (page < 3) return pageOf(10, NEXT);

@@ -268,7 +268,7 @@ test("an HTTP/1.0 client without chunks also gets the whole export, up to the en
 /** More than the buffers of a connection can hold. */
 const LARGE = Array.from({ length: 1_500 }, (_, at) => ({ message_id: `${at}`, text: "😀".repeat(4_096) }));
 
-test("an export whose client goes away is logged as such, and the service continues", async () => {
+test("an export whose client disconnects is logged as such, and the service continues", async () => {
   await using large = await startFilled(LARGE);
   for (const [id, leave] of [
     ["resets", "abort"],

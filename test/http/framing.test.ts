@@ -95,7 +95,7 @@ const AMBIGUOUS: readonly (readonly [name: string, bytes: string | Uint8Array])[
   ["a hexadecimal length", webhook(["Host: x", SIGNED, `Content-Length: 0x${SIZE}`])],
   ["a length with a letter", webhook(["Host: x", SIGNED, `${LENGTH}a`])],
   ["a length of two numbers", webhook(["Host: x", SIGNED, `${LENGTH} 1`])],
-  ["a chunk size that is no number", webhook(["Host: x", SIGNED, CHUNKED], `zz\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
+  ["a chunk size that is not a number", webhook(["Host: x", SIGNED, CHUNKED], `zz\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
   ["a chunk size with 0x", webhook(["Host: x", SIGNED, CHUNKED], `0x${SIZE}\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
   ["a negative chunk size", webhook(["Host: x", SIGNED, CHUNKED], `-1\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
   [

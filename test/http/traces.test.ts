@@ -215,7 +215,7 @@ test("a failed commit is an error of the request, and of the part in which it fa
   );
 });
 
-test("the trace of a message whose sender went away is complete, with its outcome", async () => {
+test("the trace of a message whose sender disconnected is complete, with its outcome", async () => {
   await using database = await testedDatabase();
   await using own = await startService({
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,

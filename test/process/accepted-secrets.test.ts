@@ -54,14 +54,14 @@ test("the last secret that a running service accepts is not retired because the 
     env: { DATABASE_URL: place.url, MASTER_KEY, WEBHOOK_SECRET: "" },
   });
   equal(await statusWith(lyftr.url, only), 200);
-  const list = await listed(/^only +database .* 1 of 1 +no: there is no other/m);
+  const list = await listed(/^only +database .* 1 of 1 +no: it is the only one/m);
   match(list, /^current +WEBHOOK_SECRET .* 0 of 1 +yes: no running process accepts it$/m);
   for (const more of [[], ["--in", "30d"]]) {
     const refused = await secrets("retire", "only", ...more);
     equal(refused.code, 1);
     match(
       refused.stderr,
-      /only was not retired\. The answer of lyftr secrets list: no: there is no other, and without one every webhook/,
+      /only was not retired\. The answer of lyftr secrets list: no: it is the only one, and without it every webhook/,
     );
   }
   equal(await statusWith(lyftr.url, only), 200);
@@ -139,8 +139,8 @@ test("with two replicas of different environments, a secret is not retired if on
   for (const url of [first.url, second.url]) equal(await statusWith(url, summer), 200);
   equal(await statusWith(first.url, SERVICE_SECRET), 200);
   await listed(/^current +WEBHOOK_SECRET of the service .* 1 of 2 /m);
-  await listed(/^summer .* 2 of 2 +no: there is no other.*$/m);
-  match((await secrets("retire", "summer")).stderr, /The answer of lyftr secrets list: no: there is no other/);
+  await listed(/^summer .* 2 of 2 +no: it is the only one.*$/m);
+  match((await secrets("retire", "summer")).stderr, /The answer of lyftr secrets list: no: it is the only one/);
   equal(await statusWith(second.url, summer), 200);
   // A process that ends deletes its record, and the record of a killed one expires.
   second.child.kill("SIGTERM");
@@ -162,7 +162,7 @@ test("each worker reports what it accepts", { skip: unlessPostgres() }, async ()
   await using lyftr = runLyftr(["serve", "--workers", "2"], { cwd: folder.path, env });
   const { listens_on, reading, workers } = await lyftr.line(({ msg }) => msg === "listening");
   deepEqual([listens_on, reading, workers], ["127.0.0.1, from this machine only", "open", 2]);
-  await listed(/^summer .* 2 of 2 +no: there is no other/m);
+  await listed(/^summer .* 2 of 2 +no: it is the only one/m);
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);
 });

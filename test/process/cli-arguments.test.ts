@@ -65,7 +65,7 @@ const WRONG: readonly (readonly [readonly string[], RegExp, Readonly<Record<stri
   [["send", "--count", "1"], /Give it as --url/, { ...SECRET, PORT: "0" }],
   [["import", "missing.ndjson"], /missing\.ndjson does not exist/],
   [["import", "."], /is a folder/],
-  [["import", "/dev/null"], /no regular file/],
+  [["import", "/dev/null"], /not a regular file/],
   [["import", "x"], /DATABASE_URL must look like/, { DATABASE_URL: "app.db" }],
   [["backup"], /missing required argument/],
   [["backup", "missing/b.db"], /missing does not exist/, { DATABASE_URL: `sqlite:///${BIN}` }],
@@ -83,7 +83,7 @@ const WRONG: readonly (readonly [readonly string[], RegExp, Readonly<Record<stri
   [["keys", "create", "--name", "ADMIN_API_KEY", "--scope", "read"], /not be ADMIN_API_KEY/],
   [["keys", "create", "--name", "x".repeat(65), "--scope", "read"], /It must have 1 to 64 characters/],
   [["keys", "create", "--name", "a", "--scope", "read", "--expires", "90"], /It must be a duration such as 12h or 90d/],
-  [["keys", "create", "--name", "a", "--scope", "read", "--expires", "0d"], /longer than nothing/],
+  [["keys", "create", "--name", "a", "--scope", "read", "--expires", "0d"], /not 0/],
   [["keys", "create", "--name", "a", "--scope", "read", "--expires", "36526d"], /It must be a duration/],
   [["keys", "create", "a", "--name", "a", "--scope", "read"], /too many arguments/],
   [["keys", "list", "a"], /too many arguments.*\nRun lyftr keys list --help to see its arguments/],
@@ -147,7 +147,7 @@ test("`lyftr help COMMAND` and `lyftr COMMAND --help` are the same", async () =>
   match(await said("help", "erase"), /Usage: lyftr erase/);
 });
 
-test("a reader of the output that goes away is not a failure", async () => {
+test("a reader that closes the output is not a failure", async () => {
   using folder = temporaryFolder();
   const child = spawn(process.execPath, [BIN, "check-config"], {
     cwd: folder.path,

@@ -236,7 +236,7 @@ test("a start on a PostgreSQL database with another program's table of messages 
   await sql(database.url, "CREATE TABLE messages (id integer)");
   const before = await catalogOf(database.url);
   const { code, stderr } = await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: database.url } });
-  deepEqual([code, /table "messages" that is not ours/.test(stderr)], [1, true], stderr);
+  deepEqual([code, /table "messages" that does not belong to Lyftr/.test(stderr)], [1, true], stderr);
   deepEqual(await catalogOf(database.url), before);
 });
 

@@ -27,7 +27,7 @@ test("a demonstration shows every outcome, serves until SIGTERM, and leaves noth
   const [, url = ""] = await said(
     lyftr,
     "stdout",
-    /Look around:\n {2}(http:\/\/127\.0\.0\.1:[0-9]+)\/docs\n.*Ctrl-C ends it/s,
+    /Look around:\n {2}(http:\/\/127\.0\.0\.1:[0-9]+)\/docs\n.*Ctrl-C stops the service/s,
   );
   const report = lyftr.stdout();
   match(report, /^ +200 {2}created /m);
@@ -36,7 +36,7 @@ test("a demonstration shows every outcome, serves until SIGTERM, and leaves noth
   }
   const stats = (await (await fetch(`${url}/stats`)).json()) as { total_messages: number };
   equal(stats.total_messages, 200);
-  const curl = report.slice(report.indexOf("curl "), report.indexOf("\n\nIts log is"));
+  const curl = report.slice(report.indexOf("curl "), report.indexOf("\n\nThe log is"));
   equal(execFileSync("sh", ["-c", curl], { encoding: "utf8" }), '{"status":"ok"}');
 
   lyftr.child.kill("SIGTERM");
@@ -54,7 +54,7 @@ test("messages beyond 20,000 are in the database before the service starts, and 
   });
   const [, url = ""] = await said(lyftr, "stdout", /Look around:\n {2}(http:\/\/127\.0\.0\.1:[0-9]+)\/docs\n/);
   const report = lyftr.stdout();
-  match(report, /^500 messages stored beforehand in [0-9.]+ s, [0-9]+\/s/m);
+  match(report, /^500 messages stored before the start in [0-9.]+ s, [0-9]+\/s/m);
   match(report, /^ +20000 {2}created /m);
   equal(lyftr.stderr(), `Storing 500 messages before the service starts\nThe service runs at ${url}\n`);
   const stats = (await (await fetch(`${url}/stats`)).json()) as { total_messages: number };

@@ -83,8 +83,8 @@ test("a file that holds something else is refused and not touched", async () => 
   const expected: readonly [string, RegExp][] = [
     ["app.db", /^app\.db is the database itself \(DATABASE_URL\)\.$/m],
     ["lyftr.db", /^lyftr\.db is a database of Lyftr: name another file\.$/m],
-    ["notes.txt", /^notes\.txt holds something else than messages of the Python service: name another file\.$/m],
-    ["foreign.db", /^foreign\.db holds something else/m],
+    ["notes.txt", /^notes\.txt holds something other than messages of the Python service: name another file\.$/m],
+    ["foreign.db", /^foreign\.db holds something other than messages/m],
     ["none/old.db", /^none\/old\.db cannot be written: .*none/m],
   ];
   for (const [file, reason] of expected) {

@@ -128,7 +128,7 @@ test("an import continues when its position cannot be saved, and says so", async
   writeFileSync(folder.file("in.ndjson"), manyLines(10));
   mkdirSync(folder.file("in.ndjson.lyftr-import~"));
   const { code, stdout, stderr } = await run(["import", "in.ndjson"], { cwd: folder.path, env });
-  match(stderr, /If this import is interrupted it will have to start from the beginning/);
+  match(stderr, /If this import is interrupted, it will have to start from the beginning/);
   match(stdout, /^imported {3}10\n/);
   equal(code, 0);
 });
@@ -137,7 +137,7 @@ test("an import reads standard input, saves no position, and can be repeated", a
   using folder = temporaryFolder();
   const input = `${manyLines(500)}{"message_id":"half\n`;
   const first = await run(["import", "-"], { cwd: folder.path, env, input });
-  equal(first.code, 1, "one line is no message");
+  equal(first.code, 1, "one line is not a message");
   match(first.stdout, /^imported {3}500\nduplicates 0\nconflicts {2}0\ninvalid {4}1\n$/);
   const again = await run(["import", "-"], { cwd: folder.path, env, input: manyLines(500) });
   deepEqual([again.code, /^imported {3}0\nduplicates 500\n/.test(again.stdout)], [0, true], again.stdout);

@@ -58,7 +58,7 @@ test("keys are rotated and revoked by name, and every change is in the audit", a
   match(rotated.stderr, /The old one is accepted until 2\S+Z\. It does not expire\./);
   const third = await lyftr("keys", "rotate", "reports");
   deepEqual([third.code, third.stdout], [1, ""]);
-  match(third.stderr, /Two keys reports are live\. Revoke one by its id/);
+  match(third.stderr, /Two live keys have the name reports\. Revoke one by its id/);
   const again = await lyftr("keys", "create", "--name", "reports", "--scope", "read");
   deepEqual([again.code, again.stdout], [1, ""]);
   match(again.stderr, /A live key has the name reports\. Rotate it: lyftr keys rotate reports/);

@@ -114,7 +114,7 @@ test("restore refuses what is not a sound backup, and changes nothing", async ()
   equal(foreign.code, 1);
   rmSync(folder.file("other.db"));
   const unasked = await restore("backup.db");
-  match(unasked.stderr, /no terminal for the question, so nothing was restored/);
+  match(unasked.stderr, /cannot ask without a terminal, so nothing was restored/);
   deepEqual([unasked.code, contentsOf(folder)], [2, before]);
   const postgres = { DATABASE_URL: "postgres://lyftr@127.0.0.1/lyftr" };
   const other = await run(["restore", "backup.db"], { cwd: folder.path, env: postgres });

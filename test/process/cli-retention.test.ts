@@ -131,14 +131,14 @@ test("an invalid or missing argument is reported with exit code 2, and nothing i
     [
       ["erase", PERSON],
       {},
-      /There is no terminal for the question, so nothing was deleted. To delete without a question, add --yes/,
+      /The command cannot ask without a terminal, so nothing was deleted. To delete without a question, add --yes/,
     ],
     [
       ["retention", "--days", "10"],
       {},
-      /There is no terminal for the question, so nothing was deleted. To delete without a question, add --yes/,
+      /The command cannot ask without a terminal, so nothing was deleted. To delete without a question, add --yes/,
     ],
-    [["retention"], { RETENTION_DAYS: "10" }, /There is no terminal for the question/],
+    [["retention"], { RETENTION_DAYS: "10" }, /The command cannot ask without a terminal/],
     [["erase", " ", "--yes"], {}, /The number is empty/],
   ] as const;
   for (const [args, more, complaint] of cases) {

@@ -69,7 +69,7 @@ test("the last secret is only retired by force, and those of the environment cou
   equal((await run(["secrets", "retire", "only", "--in", "1h"], { cwd: folder.path, env: ending })).code, 1);
   const ends = await run(["secrets", "retire", "only"], { cwd: folder.path, env: ending });
   match(ends.stderr, /No running service has reported .* based on the environment of this command\./);
-  match(ends.stderr, /only was not retired\. The answer of lyftr secrets list: no: every other secret has an end\./);
+  match(ends.stderr, /only was not retired\. The answer of lyftr secrets list: no: every other secret expires\./);
   equal((await run(["secrets", "retire", "only", "--force"], { cwd: folder.path, env: ending })).code, 0);
   equal((await run(["secrets", "retire", "only"], options)).code, 1);
   equal((await run(["secrets", "add", "only"], options)).code, 0);

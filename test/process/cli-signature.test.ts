@@ -99,7 +99,7 @@ test("verify-signature names previous and ended secrets, of the environment and 
   deepEqual([previous.code, previous.secret], [0, "previous_1"]);
   const old = await checked(BODY, macOf(OLD, BODY), ended);
   deepEqual([old.code, old.reason, old.secret], [1, "secret_ended", "previous_2"]);
-  match(old.detail, /is refused since 2020-01-01T00:00:00.000Z/);
+  match(old.detail, /has been refused since 2020-01-01T00:00:00.000Z/);
 
   using folder = temporaryFolder();
   writeFileSync(folder.file("body"), BODY);

@@ -53,7 +53,7 @@ test("the start and check-config warn of secrets that can be guessed or have a b
     .map(({ warning }) => String(warning));
   equal(warnings.length, 2);
   match(warnings[0] ?? "", /^WEBHOOK_SECRET ends with a blank/);
-  match(warnings[1] ?? "", /^MASTER_KEY is made of words or of a pattern/);
+  match(warnings[1] ?? "", /^MASTER_KEY consists of words or of a pattern/);
   const checked = await run(["check-config"], { cwd: folder.path, env });
   equal(checked.code, 0);
   equal(checked.stderr, warnings.map((warning) => `Warning: ${warning}\n`).join(""));

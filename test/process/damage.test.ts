@@ -182,7 +182,7 @@ test("a disk that cannot read a part of the read index is not damage: it is repo
       return log().some(({ level }) => level === "CRITICAL");
     });
     const told = JSON.stringify(log().find(({ level }) => level === "CRITICAL"));
-    match(told, /I\/O error|the disk cannot deliver a part of the database/);
+    match(told, /I\/O error|the disk cannot read a part of the database/);
     equal(/malformed/.test(told), false, told);
     await strace.detach();
   }

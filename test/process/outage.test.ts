@@ -25,7 +25,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-test("when PostgreSQL goes away and comes back there is one line for each, with the reason and the duration", {
+test("when PostgreSQL becomes unavailable and comes back there is one line for each, with the reason and the duration", {
   skip: unlessPostgres(),
 }, async () => {
   using folder = temporaryFolder();

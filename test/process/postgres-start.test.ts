@@ -75,7 +75,7 @@ test("no listener", async () => {
 });
 
 test("an unknown host name", async () => {
-  match(await refused("postgres://lyftr:hidden@no-such-host.invalid/lyftr"), /host that is not known/);
+  match(await refused("postgres://lyftr:hidden@no-such-host.invalid/lyftr"), /names an unknown host/);
 });
 
 test("the listener is not PostgreSQL: it hangs up, it answers nonsense, it does not answer", async () => {

@@ -68,7 +68,7 @@ test("two services share one limit, and Redis contains neither numbers nor addre
   for (const key of keys) ok(Number(await redis.command("PTTL", key)) !== -1, `${key} is kept for ever`);
 });
 
-test("when Redis goes away, limits continue at once from their last values, and when it comes back they are shared again", {
+test("when Redis becomes unavailable, limits continue at once from their last values, and when it comes back they are shared again", {
   skip,
 }, async () => {
   await using redis = await ownRedis();

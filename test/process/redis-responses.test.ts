@@ -21,7 +21,7 @@ const TTL_MS = 200;
 
 function connect(url: string): Promise<Redis> {
   const nothing = () => undefined;
-  const told = { failed: nothing, wentAway: nothing, cameBack: nothing };
+  const told = { failed: nothing, becameUnavailable: nothing, becameAvailable: nothing };
   return Redis.open(testRuntime(), { url, ...told });
 }
 

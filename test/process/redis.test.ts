@@ -37,8 +37,8 @@ async function connect(url: string, patience: { readonly callMsMax?: number } = 
     url,
     ...patience,
     failed: () => (failures += 1),
-    wentAway: (reason) => told.push(`away ${reason}`),
-    cameBack: () => told.push("back"),
+    becameUnavailable: (reason) => told.push(`away ${reason}`),
+    becameAvailable: () => told.push("back"),
   });
   return { redis, told, failures: () => failures, [Symbol.asyncDispose]: () => redis.close() };
 }
@@ -133,7 +133,7 @@ test("a Redis that hangs costs three calls their 50 ms and the others nothing", 
   await until(async () => (await watched.redis.get("x")) === null, "an answer");
 });
 
-test("calls under way are bounded, and all resolve when Redis goes away", { skip }, async () => {
+test("calls under way are bounded, and all resolve when Redis becomes unavailable", { skip }, async () => {
   await using server = await ownRedis();
   await using watched = await connectAsServed(server.url);
   server.freeze();

@@ -184,7 +184,7 @@ const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: R
   },
   "a log with a damaged byte": {
     make: ({ file }) => logWithDamage(file("app.db"), (log) => log.fill(0xff, 3_000, 3_001)),
-    says: /app\.db-wal is damaged at byte 32, and more was committed behind that.* Keep a copy .* wal_checkpoint/,
+    says: /app\.db-wal is damaged at byte 32, and more was committed after that.* Keep a copy .* wal_checkpoint/,
   },
   "a log with a damaged checksum": {
     make: ({ file }) => logWithDamage(file("app.db"), (log) => log.fill(0xff, 32 + 16, 32 + 24)),
@@ -272,7 +272,7 @@ test("a copy of a whole folder, restored over the log of a service that has grow
 test("a start whose HOST is not an address of this machine makes no database and says so", async () => {
   for (const [HOST, says] of [
     ["203.0.113.9", /HOST is not an address of this machine/],
-    ["lyftr.invalid", /HOST is "lyftr\.invalid", a name that is not known\. .*0\.0\.0\.0 is every address/],
+    ["lyftr.invalid", /HOST is "lyftr\.invalid", an unknown name\. .*0\.0\.0\.0 for all its addresses/],
     ["*", /HOST must be one address or name/],
   ] as const) {
     using folder = temporaryFolder();
@@ -322,7 +322,7 @@ test("a start while an older service is in the middle of a write is refused, say
     const before = readFileSync(path);
     const { code, stderr } = await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
     deepEqual([code, readFileSync(path).equals(before)], [1, true], stderr);
-    match(stderr, /database is locked\. Another program holds it: end that program \(an older service/);
+    match(stderr, /database is locked\. Another program has locked it: stop that program \(an older service/);
     older.stdin.end();
     await once(older, "close");
     equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);

@@ -99,7 +99,7 @@ test(`of ${REQUESTS} webhooks during a rotation under load none is refused, and 
   equal(await lyftr.ended, 0);
   isNowhere(secrets, folder.path);
   for (const secret of secrets) equal(lyftr.stdout().includes(secret) || lyftr.stderr().includes(secret), false);
-  match((await run(["secrets", "list"], options)).stdout, /^autumn +database .* no: there is no other/m);
+  match((await run(["secrets", "list"], options)).stdout, /^autumn +database .* no: it is the only one/m);
 });
 
 function isNowhere(secrets: readonly string[], folder: string): void {
@@ -164,7 +164,7 @@ test("a secret of the database that the master key does not open stops the start
   equal((await run(["secrets", "retire", "good", "--force"], other)).code, 0);
   equal((await run(["secrets", "add", "bad"], options({ MASTER_KEY }))).code, 0);
   const line = await lyftr.line(({ level }) => level === "ERROR");
-  deepEqual([line.msg, line.name], ["a webhook secret of the database is not encrypted under MASTER_KEY", "bad"]);
+  deepEqual([line.msg, line.name], ["a webhook secret of the database is not encrypted with MASTER_KEY", "bad"]);
   equal(await knows(lyftr.url, "bad"), false);
   // After several reloads it is still one line, and the others still work.
   await setTimeout(5_000);

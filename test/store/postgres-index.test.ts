@@ -47,7 +47,7 @@ function rows(count: number, prefix = "m") {
 const backlog = (database: Database) => database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));
 const streams = (database: Database) => database.all("SELECT stream, closed FROM streams");
 
-test("the index goes on where the version before named its watermark and lease differently", { skip }, async () => {
+test("indexing continues where the previous version named its watermark and lease differently", { skip }, async () => {
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(50));
@@ -102,7 +102,7 @@ test("every kind of damage to the counts is found, and a recount repairs it", { 
   }
 });
 
-test("one process counts for all: the lease is held until it expires or is given back", { skip }, async () => {
+test("one process counts for all: the lease is held until it expires or is released", { skip }, async () => {
   await using opening = await opened();
   const { database, writer } = opening;
   await writer.insert(rows(5));

@@ -91,10 +91,10 @@ test("without migrating, a database that is not current is refused and left as i
 
 const RELATIONS = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
 const FOREIGN = {
-  "CREATE TABLE messages (id integer)": /a table "messages" that is not ours/,
-  "CREATE TABLE audit (id integer)": /a table "audit" that is not ours/,
+  "CREATE TABLE messages (id integer)": /a table "messages" that does not belong to Lyftr/,
+  "CREATE TABLE audit (id integer)": /a table "audit" that does not belong to Lyftr/,
   "CREATE TABLE other (id integer); CREATE INDEX totals_by_messages ON other (id)":
-    /an index "totals_by_messages" that is not ours/,
+    /an index "totals_by_messages" that does not belong to Lyftr/,
   "CREATE TABLE lyftr_migrations (version integer, name text); INSERT INTO lyftr_migrations VALUES (999, 'x')":
     /schema 999/,
 };

@@ -83,7 +83,7 @@ const DAMAGES: readonly (readonly [string, string, RegExp])[] = [
     "INSERT INTO receiver_blocks VALUES ('+1', 's', 'x', 'y', 'z', 1)",
     /belong to no block/,
   ],
-  ["a span of no bucket", "INSERT INTO spans VALUES (11, 'x', 1)", /are of no bucket/],
+  ["a span of no bucket", "INSERT INTO spans VALUES (11, 'x', 1)", /belong to no bucket/],
 ];
 
 for (const [what, damage, finding] of DAMAGES) {

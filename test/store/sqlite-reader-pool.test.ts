@@ -25,7 +25,7 @@ function fill(path: string, count = 3 * BLOCK_ROWS_MAX): void {
 
 const WALK = query({ q: "a" });
 
-test("a long read whose caller goes away is stopped, and its thread is free for others", async () => {
+test("a long read whose caller leaves is stopped, and its thread is free for others", async () => {
   using file = temporaryDatabase();
   fill(file.path);
   const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8 });
@@ -37,7 +37,7 @@ test("a long read whose caller goes away is stopped, and its thread is free for 
   await pool.close();
 });
 
-test("a waiting read leaves the queue when its caller goes away, or had gone away before", async () => {
+test("a waiting read leaves the queue when its caller leaves, or had left before", async () => {
   using file = temporaryDatabase();
   fill(file.path);
   const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8 });

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { type ListRange, positionBehind } from "../../src/store/list-position.ts";
+import { type ListRange, positionAfter } from "../../src/store/list-position.ts";
 import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { textTestOf } from "../../src/store/sqlite/reads/conditions.ts";
 import { CountedList } from "../../src/store/sqlite/reads/counted-list.ts";
@@ -73,7 +73,7 @@ function pagedThrough(list: IndexedList, reverse: boolean): readonly string[] {
     ids.push(...page.map(({ messageId }) => messageId));
     const last = page.at(-1);
     if (last === undefined) return ids;
-    range = reverse ? { hi: last } : { lo: positionBehind(last) };
+    range = reverse ? { hi: last } : { lo: positionAfter(last) };
   }
 }
 

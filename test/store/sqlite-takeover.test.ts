@@ -219,7 +219,7 @@ test("a table that cannot be taken over is refused with advice, and nothing is c
   const refused: Readonly<Record<string, { sql: string; says: RegExp }>> = {
     "an id twice": {
       sql: `${LOOSE_TABLE}; INSERT INTO messages VALUES ${row("'m1'")}, ${row("'m1'")}, ${row("x'6d31'")}, ${row("'m2'")}`,
-      says: /1 message_id is there more than once \(to see the rows: SELECT .* HAVING count\(\*\) > 1.*Correct or delete them/,
+      says: /1 message_id occurs more than once \(to see the rows: SELECT .* HAVING count\(\*\) > 1.*Correct or delete them/,
     },
     "no id": {
       sql: `${TABLE}; INSERT INTO messages VALUES ${row("NULL")}, ${row("NULL")}, ${row("'m1'")}`,

@@ -17,7 +17,7 @@ import { HandClock } from "./hand-clock.ts";
 import type { LogLine } from "./service.ts";
 
 const NONE = { answered: 0, failed: 0 };
-const SILENCE = { ms: undefined, heard: false, msMax: 0, unusual: undefined };
+const SILENCE = { ms: undefined, hasReceived: false, msMax: 0, unusual: undefined };
 export const WELL: Figures = {
   notReady: null,
   lastMinute: NONE,
@@ -29,7 +29,7 @@ export const WELL: Figures = {
 export const NOT_READY: Figures = { ...WELL, notReady: "database not ready" };
 /** A slow database answers after this time, with its state at the start. */
 const SLOW_MS = 2_000;
-const CUT: PostResult = { kind: "failed", reason: "AbortError", retryAfterMs: 0, perhapsTaken: true };
+const CUT: PostResult = { kind: "failed", reason: "AbortError", retryAfterMs: 0, isOutcomeUnknown: true };
 export const TAKEN: PostResult = { kind: "taken", status: 202, words: "" };
 
 /** A message in a test's form, with the second in which it was sent. */
@@ -39,7 +39,7 @@ export type Told = string;
 export class Listener implements Target {
   readonly name: AlertTarget;
   readonly mergesRepeats: boolean;
-  readonly whenRefused = "look after it";
+  readonly whenRefused = "check the target";
   readonly told: Told[] = [];
   readonly messages: AlertMessage[] = [];
   answer: (message: AlertMessage) => PostResult | Promise<PostResult> = () => TAKEN;

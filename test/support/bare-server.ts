@@ -56,7 +56,7 @@ export async function bareServer(options: BareServerOptions): Promise<BareServer
   } = options;
   const clock = systemClock;
   const limiting = new RateLimiting(rateLimits({}, { clock, redis: undefined, keySecret: "" }), metrics);
-  const auth = new Auth({ keys: none, readIsOpen: () => true, metricsGuarded: false, limiting, metrics });
+  const auth = new Auth({ keys: none, isReadingOpen: () => true, metricsGuarded: false, limiting, metrics });
   const answers = new ResponseCache(clock, { ttlMs: 0, writes: new WriteTracker(clock), count: () => undefined });
   const routes = serviceRoutes({
     store,

@@ -32,7 +32,7 @@ export async function sql(
   values: readonly unknown[] = [],
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
-  // A server that goes away also causes this event; the caller gets the error from its statement.
+  // A server that shuts down also causes this event; the caller gets the error from its statement.
   client.on("error", () => undefined);
   await client.connect();
   try {

@@ -31,7 +31,7 @@ const AGAIN_SECONDS_MAX = 65;
 /** Longer than any wait for a target that was down. */
 const CALM_SECONDS = 400;
 const SLOW = { ...WELL, queueAgeMs: 5_000 };
-const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, perhapsTaken: false };
+const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, isOutcomeUnknown: false };
 
 const place = fc.constantFrom(...PLACES);
 const seconds = fc.integer({ min: 1, max: 100 });

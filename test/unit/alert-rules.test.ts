@@ -14,7 +14,7 @@ const WELL: Figures = {
   justNow: NONE,
   queueAgeMs: 0,
   disk: undefined,
-  silence: { ms: 0, heard: true, msMax: 3_600_000, unusual: undefined },
+  silence: { ms: 0, hasReceived: true, msMax: 3_600_000, unusual: undefined },
 };
 
 function evaluated(name: AlertRule, figures: Partial<Figures>): string {
@@ -74,9 +74,9 @@ test("a disk is nearly full by its share or by its bytes, but a large one not by
 });
 
 test("silence counts when it is long and unusual; a process that started during it does not end it", () => {
-  const silence = (minutes: number | undefined, heard: boolean, unusual: boolean | undefined) =>
+  const silence = (minutes: number | undefined, hasReceived: boolean, unusual: boolean | undefined) =>
     evaluated("silence", {
-      silence: { ms: minutes === undefined ? undefined : minutes * 60_000, heard, msMax: 3_600_000, unusual },
+      silence: { ms: minutes === undefined ? undefined : minutes * 60_000, hasReceived, msMax: 3_600_000, unusual },
     });
   equal(silence(61, true, true), "no message for 61 minutes, although this is usually a busy time");
   equal(silence(61, true, false), "between");

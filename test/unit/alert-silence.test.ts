@@ -61,8 +61,8 @@ async function busyOn(store: Store, days: readonly number[], messages = 10): Pro
 test("an hour without a message is unusual if there were ten a week ago and on three days since", async () => {
   await watching(async ({ store, watch }) => {
     await busyOn(store, [1, 2, 3, 7]);
-    deepEqual(await watch(59), { ms: 59 * MINUTE_MS, heard: false, msMax: 3_600_000, unusual: undefined });
-    deepEqual(await watch(1), { ms: 60 * MINUTE_MS, heard: false, msMax: 3_600_000, unusual: true });
+    deepEqual(await watch(59), { ms: 59 * MINUTE_MS, hasReceived: false, msMax: 3_600_000, unusual: undefined });
+    deepEqual(await watch(1), { ms: 60 * MINUTE_MS, hasReceived: false, msMax: 3_600_000, unusual: true });
   });
 });
 
@@ -88,7 +88,7 @@ test("a message that this process took, or another stored, ends it", async () =>
     await busyOn(store, [1, 2, 3, 7]);
     equal((await watch(70)).unusual, true);
     watched.received = 1;
-    deepEqual(await watch(0), { ms: 0, heard: true, msMax: 3_600_000, unusual: undefined });
+    deepEqual(await watch(0), { ms: 0, hasReceived: true, msMax: 3_600_000, unusual: undefined });
     equal((await watch(65)).unusual, true);
     await store.insertMessages([message("of another")]);
     const { ms = Number.NaN, unusual } = await watch(2);
@@ -109,5 +109,5 @@ test("without the rule the database is not asked, and without an answer nothing 
     received: () => 0,
     msMax: undefined,
   });
-  deepEqual(await off.measure(), { ms: undefined, heard: false, msMax: 0, unusual: false });
+  deepEqual(await off.measure(), { ms: undefined, hasReceived: false, msMax: 0, unusual: false });
 });

@@ -15,7 +15,7 @@ function message(fields: Partial<AlertMessage> = {}): AlertMessage {
     event: "trigger",
     key: "lyftr-id-disk_nearly_full",
     summary: "web-1 has <little> & less",
-    rule: { name: "disk_nearly_full", severity: "error", whatToDo: "Make room." },
+    rule: { name: "disk_nearly_full", severity: "error", advice: "Make room." },
     sinceMs: Date.parse("2025-01-15T10:00:00Z"),
     nowMs: Date.parse("2025-01-15T10:03:10Z"),
     ...fields,
@@ -69,13 +69,18 @@ test("PagerDuty's answers are distinguished: accepted, refused for good, to be r
   const refused = await target.send(message(), NEVER_ABORTED);
   ok(refused.kind === "refused" && refused.status === 400);
   match(refused.words, /told to refuse/);
-  for (const [status, perhapsTaken] of [
+  for (const [status, isOutcomeUnknown] of [
     [429, false],
     [500, true],
   ] as const) {
     fake.answer(status);
     const reason = `It answered ${status}.`;
-    deepEqual(await target.send(message(), NEVER_ABORTED), { kind: "failed", reason, retryAfterMs: 0, perhapsTaken });
+    deepEqual(await target.send(message(), NEVER_ABORTED), {
+      kind: "failed",
+      reason,
+      retryAfterMs: 0,
+      isOutcomeUnknown,
+    });
   }
 });
 
@@ -122,7 +127,7 @@ test("an endless body is read to four kilobytes, and garbage and a broken connec
   ok(endless.ms < 5_000, `${endless.ms}`);
   for (const answer of ["not http at all\r\n\r\n", ""]) {
     const { result } = await posted((socket) => void socket.end(answer));
-    ok(result.kind === "failed" && result.perhapsTaken, JSON.stringify(result));
+    ok(result.kind === "failed" && result.isOutcomeUnknown, JSON.stringify(result));
     doesNotMatch(result.reason, /127|secret/);
     t.diagnostic(result.reason);
   }
@@ -133,7 +138,7 @@ test("an endless body is read to four kilobytes, and garbage and a broken connec
     kind: "failed",
     reason: "Nothing listens at its address (ECONNREFUSED).",
     retryAfterMs: 0,
-    perhapsTaken: false,
+    isOutcomeUnknown: false,
   });
 });
 
@@ -142,7 +147,12 @@ test("a target that never answers is given up after ten seconds, or at once when
     posted(() => undefined),
     posted(() => undefined, AbortSignal.timeout(200)),
   ]);
-  deepEqual(result, { kind: "failed", reason: "It did not answer within 10 s.", retryAfterMs: 0, perhapsTaken: true });
+  deepEqual(result, {
+    kind: "failed",
+    reason: "It did not answer within 10 s.",
+    retryAfterMs: 0,
+    isOutcomeUnknown: true,
+  });
   ok(ms >= 9_900 && ms < 15_000, `${ms}`);
   ok(aborted.ms < 5_000, `${aborted.ms}`);
   t.diagnostic(`${Math.round(ms)} ms`);

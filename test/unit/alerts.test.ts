@@ -3,8 +3,8 @@ import { test } from "node:test";
 import type { PostResult } from "../../src/alerts/post.ts";
 import { AlertWorld, NOT_READY, TAKEN, WELL } from "../support/alert-world.ts";
 
-const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, perhapsTaken: false };
-const LOST: PostResult = { kind: "failed", reason: "no answer within 10 s", retryAfterMs: 0, perhapsTaken: true };
+const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, isOutcomeUnknown: false };
+const LOST: PostResult = { kind: "failed", reason: "no answer within 10 s", retryAfterMs: 0, isOutcomeUnknown: true };
 const REFUSED: PostResult = { kind: "refused", status: 400, words: "no such key" };
 
 /** The messages about one rule. */
@@ -85,11 +85,11 @@ test("a fault repaired while no process ran ends once the next process has been 
 });
 
 test("after a process that may have notified PagerDuty without storing it, the next one resolves what is well, and the one after it sends nothing", async () => {
-  const toldAfter = async (how: "killed" | "ended" | "ended while the database was away") => {
+  const toldAfter = async (how: "killed" | "ended" | "ended while the database was down") => {
     const world = new AlertWorld();
     const first = world.start();
     await world.pass(60);
-    if (how === "ended while the database was away") Object.assign(first, { figures: NOT_READY, away: "refuses" });
+    if (how === "ended while the database was down") Object.assign(first, { figures: NOT_READY, away: "refuses" });
     await world.pass(60);
     if (how === "killed") first.kill();
     else await first.alerts.stop();
@@ -103,7 +103,7 @@ test("after a process that may have notified PagerDuty without storing it, the n
   const all = ["disk_nearly_full", "error_ratio", "not_ready", "queue_age", "silence"].map((rule) => `resolve ${rule}`);
   deepEqual(await toldAfter("ended"), []);
   deepEqual(await toldAfter("killed"), all);
-  deepEqual(await toldAfter("ended while the database was away"), [...all, "trigger not_ready"]);
+  deepEqual(await toldAfter("ended while the database was down"), [...all, "trigger not_ready"]);
 });
 
 test("in doubt, a rule that may be about to fire is not resolved", async () => {
@@ -191,7 +191,7 @@ test("a refusal is an ERROR with advice, and is not repeated", async () => {
   const { msg, status, answer, rule } = refusals[0] ?? {};
   deepEqual(
     [msg, status, answer, rule],
-    ["alert refused: look after it; lyftr alerts test tries it", 400, "no such key", "not_ready"],
+    ["alert refused: check the target; check it with lyftr alerts test", 400, "no such key", "not_ready"],
   );
   deepEqual(world.chat.told, ["40 trigger not_ready"]);
   await one.alerts.stop();

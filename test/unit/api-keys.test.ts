@@ -74,7 +74,7 @@ class Bench implements AsyncDisposable {
 
   #failing(store: KeyStore): KeyStore {
     const through = async <T>(call: () => Promise<T>, asksForAll = false): Promise<T> => {
-      if (this.condition === "refusing") throw new StoreUnavailable("the database is away");
+      if (this.condition === "refusing") throw new StoreUnavailable("the database is unavailable");
       const answer = call();
       const hangs = this.condition === "hanging" || (this.condition === "slow to tell all" && asksForAll);
       if (hangs) await new Promise<void>((resolve) => this.hanging.push(resolve));

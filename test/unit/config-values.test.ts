@@ -148,7 +148,7 @@ test("short secrets and secrets of words or a pattern cause a warning, random on
   for (const [name, value] of warned) {
     const warnings = configWarnings(readConfig({ [name]: value }));
     equal(warnings.length, 1, value);
-    match(warnings[0] ?? "", new RegExp(`${name} .*so it can be guessed. Make a random one: openssl rand -hex 32`));
+    match(warnings[0] ?? "", new RegExp(`${name} .*so it can be guessed. Generate a random one: openssl rand -hex 32`));
     ok(value.length < 8 || !warnings[0]?.includes(value));
   }
   for (const good of [RANDOM, "q8Zr+0Tn4hVb1kXe", "d41d8cd98f00b204e9800998ecf8427e"]) {
@@ -167,7 +167,7 @@ test("a comma inside a previous secret is refused with advice, and none of its p
   ] as const) {
     const [problem = "", ...more] = problems({ WEBHOOK_SECRET_PREVIOUS: text });
     equal(more.length, 0);
-    match(problem, new RegExp(`fewer than 16 characters in its entry ${entry}: each comma begins another secret`));
+    match(problem, new RegExp(`fewer than 16 characters in its entry ${entry}: each comma starts another secret`));
     match(problem, /lyftr secrets add NAME --secret-file FILE$/);
     ok(!/horse|staple|fifteen|9f3c/.test(problem));
   }
@@ -366,7 +366,7 @@ test("an error about a value from a file does not repeat it: the file may hold a
   const names = ["LOG_LEVEL", "PORT", "HOST", "MIGRATE", "READ_AUTH", "TRUST_PROXY", "CORS_ORIGINS", "DATABASE_URL"];
   const found = problems(Object.fromEntries(names.map((name) => [`${name}_FILE`, path])));
   ok(
-    found.includes("LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not what the file has"),
+    found.includes("LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not the content of the file"),
     `${found}`,
   );
   deepEqual(

@@ -138,7 +138,7 @@ test("a service that ends answers the held requests, and holds no more", () => {
   equal(answered.length, 700);
 });
 
-test("a client that went away while it was held is logged as such, once", () => {
+test("a client that disconnected while it was held is logged as such, once", () => {
   const { shedder, answered, logged, ask } = overloaded();
   for (let id = 0; id < 64; id++) ask(id);
   ask(64, { gone: true });
@@ -174,7 +174,7 @@ test("of a flood of health checks some wait, the others are refused like all req
   deepEqual(new Set(logged.map(({ shed }) => shed)), new Set(["probes"]));
 });
 
-test("a health check whose client went away while it waited is not handled, and has its log line", () => {
+test("a health check whose client disconnected while it waited is not handled, and has its log line", () => {
   const { shedder, handled, logged, ask } = overloaded();
   for (let id = 0; id < 32; id++) ask(id, { url: "/livez" });
   ask(32, { url: "/livez", gone: true });

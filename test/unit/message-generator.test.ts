@@ -1,9 +1,9 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { demoTraffic } from "../../src/cli/demo/demo-traffic.ts";
-import { pickerByRank, scattered, seededRandom } from "../../src/cli/sending/chance.ts";
 import { type GeneratedMessage, generateMessages, senderNumber } from "../../src/cli/sending/message-generator.ts";
 import { COMMON_WORD, LOCALES, RARE_WORD } from "../../src/cli/sending/sample-texts.ts";
+import { pickerByRank, scattered, seededRandom } from "../../src/cli/sending/seeded-random.ts";
 import { parseMessage } from "../../src/domain/message.ts";
 
 const COUNT = 3_000;

@@ -18,6 +18,19 @@ test("each word that hides its actor, or is not a usual one, is found with its l
     "So many rows wait.",
     "Meanwhile it stores.",
     "The cause thereof is unknown.",
+    "The database is away.",
+    "The client goes away.",
+    "The service goes on.",
+    "The lease is given back.",
+    "The answer was broken off.",
+    "It heals without a restart.",
+    "It stores made-up messages.",
+    "The line is no message.",
+    "It is told of each message.",
+    "It closes. Safe twice.",
+    "A process shall end.",
+    "It rises: look after Redis.",
+    "Go back to the version before.",
   ];
   const found = complaintsAbout("docs/page.md", lines.join("\n"));
   deepEqual(
@@ -28,7 +41,13 @@ test("each word that hides its actor, or is not a usual one, is found with its l
 });
 
 test("usual sentences, questions, and quotations in backticks are not complained about", () => {
-  const text = ["The client waits.", "Who reads this? The operator.", "The word `nobody` is a quotation."].join("\n");
+  const text = [
+    "The client waits.",
+    "Who reads this? The operator.",
+    "The word `nobody` is a quotation.",
+    "There is no message.",
+    "It closes the commit before the next one begins.",
+  ].join("\n");
   deepEqual(complaintsAbout("docs/page.md", text), []);
 });
 

@@ -135,17 +135,17 @@ test("each decision on a secret's retirement is a sentence that begins with its 
       { kind: "replaced", unusedMs: 8 * DAY },
       "yes: another secret has verified messages since, and this one none for 8 days (senders try again for up to 7 days)",
     ],
-    [{ kind: "new", untilMs: NOW }, `not yet: it is new and has verified nothing so far; see again after ${day}`],
+    [{ kind: "new", untilMs: NOW }, `not yet: it is new and has verified nothing so far; check again after ${day}`],
     [
       { kind: "not_accepted_yet" },
-      "not yet: it is new, and running processes accept it within seconds; see again in a minute",
+      "not yet: it is new, and running processes accept it within seconds; check again in a minute",
     ],
     [
       { kind: "retries", unusedMs: 6 * DAY, untilMs: NOW },
       `not yet: it verified a message 6 days ago, and senders try again for up to 7 days, until ${day}`,
     ],
-    [{ kind: "only_one" }, "no: there is no other, and without one every webhook is refused"],
-    [{ kind: "others_end" }, "no: every other secret has an end"],
+    [{ kind: "only_one" }, "no: it is the only one, and without it every webhook is refused"],
+    [{ kind: "others_end" }, "no: every other secret expires"],
     [{ kind: "in_use", unusedMs: 3 * MINUTE }, "no: it verified a message 3 minutes ago"],
     [
       { kind: "not_replaced", unusedMs: 8 * DAY },

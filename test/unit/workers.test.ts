@@ -1,9 +1,9 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { BackOff } from "../../src/cli/workers/back-off.ts";
-import { Latest } from "../../src/cli/workers/latest.ts";
-import { type Counting, TeamMetrics } from "../../src/cli/workers/team-metrics.ts";
+import { SharedRun } from "../../src/cli/workers/shared-run.ts";
 import { WholeLines } from "../../src/cli/workers/whole-lines.ts";
+import { type Counting, WorkersMetrics } from "../../src/cli/workers/workers-metrics.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { createMetrics, type Samples, type ServiceMetrics } from "../../src/observe/metrics.ts";
 import { series } from "../support/client.ts";
@@ -81,7 +81,7 @@ test("a worker is restarted after 1, 2, 4 … 30 seconds, and after a minute of 
 
 test("for any number of requests one run follows another, and no request gets a run from before it", async () => {
   const runs: (() => void)[] = [];
-  const latest = new Latest(async () => {
+  const latest = new SharedRun(async () => {
     const run = runs.length;
     await new Promise<void>((resolve) => runs.push(resolve));
     return run;
@@ -103,7 +103,7 @@ test("for any number of requests one run follows another, and no request gets a 
 
 test("a failed run fails the requests that wait for it, and not the next", async () => {
   let runs = 0;
-  const latest = new Latest(async () => {
+  const latest = new SharedRun(async () => {
     if (++runs === 1) throw new Error("no");
     return runs;
   });
@@ -118,7 +118,7 @@ test("counters, histograms and queues of workers are summed; figures that all sh
     metrics.commitRows.observe(7);
     metrics.httpRequests.inc({ method: "POST", path: "/webhook", status: "200" }, 5);
   }
-  const team = new TeamMetrics(systemClock, {
+  const team = new WorkersMetrics(systemClock, {
     own: newMetrics(0),
     workers: () => workers.map((one) => counting(one)),
   });
@@ -151,7 +151,7 @@ test("counters, histograms and queues of workers are summed; figures that all sh
 });
 
 test("figures of processes: memory is summed, for open files and delays the worst one counts", async () => {
-  const team = new TeamMetrics(systemClock, {
+  const team = new WorkersMetrics(systemClock, {
     own: newMetrics(0),
     workers: () => [counting(newMetrics(0)), counting(newMetrics(0))],
   });
@@ -171,7 +171,7 @@ test("counters do not decrease when a worker is silent for a second, nor when it
   let answers = true;
   const mortal = counting(dying, () => answers);
   const workers = [counting(steady), mortal];
-  const team = new TeamMetrics(systemClock, { own: newMetrics(0), workers: () => workers });
+  const team = new WorkersMetrics(systemClock, { own: newMetrics(0), workers: () => workers });
   const created = async () => series(await team.render()).get(CREATED);
   equal(await created(), 10);
   answers = false;
@@ -196,7 +196,7 @@ test("a worker that dies during a scrape is counted once", async () => {
   const metrics = newMetrics(0);
   metrics.webhookRequests.inc({ result: "created" }, 5);
   const workers: Counting[] = [];
-  const team: TeamMetrics = new TeamMetrics(systemClock, { own: newMetrics(0), workers: () => [...workers] });
+  const team: WorkersMetrics = new WorkersMetrics(systemClock, { own: newMetrics(0), workers: () => [...workers] });
   const mortal = {
     counts: await metrics.counts(),
     listens: () => true,

@@ -84,7 +84,7 @@ export class Copier {
   }
 }
 
-export interface CopyVerdict {
+export interface CopyComparison {
   readonly source: Checksum;
   /** The checksum of the same messages in the target. */
   readonly target: Checksum;
@@ -97,14 +97,14 @@ export interface CopyVerdict {
 export async function verifyCopy(
   { source, target, signal, progress }: Pick<CopierOptions, "source" | "target" | "signal" | "progress">,
   upTo: CopyPosition,
-): Promise<CopyVerdict> {
-  const verdict = { source: new Checksum(), target: new Checksum() };
+): Promise<CopyComparison> {
+  const comparison = { source: new Checksum(), target: new Checksum() };
   for (let place = BEGINNING; ; ) {
     const part = await source.read(place, MESSAGES_PER_STEP, upTo);
-    if (part.messages.length === 0 || signal.aborted) return verdict;
-    for (const message of part.messages) verdict.source.add(message);
-    for (const message of await target.find(part.messages)) verdict.target.add(message);
+    if (part.messages.length === 0 || signal.aborted) return comparison;
+    for (const message of part.messages) comparison.source.add(message);
+    for (const message of await target.find(part.messages)) comparison.target.add(message);
     place = part.position;
-    progress(verdict.source.messages);
+    progress(comparison.source.messages);
   }
 }

@@ -2,7 +2,7 @@ import { systemClock } from "../../domain/clock.ts";
 import { openStore } from "../../store/open.ts";
 import { startProgressBar } from "../progress-bar.ts";
 import { SPAN_MS_DEFAULT } from "../sending/message-generator.ts";
-import { complain } from "../terminal.ts";
+import { writeStderr } from "../terminal.ts";
 import { type LoadProgress, loadMessages } from "./loader.ts";
 
 /**
@@ -23,7 +23,7 @@ export interface BulkOptions {
  * interrupted.
  */
 export async function bulk({ databaseUrl, messages, nowMs, signal }: BulkOptions): Promise<string | undefined> {
-  complain(`Storing ${messages} messages before the service starts\n`);
+  writeStderr(`Storing ${messages} messages before the service starts\n`);
   const bars = progressBars();
   const store = await openStore(databaseUrl);
   try {
@@ -37,7 +37,7 @@ export async function bulk({ databaseUrl, messages, nowMs, signal }: BulkOptions
       progress: bars.update,
     });
     const perSecond = Math.round(rows / Math.max(0.001, storeSeconds));
-    return `${rows} messages stored beforehand in ${storeSeconds.toFixed(1)} s, ${perSecond}/s, indexed in ${indexSeconds.toFixed(1)} s more`;
+    return `${rows} messages stored before the start in ${storeSeconds.toFixed(1)} s, ${perSecond}/s, indexed in ${indexSeconds.toFixed(1)} s more`;
   } catch (error) {
     if (signal.aborted) return undefined;
     throw error;

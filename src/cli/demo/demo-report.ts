@@ -42,7 +42,7 @@ export async function demoReport({ url, secret, nowMs, speed, logPath }: DemoRep
     ),
     "\nSend a message:",
     signedCurl({ url, secret, nowMs }),
-    `\nIts log is ${logPath}. Ctrl-C ends it and removes everything.\n`,
+    `\nThe log is ${logPath}. Ctrl-C stops the service and removes everything.\n`,
   ].join("\n");
 }
 

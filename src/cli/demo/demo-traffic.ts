@@ -1,5 +1,5 @@
-import { seededRandom } from "../sending/chance.ts";
 import { type GeneratedMessage, generateMessages } from "../sending/message-generator.ts";
+import { seededRandom } from "../sending/seeded-random.ts";
 import type { Outgoing } from "../sending/send-all.ts";
 
 /** `progress` is the number of requested messages that have been sent, including this one. */

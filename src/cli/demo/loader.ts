@@ -94,7 +94,7 @@ function nextBatch(messages: Iterator<GeneratedMessage>): readonly NewMessage[] 
     const { value, done } = messages.next();
     if (done) return batch;
     const parsed = parseMessage(value);
-    if (!parsed.ok) throw new Error(`a made-up message is not valid: ${JSON.stringify(value)}`);
+    if (!parsed.ok) throw new Error(`a generated message is invalid: ${JSON.stringify(value)}`);
     batch.push({ ...parsed.message, source: NATIVE_SOURCE, createdAt: receivedAt(parsed.message.ts) });
   }
   return batch;

@@ -76,7 +76,7 @@ export class ImportProgress {
       return undefined;
     } catch (error) {
       this.#isKept = false;
-      return `If this import is interrupted it will have to start from the beginning: ${fileProblem(error, this.path)}`;
+      return `If this import is interrupted, it will have to start from the beginning: ${fileProblem(error, this.path)}`;
     }
   }
 

@@ -2,7 +2,7 @@ const NOTES_MAX = 10;
 
 /**
  * Prints remarks about lines of an input, but only the first few. A million bad lines must not
- * scroll everything else away.
+ * hide everything else.
  */
 export class LineNotes {
   readonly #write: (line: string) => void;
@@ -18,6 +18,6 @@ export class LineNotes {
   add(line: number, problem: string): void {
     this.#notes++;
     if (this.#notes <= NOTES_MAX) this.#write(`${this.#unit} ${line}: ${problem}`);
-    else if (this.#notes === NOTES_MAX + 1) this.#write("Further ones are only counted.");
+    else if (this.#notes === NOTES_MAX + 1) this.#write("Further problems are counted, but not shown.");
   }
 }

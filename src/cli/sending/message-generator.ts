@@ -1,5 +1,5 @@
-import { type Picker, pickerByRank, scattered, seededRandom } from "./chance.ts";
 import { LOCALES, type Locale, RECEIVERS } from "./sample-texts.ts";
+import { type Picker, pickerByRank, scattered, seededRandom } from "./seeded-random.ts";
 import { TextGenerator } from "./text-generator.ts";
 
 const SENDERS_DEFAULT = 60;
@@ -35,8 +35,8 @@ export interface GeneratorOptions {
   readonly spanMs?: number;
   readonly senders?: number;
   /**
-   * Where new ids belong in an index of ids. `random`, the default, is like real ids. The place of
-   * an id costs a database as much as everything else.
+   * The order of new ids. `random`, the default, is like real ids. The place of an id in the index
+   * costs a database as much as everything else.
    */
   readonly ids?: "random" | "ascending";
 }

@@ -9,7 +9,7 @@ import type { Outgoing } from "./send-all.ts";
 const STDIN = "-";
 
 /** The options that select what is sent: the fields of one message, or the source of many. */
-export interface WhatToSend {
+export interface SendSource {
   readonly from?: string;
   readonly to?: string;
   readonly text?: string;
@@ -26,7 +26,7 @@ export type Messages = Pick<ProgressBarOptions, "total" | "unit" | "hidden"> & {
 };
 
 /** The messages that the options select. */
-export async function messagesOf(options: WhatToSend, signal: AbortSignal): Promise<Messages> {
+export async function messagesOf(options: SendSource, signal: AbortSignal): Promise<Messages> {
   const { file, count } = options;
   if (file === STDIN) {
     const messages = linesOf(untilAborted(process.stdin, signal));
@@ -61,10 +61,10 @@ function generated(count: number): Iterable<unknown> {
 }
 
 /** The service validates the fields. */
-function oneMessage({ from, to, text, id, ts }: WhatToSend): unknown {
+function oneMessage({ from, to, text, id, ts }: SendSource): unknown {
   if (from === undefined || to === undefined) {
     throw new CliError(
-      "Nothing to send. Give --from and --to (and --text) for one message, --file for many, or --count for made-up ones:\n" +
+      "Nothing to send. Give --from and --to (and --text) for one message, --file for many, or --count for generated ones:\n" +
         '  lyftr send --from +919876543210 --to +14155550100 --text "Hello"',
       EXIT_USAGE,
     );

@@ -1,5 +1,5 @@
-import { type Picker, pickerByRank } from "./chance.ts";
 import { COMMON_WORD, type Locale, RARE_WORD } from "./sample-texts.ts";
+import { type Picker, pickerByRank } from "./seeded-random.ts";
 
 /**
  * The number of real and generated words of a language. Some occur in most texts, some in hardly

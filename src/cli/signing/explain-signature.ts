@@ -51,7 +51,7 @@ export function explainSignature({ body, signature, secrets, nowMs }: SignatureC
   const { secret, reason, detail, change } = found;
   if (reason === "verified" && secret.untilMs !== undefined && nowMs >= secret.untilMs) {
     const end = new Date(secret.untilMs).toISOString();
-    const ended = `The signature fits the secret ${secret.name}, which is refused since ${end}. Let the sender use a current secret.`;
+    const ended = `The signature fits the secret ${secret.name}, which has been refused since ${end}. Let the sender use a current secret.`;
     return withForm(form, { ...refused("secret_ended", ended), secret: secret.name });
   }
   if (reason === "verified" && form === undefined) return { verified: true, reason, detail, secret: secret.name };
@@ -82,8 +82,7 @@ const FORMS: Readonly<Record<string, string>> = {
   "repeated header": "The signature has two values: the header X-Signature was sent twice.",
   "sha256= prefix": "The service refuses the prefix sha256=. The sender must send the hex digits only.",
   base64: "The signature is base64. The service needs 64 hex digits: the sender must encode it as hex.",
-  "wrong length":
-    "The signature does not have 64 hex digits. It is not a complete HMAC-SHA256, or of another algorithm.",
+  "wrong length": "The signature does not have 64 hex digits. It is incomplete, or made with another algorithm.",
   "not hexadecimal": "The signature has characters that are not hex digits.",
 };
 

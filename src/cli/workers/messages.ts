@@ -1,7 +1,7 @@
-import type { Reach } from "../../app.ts";
+import type { ListeningInfo } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import type { Samples } from "../../observe/metrics.ts";
-import type { Complaint } from "../failures.ts";
+import type { Explanation } from "../failures.ts";
 
 /** A message from the supervisor to a worker. */
 export type Order =
@@ -18,9 +18,9 @@ export type Order =
 
 /** A message from a worker to the supervisor. */
 export type Report =
-  | { readonly kind: "listening"; readonly reach: Reach }
+  | { readonly kind: "listening"; readonly listeningInfo: ListeningInfo }
   /** The worker could not start, and ends. */
-  | { readonly kind: "failed"; readonly complaint: Complaint }
+  | { readonly kind: "failed"; readonly explanation: Explanation }
   | { readonly kind: "sampled"; readonly id: number; readonly samples: Samples }
   /** Sent every second and at the end: the counts to keep after the worker has ended. */
   | { readonly kind: "counted"; readonly counts: Samples }

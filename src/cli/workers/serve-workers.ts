@@ -1,4 +1,4 @@
-import type { Reach } from "../../app.ts";
+import type { ListeningInfo } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import { systemClock } from "../../domain/clock.ts";
 import { createLog, type LogLevel } from "../../observe/log.ts";
@@ -10,7 +10,11 @@ import { Supervisor } from "./supervisor.ts";
  * Serves with several processes until a signal ends them. Resolves with the exit code. Rejects when
  * they cannot start.
  */
-export async function serveWorkers(config: Config, stdout: Stdout, listening: (reach: Reach) => void): Promise<number> {
+export async function serveWorkers(
+  config: Config,
+  stdout: Stdout,
+  listening: (listeningInfo: ListeningInfo) => void,
+): Promise<number> {
   const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
   const supervisor = new Supervisor({ clock: systemClock, log }, { config, stdout, listening });
   let running = Promise.resolve(0);

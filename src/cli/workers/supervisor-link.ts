@@ -1,8 +1,8 @@
 import cluster from "node:cluster";
 import { type Clock, within } from "../../domain/clock.ts";
 import { Overloaded } from "../../domain/errors.ts";
-import { Latest } from "./latest.ts";
 import type { Order, Report } from "./messages.ts";
+import { SharedRun } from "./shared-run.ts";
 
 /**
  * The supervisor may have to finish one sum before it starts the next. In each it gives every
@@ -19,7 +19,7 @@ export class SupervisorLink {
   /** Resolves when the worker must end: the supervisor ordered it, or has ended itself. */
   readonly close: Promise<void>;
   readonly #clock: Clock;
-  readonly #metrics = new Latest(() => this.#askForMetrics());
+  readonly #metrics = new SharedRun(() => this.#askForMetrics());
   #asked = 0;
   #answered: (text: string) => void = () => undefined;
   #sample: (id: number) => void = () => undefined;
@@ -44,7 +44,7 @@ export class SupervisorLink {
   }
 
   /** Resolves when the message is sent, or cannot be sent. */
-  tell(report: Report): Promise<void> {
+  send(report: Report): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (process.connected) process.send?.(report, undefined, undefined, () => resolve());
     else resolve();
@@ -64,7 +64,7 @@ export class SupervisorLink {
   async #askForMetrics(): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>();
     this.#answered = resolve;
-    await this.tell({ kind: "scraped", id: ++this.#asked });
+    await this.send({ kind: "scraped", id: ++this.#asked });
     const text = await within(this.#clock, METRICS_MS_MAX, promise);
     if (text === undefined) throw new Overloaded("the metrics of all workers took too long");
     return text;

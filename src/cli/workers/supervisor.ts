@@ -1,5 +1,5 @@
 import { VERSION } from "../../app/start-up.ts";
-import type { Reach } from "../../app.ts";
+import type { ListeningInfo } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import { within } from "../../domain/clock.ts";
 import { requireFreePort } from "../../http/listen-address.ts";
@@ -10,8 +10,8 @@ import { NO_SPANS } from "../../observe/trace.ts";
 import type { Runtime } from "../../runtime.ts";
 import { CliError, EXIT_FAILED } from "../cli-error.ts";
 import { BackOff } from "./back-off.ts";
-import { TeamMetrics } from "./team-metrics.ts";
 import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
+import { WorkersMetrics } from "./workers-metrics.ts";
 
 /**
  * The time beyond the drain time to close after the last answer. A worker ends by itself slightly
@@ -23,7 +23,7 @@ export interface SupervisorOptions {
   readonly config: Config;
   readonly stdout: Stdout;
   /** Called when all workers listen. */
-  readonly listening: (reach: Reach) => void;
+  readonly listening: (listeningInfo: ListeningInfo) => void;
 }
 
 type SupervisorRuntime = Pick<Runtime, "clock" | "log">;
@@ -32,14 +32,14 @@ type SupervisorRuntime = Pick<Runtime, "clock" | "log">;
 export class Supervisor {
   readonly #runtime: SupervisorRuntime;
   readonly #options: SupervisorOptions;
-  readonly #team = new Map<number, WorkerProcess>();
-  readonly #metrics: TeamMetrics;
+  readonly #workers = new Map<number, WorkerProcess>();
+  readonly #metrics: WorkersMetrics;
   /** Each worker asks for the sum at most once a second. Sharing it limits the total cost. */
   readonly #shared: SharedRender;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>[] = [];
   #port: number;
-  #reach: Reach | undefined;
+  #listeningInfo: ListeningInfo | undefined;
   #restarts = 0;
   #tornLines = 0;
   #exitCode = 0;
@@ -68,7 +68,7 @@ export class Supervisor {
       traceSpans: () => NO_SPANS,
       workers: () => ({ configured: options.config.workers, alive: this.#alive(), restarts: this.#restarts }),
     });
-    this.#metrics = new TeamMetrics(runtime.clock, { own, workers: () => [...this.#team.values()] });
+    this.#metrics = new WorkersMetrics(runtime.clock, { own, workers: () => [...this.#workers.values()] });
     this.#shared = new SharedRender({
       render: () => this.#metrics.render(),
       monotonic: () => runtime.clock.monotonic(),
@@ -90,8 +90,8 @@ export class Supervisor {
       await this.#begin(1);
       await Promise.all(Array.from({ length: config.workers - 1 }, (_, at) => this.#begin(at + 2)));
       if (!this.#closing.signal.aborted) {
-        log.info({ msg: "listening", ...this.#reach, version: VERSION, workers: config.workers });
-        if (this.#reach !== undefined) this.#options.listening(this.#reach);
+        log.info({ msg: "listening", ...this.#listeningInfo, version: VERSION, workers: config.workers });
+        if (this.#listeningInfo !== undefined) this.#options.listening(this.#listeningInfo);
       }
     } catch (error) {
       await this.close();
@@ -107,21 +107,21 @@ export class Supervisor {
    */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#team.values()].map((one) => this.#end(one)));
+    await Promise.all([...this.#workers.values()].map((one) => this.#end(one)));
   }
 
   /** Kills all workers. */
   kill(): void {
-    for (const one of this.#team.values()) one.kill();
+    for (const one of this.#workers.values()) one.kill();
   }
 
   /** Resolves when the worker listens, or when it is closed before that. */
   async #begin(worker: number): Promise<void> {
     if (this.#closing.signal.aborted) return;
     const first = this.#start(worker);
-    const reach = await first.listening;
-    if (reach === undefined && !this.#closing.signal.aborted) throw cannotStart(await first.ended);
-    this.#reach ??= reach;
+    const listeningInfo = await first.listening;
+    if (listeningInfo === undefined && !this.#closing.signal.aborted) throw cannotStart(await first.ended);
+    this.#listeningInfo ??= listeningInfo;
     this.#running.push(this.#keepUp(worker, first));
   }
 
@@ -133,13 +133,13 @@ export class Supervisor {
       log: (lines) => stdout.write(lines),
       renderAll: async () => (await this.#shared.get()).toString(),
     });
-    this.#team.set(worker, started);
+    this.#workers.set(worker, started);
     started.ended.then(({ code }) => {
-      this.#team.delete(worker);
+      this.#workers.delete(worker);
       this.#metrics.keep(started.counts);
       this.#tornLines += started.tornLines();
       if (code !== 0 && this.#closing.signal.aborted) this.#exitCode = EXIT_FAILED;
-      if (this.#team.size === 0) this.#port = this.#takenPort();
+      if (this.#workers.size === 0) this.#port = this.#takenPort();
     });
     return started;
   }
@@ -151,10 +151,10 @@ export class Supervisor {
     let current = first;
     for (;;) {
       const startedMs = clock.monotonic();
-      const { code, signal, complaint } = await current.ended;
+      const { code, signal, explanation } = await current.ended;
       if (this.#closing.signal.aborted) return;
       const delayMs = backOff.delayMs(clock.monotonic() - startedMs);
-      const error = complaint?.text.trim();
+      const error = explanation?.text.trim();
       log.error({ msg: "worker ended", worker, pid: current.pid, code, signal, error, restart_ms: delayMs });
       await clock.sleep(delayMs, this.#closing.signal).catch(() => undefined);
       if (this.#closing.signal.aborted) return;
@@ -179,15 +179,17 @@ export class Supervisor {
    * more, they must ask for its number.
    */
   #takenPort(): number {
-    return this.#port === 0 && this.#reach !== undefined ? Number(new URL(this.#reach.url).port) : this.#port;
+    return this.#port === 0 && this.#listeningInfo !== undefined
+      ? Number(new URL(this.#listeningInfo.url).port)
+      : this.#port;
   }
 
   #alive(): number {
-    return [...this.#team.values()].filter((one) => one.listens()).length;
+    return [...this.#workers.values()].filter((one) => one.listens()).length;
   }
 }
 
-function cannotStart({ complaint, code, signal }: WorkerEnd): CliError {
-  if (complaint !== undefined) return new CliError(complaint.text.trimEnd(), complaint.exitCode);
+function cannotStart({ explanation, code, signal }: WorkerEnd): CliError {
+  if (explanation !== undefined) return new CliError(explanation.text.trimEnd(), explanation.exitCode);
   return new CliError(`A worker ended before it listened, with ${signal ?? `exit code ${code}`}.`);
 }

@@ -37,23 +37,23 @@ async function start({ worker, config }: ServeOrder): Promise<App> {
   try {
     return await startApp(config, stdout, { worker, renderAll: () => link.renderAll() });
   } catch (error) {
-    const complaint = explain(error);
-    await link.tell({ kind: "failed", complaint });
+    const explanation = explain(error);
+    await link.send({ kind: "failed", explanation });
     await stdout.flush();
-    return process.exit(complaint.exitCode);
+    return process.exit(explanation.exitCode);
   }
 }
 
 async function run(app: App, drainMs: number): Promise<number> {
   const sample = (id: number) =>
     app.metrics.samples().then(
-      (samples) => link.tell({ kind: "sampled", id, samples }),
+      (samples) => link.send({ kind: "sampled", id, samples }),
       // Without an answer, the supervisor uses the last counts.
       () => undefined,
     );
-  const count = async () => link.tell({ kind: "counted", counts: await app.metrics.counts() });
+  const count = async () => link.send({ kind: "counted", counts: await app.metrics.counts() });
   link.answerWith(sample);
-  await link.tell({ kind: "listening", reach: app.reach });
+  await link.send({ kind: "listening", listeningInfo: app.listeningInfo });
   const counting = new AbortController();
   const counted = every(COUNTS_EVERY_MS, counting.signal, count);
   const exitCode = await Promise.race([untilBroken(app), untilFault(app.log), closed(app, drainMs)]);

@@ -1,10 +1,10 @@
 import cluster, { type Worker } from "node:cluster";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Reach } from "../../app.ts";
+import type { ListeningInfo } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import type { Samples } from "../../observe/metrics.ts";
-import type { Complaint } from "../failures.ts";
+import type { Explanation } from "../failures.ts";
 import type { Order, Report } from "./messages.ts";
 import { WholeLines } from "./whole-lines.ts";
 
@@ -27,13 +27,13 @@ export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: string | null;
   /** The worker's own message about why it could not start. */
-  readonly complaint: Complaint | undefined;
+  readonly explanation: Explanation | undefined;
 }
 
 /** One worker process, from its start to its end. */
 export class WorkerProcess {
   /** Resolves with the address, or undefined when the worker ended before it listened. */
-  readonly listening: Promise<Reach | undefined>;
+  readonly listening: Promise<ListeningInfo | undefined>;
   /** Resolves when the worker has ended and all its output has been read. */
   readonly ended: Promise<WorkerEnd>;
   /** The newest counts that the worker has sent. */
@@ -44,7 +44,7 @@ export class WorkerProcess {
   #asked = 0;
   #sampled: (samples: Samples) => void = () => undefined;
   #listens = false;
-  #complaint: Complaint | undefined;
+  #explanation: Explanation | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -67,14 +67,14 @@ export class WorkerProcess {
         this.#listens = false;
         closeConnections();
         this.#lines.end();
-        resolve({ code, signal, complaint: this.#complaint });
+        resolve({ code, signal, explanation: this.#explanation });
       });
     });
-    const listens = new Promise<Reach>((resolve) => {
-      process.on("message", (report: Report) => this.#hear(report, resolve));
+    const listens = new Promise<ListeningInfo>((resolve) => {
+      process.on("message", (report: Report) => this.#receive(report, resolve));
     });
     this.listening = Promise.race([listens, this.ended.then(() => undefined)]);
-    this.#tell({ kind: "serve", worker: options.worker, config: options.config });
+    this.#send({ kind: "serve", worker: options.worker, config: options.config });
   }
 
   get number(): number {
@@ -102,26 +102,26 @@ export class WorkerProcess {
   samples(): Promise<Samples | undefined> {
     const { promise, resolve } = Promise.withResolvers<Samples>();
     this.#sampled = resolve;
-    this.#tell({ kind: "sample", id: ++this.#asked });
+    this.#send({ kind: "sample", id: ++this.#asked });
     return Promise.race([promise, this.ended.then(() => undefined)]);
   }
 
   close(): void {
-    this.#tell({ kind: "close" });
+    this.#send({ kind: "close" });
   }
 
   kill(): void {
     this.#worker.process.kill("SIGKILL");
   }
 
-  #hear(report: Report, listens: (reach: Reach) => void): void {
+  #receive(report: Report, listens: (listeningInfo: ListeningInfo) => void): void {
     switch (report.kind) {
       case "listening":
         this.#listens = true;
-        listens(report.reach);
+        listens(report.listeningInfo);
         return;
       case "failed":
-        this.#complaint = report.complaint;
+        this.#explanation = report.explanation;
         return;
       case "counted":
         this.counts = report.counts;
@@ -132,14 +132,14 @@ export class WorkerProcess {
         return;
       case "scraped":
         this.#options.renderAll().then(
-          (text) => this.#tell({ kind: "metrics", id: report.id, text }),
+          (text) => this.#send({ kind: "metrics", id: report.id, text }),
           () => undefined,
         );
     }
   }
 
   /** A worker that has ended gets no message. Its end is reported separately. */
-  #tell(order: Order): void {
+  #send(order: Order): void {
     if (this.#worker.isConnected()) this.#worker.process.send(order, () => undefined);
   }
 }

@@ -70,7 +70,7 @@ export function exportRoute(options: ExportRouteOptions): Route {
 
 /** Throws if the connection has already closed. Slots taken afterwards would never be released. */
 function requireClient({ response }: Request): void {
-  if (response.closed) throw new ReadCancelled("the client has gone away");
+  if (response.closed) throw new ReadCancelled("the client disconnected");
 }
 
 type Cut = (status: number, reason: string) => void;
@@ -91,7 +91,7 @@ function watchKey(
 
 /** Aborts the response when its client reads too slowly. */
 function paceOf({ clock, behindMsMax = BEHIND_MS_MAX }: ExportRouteOptions, cut: Cut): ReaderPace {
-  const tooSlow = () => cut(CLIENT_CLOSED_REQUEST, "the client took the export too slowly");
+  const tooSlow = () => cut(CLIENT_CLOSED_REQUEST, "the client read the export too slowly");
   return new ReaderPace({ clock, behindMsMax, bytesPerSecondMin: BYTES_PER_SECOND_MIN, tooSlow });
 }
 

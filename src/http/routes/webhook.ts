@@ -22,12 +22,12 @@ export function webhookRoute(options: WebhookRouteOptions): Route {
     method: "POST",
     path: WEBHOOK_PATH,
     access: "open",
-    limits: { bodyBytesMax, bodiesAreCounted: true, plainBodiesOnly: true },
+    limits: { bodyBytesMax, countsBodies: true, plainBodiesOnly: true },
     schema: SCHEMA,
     admission: "message",
     countsResults: true,
     outlivesClient: true,
-    notForPages: true,
+    withoutCors: true,
     handle: async (request) => {
       const { headers, body, trace } = request;
       return replyTo(request, await ingest(options, { headers, body }, trace), limiting);

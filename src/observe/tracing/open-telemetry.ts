@@ -65,7 +65,7 @@ export class OpenTelemetry implements Tracing {
   }
 
   begin(request: BegunRequest): RequestTrace | undefined {
-    return quietly(() => {
+    return withoutThrowing(() => {
       const wallAheadMs = this.#time.wallAheadMs();
       const parent = this.#propagator.extract(ROOT_CONTEXT, request, defaultTextMapGetter);
       const options = { kind: SpanKind.SERVER, startTime: wallAheadMs + request.atMs };
@@ -75,7 +75,7 @@ export class OpenTelemetry implements Tracing {
   }
 
   committed({ messages, fromMs, toMs, failed }: CommittedBatch): void {
-    quietly(() => {
+    withoutThrowing(() => {
       const wallAheadMs = this.#time.wallAheadMs();
       const links: Link[] = [];
       let sampled = 0;
@@ -124,7 +124,7 @@ function rootSampler(name: SamplerOptions["name"], ratio: number): Sampler {
 }
 
 /** A fault in tracing loses a span, not a message. */
-function quietly<T>(work: () => T): T | undefined {
+function withoutThrowing<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch {

@@ -35,7 +35,10 @@ interface Part {
   readonly links: Link[];
 }
 
-/** More than enough: a request is verified, waits and is committed once each. */
+/**
+ * The maximum number of parts, more than enough: a request is verified, waits and is committed once
+ * each.
+ */
 const PARTS_MAX = 8;
 
 /**

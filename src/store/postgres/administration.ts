@@ -21,7 +21,7 @@ export interface AdministrationOptions {
 export async function migratePostgres(url: string, options: AdministrationOptions): Promise<readonly string[]> {
   const { allowWeakDurability, citus, partitions } = options;
   if (citus && partitions !== undefined) {
-    throw new ConfigError(["--citus spreads the messages over its shards already: leave --partitions out"]);
+    throw new ConfigError(["--citus already distributes the messages over shards: omit --partitions"]);
   }
   const database = new Database(url, { connectionsMax: 1 });
   try {

@@ -39,7 +39,7 @@ async function exchange(tx: Transaction, report: AlertReport): Promise<AlertStat
   };
 }
 
-/** Takes or renews the lease, or gives it back. */
+/** Takes, renews or releases the lease. */
 async function holdLease(tx: Transaction, { holder, mayLead }: AlertReport): Promise<boolean> {
   if (!mayLead) {
     await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'alerts' AND holder = $1", [holder]);

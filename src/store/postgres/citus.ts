@@ -35,7 +35,9 @@ const REFERENCE_TABLES = [
 export async function distribute(database: Database): Promise<readonly string[]> {
   return database.transaction(async (tx) => {
     if (!(await hasCitus(tx))) {
-      throw new StoreRefused("it has no Citus: run CREATE EXTENSION citus in it, and add the workers, first");
+      throw new StoreRefused(
+        "it does not have the Citus extension: run CREATE EXTENSION citus in it, and add the workers, first",
+      );
     }
     const done: string[] = [];
     for (const { table, by } of DISTRIBUTED) {

@@ -13,7 +13,7 @@ export interface Transaction {
   run(sql: string, values?: readonly Value[]): Promise<number>;
 }
 
-/** The statements of one connection. Each gets the rest of a time limit. */
+/** The statements of one connection. Each one may use the rest of a common time limit. */
 export class Statements implements Transaction {
   readonly #client: PoolClient;
   readonly #deadlineMs: number;

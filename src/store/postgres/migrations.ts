@@ -32,9 +32,9 @@ export interface MigrateOptions {
 const MIGRATION_LOCK_VERSION = 0;
 
 /**
- * Brings the schema up to date, in one transaction that holds the lock of a row. Of several
- * starting processes one migrates, and the others find it done. The lock ends with the transaction,
- * however its process ends. Returns what was applied.
+ * Brings the schema up to date, in one transaction that holds the lock of a row. If several
+ * processes start, one migrates, and the others find a current schema. The lock ends with the
+ * transaction, however its process ends. Returns what was applied.
  */
 export async function migrate(
   database: Database,
@@ -131,13 +131,15 @@ async function refuseTakenNames(database: Database, version: number, pending: re
   );
   // Another process may have migrated between the two queries.
   if (taken === undefined || (await schemaVersion(database)) !== version) return;
-  const what = `${taken.isIndex ? "an index" : "a table"} "${taken.name}" that is not ours`;
+  const what = `${taken.isIndex ? "an index" : "a table"} "${taken.name}" that does not belong to Lyftr`;
   throw new StoreRefused(`it has ${what}, and Lyftr needs that name: name another database in DATABASE_URL`);
 }
 
 async function refuseForeign(tx: Transaction): Promise<void> {
   if (!(await tableExists(tx, "messages"))) return;
-  throw new StoreRefused('it has a table "messages" that is not ours: name another database in DATABASE_URL');
+  throw new StoreRefused(
+    'it has a table "messages" that does not belong to Lyftr: name another database in DATABASE_URL',
+  );
 }
 
 async function tableExists(tx: Transaction, name: string): Promise<boolean> {
@@ -153,6 +155,6 @@ export async function requirePartitions(database: Database, partitions: number):
   if (row?.parts === partitions) return;
   const now = row?.parts === 0 ? "is one table already" : `has ${row?.parts} partitions already`;
   throw new StoreRefused(
-    `messages ${now}, and is not divided again: make another database with --partitions ${partitions}, and fill it with lyftr copy`,
+    `messages ${now}, and is not divided again: create another database with --partitions ${partitions}, and fill it with lyftr copy`,
   );
 }

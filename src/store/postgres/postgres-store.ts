@@ -66,15 +66,15 @@ export interface PostgresOptions extends Pick<Runtime, "random"> {
   readonly damaged?: ((damage: Damage) => void) | undefined;
 }
 
-function reportOnce(tell: PostgresOptions["damaged"]): (error: StoreDamaged) => void {
-  let told = false;
+function reportOnce(report: PostgresOptions["damaged"]): (error: StoreDamaged) => void {
+  let reported = false;
   return ({ message }) => {
-    if (!told) tell?.({ kind: "database", file: "the database of the PostgreSQL server", problem: message });
-    told = true;
+    if (!reported) report?.({ kind: "database", file: "the database of the PostgreSQL server", problem: message });
+    reported = true;
   };
 }
 
-/** Messages in a PostgreSQL database that any number of processes share. */
+/** Messages in a PostgreSQL database, which any number of processes can share. */
 export class PostgresStore implements Store {
   /** Never resolves: a server recovers from its own faults, so the process need not end. */
   readonly broken: Promise<StoreBroken> = new Promise(() => undefined);

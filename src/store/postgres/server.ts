@@ -41,8 +41,8 @@ interface Settings {
 }
 
 /**
- * Examines the server before anything is stored there. Rejects with `ConfigError` when messages
- * would not be safe, or it cannot be used.
+ * Examines the server before anything is stored there. Rejects with `ConfigError` when the server
+ * cannot be used, or messages would not be safe.
  */
 export async function examine(
   database: Database,
@@ -100,7 +100,7 @@ function refuseUnfit({ version, encoding, readOnly }: Settings, mode: OpenMode):
   }
   if (readOnly === "on" && mode !== "read") {
     const reason = "it is a standby, or default_transaction_read_only is on";
-    throw new ConfigError([`DATABASE_URL names a server that only reads: ${reason}`]);
+    throw new ConfigError([`DATABASE_URL names a read-only server: ${reason}`]);
   }
 }
 
@@ -147,7 +147,7 @@ async function identityOf(database: Database): Promise<string | undefined> {
   return row?.identity;
 }
 
-/** The settings of reads. Where the server can, it notices clients that have gone away. */
+/** The settings of reads. Where the server can, it notices clients that have disconnected. */
 async function readSettings(database: Database, { checkInterval }: Settings): Promise<readonly string[]> {
   if (checkInterval === null) return BY_INDEX;
   const noticing = "client_connection_check_interval = '500ms'";
@@ -172,14 +172,14 @@ function whyUnreachable(error: unknown): string {
       return "DATABASE_URL names a server that does not answer: nothing listens there (connection refused)";
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return "DATABASE_URL names a host that is not known";
+      return "DATABASE_URL names an unknown host";
     case "28P01":
     case "28000":
       return `DATABASE_URL has a user or password that the server refuses: ${message}`;
     case NO_SUCH_DATABASE:
-      return `DATABASE_URL names a database that is not there: ${message}. Make it with createdb`;
+      return `DATABASE_URL names a database that does not exist: ${message}. Create it with createdb`;
     case "ENOENT":
-      return `DATABASE_URL names a file that is not there: ${message}`;
+      return `DATABASE_URL names a file that does not exist: ${message}`;
     default:
       return `DATABASE_URL names a server that cannot be used: ${message}${/^[0-9A-Z]{5}$/.test(code) ? ` (${code})` : ""}`;
   }

@@ -33,8 +33,8 @@ const insertWhere = (condition: string) => `
 const KNOWN = "EXISTS (SELECT 1 FROM streams WHERE stream = $11)";
 const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELECT 1 FROM deletions)`) };
 // Once messages have been deleted, a batch removes those of its own messages that have a tombstone.
-// It checks after the insert, with a new snapshot: an insert that waits for a running deletion
-// continues when that is done, and its own snapshot is from before.
+// It checks after the insert, with a new snapshot. An insert that waited for a running deletion has
+// a snapshot from before the deletion.
 const INSERT_UNCHECKED = { name: "insert anyhow", sql: insertWhere(KNOWN) };
 // The server may plan this with few tombstones and run it with many. Without a join there is only
 // one plan.

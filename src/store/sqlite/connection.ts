@@ -101,8 +101,8 @@ const TRUNCATE_WAIT_MS = 50;
 export function truncateWal(db: DatabaseSync, schema: Schema): boolean {
   db.exec(`PRAGMA busy_timeout = ${TRUNCATE_WAIT_MS}`);
   try {
-    const [verdict] = db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
-    return verdict?.busy === 0;
+    const [row] = db.prepare(`PRAGMA ${schema}.wal_checkpoint(TRUNCATE)`).all();
+    return row?.busy === 0;
   } finally {
     db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   }
@@ -135,7 +135,7 @@ export function transaction<T>(db: DatabaseSync, begin: "BEGIN" | "BEGIN IMMEDIA
 }
 
 const HELD =
-  "Another program holds it: end that program (an older service, a sqlite3 shell, an import), or wait until it is done";
+  "Another program has locked it: stop that program (an older service, a sqlite3 shell, an import), or wait until it is done";
 const PRIMARY_CODE = 0xff;
 const BUSY = 5;
 const LOCKED = 6;
@@ -159,7 +159,7 @@ export function isReadError(error: unknown): boolean {
   return READ_IOERRS.includes((error as { errcode?: unknown }).errcode);
 }
 
-/** A failed fsync has lost data, whatever the cause. */
+/** A failed fsync has lost data, for any cause. */
 const FSYNC_IOERRS: readonly number[] = [1_034, 1_290];
 
 /**

@@ -85,7 +85,8 @@ export async function requireOursUnlessDamaged(path: string): Promise<void> {
 /**
  * Rejects with `StoreRefused` unless a start may create the file, upgrade it or take it over. With
  * `migrate` false the schema must be current. A refusal changes nothing, with one exception: SQLite
- * first recovers what a killed program left half done, because the file cannot be read before.
+ * first recovers what a killed program left incomplete, because it cannot read the file without
+ * that.
  */
 export async function requireCreatable(
   path: string,

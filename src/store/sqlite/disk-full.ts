@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import { threadId } from "node:worker_threads";
 
-/** With less free space, a file that has to grow may find no room. */
+/** With less free space, the disk may have no room for a file that grows. */
 const FREE_BYTES_MIN = 1024 * 1024;
 /** More than SQLite adds to a file at once, except in a large transaction. */
 const PROBE_BYTES = 128 * 1024;

@@ -30,7 +30,7 @@ function statOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    // A file is in the place of a parent folder.
+    // A parent folder is a file.
     if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
     throw new StoreRefused(`${path} cannot be examined: ${String((error as Error).message)}`);
   }
@@ -44,11 +44,11 @@ function requireAccess(path: string, mode: number): void {
     if (code === "EROFS") {
       throw new StoreRefused(`${path} is on a read-only file system: mount it so that it can be written`);
     }
-    throw new StoreRefused(whoseItIs(path));
+    throw new StoreRefused(permissionProblem(path));
   }
 }
 
-function whoseItIs(path: string): string {
+function permissionProblem(path: string): string {
   const { uid, mode } = statSync(path);
   const [user, group] = [process.getuid?.(), process.getgid?.()];
   const sentence = `${path} may not be read and written by the user that Lyftr runs as (uid ${user})`;

@@ -13,8 +13,8 @@ const ATTEMPTS_MAX = 5;
 const SUFFIXES = ["-wal", "-journal", "-index", "-index-wal"];
 
 /**
- * Rejects a database file that does not match the files beside it: it is missing or empty while
- * they contain data, or it is a backup beside the write-ahead log of another database. SQLite would
+ * Rejects a database file that does not match the files beside it. It may be missing or empty while
+ * they contain data. Or it is a backup beside the write-ahead log of another database. SQLite would
  * delete such a log in the first case, and mix both in the second.
  */
 export function refuseLeftBehind(path: string): void {
@@ -48,7 +48,7 @@ function refuseForeignWal(path: string, real: string): void {
     if (`${stateOf(real)} ${stateOf(wal)}` !== before) continue;
     if (reason === undefined) throw new StoreRefused(damagedLog(path, wal, damagedAt));
     throw new StoreRefused(
-      `${wal} is not the write-ahead log of ${path}: ${reason}. SQLite would mix both and ruin the database. ` +
+      `${wal} is not the write-ahead log of ${path}: ${reason}. SQLite would mix both and damage the database. ` +
         `If ${path} was restored from a backup, move ${wal} and ${real}-shm away, then start again; ` +
         "if not, put the previous database file back",
     );
@@ -57,8 +57,8 @@ function refuseForeignWal(path: string, real: string): void {
 
 function damagedLog(path: string, wal: string, damagedAt = 0): string {
   return (
-    `${wal} is damaged at byte ${damagedAt}, and more was committed behind that. A start would lose it silently. ` +
-    `Keep a copy of ${path} and ${wal}. Then restore a sound backup, or go on without what is behind the damage: ` +
+    `${wal} is damaged at byte ${damagedAt}, and more was committed after that. A start would lose it silently. ` +
+    `Keep a copy of ${path} and ${wal}. Then restore a sound backup, or continue without the data after the damage: ` +
     `sqlite3 ${path} 'PRAGMA wal_checkpoint(TRUNCATE)'`
   );
 }

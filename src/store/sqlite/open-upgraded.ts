@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import { StoreBroken } from "../../domain/errors.ts";
 import { openWriter, toStoreError } from "./connection.ts";
+import { createFiles } from "./create-files.ts";
 import { readHeader } from "./file-header.ts";
-import { makeFiles } from "./made-files.ts";
 import { requireCurrentSchema, schemaVersion, type Upgrade, upgrade } from "./upgrade.ts";
 
 export interface OpenUpgradedOptions {
@@ -21,7 +21,7 @@ export function openUpgraded(
   path: string,
   { migrate, report }: OpenUpgradedOptions,
 ): { readonly db: DatabaseSync; readonly upgraded: Upgrade } {
-  const undo = makeFiles(path);
+  const undo = createFiles(path);
   const before = readHeader(path);
   let db: DatabaseSync | undefined;
   try {

@@ -10,7 +10,7 @@ import { hasDamagedHeader } from "./wal-file.ts";
 /** A service that starts or stops during a read makes it start again. */
 const TRIES_MAX = 5;
 /**
- * The WAL is in use, and a connection that must not write to its shared memory found no place in
+ * The WAL is in use. A connection that must not write to its shared memory found no free slot in
  * it.
  */
 const READONLY_CANTINIT = 1_288;
@@ -25,7 +25,7 @@ const WAL_HEADER_BYTES = 32;
 export class RecoveryNeeded extends StoreRefused {}
 
 /** A read-only connection, as a URI for SQLite. */
-export interface Way {
+export interface ReadOnlyAccess {
   readonly path: string;
   readonly uri: string;
   /** Used instead of `uri` while a service has the file open. */
@@ -48,9 +48,9 @@ export async function readUnchanged<T>(
   index?: string,
 ): Promise<T> {
   for (let tries = 1; tries <= TRIES_MAX; tries++) {
-    const ways = (index === undefined ? [path] : [path, index]).map(wayTo);
-    const ended = await attempt(ways, work);
-    if (!ways.every(({ isStillRight }) => isStillRight())) continue;
+    const files = (index === undefined ? [path] : [path, index]).map(readOnlyAccess);
+    const ended = await attempt(files, work);
+    if (!files.every(({ isStillRight }) => isStillRight())) continue;
     if ("failure" in ended) throw toStoreError(ended.failure);
     return ended.result;
   }
@@ -58,12 +58,12 @@ export async function readUnchanged<T>(
 }
 
 async function attempt<T>(
-  ways: readonly Way[],
+  files: readonly ReadOnlyAccess[],
   work: (db: DatabaseSync) => T | Promise<T>,
 ): Promise<{ readonly result: T } | { readonly failure: unknown }> {
   let db: DatabaseSync | undefined;
   try {
-    db = connect(ways);
+    db = connect(files);
     return { result: await work(db) };
   } catch (failure) {
     return { failure };
@@ -73,19 +73,19 @@ async function attempt<T>(
 }
 
 /** A connection to a database and, if wanted, its read index. */
-export function connect(ways: readonly Way[]): DatabaseSync {
+export function connect(files: readonly ReadOnlyAccess[]): DatabaseSync {
   try {
     return open(
-      ways.map(({ uri }) => uri),
-      ways[0]?.isAlone,
+      files.map(({ uri }) => uri),
+      files[0]?.isAlone,
     );
   } catch (error) {
     switch ((error as { errcode?: unknown }).errcode) {
       case READONLY_CANTINIT:
-        return open(ways.map(({ inUseUri }) => inUseUri));
+        return open(files.map(({ inUseUri }) => inUseUri));
       case READONLY_ROLLBACK:
         throw new RecoveryNeeded(
-          `the -journal file beside ${ways[0]?.path} says that a program was stopped in the middle of a change: ` +
+          `the -journal file beside ${files[0]?.path} says that a program was stopped in the middle of a change: ` +
             "start the service once, which rolls that change back",
         );
       default:
@@ -113,7 +113,7 @@ function open([main = "", index]: readonly string[], isAlone = false): DatabaseS
  * How the file can be read now without changing it. Throws {@link RecoveryNeeded} if that is
  * impossible.
  */
-export function wayTo(link: string, at = 0): Way {
+export function readOnlyAccess(link: string, at = 0): ReadOnlyAccess {
   // SQLite puts its files beside the target of a symbolic link.
   const path = existsSync(link) ? realpathSync(link) : link;
   const url = pathToFileURL(resolve(path));

@@ -75,7 +75,7 @@ export async function prepareRestore(backup: string, path: string): Promise<Prep
   }
 }
 
-/** The names of a database: as it was given, and behind symbolic links. */
+/** The two names of a database: the given one, and the target of symbolic links. */
 interface Place {
   readonly given: string;
   readonly real: string;
@@ -140,8 +140,8 @@ function takeOwner(partial: string, previous: Stats | undefined): void {
 }
 
 /**
- * After a kill at any point, a start finds the previous database, or the backup, or refuses: a
- * log of another database next to the backup is refused by `refuseLeftBehind`.
+ * After a kill at any point, a start finds the previous database or the backup, or it refuses:
+ * `refuseLeftBehind` rejects a log of another database beside the backup.
  */
 function commit({ given, real }: Place, partial: string, nowMs: number): string | undefined {
   refuseInUse(real);

@@ -23,6 +23,7 @@ import type {
   TimelineQuery,
 } from "../store.ts";
 import { requireCreatable, requireOurs } from "./contents.ts";
+import { createFiles } from "./create-files.ts";
 import type { CredentialsOperation } from "./credentials/operations.ts";
 import { alertsBy, credentialsBy } from "./credentials/sqlite-credentials.ts";
 import { retentionBy } from "./deletion/sqlite-retention.ts";
@@ -32,7 +33,6 @@ import { readIndexPath } from "./index/connection.ts";
 import { IndexLoop } from "./index/index-loop.ts";
 import { packRows } from "./insert.ts";
 import { DamageWatch } from "./integrity/damage-watch.ts";
-import { makeFiles } from "./made-files.ts";
 import { PLAN_BOUNDS } from "./reads/plan.ts";
 import type { OpenedIndex } from "./threads/indexer.ts";
 import { type ReadCall, ReaderPool } from "./threads/reader-pool.ts";
@@ -100,7 +100,7 @@ export class SqliteStore implements Store {
     try {
       const writer = opening(new WorkerClient("writer", { path, migrate }, { progress }));
       const upgraded = await writer.call<Upgrade>("opened");
-      makeFiles(readIndexPath(path));
+      createFiles(readIndexPath(path));
       const indexer = opening(new WorkerClient("indexer", { path }));
       const { backlog, discarded } = await indexer.call<OpenedIndex>("opened");
       if (discarded !== undefined) damaged({ kind: "read_index", file: readIndexPath(path), problem: discarded });

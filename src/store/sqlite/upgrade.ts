@@ -2,15 +2,9 @@ import type { DatabaseSync } from "node:sqlite";
 import { type Migration, pendingMigrations, readMigrations, refusePending } from "../migrate.ts";
 import { transaction } from "./connection.ts";
 import { respellCreatedAt } from "./takeover/created-at.ts";
-import {
-  findOldTable,
-  KEPT_NAME,
-  namesThatBecomeFree,
-  type OldTable,
-  refuseBrokenViews,
-} from "./takeover/old-table.ts";
+import { refuseTakenNames } from "./takeover/name-conflicts.ts";
+import { findOldTable, freedNames, KEPT_NAME, type OldTable, refuseBrokenViews } from "./takeover/old-table.ts";
 import { setOldTableAside, takeOver } from "./takeover/take-over.ts";
-import { refuseTakenNames } from "./takeover/taken-names.ts";
 import { refuseUnusableRows } from "./takeover/unusable-rows.ts";
 
 /**
@@ -68,7 +62,7 @@ function upgradeLocked(
  */
 function refuseUnfit(db: DatabaseSync, migrations: readonly Migration[], version: number): OldTable | undefined {
   const old = version === 0 ? findOldTable(db) : undefined;
-  const free = old === undefined ? [] : namesThatBecomeFree(old);
+  const free = old === undefined ? [] : freedNames(old);
   refuseTakenNames(db, migrations, { version, free, alsoNeeded: old === undefined ? [] : [KEPT_NAME] });
   if (old === undefined) return undefined;
   refuseBrokenViews(db, old);

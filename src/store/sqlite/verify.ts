@@ -14,9 +14,9 @@ import { readUnchanged } from "./read-unchanged.ts";
 import { Statements } from "./statements.ts";
 
 /**
- * Looks for any damage of the database at `path` and its read index, while other connections write:
- * both files from end to end, the stored data by its rules, and all counts. Rejects as the store
- * does, and with the signal's reason.
+ * Looks for damage of the database at `path` and its read index, while other connections write. It
+ * reads both files from end to end, and checks the stored data by its rules and all counts. Rejects
+ * as the store does, and with the signal's reason.
  */
 export async function verifySqlite(path: string, options: VerifyOptions): Promise<VerifyReport> {
   try {

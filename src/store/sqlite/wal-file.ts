@@ -57,7 +57,7 @@ function contentsOf(file: number, bytes: number): WalContents {
   const { pages, databasePages, broken } = committedFrames(frames, header, sum);
   return {
     committed: databasePages === 0 ? undefined : { pageBytes, pages, databasePages },
-    damagedAt: broken !== undefined && goesOnBehind(broken, frames, header) ? broken.at : undefined,
+    damagedAt: broken !== undefined && continuesAfter(broken, frames, header) ? broken.at : undefined,
   };
 }
 
@@ -121,7 +121,7 @@ function committedFrames(
  * Whether a committed transaction follows a broken frame. Each commit is on disk before the next
  * one begins, so a power cut breaks only the last one.
  */
-function goesOnBehind(broken: BrokenFrame, frames: Generator<Buffer>, header: Buffer): boolean {
+function continuesAfter(broken: BrokenFrame, frames: Generator<Buffer>, header: Buffer): boolean {
   let { bases, isCommit: isBehindCommit } = broken;
   for (const frame of frames) {
     const isOfLog = hasSaltsOf(header, frame);

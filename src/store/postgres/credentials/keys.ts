@@ -6,7 +6,7 @@ import {
   entryOfAddition,
   entryOfRevocation,
   entryOfRotation,
-  type Namesakes,
+  type SameNameKeys,
 } from "../../key-rules.ts";
 import type { Transaction } from "../connection.ts";
 import type { Database } from "../database.ts";
@@ -103,7 +103,7 @@ async function touch(database: Database, uses: readonly KeyUse[]): Promise<void>
   });
 }
 
-async function namesakes(tx: Transaction, name: string): Promise<Namesakes> {
+async function namesakes(tx: Transaction, name: string): Promise<SameNameKeys> {
   const keys = await tx.all<ApiKey>(`SELECT ${COLUMNS} FROM api_keys WHERE name = $1`, [name]);
   return { keys, total: await numberOf(tx, "SELECT count(*) FROM api_keys") };
 }

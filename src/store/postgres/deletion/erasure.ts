@@ -1,5 +1,5 @@
 import type { ListPosition } from "../../../domain/message-filter.ts";
-import { positionBehind } from "../../list-position.ts";
+import { positionAfter } from "../../list-position.ts";
 import type { Database } from "../database.ts";
 import {
   type Condition,
@@ -12,7 +12,7 @@ import {
   Values,
 } from "../sql.ts";
 
-/** How far the erasure of a number has come: in the messages from it, or in those to it. */
+/** The position of an erasure: in the messages from the number, or in those to it. */
 export interface ErasurePosition {
   readonly kind: "from" | "to";
   /** The first position that was not scanned yet. */
@@ -47,7 +47,7 @@ export async function findOf(database: Database, { kind, lo }: ErasurePosition, 
   return {
     chosen: theseOf(rows),
     rows: rows.length,
-    position: last === undefined || rows.length < rowsMax ? onward : { kind, lo: positionBehind(last) },
+    position: last === undefined || rows.length < rowsMax ? onward : { kind, lo: positionAfter(last) },
   };
 }
 

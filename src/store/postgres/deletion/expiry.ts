@@ -7,7 +7,7 @@ const SEARCH_MS_MAX = 50;
 /** In a stream whose oldest messages are young enough, no more rows are scanned. */
 const ROWS_PER_SEARCH_MAX = 1_000;
 
-/** How far a search has come: after this message. */
+/** The position of a search: after this message. */
 export interface ExpiryPosition {
   readonly stream: number;
   readonly seq: number;
@@ -35,12 +35,12 @@ export async function findExpired(database: Database, from: ExpiryPosition, look
   let position: ExpiryPosition | undefined = from;
   while (position !== undefined && rows < look.rowsMax && performance.now() < deadlineMs) {
     const rowsMax = Math.min(ROWS_PER_SEARCH_MAX, look.rowsMax - rows);
-    const parts: readonly Part[] = await searchBehind(database, position, { ...look, rowsMax });
+    const parts: readonly Part[] = await searchAfter(database, position, { ...look, rowsMax });
     for (const { stream, first, upTo, old } of parts) {
       if (old > 0) windows.push({ stream, after: first - 1, upTo });
       rows += old;
     }
-    position = positionBehind(parts.at(-1), position.everywhere);
+    position = positionAfter(parts.at(-1), position.everywhere);
   }
   const chosen: Condition = (values) =>
     every([inWindows(windows, values), `created_at < ${values.add(look.receivedBefore)}`]);
@@ -56,7 +56,7 @@ interface Part {
   readonly old: number;
 }
 
-function searchBehind(database: Database, { stream, seq }: ExpiryPosition, { receivedBefore, rowsMax }: ExpirySearch) {
+function searchAfter(database: Database, { stream, seq }: ExpiryPosition, { receivedBefore, rowsMax }: ExpirySearch) {
   return database.all<Part>(
     `SELECT stream, min(seq) AS first, max(seq) AS "upTo", count(*) AS looked, count(*) FILTER (WHERE created_at < $3) AS old
      FROM (
@@ -66,7 +66,7 @@ function searchBehind(database: Database, { stream, seq }: ExpiryPosition, { rec
   );
 }
 
-function positionBehind(last: Part | undefined, everywhere: boolean): ExpiryPosition | undefined {
+function positionAfter(last: Part | undefined, everywhere: boolean): ExpiryPosition | undefined {
   if (last === undefined) return undefined;
   const leaves = !everywhere && last.old < last.looked;
   return { stream: last.stream, seq: leaves ? Number.MAX_SAFE_INTEGER : last.upTo, everywhere };

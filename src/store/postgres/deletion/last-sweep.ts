@@ -1,7 +1,10 @@
 import type { RetentionSweep } from "../../retention.ts";
 import type { Database } from "../database.ts";
 
-/** The last stored messages of a stream whose age is read, and the number of such streams. */
+/**
+ * The maximum number of messages whose age is read, the last ones of each stream; then the number
+ * of streams.
+ */
 const NEWEST_ROWS_MAX = 100;
 const STREAMS_MAX = 10_000;
 

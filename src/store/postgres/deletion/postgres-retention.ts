@@ -14,9 +14,13 @@ import { type ErasurePosition, findOf, hasAny } from "./erasure.ts";
 import { type ExpiryPosition, findExpired } from "./expiry.ts";
 import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "./last-sweep.ts";
 
-/** Counting waits this long: about a quarter of a second. */
+/**
+ * The messages of one step of retention. Counting waits for a step, about a quarter of a second.
+ */
 const ROWS_PER_STEP_MAX = 5_000;
-/** For erasures. The location of each row is sent to the service and back. */
+/**
+ * The messages of one step of an erasure. The location of each row is sent to the service and back.
+ */
 const ERASED_PER_STEP_MAX = 1_000;
 const VACUUM_MS_MAX = 6 * 60 * 60 * 1_000;
 /**

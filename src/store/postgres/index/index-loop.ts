@@ -88,8 +88,8 @@ export class IndexLoop {
       const { advanced, backlog } = await indexMessages(this.#database, this.#holder, {
         visibilityDelay: this.#visibilityDelay,
       });
-      // Messages stored during the step may be counted in both numbers: one step too many, never
-      // one too few.
+      // Messages stored during the step may be counted in both numbers. That is one step too many,
+      // which is harmless.
       this.#backlog = (backlog ?? (await this.#othersBacklog())) + this.#backlog - before;
       // Another process is counting, or no message is visible long enough yet.
       if (!advanced && this.#backlog > 0) await this.#quiet(OTHERS_MS);

@@ -12,7 +12,7 @@ const LEASE_SECONDS = 15;
 const STEP_MS_MAX = 10_000;
 const SEQS_PER_STEP = 10_000;
 /**
- * A stream that was opened earlier than this gets no more messages, or not for long; see
+ * A stream that was opened earlier than this gets no more messages, or will soon get none; see
  * `STREAM_MS_MAX` in writer.ts.
  */
 const STREAM_LIFE = "1 day";
@@ -66,7 +66,7 @@ export async function indexMessages(
   );
 }
 
-/** An exact number beyond this is of no use. */
+/** The maximum that is counted exactly. Beyond it, an exact number is of no use. */
 const BACKLOG_COUNTED_MAX = 100_000;
 
 /** The number of messages that are not counted yet, up to 100,000. */

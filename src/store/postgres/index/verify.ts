@@ -77,9 +77,9 @@ async function differingTotals(tx: Transaction, marks: readonly Watermark[]): Pr
       tx,
       `WITH counted AS MATERIALIZED (
          SELECT ${name} AS name, count(*) AS messages FROM messages WHERE ${where} AND NOT ${inTail(marks, values)} GROUP BY 1),
-       told AS MATERIALIZED (SELECT name, messages FROM totals WHERE kind = ${values.add(kind)})
-       SELECT count(*) FROM counted FULL JOIN told ON counted.name = told.name
-       WHERE counted.messages IS DISTINCT FROM told.messages`,
+       stored AS MATERIALIZED (SELECT name, messages FROM totals WHERE kind = ${values.add(kind)})
+       SELECT count(*) FROM counted FULL JOIN stored ON counted.name = stored.name
+       WHERE counted.messages IS DISTINCT FROM stored.messages`,
       values.list,
     );
     if (differing > 0) differences.push(`totals of kind "${kind}": ${differing} differ from the messages`);

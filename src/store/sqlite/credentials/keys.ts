@@ -6,7 +6,7 @@ import {
   entryOfAddition,
   entryOfRevocation,
   entryOfRotation,
-  type Namesakes,
+  type SameNameKeys,
 } from "../../key-rules.ts";
 import { transaction } from "../connection.ts";
 import type { Statements } from "../statements.ts";
@@ -86,7 +86,7 @@ export function touchKeys(statements: Statements, uses: readonly KeyUse[]): void
   });
 }
 
-function namesakes(statements: Statements, name: string): Namesakes {
+function namesakes(statements: Statements, name: string): SameNameKeys {
   return {
     keys: statements.all<ApiKey>(`SELECT ${COLUMNS} FROM api_keys WHERE name = ?`, [name]),
     total: statements.number("SELECT count(*) FROM api_keys"),

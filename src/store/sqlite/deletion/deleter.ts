@@ -5,7 +5,7 @@ import type { Indexed } from "../index/unindex-messages.ts";
 import type { Statements, Values } from "../statements.ts";
 import { deleteMessages, INDEXED } from "./delete-messages.ts";
 
-/** The messages that one transaction deletes. Inserts wait until it ends. */
+/** The maximum number of messages that one transaction deletes. Inserts wait until it ends. */
 const ROWS_PER_STEP_MAX = 500;
 /**
  * The maximum size of the texts of a step, which are in memory to be removed from the search index.
@@ -16,7 +16,7 @@ const SEARCH_MS_MAX = 50;
 const SEQS_PER_STEP = 2_000;
 const TRIES_MAX = 5;
 
-/** How far a search has come: after this message. */
+/** The position of a search: after this message. */
 interface SearchPosition {
   readonly seq: number;
   /** Whether it scans every message. */

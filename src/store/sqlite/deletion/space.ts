@@ -7,7 +7,7 @@ import { KEPT_NAME } from "../takeover/old-table.ts";
 const FILES = ["main", "read_index"] as const;
 /** The share of a file that may stay free for new messages. */
 const FREE_SHARE_KEPT = 0.05;
-/** Inserts wait while this runs: some milliseconds. */
+/** The pages of one step. Inserts wait for it, some milliseconds. */
 const PAGES_PER_STEP_MAX = 256;
 
 /**
@@ -101,6 +101,6 @@ const MESSAGES_KEPT =
 const OLD_TABLE_KEPT = `The table ${KEPT_NAME} has what the older service stored, including this person's messages: drop it when you no longer need it`;
 const ELSEWHERE = [
   "Backups, copies and exports that were made before still contain the messages",
-  "Overwritten blocks that the file system or the disk keeps are beyond the database",
+  "The database cannot reach overwritten blocks that the file system or the disk keeps",
   "Texts of other people may mention the person",
 ];

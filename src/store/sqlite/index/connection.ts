@@ -31,7 +31,7 @@ export function attachReadIndex(db: DatabaseSync, path: string): void {
  */
 export function openReadIndex(path: string, discarded: (problem: string) => void = () => undefined): Statements {
   try {
-    return openAgainWhenDamaged(path);
+    return openTwiceIfDamaged(path);
   } catch (error) {
     const meaning = toStoreError(error, path);
     if (!(meaning instanceof StoreDamaged)) throw error;
@@ -48,7 +48,7 @@ export function openReadIndex(path: string, discarded: (problem: string) => void
  * SQLite also reports damage when the disk failed to read once. Real damage is reported a second
  * time.
  */
-function openAgainWhenDamaged(path: string): Statements {
+function openTwiceIfDamaged(path: string): Statements {
   try {
     return open(path);
   } catch (error) {
@@ -111,7 +111,7 @@ function fits(statements: Statements): boolean {
 }
 
 /** Whether the tables of the index are those of this version. */
-export function hasItsTables(db: DatabaseSync): boolean {
+export function hasCurrentTables(db: DatabaseSync): boolean {
   const scratch = new DatabaseSync(":memory:");
   try {
     scratch.exec(`ATTACH ':memory:' AS read_index; ${SCHEMA}`);

@@ -27,8 +27,8 @@ export interface IndexLoopOptions {
 }
 
 /**
- * Keeps the read index up to date: step after step while there are enough messages, else after a
- * quiet time.
+ * Keeps the read index up to date. It runs a step as soon as enough messages wait, otherwise after
+ * a pause.
  */
 export class IndexLoop {
   readonly #options: IndexLoopOptions;
@@ -43,7 +43,7 @@ export class IndexLoop {
     this.#running = this.#run();
   }
 
-  /** Messages that are stored and not indexed yet; never too few. */
+  /** Messages that are stored and not indexed yet. The number may be too high, but not too low. */
   backlogRows(): number {
     return this.#backlog;
   }
@@ -74,8 +74,8 @@ export class IndexLoop {
     const before = this.#backlog;
     try {
       const { backlog } = await this.#options.step(ROWS_PER_STEP_MAX);
-      // Messages stored during the step may be counted in both numbers: one step too many, never
-      // one too few.
+      // Messages stored during the step may be counted in both numbers. That is one step too many,
+      // which is harmless.
       this.#backlog = backlog + this.#backlog - before;
       await this.#options.between();
     } catch (error) {

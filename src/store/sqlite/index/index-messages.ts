@@ -20,8 +20,8 @@ export function backlogOf(statements: Statements): number {
 }
 
 /**
- * Whether the index matches the remaining messages. It does not between the two commits of a
- * deletion, nor after a crash there.
+ * Whether the index matches the remaining messages. It does not match between the two commits of a
+ * deletion, or if a process crashed there.
  */
 export function isInSync(statements: Statements): boolean {
   return (

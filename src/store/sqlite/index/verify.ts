@@ -17,7 +17,7 @@ import {
   rangeValues,
 } from "../sql.ts";
 import { Statements } from "../statements.ts";
-import { hasItsTables, readIndexPath } from "./connection.ts";
+import { hasCurrentTables, readIndexPath } from "./connection.ts";
 import { CONTENT_SUM_MASK, type Content, contentSum } from "./content-sum.ts";
 import { isInSync } from "./index-messages.ts";
 import { differingPostings, ExpectedPostings, indexedPostings } from "./search-postings.ts";
@@ -41,7 +41,7 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
     ],
   };
   const verifyOn = async (db: DatabaseSync) => {
-    if (!hasItsTables(db)) return withoutTables;
+    if (!hasCurrentTables(db)) return withoutTables;
     const statements = new Statements(db);
     await beginBetweenDeletions(statements, options.signal);
     return verify(statements, options);
@@ -137,7 +137,7 @@ function* checkListsOfBlocks(statements: Statements, { messages }: State): Gener
   const strange = statements.number(
     `SELECT count(*) FROM spans WHERE characters NOT IN (${Object.values(BUCKETS).join(", ")})`,
   );
-  if (strange > 0) yield `${strange} counts of spans are of no bucket`;
+  if (strange > 0) yield `${strange} counts of time spans belong to no bucket`;
 }
 
 function* checkTotals(statements: Statements, { seq, messages, senders }: State): Generator<string> {
@@ -165,16 +165,16 @@ function* differingRows(
   { indexed, counted, seq }: { indexed: string; counted: string; seq: number },
 ): Generator<string> {
   const ways = [
-    [indexed, counted, "only the index says so"],
-    [counted, indexed, "the index does not say so"],
+    [indexed, counted, "which only the index has"],
+    [counted, indexed, "which the index does not have"],
   ] as const;
-  for (const [these, others, verdict] of ways) {
+  for (const [these, others, where] of ways) {
     const rows = statements.all<{ rows: number }>(
       `WITH indexed_messages AS (SELECT * FROM lyftr_messages WHERE seq <= ?) SELECT count(*) AS rows FROM (${these} EXCEPT ${others})`,
       [seq],
     );
     const differing = rows[0]?.rows ?? 0;
-    if (differing > 0) yield `${what}: ${differing} counts differ, ${verdict}`;
+    if (differing > 0) yield `${what}: ${differing} counts differ, ${where}`;
   }
 }
 

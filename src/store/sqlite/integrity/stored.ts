@@ -108,9 +108,9 @@ function rowDamage(statements: Statements): readonly string[] {
 function singleRowDamage(statements: Statements): readonly string[] {
   const damage: string[] = [];
   if (statements.number("SELECT count(*) FROM lyftr_database WHERE length(id) = 32") !== 1)
-    damage.push("lyftr_database does not have its one row, the identity of the database");
+    damage.push("lyftr_database does not have exactly one row, the identity of the database");
   const floor = "SELECT count(*) FROM deletions WHERE one = 1 AND generation >= 0 AND seq_floor >= 0";
-  if (statements.number(floor) !== 1) damage.push("deletions does not have its one row");
+  if (statements.number(floor) !== 1) damage.push("deletions does not have exactly one row");
   return damage;
 }
 

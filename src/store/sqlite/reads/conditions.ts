@@ -25,9 +25,9 @@ export function conditionsOf({ from, to, source, q }: MessageFilter): Query {
 export type TextTest = (text: string) => boolean;
 
 /**
- * The text test of a filter. It runs in JavaScript, row by row. LIKE and lower() of SQLite know
- * only the case of ASCII, and for a function of ours SQLite for Node.js would keep every text until
- * the statement ends.
+ * The text test of a filter. It runs in JavaScript, row by row. LIKE and lower() of SQLite only
+ * know the case of ASCII. A function of ours is no alternative: SQLite for Node.js would keep every
+ * text until the statement ends.
  */
 export function textTestOf({ q }: MessageFilter): TextTest | undefined {
   if (q === undefined) return undefined;

@@ -83,13 +83,13 @@ export class CountedList implements IndexedList {
     );
     if (rows.length === 0) return [{ lo: START, hi: undefined, messages: this.total() }];
     const blocks = rows.map((row, at) => {
-      const end = rows[at + 1] ?? this.#startBehind(row);
+      const end = rows[at + 1] ?? this.#startAfter(row);
       return { lo: row, hi: end, messages: row.messages };
     });
     return blocks.filter((block) => !isEmpty({ lo, hi: block.hi }));
   }
 
-  #startBehind(position: ListPosition): ListPosition | undefined {
+  #startAfter(position: ListPosition): ListPosition | undefined {
     return this.#snapshot.statements.get<ListPosition>(
       `SELECT ${POSITION_FIELDS} FROM blocks
        WHERE list = ? AND ${POSITION_COLUMNS} > (?, ?, ?) ORDER BY ${ASCENDING} LIMIT 1`,

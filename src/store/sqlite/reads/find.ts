@@ -33,7 +33,7 @@ export function messageAt(statements: Statements, seq: number): StoredMessage {
 }
 
 /**
- * SQLite returns whatever is in the file: a damaged byte can turn a text into a number, bytes, or
+ * SQLite returns what is in the file: a damaged byte can turn a text into a number, bytes, or
  * nothing.
  */
 function checked(row: StoredMessage): StoredMessage {

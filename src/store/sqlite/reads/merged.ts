@@ -1,4 +1,4 @@
-import { comparePositions, type ListRange, positionBehind } from "../../list-position.ts";
+import { comparePositions, type ListRange, positionAfter } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import type { ListEntry } from "../sql.ts";
 import type { Tail } from "./tail.ts";
@@ -29,19 +29,19 @@ export function mergedEntries(indexed: IndexedList, tail: Tail, range: ListRange
   if (passed > 0 && first === undefined) return [];
   const rest = first === undefined ? range : from(range, first, reverse);
   const skipped = offset - passed - (first === undefined ? 0 : tail.count(upTo(range, first, reverse)));
-  return entriesBehind(indexed, tail, rest, { reverse, offset: skipped, limit });
+  return entriesAfter(indexed, tail, rest, { reverse, offset: skipped, limit });
 }
 
 /** Keys may be long, so the skipped entries are never in memory together. */
 const SKIPPED_AT_ONCE = 1_000;
 
-function entriesBehind(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly ListEntry[] {
+function entriesAfter(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly ListEntry[] {
   const { reverse, limit } = slice;
   let [rest, skip] = [range, slice.offset];
   while (skip > SKIPPED_AT_ONCE) {
     const last = firstEntries(indexed, tail, rest, { reverse, limit: SKIPPED_AT_ONCE }).at(-1);
     if (last === undefined) return [];
-    rest = reverse ? { lo: rest.lo, hi: last } : { lo: positionBehind(last), hi: rest.hi };
+    rest = reverse ? { lo: rest.lo, hi: last } : { lo: positionAfter(last), hi: rest.hi };
     skip -= SKIPPED_AT_ONCE;
   }
   return firstEntries(indexed, tail, rest, { reverse, limit: skip + limit }).slice(skip);
@@ -59,12 +59,12 @@ function firstEntries(
 
 /** The part of a range before an entry, in reading order. */
 function upTo(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
-  return reverse ? { lo: positionBehind(entry), hi: range.hi } : { lo: range.lo, hi: entry };
+  return reverse ? { lo: positionAfter(entry), hi: range.hi } : { lo: range.lo, hi: entry };
 }
 
 /** The part of a range from an entry on, in reading order. */
 function from(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
-  return reverse ? { lo: range.lo, hi: positionBehind(entry) } : { lo: entry, hi: range.hi };
+  return reverse ? { lo: range.lo, hi: positionAfter(entry) } : { lo: entry, hi: range.hi };
 }
 
 /** Merges two sorted parts of a list. */

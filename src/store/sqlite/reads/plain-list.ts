@@ -1,5 +1,5 @@
 import type { ListPosition, MessageFilter } from "../../../domain/message-filter.ts";
-import { type ListRange, positionBehind } from "../../list-position.ts";
+import { type ListRange, positionAfter } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import { ASCENDING, DESCENDING, IN_RANGE, type ListEntry, POSITION_FIELDS, type Query, rangeValues } from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
@@ -57,7 +57,7 @@ export class PlainList implements IndexedList {
         rangeValues({ lo, hi }),
       );
       if (next === undefined) return yield { lo, hi };
-      const cut = reverse ? positionBehind(next) : next;
+      const cut = reverse ? positionAfter(next) : next;
       yield reverse ? { lo: cut, hi } : { lo, hi: cut };
       if (reverse) hi = cut;
       else lo = cut;

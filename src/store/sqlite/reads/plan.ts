@@ -37,7 +37,7 @@ export const PLAN_BOUNDS: PlanBounds = {
  */
 const MATCH_COST = 2;
 
-export interface PagingWay {
+export interface PagePlan {
   readonly list: IndexedList;
   /** The list whose messages have to be read one by one. */
   readonly walked?: CountedList;
@@ -47,7 +47,7 @@ export interface PagingWay {
 export interface Plan {
   readonly counting: IndexedList;
   /** For a page that ends `passed` matches after the beginning of the list. */
-  readonly paging: (passed: number) => PagingWay;
+  readonly paging: (passed: number) => PagePlan;
   readonly tail: Tail;
 }
 
@@ -91,9 +91,9 @@ function indexedPlan(question: PlanQuery): Omit<Plan, "tail"> {
 }
 
 /**
- * A phrase costs time for each of its grams in each text that contains them all, in one statement
- * that cannot be stopped: 11 s for 256 characters like "the the the" in 900,000 texts. If that is
- * too much, pieces of the phrase select the texts to read.
+ * A phrase costs time for each of its grams in each text that contains them all. It is one
+ * statement, which cannot be stopped. With 256 characters like "the the the" it took 11 s in
+ * 900,000 texts. If that is too much, pieces of the phrase select the texts to read.
  */
 function searchListOf({ snapshot, filter, bounds }: PlanQuery, { exact, grams, pieces }: SearchExpression): SearchList {
   const whole = new SearchList(snapshot, exact, { filter, has: undefined });
@@ -106,7 +106,7 @@ function searchListOf({ snapshot, filter, bounds }: PlanQuery, { exact, grams, p
 function searchPlan(
   question: PlanQuery,
   rows: number,
-  { walk, search }: { walk: PagingWay; search: SearchList },
+  { walk, search }: { walk: PagePlan; search: SearchList },
 ): Omit<Plan, "tail"> {
   const { snapshot, filter, exact, stepwise, bounds } = question;
   const matches = search.matches();

@@ -16,7 +16,7 @@ import { type IndexedList, merge } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
 
-/** Keys that are in memory together while matches are sorted. They may be long. */
+/** The maximum number of keys in memory while matches are sorted. They may be long. */
 const KEYS_KEPT_MAX = 2_000;
 /** The read can be stopped between two statements. */
 const SEQS_PER_STATEMENT = 20_000;

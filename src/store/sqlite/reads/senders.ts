@@ -32,14 +32,14 @@ export function findSenders(snapshot: Snapshot, { limit, offset, after = "", pre
 }
 
 /** The messages of a sender in the tail: their number, and the first and the last one. */
-interface Late {
+interface TailOfSender {
   count: number;
   first: ListEntry;
   last: ListEntry;
 }
 
-function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): ReadonlyMap<string, Late> {
-  const late = new Map<string, Late>();
+function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): ReadonlyMap<string, TailOfSender> {
+  const late = new Map<string, TailOfSender>();
   const rows = walk<[number, string, string, string, string]>(snapshot, {
     sql: `SELECT seq, instant, message_id, source, from_msisdn FROM lyftr_messages NOT INDEXED
           WHERE seq > ? AND from_msisdn IN (SELECT value FROM json_each(?))`,
@@ -59,7 +59,7 @@ function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): Readonly
   return late;
 }
 
-function senderOf(snapshot: Snapshot, from: string, late: Late | undefined): Sender {
+function senderOf(snapshot: Snapshot, from: string, late: TailOfSender | undefined): Sender {
   const list = new CountedList(snapshot, from);
   const ends = [false, true].flatMap((reverse) => list.entries({}, { reverse, offset: 0, limit: 1 }));
   const entries = [...ends, ...(late === undefined ? [] : [late.first, late.last])].sort(comparePositions);

@@ -3,7 +3,7 @@ import { transaction } from "../connection.ts";
 import type { Statements } from "../statements.ts";
 
 /**
- * What one read sees: the messages of one moment, and the read index of that moment or shortly
+ * What one read sees: the messages at one moment, and the read index at that moment or shortly
  * before.
  */
 export interface Snapshot {

@@ -8,7 +8,10 @@ import type { Snapshot } from "./snapshot.ts";
  */
 const ROWS_PER_CHECK = 256;
 
-/** The rows of a statement, one in memory at a time. Stops when the result is no longer wanted. */
+/**
+ * Yields the rows of a statement, with only one in memory. Stops when the result is no longer
+ * wanted.
+ */
 export function* walk<T extends readonly unknown[]>(snapshot: Snapshot, { sql, values }: Query): Generator<T> {
   let rows = 0;
   for (const row of snapshot.statements.iterate<T>(sql, values)) {
@@ -37,7 +40,7 @@ export function countMatching(snapshot: Snapshot, { from, has }: Omit<Matching, 
   return count;
 }
 
-interface Passed {
+interface MatchingPart {
   readonly entries: readonly ListEntry[];
   /** How many of the matches to be skipped are in this part. */
   readonly skipped: number;
@@ -50,7 +53,7 @@ export function findMatching(
   snapshot: Snapshot,
   { from, has, order }: Matching,
   { skip, limit }: { readonly skip: number; readonly limit: number },
-): Passed {
+): MatchingPart {
   const { sql, values } = from;
   const entries: ListEntry[] = [];
   let skipped = 0;

@@ -68,7 +68,7 @@ export function refuseBrokenViews(db: DatabaseSync, { name, unknown }: OldTable)
 }
 
 /** The names, in lower case, that become free once the table is renamed. */
-export function namesThatBecomeFree({ name, unknown, indexes }: OldTable): readonly string[] {
+export function freedNames({ name, unknown, indexes }: OldTable): readonly string[] {
   return [name, ...(unknown.length > 0 ? [] : indexes)].map((each) => each.toLowerCase());
 }
 

@@ -24,7 +24,7 @@ export class PythonDatabase implements PythonExport {
     const contents = await contentsOf(path);
     if (contents.kind === "ours") throw new StoreRefused(`${path} is a database of Lyftr: name another file`);
     if (contents.kind === "foreign" || contents.kind === "not_sqlite") {
-      throw new StoreRefused(`${path} holds something else than messages of the Python service: name another file`);
+      throw new StoreRefused(`${path} holds something other than messages of the Python service: name another file`);
     }
     try {
       return new PythonDatabase(path);

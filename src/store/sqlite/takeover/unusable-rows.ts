@@ -9,8 +9,9 @@ import { type OldTable, quoted } from "./old-table.ts";
 const NEEDED = ["message_id", "from_msisdn", "to_msisdn", "ts"];
 
 /**
- * Rejects a table of the older service with rows that Lyftr cannot store. No row may be left out,
- * and only a person can tell which of two rows with the same id is right. Reads the whole table.
+ * Rejects a table of the older service with rows that Lyftr cannot store. No row may be omitted,
+ * and only a person can decide which of two rows with the same id is correct. Reads the whole
+ * table.
  */
 export function refuseUnusableRows(db: DatabaseSync, { name }: Pick<OldTable, "name">): void {
   const table = quoted(name);
@@ -25,7 +26,7 @@ export function refuseUnusableRows(db: DatabaseSync, { name }: Pick<OldTable, "n
   const twice = countOf(db, `SELECT count(*) AS n FROM (${again})`);
   if (twice > 0) {
     problems.push(
-      `${twice} message_id ${twice === 1 ? "is" : "are"} there more than once (to see the rows: ` +
+      `${twice} message_id ${twice === 1 ? "occurs" : "occur"} more than once (to see the rows: ` +
         `SELECT * FROM ${table} WHERE ${ids} IN (${again}) ORDER BY message_id)`,
     );
   }

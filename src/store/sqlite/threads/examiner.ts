@@ -4,7 +4,7 @@ import { StoreBroken, StoreDamaged } from "../../../domain/errors.ts";
 import { readError } from "../read-error.ts";
 import { readUnchanged } from "../read-unchanged.ts";
 
-/** More problems do not help to repair a file. */
+/** The maximum number of reported problems. More do not help to repair a file. */
 const PROBLEMS_MAX = 20;
 const PRIMARY_CODE = 0xff;
 const IOERR = 10;

@@ -122,7 +122,7 @@ export class ReaderPool {
 
   /**
    * Resolves when the threads have ended. It waits two seconds for a statement that cannot be
-   * stopped: by then its caller has gone away.
+   * stopped: by then its caller has left.
    */
   async close(): Promise<void> {
     const ends = [...this.#threads.map((thread) => thread.close()), ...this.#givenUp];

@@ -79,7 +79,7 @@ export class ReadingThread {
       Atomics.store(thread.stop, 0, 1);
       giveUp ??= setTimeout(() => {
         stuck.reject(new ReadCancelled());
-        this.#replace(thread, `it did not stop within ${STOP_MS_MAX} ms when it was told to`);
+        this.#replace(thread, `it did not stop within ${STOP_MS_MAX} ms`);
       }, STOP_MS_MAX);
     };
     const timer = setTimeout(() => {

@@ -12,8 +12,7 @@ type Operations = Readonly<Record<string, (argument: never) => unknown>>;
 /**
  * The thread's end of {@link WorkerClient}: answers calls with the operation of the same name.
  * `open` runs before the first call; its failure is that call's answer. Once the database is
- * broken, no operation runs any more: after a failed fsync the next one may succeed and mean
- * nothing.
+ * broken, no operation runs: after a failed fsync, the success of the next fsync means nothing.
  */
 export function serveWorker<Data extends { readonly path: string }>(
   open: (data: Data, report: (progress: string) => void) => Operations,

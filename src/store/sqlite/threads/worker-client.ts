@@ -74,7 +74,7 @@ export class WorkerClient {
       const waiting = answer.id === undefined ? undefined : this.#waiting.get(answer.id);
       if (answer.id !== undefined) this.#waiting.delete(answer.id);
       if ("result" in answer) return waiting?.resolve(answer.result as never);
-      const error = revive(answer.failure);
+      const error = toError(answer.failure);
       if (error instanceof StoreBroken) {
         forbidClosing();
         this.#broken.resolve(error);
@@ -142,7 +142,7 @@ const ERRORS = {
 };
 
 /** Errors lose their class between threads, but not their name. */
-function revive({ name, message }: Failure): Error {
+function toError({ name, message }: Failure): Error {
   const Known = ERRORS[name as keyof typeof ERRORS] ?? Error;
   return new Known(message);
 }

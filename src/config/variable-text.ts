@@ -7,7 +7,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * The text of a variable: its value, or the content of the file that `NAME_FILE` names, without the
  * final line end. Undefined when neither is set. Throws a sentence that completes "NAME …".
  */
-export function givenText(variable: Variable<unknown>, env: Environment): string | undefined {
+export function variableText(variable: Variable<unknown>, env: Environment): string | undefined {
   const { name } = variable;
   const path = withoutWrapping(env[`${name}_FILE`] ?? "");
   const direct = env[name];

@@ -3,8 +3,8 @@ const HIDDEN = "***";
 const SECRET_PARAMETER = /pass|pwd|^pw$|secret|token|(api|access|routing|auth)[-_]?key|^sig(nature)?$|credential/i;
 
 /**
- * A URL, or a text with a URL in it, that is safe to show: without the password of its user and
- * without the values of parameters that hold secrets, even if their names are escaped.
+ * Makes a URL, or a text with a URL in it, safe to show. It removes the password of the user and
+ * the values of parameters that hold secrets, even if their names are escaped.
  */
 export function withoutSecrets(text: string): string {
   return text

@@ -1,7 +1,7 @@
 import { type Clock, within } from "../../domain/clock.ts";
 import type { Samples, ServiceMetrics } from "../../observe/metrics.ts";
 import { renderSum, sumOfCounts } from "../../observe/sum-of-metrics.ts";
-import { Latest } from "./latest.ts";
+import { SharedRun } from "./shared-run.ts";
 
 const ANSWER_MS_MAX = 1_000;
 
@@ -12,7 +12,7 @@ export interface Counting {
   samples(): Promise<Samples | undefined>;
 }
 
-export interface TeamMetricsOptions {
+export interface WorkersMetricsOptions {
   /** The supervisor's own metrics, which define the order of all. */
   readonly own: Pick<ServiceMetrics, "samples">;
   readonly workers: () => readonly Counting[];
@@ -22,13 +22,13 @@ export interface TeamMetricsOptions {
  * The metrics of all workers as those of one service. Counters never go down, because the counts of
  * an ended worker are kept.
  */
-export class TeamMetrics {
+export class WorkersMetrics {
   readonly #clock: Clock;
-  readonly #options: TeamMetricsOptions;
-  readonly #sum = new Latest(() => this.#renderSum());
+  readonly #options: WorkersMetricsOptions;
+  readonly #sum = new SharedRun(() => this.#renderSum());
   #kept: Promise<Samples> = Promise.resolve([]);
 
-  constructor(clock: Clock, options: TeamMetricsOptions) {
+  constructor(clock: Clock, options: WorkersMetricsOptions) {
     this.#clock = clock;
     this.#options = options;
   }

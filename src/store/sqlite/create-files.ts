@@ -1,14 +1,14 @@
 import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Removes what {@link makeFiles} created, unless something has been written to it. */
+/** Removes what {@link createFiles} created, unless something has been written to it. */
 export type Undo = () => void;
 
 /**
- * Creates missing files and their folder. Messages are only for the owner's eyes, and SQLite gives
- * its log the mode of the file.
+ * Creates missing files and their folder. Only the owner may read messages, and SQLite gives its
+ * log the mode of the file.
  */
-export function makeFiles(...paths: readonly [string, ...string[]]): Undo {
+export function createFiles(...paths: readonly [string, ...string[]]): Undo {
   const folder = dirname(paths[0]);
   const firstFolder = mkdirSync(folder, { recursive: true });
   const made = paths.filter((path) => !existsSync(path));

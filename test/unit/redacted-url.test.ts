@@ -1,7 +1,7 @@
 import { equal } from "node:assert/strict";
 import { test } from "node:test";
 import { readConfig, redacted } from "../../src/config.ts";
-import { withoutSecrets } from "../../src/domain/shown-url.ts";
+import { withoutSecrets } from "../../src/domain/redacted-url.ts";
 
 test("a URL is shown without its password, wherever and however it is spelt", () => {
   for (const [url, shown] of [

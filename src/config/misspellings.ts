@@ -1,4 +1,4 @@
-import type { Environment } from "./given.ts";
+import type { Environment } from "./variable-text.ts";
 import { VARIABLES } from "./variables.ts";
 
 /** Shorter names of other programs are too similar to ours: HOME and HOST. */

@@ -3,7 +3,7 @@
  * during it share the next run. So each result is newer than its call, and any number of calls
  * causes at most one further run.
  */
-export class Latest<T> {
+export class SharedRun<T> {
   readonly #work: () => Promise<T>;
   #running: Promise<T> | undefined;
   #next: Promise<T> | undefined;

@@ -27,8 +27,8 @@ export function refuseTakenNames(
   migrations: readonly Migration[],
   { version, free, alsoNeeded }: Names,
 ): void {
-  const before = namesMadeBy(migrations.slice(0, version));
-  const needed = [...namesMadeBy(migrations), ...alsoNeeded];
+  const before = namesCreatedBy(migrations.slice(0, version));
+  const needed = [...namesCreatedBy(migrations), ...alsoNeeded];
   const unavailable = needed.filter((name) => !before.includes(name) && !free.includes(name));
   const taken = db
     .prepare("SELECT type, name FROM sqlite_schema ORDER BY name")
@@ -42,7 +42,7 @@ export function refuseTakenNames(
   );
 }
 
-function namesMadeBy(migrations: readonly Migration[]): readonly string[] {
+function namesCreatedBy(migrations: readonly Migration[]): readonly string[] {
   const scratch = new DatabaseSync(":memory:");
   try {
     for (const { sql } of migrations) scratch.exec(sql);
