@@ -185,7 +185,7 @@ export class Request {
     return this.target.params;
   }
 
-  /** The parameters of the query. Of a repeated one the last value counts. */
+  /** The parameters of the query. If one is repeated, its last value counts. */
   get query(): QueryParams {
     const start = this.url.search(/[?#]/);
     return start === -1 ? NO_PARAMETERS : Object.fromEntries(new URLSearchParams(this.url.slice(start + 1)));

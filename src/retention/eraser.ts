@@ -40,8 +40,8 @@ export class Eraser {
 
   /**
    * Erases all messages of a person, step by step, and audits it under `actor`, without the number.
-   * Rejects as the store does, and with `Overloaded`. What was erased before a failure stays
-   * erased, and another call continues.
+   * Rejects as the store does, and with `Overloaded`. After a failure the deleted messages stay
+   * deleted, and another call erases the rest.
    */
   async erase(msisdn: string, actor: string): Promise<Erasure> {
     if (this.#underWay >= UNDER_WAY_MAX) throw new Overloaded("too many people are being erased");

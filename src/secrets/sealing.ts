@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, type ScryptOptions, scrypt 
 import { promisify } from "node:util";
 
 // The two forms of a secret in the database: sealed, so that the service can open it, and as a
-// fingerprint, which cannot be turned back.
+// fingerprint, which cannot be reversed.
 
 const VERSION = "v1";
 const CIPHER = "aes-256-gcm";

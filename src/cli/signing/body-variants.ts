@@ -9,7 +9,10 @@ export interface BodyVariant {
 
 const BYTE_ORDER_MARK = "\ufeff";
 
-/** The body as it was before mistakes that are common. Variants that equal the body are omitted. */
+/**
+ * The bodies that common mistakes could have changed into this one. Variants that equal the body
+ * are omitted.
+ */
 export function bodyVariants(body: Buffer): readonly BodyVariant[] {
   const text = body.toString("utf8");
   const isUtf8 = Buffer.from(text).equals(body);
