@@ -35,11 +35,11 @@ const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELE
 // Once messages have been deleted, a batch removes those of its own messages that have a tombstone.
 // It checks after the insert, with a new snapshot. An insert that waited for a running deletion has
 // a snapshot from before the deletion.
-const INSERT_UNCHECKED = { name: "insert anyhow", sql: insertWhere(KNOWN) };
+const INSERT_UNCHECKED = { name: "insert unchecked", sql: insertWhere(KNOWN) };
 // The server may plan this with few tombstones and run it with many. Without a join there is only
 // one plan.
 const REMOVE_TOMBSTONED = {
-  name: "take back",
+  name: "remove tombstoned",
   sql: `DELETE FROM messages WHERE stream = $1 AND seq = ANY(ARRAY(
           SELECT ($2::bigint[])[array_position($3::text[], hash)] FROM tombstones WHERE hash = ANY($3::text[])))
         RETURNING message_id AS "messageId", source`,
