@@ -146,7 +146,7 @@ function report(): string {
   return [
     `${machine}; ${flags.connections} connections, ${flags.rounds} rounds of ${flags.seconds} s after ${flags.warmupSeconds} s of warming up`,
     "",
-    cpuTable("a message", ofMessages, " (goal ≤ 1.05)"),
+    cpuTable("a message", ofMessages, " (goal ≤ 1.04)"),
     "",
     cpuTable("a read of /stats", ofReads),
     ...(stopped === undefined ? [] : ["", stoppedTable(stopped)]),
