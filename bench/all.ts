@@ -28,13 +28,15 @@ const BENCHMARKS: readonly Benchmark[] = [
   {
     file: "lock.ts",
     title: "Busy database",
-    quick: "--seconds 1 --warmup-seconds 0 --lock-seconds 0.3 --rows 10000 --rate 100 --probes-per-second 100",
+    quick:
+      "--seconds 1 --warmup-seconds 0 --lock-seconds 0.3 --rows 10000 --rate 100 --probes-per-second 100",
   },
   { file: "load.ts", title: "Load", quick: "--rows 20000" },
   {
     file: "reads.ts",
     title: "Reads",
-    quick: "--rows 10000,12000 --scan-rows-max 10000 --requests 20 --ingest-rate 200 --seed-requests 0 --cold 0",
+    quick:
+      "--rows 10000,12000 --scan-rows-max 10000 --requests 20 --ingest-rate 200 --seed-requests 0 --cold 0",
   },
   {
     file: "cache.ts",
@@ -47,8 +49,16 @@ const BENCHMARKS: readonly Benchmark[] = [
     quick: `${QUICK_LOAD} --warmup-seconds 0 --rounds 1 --redis-seconds 1 --redis-rounds 1 --rate 100`,
   },
   { file: "traces.ts", title: "Traces", quick: `${QUICK_LOAD} --warmup-seconds 0 --rounds 1` },
-  { file: "retention.ts", title: "Retention", quick: "--rows 3000 --rounds 1 --seconds 1 --rate 50 --connections 4" },
-  { file: "client.ts", title: "The client", quick: "--messages 3000 --kills 2 --rounds 1 --requests 300" },
+  {
+    file: "retention.ts",
+    title: "Retention",
+    quick: "--rows 3000 --rounds 1 --seconds 1 --rate 50 --connections 4",
+  },
+  {
+    file: "client.ts",
+    title: "The client",
+    quick: "--messages 3000 --kills 2 --rounds 1 --requests 300",
+  },
   {
     file: "overload.ts",
     title: "Overload",
@@ -62,14 +72,19 @@ const BENCHMARKS: readonly Benchmark[] = [
   { file: "postgres.ts", title: "PostgreSQL", quick: "--quick" },
 ];
 
-execFileSync(process.execPath, [fileURLToPath(new URL("../scripts/build.ts", import.meta.url))], { stdio: "inherit" });
+execFileSync(process.execPath, [fileURLToPath(new URL("../scripts/build.ts", import.meta.url))], {
+  stdio: "inherit",
+});
 const env = { ...process.env, BENCH_BUILT: "1", BENCH_QUICK: flags.quick ? "1" : "" };
 const failed: string[] = [];
 for (const { file, title, quick } of BENCHMARKS) {
   if (flags.only !== "" && !flags.only.split(",").includes(file)) continue;
   process.stdout.write(`## ${title}\n\n`);
   const script = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [script, ...(flags.quick ? quick.split(" ") : [])], { stdio: "inherit", env });
+  const child = spawn(process.execPath, [script, ...(flags.quick ? quick.split(" ") : [])], {
+    stdio: "inherit",
+    env,
+  });
   const [code] = await once(child, "close");
   if (code !== 0) failed.push(file);
   process.stdout.write("\n");

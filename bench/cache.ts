@@ -64,7 +64,9 @@ if (flags.engines.includes("postgres")) {
   const missing = unlessOwnServer();
   if (missing !== false) process.stderr.write(`LEFT OUT: PostgreSQL: ${missing}\n`);
   else {
-    await using own = await ownServer({ settings: { shared_buffers: "512MB", max_wal_size: "4GB" } });
+    await using own = await ownServer({
+      settings: { shared_buffers: "512MB", max_wal_size: "4GB" },
+    });
     await compare(await postgresEngine(own.url));
   }
 }
@@ -78,7 +80,8 @@ async function compare(engine: Engine): Promise<void> {
   for (let round = 1; round <= flags.rounds; round++) {
     for (const { name, ttlMs } of SIDES) {
       await using target = await startLyftr(database.url, { env: { CACHE_TTL_MS: String(ttlMs) } });
-      for (const load of LOADS) await measureSide(target, engine, load, `${name} ${load.name}`, figures, taken);
+      for (const load of LOADS)
+        await measureSide(target, engine, load, `${name} ${load.name}`, figures, taken);
       process.stderr.write(`${engine.name}, round ${round}, cache ${name}\n`);
       if (ttlMs > 0) await expectSameBytes(target, database.url);
     }
@@ -93,7 +96,9 @@ async function compare(engine: Engine): Promise<void> {
 async function expectSameBytes(cached: Target, databaseUrl: string): Promise<void> {
   await using plain = await startLyftr(databaseUrl, UNCACHED);
   for (const path of QUESTIONS) {
-    const [given, read] = await Promise.all([cached, plain].map(async ({ url }) => (await fetch(url + path)).text()));
+    const [given, read] = await Promise.all(
+      [cached, plain].map(async ({ url }) => (await fetch(url + path)).text()),
+    );
     equal(given, read, `${path} is the same with the cache and without`);
   }
 }
@@ -126,9 +131,12 @@ async function measureSide(
   const endedMs = performance.now();
   // Without the cache, reads may leave too little of the machine for the messages. That is a
   // figure, not a failure.
-  await running.stop().catch((error: Error) => process.stderr.write(`NOTE: ${key}: ${error.message}\n`));
+  await running
+    .stop()
+    .catch((error: Error) => process.stderr.write(`NOTE: ${key}: ${error.message}\n`));
   const { stored } = await settledTotals(target.url);
-  if (stored === before) throw new Error(`${key}: nothing was stored, so these are figures of something else`);
+  if (stored === before)
+    throw new Error(`${key}: nothing was stored, so these are figures of something else`);
   taken.set(key, [...(taken.get(key) ?? []), (1e3 * (stored - before)) / (endedMs - startedMs)]);
 }
 
@@ -167,7 +175,10 @@ function report(
   taken: ReadonlyMap<string, readonly number[]>,
 ): string {
   const value = (side: string, load: string, path: string, figure: keyof Figure, digits = 0) =>
-    rounded(median((figures.get(`${side} ${load} ${path}`) ?? []).map((one) => one[figure])), digits);
+    rounded(
+      median((figures.get(`${side} ${load} ${path}`) ?? []).map((one) => one[figure])),
+      digits,
+    );
   const server = engine.pid === undefined ? [] : ["server CPU µs off → on"];
   const head = [
     "",
@@ -179,13 +190,23 @@ function report(
   ];
   const sections = LOADS.map(({ name: load, rate }) => {
     const [off = 0, on = 0] = SIDES.map((side) => median(taken.get(`${side.name} ${load}`) ?? []));
-    const stored = rate === 0 ? "" : ` (stored a second beside the reads, off → on: ${rounded(off)} → ${rounded(on)})`;
+    const stored =
+      rate === 0
+        ? ""
+        : ` (stored a second beside the reads, off → on: ${rounded(off)} → ${rounded(on)})`;
     const rows = QUESTIONS.map((path) => {
       const both = (figure: keyof Figure, digits = 0) =>
         SIDES.map((side) => value(side.name, load, path, figure, digits)).join(" → ");
       const ofServer = engine.pid === undefined ? [] : [both("serverCpuMicros")];
       const share = `${value("on", load, path, "sharePercent", 1)} %`;
-      return [`\`${path}\``, both("perSecond"), both("cpuMicros"), ...ofServer, both("p99Ms", 1), share];
+      return [
+        `\`${path}\``,
+        both("perSecond"),
+        both("cpuMicros"),
+        ...ofServer,
+        both("p99Ms", 1),
+        share,
+      ];
     });
     return [`**${engine.name}, ${load}**${stored}`, "", table([head, ...rows])].join("\n");
   });

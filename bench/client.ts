@@ -8,7 +8,14 @@ import { describeMachine, scratchFolder } from "./support/machine.ts";
 // service is killed and restarted. The arrived messages are looked up one by one in the database
 // file.
 
-const flags = readFlags({ messages: 1_000_000, kills: 20, concurrency: 64, rounds: 5, requests: 10_000, lanes: 16 });
+const flags = readFlags({
+  messages: 1_000_000,
+  kills: 20,
+  concurrency: 64,
+  rounds: 5,
+  requests: 10_000,
+  lanes: 16,
+});
 const OVERHEAD_GOAL = 0.2;
 const MEMORY_SAMPLES_MIN = 10;
 
@@ -27,7 +34,10 @@ if (flags.rounds > 0) {
   const over = (of: "micros" | "cpuMicros") => median(client[of]) / median(bare[of]) - 1;
   const verdict = over("micros") <= OVERHEAD_GOAL ? "met" : "missed";
   const head = ["µs/message, median", "each round", "CPU µs/message, median", "each round"];
-  const rows = [row("bare fetch", bare.micros, bare.cpuMicros), row("client", client.micros, client.cpuMicros)];
+  const rows = [
+    row("bare fetch", bare.micros, bare.cpuMicros),
+    row("client", client.micros, client.cpuMicros),
+  ];
   process.stdout.write(
     `${table([["", ...head], ...rows])}\n\n` +
       `- overhead of the client: ${rounded(100 * over("micros"), 1)} % of the time (goal ≤ 20 %: ${verdict}), ` +

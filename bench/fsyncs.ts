@@ -72,7 +72,9 @@ async function countSyncs() {
   writeSignedMessages(messages, "count", Math.ceil(seconds * flags.messagesPerSecondMax));
   let [pid, batches, stored, startMs, endMs] = [0, 0, 0, 0, 0];
   {
-    await using target = await startLyftr(sqliteUrl(path), { before: strace(trace, "fsync,fdatasync") });
+    await using target = await startLyftr(sqliteUrl(path), {
+      before: strace(trace, "fsync,fdatasync"),
+    });
     pid = target.pid;
     const { url } = target;
     const before = await settledTotals(url);
@@ -84,7 +86,9 @@ async function countSyncs() {
     batches = (await scrape(url))("commit_batch_rows_count");
     stored = after.stored - before.stored;
   }
-  const during = (await readTrace(trace, pid)).filter(({ atMs }) => atMs >= startMs && atMs <= endMs);
+  const during = (await readTrace(trace, pid)).filter(
+    ({ atMs }) => atMs >= startMs && atMs <= endMs,
+  );
   const log = syncsOf(during, `${path}-wal`);
   const file = syncsOf(during, path);
   expectWithin("fsyncs of the log", log, batches, batches + LOG_SYNCS_PER_CHECKPOINT * (file + 1));
@@ -92,7 +96,8 @@ async function countSyncs() {
 }
 
 function syncsOf(trace: readonly TraceLine[], path: string): number {
-  return trace.filter(({ text }) => /^f(data)?sync\(/.test(text) && text.includes(`<${path}>`)).length;
+  return trace.filter(({ text }) => /^f(data)?sync\(/.test(text) && text.includes(`<${path}>`))
+    .length;
 }
 
 async function traceOrder() {
@@ -115,6 +120,11 @@ async function traceOrder() {
   expectWithin("answers before their fsync returned", order.tooEarly, 0, 0);
   // The check itself is checked: in a trace without fsyncs every answer must come too early.
   const control = checkAckOrder(lines.filter(({ text }) => !/f(data)?sync/.test(text)));
-  expectWithin("early answers in the trace without its fsyncs", control.tooEarly, order.answers, order.answers);
+  expectWithin(
+    "early answers in the trace without its fsyncs",
+    control.tooEarly,
+    order.answers,
+    order.answers,
+  );
   return order;
 }

@@ -41,13 +41,18 @@ for (let round = 1; round <= flags.rounds; round++) {
   for (const [name, path] of databases) {
     const result = await measure(path(round), `${name}${round}`);
     rounds.get(name)?.push(result);
-    process.stderr.write(`round ${round}, ${name}: ${rounded(result.messagesPerSecond)} messages/s\n`);
+    process.stderr.write(
+      `round ${round}, ${name}: ${rounded(result.messagesPerSecond)} messages/s\n`,
+    );
   }
 }
 process.stdout.write(`${report()}\n`);
 
 async function measure(databasePath: string, run: string): Promise<Round> {
-  const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
+  const messages = {
+    warmup: join(folder.path, "warmup.txt"),
+    measured: join(folder.path, "measured.txt"),
+  };
   // New ids in every run, because the database may be used again.
   writeLoad(messages, `${run}-${process.pid}`, flags);
   await using target = await startLyftr(sqliteUrl(databasePath));
@@ -57,20 +62,34 @@ async function measure(databasePath: string, run: string): Promise<Round> {
 }
 
 function report(): string {
-  const of = (name: string, figure: keyof Round) => (rounds.get(name) ?? []).map((round) => round[figure]);
+  const of = (name: string, figure: keyof Round) =>
+    (rounds.get(name) ?? []).map((round) => round[figure]);
   const figures = ["messagesPerSecond", "cpuMicros", "p99Ms", "rssMib"] as const;
   const rows = databases.map(([name]) => [
     name === "full" ? `${rounded(stored)} messages stored` : "empty database",
-    ...figures.map((figure) => rounded(median(of(name, figure)), figure === "cpuMicros" || figure === "p99Ms" ? 1 : 0)),
+    ...figures.map((figure) =>
+      rounded(median(of(name, figure)), figure === "cpuMicros" || figure === "p99Ms" ? 1 : 0),
+    ),
     of(name, "messagesPerSecond")
       .map((value) => rounded(value))
       .join(" · "),
   ]);
-  const slowdown = median(of("empty", "messagesPerSecond")) / median(of("full", "messagesPerSecond"));
+  const slowdown =
+    median(of("empty", "messagesPerSecond")) / median(of("full", "messagesPerSecond"));
   return [
     `${machine}; ${flags.connections} connections, ${flags.rounds} rounds of ${flags.seconds} s after ${flags.warmupSeconds} s of warming up`,
     "",
-    table([["", "messages/s, median", "CPU µs/message", "p99 ms", "peak RSS MiB", "messages/s, each round"], ...rows]),
+    table([
+      [
+        "",
+        "messages/s, median",
+        "CPU µs/message",
+        "p99 ms",
+        "peak RSS MiB",
+        "messages/s, each round",
+      ],
+      ...rows,
+    ]),
     "",
     `- slowdown: ${rounded(slowdown, 2)} (goal ≤ 1.3)`,
   ].join("\n");

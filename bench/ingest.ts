@@ -29,7 +29,10 @@ interface Contender {
 
 const SERVICE: Contender = { name: "whole service", start: (path) => startLyftr(sqliteUrl(path)) };
 const FLOOR: Contender = { name: "bare node:http, no database", start: () => startBareHttp() };
-const FIRST_DESIGN: Contender = { name: "first design, literally", start: (path) => startSeedApp(seedApp, path) };
+const FIRST_DESIGN: Contender = {
+  name: "first design, literally",
+  start: (path) => startSeedApp(seedApp, path),
+};
 
 requireTool("wrk", "-v");
 const seedApp = resolve(flags.seedApp);
@@ -38,7 +41,10 @@ if (missing !== undefined) process.stderr.write(`LEFT OUT: ${FIRST_DESIGN.name}:
 const contenders = missing === undefined ? [SERVICE, FLOOR, FIRST_DESIGN] : [SERVICE, FLOOR];
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
-const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
+const messages = {
+  warmup: join(folder.path, "warmup.txt"),
+  measured: join(folder.path, "measured.txt"),
+};
 writeLoad(messages, "", flags);
 const rounds = new Map<Contender, IngestRound[]>(contenders.map((contender) => [contender, []]));
 for (let round = 1; round <= flags.rounds; round++) {
@@ -79,7 +85,14 @@ function report(): string {
     `${machine}; ${flags.connections} connections, ${flags.rounds} rounds of ${flags.seconds} s after ${flags.warmupSeconds} s of warming up`,
     "",
     table([
-      ["", "messages/s, median", "each round", "CPU µs/message, median", "each round", "p99 ms at full load"],
+      [
+        "",
+        "messages/s, median",
+        "each round",
+        "CPU µs/message, median",
+        "each round",
+        "p99 ms at full load",
+      ],
       ...rows,
     ]),
     "",

@@ -45,7 +45,8 @@ const peak = await runWrk({
 const atPeak = { delayMs: eventLoopDelayMs(await scrape(url)), rssMib: peakRssMib(pid) };
 await settledTotals(url);
 
-const rate = flags.rate > 0 ? flags.rate : Math.max(1, Math.floor(peak.accepted / peak.seconds / 2));
+const rate =
+  flags.rate > 0 ? flags.rate : Math.max(1, Math.floor(peak.accepted / peak.seconds / 2));
 const half = await runOpenLoop({
   url,
   path: "/webhook",
@@ -69,7 +70,16 @@ process.stdout.write(
     `${machine}; ${connections} connections, ${seconds} s each`,
     "",
     table([
-      ["", "messages/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "event-loop delay p99 ms", "peak RSS MiB"],
+      [
+        "",
+        "messages/s",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "max ms",
+        "event-loop delay p99 ms",
+        "peak RSS MiB",
+      ],
       [
         "open loop, half of the peak",
         rounded(rate),

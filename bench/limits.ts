@@ -33,13 +33,21 @@ const BACK_MS_MAX = 30_000;
 const API_KEY = "an-admin-key-of-32-characters-or-more";
 const PLENTY = "1000000/1s";
 const LIMITS = { RATE_LIMIT_PER_IP: PLENTY, RATE_LIMIT_PER_SENDER: PLENTY };
-const KEYS = { ADMIN_API_KEY: API_KEY, READ_AUTH: "required", RATE_LIMIT_PER_IP: PLENTY, RATE_LIMIT_PER_KEY: PLENTY };
+const KEYS = {
+  ADMIN_API_KEY: API_KEY,
+  READ_AUTH: "required",
+  RATE_LIMIT_PER_IP: PLENTY,
+  RATE_LIMIT_PER_KEY: PLENTY,
+};
 
 requireTool("wrk", "-v");
 await using opened = new AsyncDisposableStack();
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
-const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
+const messages = {
+  warmup: join(folder.path, "warmup.txt"),
+  measured: join(folder.path, "measured.txt"),
+};
 writeLoad(messages, "", flags);
 let databases = 0;
 const newDatabase = () => sqliteUrl(join(folder.path, `${++databases}.db`));
@@ -56,9 +64,14 @@ const OFF: Contender = { name: "no limits", env: {} };
 const messageContenders: readonly Contender[] = [
   OFF,
   { name: "limits of sender and address, in memory", env: LIMITS },
-  ...(redis ? [{ name: "the same, shared in Redis", env: { ...LIMITS, REDIS_URL: redis.url } }] : []),
+  ...(redis
+    ? [{ name: "the same, shared in Redis", env: { ...LIMITS, REDIS_URL: redis.url } }]
+    : []),
 ];
-const readContenders: readonly Contender[] = [OFF, { name: "API key, limits of key and address", env: KEYS }];
+const readContenders: readonly Contender[] = [
+  OFF,
+  { name: "API key, limits of key and address", env: KEYS },
+];
 
 const ofMessages = await alternate(messageContenders, async ({ name, env }) => {
   await using target = await startLyftr(newDatabase(), { env });
@@ -105,7 +118,9 @@ interface Stopped {
  * answer that is not 200 fails the run.
  */
 async function stopUnderLoad(server: RedisServer): Promise<Stopped> {
-  await using target = await startLyftr(newDatabase(), { env: { ...LIMITS, REDIS_URL: server.url } });
+  await using target = await startLyftr(newDatabase(), {
+    env: { ...LIMITS, REDIS_URL: server.url },
+  });
   const { url } = target;
   const results: Stopped = { answering: [], stopped: [] };
   const { rate, connections, redisSeconds: seconds } = flags;

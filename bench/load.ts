@@ -13,7 +13,8 @@ import { describeMachine, scratchFolder } from "./support/machine.ts";
 
 const BYTES_SHOWN_MIN = 0.05;
 const flags = readFlags({ rows: 1_000_000, path: "", ids: "random" });
-if (flags.ids !== "random" && flags.ids !== "ascending") throw new Error("--ids must be random or ascending");
+if (flags.ids !== "random" && flags.ids !== "ascending")
+  throw new Error("--ids must be random or ascending");
 
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);

@@ -41,18 +41,35 @@ const scanSeconds = flags.seconds - FIRST_HOG_MS / 1_000;
 if (flags.warmupSeconds > 0) await phase(flags.warmupSeconds);
 const phases = {
   "nothing else happens": await phase(flags.seconds),
-  [`another process holds the write lock for ${flags.lockSeconds} s`]: await phase(flags.seconds, () =>
-    hog("lock", flags.lockSeconds),
+  [`another process holds the write lock for ${flags.lockSeconds} s`]: await phase(
+    flags.seconds,
+    () => hog("lock", flags.lockSeconds),
   ),
-  "another process reads every row, again and again": await phase(flags.seconds, () => hog("scan", scanSeconds)),
+  "another process reads every row, again and again": await phase(flags.seconds, () =>
+    hog("scan", scanSeconds),
+  ),
   "the service's own readers read every row, again and again": await phase(flags.seconds, searches),
 };
-const head = ["while", "/health/live p50 ms", "p99 ms", "max ms", "event-loop delay p99 ms", "ingest p99 ms", "max ms"];
+const head = [
+  "while",
+  "/health/live p50 ms",
+  "p99 ms",
+  "max ms",
+  "event-loop delay p99 ms",
+  "ingest p99 ms",
+  "max ms",
+];
 process.stdout.write(
   `${[
     `${machine}; ${rounded(flags.rows)} rows stored, ${rounded(flags.rate)} messages/s and ${flags.probesPerSecond} probes/s in an open loop, ${flags.seconds} s each`,
     "",
-    table([head, ...Object.entries(phases).map(([name, figures]) => [name, ...figures.map((ms) => rounded(ms, 1))])]),
+    table([
+      head,
+      ...Object.entries(phases).map(([name, figures]) => [
+        name,
+        ...figures.map((ms) => rounded(ms, 1)),
+      ]),
+    ]),
     "",
     "Goals: event-loop delay p99 ≤ 20 ms, `/health/live` p99 < 50 ms, no message refused while the lock is held for a second.",
   ].join("\n")}\n`,
@@ -72,12 +89,24 @@ async function phase(
   const before = await settledTotals(url);
   await scrape(url);
   const [probes, ingest] = await Promise.all([
-    runOpenLoop({ url, path: "/health/live", rate: flags.probesPerSecond, seconds, connections: PROBE_CONNECTIONS }),
+    runOpenLoop({
+      url,
+      path: "/health/live",
+      rate: flags.probesPerSecond,
+      seconds,
+      connections: PROBE_CONNECTIONS,
+    }),
     runOpenLoop({ url, path: "/webhook", messages, rate, seconds, connections }),
     sleep(FIRST_HOG_MS).then(disturb),
   ]);
   const delayMs = eventLoopDelayMs(await scrape(url));
-  expectAccepted("while the database is busy", before, await settledTotals(url), Math.round(rate * seconds), 0);
+  expectAccepted(
+    "while the database is busy",
+    before,
+    await settledTotals(url),
+    Math.round(rate * seconds),
+    0,
+  );
   return [probes.p50Ms, probes.p99Ms, probes.maxMs, delayMs, ingest.p99Ms, ingest.maxMs];
 }
 
@@ -95,6 +124,8 @@ async function hog(mode: "lock" | "scan", seconds: number): Promise<void> {
 
 async function searches(): Promise<void> {
   for (const end = performance.now() + 1_000 * scanSeconds; performance.now() < end; ) {
-    await Promise.all([1, 2].map(async () => (await fetch(`${url}/messages?q=never%20in%20a%20text`)).text()));
+    await Promise.all(
+      [1, 2].map(async () => (await fetch(`${url}/messages?q=never%20in%20a%20text`)).text()),
+    );
   }
 }

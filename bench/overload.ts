@@ -60,7 +60,8 @@ let acceptedBefore = (await settledTotals(url)).stored;
 
 await load(flags.capacity || flags.peakRate / 4, flags.warmupSeconds, 64);
 // The peak: as many as it takes from a few connections without refusing any.
-const peak = flags.capacity || (await load(flags.peakRate, flags.seconds, 64)).acceptedInTime / flags.seconds;
+const peak =
+  flags.capacity || (await load(flags.peakRate, flags.seconds, 64)).acceptedInTime / flags.seconds;
 const rows: (readonly string[])[] = [];
 for (const factor of flags.times.split(",").map(Number)) {
   rows.push(row(`${factor} ×`, await load(factor * peak, flags.seconds, flags.connections)));
@@ -123,7 +124,12 @@ async function load(atRate: number, seconds: number, connections: number): Promi
     ...Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ]);
   const figures = JSON.parse(stdout) as Figures;
-  expectWithin("answers that are neither 200 nor 503", figures.others + figures.broken + figures.unanswered, 0, 0);
+  expectWithin(
+    "answers that are neither 200 nor 503",
+    figures.others + figures.broken + figures.unanswered,
+    0,
+    0,
+  );
   const { stored } = await settledTotals(url);
   expectWithin("messages stored", stored - acceptedBefore, figures.accepted, figures.accepted);
   acceptedBefore = stored;

@@ -1,6 +1,12 @@
 import { ownServer, unlessOwnServer } from "../test/support/postgres-server.ts";
 import { compareBatches } from "./support/compare-batches.ts";
-import { type Compared, type Contender, compareIngest, ingestTable, medianOf } from "./support/compare-ingest.ts";
+import {
+  type Compared,
+  type Contender,
+  compareIngest,
+  ingestTable,
+  medianOf,
+} from "./support/compare-ingest.ts";
 import { compareReads, readsTables } from "./support/compare-reads.ts";
 import { unlessCoreShares } from "./support/core-share.ts";
 import { describeServer, type Engine, postgresEngine, sqliteEngine } from "./support/engines.ts";
@@ -69,7 +75,11 @@ const batchSizes = flags.batchSizes.split(",").map(Number);
 
 requireTool("wrk", "-v");
 const named = flags.url || process.env.TEST_POSTGRES_URL;
-const missing = named ? false : process.env.TEST_POSTGRES_URL === "" ? "TEST_POSTGRES_URL is empty" : unlessOwnServer();
+const missing = named
+  ? false
+  : process.env.TEST_POSTGRES_URL === ""
+    ? "TEST_POSTGRES_URL is empty"
+    : unlessOwnServer();
 if (missing !== false && process.env.CI !== "true") {
   process.stderr.write(`LEFT OUT: PostgreSQL: ${missing}\n`);
 } else {
@@ -82,7 +92,8 @@ async function run(): Promise<void> {
   await using own = named ? undefined : await ownServer({ settings: SETTINGS });
   const server = named || (own?.url ?? "");
   const [sqlite, postgres] = [sqliteEngine(folder.path), await postgresEngine(server)];
-  if (postgres.pid === undefined) process.stderr.write("LEFT OUT: CPU of the server: it is not on this machine\n");
+  if (postgres.pid === undefined)
+    process.stderr.write("LEFT OUT: CPU of the server: it is not on this machine\n");
   const say = (...lines: readonly string[]) => process.stdout.write(`${lines.join("\n")}\n\n`);
   say(`${machine}; ${await describeServer(server)}`);
   const load = { ...flags, folder: folder.path };
@@ -98,7 +109,12 @@ async function run(): Promise<void> {
   }
   if (parts.includes("batches")) {
     const { rounds, batchSeconds: seconds, batchMessages: messages } = flags;
-    const batches = await compareBatches([sqlite, postgres], { rounds, seconds, messages, rowsPerCall: batchSizes });
+    const batches = await compareBatches([sqlite, postgres], {
+      rounds,
+      seconds,
+      messages,
+      rowsPerCall: batchSizes,
+    });
     say("### Batch sizes, the store alone", "", batches);
   }
   if (parts.includes("reads")) {
@@ -118,7 +134,9 @@ async function sharesOfCores(
 ): Promise<void> {
   const cannot = unlessCoreShares();
   if (cannot !== undefined) {
-    process.stderr.write(`LEFT OUT: two processes against one, each held to a part of a core: ${cannot}\n`);
+    process.stderr.write(
+      `LEFT OUT: two processes against one, each held to a part of a core: ${cannot}\n`,
+    );
     return;
   }
   const { coreShare } = flags;

@@ -31,7 +31,8 @@ using folder = scratchFolder();
 const machine = describeMachine(folder.path);
 const seedApp = flags.seedRequests > 0 ? firstDesign() : undefined;
 const cold = flags.cold > 0 && mayDropPageCache();
-if (flags.cold > 0 && !cold) process.stderr.write("LEFT OUT: cold requests: only root may empty the page cache\n");
+if (flags.cold > 0 && !cold)
+  process.stderr.write("LEFT OUT: cold requests: only root may empty the page cache\n");
 
 const results: SizeResult[] = [];
 for (const rows of sizes) {
@@ -40,7 +41,9 @@ for (const rows of sizes) {
   rmSync(sizeFolder, { recursive: true, force: true });
 }
 const loads = `${rounded(flags.ingestRate)} messages/s arrive, at most ${flags.requests} requests or ${flags.figureSeconds} s a figure`;
-process.stdout.write(`${[`${machine}; ${loads}`, ...results.map(section), summary()].join("\n\n")}\n`);
+process.stdout.write(
+  `${[`${machine}; ${loads}`, ...results.map(section), summary()].join("\n\n")}\n`,
+);
 
 function firstDesign(): string | undefined {
   const path = resolve(flags.seedApp);
@@ -51,7 +54,8 @@ function firstDesign(): string | undefined {
 
 function section(result: SizeResult): string {
   const { rows, ready, peakRssMib, ingest } = result;
-  const readyCold = ready.coldMs === undefined ? "" : `, ${rounded(ready.coldMs)} ms with a cold page cache`;
+  const readyCold =
+    ready.coldMs === undefined ? "" : `, ${rounded(ready.coldMs)} ms with a cold page cache`;
   const arrived =
     ingest === undefined
       ? "nothing"
@@ -60,7 +64,17 @@ function section(result: SizeResult): string {
     `### ${rounded(rows)} rows`,
     "",
     table([
-      ["", "total", "requests", "p50 ms", "p99 ms", "max ms", "cold ms", "first design p50 ms", "max ms"],
+      [
+        "",
+        "total",
+        "requests",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "cold ms",
+        "first design p50 ms",
+        "max ms",
+      ],
       ...result.figures.map((figure) => [figure.name, ...cells(figure)]),
     ]),
     "",
@@ -98,5 +112,7 @@ function summary(): string {
     return [figure.name, ...p99s.map((ms) => rounded(ms, 1)), goal, rounded(growth, 1)];
   });
   const head = results.map(({ rows }) => `${rounded(rows)} rows`);
-  return ["### p99 ms", "", table([["", ...head, "goal", "largest ÷ smallest"], ...rows])].join("\n");
+  return ["### p99 ms", "", table([["", ...head, "goal", "largest ÷ smallest"], ...rows])].join(
+    "\n",
+  );
 }

@@ -39,19 +39,35 @@ interface Round {
 
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
-const lines = [`${machine}; ${rounded(flags.rows)} old messages a round, ${rounded(flags.rate)} messages/s arrive`, ""];
+const lines = [
+  `${machine}; ${rounded(flags.rows)} old messages a round, ${rounded(flags.rate)} messages/s arrive`,
+  "",
+];
 const rows: string[][] = [
-  ["", "deleted/s", "p50 ms quiet", "during retention", "p99 ms quiet", "during retention", "ratio of p99"],
+  [
+    "",
+    "deleted/s",
+    "p50 ms quiet",
+    "during retention",
+    "p99 ms quiet",
+    "during retention",
+    "ratio of p99",
+  ],
 ];
 for (const engine of flags.engines.split(",")) {
   const rounds: Round[] = [];
   for (let round = 1; round <= flags.rounds; round++) {
     rounds.push(
-      await (engine === "postgres" ? onPostgres(round) : measure(sqliteUrl(join(folder.path, `${round}.db`)), round)),
+      await (engine === "postgres"
+        ? onPostgres(round)
+        : measure(sqliteUrl(join(folder.path, `${round}.db`)), round)),
     );
-    process.stderr.write(`${engine}, round ${round}: ${rounded(rounds.at(-1)?.rowsPerSecond ?? 0)} deleted/s\n`);
+    process.stderr.write(
+      `${engine}, round ${round}: ${rounded(rounds.at(-1)?.rowsPerSecond ?? 0)} deleted/s\n`,
+    );
   }
-  const middle = (of: (round: Round) => number, digits = 1) => rounded(median(rounds.map(of)), digits);
+  const middle = (of: (round: Round) => number, digits = 1) =>
+    rounded(median(rounds.map(of)), digits);
   rows.push([
     engine,
     middle(({ rowsPerSecond }) => rowsPerSecond, 0),
@@ -76,7 +92,11 @@ async function measure(databaseUrl: string, round: number): Promise<Round> {
   await using target = await startLyftr(databaseUrl);
   const load = (name: string, seconds: number) => {
     const messages = join(folder.path, `${name}.txt`);
-    writeSignedMessages(messages, `${name}-${round}-${process.pid}`, Math.ceil(flags.rate * seconds));
+    writeSignedMessages(
+      messages,
+      `${name}-${round}-${process.pid}`,
+      Math.ceil(flags.rate * seconds),
+    );
     const { rate, connections } = flags;
     return runOpenLoop({ url: target.url, path: "/webhook", messages, rate, seconds, connections });
   };
@@ -85,7 +105,9 @@ async function measure(databaseUrl: string, round: number): Promise<Round> {
   const deleting = retention(databaseUrl);
   const busy = await load("busy", flags.seconds);
   const rowsPerSecond = await deleting;
-  const stats = (await (await fetch(`${target.url}/stats`)).json()) as { readonly total_messages: number };
+  const stats = (await (await fetch(`${target.url}/stats`)).json()) as {
+    readonly total_messages: number;
+  };
   const stored = quiet.sent + busy.sent + Math.ceil(flags.rate * 2);
   if (stats.total_messages !== stored)
     throw new Error(`${stats.total_messages} messages are left instead of ${stored}`);
@@ -101,6 +123,7 @@ async function retention(databaseUrl: string): Promise<number> {
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, "close")]);
   const [, deleted = "0"] = /^deleted +([0-9]+) of/m.exec(said) ?? [];
   const [, seconds = "0"] = /^took +([0-9.]+) s/m.exec(said) ?? [];
-  if (code !== 0 || Number(deleted) !== flags.rows) throw new Error(`lyftr retention ended with ${code}: ${said}`);
+  if (code !== 0 || Number(deleted) !== flags.rows)
+    throw new Error(`lyftr retention ended with ${code}: ${said}`);
   return Number(deleted) / Number(seconds);
 }

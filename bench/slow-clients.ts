@@ -63,7 +63,12 @@ expectWithin("headers byte by byte, ms", slow.headersMs, 0, HEADERS_MS + late);
 expectWithin("a body byte by byte, ms", slow.bodyMs, 0, REQUEST_MS + late);
 
 const ms = (value: number) => rounded(value, 1);
-const row = (name: string, { p50Ms, p99Ms, maxMs }: OpenLoopResult) => [name, ms(p50Ms), ms(p99Ms), ms(maxMs)];
+const row = (name: string, { p50Ms, p99Ms, maxMs }: OpenLoopResult) => [
+  name,
+  ms(p50Ms),
+  ms(p99Ms),
+  ms(maxMs),
+];
 process.stdout.write(
   `${[
     `${machine}; ${rounded(flags.sockets)} slow clients, a byte every ${flags.dripMs} ms, half of them in the headers, and ${flags.rate} honest messages/s for ${flags.seconds} s`,

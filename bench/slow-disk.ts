@@ -38,19 +38,26 @@ requireTool("strace", "-V");
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
 const rows: string[][] = [];
-for (const connections of flags.connections.split(",").map(Number)) rows.push(...(await compare(connections)));
+for (const connections of flags.connections.split(",").map(Number))
+  rows.push(...(await compare(connections)));
 process.stdout.write(
   `${[
     `${machine}; each fsync ${flags.delayMs} ms longer, ${flags.rounds} rounds of ${flags.seconds} s after ${flags.warmupSeconds} s of warming up`,
     "",
-    table([["connections", "", "messages/s, median", "each round", "p99 ms, median", "each round"], ...rows]),
+    table([
+      ["connections", "", "messages/s, median", "each round", "p99 ms, median", "each round"],
+      ...rows,
+    ]),
     "",
     `Goal: p99 ≤ ${P99_GOAL * flags.delayMs} ms.`,
   ].join("\n")}\n`,
 );
 
 async function compare(connections: number): Promise<string[][]> {
-  const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
+  const messages = {
+    warmup: join(folder.path, "warmup.txt"),
+    measured: join(folder.path, "measured.txt"),
+  };
   writeLoad(messages, "", flags);
   const rounds = new Map<Contender, IngestRound[]>(CONTENDERS.map((contender) => [contender, []]));
   for (let round = 1; round <= flags.rounds; round++) {
@@ -60,7 +67,8 @@ async function compare(connections: number): Promise<string[][]> {
     }
   }
   return CONTENDERS.map((contender) => {
-    const of = (figure: "messagesPerSecond" | "p99Ms") => (rounds.get(contender) ?? []).map((one) => one[figure]);
+    const of = (figure: "messagesPerSecond" | "p99Ms") =>
+      (rounds.get(contender) ?? []).map((one) => one[figure]);
     const columns = (["messagesPerSecond", "p99Ms"] as const).flatMap((figure) => [
       rounded(median(of(figure))),
       of(figure)
@@ -78,7 +86,18 @@ async function measure(
   messages: { readonly warmup: string; readonly measured: string },
 ): Promise<IngestRound> {
   const delay = `inject=fsync,fdatasync:delay_exit=${flags.delayMs * 1_000}`;
-  const before = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", delay];
+  const before = [
+    "strace",
+    "-D",
+    "-f",
+    "-qq",
+    "-o",
+    "/dev/null",
+    "-e",
+    "trace=fsync,fdatasync",
+    "-e",
+    delay,
+  ];
   await using target = await startLyftr(sqliteUrl(databasePath), { before, project });
   return await ingestRound(name, target, { ...flags, connections, messages });
 }

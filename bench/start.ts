@@ -40,7 +40,8 @@ async function start(command: string, args: readonly string[]): Promise<Start> {
   const ended = once(child, "close");
   try {
     while (!(await isReady())) {
-      if (performance.now() - startMs > READY_MS_MAX) throw new Error(`${command} was not ready in time`);
+      if (performance.now() - startMs > READY_MS_MAX)
+        throw new Error(`${command} was not ready in time`);
       await delay(POLL_MS);
     }
     const ms = performance.now() - startMs;

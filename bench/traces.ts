@@ -41,8 +41,13 @@ const collector = createServer((request, response) => {
   request.resume().on("end", () => response.end());
 }).listen(0, "127.0.0.1");
 await once(collector, "listening");
-const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}` };
-const hundredth = { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.01" };
+const endpoint = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+};
+const hundredth = {
+  OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+  OTEL_TRACES_SAMPLER_ARG: "0.01",
+};
 const OFF: Contender = { name: "no endpoint", env: {} };
 const contenders: readonly Contender[] = [
   ...(flags.before === "" ? [] : [{ name: "the other checkout", env: {}, project: flags.before }]),
@@ -52,14 +57,19 @@ const contenders: readonly Contender[] = [
 ];
 using folder = scratchFolder();
 const machine = describeMachine(folder.path);
-const messages = { warmup: join(folder.path, "warmup.txt"), measured: join(folder.path, "measured.txt") };
+const messages = {
+  warmup: join(folder.path, "warmup.txt"),
+  measured: join(folder.path, "measured.txt"),
+};
 writeLoad(messages, "", flags);
 const rounds = new Map<Contender, Round[]>(contenders.map((contender) => [contender, []]));
 for (let number = 1; number <= flags.rounds; number++) {
   for (const [at, contender] of contenders.entries()) {
     const round = await measure(contender, join(folder.path, `${number}-${at}.db`));
     rounds.get(contender)?.push(round);
-    process.stderr.write(`round ${number}, ${contender.name}: ${rounded(round.cpuMicros, 1)} µs CPU a message\n`);
+    process.stderr.write(
+      `round ${number}, ${contender.name}: ${rounded(round.cpuMicros, 1)} µs CPU a message\n`,
+    );
   }
 }
 collector.closeAllConnections();
@@ -78,7 +88,8 @@ async function measure({ name, env, project }: Contender, databasePath: string):
 }
 
 function report(): string {
-  const of = (contender: Contender, figure: keyof Round) => (rounds.get(contender) ?? []).map((round) => round[figure]);
+  const of = (contender: Contender, figure: keyof Round) =>
+    (rounds.get(contender) ?? []).map((round) => round[figure]);
   const off = median(of(OFF, "cpuMicros"));
   const rows = contenders.map((contender) => [
     contender.name,
@@ -91,7 +102,13 @@ function report(): string {
     rounded(median(of(contender, "p99Ms")), 1),
     spansTold(of(contender, "spansSent"), of(contender, "spansDropped")),
   ]);
-  const head = ["CPU µs/message, median", "each round", "÷ no endpoint", "messages/s, median", "p99 ms at full load"];
+  const head = [
+    "CPU µs/message, median",
+    "each round",
+    "÷ no endpoint",
+    "messages/s, median",
+    "p99 ms at full load",
+  ];
   return [
     `${machine}; ${flags.connections} connections, ${flags.rounds} rounds of ${flags.seconds} s after ${flags.warmupSeconds} s of warming up`,
     "",

@@ -8,7 +8,9 @@ const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 15)) {
   const words = process.argv.slice(2);
   // Words that a shell would change are left out.
-  const again = ["npx lyftr"].concat(words.every((word) => /^[\w./=:+-]+$/.test(word)) ? words : []).join(" ");
+  const again = ["npx lyftr"]
+    .concat(words.every((word) => /^[\w./=:+-]+$/.test(word)) ? words : [])
+    .join(" ");
   process.stderr.write(
     `lyftr needs Node.js 24.15 or newer, this is ${process.versions.node}.\n` +
       (existsSync(source)

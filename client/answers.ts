@@ -11,7 +11,11 @@ export interface Page {
 }
 
 /** Returns the value of a 200 response if it has the expected form. Throws otherwise. */
-export function expected<T>(answer: HttpAnswer, nowMs: number, is: (value: unknown) => value is T): T {
+export function expected<T>(
+  answer: HttpAnswer,
+  nowMs: number,
+  is: (value: unknown) => value is T,
+): T {
   if (answer.status !== 200) throw refusalOf(answer, nowMs);
   if (answer.truncated) throw unexpected(answer, "the answer is longer than any answer of Lyftr");
   const value = parsed(answer.text);
@@ -25,23 +29,33 @@ export function isAccepted(value: unknown): value is { readonly status: "ok" } {
 }
 
 export function isStoredMessage(value: unknown): value is StoredMessage {
-  return isObject(value) && typeof value.message_id === "string" && typeof value.created_at === "string";
+  return (
+    isObject(value) && typeof value.message_id === "string" && typeof value.created_at === "string"
+  );
 }
 
 export function isPage(value: unknown): value is Page {
-  if (!isObject(value) || !Array.isArray(value.data) || !value.data.every(isStoredMessage)) return false;
+  if (!isObject(value) || !Array.isArray(value.data) || !value.data.every(isStoredMessage))
+    return false;
   return value.next_cursor === null || typeof value.next_cursor === "string";
 }
 
 export function isStats(value: unknown): value is Stats {
-  return isObject(value) && Number.isInteger(value.total_messages) && Array.isArray(value.messages_per_sender);
+  return (
+    isObject(value) &&
+    Number.isInteger(value.total_messages) &&
+    Array.isArray(value.messages_per_sender)
+  );
 }
 
 function refusalOf(answer: HttpAnswer, nowMs: number): LyftrError {
   const { status, retryAfter, text } = answer;
   const kind = kindOf(status);
   if (kind === "protocol")
-    return unexpected(answer, status >= 300 && status < 400 ? "redirects are not followed" : excerpt(text));
+    return unexpected(
+      answer,
+      status >= 300 && status < 400 ? "redirects are not followed" : excerpt(text),
+    );
   const body = parsed(text);
   const detail = isObject(body) ? body.detail : undefined;
   const issues = Array.isArray(detail) ? detail.filter(isIssue) : undefined;
@@ -51,7 +65,11 @@ function refusalOf(answer: HttpAnswer, nowMs: number): LyftrError {
       ? detail
       : text;
   const retryAfterMs = parseRetryAfter(retryAfter, nowMs);
-  return new LyftrError(kind, `${status} ${excerpt(problem)}`.trim(), { status, issues, retryAfterMs });
+  return new LyftrError(kind, `${status} ${excerpt(problem)}`.trim(), {
+    status,
+    issues,
+    retryAfterMs,
+  });
 }
 
 function kindOf(status: number): LyftrErrorKind {

@@ -1,7 +1,13 @@
 import { expected, isAccepted, isPage, isStats, isStoredMessage } from "./answers.ts";
 import { LyftrError } from "./errors.ts";
 import { Gate } from "./gate.ts";
-import { encoded, type Message, type MessageFilter, type Stats, type StoredMessage } from "./message.ts";
+import {
+  encoded,
+  type Message,
+  type MessageFilter,
+  type Stats,
+  type StoredMessage,
+} from "./message.ts";
 import {
   type ClientSettings,
   concurrencyOf,
@@ -79,7 +85,10 @@ export class LyftrClient {
   async sendBytes(body: Uint8Array<ArrayBuffer>, options: CallOptions = {}): Promise<SendResult> {
     const { secret } = this.#settings;
     if (secret === undefined) throw new LyftrError("usage", "sending needs `secret`");
-    const headers = { "content-type": "application/json", "x-signature": signatureOf(secret, body) };
+    const headers = {
+      "content-type": "application/json",
+      "x-signature": signatureOf(secret, body),
+    };
     const { value, attempts } = await this.#ask(
       { path: "/webhook", method: "POST", headers, body, bytesMax: SEND_ANSWER_BYTES_MAX },
       (answer, nowMs) => expected(answer, nowMs, isAccepted),
@@ -98,12 +107,22 @@ export class LyftrClient {
   ): Promise<SendManyResult> {
     const { signal, deadlineMs, traceparent } = options;
     const concurrency = concurrencyOf(options.concurrency ?? this.#settings.concurrency);
-    const call = { ...(signal && { signal }), ...(deadlineMs && { deadlineMs }), ...(traceparent && { traceparent }) };
-    return new SendManyRun((message) => this.send(message, call), messages, { ...options, concurrency }).run();
+    const call = {
+      ...(signal && { signal }),
+      ...(deadlineMs && { deadlineMs }),
+      ...(traceparent && { traceparent }),
+    };
+    return new SendManyRun((message) => this.send(message, call), messages, {
+      ...options,
+      concurrency,
+    }).run();
   }
 
   /** Every message that matches, however many there are. The deadline is for each page. */
-  messages(filter: MessageFilter = {}, options: CallOptions = {}): AsyncGenerator<StoredMessage, void, undefined> {
+  messages(
+    filter: MessageFilter = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<StoredMessage, void, undefined> {
     return readPages(filter, (query) =>
       this.#read(`/messages${query}`, (...answer) => expected(...answer, isPage), options),
     );
@@ -115,7 +134,10 @@ export class LyftrClient {
     { source, ...options }: CallOptions & { readonly source?: string } = {},
   ): Promise<StoredMessage | undefined> {
     if (UNNAMEABLE.includes(id) || !isWellFormed(id))
-      throw new LyftrError("usage", `the id ${JSON.stringify(id)} cannot be part of a URL; messages() finds it`);
+      throw new LyftrError(
+        "usage",
+        `the id ${JSON.stringify(id)} cannot be part of a URL; messages() finds it`,
+      );
     const query = source === undefined ? "" : `?${new URLSearchParams({ source })}`;
     const read = (answer: HttpAnswer, nowMs: number) =>
       isNotFound(answer) ? undefined : expected(answer, nowMs, isStoredMessage);
@@ -152,13 +174,17 @@ export class LyftrClient {
     const attempt = async (leftMs: () => number) => {
       await this.#gate.enter(leftMs(), signal);
       try {
-        const answer = await request(fetch, sent, { msMax: Math.max(1, Math.min(attemptMs, leftMs())), signal });
+        const answer = await request(fetch, sent, {
+          msMax: Math.max(1, Math.min(attemptMs, leftMs())),
+          signal,
+        });
         return read(answer, clock.now());
       } finally {
         this.#gate.leave();
       }
     };
-    const limitMs = deadlineMs === undefined ? this.#settings.deadlineMs : milliseconds("deadlineMs", deadlineMs);
+    const limitMs =
+      deadlineMs === undefined ? this.#settings.deadlineMs : milliseconds("deadlineMs", deadlineMs);
     return withRetries(attempt, { deadlineMs: limitMs, attemptsMax, clock, random, signal });
   }
 }

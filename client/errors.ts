@@ -58,7 +58,11 @@ export class LyftrError extends Error {
   /** The number of attempts. */
   attempts = 0;
 
-  constructor(kind: LyftrErrorKind, message: string, { cause, ...details }: LyftrErrorDetails = {}) {
+  constructor(
+    kind: LyftrErrorKind,
+    message: string,
+    { cause, ...details }: LyftrErrorDetails = {},
+  ) {
     super(message, cause === undefined ? {} : { cause });
     this.kind = kind;
     this.status = details.status;

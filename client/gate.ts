@@ -34,7 +34,10 @@ export class Gate {
   #wait(msMax: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiting.size >= WAITING_MAX) {
       const advice = "sendMany() takes no more messages than it can send";
-      throw new LyftrError("usage", `more than ${WAITING_MAX} requests of this client wait for their turn; ${advice}`);
+      throw new LyftrError(
+        "usage",
+        `more than ${WAITING_MAX} requests of this client wait for their turn; ${advice}`,
+      );
     }
     return new Promise((resolve, reject) => {
       const settle = (settled: () => void) => {
@@ -44,7 +47,8 @@ export class Gate {
         settled();
       };
       const waiting = { enter: () => settle(resolve) };
-      const late = () => new LyftrError("timeout", "the request did not get its turn before the deadline");
+      const late = () =>
+        new LyftrError("timeout", "the request did not get its turn before the deadline");
       const timer = setTimeout(() => settle(() => reject(late())), msMax);
       const aborted = () => settle(() => reject(abortedBy(signal as AbortSignal)));
       signal?.addEventListener("abort", aborted);

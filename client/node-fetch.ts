@@ -33,7 +33,12 @@ export function nodeFetch({ connectionsMax = CONNECTIONS_MAX }: NodeFetchOptions
       request.on("error", reject);
       request.on("response", (response) => {
         if (response.headers["content-encoding"] === undefined) return resolve(answerOf(response));
-        reject(new LyftrError("protocol", "the answer is compressed, although the client did not ask for that"));
+        reject(
+          new LyftrError(
+            "protocol",
+            "the answer is compressed, although the client did not ask for that",
+          ),
+        );
         response.destroy();
       });
       request.end(body);

@@ -49,7 +49,15 @@ export interface ClientSettings {
 }
 
 export function settingsOf(options: LyftrClientOptions): ClientSettings {
-  const { url, secret, apiKey, attemptsMax, fetch, random = Math.random, clock = systemClock } = options;
+  const {
+    url,
+    secret,
+    apiKey,
+    attemptsMax,
+    fetch,
+    random = Math.random,
+    clock = systemClock,
+  } = options;
   if (secret?.trim() === "") throw new LyftrError("usage", "secret is empty");
   // fetch() would repeat the key in its own error.
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
@@ -60,7 +68,8 @@ export function settingsOf(options: LyftrClientOptions): ClientSettings {
     headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
     deadlineMs: milliseconds("deadlineMs", options.deadlineMs ?? DEADLINE_MS),
     attemptMs: milliseconds("attemptMs", options.attemptMs ?? ATTEMPT_MS),
-    attemptsMax: attemptsMax === undefined ? Number.POSITIVE_INFINITY : countOf("attemptsMax", attemptsMax),
+    attemptsMax:
+      attemptsMax === undefined ? Number.POSITIVE_INFINITY : countOf("attemptsMax", attemptsMax),
     concurrency: concurrencyOf(options.concurrency ?? CONCURRENCY),
     // Looked up at each call, so that later instrumentation is used too.
     fetch: fetch ?? ((address, init) => globalThis.fetch(address, init)),
@@ -93,7 +102,10 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)
 export function traceHeader(traceparent: string | undefined): Readonly<Record<string, string>> {
   if (traceparent === undefined) return {};
   if (TRACEPARENT.test(traceparent)) return { traceparent };
-  throw new LyftrError("usage", "traceparent must look like 00-TRACE-SPAN-01, with 32 and 16 hexadecimal digits");
+  throw new LyftrError(
+    "usage",
+    "traceparent must look like 00-TRACE-SPAN-01, with 32 and 16 hexadecimal digits",
+  );
 }
 
 /**

@@ -40,7 +40,9 @@ export class OutboxFile {
     try {
       const { pending, lastNumber, damagedLine } = readRecords(await contentOf(path));
       if (damagedLine !== undefined)
-        throw new LyftrError("outbox", `line ${damagedLine} of the outbox ${path} is damaged`, { code: "DAMAGED" });
+        throw new LyftrError("outbox", `line ${damagedLine} of the outbox ${path} is damaged`, {
+          code: "DAMAGED",
+        });
       const file = new OutboxFile(path, pending, lastNumber, await rewritten(path, pending));
       await file.#replaceOldFile();
       if (file.#broken !== undefined) throw file.#broken;
@@ -50,7 +52,12 @@ export class OutboxFile {
     }
   }
 
-  private constructor(path: string, pending: Map<number, Body>, lastNumber: number, handle: FileHandle) {
+  private constructor(
+    path: string,
+    pending: Map<number, Body>,
+    lastNumber: number,
+    handle: FileHandle,
+  ) {
     this.#path = path;
     this.#pending = pending;
     this.#lastNumber = lastNumber;
@@ -75,7 +82,9 @@ export class OutboxFile {
     // Counted before it is written, so that concurrent calls cannot exceed a limit together.
     this.#pendingBytes += bytes.length;
     try {
-      await new Promise<void>((stored, failed) => this.#write({ bytes, message: { number, body, stored, failed } }));
+      await new Promise<void>((stored, failed) =>
+        this.#write({ bytes, message: { number, body, stored, failed } }),
+      );
     } catch (error) {
       this.#pendingBytes -= bytes.length;
       throw error;
@@ -218,7 +227,12 @@ async function rewritten(path: string, pending: ReadonlyMap<number, Body>): Prom
 
 async function writeWhole(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
+    const { bytesWritten } = await handle.write(
+      bytes,
+      written,
+      bytes.length - written,
+      position + written,
+    );
     written += bytesWritten;
   }
 }
@@ -235,5 +249,8 @@ async function contentOf(path: string): Promise<Buffer> {
 function failureOf(error: unknown): LyftrError {
   if (error instanceof LyftrError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  return new LyftrError("outbox", `the outbox cannot be written: ${message}`, { code, cause: error });
+  return new LyftrError("outbox", `the outbox cannot be written: ${message}`, {
+    code,
+    cause: error,
+  });
 }

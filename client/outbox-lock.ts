@@ -20,7 +20,10 @@ export interface OutboxLock {
 export async function lockOutbox(path: string): Promise<OutboxLock> {
   const own = `${path}.${randomBytes(4).toString("hex")}.lock`;
   if (Buffer.byteLength(own) > SOCKET_PATH_BYTES_MAX)
-    throw new LyftrError("usage", `the path of an outbox has at most ${SOCKET_PATH_BYTES_MAX - 14} bytes: ${path}`);
+    throw new LyftrError(
+      "usage",
+      `the path of an outbox has at most ${SOCKET_PATH_BYTES_MAX - 14} bytes: ${path}`,
+    );
   const server = await listenOn(own);
   const release = () => new Promise<void>((resolve) => server.close(() => resolve()));
   const folder = dirname(path);
@@ -29,7 +32,9 @@ export async function lockOutbox(path: string): Promise<OutboxLock> {
     if (other === own || !isLockOf(path, name)) continue;
     if (await isHeld(other)) {
       await release();
-      throw new LyftrError("outbox", `another process has the outbox ${path} open`, { code: "IN_USE" });
+      throw new LyftrError("outbox", `another process has the outbox ${path} open`, {
+        code: "IN_USE",
+      });
     }
     await rm(other, { force: true });
   }
@@ -37,14 +42,22 @@ export async function lockOutbox(path: string): Promise<OutboxLock> {
 }
 
 function isLockOf(path: string, name: string): boolean {
-  return name.startsWith(`${basename(path)}.`) && /^\.[0-9a-f]{8}\.lock$/.test(name.slice(basename(path).length));
+  return (
+    name.startsWith(`${basename(path)}.`) &&
+    /^\.[0-9a-f]{8}\.lock$/.test(name.slice(basename(path).length))
+  );
 }
 
 function listenOn(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(new LyftrError("outbox", `the outbox cannot be locked: ${cause.message}`, { code: cause.code, cause })),
+      reject(
+        new LyftrError("outbox", `the outbox cannot be locked: ${cause.message}`, {
+          code: cause.code,
+          cause,
+        }),
+      ),
     );
     // The lock does not keep a process alive.
     server.listen(path, () => resolve(server)).unref();
@@ -59,6 +72,8 @@ function isHeld(path: string): Promise<boolean> {
       resolve(true);
     });
     // Any other error may mean that a process holds the lock.
-    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code !== "ECONNREFUSED" && code !== "ENOENT"));
+    socket.once("error", ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== "ECONNREFUSED" && code !== "ENOENT"),
+    );
   });
 }

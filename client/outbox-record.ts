@@ -57,9 +57,12 @@ function line(content: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${checksumOf(content)} `), content, Buffer.from("\n")]);
 }
 
-function readLine(bytes: Buffer): { readonly number: number; readonly body: Buffer | undefined } | undefined {
+function readLine(
+  bytes: Buffer,
+): { readonly number: number; readonly body: Buffer | undefined } | undefined {
   const content = bytes.subarray(CHECKSUM_CHARACTERS + 1);
-  if (bytes.toString("latin1", 0, CHECKSUM_CHARACTERS + 1) !== `${checksumOf(content)} `) return undefined;
+  if (bytes.toString("latin1", 0, CHECKSUM_CHARACTERS + 1) !== `${checksumOf(content)} `)
+    return undefined;
   const sign = content.toString("latin1", 0, 2);
   const end = content.indexOf(" ", 2);
   const number = Number(content.toString("latin1", 2, end === -1 ? content.length : end));

@@ -94,7 +94,9 @@ export class Outbox {
     const body = encoded(message);
     const { bytesMax = BYTES_MAX } = this.#options;
     if (this.#file.pendingBytes + body.length > bytesMax)
-      throw new LyftrError("outbox", `${bytesMax} bytes wait in the outbox already`, { code: "FULL" });
+      throw new LyftrError("outbox", `${bytesMax} bytes wait in the outbox already`, {
+        code: "FULL",
+      });
     this.#ready.add(await this.#file.append(body));
     this.#pump();
   }
@@ -109,7 +111,11 @@ export class Outbox {
         signal?.removeEventListener("abort", settle);
         if (this.#isDrained()) resolve();
         else
-          reject(signal?.aborted ? abortedBy(signal) : new LyftrError("outbox", "closed before", { code: "CLOSED" }));
+          reject(
+            signal?.aborted
+              ? abortedBy(signal)
+              : new LyftrError("outbox", "closed before", { code: "CLOSED" }),
+          );
       };
       this.#watchers.add(settle);
       signal?.addEventListener("abort", settle);
@@ -151,7 +157,8 @@ export class Outbox {
   #pump(): void {
     const { concurrency = CONCURRENCY } = this.#options;
     for (const number of this.#ready) {
-      if (this.#paused || this.#closing.signal.aborted || this.#underWay.size >= concurrency) return;
+      if (this.#paused || this.#closing.signal.aborted || this.#underWay.size >= concurrency)
+        return;
       const body = this.#file.pending.get(number);
       this.#ready.delete(number);
       if (body !== undefined) this.#underWay.set(number, this.#send(number, body));
@@ -166,8 +173,12 @@ export class Outbox {
       this.#failuresInARow = 0;
       this.#file.done(number);
     } catch (error) {
-      const failure = error instanceof LyftrError ? error : new LyftrError("usage", String(error), { cause: error });
-      if (failure.kind === "invalid" || failure.kind === "too_large") this.#refuse(number, body, failure);
+      const failure =
+        error instanceof LyftrError
+          ? error
+          : new LyftrError("usage", String(error), { cause: error });
+      if (failure.kind === "invalid" || failure.kind === "too_large")
+        this.#refuse(number, body, failure);
       else {
         this.#ready.add(number);
         if (!signal.aborted) void this.#pause(failure);

@@ -48,7 +48,11 @@ export interface RequestLimits {
  * Sends one request and returns its answer. Everything else is thrown as a LyftrError, and leaves
  * neither a timer nor a connection open.
  */
-export async function request(fetch: Fetch, wanted: HttpRequest, limits: RequestLimits): Promise<HttpAnswer> {
+export async function request(
+  fetch: Fetch,
+  wanted: HttpRequest,
+  limits: RequestLimits,
+): Promise<HttpAnswer> {
   const { msMax, signal } = limits;
   if (signal?.aborted) throw abortedBy(signal);
   // One controller for each request: a long-lived signal would accumulate what fetch() attaches to
@@ -67,7 +71,12 @@ export async function request(fetch: Fetch, wanted: HttpRequest, limits: Request
     const init = { method, headers, redirect: "manual", signal: controller.signal } as const;
     const response = await fetch(url, body === undefined ? init : { ...init, body });
     const { text, truncated } = await boundedText(response, wanted.bytesMax);
-    return { status: response.status, retryAfter: response.headers.get("retry-after"), text, truncated };
+    return {
+      status: response.status,
+      retryAfter: response.headers.get("retry-after"),
+      text,
+      truncated,
+    };
   } catch (error) {
     if (signal?.aborted) throw abortedBy(signal);
     if (late) throw new LyftrError("timeout", `no complete answer within ${Math.round(msMax)} ms`);
@@ -79,13 +88,17 @@ export async function request(fetch: Fetch, wanted: HttpRequest, limits: Request
   }
 }
 
-async function boundedText(answer: FetchAnswer, bytesMax: number): Promise<{ text: string; truncated: boolean }> {
+async function boundedText(
+  answer: FetchAnswer,
+  bytesMax: number,
+): Promise<{ text: string; truncated: boolean }> {
   const { headers, body } = answer;
   if (body === null) return { text: "", truncated: false };
   // HTTP itself checks a declared length, unless the body has another coding.
   const isCoded = headers.get("content-encoding") ?? headers.get("transfer-encoding");
   const declared = isCoded === null ? headers.get("content-length") : null;
-  if (declared !== null && Number(declared) <= bytesMax) return { text: await answer.text(), truncated: false };
+  if (declared !== null && Number(declared) <= bytesMax)
+    return { text: await answer.text(), truncated: false };
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
@@ -117,7 +130,11 @@ function failureOf(error: unknown, url: string): LyftrError {
   const details = { code, cause: error };
   const what = code ?? message;
   if (says(CERTIFICATE))
-    return new LyftrError("certificate", `the certificate of ${origin} is not accepted: ${what}`, details);
+    return new LyftrError(
+      "certificate",
+      `the certificate of ${origin} is not accepted: ${what}`,
+      details,
+    );
   if (says(NOT_HTTP) && !says(ENDED))
     return new LyftrError("protocol", `${origin} does not speak HTTP: ${what}`, details);
   return new LyftrError("network", `the connection to ${origin} failed: ${what}`, details);
@@ -138,5 +155,9 @@ function rootOf(error: unknown): Root {
   if (cause instanceof Error) return rootOf(cause);
   const [first] = Array.isArray(errors) ? errors : [];
   if (first instanceof Error) return rootOf(first);
-  return { code: typeof code === "string" ? code : undefined, name: String(name), message: String(message) };
+  return {
+    code: typeof code === "string" ? code : undefined,
+    name: String(name),
+    message: String(message),
+  };
 }

@@ -92,7 +92,10 @@ export class SendManyRun {
     if (signal?.aborted) aborted();
     signal?.addEventListener("abort", aborted);
     try {
-      await Promise.race([Promise.all(Array.from({ length: this.#lanes }, () => this.#lane())), abort]);
+      await Promise.race([
+        Promise.all(Array.from({ length: this.#lanes }, () => this.#lane())),
+        abort,
+      ]);
     } finally {
       signal?.removeEventListener("abort", aborted);
       this.#source.stop();
@@ -129,7 +132,8 @@ export class SendManyRun {
       if (this.#failures.length < FAILURES_KEPT_MAX) this.#failures.push({ message, error });
       this.#unavailableInARow = UNAVAILABLE.includes(error.kind) ? this.#unavailableInARow + 1 : 0;
       // Stops once every lane has waited a whole deadline in vain. Otherwise it would never end.
-      if (FATAL.includes(error.kind) || this.#unavailableInARow >= this.#lanes) this.#stopped ??= error;
+      if (FATAL.includes(error.kind) || this.#unavailableInARow >= this.#lanes)
+        this.#stopped ??= error;
     }
   }
 }
@@ -147,7 +151,10 @@ class Source {
   #taking = 0;
 
   constructor(messages: Iterable<Message> | AsyncIterable<Message>) {
-    this.#iterator = Symbol.asyncIterator in messages ? messages[Symbol.asyncIterator]() : messages[Symbol.iterator]();
+    this.#iterator =
+      Symbol.asyncIterator in messages
+        ? messages[Symbol.asyncIterator]()
+        : messages[Symbol.iterator]();
   }
 
   next(): Promise<IteratorResult<Message, unknown>> {

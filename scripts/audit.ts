@@ -5,7 +5,8 @@ import { spawnSync } from "node:child_process";
 // cannot ask. Then nothing is audited: it says so and succeeds, unless --required is given.
 
 const SECONDS_MAX = 120;
-const NOT_AUDITED = "NOT AUDITED: the registry did not answer whether there are known vulnerabilities";
+const NOT_AUDITED =
+  "NOT AUDITED: the registry did not answer whether there are known vulnerabilities";
 
 interface AuditReport {
   readonly metadata?: { readonly vulnerabilities?: Readonly<Record<string, number>> };
@@ -24,7 +25,8 @@ export function verdictOn(output: string): Verdict {
       text: report?.message === undefined ? NOT_AUDITED : `${NOT_AUDITED}: ${report.message}`,
     };
   }
-  if (counts.total === 0) return { kind: "clean", text: "No known vulnerabilities in what runs in the service." };
+  if (counts.total === 0)
+    return { kind: "clean", text: "No known vulnerabilities in what runs in the service." };
   return {
     kind: "weak",
     text: `Known vulnerabilities: ${JSON.stringify(counts)}. \`npm audit --omit=dev\` names them.`,
@@ -47,5 +49,6 @@ if (import.meta.main) {
   });
   const { kind, text } = verdictOn(stdout ?? "");
   (kind === "clean" ? process.stdout : process.stderr).write(`${text}\n`);
-  process.exitCode = kind === "weak" || (kind === "not_audited" && process.argv.includes("--required")) ? 1 : 0;
+  process.exitCode =
+    kind === "weak" || (kind === "not_audited" && process.argv.includes("--required")) ? 1 : 0;
 }

@@ -21,8 +21,12 @@ const script = (name: string) => fileURLToPath(new URL(`executable/${name}`, imp
 /** Every attached file of a built checkout: its name in the executable, and its path. */
 export function attachedFiles(root: string): Readonly<Record<string, string>> {
   const packages = Object.entries(readPackages()).filter(([, { dev }]) => dev !== true);
-  const files = ["dist", ...packages.map(([folder]) => folder)].flatMap((folder) => filesBelow(root, folder));
-  return Object.fromEntries(["package.json", "LICENSE", ...files].map((name) => [name, join(root, name)]));
+  const files = ["dist", ...packages.map(([folder]) => folder)].flatMap((folder) =>
+    filesBelow(root, folder),
+  );
+  return Object.fromEntries(
+    ["package.json", "LICENSE", ...files].map((name) => [name, join(root, name)]),
+  );
 }
 
 /** Packages below a package have their own entries in the lockfile. */
@@ -52,7 +56,9 @@ function buildExecutable(output: string): void {
     mkdirSync(dirname(output), { recursive: true });
     // A running executable cannot be written to, but another file may replace it.
     rmSync(output, { force: true });
-    execFileSync(process.execPath, ["--build-sea", file], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(process.execPath, ["--build-sea", file], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

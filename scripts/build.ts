@@ -1,6 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -24,16 +33,22 @@ const sources = isOnDemand ? hashOfSources() : "";
 if (isOnDemand && stampOf("dist") === sources) process.exit(0);
 if (isOnDemand) process.stderr.write("Building Lyftr: compiling the sources to dist/ …\n");
 
-for (const name of readdirSync(".")) if (isLeftOver(name)) rmSync(name, { recursive: true, force: true });
+for (const name of readdirSync("."))
+  if (isLeftOver(name)) rmSync(name, { recursive: true, force: true });
 process.once("exit", () => rmSync(partial, { recursive: true, force: true }));
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => process.exit(1));
 
 // The client supports older runtimes than the service, so its configuration allows only their
 // language features.
 compile("tsconfig.build.json", partial);
 compile("tsconfig.client.json", join(built, "client"));
 importClientInside(join(built, "cli"));
-const sql = ["store/sqlite/migrations", "store/sqlite/index/schema.sql", "store/postgres/migrations"];
+const sql = [
+  "store/sqlite/migrations",
+  "store/sqlite/index/schema.sql",
+  "store/postgres/migrations",
+];
 for (const path of sql) cpSync(`src/${path}`, join(built, path), { recursive: true });
 if (isOnDemand) writeFileSync(join(built, STAMP), sources);
 replace();
@@ -45,9 +60,16 @@ function hashOfSources(): string {
   const files = ["src", "client"].flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)),
   );
-  const others = ["tsconfig.json", "tsconfig.build.json", "tsconfig.client.json", "scripts/build.ts"];
+  const others = [
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "tsconfig.client.json",
+    "scripts/build.ts",
+  ];
   const compiler = "node_modules/typescript/package.json";
-  for (const file of [...files.sort(), ...others, compiler].filter((name) => statSync(name).isFile()))
+  for (const file of [...files.sort(), ...others, compiler].filter((name) =>
+    statSync(name).isFile(),
+  ))
     hash.update(`${file}\0`).update(readFileSync(file)).update("\0");
   return hash.digest("hex");
 }

@@ -32,23 +32,31 @@ const client = fileURLToPath(new URL("../client", import.meta.url));
 const clientFiles = sourcesIn(client);
 const complaints = [
   ...files.flatMap(complaintsAbout),
-  ...[...places.keys()].filter(isMissing).map((name) => `${name} has a floor in ARCHITECTURE.md, but is not there`),
+  ...[...places.keys()]
+    .filter(isMissing)
+    .map((name) => `${name} has a floor in ARCHITECTURE.md, but is not there`),
   ...loopsIn(imports).map((loop) => `import loop: ${loop}`),
   ...foldersOf(files).flatMap(loopsBetweenParts),
   ...clientFiles.flatMap(complaintsAboutClient),
   ...complaintsAboutArchitecture(),
 ];
 for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
-process.stdout.write(`layout: ${files.length + clientFiles.length} files, ${complaints.length} complaints\n`);
+process.stdout.write(
+  `layout: ${files.length + clientFiles.length} files, ${complaints.length} complaints\n`,
+);
 process.exitCode = complaints.length === 0 ? 0 : 1;
 
 function sourcesIn(folder: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
 }
 
 function importsOf(file: string): readonly string[] {
   const text = readFileSync(join(root, file), "utf8");
-  const names = [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((match) => match[1] ?? "");
+  const names = [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(
+    (match) => match[1] ?? "",
+  );
   return names.map((name) => relative(root, normalize(join(root, dirname(file), name))));
 }
 
@@ -92,13 +100,16 @@ function mayImport(from: string, target: string): boolean {
   const [importer, imported] = [places.get(from), places.get(to)];
   if (from === to || importer?.outside.includes(target)) return true;
   if (importer === undefined || imported === undefined) return false;
-  const isFileOfFloor = from.endsWith(".ts") && !to.endsWith(".ts") && importer.floor === imported.floor;
+  const isFileOfFloor =
+    from.endsWith(".ts") && !to.endsWith(".ts") && importer.floor === imported.floor;
   return isFileOfFloor || importer.below.includes(imported.floor);
 }
 
 function complaintsAboutClient(file: string): readonly string[] {
   const text = readFileSync(join(client, file), "utf8");
-  const names = [...text.matchAll(/(?:from |import |import\()"([^"]+)"/g)].map((match) => match[1] ?? "");
+  const names = [...text.matchAll(/(?:from |import |import\()"([^"]+)"/g)].map(
+    (match) => match[1] ?? "",
+  );
   const found = names
     .filter((name) => !CLIENT_IMPORTS.test(name))
     .map((name) => `client/${file} may not import ${name}`);
@@ -107,8 +118,10 @@ function complaintsAboutClient(file: string): readonly string[] {
 
 function complaintsAboutShape(file: string, text: string): readonly string[] {
   const found: string[] = [];
-  if (text.split("\n").length > LINES_PER_FILE_MAX) found.push(`${file} is longer than ${LINES_PER_FILE_MAX} lines`);
-  if (FORBIDDEN_NAMES.some((name) => file.endsWith(name))) found.push(`${file} needs a name that says what is in it`);
+  if (text.split("\n").length > LINES_PER_FILE_MAX)
+    found.push(`${file} is longer than ${LINES_PER_FILE_MAX} lines`);
+  if (FORBIDDEN_NAMES.some((name) => file.endsWith(name)))
+    found.push(`${file} needs a name that says what is in it`);
   return found;
 }
 
@@ -125,7 +138,9 @@ function complaintsAboutArchitecture(): readonly string[] {
     .filter((entry) => entry.isDirectory())
     .map((entry) => `src/${relative(root, join(entry.parentPath, entry.name))}/`);
   const unnamed = folders.filter((folder) => !named.has(folder));
-  const gone = [...named].filter((name) => name.endsWith(".ts") && !known.some((path) => path.endsWith(`/${name}`)));
+  const gone = [...named].filter(
+    (name) => name.endsWith(".ts") && !known.some((path) => path.endsWith(`/${name}`)),
+  );
   return [
     ...unnamed.map((folder) => `ARCHITECTURE.md does not name ${folder}`),
     ...gone.map((name) => `ARCHITECTURE.md names ${name}, which does not exist`),
@@ -134,7 +149,13 @@ function complaintsAboutArchitecture(): readonly string[] {
 
 /** Every folder of src/ that contains a file or a folder. */
 function foldersOf(names: readonly string[]): readonly string[] {
-  return [...new Set(names.flatMap((name) => name.split("/").flatMap((_, at, parts) => parts.slice(0, at).join("/"))))];
+  return [
+    ...new Set(
+      names.flatMap((name) =>
+        name.split("/").flatMap((_, at, parts) => parts.slice(0, at).join("/")),
+      ),
+    ),
+  ];
 }
 
 /** Loops between the sub-folders of a folder, by the imports of all files in them. */

@@ -30,7 +30,8 @@ for (const file of files) {
   else if (found.length > 0) needed.add(exception);
 }
 for (const entry of NOT_READ.keys()) {
-  if (!needed.has(entry)) complaints.push(`${entry} has none of these words: take it off the list in check-prose.ts`);
+  if (!needed.has(entry))
+    complaints.push(`${entry} has none of these words: take it off the list in check-prose.ts`);
 }
 for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
 process.stdout.write(`prose: ${files.length} files, ${complaints.length} complaints\n`);
@@ -39,7 +40,9 @@ process.exitCode = complaints.length === 0 ? 0 : 1;
 function filesToRead(): readonly string[] {
   const atRoot = readdirSync(ROOT).filter((name) => name.endsWith(".md"));
   const inFolders = FOLDERS.flatMap((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`),
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).map(
+      (name) => `${folder}/${name}`,
+    ),
   );
   return [...atRoot, ...inFolders.filter((name) => KINDS.test(name))];
 }

@@ -30,7 +30,9 @@ export function readManifest(): Manifest {
 
 /** Every package of the lockfile by its folder, without the project itself. */
 export function readPackages(): Packages {
-  const lockfile = JSON.parse(readFileSync(new URL("../package-lock.json", import.meta.url), "utf8")) as {
+  const lockfile = JSON.parse(
+    readFileSync(new URL("../package-lock.json", import.meta.url), "utf8"),
+  ) as {
     readonly packages: Packages;
   };
   return Object.fromEntries(Object.entries(lockfile.packages).filter(([folder]) => folder !== ""));

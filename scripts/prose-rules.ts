@@ -18,12 +18,19 @@ const RULES: readonly Rule[] = [
   { pattern: /\b(?:is|are|was|were|be) away\b/i, instead: "unavailable, or has disconnected" },
   { pattern: /\b(?:goes|went|gone) away\b/i, instead: "disconnects, ends, or becomes unavailable" },
   { pattern: /\b(?:goes|went|going) on\b/i, instead: "continues" },
-  { pattern: /\b(?:giv(?:es?|en|ing)|gave) (?:it |them )?back\b/i, instead: "returns, or releases" },
-  { pattern: /\b(?:breaks?|broken?|broke) off\b/i, instead: "closes the connection, or incomplete" },
+  {
+    pattern: /\b(?:giv(?:es?|en|ing)|gave) (?:it |them )?back\b/i,
+    instead: "returns, or releases",
+  },
+  {
+    pattern: /\b(?:breaks?|broken?|broke) off\b/i,
+    instead: "closes the connection, or incomplete",
+  },
   { pattern: /\bheals?\b/i, instead: "recovers" },
   { pattern: /\bmade-up\b/i, instead: "generated" },
   {
-    pattern: /(?<!\bthere )\b(?:is|are|was|were) no (?:regular|HTTP|digit|number|message|address)\b/i,
+    pattern:
+      /(?<!\bthere )\b(?:is|are|was|were) no (?:regular|HTTP|digit|number|message|address)\b/i,
     instead: "is not a",
   },
   { pattern: /\btold (?:of|when|after|how)\b/i, instead: "called with, notified of, or logged" },
@@ -58,7 +65,11 @@ const URL_IN_TEXT = /https?:\/\/[^\s)>]+/g;
  */
 export function complaintsAbout(file: string, text: string): readonly string[] {
   const isMarkdown = file.endsWith(".md");
-  const wide = isMarkdown ? tooWideLines(text) : file.endsWith(".ts") ? tooWideComments(text) : NONE;
+  const wide = isMarkdown
+    ? tooWideLines(text)
+    : file.endsWith(".ts")
+      ? tooWideComments(text)
+      : NONE;
   return text.split("\n").flatMap((line, at) => {
     const isProse = isMarkdown || COMMENT.test(line);
     const read = isProse ? line.replaceAll(/`[^`]*`/g, "``") : line.replaceAll('"nobody"', "");
@@ -66,7 +77,8 @@ export function complaintsAbout(file: string, text: string): readonly string[] {
       ({ pattern, instead }) => `"${pattern.exec(read)?.[0].trim()}": ${instead}`,
     );
     const columns = wide.get(at);
-    const width = columns === undefined ? [] : [`has ${columns} columns: wrap it at ${COLUMNS_MAX}`];
+    const width =
+      columns === undefined ? [] : [`has ${columns} columns: wrap it at ${COLUMNS_MAX}`];
     return [...words, ...width].map((complaint) => `${file}:${at + 1} ${complaint}`);
   });
 }

@@ -23,23 +23,32 @@ export function cutChangelog(text: string, version: string, date: string): strin
   const at = text.indexOf(UNRELEASED);
   if (at < 0) throw new Error("CHANGELOG.md has no section [Unreleased]");
   if (text.includes(`\n## [${version}]`)) throw new Error(`CHANGELOG.md has ${version} already`);
-  const [before, after] = [text.slice(0, at + UNRELEASED.length), text.slice(at + UNRELEASED.length)];
+  const [before, after] = [
+    text.slice(0, at + UNRELEASED.length),
+    text.slice(at + UNRELEASED.length),
+  ];
   const next = after.indexOf("\n## [");
-  if (!/^- /m.test(next < 0 ? after : after.slice(0, next))) throw new Error("nothing is unreleased");
+  if (!/^- /m.test(next < 0 ? after : after.slice(0, next)))
+    throw new Error("nothing is unreleased");
   return `${before}\n## [${version}] - ${date}\n${after}`;
 }
 
 /** Every version of this service that a document or an example names, as `[context, version]`. */
 export function versionsNamed(text: string): readonly string[] {
   return NAMED.flatMap(([before, after]) =>
-    [...text.matchAll(new RegExp(`${before}([0-9]+\\.[0-9]+\\.[0-9]+)${after}`, "g"))].map((found) => found[1] ?? ""),
+    [...text.matchAll(new RegExp(`${before}([0-9]+\\.[0-9]+\\.[0-9]+)${after}`, "g"))].map(
+      (found) => found[1] ?? "",
+    ),
   );
 }
 
 export function withVersion(text: string, version: string): string {
   return NAMED.reduce(
     (sofar, [before, after]) =>
-      sofar.replace(new RegExp(`${before}[0-9]+\\.[0-9]+\\.[0-9]+${after}`, "g"), `${before}${version}${after}`),
+      sofar.replace(
+        new RegExp(`${before}[0-9]+\\.[0-9]+\\.[0-9]+${after}`, "g"),
+        `${before}${version}${after}`,
+      ),
     text,
   );
 }
@@ -47,7 +56,9 @@ export function withVersion(text: string, version: string): string {
 /** The documents and examples, by their paths in the checkout. */
 export function naming(root: string): readonly string[] {
   const below = (folder: string) =>
-    readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`);
+    readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" }).map(
+      (name) => `${folder}/${name}`,
+    );
   const texts = [...below("docs"), ...below("deploy")].filter((name) => /\.(md|ya?ml)$/.test(name));
   return ["README.md", ...texts];
 }
@@ -75,6 +86,8 @@ if (import.meta.main) {
     process.exitCode = 2;
   } else {
     release(root, version, new Date().toISOString().slice(0, 10));
-    process.stdout.write(`Now ${version}. Look at \`git diff\`; CONTRIBUTING.md says what comes next.\n`);
+    process.stdout.write(
+      `Now ${version}. Look at \`git diff\`; CONTRIBUTING.md says what comes next.\n`,
+    );
   }
 }

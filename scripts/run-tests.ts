@@ -20,9 +20,9 @@ const EVERYTHING = globSync("test/**/*.test.ts");
 const SLOW =
   /\/(auth-matrix|cache|export-limits|export-stream|never-closing|overload|rate-limit|slow-clients|sqlite-long-messages)\.test\.ts$/;
 /** Tests with the service in their own process, on SQLite. */
-const QUICK = globSync("test/{unit,store,http}/**/*.test.ts", { exclude: ["test/store/postgres*"] }).filter(
-  (file) => !SLOW.test(file),
-);
+const QUICK = globSync("test/{unit,store,http}/**/*.test.ts", {
+  exclude: ["test/store/postgres*"],
+}).filter((file) => !SLOW.test(file));
 /** Rounds of the property tests of the store. `npm test` runs up to 60. */
 const QUICK_PROPERTY_RUNS = "12";
 /**
@@ -35,7 +35,9 @@ const WITHOUT_STORE =
 const OF_SQLITE = /\/reader-death\.test\.ts$/;
 /** Tests of a service on any database. */
 const CONTRACT = [
-  ...globSync("test/http/**/*.test.ts").filter((file) => !WITHOUT_STORE.test(file) && !OF_SQLITE.test(file)),
+  ...globSync("test/http/**/*.test.ts").filter(
+    (file) => !WITHOUT_STORE.test(file) && !OF_SQLITE.test(file),
+  ),
   "test/process/acceptance.test.ts",
   "test/process/cli-export.test.ts",
   "test/process/cli-send.test.ts",
@@ -51,10 +53,9 @@ const COVERAGE = [
   "--test-coverage-include=src/**/*.ts",
   "--test-coverage-include=client/**/*.ts",
 ];
-const REPORTERS = ["spec", fileURLToPath(new URL("slowest-tests.ts", import.meta.url))].flatMap((reporter) => [
-  `--test-reporter=${reporter}`,
-  "--test-reporter-destination=stdout",
-]);
+const REPORTERS = ["spec", fileURLToPath(new URL("slowest-tests.ts", import.meta.url))].flatMap(
+  (reporter) => [`--test-reporter=${reporter}`, "--test-reporter-destination=stdout"],
+);
 /** The folder in memory for the tests' files, and how much of it must be free. */
 const MEMORY = "/dev/shm";
 const MEMORY_BYTES_MIN = 4_000_000_000;
@@ -69,7 +70,8 @@ process.env.TMPDIR = folder;
 // Each test is a process with several threads, and each of them would compile the same files again.
 process.env.NODE_COMPILE_CACHE ??= join(folder, "compiled");
 const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => interrupted.abort());
 try {
   process.exitCode = process.argv.includes("--quick") ? await quick() : await everything();
 } finally {
@@ -85,7 +87,9 @@ async function quick(): Promise<number> {
 async function everything(): Promise<number> {
   const missing = REQUIRED_TOOLS.filter(({ name }) => !availableTools().has(name));
   for (const { name, neededFor, debian } of missing)
-    say(`${name} is missing on this machine, so this is not tested: ${neededFor}. Debian: apt-get install ${debian}`);
+    say(
+      `${name} is missing on this machine, so this is not tested: ${neededFor}. Debian: apt-get install ${debian}`,
+    );
   if (missing.length > 0 && inCi) {
     say("CI must test everything: install what is missing, `make test` does it on Debian.");
     return 1;
@@ -97,14 +101,18 @@ async function everything(): Promise<number> {
   const coverage = process.argv.includes("--coverage") ? COVERAGE : [];
   const shared = { TEST_POSTGRES_URL: postgres };
   const statuses = [await run("the embedded database", shared, EVERYTHING, coverage)];
-  if (postgres !== "") statuses.push(await run("PostgreSQL", { ...shared, TEST_STORE: "postgres" }, CONTRACT));
+  if (postgres !== "")
+    statuses.push(await run("PostgreSQL", { ...shared, TEST_STORE: "postgres" }, CONTRACT));
   if (process.env.TEST_CITUS_URL)
     statuses.push(await run("Citus", { ...shared, TEST_STORE: "citus" }, [...EXAM, ...CONTRACT]));
 
-  for (const { name, neededFor } of missing) say(`Skipped because ${name} is missing: ${neededFor}.`);
+  for (const { name, neededFor } of missing)
+    say(`Skipped because ${name} is missing: ${neededFor}.`);
   if (postgres === "") say("Skipped because PostgreSQL is missing: all its tests.");
   if (!process.env.TEST_CITUS_URL)
-    say("Skipped: Citus. Debian has no package of it; TEST_CITUS_URL=postgres://… of a coordinator tests it.");
+    say(
+      "Skipped: Citus. Debian has no package of it; TEST_CITUS_URL=postgres://… of a coordinator tests it.",
+    );
   return Math.max(...statuses);
 }
 
@@ -130,8 +138,12 @@ async function sharedServer(): Promise<PostgresServer | undefined> {
   try {
     return await ownServer();
   } catch (error) {
-    say(`There is no PostgreSQL here, so it is not tested: ${error instanceof Error ? error.message : error}`);
-    say("`npm ci` installs one, unless optional packages are left out; TEST_POSTGRES_URL=postgres://… names another.");
+    say(
+      `There is no PostgreSQL here, so it is not tested: ${error instanceof Error ? error.message : error}`,
+    );
+    say(
+      "`npm ci` installs one, unless optional packages are left out; TEST_POSTGRES_URL=postgres://… names another.",
+    );
     return undefined;
   }
 }
@@ -144,8 +156,17 @@ async function run(
 ): Promise<number> {
   if (interrupted.signal.aborted) return 1;
   process.stdout.write(`\nTests on ${what}\n`);
-  const options = ["--test", "--test-concurrency=2", "--test-timeout=300000", ...REPORTERS, ...more];
-  const child = spawn(process.execPath, [...options, ...files], { stdio: "inherit", env: { ...process.env, ...env } });
+  const options = [
+    "--test",
+    "--test-concurrency=2",
+    "--test-timeout=300000",
+    ...REPORTERS,
+    ...more,
+  ];
+  const child = spawn(process.execPath, [...options, ...files], {
+    stdio: "inherit",
+    env: { ...process.env, ...env },
+  });
   interrupted.signal.addEventListener("abort", () => child.kill());
   const [status] = await once(child, "exit");
   return status ?? 1;

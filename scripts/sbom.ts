@@ -1,4 +1,11 @@
-import { type LockedPackage, type Manifest, nameOf, type Packages, readManifest, readPackages } from "./lockfile.ts";
+import {
+  type LockedPackage,
+  type Manifest,
+  nameOf,
+  type Packages,
+  readManifest,
+  readPackages,
+} from "./lockfile.ts";
 
 // `npm run sbom`: writes the components of a running service, as CycloneDX 1.6, to standard output,
 // from the lockfile. npm can do that too, but not every version of npm, and each time with another
@@ -8,7 +15,9 @@ import { type LockedPackage, type Manifest, nameOf, type Packages, readManifest,
 export function billOfMaterials(manifest: Manifest, packages: Packages) {
   const installed = Object.entries(packages).filter(([, { dev }]) => dev !== true);
   // A package in two folders is one component.
-  const components = [...new Map(installed.map((one) => [reference(nameOf(one[0]), one[1]), one])).values()];
+  const components = [
+    ...new Map(installed.map((one) => [reference(nameOf(one[0]), one[1]), one])).values(),
+  ];
   return {
     $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
     bomFormat: "CycloneDX",
@@ -17,7 +26,10 @@ export function billOfMaterials(manifest: Manifest, packages: Packages) {
     metadata: { component: component("application", manifest.name, manifest) },
     components: components.map(([folder, locked]) => component("library", nameOf(folder), locked)),
     dependencies: [
-      { ref: reference(manifest.name, manifest), dependsOn: dependsOn("", manifest.dependencies, packages) },
+      {
+        ref: reference(manifest.name, manifest),
+        dependsOn: dependsOn("", manifest.dependencies, packages),
+      },
       ...components.map(([folder, locked]) => ({
         ref: reference(nameOf(folder), locked),
         dependsOn: dependsOn(`${folder}/`, locked.dependencies, packages),
@@ -52,9 +64,17 @@ function reference(name: string, { version }: LockedPackage): string {
 /**
  * The packages that a folder's dependencies resolve to: the nearest ones, as Node resolves them.
  */
-function dependsOn(base: string, wanted: LockedPackage["dependencies"] = {}, packages: Packages): readonly string[] {
+function dependsOn(
+  base: string,
+  wanted: LockedPackage["dependencies"] = {},
+  packages: Packages,
+): readonly string[] {
   return Object.keys(wanted).flatMap((name) => {
-    for (let from = base; ; from = from.slice(0, from.lastIndexOf("node_modules/", from.length - 2))) {
+    for (
+      let from = base;
+      ;
+      from = from.slice(0, from.lastIndexOf("node_modules/", from.length - 2))
+    ) {
       const found = packages[`${from}node_modules/${name}`];
       if (found !== undefined) return [reference(name, found)];
       if (from === "") return [];
@@ -67,4 +87,6 @@ function hex(integrity: string): string {
 }
 
 if (import.meta.main)
-  process.stdout.write(`${JSON.stringify(billOfMaterials(readManifest(), readPackages()), null, 2)}\n`);
+  process.stdout.write(
+    `${JSON.stringify(billOfMaterials(readManifest(), readPackages()), null, 2)}\n`,
+  );

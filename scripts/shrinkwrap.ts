@@ -14,14 +14,18 @@ interface Lockfile {
 /** The lockfile without packages for development. */
 export function shrinkwrapOf<T extends Lockfile>(lockfile: T): T {
   const { devDependencies, ...project } = lockfile.packages[""];
-  const installed = Object.entries(lockfile.packages).filter(([folder, { dev }]) => folder !== "" && dev !== true);
+  const installed = Object.entries(lockfile.packages).filter(
+    ([folder, { dev }]) => folder !== "" && dev !== true,
+  );
   return { ...lockfile, packages: { "": project, ...Object.fromEntries(installed) } };
 }
 
 if (import.meta.main) {
   if (process.argv.includes("--remove")) rmSync(FILE, { force: true });
   else {
-    const lockfile = JSON.parse(readFileSync(new URL("../package-lock.json", import.meta.url), "utf8"));
+    const lockfile = JSON.parse(
+      readFileSync(new URL("../package-lock.json", import.meta.url), "utf8"),
+    );
     writeFileSync(FILE, `${JSON.stringify(shrinkwrapOf(lockfile), null, 2)}\n`);
   }
 }

@@ -6,7 +6,9 @@ const TESTS_SHOWN = 15;
 
 /** A reporter of node:test that lists, at the end, the slowest files and tests. */
 // biome-ignore lint/style/noDefaultExport: node:test takes a reporter that is one
-export default async function* slowestTests(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+export default async function* slowestTests(
+  source: AsyncIterable<TestEvent>,
+): AsyncGenerator<string> {
   const files = new Map<string, number>();
   const tests: (readonly [name: string, ms: number])[] = [];
   for await (const event of source) {

@@ -76,11 +76,20 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const cache = createCache(start, store, redis);
   const secrets = await startSecrets(start, store);
   const { keys, isReadingOpen } = await startKeys(start, store);
-  for (const warning of configWarnings(config)) firstLog.warn({ msg: "a setting needs attention", warning });
+  for (const warning of configWarnings(config))
+    firstLog.warn({ msg: "a setting needs attention", warning });
   const eraser = startRetention(start, store, cache.retention);
   const ingestion = startIngestion(start, { store, written: cache.written, secrets, tracing });
   const logLinesDropped = () => sink.dropped();
-  observeService(start, { store, ingestion, secrets, redis, tracing, isReadingOpen, logLinesDropped });
+  observeService(start, {
+    store,
+    ingestion,
+    secrets,
+    redis,
+    tracing,
+    isReadingOpen,
+    logLinesDropped,
+  });
   const alerts = await startAlerts(config, { store, ...runtime, ...ingestion, part });
   stopping.defer(() => alerts?.stop());
   const server = await startServer(start, {
@@ -110,28 +119,49 @@ function createRuntime(config: Config, sink: LogSink, part: Part | undefined): A
   const level = config.logLevel as LogLevel;
   return {
     clock,
-    log: createLog({ level, destination: sink, now: clock.now, ...(part && { worker: part.worker }) }),
+    log: createLog({
+      level,
+      destination: sink,
+      now: clock.now,
+      ...(part && { worker: part.worker }),
+    }),
     metrics: createMetrics({ version: VERSION, node: process.versions.node }),
     random: Math.random,
     newId: randomUUID,
   };
 }
 
-async function startTracing({ config, runtime, part, stopping }: StartUp): Promise<Tracing | undefined> {
+async function startTracing({
+  config,
+  runtime,
+  part,
+  stopping,
+}: StartUp): Promise<Tracing | undefined> {
   const { clock, random, log } = runtime;
-  const tracing = await tracingOf(config, { version: VERSION, clock, random, log, worker: part?.worker });
+  const tracing = await tracingOf(config, {
+    version: VERSION,
+    clock,
+    random,
+    log,
+    worker: part?.worker,
+  });
   stopping.defer(async () => tracing?.stop());
   return tracing;
 }
 
 /** Starts the deletion of old messages. Returns the eraser, which runs when it is called. */
-function startRetention({ config, runtime, stopping }: StartUp, store: Store, retention: RetentionStore): Eraser {
+function startRetention(
+  { config, runtime, stopping }: StartUp,
+  store: Store,
+  retention: RetentionStore,
+): Eraser {
   const { retentionDays: days, tombstoneDays } = config;
   const { audit } = store.credentials;
   const total = async () => (await store.stats()).total;
   const sweeper = new Sweeper(runtime, { store: retention, audit, total, days, tombstoneDays });
   stopping.defer(() => sweeper.stop());
-  const deleted = (messages: number) => runtime.metrics.messagesDeleted.inc({ reason: "erased" }, messages);
+  const deleted = (messages: number) =>
+    runtime.metrics.messagesDeleted.inc({ reason: "erased" }, messages);
   return new Eraser(runtime, { store: retention, audit, tombstoneDays, deleted });
 }
 
@@ -154,7 +184,13 @@ async function startServer(
   const { host, port, bodyBytesMax, corsOrigins, trustProxy, logHealth, metricsAuth } = config;
   const { metrics, clock } = runtime;
   const limiting = new RateLimiting(limits, metrics);
-  const auth = new Auth({ keys, isReadingOpen, metricsGuarded: metricsAuth === "required", limiting, metrics });
+  const auth = new Auth({
+    keys,
+    isReadingOpen,
+    metricsGuarded: metricsAuth === "required",
+    limiting,
+    metrics,
+  });
   const routes = serviceRoutes({
     store,
     ingest: {

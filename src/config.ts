@@ -14,7 +14,10 @@ export { configWarnings, secretWarnings } from "./config/warnings.ts";
 /** Reads the configuration. Throws a `ConfigError` with every problem at once. */
 export function readConfig(env: Environment): Config {
   const problems: string[] = [];
-  const entries = Object.entries(VARIABLES).map(([key, variable]) => [key, readVariable(variable, env, problems)]);
+  const entries = Object.entries(VARIABLES).map(([key, variable]) => [
+    key,
+    readVariable(variable, env, problems),
+  ]);
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.fromEntries(entries) as Config;
 }
@@ -24,7 +27,9 @@ function readVariable(variable: Variable<unknown>, env: Environment, problems: s
   let text: string | undefined;
   try {
     text = variableText(variable, env);
-    return variable.parse(text === undefined || (text === "" && !variable.verbatim) ? variable.fallback : text);
+    return variable.parse(
+      text === undefined || (text === "" && !variable.verbatim) ? variable.fallback : text,
+    );
   } catch (problem) {
     const sentence = problem instanceof Error ? problem.message : String(problem);
     // A file that was named by mistake may hold a secret.
@@ -40,11 +45,15 @@ function readVariable(variable: Variable<unknown>, env: Environment, problems: s
  */
 export function redacted(config: Config): Readonly<Record<string, string>> {
   const show = (variable: Variable<unknown>, value: unknown) => {
-    if (value === undefined || (value as { length?: number }).length === 0) return unsetInWords(variable);
+    if (value === undefined || (value as { length?: number }).length === 0)
+      return unsetInWords(variable);
     return variable.secret ? "(set)" : withoutSecrets(inWords(value));
   };
   return Object.fromEntries(
-    Object.entries(VARIABLES).map(([key, variable]) => [variable.name, show(variable, config[key as keyof Config])]),
+    Object.entries(VARIABLES).map(([key, variable]) => [
+      variable.name,
+      show(variable, config[key as keyof Config]),
+    ]),
   );
 }
 
@@ -59,6 +68,7 @@ function unsetInWords(variable: Variable<unknown>): string {
 
 function inWords(value: unknown): string {
   if (typeof value === "boolean") return value ? "1" : "0";
-  if (typeof value === "object" && value !== null && "perMs" in value) return rateInWords(value as Rate);
+  if (typeof value === "object" && value !== null && "perMs" in value)
+    return rateInWords(value as Rate);
   return String(value);
 }

@@ -31,7 +31,10 @@ export function checkAckOrder(trace: readonly TraceLine[]): AckOrder {
     const [, resumed] = RESUMED.exec(text) ?? [];
     const ended = !text.endsWith("<unfinished ...>");
     if (call !== undefined)
-      begun.set(thread, { file, covers: /^f(data)?sync$/.test(call) && file.includes("-wal>") ? [...written] : [] });
+      begun.set(thread, {
+        file,
+        covers: /^f(data)?sync$/.test(call) && file.includes("-wal>") ? [...written] : [],
+      });
     const name = call ?? resumed;
     const about = begun.get(thread);
     if (name === undefined || about === undefined) continue;

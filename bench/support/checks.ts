@@ -3,7 +3,8 @@ import { scrape, totalMessages } from "./metrics.ts";
 
 /** Fails the run unless min ≤ value ≤ max. */
 export function expectWithin(what: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max)) throw new Error(`${what}: ${value}, expected ${min} to ${max}`);
+  if (!(value >= min && value <= max))
+    throw new Error(`${what}: ${value}, expected ${min} to ${max}`);
 }
 
 /** The stored and counted messages of a server when no request is under way. */
@@ -19,7 +20,8 @@ export interface Totals {
 export async function settledTotals(url: string): Promise<Totals> {
   for (let before = -1; ; await sleep(100)) {
     const stored = await totalMessages(url);
-    if (stored === before) return { stored, created: (await scrape(url))('webhook_requests_total{result="created"}') };
+    if (stored === before)
+      return { stored, created: (await scrape(url))('webhook_requests_total{result="created"}') };
     before = stored;
   }
 }
@@ -38,5 +40,10 @@ export function expectAccepted(
 ): void {
   const stored = after.stored - before.stored;
   expectWithin(`${name}: messages stored`, stored, accepted, accepted + connections);
-  expectWithin(`${name}: webhook_requests_total{result="created"}`, after.created - before.created, accepted, stored);
+  expectWithin(
+    `${name}: webhook_requests_total{result="created"}`,
+    after.created - before.created,
+    accepted,
+    stored,
+  );
 }

@@ -32,12 +32,19 @@ export interface KillsFigures {
 export async function clientKills(folder: string, options: KillsOptions): Promise<KillsFigures> {
   const path = join(folder, "kills.db");
   let target = await startLyftr(sqliteUrl(path), { env: { WEBHOOK_SECRET: SECRET } });
-  const client = new LyftrClient({ url: target.url, secret: SECRET, deadlineMs: DEADLINE_MS, ...options });
+  const client = new LyftrClient({
+    url: target.url,
+    secret: SECRET,
+    deadlineMs: DEADLINE_MS,
+    ...options,
+  });
   const memory: number[] = [];
   const sampling = setInterval(() => memory.push(process.memoryUsage.rss()), SAMPLE_MS);
   const startMs = performance.now();
   let sent = 0;
-  const sending = client.sendMany(messages(options.messages), { onProgress: (now) => (sent = now.sent) });
+  const sending = client.sendMany(messages(options.messages), {
+    onProgress: (now) => (sent = now.sent),
+  });
   let ended = false;
   const end = () => {
     ended = true;

@@ -50,17 +50,28 @@ export async function clientOverhead(
 
 const emptyCost = (): Cost => ({ micros: [], cpuMicros: [] });
 
-async function timed(send: (message: Message) => Promise<unknown>, requests: number, lanes: number) {
-  const messages = Array.from({ length: requests }, (_, at) => JSON.parse(messageBody("cost", at)) as Message);
+async function timed(
+  send: (message: Message) => Promise<unknown>,
+  requests: number,
+  lanes: number,
+) {
+  const messages = Array.from(
+    { length: requests },
+    (_, at) => JSON.parse(messageBody("cost", at)) as Message,
+  );
   const cpu = process.cpuUsage();
   const startMs = performance.now();
   let next = 0;
   const lane = async () => {
-    for (let message = messages[next++]; message !== undefined; message = messages[next++]) await send(message);
+    for (let message = messages[next++]; message !== undefined; message = messages[next++])
+      await send(message);
   };
   await Promise.all(Array.from({ length: lanes }, lane));
   const { user, system } = process.cpuUsage(cpu);
-  return { micros: (1_000 * (performance.now() - startMs)) / requests, cpuMicros: (user + system) / requests };
+  return {
+    micros: (1_000 * (performance.now() - startMs)) / requests,
+    cpuMicros: (user + system) / requests,
+  };
 }
 
 async function bareFetch(url: string, message: Message): Promise<void> {

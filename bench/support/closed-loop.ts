@@ -46,15 +46,25 @@ export class ClosedLoop implements Disposable {
   get(path: string): Promise<TimedAnswer> {
     const startMs = performance.now();
     return new Promise((resolve, reject) => {
-      const request = get(`${this.#url}${path}`, { agent: this.#agent, timeout: ANSWER_MS_MAX }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk)).on("error", reject);
-        response.on("end", () => {
-          const ms = performance.now() - startMs;
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), ms });
-        });
-      });
-      request.on("error", reject).on("timeout", () => request.destroy(new Error(`${path} was not answered`)));
+      const request = get(
+        `${this.#url}${path}`,
+        { agent: this.#agent, timeout: ANSWER_MS_MAX },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk)).on("error", reject);
+          response.on("end", () => {
+            const ms = performance.now() - startMs;
+            resolve({
+              status: response.statusCode ?? 0,
+              body: Buffer.concat(chunks).toString(),
+              ms,
+            });
+          });
+        },
+      );
+      request
+        .on("error", reject)
+        .on("timeout", () => request.destroy(new Error(`${path} was not answered`)));
     });
   }
 
@@ -64,7 +74,10 @@ export class ClosedLoop implements Disposable {
   }
 
   /** The same, and returns the time of each answer in milliseconds. */
-  async times(path: string, { requestsMax, msMax, check }: RepeatBounds): Promise<readonly number[]> {
+  async times(
+    path: string,
+    { requestsMax, msMax, check }: RepeatBounds,
+  ): Promise<readonly number[]> {
     const times: number[] = [];
     for (const endMs = performance.now() + msMax; times.length < requestsMax; ) {
       const answer = await this.get(path);

@@ -27,7 +27,10 @@ interface BatchRound {
 /**
  * Rows a second of the store alone, one call after the other, in alternating rounds; as a table.
  */
-export async function compareBatches(engines: readonly Engine[], options: BatchOptions): Promise<string> {
+export async function compareBatches(
+  engines: readonly Engine[],
+  options: BatchOptions,
+): Promise<string> {
   const messages = await madeUp(options.messages);
   const results = options.rowsPerCall.map((rows) => ({
     rows,
@@ -35,7 +38,8 @@ export async function compareBatches(engines: readonly Engine[], options: BatchO
   }));
   for (let round = 1; round <= options.rounds; round++) {
     for (const { rows, engines } of results) {
-      for (const { engine, rounds } of engines) rounds.push(await insert(engine, messages, rows, options.seconds));
+      for (const { engine, rounds } of engines)
+        rounds.push(await insert(engine, messages, rows, options.seconds));
     }
     process.stderr.write(`round ${round} of batch sizes\n`);
   }
@@ -45,7 +49,9 @@ export async function compareBatches(engines: readonly Engine[], options: BatchO
     ...(pid === undefined ? [] : [`${name}'s processes`]),
   ]);
   const body = results.map(({ rows, engines }) => {
-    const [first, second] = engines.map(({ rounds }) => median(rounds.map(({ rowsPerSecond }) => rowsPerSecond)));
+    const [first, second] = engines.map(({ rounds }) =>
+      median(rounds.map(({ rowsPerSecond }) => rowsPerSecond)),
+    );
     const cells = engines.flatMap(({ engine, rounds }) => cellsOf(engine, rounds));
     return [rounded(rows), ...cells, rounded((second ?? Number.NaN) / (first ?? Number.NaN), 2)];
   });
@@ -74,7 +80,8 @@ async function insert(
   while (stored < messages.length && performance.now() - startMs < 1_000 * seconds) {
     const batch = messages.slice(stored, stored + rowsPerCall);
     const outcomes = await store.insertMessages(batch);
-    if (outcomes.some((outcome) => outcome !== "created")) throw new Error(`${engine.name}: not every row was new`);
+    if (outcomes.some((outcome) => outcome !== "created"))
+      throw new Error(`${engine.name}: not every row was new`);
     stored += batch.length;
   }
   const took = (performance.now() - startMs) / 1_000;

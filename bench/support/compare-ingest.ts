@@ -55,16 +55,25 @@ export async function compareIngest(
   return compared;
 }
 
-async function measure({ name, engine, workers, coreShare }: Contender, load: IngestLoad): Promise<IngestRound> {
+async function measure(
+  { name, engine, workers, coreShare }: Contender,
+  load: IngestLoad,
+): Promise<IngestRound> {
   await using database = await engine.fresh();
   const round = await (async () => {
     await using target = await startLyftr(database.url, { env: { WORKERS: String(workers) } });
     const ingesting = workers > 1 ? childrenOf(target.pid) : [target.pid];
     expectWithin(`${name}: processes`, ingesting.length, workers, workers);
-    const whileMeasured = coreShare === undefined ? undefined : () => holdToShare(ingesting, coreShare);
+    const whileMeasured =
+      coreShare === undefined ? undefined : () => holdToShare(ingesting, coreShare);
     // Each process has the same amount of code to compile.
     const warmupSeconds = workers * load.warmupSeconds;
-    return await ingestRound(name, target, { ...load, warmupSeconds }, { databasePid: engine.pid, whileMeasured });
+    return await ingestRound(
+      name,
+      target,
+      { ...load, warmupSeconds },
+      { databasePid: engine.pid, whileMeasured },
+    );
   })();
   // The messages are counted in the database, whatever the service reports.
   const lastAnswersMax = 2 * load.connections;
@@ -91,7 +100,12 @@ export function ingestTable(compared: readonly Compared[]): string {
     rounded(medianOf(one, "p99Ms"), 1),
     rounded(medianOf(one, "idleCores"), 2),
   ]);
-  const head = ["messages/s, median", "each round", "CPU µs/message, service", "PostgreSQL's processes"];
+  const head = [
+    "messages/s, median",
+    "each round",
+    "CPU µs/message, service",
+    "PostgreSQL's processes",
+  ];
   return table([["", ...head, "p99 ms at full load", "idle cores"], ...rows]);
 }
 

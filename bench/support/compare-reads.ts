@@ -59,13 +59,15 @@ export async function compareReads(
   using secondClient = new ClosedLoop(secondService.url);
   const sides: Side[] = [];
   // Each service has its own cursor for the same position.
-  for (const client of [firstClient, secondClient]) sides.push({ client, figures: await readFigures(marks, client) });
+  for (const client of [firstClient, secondClient])
+    sides.push({ client, figures: await readFigures(marks, client) });
   const counted = countedAnswers(
     path,
     (sides[0]?.figures ?? []).map(({ query }) => query),
   );
   const figures: ComparedFigure[] = [];
-  for (const [at, right] of counted.entries()) figures.push(await compareFigure(sides, at, right, options));
+  for (const [at, right] of counted.entries())
+    figures.push(await compareFigure(sides, at, right, options));
   return { figures, diskUse };
 }
 
@@ -115,9 +117,14 @@ async function compareFigure(
 }
 
 /** Markdown tables: the figures, and the disk space of a message. */
-export function readsTables({ figures, diskUse }: ReadsComparison, rows: number, ratioMax: number): string {
+export function readsTables(
+  { figures, diskUse }: ReadsComparison,
+  rows: number,
+  ratioMax: number,
+): string {
   const ms = (value: number | undefined) => rounded(value ?? Number.NaN, 1);
-  const ratio = ([a, b]: readonly Latencies[], of: "p50Ms" | "p99Ms") => (b?.[of] ?? 0) / (a?.[of] ?? 0);
+  const ratio = ([a, b]: readonly Latencies[], of: "p50Ms" | "p99Ms") =>
+    (b?.[of] ?? 0) / (a?.[of] ?? 0);
   const body = figures.map(({ name, total, latencies }) => [
     name,
     total === undefined ? "" : rounded(total),

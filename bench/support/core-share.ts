@@ -22,10 +22,15 @@ export function unlessCoreShares(): string | undefined {
 /** Limits each of the processes to this share of a core, until it is disposed. */
 export function holdToShare(pids: readonly number[], share: CoreShare): Disposable {
   const root = existsSync(join(ROOTS.v1, "cpu.cfs_quota_us")) ? ROOTS.v1 : ROOTS.v2;
-  const groups: { readonly path: string; readonly pid: number | undefined; readonly from: string }[] = [];
+  const groups: {
+    readonly path: string;
+    readonly pid: number | undefined;
+    readonly from: string;
+  }[] = [];
   const letGo = () => {
     for (const { path, pid, from } of groups.splice(0)) {
-      if (pid !== undefined && existsSync(`/proc/${pid}`)) writeFileSync(join(from, "cgroup.procs"), String(pid));
+      if (pid !== undefined && existsSync(`/proc/${pid}`))
+        writeFileSync(join(from, "cgroup.procs"), String(pid));
       rmdirSync(path);
     }
   };

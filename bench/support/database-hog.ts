@@ -11,9 +11,12 @@ if (flags.mode === "lock") {
   await sleep(1_000 * flags.seconds);
   db.exec("ROLLBACK");
 } else {
-  const scan = db.prepare("SELECT count(*) AS found FROM lyftr_messages WHERE text LIKE '%never in a text%'");
+  const scan = db.prepare(
+    "SELECT count(*) AS found FROM lyftr_messages WHERE text LIKE '%never in a text%'",
+  );
   let scans = 0;
-  for (const end = performance.now() + 1_000 * flags.seconds; performance.now() < end; scans++) scan.get();
+  for (const end = performance.now() + 1_000 * flags.seconds; performance.now() < end; scans++)
+    scan.get();
   process.stdout.write(`${scans}\n`);
 }
 db.close();

@@ -25,13 +25,17 @@ function partsOf(path: string): readonly DiskUse[] {
   try {
     const parts = db.prepare("SELECT name, sum(pgsize) AS bytes FROM dbstat GROUP BY name").all();
     const free = db
-      .prepare("SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size")
+      .prepare(
+        "SELECT freelist_count * page_size AS bytes FROM pragma_freelist_count, pragma_page_size",
+      )
       .get();
-    return [...parts, { name: "(free pages)", bytes: Number(free?.bytes) }].map(({ name, bytes }) => ({
-      file: basename(path),
-      name: String(name),
-      bytes: Number(bytes),
-    }));
+    return [...parts, { name: "(free pages)", bytes: Number(free?.bytes) }].map(
+      ({ name, bytes }) => ({
+        file: basename(path),
+        name: String(name),
+        bytes: Number(bytes),
+      }),
+    );
   } finally {
     db.close();
   }

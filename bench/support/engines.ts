@@ -60,10 +60,14 @@ export async function postgresEngine(server: string): Promise<Engine> {
     name: "PostgreSQL",
     pid: await serverPid(server),
     fresh: async () => {
-      const { url, [Symbol.asyncDispose]: dispose } = await freshDatabase({ kind: "postgres", on: server });
+      const { url, [Symbol.asyncDispose]: dispose } = await freshDatabase({
+        kind: "postgres",
+        on: server,
+      });
       return {
         url,
-        countRows: async () => Number((await sql(url, "SELECT count(*) AS rows FROM messages"))[0]?.rows),
+        countRows: async () =>
+          Number((await sql(url, "SELECT count(*) AS rows FROM messages"))[0]?.rows),
         settle: async () => {
           await sql(url, "VACUUM (ANALYZE)");
           // Only a superuser or a member of pg_checkpoint may run it.
@@ -81,9 +85,11 @@ const TOLD = ["shared_buffers", "max_wal_size", "fsync", "full_page_writes", "sy
 /** One line about the server. */
 export async function describeServer(server: string): Promise<string> {
   const [version] = await sql(server, "SELECT current_setting('server_version') AS version");
-  const settings = await sql(server, "SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name", [
-    TOLD,
-  ]);
+  const settings = await sql(
+    server,
+    "SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name",
+    [TOLD],
+  );
   return `PostgreSQL ${version?.version} (${settings.map(({ name, value }) => `${name} ${value}`).join(", ")})`;
 }
 
@@ -109,5 +115,9 @@ async function postgresDiskUse(url: string): Promise<readonly DiskUse[]> {
     `SELECT relname, CASE relkind WHEN 'i' THEN pg_relation_size(oid) ELSE pg_table_size(oid) END AS bytes
      FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') ORDER BY 2 DESC`,
   );
-  return parts.map(({ relname, bytes }) => ({ file: "PostgreSQL", name: String(relname), bytes: Number(bytes) }));
+  return parts.map(({ relname, bytes }) => ({
+    file: "PostgreSQL",
+    name: String(relname),
+    bytes: Number(bytes),
+  }));
 }

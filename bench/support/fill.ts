@@ -18,7 +18,11 @@ const SEED = 1;
  * Stores `rows` messages into the database of a URL through the store itself, and waits until they
  * are indexed.
  */
-export async function fill(databaseUrl: string, rows: number, ids?: "random" | "ascending"): Promise<LoadResult> {
+export async function fill(
+  databaseUrl: string,
+  rows: number,
+  ids?: "random" | "ascending",
+): Promise<LoadResult> {
   const store = await openStore(databaseUrl);
   try {
     return await loadMessages(store, {

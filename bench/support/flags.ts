@@ -8,7 +8,10 @@ type Flags = Record<string, number | string | boolean>;
  */
 export function readFlags<T extends Flags>(defaults: T): T {
   const names = new Map(
-    Object.keys(defaults).map((key) => [key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), key]),
+    Object.keys(defaults).map((key) => [
+      key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      key,
+    ]),
   );
   try {
     const options = Object.fromEntries(

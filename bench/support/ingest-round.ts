@@ -45,7 +45,11 @@ export function writeLoad(
     messagesPerSecondMax,
   }: Record<"seconds" | "warmupSeconds" | "messagesPerSecondMax", number>,
 ): void {
-  writeSignedMessages(messages.warmup, `${run}warm`, Math.ceil(warmupSeconds * messagesPerSecondMax));
+  writeSignedMessages(
+    messages.warmup,
+    `${run}warm`,
+    Math.ceil(warmupSeconds * messagesPerSecondMax),
+  );
   writeSignedMessages(messages.measured, `${run}run`, Math.ceil(seconds * messagesPerSecondMax));
 }
 
@@ -58,7 +62,8 @@ export async function ingestRound(
   { connections, warmupSeconds, seconds, messages }: IngestLoad,
   { databasePid, whileMeasured }: IngestRoundOptions = {},
 ): Promise<IngestRound> {
-  const cpu = () => [pid, databasePid].map((of) => (of === undefined ? Number.NaN : cpuSeconds(of)));
+  const cpu = () =>
+    [pid, databasePid].map((of) => (of === undefined ? Number.NaN : cpuSeconds(of)));
   const warmup =
     warmupSeconds > 0
       ? await runWrk({ url, connections, messages: messages.warmup, seconds: warmupSeconds })

@@ -1,4 +1,12 @@
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fdatasyncSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from "node:fs";
 import { availableParallelism, cpus, loadavg, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { median, rounded } from "./figures.ts";
@@ -13,7 +21,9 @@ const PAGE_BYTES = 4_096;
  */
 export function scratchFolder(parent = tmpdir()): { readonly path: string } & Disposable {
   if (statfsSync(parent).type === TMPFS_MAGIC && process.env.BENCH_QUICK !== "1") {
-    throw new Error(`${parent} is in memory, so its fsync proves nothing: name a folder on a disk in TMPDIR`);
+    throw new Error(
+      `${parent} is in memory, so its fsync proves nothing: name a folder on a disk in TMPDIR`,
+    );
   }
   const path = mkdtempSync(join(parent, "lyftr-bench-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };

@@ -67,7 +67,8 @@ export async function measureReads(options: ReadsOptions): Promise<SizeResult> {
   note("comparing");
   const measured = await compared(path, options);
   if (seedApp !== undefined) note("the first design");
-  const firstDesign = seedApp === undefined ? [] : await measureFirstDesign(path, seedApp, measured, options);
+  const firstDesign =
+    seedApp === undefined ? [] : await measureFirstDesign(path, seedApp, measured, options);
   if (options.cold) note("cold requests");
   const cold = options.cold ? await measureCold(path, measured) : undefined;
   note("warm requests");
@@ -133,7 +134,11 @@ async function expectAllRight(
   const figures = measured.map(({ figure }) => figure);
   const answers = await rightAnswers(path, figures, options);
   for (const [at, figure] of figures.entries())
-    expectAnswer(figure, answerOf(figure, await client.get(figure.path)), answers[at] as ScanAnswer);
+    expectAnswer(
+      figure,
+      answerOf(figure, await client.get(figure.path)),
+      answers[at] as ScanAnswer,
+    );
 }
 
 /** The first request of a new process with a cold page cache, for each figure. */
@@ -152,7 +157,11 @@ async function measureCold(path: string, measured: readonly Measured[]) {
   return { ms, readyMs };
 }
 
-async function measureWarm({ url, pid }: Target, measured: readonly Measured[], options: ReadsOptions) {
+async function measureWarm(
+  { url, pid }: Target,
+  measured: readonly Measured[],
+  options: ReadsOptions,
+) {
   const { rows, requests, figureSeconds, ingestRate: rate } = options;
   using client = new ClosedLoop(url);
   const load = { url, path: "/webhook", madeUpFromMs: FILLED_UNTIL_MS, senders: sendersOf(rows) };
@@ -167,7 +176,10 @@ async function measureWarm({ url, pid }: Target, measured: readonly Measured[], 
       expectGrown(figure, answerOf(figure, answer), right, Math.ceil(sentMax));
     };
     const bounds = { msMax: 1_000 * figureSeconds, check };
-    await client.repeat(figure.path, { ...bounds, requestsMax: Math.min(WARMUP_REQUESTS, requests) });
+    await client.repeat(figure.path, {
+      ...bounds,
+      requestsMax: Math.min(WARMUP_REQUESTS, requests),
+    });
     latencies.push(await client.repeat(figure.path, { ...bounds, requestsMax: requests }));
   }
   const result = await ingest?.stop();
@@ -197,7 +209,12 @@ async function measureFirstDesign(
       // It compares timestamps as text, where 10:00:00.5Z comes before 10:00:00Z.
       const exact = !("since" in figure.query);
       if (exact && total !== undefined)
-        expectWithin(`first design, ${figure.name}: total`, total, right.total ?? 0, right.total ?? 0);
+        expectWithin(
+          `first design, ${figure.name}: total`,
+          total,
+          right.total ?? 0,
+          right.total ?? 0,
+        );
     };
     const bounds = { requestsMax: seedRequests, msMax: 1_000 * figureSeconds, check };
     results.push(figure.old ? await client.repeat(figure.path, bounds) : undefined);

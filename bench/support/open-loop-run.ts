@@ -52,7 +52,9 @@ export function startOpenLoop(load: OpenLoop): RunningOpenLoop {
     `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     String(value),
   ]);
-  const child = spawn(process.execPath, [GENERATOR, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [GENERATOR, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const result = text(child.stdout).then((output) => checked(load, output));
   // The caller that stops it or awaits the result gets the rejection. Until then it must not be
   // reported as unhandled.

@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type GeneratorOptions, generateMessages } from "../../src/cli/sending/message-generator.ts";
+import {
+  type GeneratorOptions,
+  generateMessages,
+} from "../../src/cli/sending/message-generator.ts";
 import { sign } from "../../src/providers/signature.ts";
 import { percentile } from "./figures.ts";
 import { readFlags } from "./flags.ts";
@@ -99,7 +102,10 @@ while (due < total) {
   while (due < total && dueMs(due) <= performance.now()) due++;
   sendWhatIsDue();
 }
-for (const deadline = performance.now() + ANSWER_MS_MAX; answers < total && performance.now() < deadline; )
+for (
+  const deadline = performance.now() + ANSWER_MS_MAX;
+  answers < total && performance.now() < deadline;
+)
   await sleep(10);
 for (const connection of connections) connection.close();
 process.stdout.write(`${JSON.stringify(result())}\n`);

@@ -9,7 +9,14 @@ import { readFlags } from "./flags.ts";
 // this process or its connections are at their limit, the request is not sent: it is counted as not
 // offered. Everything is prepared beforehand, and only the status of an answer is read.
 
-const flags = readFlags({ url: "", messages: "", from: 0, rate: 1_000, seconds: 5, connections: 1_000 });
+const flags = readFlags({
+  url: "",
+  messages: "",
+  from: 0,
+  rate: 1_000,
+  seconds: 5,
+  connections: 1_000,
+});
 const ANSWER_MS_MAX = 10_000;
 const SLICE_MS = 100;
 const { hostname, port } = new URL(flags.url);
@@ -27,7 +34,9 @@ if (requests.length < total) throw new Error(`${flags.messages} has too few mess
 
 const latenciesMs = new Float64Array(total);
 const accepted = new Uint8Array(total);
-const acceptedIn = new Uint32Array(Math.ceil((1_000 * flags.seconds + ANSWER_MS_MAX) / SLICE_MS) + 1);
+const acceptedIn = new Uint32Array(
+  Math.ceil((1_000 * flags.seconds + ANSWER_MS_MAX) / SLICE_MS) + 1,
+);
 const counts = { accepted: 0, refused: 0, others: 0, notOffered: 0, broken: 0 };
 const free: Socket[] = [];
 const sentMs = new Map<Socket, number>();
@@ -49,7 +58,10 @@ while (due < total) {
   const dueNow = Math.min(total, Math.floor(((performance.now() - startMs) * flags.rate) / 1_000));
   for (; due < dueNow; due++) send(due);
 }
-for (const deadline = performance.now() + ANSWER_MS_MAX; sentMs.size > 0 && performance.now() < deadline; )
+for (
+  const deadline = performance.now() + ANSWER_MS_MAX;
+  sentMs.size > 0 && performance.now() < deadline;
+)
   await sleep(10);
 for (const socket of connections) socket.destroy();
 process.stdout.write(`${JSON.stringify(result())}\n`);

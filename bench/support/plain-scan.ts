@@ -37,7 +37,10 @@ export interface ScanAnswer {
 }
 
 /** The answers to all queries in their order, each found by reading every row. */
-export async function plainScan(database: string, queries: readonly ScanQuery[]): Promise<readonly ScanAnswer[]> {
+export async function plainScan(
+  database: string,
+  queries: readonly ScanQuery[],
+): Promise<readonly ScanAnswer[]> {
   const child = spawn(PYTHON, [SCRIPT], { stdio: ["pipe", "pipe", "inherit"] });
   child.stdin.end(JSON.stringify({ database, queries: { ...queries } }));
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, "close")]);

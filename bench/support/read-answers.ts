@@ -11,7 +11,8 @@ type Json = Readonly<Record<string, unknown>>;
 /** The answer of the service in the form of the plain scan. */
 export function answerOf({ name, query }: ReadFigure, { status, body }: TimedAnswer): ScanAnswer {
   equal(status, 200, `${name}: ${status} ${body.slice(0, 500)}`);
-  if (query.kind === "messages" && !body.startsWith('{"data":')) return { data: linesOf(body).map(message) };
+  if (query.kind === "messages" && !body.startsWith('{"data":'))
+    return { data: linesOf(body).map(message) };
   const json = JSON.parse(body) as Json;
   const data = (json.data ?? []) as readonly Json[];
   switch (query.kind) {
@@ -21,7 +22,10 @@ export function answerOf({ name, query }: ReadFigure, { status, body }: TimedAns
       return { total: json.total as number, data: data.map(sender) };
     case "timeline":
       return {
-        data: data.map(({ start, count }) => ({ start: String(start).slice(0, query.characters), count })),
+        data: data.map(({ start, count }) => ({
+          start: String(start).slice(0, query.characters),
+          count,
+        })),
       };
     case "stats":
       return {
@@ -47,19 +51,36 @@ export function expectAnswer({ name }: ReadFigure, answer: ScanAnswer, expected:
  * The same while newer messages arrive: lists may only grow at their newest end, and counts only by
  * the arrived messages.
  */
-export function expectGrown(figure: ReadFigure, answer: ScanAnswer, before: ScanAnswer, newRowsMax: number): void {
+export function expectGrown(
+  figure: ReadFigure,
+  answer: ScanAnswer,
+  before: ScanAnswer,
+  newRowsMax: number,
+): void {
   const { total } = before;
   if (total !== undefined && answer.total !== undefined && figure.query.kind !== "senders")
     expectWithin(`${figure.name}: total`, answer.total, total, total + newRowsMax);
-  if (figure.query.kind !== "messages" || figure.query.order === "desc" || before.data === undefined) return;
-  deepEqual(answer.data?.slice(0, before.data.length), before.data, `${figure.name}: the page has changed`);
+  if (
+    figure.query.kind !== "messages" ||
+    figure.query.order === "desc" ||
+    before.data === undefined
+  )
+    return;
+  deepEqual(
+    answer.data?.slice(0, before.data.length),
+    before.data,
+    `${figure.name}: the page has changed`,
+  );
 }
 
 /**
  * Totals counted by SQLite, for databases that are too large to be read row by row in another
  * language.
  */
-export function countedAnswers(databasePath: string, queries: readonly ScanQuery[]): readonly ScanAnswer[] {
+export function countedAnswers(
+  databasePath: string,
+  queries: readonly ScanQuery[],
+): readonly ScanAnswer[] {
   const db = new DatabaseSync(databasePath, { readOnly: true });
   try {
     return queries.map((query) => {
@@ -85,7 +106,9 @@ function count(db: DatabaseSync, query: Partial<Record<keyof typeof CONDITIONS, 
     return value === undefined ? [] : [{ sql, value }];
   });
   const where = given.length === 0 ? "" : `WHERE ${given.map(({ sql }) => sql).join(" AND ")}`;
-  const row = db.prepare(`SELECT count(*) AS n FROM lyftr_messages ${where}`).get(...given.map(({ value }) => value));
+  const row = db
+    .prepare(`SELECT count(*) AS n FROM lyftr_messages ${where}`)
+    .get(...given.map(({ value }) => value));
   return Number(row?.n);
 }
 

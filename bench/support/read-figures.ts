@@ -48,7 +48,9 @@ export function landmarksOf(databasePath: string): Landmarks {
       rows,
       biggest,
       middle: senderNumber(Math.floor(Math.sqrt(sendersOf(rows)))),
-      biggestRows: Number(one("SELECT count(*) FROM lyftr_messages WHERE from_msisdn = ?", biggest)),
+      biggestRows: Number(
+        one("SELECT count(*) FROM lyftr_messages WHERE from_msisdn = ?", biggest),
+      ),
       since: instant(Math.floor(DEEP * rows)),
       exportUntil: instant(Math.min(EXPORTED_ROWS, rows - 1)),
     };
@@ -60,9 +62,15 @@ export function landmarksOf(databasePath: string): Landmarks {
 type Filters = Omit<Extract<ScanQuery, { readonly kind: "messages" }>, "kind" | "limit">;
 
 /** All queries for a database. The position of the cursor comes from the service. */
-export async function readFigures(marks: Landmarks, service: ClosedLoop): Promise<readonly ReadFigure[]> {
+export async function readFigures(
+  marks: Landmarks,
+  service: ClosedLoop,
+): Promise<readonly ReadFigure[]> {
   const { biggest, middle, since } = marks;
-  const list = (name: string, { goalMs = 10, ...filters }: Filters & { readonly goalMs?: number }): ReadFigure => ({
+  const list = (
+    name: string,
+    { goalMs = 10, ...filters }: Filters & { readonly goalMs?: number },
+  ): ReadFigure => ({
     name,
     path: listPath(filters),
     goalMs,
@@ -78,14 +86,22 @@ export async function readFigures(marks: Landmarks, service: ClosedLoop): Promis
     list("`since`, a tenth left", { since }),
     list("`from` and `since`", { from: biggest, since }),
     list("offset, 90 % in", { offset: Math.floor(DEEP * marks.rows) }),
-    list("offset, 90 % in, the biggest sender", { from: biggest, offset: Math.floor(DEEP * marks.biggestRows) }),
+    list("offset, 90 % in, the biggest sender", {
+      from: biggest,
+      offset: Math.floor(DEEP * marks.biggestRows),
+    }),
     await cursorFigure(marks, service),
     list("`q`, a rare word", { q: RARE_WORD, goalMs: 20 }),
     list("`q`, a word in 1 %", { q: COMMON_WORD, goalMs: 300 }),
     list("`q`, Greek in another case", { q: "ΟΔΌΣ ή ΟΔΌΣ", goalMs: 300 }),
     list("`to`", { to: RECEIVERS[0] as string }),
     { name: "`/stats`", path: "/stats", query: { kind: "stats" }, old: true, goalMs: 5 },
-    { name: "`/senders`", path: `/senders?limit=${limit}`, query: { kind: "senders", limit }, old: false },
+    {
+      name: "`/senders`",
+      path: `/senders?limit=${limit}`,
+      query: { kind: "senders", limit },
+      old: false,
+    },
     {
       name: "`/stats/timeline`, days",
       path: "/stats/timeline?bucket=day",
@@ -116,13 +132,20 @@ function exportFigure({ exportUntil: until, rows }: Landmarks): ReadFigure {
 
 async function cursorFigure(marks: Landmarks, service: ClosedLoop): Promise<ReadFigure> {
   const { body } = await service.get(listPath({ offset: Math.floor(marks.rows / 2) }));
-  const page = JSON.parse(body) as { next_cursor: string; data: readonly { ts: string; message_id: string }[] };
+  const page = JSON.parse(body) as {
+    next_cursor: string;
+    data: readonly { ts: string; message_id: string }[];
+  };
   const last = page.data.at(-1);
   if (last === undefined) throw new Error("the page before the cursor's is empty");
   return {
     name: "cursor, in the middle",
     path: `/messages?${parameters({ limit: LIMIT, cursor: page.next_cursor })}`,
-    query: { kind: "messages", limit: LIMIT, after: [instantOf(last.ts), last.message_id, "native"] },
+    query: {
+      kind: "messages",
+      limit: LIMIT,
+      after: [instantOf(last.ts), last.message_id, "native"],
+    },
     old: false,
     goalMs: 10,
   };
@@ -133,5 +156,7 @@ function listPath({ since, ...others }: Filters): string {
 }
 
 function parameters(values: Readonly<Record<string, unknown>>): string {
-  return new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)])).toString();
+  return new URLSearchParams(
+    Object.entries(values).map(([name, value]) => [name, String(value)]),
+  ).toString();
 }

@@ -4,7 +4,9 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { PYTHON } from "./target.ts";
 
-export const SEED_APP = fileURLToPath(new URL("../../../shared/baseline/seed_app.py", import.meta.url));
+export const SEED_APP = fileURLToPath(
+  new URL("../../../shared/baseline/seed_app.py", import.meta.url),
+);
 
 /**
  * Why the first design, a FastAPI application at `seedApp`, cannot be started here, or undefined

@@ -20,12 +20,17 @@ for (let at = 0; at < flags.sockets; at++) {
   start(at % 2 === 0 ? "headers" : "body");
   if (at % CONNECTS_AT_ONCE === 0) await sleep(5);
 }
-for (const end = performance.now() + 5_000; open < flags.sockets && performance.now() < end; ) await sleep(10);
+for (const end = performance.now() + 5_000; open < flags.sockets && performance.now() < end; )
+  await sleep(10);
 process.stdout.write("connected\n");
 const ended = () => lastedMs.headers.length + lastedMs.body.length;
-for (const end = performance.now() + 1_000 * flags.seconds; ended() < open && performance.now() < end; )
+for (
+  const end = performance.now() + 1_000 * flags.seconds;
+  ended() < open && performance.now() < end;
+)
   await sleep(20);
-const longest = (kind: keyof typeof KINDS) => lastedMs[kind].reduce((most, ms) => Math.max(most, ms), 0);
+const longest = (kind: keyof typeof KINDS) =>
+  lastedMs[kind].reduce((most, ms) => Math.max(most, ms), 0);
 process.stdout.write(
   `${JSON.stringify({ open, ended: ended(), headersMs: longest("headers"), bodyMs: longest("body") })}\n`,
 );

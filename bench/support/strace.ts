@@ -7,7 +7,11 @@ const FLUSHED_MS_MAX = 10_000;
  * The command that runs another one under strace. The tracer is a grandchild (-D), so that the
  * started process is the service itself.
  */
-export function strace(path: string, calls: string, more: readonly string[] = []): readonly string[] {
+export function strace(
+  path: string,
+  calls: string,
+  more: readonly string[] = [],
+): readonly string[] {
   // With a seccomp filter all other system calls run at full speed.
   return [
     "strace",
@@ -40,12 +44,15 @@ export async function readTrace(path: string, pid: number): Promise<readonly Tra
     const text = readFileSync(path, "latin1");
     if (new RegExp(`^${pid} +\\S+ \\+\\+\\+ (exited|killed)`, "m").test(text))
       return text.split("\n").flatMap(parseLine);
-    if (performance.now() > deadline) throw new Error(`${path} does not end with the end of ${pid}`);
+    if (performance.now() > deadline)
+      throw new Error(`${path} does not end with the end of ${pid}`);
     await sleep(50);
   }
 }
 
 function parseLine(line: string): TraceLine[] {
   const [, thread, seconds, text] = /^(\d+) +(\d+\.\d+) (.*)$/.exec(line) ?? [];
-  return thread === undefined || text === undefined ? [] : [{ thread, atMs: 1_000 * Number(seconds), text }];
+  return thread === undefined || text === undefined
+    ? []
+    : [{ thread, atMs: 1_000 * Number(seconds), text }];
 }

@@ -42,11 +42,28 @@ export const UNCACHED: LyftrOptions = { env: { CACHE_TTL_MS: "0" } };
 /** The whole service on the database of a URL. */
 export function startLyftr(
   databaseUrl: string,
-  { before = [], nodeFlags = ["--max-semi-space-size=8"], env = {}, port, project = PROJECT }: LyftrOptions = {},
+  {
+    before = [],
+    nodeFlags = ["--max-semi-space-size=8"],
+    env = {},
+    port,
+    project = PROJECT,
+  }: LyftrOptions = {},
 ): Promise<Target> {
   build();
-  const command = [...before, process.execPath, ...nodeFlags, join(project, "dist/main.js"), "serve"];
-  const settings = (at: number) => ({ HOST: "127.0.0.1", PORT: String(at), DATABASE_URL: databaseUrl, ...env });
+  const command = [
+    ...before,
+    process.execPath,
+    ...nodeFlags,
+    join(project, "dist/main.js"),
+    "serve",
+  ];
+  const settings = (at: number) => ({
+    HOST: "127.0.0.1",
+    PORT: String(at),
+    DATABASE_URL: databaseUrl,
+    ...env,
+  });
   return start(command, settings, "/health/ready", port);
 }
 
@@ -55,20 +72,33 @@ let built = process.env.BENCH_BUILT === "1";
 
 /** Builds, so that the benchmark measures what `npm start` serves. */
 function build(): void {
-  if (!built) execFileSync(process.execPath, [join(PROJECT, "scripts/build.ts")], { stdio: "inherit" });
+  if (!built)
+    execFileSync(process.execPath, [join(PROJECT, "scripts/build.ts")], { stdio: "inherit" });
   built = true;
 }
 
 /** The lower bound of the runtime: baselines/bare-http.ts. */
 export function startBareHttp(): Promise<Target> {
-  return start([process.execPath, join(PROJECT, "bench/baselines/bare-http.ts")], (port) => ({ PORT: String(port) }));
+  return start([process.execPath, join(PROJECT, "bench/baselines/bare-http.ts")], (port) => ({
+    PORT: String(port),
+  }));
 }
 
 /** The first design built literally: a FastAPI application at `path`. */
 export function startSeedApp(path: string, databasePath: string): Promise<Target> {
   const folder = join(path, "..");
   return start(
-    (port) => [PYTHON, "-m", "uvicorn", "seed_app:app", "--app-dir", folder, "--port", String(port), "--no-access-log"],
+    (port) => [
+      PYTHON,
+      "-m",
+      "uvicorn",
+      "seed_app:app",
+      "--app-dir",
+      folder,
+      "--port",
+      String(port),
+      "--no-access-log",
+    ],
     () => ({ DATABASE_PATH: databasePath, PYTHONDONTWRITEBYTECODE: "1", PYTHONWARNINGS: "ignore" }),
   );
 }
@@ -92,7 +122,9 @@ async function start(
   // service.
   child.stdout.resume();
   let complaints = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (complaints = (complaints + text).slice(-4_000)));
+  child.stderr
+    .setEncoding("utf8")
+    .on("data", (text: string) => (complaints = (complaints + text).slice(-4_000)));
   const url = `http://127.0.0.1:${port}`;
   try {
     await untilAnswered(url + readyPath, child);

@@ -65,7 +65,18 @@ async function run(
   args: readonly string[],
 ): Promise<Omit<LoadResult, "accepted"> & { answers: number; refused: number; broken: number }> {
   // One thread: the generator takes one of the cores, and no more.
-  const settings = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s", "-s", script];
+  const settings = [
+    "-t",
+    "1",
+    "-c",
+    String(connections),
+    "-d",
+    `${seconds}s`,
+    "--timeout",
+    "10s",
+    "-s",
+    script,
+  ];
   const { stdout } = await promisify(execFile)("wrk", [...settings, url, "--", ...args]);
   return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
 }
@@ -85,7 +96,13 @@ export interface ReadLoad {
  */
 export async function runWrkReads({ url, seconds, connections, key }: ReadLoad): Promise<number> {
   const settings = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s"];
-  const { stdout } = await promisify(execFile)("wrk", [...settings, "-H", `Authorization: Bearer ${key}`, url]);
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${url}: not every answer was 200\n${stdout}`);
+  const { stdout } = await promisify(execFile)("wrk", [
+    ...settings,
+    "-H",
+    `Authorization: Bearer ${key}`,
+    url,
+  ]);
+  if (/Non-2xx|Socket errors/.test(stdout))
+    throw new Error(`${url}: not every answer was 200\n${stdout}`);
   return Number(/([0-9]+) requests in/.exec(stdout)?.[1]);
 }

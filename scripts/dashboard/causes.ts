@@ -68,7 +68,9 @@ export const CAUSES: readonly Panel[] = [
     about:
       "How long the oldest message has waited, its commit included. Above 1 s for long: the " +
       "database is slow, locked or unavailable.",
-    queries: [{ expr: `max by (instance) (${of("commit_queue_age_seconds")})`, legend: "{{instance}}" }],
+    queries: [
+      { expr: `max by (instance) (${of("commit_queue_age_seconds")})`, legend: "{{instance}}" },
+    ],
     thresholds: [[1, "red"]],
   },
   {
@@ -91,8 +93,14 @@ export const CAUSES: readonly Panel[] = [
       "About 0.01 s is the sampling itself. p99 above 0.05 s: this process has too little " +
       "CPU; use more WORKERS or replicas.",
     queries: [
-      { expr: `max by (instance) (${of("nodejs_eventloop_lag_p99_seconds")})`, legend: "p99 {{instance}}" },
-      { expr: `max by (instance) (${of("nodejs_eventloop_lag_mean_seconds")})`, legend: "mean {{instance}}" },
+      {
+        expr: `max by (instance) (${of("nodejs_eventloop_lag_p99_seconds")})`,
+        legend: "p99 {{instance}}",
+      },
+      {
+        expr: `max by (instance) (${of("nodejs_eventloop_lag_mean_seconds")})`,
+        legend: "mean {{instance}}",
+      },
     ],
     thresholds: [[0.05, "red"]],
   },
@@ -118,8 +126,14 @@ export const CAUSES: readonly Panel[] = [
       "CPU seconds a second, of all threads and workers. Near one in user mode with a " +
       "rising latency: the event loop is the limit.",
     queries: [
-      { expr: `sum by (instance) (${rate("process_cpu_user_seconds_total")})`, legend: "user {{instance}}" },
-      { expr: `sum by (instance) (${rate("process_cpu_system_seconds_total")})`, legend: "system {{instance}}" },
+      {
+        expr: `sum by (instance) (${rate("process_cpu_user_seconds_total")})`,
+        legend: "user {{instance}}",
+      },
+      {
+        expr: `sum by (instance) (${rate("process_cpu_system_seconds_total")})`,
+        legend: "system {{instance}}",
+      },
     ],
   },
   {
@@ -130,7 +144,9 @@ export const CAUSES: readonly Panel[] = [
     about:
       "Share of time by kind. Above 10 % in major: the heap is too small for the requests. " +
       "Give the process more memory, or send fewer requests at once.",
-    queries: [{ expr: `sum by (kind) (${rate("nodejs_gc_duration_seconds_sum")})`, legend: "{{kind}}" }],
+    queries: [
+      { expr: `sum by (kind) (${rate("nodejs_gc_duration_seconds_sum")})`, legend: "{{kind}}" },
+    ],
     thresholds: [[0.1, "red"]],
   },
   {
@@ -144,7 +160,10 @@ export const CAUSES: readonly Panel[] = [
       "limit: slow clients, or a proxy that opens too many.",
     queries: [
       { expr: `sum(${of("read_queue_requests")})`, legend: "reads that wait" },
-      { expr: `sum(increase(${of("read_thread_restarts_total")}[1h]))`, legend: "reading threads started again" },
+      {
+        expr: `sum(increase(${of("read_thread_restarts_total")}[1h]))`,
+        legend: "reading threads started again",
+      },
       { expr: `sum(${of("connections_open")})`, legend: "connections" },
     ],
     right: { legend: "connections", unit: "short" },

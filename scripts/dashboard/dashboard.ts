@@ -77,7 +77,11 @@ function variables(): readonly Json[] {
       options: [],
       skipUrlSync: false,
     },
-    { ...asked("job", "Service", "label_values(lyftr_build_info, job)"), multi: false, includeAll: false },
+    {
+      ...asked("job", "Service", "label_values(lyftr_build_info, job)"),
+      multi: false,
+      includeAll: false,
+    },
     {
       ...asked("instance", "Instance", `label_values(lyftr_build_info{job=~"$job"}, instance)`),
       multi: true,

@@ -22,8 +22,11 @@ export const GLANCE: readonly Panel[] = [
     unit: "mps",
     width: 3,
     see: "metrics.md",
-    about: "Messages stored a second. None for longer than usual: ask the sender, then look at what is refused.",
-    queries: [{ expr: `sum(${rate("webhook_requests_total", `result="created"`)})`, legend: "new" }],
+    about:
+      "Messages stored a second. None for longer than usual: ask the sender, then look at what is refused.",
+    queries: [
+      { expr: `sum(${rate("webhook_requests_total", `result="created"`)})`, legend: "new" },
+    ],
   },
   {
     type: "stat",
@@ -32,7 +35,8 @@ export const GLANCE: readonly Panel[] = [
     width: 3,
     decimals: 2,
     see: "metrics.md",
-    about: "Share of webhooks that get 5xx. Their senders have to send them again. The error in the log says why.",
+    about:
+      "Share of webhooks that get 5xx. Their senders have to send them again. The error in the log says why.",
     queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "failing" }],
     thresholds: [
       [0.001, "orange"],
@@ -50,7 +54,9 @@ export const GLANCE: readonly Panel[] = [
       "1 in 1,000 webhooks may fail. This is the share of that budget that is left, over " +
       "the time range of the dashboard; choose 30 days for the objective. Below 0 the " +
       "budget is spent: put off risky changes.",
-    queries: [{ expr: `1 - ${failingOfRange} / ${FAILING_SHARE_MAX}`, legend: "left", instant: true }],
+    queries: [
+      { expr: `1 - ${failingOfRange} / ${FAILING_SHARE_MAX}`, legend: "left", instant: true },
+    ],
     thresholds: [
       [-1e9, "red"],
       [0, "orange"],
@@ -64,8 +70,14 @@ export const GLANCE: readonly Panel[] = [
     width: 3,
     decimals: 0,
     see: "metrics.md",
-    about: "99 of 100 webhooks are answered faster. High: look at the commits and the event loop below.",
-    queries: [{ expr: quantile(0.99, "request_latency_ms", { matchers: `path="/webhook"` }), legend: "p99" }],
+    about:
+      "99 of 100 webhooks are answered faster. High: look at the commits and the event loop below.",
+    queries: [
+      {
+        expr: quantile(0.99, "request_latency_ms", { matchers: `path="/webhook"` }),
+        legend: "p99",
+      },
+    ],
     thresholds: [
       [250, "orange"],
       [1_000, "red"],
@@ -98,7 +110,12 @@ export const GLANCE: readonly Panel[] = [
     about:
       "Free share of the disk of the database; the lowest of all processes. At 0, webhooks " +
       "get 503 until there is room.",
-    queries: [{ expr: `min(${of("database_disk_free_bytes")} / ${of("database_disk_size_bytes")})`, legend: "free" }],
+    queries: [
+      {
+        expr: `min(${of("database_disk_free_bytes")} / ${of("database_disk_size_bytes")})`,
+        legend: "free",
+      },
+    ],
     thresholds: [
       [0, "red"],
       [0.1, "orange"],
@@ -113,7 +130,8 @@ export const GLANCE: readonly Panel[] = [
     width: 3,
     decimals: 0,
     see: "alerts.md#built-in-alerts",
-    about: "How many built-in alerts fire. Also 0 when no target is configured. The row below says which.",
+    about:
+      "How many built-in alerts fire. Also 0 when no target is configured. The row below says which.",
     queries: [{ expr: `sum(max by (rule) (${of("alerts_firing")}))`, legend: "firing" }],
     thresholds: [[1, "red"]],
   },

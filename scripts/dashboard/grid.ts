@@ -19,10 +19,13 @@ export function gridOf(rows: readonly Row[]): readonly Json[] {
   let id = 1;
   for (const { title, panels, collapsed } of rows) {
     const heading =
-      title === undefined ? undefined : { id: id++, type: "row", title, gridPos: place(1, COLUMNS, 0, y++) };
+      title === undefined
+        ? undefined
+        : { id: id++, type: "row", title, gridPos: place(1, COLUMNS, 0, y++) };
     const places = placesOf(panels, y);
     const inside = panels.map((panel, index) => panelJson(panel, id++, places[index] as Place));
-    if (heading) placed.push({ ...heading, collapsed: collapsed === true, panels: collapsed ? inside : [] });
+    if (heading)
+      placed.push({ ...heading, collapsed: collapsed === true, panels: collapsed ? inside : [] });
     if (!collapsed) {
       placed.push(...inside);
       y = Math.max(y, ...places.map((each) => each.y + each.h));

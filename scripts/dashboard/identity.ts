@@ -37,7 +37,8 @@ export const IDENTITY: readonly Panel[] = [
     unit: "dateTimeFromNow",
     width: 12,
     see: "keys-and-secrets.md#rotating-webhook-secrets",
-    about: "When each secret last verified a webhook. An old one that was not used for a week: retire it.",
+    about:
+      "When each secret last verified a webhook. An old one that was not used for a week: retire it.",
     queries: [
       {
         expr: `max by (key) (${of("webhook_signature_key_last_verified_timestamp_seconds")}) * 1000`,
@@ -53,7 +54,8 @@ export const IDENTITY: readonly Panel[] = [
     unit: "none",
     width: 6,
     see: "keys-and-secrets.md#api-keys",
-    about: "Open: every client that reaches the port may read messages. Create an API key, or set READ_AUTH=required.",
+    about:
+      "Open: every client that reaches the port may read messages. Create an API key, or set READ_AUTH=required.",
     queries: [{ expr: `max(${of("read_auth_open")})`, legend: "reading", instant: true }],
     words: { 0: { text: "asks for a key", color: "green" }, 1: { text: "open", color: "orange" } },
   },

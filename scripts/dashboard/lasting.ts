@@ -13,7 +13,8 @@ export const LASTING: readonly Panel[] = [
     unit: "bytes",
     width: 8,
     see: "scaling.md#sizing",
-    about: "With its write-ahead log. A sudden rise that goes back is the log during a backup or a long read.",
+    about:
+      "With its write-ahead log. A sudden rise that goes back is the log during a backup or a long read.",
     queries: [{ expr: `max by (instance) (${of("database_size_bytes")})`, legend: "{{instance}}" }],
   },
   {
@@ -21,7 +22,8 @@ export const LASTING: readonly Panel[] = [
     unit: "bytes",
     width: 8,
     see: "scaling.md#sizing",
-    about: "At the rate of the last 6 hours. More than planned: set RETENTION_DAYS, or add disk space in time.",
+    about:
+      "At the rate of the last 6 hours. More than planned: set RETENTION_DAYS, or add disk space in time.",
     queries: [{ expr: `max(deriv(${of("database_size_bytes")}[6h])) * 86400`, legend: "a day" }],
     negative: true,
   },
@@ -46,8 +48,11 @@ export const LASTING: readonly Panel[] = [
     width: 6,
     decimals: 0,
     see: "scaling.md#sizing",
-    about: "At the rate of the last 6 hours, and at most 3,650. Below 14: add disk space, or set RETENTION_DAYS.",
-    queries: [{ expr: `clamp_max(min(${free} / ${shrinking}) / 86400, ${DAYS_MAX})`, legend: "days" }],
+    about:
+      "At the rate of the last 6 hours, and at most 3,650. Below 14: add disk space, or set RETENTION_DAYS.",
+    queries: [
+      { expr: `clamp_max(min(${free} / ${shrinking}) / 86400, ${DAYS_MAX})`, legend: "days" },
+    ],
     thresholds: [
       [-1e9, "red"],
       [3, "orange"],
@@ -64,7 +69,13 @@ export const LASTING: readonly Panel[] = [
     about:
       "When a process last finished a retention sweep. More than a day ago, or never with " +
       "RETENTION_DAYS set: look at the log.",
-    queries: [{ expr: `max(${of("retention_last_run_timestamp_seconds")}) * 1000`, legend: "last", instant: true }],
+    queries: [
+      {
+        expr: `max(${of("retention_last_run_timestamp_seconds")}) * 1000`,
+        legend: "last",
+        instant: true,
+      },
+    ],
     words: { 0: { text: "never", color: "text" } },
   },
   {
@@ -88,8 +99,11 @@ export const LASTING: readonly Panel[] = [
     unit: "short",
     width: 6,
     see: "troubleshooting.md#a-damaged-database",
-    about: "Read indexes that were damaged and rebuilt, since the processes started. Nothing is lost; check the disk.",
-    queries: [{ expr: `sum(${of("read_index_rebuilds_total")})`, legend: "rebuilt", instant: true }],
+    about:
+      "Read indexes that were damaged and rebuilt, since the processes started. Nothing is lost; check the disk.",
+    queries: [
+      { expr: `sum(${of("read_index_rebuilds_total")})`, legend: "rebuilt", instant: true },
+    ],
     thresholds: [
       [-1, "green"],
       [1, "orange"],
@@ -104,7 +118,9 @@ export const LASTING: readonly Panel[] = [
     about:
       "1 while a process refuses to delete old messages, by reason: clock or nearly_all. " +
       "Its log says why, and how to confirm it.",
-    queries: [{ expr: `max by (reason) (${of("retention_refused")})`, legend: "{{reason}}", instant: true }],
+    queries: [
+      { expr: `max by (reason) (${of("retention_refused")})`, legend: "{{reason}}", instant: true },
+    ],
     thresholds: [
       [-1, "green"],
       [1, "orange"],
@@ -119,7 +135,9 @@ export const LASTING: readonly Panel[] = [
     about:
       "Messages deleted a second, by reason. expired: RETENTION_DAYS. erased: lyftr erase " +
       "or the API. If you do not know why, see GET /audit.",
-    queries: [{ expr: `sum by (reason) (${rate("messages_deleted_total")})`, legend: "{{reason}}" }],
+    queries: [
+      { expr: `sum by (reason) (${rate("messages_deleted_total")})`, legend: "{{reason}}" },
+    ],
   },
   {
     title: "Log lines dropped",
@@ -129,7 +147,9 @@ export const LASTING: readonly Panel[] = [
     about:
       "Lines a second. Standard output is not read, or its disk is full: repair the log's " +
       "reader or disk. Messages are still accepted.",
-    queries: [{ expr: `sum by (instance) (${rate("log_lines_dropped_total")})`, legend: "{{instance}}" }],
+    queries: [
+      { expr: `sum by (instance) (${rate("log_lines_dropped_total")})`, legend: "{{instance}}" },
+    ],
     thresholds: [[1, "orange"]],
   },
   {
@@ -154,9 +174,18 @@ export const LASTING: readonly Panel[] = [
       "Resident memory with all workers, and the JavaScript heap in it. Near the " +
       "container's limit: give it more. A steady rise under even load: please report it.",
     queries: [
-      { expr: `sum by (instance) (${of("process_resident_memory_bytes")})`, legend: "resident {{instance}}" },
-      { expr: `sum by (instance) (${of("nodejs_heap_size_used_bytes")})`, legend: "heap {{instance}}" },
-      { expr: `sum by (instance) (${of("nodejs_external_memory_bytes")})`, legend: "buffers {{instance}}" },
+      {
+        expr: `sum by (instance) (${of("process_resident_memory_bytes")})`,
+        legend: "resident {{instance}}",
+      },
+      {
+        expr: `sum by (instance) (${of("nodejs_heap_size_used_bytes")})`,
+        legend: "heap {{instance}}",
+      },
+      {
+        expr: `sum by (instance) (${of("nodejs_external_memory_bytes")})`,
+        legend: "buffers {{instance}}",
+      },
     ],
   },
   {
@@ -192,9 +221,20 @@ export const LASTING: readonly Panel[] = [
     queries: [
       { expr: `sum(${of("workers_configured")})`, legend: "configured" },
       { expr: `sum(${of("workers_alive")})`, legend: "alive" },
-      { expr: `sum(increase(${of("worker_restarts_total")}[1h]))`, legend: "workers started again" },
-      { expr: `sum(changes(${of("process_start_time_seconds")}[1h]))`, legend: "services started again" },
+      {
+        expr: `sum(increase(${of("worker_restarts_total")}[1h]))`,
+        legend: "workers started again",
+      },
+      {
+        expr: `sum(changes(${of("process_start_time_seconds")}[1h]))`,
+        legend: "services started again",
+      },
     ],
-    colours: { configured: "blue", alive: "green", "workers started again": "orange", "services started again": "red" },
+    colours: {
+      configured: "blue",
+      alive: "green",
+      "workers started again": "orange",
+      "services started again": "red",
+    },
   },
 ];

@@ -57,7 +57,11 @@ export const DATASOURCE = { type: "prometheus", uid: "$" + "{datasource}" };
 
 /** A metric of the selected processes, with optional further matchers. */
 export function of(name: string, matchers?: string): string {
-  const all = [`job=~"$job"`, `instance=~"$instance"`, ...(matchers === undefined ? [] : [matchers])];
+  const all = [
+    `job=~"$job"`,
+    `instance=~"$instance"`,
+    ...(matchers === undefined ? [] : [matchers]),
+  ];
   return `${name}{${all.join(", ")}}`;
 }
 
@@ -184,7 +188,14 @@ const OPTIONS: Readonly<Record<string, Json>> = {
   },
   heatmap: {
     calculate: false,
-    color: { mode: "scheme", scheme: "Oranges", fill: "dark-orange", exponent: 0.5, reverse: false, steps: 64 },
+    color: {
+      mode: "scheme",
+      scheme: "Oranges",
+      fill: "dark-orange",
+      exponent: 0.5,
+      reverse: false,
+      steps: 64,
+    },
     cellGap: 1,
     cellValues: { unit: "short" },
     filterValues: { le: 1e-9 },

@@ -9,7 +9,8 @@ const JUDGED = `${ALL_WEBHOOKS}, status=~"200|5.."`;
 export const WEBHOOKS = rate("http_requests_total", JUDGED);
 export const FAILED_WEBHOOKS = rate("http_requests_total", FAILED);
 
-const overRange = (matchers: string) => `sum(increase(${of("http_requests_total", matchers)}[$__range]))`;
+const overRange = (matchers: string) =>
+  `sum(increase(${of("http_requests_total", matchers)}[$__range]))`;
 export const failingOfRange = share(overRange(FAILED), overRange(JUDGED));
 
 export const RESULT_COLOURS = {
@@ -35,7 +36,9 @@ export const RECEIVING: readonly Panel[] = [
       "Every POST /webhook by its result. created and duplicate are good. unavailable: the " +
       "database or a queue refuses, and senders have to send again. The others are the " +
       "senders' faults.",
-    queries: [{ expr: `sum by (result) (${rate("webhook_requests_total")})`, legend: "{{result}}" }],
+    queries: [
+      { expr: `sum by (result) (${rate("webhook_requests_total")})`, legend: "{{result}}" },
+    ],
     colours: RESULT_COLOURS,
   },
   {
@@ -47,7 +50,9 @@ export const RECEIVING: readonly Panel[] = [
     about:
       "Messages accepted by source, duplicates included. If a source that is usually busy " +
       "falls silent, ask its sender.",
-    queries: [{ expr: `sum by (source) (${rate("messages_received_total")})`, legend: "{{source}}" }],
+    queries: [
+      { expr: `sum by (source) (${rate("messages_received_total")})`, legend: "{{source}}" },
+    ],
   },
   {
     title: "All requests by status",
@@ -55,7 +60,8 @@ export const RECEIVING: readonly Panel[] = [
     width: 6,
     see: "metrics.md",
     stacked: true,
-    about: "Requests of every route. Many 4xx or 5xx: the table of errors below names routes and statuses.",
+    about:
+      "Requests of every route. Many 4xx or 5xx: the table of errors below names routes and statuses.",
     queries: [
       {
         expr: `sum by (class) (label_replace(${rate("http_requests_total")}, "class", "$1", "status", "(.).."))`,
@@ -72,7 +78,9 @@ export const RECEIVING: readonly Panel[] = [
     about:
       "Of the webhooks answered 200 or 5xx, the share that got 5xx. The line is the 0.1 % " +
       "that may fail. Above it for minutes: look at the queue and the commits.",
-    queries: [{ expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "answered 5xx" }],
+    queries: [
+      { expr: share(`sum(${FAILED_WEBHOOKS})`, `sum(${WEBHOOKS})`), legend: "answered 5xx" },
+    ],
     thresholds: [[FAILING_SHARE_MAX, "red"]],
   },
   {
@@ -86,7 +94,11 @@ export const RECEIVING: readonly Panel[] = [
       "Duplicates in the time range whose content differs from the stored message, which is " +
       "kept. Above 0: a sender uses one id for two messages; the log names the ids.",
     queries: [
-      { expr: `sum(increase(${of("webhook_conflicts_total")}[$__range]))`, legend: "conflicts", instant: true },
+      {
+        expr: `sum(increase(${of("webhook_conflicts_total")}[$__range]))`,
+        legend: "conflicts",
+        instant: true,
+      },
     ],
     thresholds: [[1, "orange"]],
   },

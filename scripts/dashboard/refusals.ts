@@ -25,7 +25,10 @@ export const REFUSALS: readonly Panel[] = [
       "422: a sender whose messages break the rules; its answers say which.",
     queries: [
       // Without errors the table says so.
-      { expr: `topk(20, ${byRoute} > 0) or label_replace(vector(0), "path", "none", "", "")`, instant: true },
+      {
+        expr: `topk(20, ${byRoute} > 0) or label_replace(vector(0), "path", "none", "", "")`,
+        instant: true,
+      },
     ],
     columns: { status: "Status", method: "Method", path: "Route", Value: "Requests" },
   },

@@ -28,7 +28,8 @@ export const SLOWNESS: readonly Panel[] = [
     width: 12,
     see: "metrics.md",
     noValue: "no webhooks",
-    about: "Half of the webhooks, 95 of 100 and 99 of 100 are answered faster. Compare with the time of commits.",
+    about:
+      "Half of the webhooks, 95 of 100 and 99 of 100 are answered faster. Compare with the time of commits.",
     queries: [
       { expr: quantile(0.5, "request_latency_ms", WEBHOOK), legend: "p50" },
       { expr: quantile(0.95, "request_latency_ms", WEBHOOK), legend: "p95" },

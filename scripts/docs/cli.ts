@@ -37,7 +37,8 @@ export async function cliPage(): Promise<string> {
 
 /** A command with its subcommands. */
 function section(command: Command): readonly string[] {
-  const own = command.parent && helpOf(command.parent) === helpOf(command) ? undefined : helpOf(command);
+  const own =
+    command.parent && helpOf(command.parent) === helpOf(command) ? undefined : helpOf(command);
   const { notes = [], examples = [], input, exitCodes = {} } = own ?? {};
   const codes = Object.entries(exitCodes);
   return [
@@ -60,8 +61,16 @@ function section(command: Command): readonly string[] {
 
 function usage(command: Command): readonly string[] {
   const rows = [
-    ...command.registeredArguments.map((argument) => [code(argumentText(argument)), argument.description, "required"]),
-    ...command.options.map((option) => [code(option.flags), describedOption(option), defaultOf(option)]),
+    ...command.registeredArguments.map((argument) => [
+      code(argumentText(argument)),
+      argument.description,
+      "required",
+    ]),
+    ...command.options.map((option) => [
+      code(option.flags),
+      describedOption(option),
+      defaultOf(option),
+    ]),
   ];
   return [
     block("text", `${pathOf(command)} ${command.usage()}`),

@@ -41,8 +41,16 @@ const OTHERS = [
         "SQLite",
         "The folder for temporary files, when a sort does not fit the cache. The image sets `SQLITE_TMPDIR=/data`.",
       ],
-      ["`PGPASSWORD`", "the PostgreSQL driver", "The password, when the URL contains none. `~/.pgpass` works too."],
-      ["`NODE_EXTRA_CA_CERTS`", "Node.js", "A file of further certificate authorities, for example private ones."],
+      [
+        "`PGPASSWORD`",
+        "the PostgreSQL driver",
+        "The password, when the URL contains none. `~/.pgpass` works too.",
+      ],
+      [
+        "`NODE_EXTRA_CA_CERTS`",
+        "Node.js",
+        "A file of further certificate authorities, for example private ones.",
+      ],
     ],
   ),
   paragraph(

@@ -96,7 +96,9 @@ export function httpApiPage(): string {
   const routes = serviceRoutes(parts as unknown as RouteParts);
   const { paths } = openApi(routes, { version: VERSION, requiresKey }) as OpenApi;
   const described = routes.filter(({ schema }) => schema !== undefined);
-  const others = routes.filter(({ schema, path }) => schema === undefined && !path.startsWith("/docs/"));
+  const others = routes.filter(
+    ({ schema, path }) => schema === undefined && !path.startsWith("/docs/"),
+  );
   return page(
     GENERATED,
     "# HTTP API",
@@ -105,7 +107,11 @@ export function httpApiPage(): string {
     table(
       ["route", "what it does", "API key"],
       [
-        ...described.map((route) => [linkTo(route), operationOf(paths, route).summary, ACCESS[route.access]]),
+        ...described.map((route) => [
+          linkTo(route),
+          operationOf(paths, route).summary,
+          ACCESS[route.access],
+        ]),
         ...others.map(({ method, path, access }) => [
           code(`${method} ${path}`),
           UNDESCRIBED[path] ?? "",
@@ -156,7 +162,13 @@ function section(route: Route, operation: Operation): readonly string[] {
   ];
 }
 
-function parameterRow({ name, in: place, required, description = "", schema }: Parameter): readonly string[] {
+function parameterRow({
+  name,
+  in: place,
+  required,
+  description = "",
+  schema,
+}: Parameter): readonly string[] {
   return [
     code(name),
     place,
@@ -174,7 +186,10 @@ function requestSection(content: Readonly<Record<string, Content>>): readonly st
   ];
 }
 
-function bodySection(heading: string, content: Readonly<Record<string, Content>>): readonly string[] {
+function bodySection(
+  heading: string,
+  content: Readonly<Record<string, Content>>,
+): readonly string[] {
   const rows = Object.values(content).flatMap(({ schema }) => fieldRows(schema, ""));
   if (rows.length > 0) return [heading, table(["field", "type", "meaning"], rows)];
   return Object.entries(content)
@@ -188,18 +203,35 @@ function fieldRows(schema: Schema, prefix: string): readonly (readonly string[])
   return Object.entries(properties).flatMap(([name, field]) => {
     const path = `${prefix}${name}`;
     const optional = required.includes(name) ? "" : ", optional";
-    const below = field.items === undefined ? fieldRows(field, `${path}.`) : fieldRows(field.items, `${path}[].`);
+    const below =
+      field.items === undefined
+        ? fieldRows(field, `${path}.`)
+        : fieldRows(field.items, `${path}[].`);
     return [[code(path), `${typeOf(field)}${optional}`, field.description ?? ""], ...below];
   });
 }
 
-function responseRow([status, { description, headers = {}, content = {} }]: [string, Response]): readonly string[] {
-  const named = Object.entries(headers).map(([name, header]) => `${code(name)}: ${header.description ?? ""}`);
+function responseRow([status, { description, headers = {}, content = {} }]: [
+  string,
+  Response,
+]): readonly string[] {
+  const named = Object.entries(headers).map(
+    ([name, header]) => `${code(name)}: ${header.description ?? ""}`,
+  );
   return [status, description, named.join(" "), Object.keys(content).map(code).join(", ")];
 }
 
 function typeOf(schema: Schema): string {
-  const { type = "any", anyOf, items, const: constant, enum: words, pattern, minLength, maxLength } = schema;
+  const {
+    type = "any",
+    anyOf,
+    items,
+    const: constant,
+    enum: words,
+    pattern,
+    minLength,
+    maxLength,
+  } = schema;
   if (anyOf !== undefined) return anyOf.map(typeOf).join(" or ");
   if (constant !== undefined) return code(JSON.stringify(constant));
   if (words !== undefined) return words.map(code).join(", ");

@@ -6,7 +6,9 @@ if (!isMainThread) {
   const { getAsset, getAssetKeys } = await import("node:sea");
   const { MemoryProvider, VirtualFileSystem } = await import("node:vfs");
   const files = new VirtualFileSystem(new MemoryProvider(), { emitExperimentalWarning: false });
-  for (const name of getAssetKeys().filter((name) => /^(package\.json$|dist\/(domain|store)\/)/.test(name))) {
+  for (const name of getAssetKeys().filter((name) =>
+    /^(package\.json$|dist\/(domain|store)\/)/.test(name),
+  )) {
     files.mkdirSync(`/${name.slice(0, name.lastIndexOf("/") + 1)}`, { recursive: true });
     files.writeFileSync(`/${name}`, Buffer.from(getAsset(name)));
   }

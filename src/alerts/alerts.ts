@@ -93,7 +93,9 @@ export class Alerts {
       rule,
       key: `lyftr-${databaseId}-${rule.name}`,
       own: new Hysteresis(),
-      notifiers: targets.map((target) => new Notifier({ ...options, rule: rule.name, target, delivered: wake })),
+      notifiers: targets.map(
+        (target) => new Notifier({ ...options, rule: rule.name, target, delivered: wake }),
+      ),
       last: undefined,
       shown: false,
     }));
@@ -135,7 +137,8 @@ export class Alerts {
     if (this.#stopping) return;
     for (const one of this.#rules) {
       this.#show(one);
-      for (const notifier of one.notifiers) notifier.step(this.#messageFor(one, notifier), this.#aborting.signal);
+      for (const notifier of one.notifiers)
+        notifier.step(this.#messageFor(one, notifier), this.#aborting.signal);
     }
   }
 
@@ -206,11 +209,19 @@ export class Alerts {
     const { rule, key, own } = one;
     const firing = own.firing ?? (this.#isDatabaseDown ? undefined : firingOf(this.#state, rule));
     one.last = firing ?? one.last;
-    const isDue = firing === undefined ? this.#isResolveDue(own, notifier) : this.#isTriggerDue(notifier);
+    const isDue =
+      firing === undefined ? this.#isResolveDue(own, notifier) : this.#isTriggerDue(notifier);
     if (!isDue) return undefined;
     const { nowMs } = this.#now();
     const { summary, sinceMs } = one.last ?? { summary: rule.name, sinceMs: nowMs };
-    return { event: firing === undefined ? "resolve" : "trigger", key, rule, summary, sinceMs, nowMs };
+    return {
+      event: firing === undefined ? "resolve" : "trigger",
+      key,
+      rule,
+      summary,
+      sinceMs,
+      nowMs,
+    };
   }
 
   /**
@@ -228,7 +239,9 @@ export class Alerts {
       return (leads || this.#isDatabaseDown) && (lastSent !== "firing" || isOld);
     }
     const knows = leads && monotonicMs - this.#leadsSinceMs >= CHAT_AFTER_LEADING_MS;
-    return lastSent !== "firing" && (knows || monotonicMs - this.#exchangedMs >= WITHOUT_DATABASE_MS_MAX);
+    return (
+      lastSent !== "firing" && (knows || monotonicMs - this.#exchangedMs >= WITHOUT_DATABASE_MS_MAX)
+    );
   }
 
   /** Without the database, no process knows whether the alert has ended for the others. */

@@ -39,11 +39,15 @@ export class RecentRequests {
       this.#samples.findLastIndex((sample) => atMs - sample.atMs >= MINUTE_MS),
     );
     this.#samples = [...this.#samples.slice(from), newest];
-    return { lastMinute: this.#since(newest, MINUTE_MS), justNow: this.#since(newest, JUST_NOW_MS) };
+    return {
+      lastMinute: this.#since(newest, MINUTE_MS),
+      justNow: this.#since(newest, JUST_NOW_MS),
+    };
   }
 
   #since(newest: Sample, ms: number): Requests {
-    const base = this.#samples.findLast(({ atMs }) => newest.atMs - atMs >= ms) ?? this.#samples[0] ?? newest;
+    const base =
+      this.#samples.findLast(({ atMs }) => newest.atMs - atMs >= ms) ?? this.#samples[0] ?? newest;
     return { answered: newest.answered - base.answered, failed: newest.failed - base.failed };
   }
 }
@@ -82,7 +86,12 @@ export class Observation {
 
   async measure(atMs: number): Promise<Figures> {
     const { notReady, requests, queueAgeMs, disk, silence } = this.#sources;
-    const found = await Promise.all([notReady(), disk().catch(() => undefined), silence.measure(), requests()]);
+    const found = await Promise.all([
+      notReady(),
+      disk().catch(() => undefined),
+      silence.measure(),
+      requests(),
+    ]);
     return {
       notReady: found[0],
       disk: found[1],

@@ -52,7 +52,8 @@ export class Hysteresis {
     if (at.monotonicMs - this.#updatedMs > EVALUATIONS_APART_MS_MAX) this.#turning = undefined;
     this.#updatedMs = at.monotonicMs;
     const { kind } = evaluation;
-    if (this.#firing !== undefined && kind === "bad") this.#firing = { ...this.#firing, summary: evaluation.summary };
+    if (this.#firing !== undefined && kind === "bad")
+      this.#firing = { ...this.#firing, summary: evaluation.summary };
     if (kind !== (this.#firing === undefined ? "bad" : "well")) {
       this.#turning = undefined;
       return;

@@ -140,7 +140,8 @@ export class Notifier {
     if (delivery.event === "trigger" && isOutcomeUnknown) this.#lastSent = "unknown";
     const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** delivery.attempts);
     delivery.attempts++;
-    delivery.notBeforeMs = clock.monotonic() + Math.max(retryAfterMs, waitMs * (0.5 + random() / 2));
+    delivery.notBeforeMs =
+      clock.monotonic() + Math.max(retryAfterMs, waitMs * (0.5 + random() / 2));
     delivery.over = delivery.notBeforeMs > delivery.beganMs + GIVE_UP_MS;
     this.#count(delivery.over ? "gave_up" : "failed");
     const { event, attempts } = delivery;

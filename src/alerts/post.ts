@@ -22,7 +22,8 @@ const PASSING_REFUSALS: readonly number[] = [408, 425, 429];
 /** The name of fetch()'s error. */
 const TIMEOUT = "TimeoutError";
 /** Errors that occur before anything is sent. */
-const NOT_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
+const NOT_CONNECTED =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
 export interface PostOptions {
   /** Aborts the request. */
@@ -35,7 +36,11 @@ export interface PostOptions {
  * Sends one request with a JSON body. It ends within ten seconds and reads a few kilobytes of the
  * answer. It follows no redirect, which could take a secret to a server that is not configured.
  */
-export async function postJson(url: string, body: object, { signal, secrets }: PostOptions): Promise<PostResult> {
+export async function postJson(
+  url: string,
+  body: object,
+  { signal, secrets }: PostOptions,
+): Promise<PostResult> {
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -47,12 +52,22 @@ export async function postJson(url: string, body: object, { signal, secrets }: P
     const { status } = response;
     const words = wordsOf(await beginningOf(response), secrets);
     if (response.ok) return { kind: "taken", status, words };
-    if (status < 500 && !PASSING_REFUSALS.includes(status)) return { kind: "refused", status, words };
-    const retryAfterMs = Math.min(RETRY_AFTER_MS_MAX, secondsOf(response.headers.get("retry-after")) * 1_000);
-    return { kind: "failed", reason: `It answered ${status}.`, retryAfterMs, isOutcomeUnknown: status >= 500 };
+    if (status < 500 && !PASSING_REFUSALS.includes(status))
+      return { kind: "refused", status, words };
+    const retryAfterMs = Math.min(
+      RETRY_AFTER_MS_MAX,
+      secondsOf(response.headers.get("retry-after")) * 1_000,
+    );
+    return {
+      kind: "failed",
+      reason: `It answered ${status}.`,
+      retryAfterMs,
+      isOutcomeUnknown: status >= 500,
+    };
   } catch (error) {
     const code = codeOf(error);
-    const reason = code === TIMEOUT ? `It did not answer within ${ANSWER_MS_MAX / 1_000} s.` : codeInWords(code);
+    const reason =
+      code === TIMEOUT ? `It did not answer within ${ANSWER_MS_MAX / 1_000} s.` : codeInWords(code);
     return { kind: "failed", reason, retryAfterMs: 0, isOutcomeUnknown: !NOT_CONNECTED.test(code) };
   }
 }

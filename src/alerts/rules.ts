@@ -39,7 +39,8 @@ export const RULES: readonly Rule[] = [
   {
     name: "not_ready",
     severity: "critical",
-    advice: "GET /health/ready and the log say why. Until it is ready, senders get 503 or 401, and send again.",
+    advice:
+      "GET /health/ready and the log say why. Until it is ready, senders get 503 or 401, and send again.",
     evaluate: ({ notReady }) => (notReady === null ? OK : bad(`cannot take messages: ${notReady}`)),
   },
   {
@@ -72,13 +73,16 @@ export const RULES: readonly Rule[] = [
   {
     name: "silence",
     severity: "warning",
-    advice: "Check whether the sender still sends, and to which address. The service itself may be fine.",
+    advice:
+      "Check whether the sender still sends, and to which address. The service itself may be fine.",
     evaluate: ({ silence: { ms, hasReceived, msMax, unusual } }) => {
       if (ms === undefined) return OK;
       // A restart during the silence does not end it.
       if (ms < msMax) return hasReceived ? OK : BETWEEN;
       return unusual
-        ? bad(`no message for ${Math.floor(ms / 60_000)} minutes, although this is usually a busy time`)
+        ? bad(
+            `no message for ${Math.floor(ms / 60_000)} minutes, although this is usually a busy time`,
+          )
         : BETWEEN;
     },
   },
@@ -104,7 +108,9 @@ function errorRatio({ lastMinute, justNow }: Figures): RuleEvaluation {
   if (justNow.failed <= justNow.answered * FAILED_SHARE_ENDS) return OK;
   const share = lastMinute.failed / lastMinute.answered;
   if (lastMinute.answered < REQUESTS_MIN || share < FAILED_SHARE_FIRES) return BETWEEN;
-  return bad(`${Math.round(share * 100)} % of the webhooks of the last minute were answered with 5xx`);
+  return bad(
+    `${Math.round(share * 100)} % of the webhooks of the last minute were answered with 5xx`,
+  );
 }
 
 function diskNearlyFull({ disk }: Figures): RuleEvaluation {

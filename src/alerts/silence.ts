@@ -108,7 +108,11 @@ export class SilenceWatch {
     const untilMs = this.#options.clock.now() - days * DAY_MS;
     const at = (ms: number) => instantOf(new Date(ms).toISOString());
     const span = { since: at(untilMs - msMax), until: at(untilMs) };
-    const buckets = await this.#options.store.timeline({ bucket: "hour", ...span, bucketsMax: BUCKETS_MAX });
+    const buckets = await this.#options.store.timeline({
+      bucket: "hour",
+      ...span,
+      bucketsMax: BUCKETS_MAX,
+    });
     return buckets.reduce((sum, { count }) => sum + count, 0) >= MESSAGES_MIN;
   }
 

@@ -44,7 +44,8 @@ export function pagerDuty(options: PagerDutyOptions): Target {
     whenRefused:
       "check that PAGERDUTY_ROUTING_KEY is the integration key of a service with Events API v2, " +
       "and that PAGERDUTY_URL is the one of its region",
-    send: (message, signal) => postJson(options.url, pagerDutyEvent(message, options), { signal, secrets }),
+    send: (message, signal) =>
+      postJson(options.url, pagerDutyEvent(message, options), { signal, secrets }),
   };
 }
 

@@ -28,10 +28,16 @@ export interface AlertingParts extends Pick<AppRuntime, "clock" | "log" | "metri
 export type AlertTargets = Pick<Config, "pagerdutyRoutingKey" | "pagerdutyUrl" | "alertWebhookUrl">;
 
 /** The configured targets. */
-export function alertTargets({ pagerdutyRoutingKey, pagerdutyUrl, alertWebhookUrl }: AlertTargets): readonly Target[] {
+export function alertTargets({
+  pagerdutyRoutingKey,
+  pagerdutyUrl,
+  alertWebhookUrl,
+}: AlertTargets): readonly Target[] {
   const common = { url: pagerdutyUrl, host: hostname(), version: VERSION };
   return [
-    ...(pagerdutyRoutingKey === undefined ? [] : [pagerDuty({ ...common, routingKey: pagerdutyRoutingKey })]),
+    ...(pagerdutyRoutingKey === undefined
+      ? []
+      : [pagerDuty({ ...common, routingKey: pagerdutyRoutingKey })]),
     ...(alertWebhookUrl === undefined ? [] : [chatWebhook(alertWebhookUrl)]),
   ];
 }
@@ -40,7 +46,10 @@ export function alertTargets({ pagerdutyRoutingKey, pagerdutyUrl, alertWebhookUr
  * Starts the built-in alerts if a target is configured. Of several workers each evaluates, and the
  * first one notifies.
  */
-export async function startAlerts(config: Config, parts: AlertingParts): Promise<Alerts | undefined> {
+export async function startAlerts(
+  config: Config,
+  parts: AlertingParts,
+): Promise<Alerts | undefined> {
   const targets = alertTargets(config);
   if (targets.length === 0) return undefined;
   const { store, clock, log, metrics, part } = parts;

@@ -14,7 +14,11 @@ export interface Caching {
   readonly retention: RetentionStore;
 }
 
-export function createCache({ config, runtime, part }: StartUp, store: Store, redis: Redis | undefined): Caching {
+export function createCache(
+  { config, runtime, part }: StartUp,
+  store: Store,
+  redis: Redis | undefined,
+): Caching {
   const { clock, metrics } = runtime;
   const writes = new WriteTracker(clock);
   // With several processes the cache is off. A process does not know what the others store, and a
@@ -36,7 +40,11 @@ export function createCache({ config, runtime, part }: StartUp, store: Store, re
 /**
  * The responses that all processes of one database share. A database without an identity has none.
  */
-function sharedResponses(store: Store, redis: Redis | undefined, ttlMs: number): RedisResponses | undefined {
+function sharedResponses(
+  store: Store,
+  redis: Redis | undefined,
+  ttlMs: number,
+): RedisResponses | undefined {
   if (redis === undefined || store.identity === undefined) return undefined;
   return new RedisResponses({ redis, ttlMs, kind: [VERSION, store.identity] });
 }

@@ -19,7 +19,11 @@ export interface OpenFiles {
  * low. Without a free file descriptor, the kernel would accept connections and close them unseen.
  * With a lower maximum, further connections are counted and logged.
  */
-export function connectionLimit(wanted: number, log: Pick<Log, "warn">, files = openFiles()): number {
+export function connectionLimit(
+  wanted: number,
+  log: Pick<Log, "warn">,
+  files = openFiles(),
+): number {
   if (files === undefined) return wanted;
   const possible = files.filesMax - files.open - FILES_RESERVED;
   if (possible >= wanted) return wanted;
@@ -41,7 +45,9 @@ function openFiles(): OpenFiles | undefined {
   try {
     const limit = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
     const filesMax = limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
-    return Number.isNaN(filesMax) ? undefined : { filesMax, open: readdirSync("/proc/self/fd").length };
+    return Number.isNaN(filesMax)
+      ? undefined
+      : { filesMax, open: readdirSync("/proc/self/fd").length };
   } catch {
     return undefined;
   }

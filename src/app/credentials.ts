@@ -30,7 +30,10 @@ export function needsKey({ readAuth }: Config): boolean {
 }
 
 /** Loads the webhook secrets of the environment and of the database. */
-export async function startSecrets(start: StartUp, { credentials }: Store): Promise<WebhookSecrets> {
+export async function startSecrets(
+  start: StartUp,
+  { credentials }: Store,
+): Promise<WebhookSecrets> {
   const { webhookSecret, webhookSecretsPrevious, masterKey } = start.config;
   const { clock, newId } = start.runtime;
   const secrets = await WebhookSecrets.start(
@@ -47,14 +50,18 @@ export async function startSecrets(start: StartUp, { credentials }: Store): Prom
 }
 
 /** Loads the API keys. Rejects with `ConfigError` if one is required and none exists. */
-export async function startKeys(start: StartUp, { credentials: { keys: store } }: Store): Promise<ReadAccess> {
+export async function startKeys(
+  start: StartUp,
+  { credentials: { keys: store } }: Store,
+): Promise<ReadAccess> {
   const { config, runtime, firstLog, stopping } = start;
   const issuer = new KeyIssuer(runtime, { store, randomBytes });
   const keys = await ApiKeys.start(runtime, { store, issuer, adminKey: config.adminApiKey });
   stopping.defer(() => keys.close());
   if (needsKey(config) && !keys.anyLive()) throw new ConfigError([NO_KEY]);
   const { readAuth } = config;
-  const isReadingOpen = () => readAuth === "open" || (readAuth === "auto" && !keys.hasEverExisted());
+  const isReadingOpen = () =>
+    readAuth === "open" || (readAuth === "auto" && !keys.hasEverExisted());
   if (isReadingOpen()) {
     firstLog.warn({
       msg: READING_IS_OPEN[readAuth === "open" ? "open" : "auto"],

@@ -41,7 +41,8 @@ export class DatabaseWatch {
           if (this.#outage?.writesOnly) this.#end();
           return outcomes;
         } catch (error) {
-          if (error instanceof StoreUnavailable && this.#outage === undefined) this.#checkAfter(error);
+          if (error instanceof StoreUnavailable && this.#outage === undefined)
+            this.#checkAfter(error);
           throw error;
         }
       },
@@ -70,7 +71,8 @@ export class DatabaseWatch {
   /** A write failed. Either the database is unavailable, or it answers but takes no messages. */
   #checkAfter(error: StoreUnavailable): void {
     const checked = this.#problem().then((reason) => {
-      if (!this.#stopping.signal.aborted) this.#begin(reason ?? failureInWords(error), reason === null);
+      if (!this.#stopping.signal.aborted)
+        this.#begin(reason ?? failureInWords(error), reason === null);
     });
     this.#checking = Promise.all([this.#checking, checked]).then(() => undefined);
   }

@@ -25,10 +25,17 @@ export interface Ingestion {
   readonly received: Map<string, number>;
 }
 
-export function startIngestion(start: StartUp, { store, written, secrets, tracing }: IngestionParts): Ingestion {
+export function startIngestion(
+  start: StartUp,
+  { store, written, secrets, tracing }: IngestionParts,
+): Ingestion {
   const { runtime, isFirst, stopping } = start;
   const provider = new NativeProvider(secrets.signing);
-  const readiness = new Readiness({ store, clock: runtime.clock, secretConfigured: secrets.configured });
+  const readiness = new Readiness({
+    store,
+    clock: runtime.clock,
+    secretConfigured: secrets.configured,
+  });
   let watched = written;
   if (isFirst) {
     const watch = new DatabaseWatch(runtime, () => readiness.databaseProblem());

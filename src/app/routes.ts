@@ -42,7 +42,19 @@ export interface RouteParts {
  * Every route of the service. To add a route, write a file in `http/routes/` and add a line here.
  */
 export function serviceRoutes(parts: RouteParts): readonly Route[] {
-  const { store, ingest, responses, auth, limiting, keys, eraser, readiness, metrics, bodyBytesMax, version } = parts;
+  const {
+    store,
+    ingest,
+    responses,
+    auth,
+    limiting,
+    keys,
+    eraser,
+    readiness,
+    metrics,
+    bodyBytesMax,
+    version,
+  } = parts;
   const { clock } = ingest;
   const routes: readonly Route[] = [
     webhookRoute({ ...ingest, limiting, bodyBytesMax }),
@@ -58,5 +70,8 @@ export function serviceRoutes(parts: RouteParts): readonly Route[] {
     ...healthRoutes(readiness),
     metricsRoute({ metrics, monotonic: () => clock.monotonic() }),
   ];
-  return [...routes, ...docsRoutes(openApi(routes, { version, requiresKey: (access) => auth.requiresKey(access) }))];
+  return [
+    ...routes,
+    ...docsRoutes(openApi(routes, { version, requiresKey: (access) => auth.requiresKey(access) })),
+  ];
 }

@@ -24,7 +24,10 @@ export interface ObservedParts {
 }
 
 /** Adds the metrics that are read from the running service at each scrape. */
-export function observeService({ runtime: { clock, metrics }, part }: StartUp, parts: ObservedParts): void {
+export function observeService(
+  { runtime: { clock, metrics }, part }: StartUp,
+  parts: ObservedParts,
+): void {
   const { store, ingestion, secrets, redis, tracing, isReadingOpen, logLinesDropped } = parts;
   const { committer, readiness, received } = ingestion;
   metrics.observe({
@@ -45,7 +48,8 @@ export function observeService({ runtime: { clock, metrics }, part }: StartUp, p
     readAuthOpen: () => Number(isReadingOpen()),
     sharedStateUp: () => (redis?.up() ? 1 : 0),
     // With several processes, the supervisor counts them.
-    workers: () => (part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 }),
+    workers: () =>
+      part ? { configured: 0, alive: 0, restarts: 0 } : { configured: 1, alive: 1, restarts: 0 },
   });
 }
 
@@ -56,6 +60,7 @@ async function inTime<T>(clock: Clock, asked: Promise<T>): Promise<T> {
     FIGURE_MS_MAX,
     asked.then((figure) => [figure] as const),
   );
-  if (answer === undefined) throw new StoreUnavailable("reading a metric of the database took too long");
+  if (answer === undefined)
+    throw new StoreUnavailable("reading a metric of the database took too long");
   return answer[0];
 }

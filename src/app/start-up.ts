@@ -4,7 +4,9 @@ import type { ServiceMetrics } from "../observe/metrics.ts";
 import type { Log, Runtime } from "../runtime.ts";
 
 /** The version in package.json. */
-export const VERSION: string = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
+export const VERSION: string = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+).version;
 
 /**
  * What every step of the start-up gets. A step returns what it started, and registers in `stopping`
@@ -40,4 +42,10 @@ export interface Part {
 }
 
 const nothing = () => undefined;
-export const NO_LOG: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, fatal: nothing };
+export const NO_LOG: Log = {
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  fatal: nothing,
+};

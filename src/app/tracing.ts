@@ -20,23 +20,32 @@ export interface TracingParts extends Pick<Runtime, "clock" | "log" | "random"> 
 }
 
 /** Starts tracing when a collector is configured. Otherwise no code of OpenTelemetry is loaded. */
-export async function tracingOf(config: TracingConfig, parts: TracingParts): Promise<Tracing | undefined> {
+export async function tracingOf(
+  config: TracingConfig,
+  parts: TracingParts,
+): Promise<Tracing | undefined> {
   const url = urlOf(config);
   if (url === undefined) return undefined;
   const problems: string[] = [];
   const options = tracingOptions(config, url, (sentence) => problems.push(sentence));
   // With several processes, only the first logs what is the same for all.
   if ((parts.worker ?? 1) === 1)
-    for (const problem of problems) parts.log.warn({ msg: "a setting of OpenTelemetry is ignored", problem });
+    for (const problem of problems)
+      parts.log.warn({ msg: "a setting of OpenTelemetry is ignored", problem });
   const process = { "service.version": parts.version, "service.instance.id": randomUUID() };
   const worker = parts.worker === undefined ? {} : { "lyftr.worker": parts.worker };
   const { OpenTelemetry } = await import("../observe/tracing/open-telemetry.ts");
-  return new OpenTelemetry({ ...options, ...parts, resource: { ...process, ...worker, ...options.resource } });
+  return new OpenTelemetry({
+    ...options,
+    ...parts,
+    resource: { ...process, ...worker, ...options.resource },
+  });
 }
 
 /** The URL to which traces are sent; undefined when tracing is off. */
 function urlOf(config: TracingConfig): string | undefined {
-  if (config.otelSdkDisabled?.toLowerCase() === "true" || config.otelTracesExporter === "none") return undefined;
+  if (config.otelSdkDisabled?.toLowerCase() === "true" || config.otelTracesExporter === "none")
+    return undefined;
   if (config.otlpTracesEndpoint !== undefined) return config.otlpTracesEndpoint;
   return config.otlpEndpoint && `${config.otlpEndpoint.replace(/\/$/, "")}/v1/traces`;
 }
@@ -49,20 +58,41 @@ export function tracingOptions(
   url: string,
   warn: Warn,
 ): Pick<TracingOptions, "sampler" | "otlp" | "queue" | "resource"> {
-  const number = (name: string, text: string | undefined, [min, max]: readonly [number, number], fallback: number) => {
+  const number = (
+    name: string,
+    text: string | undefined,
+    [min, max]: readonly [number, number],
+    fallback: number,
+  ) => {
     if (text === undefined) return fallback;
     const value = /^[0-9]{1,9}$/.test(text.trim()) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
     warn(`${name} is not a whole number from ${min} to ${max}: ${fallback} is used`);
     return fallback;
   };
-  if (config.otelTracesExporter !== "otlp") warn("OTEL_TRACES_EXPORTER is neither otlp nor none: otlp is used");
+  if (config.otelTracesExporter !== "otlp")
+    warn("OTEL_TRACES_EXPORTER is neither otlp nor none: otlp is used");
   const sendTimeout = config.otlpTracesTimeout ?? config.otlpTimeout;
   const sendMs = number("OTEL_EXPORTER_OTLP_TIMEOUT", sendTimeout, [1, MS_MAX], 10_000);
-  const exportMs = number("OTEL_BSP_EXPORT_TIMEOUT", config.otelBspExportTimeout, [1, MS_MAX], 30_000);
-  const spansMax = number("OTEL_BSP_MAX_QUEUE_SIZE", config.otelBspMaxQueueSize, [1, SPANS_MAX], 2_048);
+  const exportMs = number(
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    config.otelBspExportTimeout,
+    [1, MS_MAX],
+    30_000,
+  );
+  const spansMax = number(
+    "OTEL_BSP_MAX_QUEUE_SIZE",
+    config.otelBspMaxQueueSize,
+    [1, SPANS_MAX],
+    2_048,
+  );
   const batchName = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
-  const spansPerRequestMax = number(batchName, config.otelBspMaxExportBatchSize, [1, SPANS_MAX], 512);
+  const spansPerRequestMax = number(
+    batchName,
+    config.otelBspMaxExportBatchSize,
+    [1, SPANS_MAX],
+    512,
+  );
   return {
     sampler: samplerOf(config, warn),
     otlp: {
@@ -81,7 +111,10 @@ export function tracingOptions(
   };
 }
 
-function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: TracingConfig, warn: Warn) {
+function samplerOf(
+  { otelTracesSampler: name = "", otelTracesSamplerArg: arg }: TracingConfig,
+  warn: Warn,
+) {
   const [, parentBased, root] = SAMPLER.exec(name) ?? [];
   if (root === undefined) {
     warn("OTEL_TRACES_SAMPLER is not a supported sampler: parentbased_always_on is used");
@@ -100,7 +133,9 @@ function samplerOf({ otelTracesSampler: name = "", otelTracesSamplerArg: arg }: 
 function encodingOf(protocol: string | undefined, warn: Warn): "protobuf" | "json" {
   if (protocol === "http/json") return "json";
   if (protocol !== undefined && protocol !== "http/protobuf")
-    warn("OTEL_EXPORTER_OTLP_PROTOCOL is neither http/protobuf nor http/json: http/protobuf is used");
+    warn(
+      "OTEL_EXPORTER_OTLP_PROTOCOL is neither http/protobuf nor http/json: http/protobuf is used",
+    );
   return "protobuf";
 }
 
@@ -110,18 +145,28 @@ function gzipOf(compression: string | undefined, warn: Warn): boolean {
   return compression === "gzip";
 }
 
-function headersOf({ otlpHeaders, otlpTracesHeaders }: TracingConfig, warn: Warn): Record<string, string> {
+function headersOf(
+  { otlpHeaders, otlpTracesHeaders }: TracingConfig,
+  warn: Warn,
+): Record<string, string> {
   const name = "OTEL_EXPORTER_OTLP_HEADERS";
   const pairs = { ...pairsOf(name, otlpHeaders, warn), ...pairsOf(name, otlpTracesHeaders, warn) };
-  const good = Object.entries(pairs).filter(([key, value]) => HEADER_NAME.test(key) && HEADER_VALUE.test(value));
+  const good = Object.entries(pairs).filter(
+    ([key, value]) => HEADER_NAME.test(key) && HEADER_VALUE.test(value),
+  );
   // Neither names nor values are logged, because one of them may be a key.
-  if (good.length < Object.keys(pairs).length) warn(`${name} has a pair that cannot be a header: the pair is ignored`);
+  if (good.length < Object.keys(pairs).length)
+    warn(`${name} has a pair that cannot be a header: the pair is ignored`);
   return Object.fromEntries(good);
 }
 
 function resourceOf({ otelServiceName, otelResourceAttributes }: TracingConfig, warn: Warn) {
   const attributes = pairsOf("OTEL_RESOURCE_ATTRIBUTES", otelResourceAttributes, warn);
-  return { "service.name": "lyftr", ...attributes, ...(otelServiceName && { "service.name": otelServiceName }) };
+  return {
+    "service.name": "lyftr",
+    ...attributes,
+    ...(otelServiceName && { "service.name": otelServiceName }),
+  };
 }
 
 /**
@@ -140,7 +185,9 @@ function pairsOf(name: string, text: string | undefined, warn: Warn): Record<str
       }),
     );
   } catch {
-    warn(`${name} does not look like key=value,key=value with %XX for special characters: it is ignored`);
+    warn(
+      `${name} does not look like key=value,key=value with %XX for special characters: it is ignored`,
+    );
     return {};
   }
 }

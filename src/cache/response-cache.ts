@@ -74,7 +74,11 @@ export class ResponseCache {
    * `parts` is everything that the response depends on, except the stored data. `gone` makes the
    * signal that is aborted when the client disconnects.
    */
-  async getOrRead(parts: readonly unknown[], read: Read, gone: () => AbortSignal): Promise<ResponseBody> {
+  async getOrRead(
+    parts: readonly unknown[],
+    read: Read,
+    gone: () => AbortSignal,
+  ): Promise<ResponseBody> {
     if (this.#options.ttlMs === 0) return bodyOf(await read(gone()));
     const question = JSON.stringify(parts);
     const kept = this.#kept.get(question);
@@ -177,7 +181,9 @@ export class ResponseCache {
 
   #isFresh({ generation, untilMs }: Freshness): boolean {
     const { writes } = this.#options;
-    return !writes.underWay() && generation === writes.generation() && this.#clock.monotonic() < untilMs;
+    return (
+      !writes.underWay() && generation === writes.generation() && this.#clock.monotonic() < untilMs
+    );
   }
 }
 

@@ -38,7 +38,8 @@ export class SingleFlight<T> {
    * read.
    */
   join(signal: AbortSignal): Promise<T> {
-    if (this.#waiting >= WAITING_MAX) return Promise.reject(new Overloaded("too many reads are waiting"));
+    if (this.#waiting >= WAITING_MAX)
+      return Promise.reject(new Overloaded("too many reads are waiting"));
     this.#waiting++;
     return new Promise<T>((resolve, reject) => {
       const leave = () => {

@@ -32,7 +32,10 @@ const NOT_CONFIGURED = {
 
 /** `lyftr alerts test`: sends a test alert to every configured target. */
 export function alertsCommand(env: Environment, exit: (code: number) => void): Command {
-  const command = withHelp(new Command("alerts").description("Test whether built-in alerts arrive."), HELP);
+  const command = withHelp(
+    new Command("alerts").description("Test whether built-in alerts arrive."),
+    HELP,
+  );
   withJson(withHelp(command.command("test"), HELP))
     .description("Send a test alert to every configured target.")
     .action(async ({ json }: JsonFlag) => {
@@ -40,7 +43,10 @@ export function alertsCommand(env: Environment, exit: (code: number) => void): C
       for (const [name, text] of Object.entries(NOT_CONFIGURED))
         if (!targets.some((target) => target.name === name)) writeStderr(text);
       if (targets.length === 0)
-        throw new CliError("No target is configured. Set PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL.", EXIT_USAGE);
+        throw new CliError(
+          "No target is configured. Set PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL.",
+          EXIT_USAGE,
+        );
       exit((await allTaken(targets, json)) ? 0 : EXIT_FAILED);
     });
   return command;

@@ -22,7 +22,9 @@ export function auditCommand(env: Environment): Command {
   return withJson(withHelp(new Command("audit"), HELP))
     .description("Show who changed keys, secrets and personal data.")
     .addOption(
-      new Option("--limit <n>", "the number of entries").argParser(wholeNumber(1, LIMIT_MAX)).default(LIMIT_DEFAULT),
+      new Option("--limit <n>", "the number of entries")
+        .argParser(wholeNumber(1, LIMIT_MAX))
+        .default(LIMIT_DEFAULT),
     )
     .action(async ({ limit, json }: JsonFlag & { readonly limit: number }) => {
       const access = await openCredentials(existingDatabaseUrlOf(env), "read");

@@ -32,14 +32,20 @@ export function backupCommand(env: Environment): Command {
     .description("Copy the SQLite database to a file while the service runs.")
     .argument("<file>", "the backup to write")
     .option("--force", "replace an existing file")
-    .action(async (file: string, { force = false, json }: JsonFlag & { readonly force?: boolean }) => {
-      const source = sourceOf(databaseUrlOf(env));
-      const target = targetOf(file, source, force);
-      // Refused unless it is a database of Lyftr.
-      await copy(await openBackupSource(source), target);
-      const bytes = statSync(target).size;
-      writeResult(json, { file: target, bytes }, `${file}: ${(bytes / MIB).toFixed(1)} MiB, checked\n`);
-    });
+    .action(
+      async (file: string, { force = false, json }: JsonFlag & { readonly force?: boolean }) => {
+        const source = sourceOf(databaseUrlOf(env));
+        const target = targetOf(file, source, force);
+        // Refused unless it is a database of Lyftr.
+        await copy(await openBackupSource(source), target);
+        const bytes = statSync(target).size;
+        writeResult(
+          json,
+          { file: target, bytes },
+          `${file}: ${(bytes / MIB).toFixed(1)} MiB, checked\n`,
+        );
+      },
+    );
 }
 
 async function copy(source: BackupSource, target: string): Promise<void> {
@@ -65,8 +71,12 @@ async function copy(source: BackupSource, target: string): Promise<void> {
 function sourceOf(databaseUrl: string): string {
   const path = sqlitePath(databaseUrl);
   if (path === undefined)
-    throw new CliError("DATABASE_URL is not a SQLite database. Use the backup of its server.", EXIT_USAGE);
-  if (!existsSync(path)) throw new CliError(`There is no database to back up: ${path} (DATABASE_URL) does not exist.`);
+    throw new CliError(
+      "DATABASE_URL is not a SQLite database. Use the backup of its server.",
+      EXIT_USAGE,
+    );
+  if (!existsSync(path))
+    throw new CliError(`There is no database to back up: ${path} (DATABASE_URL) does not exist.`);
   return realpathSync(path);
 }
 
@@ -80,11 +90,17 @@ function targetOf(file: string, source: string, force: boolean): string {
   if (stat !== undefined && !stat.isFile())
     throw new CliError(`${file} is not a file, so it cannot be replaced.`, EXIT_USAGE);
   if (stat !== undefined && !force) {
-    throw new CliError(`${file} exists already. Choose another name, or replace it with --force.`, EXIT_USAGE);
+    throw new CliError(
+      `${file} exists already. Choose another name, or replace it with --force.`,
+      EXIT_USAGE,
+    );
   }
   // SQLite would apply such a log to the backup beside it, and damage the backup.
   if (existsSync(`${target}-wal`)) {
-    throw new CliError(`${file}-wal exists, so ${file} is a database that is in use. Choose another name.`, EXIT_USAGE);
+    throw new CliError(
+      `${file}-wal exists, so ${file} is a database that is in use. Choose another name.`,
+      EXIT_USAGE,
+    );
   }
   return target;
 }

@@ -18,7 +18,11 @@ export function showBanner(listeningInfo: ListeningInfo, databaseUrl: string): v
   writeStderr(`\n${bannerText(listeningInfo, databaseUrl, width)}\n`);
 }
 
-export function bannerText({ url, listens_on, reading }: ListeningInfo, databaseUrl: string, width: number): string {
+export function bannerText(
+  { url, listens_on, reading }: ListeningInfo,
+  databaseUrl: string,
+  width: number,
+): string {
   const path = sqlitePath(databaseUrl);
   return factsTable(
     [
@@ -33,4 +37,5 @@ export function bannerText({ url, listens_on, reading }: ListeningInfo, database
   );
 }
 
-const OPEN = "open to every client that reaches the port. To close it: lyftr keys create --name me --scope admin";
+const OPEN =
+  "open to every client that reaches the port. To close it: lyftr keys create --name me --scope admin";

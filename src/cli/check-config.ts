@@ -17,8 +17,15 @@ const HELP: CommandHelp = {
     "Reads the environment and the .env file as `lyftr serve` does, and reports every problem at once. " +
       "Values that are accepted but probably wrong are warnings on standard error.",
   ],
-  examples: ["lyftr check-config", "lyftr check-config | grep RATE_LIMIT", "lyftr check-config --json"],
-  exitCodes: { 0: "the service can start with this configuration", 2: "the configuration is wrong" },
+  examples: [
+    "lyftr check-config",
+    "lyftr check-config | grep RATE_LIMIT",
+    "lyftr check-config --json",
+  ],
+  exitCodes: {
+    0: "the service can start with this configuration",
+    2: "the configuration is wrong",
+  },
 };
 
 /**
@@ -30,7 +37,8 @@ export function checkConfigCommand(env: Environment): Command {
     .description("Check the configuration and show it, without its secrets.")
     .action(({ json }: JsonFlag) => {
       const config = readConfig(env);
-      const hasSecret = config.webhookSecret !== undefined || config.webhookSecretsPrevious.length > 0;
+      const hasSecret =
+        config.webhookSecret !== undefined || config.webhookSecretsPrevious.length > 0;
       const warnings = [
         ...(hasSecret ? [] : [noSecret(config)]),
         ...configWarnings(config),

@@ -8,7 +8,11 @@ import { flushOutput, writeStderr, writeStdout } from "./terminal.ts";
  * `env` includes the `.env` file, `outside` does not. `exit` sets the exit code of a command that
  * does not throw.
  */
-export type CommandFactory = (env: Environment, exit: (code: number) => void, outside: Environment) => Command;
+export type CommandFactory = (
+  env: Environment,
+  exit: (code: number) => void,
+  outside: Environment,
+) => Command;
 
 /**
  * A command is loaded when it is called, so that a frequent health check does not load a web
@@ -70,7 +74,8 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
     // Without a command, all are loaded, for the help and for suggestions. Completion needs all
     // too.
     if (called === undefined) program.version((await import("../app/start-up.ts")).VERSION);
-    const needed = called === undefined || name === "completion" ? Object.values(COMMANDS) : [called];
+    const needed =
+      called === undefined || name === "completion" ? Object.values(COMMANDS) : [called];
     const exit = (code: number) => {
       exitCode = code;
     };
@@ -91,7 +96,11 @@ async function run(args: readonly string[], outside: Environment): Promise<numbe
  */
 export async function wholeProgram(): Promise<Command> {
   const program = newProgram();
-  await addCommands(program, Object.values(COMMANDS), { env: {}, exit: () => undefined, outside: {} });
+  await addCommands(program, Object.values(COMMANDS), {
+    env: {},
+    exit: () => undefined,
+    outside: {},
+  });
   return program;
 }
 
@@ -169,6 +178,10 @@ function newProgram(): Command {
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureHelp({ subcommandTerm })
-    .configureOutput({ writeOut: writeStdout, writeErr: writeStderr, outputError: writeArgumentError })
+    .configureOutput({
+      writeOut: writeStdout,
+      writeErr: writeStderr,
+      outputError: writeArgumentError,
+    })
     .showHelpAfterError("Run lyftr --help to see its commands.");
 }

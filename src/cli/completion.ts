@@ -12,7 +12,11 @@ const HELP: CommandHelp = {
     "Writes a script that completes commands, options, their values and file names. Put the line of your shell " +
       "into its start-up file: ~/.bashrc, ~/.zshrc after compinit, or ~/.config/fish/config.fish.",
   ],
-  examples: ["source <(lyftr completion bash)", "source <(lyftr completion zsh)", "lyftr completion fish | source"],
+  examples: [
+    "source <(lyftr completion bash)",
+    "source <(lyftr completion zsh)",
+    "lyftr completion fish | source",
+  ],
 };
 
 /** `lyftr completion`: generates a completion script for a shell. */

@@ -5,8 +5,11 @@ import { CliError, EXIT_USAGE } from "./cli-error.ts";
  * Refuses a command that must ask when standard input is not a terminal. `nothing` completes "so
  * …".
  */
-export function requireTerminal(nothing = "nothing was deleted. To delete without a question, add --yes"): void {
-  if (!process.stdin.isTTY) throw new CliError(`The command cannot ask without a terminal, so ${nothing}.`, EXIT_USAGE);
+export function requireTerminal(
+  nothing = "nothing was deleted. To delete without a question, add --yes",
+): void {
+  if (!process.stdin.isTTY)
+    throw new CliError(`The command cannot ask without a terminal, so ${nothing}.`, EXIT_USAGE);
 }
 
 /**
@@ -19,7 +22,10 @@ export async function confirmed(question: string, signal?: AbortSignal): Promise
   const stop = () => terminal.close();
   signal?.addEventListener("abort", stop, { once: true });
   try {
-    const answer = await Promise.race([terminal.question(`${question} Type yes: `).catch(() => ""), closed]);
+    const answer = await Promise.race([
+      terminal.question(`${question} Type yes: `).catch(() => ""),
+      closed,
+    ]);
     return answer.trim().toLowerCase() === "yes";
   } finally {
     signal?.removeEventListener("abort", stop);

@@ -62,7 +62,8 @@ async function copy(env: Environment, { from, to, verify, json }: CopyFlags): Pr
     opened.unshift(store);
     const target = await named("--to", openCopyEndpoint(toUrl, "write"));
     opened.unshift(target);
-    if (source.id === target.id) throw new CliError("--from and --to are the same database.", EXIT_USAGE);
+    if (source.id === target.id)
+      throw new CliError("--from and --to are the same database.", EXIT_USAGE);
     return await run({ source, target, store, signal, verify, json });
   } finally {
     for (const end of opened) await end.close();
@@ -79,7 +80,8 @@ interface Run extends JsonFlag {
 
 async function run({ source, target, store, signal, verify, json }: Run): Promise<number> {
   const saved = await target.savedPosition(source.id);
-  if (saved !== undefined) writeStderr("Continuing where the last copy from this database stopped.\n");
+  if (saved !== undefined)
+    writeStderr("Continuing where the last copy from this database stopped.\n");
   const bar = startProgressBar({ label: "copying", total: await source.count(), unit: "messages" });
   const copier = new Copier({
     source,
@@ -92,12 +94,14 @@ async function run({ source, target, store, signal, verify, json }: Run): Promis
   });
   const place = await copier.copy(saved ?? BEGINNING).finally(() => bar.stop());
   if (!json) writeStdout(inWords(copier.tally));
-  const compared = verify && !signal.aborted ? await compare({ source, target, signal }, place) : undefined;
+  const compared =
+    verify && !signal.aborted ? await compare({ source, target, signal }, place) : undefined;
   if (json) writeJson(factsOf(copier.tally, compared));
   else if (compared !== undefined) writeStdout(comparisonInWords(compared));
   if (signal.aborted) return interrupted();
   const failed = copier.tally.refused > 0 || copier.tally.conflicts > 0;
-  if (compared === undefined || `${compared.source}` === `${compared.target}`) return failed ? EXIT_FAILED : 0;
+  if (compared === undefined || `${compared.source}` === `${compared.target}`)
+    return failed ? EXIT_FAILED : 0;
   // The missing messages are before the saved position, so the next run starts from the beginning.
   await target.savePosition(source.id, BEGINNING);
   writeStderr("The databases differ. Run the same command again: it reads all messages.\n");
@@ -109,14 +113,26 @@ async function compare(
   { source, target, signal }: Pick<Run, "source" | "target" | "signal">,
   place: CopyPosition,
 ): Promise<CopyComparison | undefined> {
-  const bar = startProgressBar({ label: "verifying", total: await source.count(), unit: "messages" });
+  const bar = startProgressBar({
+    label: "verifying",
+    total: await source.count(),
+    unit: "messages",
+  });
   const progress = (messages: number) => bar.update(messages);
-  const compared = await verifyCopy({ source, target, signal, progress }, place).finally(() => bar.stop());
+  const compared = await verifyCopy({ source, target, signal, progress }, place).finally(() =>
+    bar.stop(),
+  );
   return signal.aborted ? undefined : compared;
 }
 
-function factsOf({ copied, duplicates, conflicts, refused }: CopyTally, compared: CopyComparison | undefined) {
-  const side = (checksum: CopyComparison["source"]) => ({ messages: checksum.messages, checksum: `${checksum}` });
+function factsOf(
+  { copied, duplicates, conflicts, refused }: CopyTally,
+  compared: CopyComparison | undefined,
+) {
+  const side = (checksum: CopyComparison["source"]) => ({
+    messages: checksum.messages,
+    checksum: `${checksum}`,
+  });
   return {
     copied,
     duplicates,
@@ -151,7 +167,8 @@ interface GivenUrl {
 
 /** Reads a URL as DATABASE_URL is read, from the command line, the environment or a file. */
 function urlOf(env: Environment, { flag, variable, given }: GivenUrl): string {
-  const [direct, file] = given === undefined ? [env[variable], env[`${variable}_FILE`]] : [given, undefined];
+  const [direct, file] =
+    given === undefined ? [env[variable], env[`${variable}_FILE`]] : [given, undefined];
   if (!direct?.trim() && !file?.trim()) {
     throw new CliError(
       `${flag} is missing: name the database with ${flag}, or in the environment with ${variable} or ${variable}_FILE.`,
@@ -162,7 +179,10 @@ function urlOf(env: Environment, { flag, variable, given }: GivenUrl): string {
     return readConfig({ DATABASE_URL: direct, DATABASE_URL_FILE: file }).databaseUrl;
   } catch (error) {
     const where = given === undefined ? variable : flag;
-    throw new CliError(`${where}: ${problemText(error).replaceAll("DATABASE_URL", variable)}`, EXIT_USAGE);
+    throw new CliError(
+      `${where}: ${problemText(error).replaceAll("DATABASE_URL", variable)}`,
+      EXIT_USAGE,
+    );
   }
 }
 
@@ -175,5 +195,8 @@ async function named<T>(flag: string, opening: Promise<T>): Promise<T> {
 }
 
 function problemText(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replaceAll("DATABASE_URL ", "it ");
+  return (error instanceof Error ? error.message : String(error)).replaceAll(
+    "DATABASE_URL ",
+    "it ",
+  );
 }

@@ -72,7 +72,12 @@ async function demo(env: Environment, messages: number): Promise<number> {
   if (messages > overHttp) {
     // A port that is taken is reported now, not after the database is filled.
     await (await startApp(config, sink)).close();
-    const speed = await bulk({ databaseUrl, messages: messages - overHttp, nowMs, signal: interrupted });
+    const speed = await bulk({
+      databaseUrl,
+      messages: messages - overHttp,
+      nowMs,
+      signal: interrupted,
+    });
     if (speed === undefined) return 0;
     report.push(speed);
   }
@@ -84,7 +89,15 @@ async function demo(env: Environment, messages: number): Promise<number> {
   const speed = await fill(app, { secret, messages: overHttp, nowMs, signal: stopped.signal });
   if (speed !== undefined) {
     report.push(speed);
-    writeStdout(await demoReport({ url: app.url, secret, speed: report.join("\n"), logPath, nowMs: Date.now() }));
+    writeStdout(
+      await demoReport({
+        url: app.url,
+        secret,
+        speed: report.join("\n"),
+        logPath,
+        nowMs: Date.now(),
+      }),
+    );
   }
   const code = await ended;
   closeSync(log);
@@ -103,7 +116,10 @@ interface FillOptions {
  * Sends the messages over HTTP. Resolves with the speed, or undefined when the service was stopped
  * before the end.
  */
-async function fill(app: App, { secret, messages, nowMs, signal }: FillOptions): Promise<string | undefined> {
+async function fill(
+  app: App,
+  { secret, messages, nowMs, signal }: FillOptions,
+): Promise<string | undefined> {
   if (!process.stderr.isTTY) writeStderr(`The service runs at ${app.url}\n`);
   const tally = new SendTally();
   const bar = startProgressBar({ label: "sending", total: messages, unit: "messages" });

@@ -31,20 +31,26 @@ export function eraseCommand(env: Environment, exit: (code: number) => void): Co
     .description("Delete every message from a number and to it.")
     .argument("<number>", "the number as in `from` and `to`; without a +, one is added")
     .option("--yes", "do not ask")
-    .action(async (argument: string, { yes = false, json }: JsonFlag & { readonly yes?: boolean }) => {
-      const number = msisdn(argument);
-      if (number === undefined || argument.trim() === "") throw new CliError("The number is empty.", EXIT_USAGE);
-      const databaseUrl = existingDatabaseUrlOf(env);
-      // Checked before the question: the database must be usable.
-      await (await openCredentials(databaseUrl, "read")).close();
-      if (!yes) requireTerminal();
-      if (!yes && !(await confirmed(`Delete every message from ${number} and to it, for ever?`))) {
-        writeStderr("Nothing was deleted.\n");
-        exit(EXIT_FAILED);
-        return;
-      }
-      await erase(env, { databaseUrl, number, json });
-    });
+    .action(
+      async (argument: string, { yes = false, json }: JsonFlag & { readonly yes?: boolean }) => {
+        const number = msisdn(argument);
+        if (number === undefined || argument.trim() === "")
+          throw new CliError("The number is empty.", EXIT_USAGE);
+        const databaseUrl = existingDatabaseUrlOf(env);
+        // Checked before the question: the database must be usable.
+        await (await openCredentials(databaseUrl, "read")).close();
+        if (!yes) requireTerminal();
+        if (
+          !yes &&
+          !(await confirmed(`Delete every message from ${number} and to it, for ever?`))
+        ) {
+          writeStderr("Nothing was deleted.\n");
+          exit(EXIT_FAILED);
+          return;
+        }
+        await erase(env, { databaseUrl, number, json });
+      },
+    );
 }
 
 interface Erasure extends JsonFlag {

@@ -36,9 +36,13 @@ const HELP: CommandHelp = {
 export function exportCommand(env: Environment, exit: (code: number) => void): Command {
   return withJson(withHelp(new Command("export"), HELP))
     .description("Write all messages into a database of the Python service.")
-    .addOption(new Option("--format <format>", "the format of FILE").choices(FORMATS).makeOptionMandatory())
+    .addOption(
+      new Option("--format <format>", "the format of FILE").choices(FORMATS).makeOptionMandatory(),
+    )
     .argument("<file>", "the SQLite file to create, or to add messages to")
-    .action(async (file: string, { json }: JsonFlag) => exit(await exportTo(file, existingDatabaseUrlOf(env), json)));
+    .action(async (file: string, { json }: JsonFlag) =>
+      exit(await exportTo(file, existingDatabaseUrlOf(env), json)),
+    );
 }
 
 async function exportTo(file: string, databaseUrl: string, json?: true): Promise<number> {
@@ -49,7 +53,10 @@ async function exportTo(file: string, databaseUrl: string, json?: true): Promise
   try {
     accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
   } catch (error) {
-    throw new CliError(`${file} cannot be written: ${fileProblem(error, dirname(file))}`, EXIT_USAGE);
+    throw new CliError(
+      `${file} cannot be written: ${fileProblem(error, dirname(file))}`,
+      EXIT_USAGE,
+    );
   }
   const source = await openCopyEndpoint(databaseUrl, "read");
   try {
@@ -76,7 +83,11 @@ async function opened(file: string): Promise<PythonExport> {
 async function run(source: CopyEndpoint, target: PythonExport, json?: true): Promise<number> {
   const signal = interruption();
   const tally = { added: 0, present: 0, otherSources: 0 };
-  const bar = startProgressBar({ label: "exporting", total: await source.count(), unit: "messages" });
+  const bar = startProgressBar({
+    label: "exporting",
+    total: await source.count(),
+    unit: "messages",
+  });
   try {
     for (let position = BEGINNING, read = 0; !signal.aborted; bar.update(read)) {
       const part = await source.read(position, MESSAGES_PER_STEP);

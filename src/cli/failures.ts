@@ -18,7 +18,10 @@ export function explain(error: unknown): Explanation {
     const problems = error.problems.map((problem) => `  - ${problem}\n`).join("");
     return { text: `The configuration is wrong:\n${problems}`, exitCode: EXIT_USAGE };
   }
-  return { text: `${inWords(error as NodeJS.ErrnoException & { port?: number })}\n`, exitCode: EXIT_FAILED };
+  return {
+    text: `${inWords(error as NodeJS.ErrnoException & { port?: number })}\n`,
+    exitCode: EXIT_FAILED,
+  };
 }
 
 function inWords(error: NodeJS.ErrnoException & { port?: number }): string {
@@ -69,7 +72,8 @@ const CONNECTION_PROBLEMS: Readonly<Record<string, (url: URL) => string>> = {
 const CERTIFICATE_PROBLEMS: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "is self-signed",
   SELF_SIGNED_CERT_IN_CHAIN: "is signed by an authority that this machine does not know",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "is signed by an authority that this machine does not know, or its chain is missing",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "is signed by an authority that this machine does not know, or its chain is missing",
   UNABLE_TO_GET_ISSUER_CERT: "is signed by an authority that this machine does not know",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "is signed by an authority that this machine does not know",
   CERT_HAS_EXPIRED: "has expired",

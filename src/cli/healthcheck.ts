@@ -11,7 +11,9 @@ const ANSWER_MS_MAX = 3_000;
 const ANSWER_CHARACTERS_SHOWN_MAX = 200;
 
 const HELP: CommandHelp = {
-  notes: ["When the service is healthy, nothing is written. Otherwise one line says why it is not."],
+  notes: [
+    "When the service is healthy, nothing is written. Otherwise one line says why it is not.",
+  ],
   examples: ["lyftr healthcheck", "lyftr healthcheck --ready --url http://127.0.0.1:8001"],
   exitCodes: { 0: "the service answered 200 within 3 seconds", 1: "it did not" },
 };
@@ -31,7 +33,9 @@ export function healthcheckCommand(env: Environment): Command {
     .option("--ready", "check whether it can accept messages, not only whether it runs")
     .option("--url <url>", "the service (default: HOST and PORT on this machine)", serviceUrl)
     .action(async ({ ready, url }: Options) => {
-      const problem = await problemOf(new URL(`${url ?? urlOf(env)}/health/${ready ? "ready" : "live"}`));
+      const problem = await problemOf(
+        new URL(`${url ?? urlOf(env)}/health/${ready ? "ready" : "live"}`),
+      );
       if (problem !== undefined) throw new CliError(`Not well: ${problem}.`);
     });
 }

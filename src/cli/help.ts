@@ -21,7 +21,8 @@ export const EXIT_CODES: Readonly<Record<number, string>> = {
 };
 
 /** One line of a file of messages. */
-export const MESSAGE_LINE = '{"message_id":"m1","from":"+91987","to":"+14155","ts":"2025-01-15T10:00:00Z"}';
+export const MESSAGE_LINE =
+  '{"message_id":"m1","from":"+91987","to":"+14155","ts":"2025-01-15T10:00:00Z"}';
 
 const WIDTH_MAX = 80;
 const helps = new WeakMap<Command, CommandHelp>();
@@ -41,7 +42,10 @@ function helpWidth(): number {
 }
 
 /** Notes, examples and exit codes, in lines of at most `width` characters where words allow it. */
-function helpText({ notes = [], examples, input, exitCodes = {} }: CommandHelp, width: number): string {
+function helpText(
+  { notes = [], examples, input, exitCodes = {} }: CommandHelp,
+  width: number,
+): string {
   const blocks = notes.map((note) => wrapped(note, width));
   blocks.push(["Examples:", ...examples.flatMap((example) => indented(`$ ${example}`))]);
   if (input !== undefined) blocks.push(["A line of the input:", ...indented(input)]);

@@ -6,7 +6,12 @@ import { type OpenOptions, openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, MESSAGE_LINE, withHelp } from "./help.ts";
-import { fingerprint, ImportProgress, type ImportState, NOTHING_IMPORTED } from "./importing/import-progress.ts";
+import {
+  fingerprint,
+  ImportProgress,
+  type ImportState,
+  NOTHING_IMPORTED,
+} from "./importing/import-progress.ts";
 import { Importer } from "./importing/importer.ts";
 import { type InputFile, kindOf, openInput, standardInput } from "./importing/input.ts";
 import { LineNotes } from "./importing/line-notes.ts";
@@ -47,13 +52,24 @@ export function importCommand(env: Environment, exit: (code: number) => void): C
       const databaseUrl = databaseUrlOf(env);
       const storeOptions = storeOptionsOf(env);
       if (path === STANDARD_INPUT) {
-        exit(await importFile({ input: standardInput(), progress: undefined, databaseUrl, storeOptions, json }));
+        exit(
+          await importFile({
+            input: standardInput(),
+            progress: undefined,
+            databaseUrl,
+            storeOptions,
+            json,
+          }),
+        );
         return;
       }
       const { isFile, isDirectory } = await kindOf(path);
       if (!isFile && !isDirectory) {
         const reason = "an interrupted import can continue only in a regular file";
-        throw new CliError(`${path} is not a regular file, and ${reason}. For a pipe use: lyftr import -`, EXIT_USAGE);
+        throw new CliError(
+          `${path} is not a regular file, and ${reason}. For a pipe use: lyftr import -`,
+          EXIT_USAGE,
+        );
       }
       const input = await openInput(path);
       try {
@@ -73,7 +89,13 @@ interface Import extends JsonFlag {
   readonly storeOptions: OpenOptions;
 }
 
-async function importFile({ input, progress, databaseUrl, storeOptions, json }: Import): Promise<number> {
+async function importFile({
+  input,
+  progress,
+  databaseUrl,
+  storeOptions,
+  json,
+}: Import): Promise<number> {
   const signal = interruption();
   const store = await openStore(databaseUrl, storeOptions);
   const state = await placeToStart(store, progress);
@@ -90,7 +112,10 @@ async function importFile({ input, progress, databaseUrl, storeOptions, json }: 
     },
   });
   try {
-    const reached = await importer.run(readNdjson(input.chunks(signal, state.offset), state), signal);
+    const reached = await importer.run(
+      readNdjson(input.chunks(signal, state.offset), state),
+      signal,
+    );
     bar.stop();
     const { imported, duplicates, conflicts, invalid } = reached;
     writeResult(json, { imported, duplicates, conflicts, invalid }, summary(reached));
@@ -109,13 +134,18 @@ async function importFile({ input, progress, databaseUrl, storeOptions, json }: 
 }
 
 /** The position of an interrupted import, if the file and the database are the same as then. */
-async function placeToStart(store: Store, progress: ImportProgress | undefined): Promise<ImportState> {
+async function placeToStart(
+  store: Store,
+  progress: ImportProgress | undefined,
+): Promise<ImportState> {
   const state = progress?.read();
   if (state === undefined || state.offset === 0) return NOTHING_IMPORTED;
   // The half-filled database may have been deleted to start over: continuing would omit the first
   // half.
   if (state.last !== null && !(await knows(store, state.last))) {
-    writeStderr("The database is not the one of the interrupted import: starting from the beginning.\n");
+    writeStderr(
+      "The database is not the one of the interrupted import: starting from the beginning.\n",
+    );
     return NOTHING_IMPORTED;
   }
   writeStderr(`Continuing after line ${state.line}, where the last import stopped.\n`);

@@ -26,7 +26,11 @@ const HELP: CommandHelp = {
  * `lyftr init`: generates a secret, so that the service can start without further setup. Standard
  * output stays empty.
  */
-export function initCommand(_env: Environment, _exit: (code: number) => void, outside: Environment): Command {
+export function initCommand(
+  _env: Environment,
+  _exit: (code: number) => void,
+  outside: Environment,
+): Command {
   return withHelp(new Command("init"), HELP)
     .description("Create a webhook secret and write it to .env, unless one is set.")
     .action(() => {
@@ -52,7 +56,9 @@ function appendToDotEnv(line: string): void {
       // An existing file may be readable by every user.
       fchmodSync(file, OWNER_ONLY);
       const text = readFileSync(file, "utf8");
-      appendFileSync(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, { flush: true });
+      appendFileSync(file, text === "" || text.endsWith("\n") ? line : `\n${line}`, {
+        flush: true,
+      });
     } finally {
       closeSync(file);
     }

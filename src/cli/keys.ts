@@ -16,6 +16,7 @@ import { type IssuedKey, KeyIssuer } from "../keys/key-issuer.ts";
 import type { CredentialsStore } from "../store/credentials.ts";
 import { KEYS_MAX } from "../store/key-rules.ts";
 import { openCredentials } from "../store/open.ts";
+import { durationBy } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { type JsonFlag, withJson, writeJson } from "./json-output.ts";
@@ -57,9 +58,15 @@ function createCommand(url: () => string): Command {
     .description("Create a key, and write it to standard output.")
     .requiredOption("--name <name>", "its name in the log and the audit", keyName)
     .addOption(
-      new Option("--scope <scope>", "what it may do; admin includes read").choices(SCOPES).makeOptionMandatory(),
+      new Option("--scope <scope>", "what it may do; admin includes read")
+        .choices(SCOPES)
+        .makeOptionMandatory(),
     )
-    .option("--expires <duration>", "its lifetime, such as 90d (default: unlimited)", durationBy(parseLife, LIFE_FORM))
+    .option(
+      "--expires <duration>",
+      "its lifetime, such as 90d (default: unlimited)",
+      durationBy(parseLife, LIFE_FORM),
+    )
     .action(async ({ name, scope, expires }: { name: string; scope: Scope; expires?: number }) => {
       const creation = await withKeys("write", url(), ({ issuer }) =>
         issuer.create({ name, scope, lifeMs: expires }, ACTOR),
@@ -68,7 +75,9 @@ function createCommand(url: () => string): Command {
         case "created":
           return show(creation, `Created the ${scope} key "${name}".`);
         case "name_taken":
-          throw new CliError(`A live key has the name ${name}. Rotate it: lyftr keys rotate ${name}`);
+          throw new CliError(
+            `A live key has the name ${name}. Rotate it: lyftr keys rotate ${name}`,
+          );
         case "full":
           throw new CliError(FULL);
       }
@@ -93,21 +102,33 @@ function listCommand(url: () => string): Command {
 
 function rotateCommand(url: () => string): Command {
   return withHelp(new Command("rotate"), HELP)
-    .description("Create a successor with the same name and scope, and write it to standard output.")
+    .description(
+      "Create a successor with the same name and scope, and write it to standard output.",
+    )
     .argument("<name>", "the name of the key")
     .addOption(
-      new Option("--overlap <duration>", "how long the old key is still accepted; 0 ends it at once")
+      new Option(
+        "--overlap <duration>",
+        "how long the old key is still accepted; 0 ends it at once",
+      )
         .argParser(durationBy(parseOverlap, OVERLAP_FORM))
         .default(parseOverlap(OVERLAP_DEFAULT), OVERLAP_DEFAULT),
     )
     .action(async (name: string, { overlap }: { readonly overlap: number }) => {
       const rotation = await withKeys("write", url(), async ({ access, issuer }) => {
-        const live = (await access.keys.all()).filter((key) => key.name === name && isLive(key, now()));
-        return live[0] === undefined ? { kind: "over" as const } : issuer.rotate(live[0].id, overlap, ACTOR);
+        const live = (await access.keys.all()).filter(
+          (key) => key.name === name && isLive(key, now()),
+        );
+        return live[0] === undefined
+          ? { kind: "over" as const }
+          : issuer.rotate(live[0].id, overlap, ACTOR);
       });
       switch (rotation.kind) {
         case "rotated":
-          return show(rotation, `Created a successor of the key "${name}". ${oldKeyInWords(rotation.old)}`);
+          return show(
+            rotation,
+            `Created a successor of the key "${name}". ${oldKeyInWords(rotation.old)}`,
+          );
         case "two_live":
           throw new CliError(
             `Two live keys have the name ${name}. Revoke one by its id, see lyftr keys list, or wait until it ends.`,
@@ -127,9 +148,13 @@ function revokeCommand(url: () => string): Command {
     .argument("<name|id>", "the name or the id of the key")
     .action(async (given: string) => {
       const revoked = await withKeys("write", url(), async ({ issuer }) => {
-        return (await issuer.revoke({ id: given }, ACTOR)) ?? (await issuer.revoke({ name: given }, ACTOR));
+        return (
+          (await issuer.revoke({ id: given }, ACTOR)) ??
+          (await issuer.revoke({ name: given }, ACTOR))
+        );
       });
-      if (revoked === undefined) throw new CliError(`No key has the name or the id ${given}. See lyftr keys list.`);
+      if (revoked === undefined)
+        throw new CliError(`No key has the name or the id ${given}. See lyftr keys list.`);
       if (revoked.length === 0) writeStderr(`${given} was revoked already.\n`);
       for (const { name, id } of revoked) writeStderr(`Revoked ${name} (${id}).\n`);
     });
@@ -140,10 +165,17 @@ interface Keys {
   readonly issuer: KeyIssuer;
 }
 
-async function withKeys<T>(mode: "read" | "write", url: string, work: (keys: Keys) => Promise<T>): Promise<T> {
+async function withKeys<T>(
+  mode: "read" | "write",
+  url: string,
+  work: (keys: Keys) => Promise<T>,
+): Promise<T> {
   const access = await openCredentials(url, mode);
   try {
-    const issuer = new KeyIssuer({ clock: systemClock, newId: randomUUID }, { store: access.keys, randomBytes });
+    const issuer = new KeyIssuer(
+      { clock: systemClock, newId: randomUUID },
+      { store: access.keys, randomBytes },
+    );
     return await work({ access, issuer });
   } finally {
     await access.close();
@@ -158,7 +190,9 @@ function show({ key, text }: IssuedKey, sentence: string): void {
 }
 
 function oldKeyInWords(old: ApiKey): string {
-  return isLive(old, now()) ? `The old one is accepted until ${endOf(old)}.` : "The old one has ended.";
+  return isLive(old, now())
+    ? `The old one is accepted until ${endOf(old)}.`
+    : "The old one has ended.";
 }
 
 const HEADINGS = ["NAME", "SCOPE", "STATE", "KEY", "CREATED", "LAST USED", "ID"];
@@ -194,12 +228,4 @@ function minute(at: string): string {
 function keyName(text: string): string {
   if (!isKeyName(text)) throw new InvalidArgumentError(`It ${NAME_FORM}.`);
   return text;
-}
-
-function durationBy(parse: (text: string) => number | undefined, form: string): (text: string) => number {
-  return (text) => {
-    const ms = parse(text);
-    if (ms === undefined) throw new InvalidArgumentError(`It ${form}.`);
-    return ms;
-  };
 }

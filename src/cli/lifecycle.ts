@@ -24,7 +24,10 @@ export async function untilEnded(app: App, drainMs: number): Promise<number> {
 /** Resolves with the exit code when the database must not be used any more. */
 export async function untilBroken(app: App): Promise<number> {
   const error = await app.broken;
-  app.log.fatal({ msg: "the database can no longer be used: the process ends", error: error.message });
+  app.log.fatal({
+    msg: "the database can no longer be used: the process ends",
+    error: error.message,
+  });
   return EXIT_FAILED;
 }
 
@@ -33,7 +36,11 @@ export function untilFault(log: Log): Promise<number> {
   return new Promise((resolve) => {
     const fatal = (error: unknown) => {
       const { name, stack } = error instanceof Error ? error : new Error(String(error));
-      log.fatal({ msg: "unhandled fault, ending", error: name, frames: stack?.split("\n").slice(1, 6) });
+      log.fatal({
+        msg: "unhandled fault, ending",
+        error: name,
+        frames: stack?.split("\n").slice(1, 6),
+      });
       resolve(EXIT_FAILED);
     };
     process.on("uncaughtException", fatal);
@@ -51,7 +58,10 @@ export interface Closable {
 }
 
 /** Closes at the first SIGTERM, SIGINT or SIGHUP. Resolves with the exit code. */
-export function closedBySignal(log: Log, { close, closeMsMax, abandon }: Closable): Promise<number> {
+export function closedBySignal(
+  log: Log,
+  { close, closeMsMax, abandon }: Closable,
+): Promise<number> {
   return new Promise((resolve) => {
     const signals = new SignalCounter(() => systemClock.monotonic());
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
@@ -74,7 +84,10 @@ export function closedBySignal(log: Log, { close, closeMsMax, abandon }: Closabl
 /** Ends the process after that time if it still runs, and logs that. */
 function endAfter(ms: number, log: Log, abandon: Closable["abandon"]): void {
   const end = () => {
-    log.error({ msg: "the shutdown takes too long: the process ends now. Every message that got a 200 is stored", ms });
+    log.error({
+      msg: "the shutdown takes too long: the process ends now. Every message that got a 200 is stored",
+      ms,
+    });
     abandon?.();
     setTimeout(killProcess, LAST_LINE_MS);
   };

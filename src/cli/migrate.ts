@@ -29,9 +29,10 @@ export function migrateCommand(env: Environment): Command {
     .description("Create the database or upgrade its schema.")
     .option("--citus", "distribute the tables over the workers of Citus")
     .addOption(
-      new Option("--partitions <n>", "PostgreSQL: create the table of messages with n hash partitions").argParser(
-        wholeNumber(2, PARTITIONS_MAX),
-      ),
+      new Option(
+        "--partitions <n>",
+        "PostgreSQL: create the table of messages with n hash partitions",
+      ).argParser(wholeNumber(2, PARTITIONS_MAX)),
     )
     .action(async (flags: MigrateFlags) => {
       const lines = await migrate(env, flags);
@@ -40,10 +41,16 @@ export function migrateCommand(env: Environment): Command {
     });
 }
 
-async function migrate(env: Environment, { citus = false, partitions }: MigrateFlags): Promise<readonly string[]> {
+async function migrate(
+  env: Environment,
+  { citus = false, partitions }: MigrateFlags,
+): Promise<readonly string[]> {
   const { databaseUrl, allowWeakDurability } = readConfig(env);
   if (!isPostgres(databaseUrl) && (citus || partitions !== undefined)) {
-    throw new CliError("--citus and --partitions need a PostgreSQL database, but DATABASE_URL is not one.", EXIT_USAGE);
+    throw new CliError(
+      "--citus and --partitions need a PostgreSQL database, but DATABASE_URL is not one.",
+      EXIT_USAGE,
+    );
   }
   const progress = (text: string) => writeStderr(`${text}\n`);
   return migrateDatabase(databaseUrl, { progress, allowWeakDurability, citus, partitions });

@@ -28,9 +28,18 @@ export interface ProgressBarOptions {
  * Shows a progress bar on standard error. It shows nothing when that is not a terminal, or when
  * there is only one step.
  */
-export function startProgressBar({ label, total, unit, hidden = false }: ProgressBarOptions): ProgressBar {
+export function startProgressBar({
+  label,
+  total,
+  unit,
+  hidden = false,
+}: ProgressBarOptions): ProgressBar {
   if (!process.stderr.isTTY || total === 1 || hidden)
-    return { update: () => undefined, note: (line) => writeStderr(`${line}\n`), stop: () => undefined };
+    return {
+      update: () => undefined,
+      note: (line) => writeStderr(`${line}\n`),
+      stop: () => undefined,
+    };
   const known = `${label} {bar} {percentage}% | {value} of {total} ${unit === "bytes" ? "MiB" : unit} | {eta_formatted} left`;
   const bar = new SingleBar({
     format: total === undefined ? `${label} | {value} ${unit}` : known,

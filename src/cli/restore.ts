@@ -61,7 +61,10 @@ export function restoreCommand(env: Environment, exit: (code: number) => void): 
 function databasePath(databaseUrl: string): string {
   const path = sqlitePath(databaseUrl);
   if (path === undefined)
-    throw new CliError("DATABASE_URL is not a SQLite database. Use the restore of its server.", EXIT_USAGE);
+    throw new CliError(
+      "DATABASE_URL is not a SQLite database. Use the restore of its server.",
+      EXIT_USAGE,
+    );
   return path;
 }
 
@@ -80,7 +83,10 @@ async function prepare(file: string, databaseUrl: string): Promise<PreparedResto
   } catch (error) {
     if (!(error instanceof StoreRefused)) throw error;
     // Some reasons give advice for the database of a service.
-    const reason = error.message.replace(/: (name another file in DATABASE_URL|lyftr migrate creates).*$/, "");
+    const reason = error.message.replace(
+      /: (name another file in DATABASE_URL|lyftr migrate creates).*$/,
+      "",
+    );
     throw new CliError(`Nothing was restored: ${reason}.`);
   }
 }

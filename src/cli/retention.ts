@@ -3,7 +3,13 @@ import { Command, Option } from "commander";
 import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { clockInWords, suspectClock, sweepRecord } from "../retention/guard.ts";
-import { countOld, cutoffOf, type SweepOptions, type SweepReport, sweep } from "../retention/sweep.ts";
+import {
+  countOld,
+  cutoffOf,
+  type SweepOptions,
+  type SweepReport,
+  sweep,
+} from "../retention/sweep.ts";
 import { openRetentionPreview, openStore } from "../store/open.ts";
 import type { RetentionSweep } from "../store/retention.ts";
 import type { Store } from "../store/store.ts";
@@ -50,14 +56,19 @@ export function retentionCommand(env: Environment, exit: (code: number) => void)
     .description("Delete messages that are older than RETENTION_DAYS.")
     .option("--dry-run", "only show what would be deleted")
     .addOption(
-      new Option("--days <n>", "the number of days (instead of RETENTION_DAYS)").argParser(wholeNumber(1, DAYS_MAX)),
+      new Option("--days <n>", "the number of days (instead of RETENTION_DAYS)").argParser(
+        wholeNumber(1, DAYS_MAX),
+      ),
     )
     .option("--yes", "do not ask")
     .action(async ({ dryRun = false, days, yes = false, json }: Flags) => {
       const { retentionDays, tombstoneDays } = retentionOf(env);
       const kept = days ?? retentionDays;
       if (kept === undefined) {
-        throw new CliError("RETENTION_DAYS is off. Set it, or give the number of days with --days.", EXIT_USAGE);
+        throw new CliError(
+          "RETENTION_DAYS is off. Set it, or give the number of days with --days.",
+          EXIT_USAGE,
+        );
       }
       const databaseUrl = existingDatabaseUrlOf(env);
       if ((dryRun || !yes) && !(await preview(databaseUrl, { days: kept, dryRun, json }))) {
@@ -65,7 +76,8 @@ export function retentionCommand(env: Environment, exit: (code: number) => void)
         exit(EXIT_FAILED);
         return;
       }
-      if (!dryRun) exit(await deleteOld(env, databaseUrl, { days: kept, tombstoneDays, yes, json }));
+      if (!dryRun)
+        exit(await deleteOld(env, databaseUrl, { days: kept, tombstoneDays, yes, json }));
     });
 }
 
@@ -94,7 +106,12 @@ async function preview(
     bar.stop();
     if (signal.aborted) return false;
     const text = `received before  ${receivedBefore}\nwould delete     ${old} of ${before} messages\n`;
-    if (dryRun) writeResult(json, { received_before: receivedBefore, would_delete: old, messages: before }, text);
+    if (dryRun)
+      writeResult(
+        json,
+        { received_before: receivedBefore, would_delete: old, messages: before },
+        text,
+      );
     else writeStderr(text);
     return dryRun || (await confirmed("Delete them for ever?", signal));
   } finally {
@@ -115,7 +132,11 @@ interface Deletion extends JsonFlag {
   readonly yes: boolean;
 }
 
-async function deleteOld(env: Environment, databaseUrl: string, deletion: Deletion): Promise<number> {
+async function deleteOld(
+  env: Environment,
+  databaseUrl: string,
+  deletion: Deletion,
+): Promise<number> {
   const store = await openStore(databaseUrl, { ...storeOptionsOf(env), mode: "write" });
   try {
     return await run(store, deletion);
@@ -147,7 +168,8 @@ async function run(store: Store, { days, tombstoneDays, yes, json }: Deletion): 
     bar.stop();
     if (report.messages > 0) await recordInAudit(store, report);
     // The service compares its next sweep with this one.
-    if (!signal.aborted) await store.retention.recordSweep(sweepRecord(systemClock, { days, everywhere: true, last }));
+    if (!signal.aborted)
+      await store.retention.recordSweep(sweepRecord(systemClock, { days, everywhere: true, last }));
     writeResult(json, factsOf(report, before), inWords(report, before));
     if (signal.aborted) writeStderr("Interrupted. Run the same command again to continue.\n");
     return signal.aborted ? EXIT_FAILED : 0;
@@ -158,7 +180,10 @@ async function run(store: Store, { days, tombstoneDays, yes, json }: Deletion): 
   }
 }
 
-async function recordInAudit(store: Store, { messages, receivedBefore = "" }: SweepReport): Promise<void> {
+async function recordInAudit(
+  store: Store,
+  { messages, receivedBefore = "" }: SweepReport,
+): Promise<void> {
   const at = new Date(systemClock.now()).toISOString();
   const details = { messages, received_before: receivedBefore };
   await store.credentials.audit.add({
@@ -171,7 +196,10 @@ async function recordInAudit(store: Store, { messages, receivedBefore = "" }: Sw
   });
 }
 
-function factsOf({ receivedBefore = "", messages, tombstones, bytesGivenBack, seconds }: SweepReport, before: number) {
+function factsOf(
+  { receivedBefore = "", messages, tombstones, bytesGivenBack, seconds }: SweepReport,
+  before: number,
+) {
   return {
     received_before: receivedBefore,
     deleted: messages,

@@ -1,5 +1,10 @@
 import { durationInWords } from "../domain/duration.ts";
-import { answerOf, RETRY_DAYS, type Retirement, type RetirementDecision } from "../secrets/retirement.ts";
+import {
+  answerOf,
+  RETRY_DAYS,
+  type Retirement,
+  type RetirementDecision,
+} from "../secrets/retirement.ts";
 
 /** A sentence that begins with the short answer. */
 export function retirementInWords({ decision, process }: Retirement): string {
@@ -48,6 +53,7 @@ function verified(unusedMs: number): string {
   return `it verified a message ${durationInWords(unusedMs)} ago`;
 }
 
-function minute(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16)}Z`;
+/** A moment to the minute, such as 2025-01-15T10:00Z, or `otherwise` when there is none. */
+export function minute(ms: number | undefined, otherwise = ""): string {
+  return ms === undefined ? otherwise : `${new Date(ms).toISOString().slice(0, 16)}Z`;
 }

@@ -6,18 +6,30 @@ import { durationInWords, parseDuration } from "../domain/duration.ts";
 import { CURRENT, masterKeyProblem, openKept, PREVIOUS } from "../secrets/accepted-secrets.ts";
 import { answerOf, leavesAnother } from "../secrets/retirement.ts";
 import { NONCE_BYTES, SecretBox } from "../secrets/sealing.ts";
-import { allSecrets, endsOf, type ListedSecret, type SecretSettings } from "../secrets/secret-list.ts";
-import { type AuditEntry, type CredentialsStore, KEPT_SECRETS_MAX, type SecretStore } from "../store/credentials.ts";
+import {
+  allSecrets,
+  endsOf,
+  type ListedSecret,
+  type SecretSettings,
+} from "../secrets/secret-list.ts";
+import {
+  type AuditEntry,
+  type CredentialsStore,
+  KEPT_SECRETS_MAX,
+  type SecretStore,
+} from "../store/credentials.ts";
 import { openCredentials } from "../store/open.ts";
+import { durationBy } from "./arguments.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { type JsonFlag, withJson, writeJson } from "./json-output.ts";
-import { retirementInWords } from "./retirement-words.ts";
+import { minute, retirementInWords } from "./retirement-words.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
 import { writeStderr, writeStdout } from "./terminal.ts";
 
 const NAME = /^(?!current|previous)[a-z0-9][a-z0-9_-]{0,31}$/;
+const duration = durationBy(parseDuration, "must be a duration such as 30m, 24h or 7d");
 const SECRET_BYTES = 32;
 const SECRET_CHARACTERS_MAX = 4_096;
 const HELP: CommandHelp = {
@@ -64,8 +76,8 @@ function addCommand(env: Environment): Command {
     .action(async (name: string, { secretFile }: { readonly secretFile?: string }) => {
       const { masterKey } = secretSettingsOf(env);
       if (masterKey === undefined) throw new CliError(NO_MASTER_KEY, EXIT_USAGE);
-      const secret =
-        secretFile === undefined ? randomBytes(SECRET_BYTES).toString("hex") : givenSecret(env, secretFile);
+      const random = () => randomBytes(SECRET_BYTES).toString("hex");
+      const secret = secretFile === undefined ? random() : givenSecret(env, secretFile);
       await withSecrets("write", existingDatabaseUrlOf(env), (store) =>
         add(store, { name, secret, box: new SecretBox(masterKey) }),
       );
@@ -112,20 +124,26 @@ function listCommand(env: Environment, exit: (code: number) => void): Command {
   return withJson(withHelp(new Command("list"), HELP))
     .description("Show every secret by name, its last use, and whether it may be retired.")
     .action(async ({ json }: JsonFlag) => {
-      const { secrets, processes } = await withSecrets("read", existingDatabaseUrlOf(env), (access) =>
-        allSecrets(secretSettingsOf(env), { store: access.secrets, nowMs: systemClock.now() }),
+      const { secrets, processes } = await withSecrets(
+        "read",
+        existingDatabaseUrlOf(env),
+        (access) =>
+          allSecrets(secretSettingsOf(env), { store: access.secrets, nowMs: systemClock.now() }),
       );
       if (secrets.length === 0) writeStderr("There are no secrets, so every webhook is refused.\n");
       else if (processes === 0) writeStderr(`${NO_PROCESS}\n`);
       const headings = [...HEADINGS, ...(processes > 0 ? ["ACCEPTED BY"] : []), QUESTION];
       if (json) writeJson({ data: secrets.map(factsOf), processes });
-      else if (secrets.length > 0) writeStdout(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
-      if (secrets.some(({ retirement }) => answerOf(retirement.decision) === "unknown")) exit(EXIT_USAGE);
+      else if (secrets.length > 0)
+        writeStdout(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
+      if (secrets.some(({ retirement }) => answerOf(retirement.decision) === "unknown"))
+        exit(EXIT_USAGE);
     });
 }
 
 function factsOf({ name, from, since, ends, known, processes, retirement }: ListedSecret) {
-  const instant = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
+  const instant = (ms: number | undefined) =>
+    ms === undefined ? null : new Date(ms).toISOString();
   return {
     name,
     from,
@@ -163,20 +181,34 @@ function retireCommand(env: Environment): Command {
     .description("Refuse a secret of the database, now or after a time.")
     .argument("<name>", "the name of the secret")
     .option("--in <duration>", "how long it is still accepted, such as 24h", duration, 0)
-    .option("--force", "retire it even if list answers no or not yet: webhooks with it are refused", false)
+    .option(
+      "--force",
+      "retire it even if list answers no or not yet: webhooks with it are refused",
+      false,
+    )
     .action(async (name: string, { in: inMs, force }: RetireOptions) => {
-      if (name === CURRENT || name.startsWith(PREVIOUS)) throw new CliError(FROM_ENVIRONMENT, EXIT_USAGE);
+      if (name === CURRENT || name.startsWith(PREVIOUS))
+        throw new CliError(FROM_ENVIRONMENT, EXIT_USAGE);
       await withSecrets("write", existingDatabaseUrlOf(env), async ({ secrets }) => {
         const nowMs = systemClock.now();
         const untilMs = nowMs + inMs;
-        if (!force) await requireRetirable(name, untilMs, { settings: secretSettingsOf(env), store: secrets });
+        if (!force)
+          await requireRetirable(name, untilMs, {
+            settings: secretSettingsOf(env),
+            store: secrets,
+          });
         const retiresAt = new Date(untilMs).toISOString();
         const entry = entryOf("secret.retired", name, nowMs, { retires_at: retiresAt });
         if (!(await secrets.retire(name, retiresAt, entry)))
-          throw new CliError(`No secret of the database has the name ${name}. See lyftr secrets list.`, EXIT_FAILED);
+          throw new CliError(
+            `No secret of the database has the name ${name}. See lyftr secrets list.`,
+            EXIT_FAILED,
+          );
       });
       const when =
-        inMs === 0 ? "A running service refuses it within 2 seconds" : `It is refused in ${durationInWords(inMs)}`;
+        inMs === 0
+          ? "A running service refuses it within 2 seconds"
+          : `It is refused in ${durationInWords(inMs)}`;
       writeStderr(`Retired ${name}. ${when}.\n`);
     });
 }
@@ -187,17 +219,24 @@ interface RetireContext {
 }
 
 /** Rejects unless `list` says that the secret may be retired. */
-async function requireRetirable(name: string, untilMs: number, { settings, store }: RetireContext): Promise<void> {
+async function requireRetirable(
+  name: string,
+  untilMs: number,
+  { settings, store }: RetireContext,
+): Promise<void> {
   const { secrets, processes } = await allSecrets(settings, { store, nowMs: systemClock.now() });
   const found = secrets.find((one) => one.from === "database" && one.name === name);
   if (found === undefined) return;
   if (processes === 0) {
-    if (!leavesAnother(name, untilMs, endsOf(settings, await store.list()))) throw new CliError(`${LAST_ONE} ${FORCE}`);
+    if (!leavesAnother(name, untilMs, endsOf(settings, await store.list())))
+      throw new CliError(`${LAST_ONE} ${FORCE}`);
     writeStderr(`${NO_PROCESS}\n`);
   }
   if (["no", "not yet"].includes(answerOf(found.retirement.decision))) {
     const answer = retirementInWords(found.retirement);
-    throw new CliError(`${name} was not retired. The answer of lyftr secrets list: ${answer}.\n${FORCE}`);
+    throw new CliError(
+      `${name} was not retired. The answer of lyftr secrets list: ${answer}.\n${FORCE}`,
+    );
   }
 }
 
@@ -223,14 +262,29 @@ async function withSecrets<T>(
   }
 }
 
-function entryOf(action: string, subject: string, atMs: number, details: AuditEntry["details"]): AuditEntry {
-  return { at: new Date(atMs).toISOString(), id: randomUUID(), actor: "cli", action, subject, details };
+function entryOf(
+  action: string,
+  subject: string,
+  atMs: number,
+  details: AuditEntry["details"],
+): AuditEntry {
+  return {
+    at: new Date(atMs).toISOString(),
+    id: randomUUID(),
+    actor: "cli",
+    action,
+    subject,
+    details,
+  };
 }
 
 function givenSecret(env: Environment, file: string): string {
   const secret = requiredSecret(env, file);
   if (secret.length > SECRET_CHARACTERS_MAX)
-    throw new CliError(`A secret has at most ${SECRET_CHARACTERS_MAX} characters; ${file} has more.`, EXIT_USAGE);
+    throw new CliError(
+      `A secret has at most ${SECRET_CHARACTERS_MAX} characters; ${file} has more.`,
+      EXIT_USAGE,
+    );
   return secret;
 }
 
@@ -241,14 +295,4 @@ function secretName(text: string): string {
     );
   }
   return text;
-}
-
-function duration(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError("It must be a duration such as 30m, 24h or 7d.");
-  return ms;
-}
-
-function minute(ms: number | undefined, otherwise: string): string {
-  return ms === undefined ? otherwise : `${new Date(ms).toISOString().slice(0, 16)}Z`;
 }

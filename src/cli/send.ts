@@ -31,7 +31,10 @@ const HELP: CommandHelp = {
     "lyftr send --count 10000 --concurrency 64",
   ],
   input: MESSAGE_LINE,
-  exitCodes: { 0: "every message was accepted", 1: "a message was not accepted, or not all were sent" },
+  exitCodes: {
+    0: "every message was accepted",
+    1: "a message was not accepted, or not all were sent",
+  },
 };
 
 interface Options extends SendSource, JsonFlag {
@@ -53,10 +56,10 @@ export function sendCommand(env: Environment, exit: (code: number) => void): Com
     .option("--id <id>", "its id (default: a random one)")
     .option("--ts <timestamp>", "its time, such as 2025-01-15T10:00:00Z (default: now)")
     .addOption(
-      new Option("--file <file>", "many messages: one JSON object a line; - is standard input").conflicts([
-        ...oneMessage,
-        "count",
-      ]),
+      new Option(
+        "--file <file>",
+        "many messages: one JSON object a line; - is standard input",
+      ).conflicts([...oneMessage, "count"]),
     )
     .addOption(
       new Option("--count <n>", "many messages: generated ones")
@@ -77,7 +80,10 @@ async function send(env: Environment, options: Options): Promise<number> {
   const signal = interruption();
   const { messages, ...progress } = await messagesOf(options, signal);
   const bar = startProgressBar({ label: "sending", ...progress });
-  const notes = new LineNotes((line) => bar.note(line), options.file === undefined ? "message" : "line");
+  const notes = new LineNotes(
+    (line) => bar.note(line),
+    options.file === undefined ? "message" : "line",
+  );
   const tally = new SendTally();
   const reached = await sendAll(messages, {
     url,
@@ -93,7 +99,8 @@ async function send(env: Environment, options: Options): Promise<number> {
   });
   bar.stop();
   writeResult(options.json, tally.facts(), tally.summary());
-  for (const remark of remarks({ tally, url, reached, interrupted: signal.aborted })) writeStderr(`${remark}\n`);
+  for (const remark of remarks({ tally, url, reached, interrupted: signal.aborted }))
+    writeStderr(`${remark}\n`);
   return tally.allAccepted && reached && !signal.aborted ? 0 : EXIT_FAILED;
 }
 
@@ -110,15 +117,20 @@ function remarks({
   interrupted: boolean;
 }): readonly string[] {
   const found: string[] = [];
-  if (tally.refusedWith(UNAUTHORIZED) > 0) found.push("401 means that this secret is not a secret of the service.");
+  if (tally.refusedWith(UNAUTHORIZED) > 0)
+    found.push("401 means that this secret is not a secret of the service.");
   if (tally.untrusted > 0)
     found.push(
       "The certificate is not accepted. Check the URL. For a private certificate authority set NODE_EXTRA_CA_CERTS=/path/to/ca.pem",
     );
   if (tally.unreachable > tally.untrusted)
     found.push(`Is the service running (lyftr serve), and is ${url} its address (--url)?`);
-  if (!reached) found.push("Stopped early, because the service does not accept anything: the rest was not sent.");
+  if (!reached)
+    found.push(
+      "Stopped early, because the service does not accept anything: the rest was not sent.",
+    );
   if (interrupted) found.push("Interrupted: the rest was not sent.");
-  if (!reached || interrupted) found.push("You can send everything again: the ids prevent duplicates.");
+  if (!reached || interrupted)
+    found.push("You can send everything again: the ids prevent duplicates.");
   return found;
 }

@@ -1,5 +1,12 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type Config, type Environment, misspellingInWords, misspellings, readConfig, VARIABLES } from "../config.ts";
+import {
+  type Config,
+  type Environment,
+  misspellingInWords,
+  misspellings,
+  readConfig,
+  VARIABLES,
+} from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { createLog, type LogLevel } from "../observe/log.ts";
 import { Stdout } from "../observe/stdout.ts";
@@ -32,15 +39,22 @@ export function serveCommand(env: Environment, exit: (code: number) => void): Co
         "processes that share the port, with PostgreSQL: a number or auto (instead of WORKERS)",
       ).argParser(workersArgument),
     )
-    .option("--no-migrate", "do not change the schema, and refuse one that is not up to date (as MIGRATE=0)")
-    .action(async ({ workers, migrate }: { readonly workers?: number; readonly migrate: boolean }) => {
-      const overridden = workers === undefined ? env : withWorkers(env, workers);
-      const config = readConfig(migrate ? overridden : { ...overridden, MIGRATE: "0", MIGRATE_FILE: undefined });
-      const stdout = new Stdout();
-      warnAboutMisspellings(env, config, stdout);
-      exit(await serve(config, stdout));
-      await stdout.flush();
-    });
+    .option(
+      "--no-migrate",
+      "do not change the schema, and refuse one that is not up to date (as MIGRATE=0)",
+    )
+    .action(
+      async ({ workers, migrate }: { readonly workers?: number; readonly migrate: boolean }) => {
+        const overridden = workers === undefined ? env : withWorkers(env, workers);
+        const config = readConfig(
+          migrate ? overridden : { ...overridden, MIGRATE: "0", MIGRATE_FILE: undefined },
+        );
+        const stdout = new Stdout();
+        warnAboutMisspellings(env, config, stdout);
+        exit(await serve(config, stdout));
+        await stdout.flush();
+      },
+    );
 }
 
 async function serve(config: Config, stdout: Stdout): Promise<number> {
@@ -48,7 +62,9 @@ async function serve(config: Config, stdout: Stdout): Promise<number> {
     // The supervisor does not load the web server and the stores, which saves a third of its
     // memory.
     const { serveWorkers } = await import("./workers/serve-workers.ts");
-    return serveWorkers(config, stdout, (listeningInfo) => showBanner(listeningInfo, config.databaseUrl));
+    return serveWorkers(config, stdout, (listeningInfo) =>
+      showBanner(listeningInfo, config.databaseUrl),
+    );
   }
   if (config.workers > 1) warnAboutOneWriter(config, stdout);
   const { startApp } = await import("../app.ts");
@@ -59,11 +75,18 @@ async function serve(config: Config, stdout: Stdout): Promise<number> {
 
 function warnAboutMisspellings(env: Environment, config: Config, stdout: Stdout): void {
   for (const misspelling of misspellings(env))
-    logOf(config, stdout).warn({ msg: misspellingInWords(misspelling), variable: misspelling.name });
+    logOf(config, stdout).warn({
+      msg: misspellingInWords(misspelling),
+      variable: misspelling.name,
+    });
 }
 
 function logOf(config: Config, stdout: Stdout) {
-  return createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
+  return createLog({
+    level: config.logLevel as LogLevel,
+    destination: stdout,
+    now: systemClock.now,
+  });
 }
 
 function warnAboutOneWriter(config: Config, stdout: Stdout): void {

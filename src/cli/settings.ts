@@ -13,7 +13,10 @@ import { fileProblem } from "./failures.ts";
 export function urlOf(env: Environment): string {
   const { host, port } = readConfig(only(env, "HOST", "PORT"));
   if (port === 0) {
-    throw new CliError("PORT is 0, so the service took a free port: its log names it. Give it as --url.", EXIT_USAGE);
+    throw new CliError(
+      "PORT is 0, so the service took a free port: its log names it. Give it as --url.",
+      EXIT_USAGE,
+    );
   }
   return localUrl(host, port);
 }
@@ -94,5 +97,7 @@ function readSecret(file: string): string {
 
 /** The environment with only these variables and their _FILE forms. */
 function only(env: Environment, ...names: readonly string[]): Environment {
-  return Object.fromEntries(names.flatMap((name) => [name, `${name}_FILE`]).map((name) => [name, env[name]]));
+  return Object.fromEntries(
+    names.flatMap((name) => [name, `${name}_FILE`]).map((name) => [name, env[name]]),
+  );
 }

@@ -17,9 +17,13 @@ export function terminalWidth(): number | undefined {
  * Formats rows as lines, for people. With a `width`, long cells are broken between words. If the
  * rows still do not fit, each row becomes a block with one line for each cell, under its heading.
  */
-export function tableOf(rows: readonly (readonly string[])[], width: number | undefined = terminalWidth()): string {
+export function tableOf(
+  rows: readonly (readonly string[])[],
+  width: number | undefined = terminalWidth(),
+): string {
   const widths = columnWidths(rows);
-  if (width === undefined || total(widths) <= width) return rows.map((row) => lineOf(row, widths)).join("");
+  if (width === undefined || total(widths) <= width)
+    return rows.map((row) => lineOf(row, widths)).join("");
   const narrowed = narrow(rows, widths, width);
   if (narrowed !== undefined) return rows.map((row) => linesOf(row, narrowed)).join("");
   const [headings = [], ...others] = rows;
@@ -33,16 +37,25 @@ export function factsTable(
 ): string {
   const rows = facts.map(([name, value]) => [name, `${value}`]);
   const [margin = 0, ...others] = columnWidths(rows);
-  const widest = Math.max(COLUMN_WIDTH_MIN, (width ?? Number.POSITIVE_INFINITY) - margin - GAP.length);
-  return rows.map((row) => linesOf(row, [margin, ...others.map((each) => Math.min(each, widest))])).join("");
+  const widest = Math.max(
+    COLUMN_WIDTH_MIN,
+    (width ?? Number.POSITIVE_INFINITY) - margin - GAP.length,
+  );
+  return rows
+    .map((row) => linesOf(row, [margin, ...others.map((each) => Math.min(each, widest))]))
+    .join("");
 }
 
 function columnWidths(rows: readonly (readonly string[])[]): readonly number[] {
-  return (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
 }
 
 function total(widths: readonly number[]): number {
-  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, widths.length - 1);
+  return (
+    widths.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, widths.length - 1)
+  );
 }
 
 /** Column widths that fit, with the widest columns narrowed; undefined when a word does not fit. */
@@ -52,11 +65,17 @@ function narrow(
   width: number,
 ): readonly number[] | undefined {
   const narrowest = widths.map((_, column) =>
-    Math.max(...rows.map((row) => Math.max(0, ...(row[column] ?? "").split(" ").map((word) => word.length)))),
+    Math.max(
+      ...rows.map((row) =>
+        Math.max(0, ...(row[column] ?? "").split(" ").map((word) => word.length)),
+      ),
+    ),
   );
   const result = [...widths];
   while (total(result) > width) {
-    const slack = result.map((each, column) => each - Math.max(narrowest[column] ?? 0, COLUMN_WIDTH_MIN));
+    const slack = result.map(
+      (each, column) => each - Math.max(narrowest[column] ?? 0, COLUMN_WIDTH_MIN),
+    );
     const widest = Math.max(...result.filter((_, column) => (slack[column] ?? 0) > 0));
     const column = result.findIndex((each, at) => each === widest && (slack[at] ?? 0) > 0);
     if (column === -1) return undefined;

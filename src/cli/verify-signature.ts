@@ -23,7 +23,10 @@ const HELP: CommandHelp = {
     "lyftr verify-signature body.json 5f2b…64 hex digits…",
     "lyftr verify-signature --json body.json $(cat signature.txt)",
   ],
-  exitCodes: { 0: "the service would accept the signature now", 1: "it would not; the output says why" },
+  exitCodes: {
+    0: "the service would accept the signature now",
+    1: "it would not; the output says why",
+  },
 };
 
 interface Options extends JsonFlag {
@@ -39,7 +42,8 @@ export function verifySignatureCommand(env: Environment, exit: (code: number) =>
     .option("--secret-file <file>", "compare with the secret in this file only")
     .action(async (file: string, signature: string, { secretFile, json }: Options) => {
       const { secrets, problem } = await checkedSecrets(env, secretFile);
-      if (problem !== undefined) writeStderr(`The secrets of the database were not compared: ${problem}\n`);
+      if (problem !== undefined)
+        writeStderr(`The secrets of the database were not compared: ${problem}\n`);
       const body = await readBody(file);
       const report = explainSignature({ body, signature, secrets, nowMs: systemClock.now() });
       writeResult(json, factsOf(report, body), inWords(report, body));

@@ -52,11 +52,13 @@ function countsOf(databaseUrl: string): Counts {
       recount: () => recountDatabase(databaseUrl),
       unit: "blocks",
       remedy: "Run lyftr verify --recount: the service rebuilds the counts while it runs.",
-      repair: "The database itself is damaged. Restore a backup of the server, and check its disk and its log.",
+      repair:
+        "The database itself is damaged. Restore a backup of the server, and check its disk and its log.",
     };
   }
   const path = sqlitePath(databaseUrl) ?? "";
-  if (!existsSync(path)) throw new CliError(`There is no database to verify: ${path} (DATABASE_URL) does not exist.`);
+  if (!existsSync(path))
+    throw new CliError(`There is no database to verify: ${path} (DATABASE_URL) does not exist.`);
   return {
     verify: (options) => verifyDatabase(databaseUrl, options),
     recount: undefined,
@@ -68,9 +70,11 @@ in which lyftr verify finds no damage, or repair the file: see "A damaged databa
 }
 
 async function recountAll({ recount, remedy }: Counts, json?: true): Promise<number> {
-  if (recount === undefined) throw new CliError(`--recount is for PostgreSQL. ${remedy}`, EXIT_USAGE);
+  if (recount === undefined)
+    throw new CliError(`--recount is for PostgreSQL. ${remedy}`, EXIT_USAGE);
   await recount();
-  const text = "the counts are deleted; the running service, or the next one, counts everything again\n";
+  const text =
+    "the counts are deleted; the running service, or the next one, counts everything again\n";
   writeResult(json, { counts_deleted: true }, text);
   return 0;
 }
@@ -98,7 +102,10 @@ async function verify(counts: Counts, json?: true): Promise<number> {
   }
 }
 
-function inWords({ messages, backlog, differences, damage = [] }: VerifyReport, { repair, remedy }: Counts): string {
+function inWords(
+  { messages, backlog, differences, damage = [] }: VerifyReport,
+  { repair, remedy }: Counts,
+): string {
   if (damage.length > 0) return `${damage.map((line) => `damaged: ${line}\n`).join("")}${repair}\n`;
   const counted = `counted ${messages} messages again; ${backlog} wait to be indexed\n`;
   if (differences.length === 0) return `${counted}nothing differs\n`;

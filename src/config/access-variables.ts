@@ -1,5 +1,12 @@
 import type { Rate } from "../domain/rate.ts";
-import { headerSecret, networks, origins, rateLimit, SECRET_CHARACTERS_MIN, word } from "./values.ts";
+import {
+  headerSecret,
+  networks,
+  origins,
+  rateLimit,
+  SECRET_CHARACTERS_MIN,
+  word,
+} from "./values.ts";
 import type { Variable } from "./variable.ts";
 
 export interface AccessConfig {
@@ -19,7 +26,8 @@ export interface AccessConfig {
   readonly rateLimitFailedAuth: Rate | undefined;
 }
 
-const RATE = "`off`, or a rate such as `100/1m` or `100/1m,burst=20`. Time units: `ms`, `s`, `m`, `h`, `d`.";
+const RATE =
+  "`off`, or a rate such as `100/1m` or `100/1m,burst=20`. Time units: `ms`, `s`, `m`, `h`, `d`.";
 const RATE_UNIT = "requests per time";
 
 export const ACCESS_VARIABLES: { readonly [K in keyof AccessConfig]: Variable<AccessConfig[K]> } = {

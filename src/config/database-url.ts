@@ -24,7 +24,8 @@ const PYTHON_PARAMETERS = [
 export function databaseUrl(text = ""): string {
   const [, scheme = "", rest = ""] = /^([a-z][a-z0-9+.-]+):(.*)$/is.exec(text) ?? [];
   const [dialect = "", ...drivers] = scheme.toLowerCase().split("+");
-  if (drivers.length <= 1 && ["postgres", "postgresql"].includes(dialect)) return postgresUrl(`${dialect}:${rest}`);
+  if (drivers.length <= 1 && ["postgres", "postgresql"].includes(dialect))
+    return postgresUrl(`${dialect}:${rest}`);
   if (drivers.length <= 1 && dialect === "sqlite") return sqliteUrl(rest);
   if (dialect === "sqlite3") throw new Error(`${FORM}${suggestion(rest.replace(/^\/\/\/?/, ""))}`);
   // The path follows the two slashes: file:///data/app.db is /data/app.db.
@@ -40,9 +41,13 @@ function sqliteUrl(rest: string): string {
   if (path === undefined) throw new Error(`${FORM}${suggestion(address.replace(/^\/\//, ""))}`);
   const problem = pathProblem(path);
   if (problem !== undefined) throw new Error(`${problem}${suggestion(path)}`);
-  const unknown = [...new URLSearchParams(query).keys()].find((key) => !PYTHON_PARAMETERS.includes(key.toLowerCase()));
+  const unknown = [...new URLSearchParams(query).keys()].find(
+    (key) => !PYTHON_PARAMETERS.includes(key.toLowerCase()),
+  );
   if (unknown !== undefined)
-    throw new Error(`has parameters that are not understood, ${unknown.slice(0, 32)} among them${suggestion(path)}`);
+    throw new Error(
+      `has parameters that are not understood, ${unknown.slice(0, 32)} among them${suggestion(path)}`,
+    );
   return `sqlite:///${path}`;
 }
 
@@ -50,8 +55,10 @@ function sqliteUrl(rest: string): string {
 function pathProblem(path: string): string | undefined {
   if (/^(\.\/)?~/.test(path)) return "has a ~, which is not expanded";
   if (/\$[A-Za-z_{(]/.test(path)) return "has a $, which is not expanded: write the full path";
-  if (/%\(|%[A-Za-z_]+%|\{\{/.test(path)) return "has a placeholder, which is not expanded: write the full path";
-  if (/^[A-Za-z]:/.test(path) && process.platform !== "win32") return "has a drive letter, which only Windows has";
+  if (/%\(|%[A-Za-z_]+%|\{\{/.test(path))
+    return "has a placeholder, which is not expanded: write the full path";
+  if (/^[A-Za-z]:/.test(path) && process.platform !== "win32")
+    return "has a drive letter, which only Windows has";
   if (path.includes("#")) return "has a # in its path, which is not supported";
   if (/^file:|:\/\//.test(path)) return "has a URL where its path should be";
   if (/%2f/i.test(path)) return "has %2F in its path, which is not decoded: write /";
@@ -82,14 +89,19 @@ function postgresUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null) throw new Error(`${form}; special characters of a password are written %XX`);
   if (!text.startsWith(`${url.protocol}//`) || /[\0-\x20]|%00/.test(text)) throw new Error(form);
-  if (!/^\/[^/]+$/.test(url.pathname)) throw new Error(`${form}; the name of the database is missing`);
+  if (!/^\/[^/]+$/.test(url.pathname))
+    throw new Error(`${form}; the name of the database is missing`);
   const mode = url.searchParams.get("sslmode");
   if (mode !== null && !TLS_MODES.includes(mode))
     throw new Error(`has an sslmode that is not one of ${TLS_MODES.join(", ")}`);
   if (!["1", "0", "true", "no-verify", null].includes(url.searchParams.get("ssl")))
-    throw new Error("has ssl=, which belongs to another driver: write sslmode=require, or sslmode=disable for no TLS");
+    throw new Error(
+      "has ssl=, which belongs to another driver: write sslmode=require, or sslmode=disable for no TLS",
+    );
   if (mode === "verify-ca" && !url.searchParams.has("sslrootcert"))
-    throw new Error("has sslmode=verify-ca, which needs sslrootcert=/path/to/ca.pem; or use verify-full");
+    throw new Error(
+      "has sslmode=verify-ca, which needs sslrootcert=/path/to/ca.pem; or use verify-full",
+    );
   for (const name of TLS_FILES) requireFile(name, url.searchParams.get(name));
   return text;
 }

@@ -10,7 +10,8 @@ const CUT_AT_HASH = /^[ \t]*(?:export[ \t]+)?([A-Z0-9_]+)[ \t]*=[ \t]*(?!["'`])[
  * `NAME: value` of YAML, `NAME value`, `set NAME=value` and `$env:NAME=value`, which Node's parser
  * ignores.
  */
-const OTHER_FORM = /^[ \t]*(?:(?:set[ \t]+|\$env:)([A-Z0-9_]+)[ \t]*=|([A-Z0-9_]+)(?:[ \t]*:|[ \t]+(?![ \t=]).))/gim;
+const OTHER_FORM =
+  /^[ \t]*(?:(?:set[ \t]+|\$env:)([A-Z0-9_]+)[ \t]*=|([A-Z0-9_]+)(?:[ \t]*:|[ \t]+(?![ \t=]).))/gim;
 
 /** Adds the variables of a `.env` file to the environment. Variables that are already set win. */
 export function withDotEnv(env: Environment, path = ".env"): Environment {
@@ -21,7 +22,9 @@ export function withDotEnv(env: Environment, path = ".env"): Environment {
   // A variable and its _FILE form are one setting. The environment wins over both forms in the
   // file.
   const isSet = (name: string) =>
-    env[name] !== undefined || env[`${name}_FILE`] !== undefined || env[name.replace(/_FILE$/, "")] !== undefined;
+    env[name] !== undefined ||
+    env[`${name}_FILE`] !== undefined ||
+    env[name.replace(/_FILE$/, "")] !== undefined;
   return { ...Object.fromEntries(Object.entries(added).filter(([name]) => !isSet(name))), ...env };
 }
 
@@ -43,12 +46,15 @@ function textOf(path: string): string | undefined {
 function requireWholeValues(text: string): void {
   const names = Object.values(VARIABLES).flatMap(({ name }) => [name, `${name}_FILE`]);
   const found = (form: RegExp) => {
-    const all = [...text.matchAll(form)].map(([, name, other = ""]) => (name ?? other).toUpperCase());
+    const all = [...text.matchAll(form)].map(([, name, other = ""]) =>
+      (name ?? other).toUpperCase(),
+    );
     return all.filter((name) => names.includes(name));
   };
   const problems = [
     ...found(CUT_AT_HASH).map(
-      (name) => `${name} in .env has a # in it, where a comment would begin: put quotes around the value`,
+      (name) =>
+        `${name} in .env has a # in it, where a comment would begin: put quotes around the value`,
     ),
     ...found(OTHER_FORM).map((name) => `${name} in .env is not written as ${name}=value`),
   ];

@@ -21,7 +21,9 @@ export const SERVER_VARIABLES: { readonly [K in keyof ServerConfig]: Variable<Se
     fallback: "0.0.0.0",
     help: "The address to listen on. `127.0.0.1` accepts connections from this machine only.",
     values: "One address or name. `0.0.0.0` is every IPv4 address, `::` every address.",
-    details: ["The log line `listening` says which addresses these are (`listens_on`), and whether reading is open."],
+    details: [
+      "The log line `listening` says which addresses these are (`listens_on`), and whether reading is open.",
+    ],
     parse: host,
   },
   port: {

@@ -22,12 +22,15 @@ export interface StorageConfig {
 const ZERO_OR_ONE = "`0` or `1`";
 const DAYS_MAX = 36_500;
 
-export const STORAGE_VARIABLES: { readonly [K in keyof StorageConfig]: Variable<StorageConfig[K]> } = {
+export const STORAGE_VARIABLES: {
+  readonly [K in keyof StorageConfig]: Variable<StorageConfig[K]>;
+} = {
   databaseUrl: {
     name: "DATABASE_URL",
     fallback: "sqlite:///./data/app.db",
     help: "The database: an SQLite file, which is created when missing, or a PostgreSQL database.",
-    values: "`sqlite:///relative/path`, `sqlite:////absolute/path` or `postgres://user:password@host:5432/database`.",
+    values:
+      "`sqlite:///relative/path`, `sqlite:////absolute/path` or `postgres://user:password@host:5432/database`.",
     details: [
       "The spellings of SQLAlchemy mean the same: `sqlite+aiosqlite:///…`, `postgresql+asyncpg://…`, " +
         "`?check_same_thread=…`. A path without `sqlite:///`, a `~` or another parameter is refused, and the " +
@@ -50,7 +53,9 @@ export const STORAGE_VARIABLES: { readonly [K in keyof StorageConfig]: Variable<
     fallback: "1",
     help: "`0`: a start does not change the schema, and refuses a schema that is not up to date.",
     values: ZERO_OR_ONE,
-    details: ["`lyftr serve --no-migrate` is the same. With `0`, run `lyftr migrate` before the start."],
+    details: [
+      "`lyftr serve --no-migrate` is the same. With `0`, run `lyftr migrate` before the start.",
+    ],
     parse: flag,
   },
   allowWeakDurability: {
@@ -58,7 +63,9 @@ export const STORAGE_VARIABLES: { readonly [K in keyof StorageConfig]: Variable<
     fallback: "0",
     help: "`1`: PostgreSQL is used although acknowledged messages may not survive a crash of the server.",
     values: ZERO_OR_ONE,
-    details: ["That is so when `fsync`, `full_page_writes` or `synchronous_commit` is off. Each start logs a warning."],
+    details: [
+      "That is so when `fsync`, `full_page_writes` or `synchronous_commit` is off. Each start logs a warning.",
+    ],
     parse: flag,
   },
   retentionDays: {

@@ -30,7 +30,11 @@ export function readTextFile(path: string, bytesMax: number): string {
 export function fileReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof UnfitFile || code === undefined) return `it ${message}`;
-  const words = { ENOENT: "it does not exist", EACCES: "this user may not read it", ELOOP: "it is a link to itself" };
+  const words = {
+    ENOENT: "it does not exist",
+    EACCES: "this user may not read it",
+    ELOOP: "it is a link to itself",
+  };
   const meaning = Object.entries(words).find(([known]) => known === code)?.[1];
   return meaning === undefined ? code : `${code}, ${meaning}`;
 }
@@ -38,7 +42,8 @@ export function fileReason(error: unknown): string {
 function requireRegular(stats: Stats): void {
   if (stats.isFile()) return;
   // The system's code for a folder, which callers check.
-  if (stats.isDirectory()) throw Object.assign(new UnfitFile("is a folder, not a regular file"), { code: "EISDIR" });
+  if (stats.isDirectory())
+    throw Object.assign(new UnfitFile("is a folder, not a regular file"), { code: "EISDIR" });
   throw new UnfitFile(`is ${kindOf(stats)}, not a regular file`);
 }
 
@@ -59,7 +64,9 @@ function readUpTo(file: number, bytesMax: number): Buffer {
 
 function textOf(bytes: Buffer): string {
   if (bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])))
-    throw new UnfitFile("begins with a byte order mark, which would become a part of the value: save it without");
+    throw new UnfitFile(
+      "begins with a byte order mark, which would become a part of the value: save it without",
+    );
   if (bytes.includes(0)) throw new UnfitFile("has a NUL byte in it, so it is not text");
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -34,7 +34,11 @@ const asGiven = (text: string | undefined) => (text === "" ? undefined : text);
 type TextVariable = Variable<string | undefined>;
 
 /** A variable that the SDK of OpenTelemetry parses. */
-function setting(name: string, described: Omit<TextVariable, "name" | "parse" | "fallback">, fallback?: string) {
+function setting(
+  name: string,
+  described: Omit<TextVariable, "name" | "parse" | "fallback">,
+  fallback?: string,
+) {
   return { name, ...described, fallback, parse: asGiven } satisfies TextVariable;
 }
 
@@ -43,13 +47,17 @@ const HEADERS = "`name=value,name=value`, with special characters as `%XX`";
 const PROTOCOLS = "`http/protobuf` or `http/json`";
 const COMPRESSIONS = "`gzip` or `none`";
 
-export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<TracingConfig[K]> } = {
+export const TRACING_VARIABLES: {
+  readonly [K in keyof TracingConfig]: Variable<TracingConfig[K]>;
+} = {
   otlpEndpoint: {
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
     fallback: undefined,
     help: "A collector that accepts OTLP over HTTP. Traces are sent to the path `/v1/traces` there.",
     values: "A URL such as `http://collector:4318`",
-    details: ["Traces are made only when this variable or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set."],
+    details: [
+      "Traces are made only when this variable or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set.",
+    ],
     parse: httpUrl,
   },
   otlpTracesEndpoint: {
@@ -57,7 +65,9 @@ export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<
     fallback: undefined,
     help: "The full URL to which traces are sent.",
     values: "A URL such as `http://collector:4318/v1/traces`",
-    details: ["It takes precedence over the general variable. So does each variable below with `TRACES` in its name."],
+    details: [
+      "It takes precedence over the general variable. So does each variable below with `TRACES` in its name.",
+    ],
     parse: httpUrl,
   },
   otelSdkDisabled: setting(
@@ -132,19 +142,28 @@ export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<
     "OTEL_TRACES_SAMPLER",
     {
       help: "Which requests are traced.",
-      values: "`always_on`, `always_off` or `traceidratio`, each also with the prefix `parentbased_`",
+      values:
+        "`always_on`, `always_off` or `traceidratio`, each also with the prefix `parentbased_`",
       details: ["With `parentbased_`, a client that sends `traceparent` makes the decision."],
     },
     "parentbased_always_on",
   ),
   otelTracesSamplerArg: setting(
     "OTEL_TRACES_SAMPLER_ARG",
-    { help: "The share of requests that the sampler `traceidratio` traces.", values: "0 to 1", unit: "ratio" },
+    {
+      help: "The share of requests that the sampler `traceidratio` traces.",
+      values: "0 to 1",
+      unit: "ratio",
+    },
     "1",
   ),
   otelBspScheduleDelay: setting(
     "OTEL_BSP_SCHEDULE_DELAY",
-    { help: "The longest wait of a span before it is sent.", values: MILLISECONDS, unit: "milliseconds" },
+    {
+      help: "The longest wait of a span before it is sent.",
+      values: MILLISECONDS,
+      unit: "milliseconds",
+    },
     "5000",
   ),
   otelBspExportTimeout: setting(
@@ -167,7 +186,11 @@ export const TRACING_VARIABLES: { readonly [K in keyof TracingConfig]: Variable<
   ),
   otelBspMaxExportBatchSize: setting(
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-    { help: "The maximum number of spans in one request to the collector.", values: "A whole number", unit: "spans" },
+    {
+      help: "The maximum number of spans in one request to the collector.",
+      values: "A whole number",
+      unit: "spans",
+    },
     "512",
   ),
 };

@@ -36,7 +36,8 @@ const LEVEL_ALIASES: Readonly<Record<string, string>> = {
 export function logLevel(text = ""): string {
   const name = text.toUpperCase();
   const level = LEVEL_ALIASES[name] ?? name;
-  if (!LOG_LEVELS.includes(level)) throw new Error(`must be one of ${LOG_LEVELS.join(", ")}, not "${text}"`);
+  if (!LOG_LEVELS.includes(level))
+    throw new Error(`must be one of ${LOG_LEVELS.join(", ")}, not "${text}"`);
   return level;
 }
 
@@ -45,7 +46,9 @@ export function host(text = ""): string {
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
   const isAddressWithPort = isIP(bare) === 0 && bare.includes(":");
   if (/[\s/,*]/.test(bare) || isAddressWithPort)
-    throw new Error(`must be one address or name, such as 127.0.0.1, without a port, not "${text}"`);
+    throw new Error(
+      `must be one address or name, such as 127.0.0.1, without a port, not "${text}"`,
+    );
   return canonicalAddress(bare);
 }
 
@@ -71,13 +74,16 @@ export function workers(text = ""): number {
 export function integer(min: number, max: number): (text: string | undefined) => number {
   return (text = "") => {
     const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= min && value <= max)) throw new Error(`must be a whole number from ${min} to ${max}, not "${text}"`);
+    if (!(value >= min && value <= max))
+      throw new Error(`must be a whole number from ${min} to ${max}, not "${text}"`);
     return value;
   };
 }
 
 /** Parses one of a few words. */
-export function word<T extends string>(...words: readonly [T, ...T[]]): (text: string | undefined) => T {
+export function word<T extends string>(
+  ...words: readonly [T, ...T[]]
+): (text: string | undefined) => T {
   return (text = "") => {
     const found = words.find((candidate) => candidate === text.toLowerCase());
     if (found === undefined) throw new Error(`must be one of ${words.join(", ")}, not "${text}"`);
@@ -88,16 +94,21 @@ export function word<T extends string>(...words: readonly [T, ...T[]]): (text: s
 /**
  * Parses a secret: undefined when it is not set, otherwise it has at least this many characters.
  */
-export function longSecret(charactersMin: number): (text: string | undefined) => string | undefined {
+export function longSecret(
+  charactersMin: number,
+): (text: string | undefined) => string | undefined {
   return (text = "") => {
     if (text.trim() === "") return undefined;
-    if (text.length < charactersMin) throw new Error(`must have at least ${charactersMin} characters`);
+    if (text.length < charactersMin)
+      throw new Error(`must have at least ${charactersMin} characters`);
     return text;
   };
 }
 
 /** Parses a secret that is sent in a header, which would change blanks and non-ASCII letters. */
-export function headerSecret(charactersMin: number): (text: string | undefined) => string | undefined {
+export function headerSecret(
+  charactersMin: number,
+): (text: string | undefined) => string | undefined {
   const longEnough = longSecret(charactersMin);
   return (text) => {
     const secret = longEnough(text);
@@ -111,7 +122,8 @@ export function headerSecret(charactersMin: number): (text: string | undefined) 
 export function rateLimit(text = ""): Rate | undefined {
   if (text === "off") return undefined;
   const rate = parseRate(text);
-  if (rate === undefined) throw new Error(`must look like 100/1m or 100/1m,burst=20, or be off, not "${text}"`);
+  if (rate === undefined)
+    throw new Error(`must look like 100/1m or 100/1m,burst=20, or be off, not "${text}"`);
   return rate;
 }
 
@@ -127,7 +139,10 @@ export function daysOrOff(max: number): (text: string | undefined) => number | u
 }
 
 /** A number of minutes, or undefined for `off`. */
-export function minutesOrOff(min: number, max: number): (text: string | undefined) => number | undefined {
+export function minutesOrOff(
+  min: number,
+  max: number,
+): (text: string | undefined) => number | undefined {
   return (text = "") => {
     if (text === "off") return undefined;
     const minutes = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
@@ -144,7 +159,8 @@ export function endpoint(text = ""): string | undefined {
   const url = URL.parse(text);
   if (url === null || !["http:", "https:"].includes(url.protocol))
     throw new Error("must be a URL that begins with https:// or http://");
-  if (url.username !== "" || url.password !== "") throw new Error("has a user or a password in it, which is not sent");
+  if (url.username !== "" || url.password !== "")
+    throw new Error("has a user or a password in it, which is not sent");
   return url.href;
 }
 
@@ -152,7 +168,9 @@ export function endpoint(text = ""): string | undefined {
 export function routingKey(text = ""): string | undefined {
   if (text.trim() === "") return undefined;
   if (!/^[0-9A-Za-z]{32}$/.test(text))
-    throw new Error("must be the integration key of a service with Events API v2: 32 letters and digits");
+    throw new Error(
+      "must be the integration key of a service with Events API v2: 32 letters and digits",
+    );
   return text;
 }
 
@@ -161,7 +179,9 @@ export function milliseconds(max: number): (text: string | undefined) => number 
   return (text = "") => {
     const ms = /^[0-9]{1,15}$/.test(text) ? Number(text) : parseDuration(text);
     if (ms === undefined || ms > max)
-      throw new Error(`must be milliseconds from 0 to ${max}, or a duration such as 5s, not "${text}"`);
+      throw new Error(
+        `must be milliseconds from 0 to ${max}, or a duration such as 5s, not "${text}"`,
+      );
     return ms;
   };
 }
@@ -190,7 +210,9 @@ export function networks(text = ""): readonly string[] {
     const version = isIP(address);
     const bitsMax = version === 4 ? 32 : 128;
     // With a /0 network, every client could choose its own address.
-    const hasBits = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= bitsMax);
+    const hasBits =
+      bits === undefined ||
+      (/^[0-9]{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= bitsMax);
     if (!NAMED_NETWORKS.includes(network) && (version === 0 || !hasBits || more !== undefined)) {
       throw new Error(
         `has "${network}", which is not an address, a network such as 10.0.0.0/8, or one of ${NAMED_NETWORKS.join(", ")}`,

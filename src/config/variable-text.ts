@@ -12,7 +12,8 @@ export function variableText(variable: Variable<unknown>, env: Environment): str
   const path = withoutWrapping(env[`${name}_FILE`] ?? "");
   const direct = env[name];
   if (path === "") return direct === undefined ? undefined : cleanValue(variable, direct);
-  if (direct !== undefined && direct.trim() !== "") throw new Error(`is set twice: here and as ${name}_FILE; keep one`);
+  if (direct !== undefined && direct.trim() !== "")
+    throw new Error(`is set twice: here and as ${name}_FILE; keep one`);
   return cleanValue(variable, fromFile(path, `${name}_FILE`));
 }
 

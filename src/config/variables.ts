@@ -7,7 +7,13 @@ import { TRACING_VARIABLES, type TracingConfig } from "./tracing-variables.ts";
 import type { Variable } from "./variable.ts";
 
 /** All settings of the service. No module receives the whole: app.ts gives each its own part. */
-export interface Config extends SecretConfig, ServerConfig, StorageConfig, AccessConfig, AlertConfig, TracingConfig {}
+export interface Config
+  extends SecretConfig,
+    ServerConfig,
+    StorageConfig,
+    AccessConfig,
+    AlertConfig,
+    TracingConfig {}
 
 /** Every variable by subject, in the order of the documentation. */
 export const VARIABLE_GROUPS = {

@@ -13,7 +13,10 @@ const ADVICE = "Generate a random one: openssl rand -hex 32";
  */
 const UNSEEN = /[\s\p{Cc}\p{Cf}]/u;
 
-type Secrets = Pick<Config, "webhookSecret" | "webhookSecretsPrevious" | "masterKey" | "adminApiKey">;
+type Secrets = Pick<
+  Config,
+  "webhookSecret" | "webhookSecretsPrevious" | "masterKey" | "adminApiKey"
+>;
 
 /**
  * Warnings about accepted values that are probably mistakes, a sentence each. Secrets are not
@@ -26,10 +29,14 @@ export function configWarnings(config: Secrets): readonly string[] {
     ...webhookSecretsPrevious.flatMap(({ secret, untilMs }, at) => [
       ...secretWarnings(`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS`, secret),
       ...(untilMs === undefined && secret.includes("@")
-        ? [`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS has an @ and no end, so all of it is the secret.`]
+        ? [
+            `entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS has an @ and no end, so all of it is the secret.`,
+          ]
         : []),
       ...(/[\r\n]/.test(secret)
-        ? [`entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS has a line end in it; only commas begin another secret.`]
+        ? [
+            `entry ${at + 1} of WEBHOOK_SECRET_PREVIOUS has a line end in it; only commas begin another secret.`,
+          ]
         : []),
     ]),
     ...secretWarnings("MASTER_KEY", masterKey),
@@ -40,7 +47,9 @@ export function configWarnings(config: Secrets): readonly string[] {
 /** Warnings about one secret. `name` is the subject of each sentence. */
 export function secretWarnings(name: string, secret: string | undefined): readonly string[] {
   if (secret === undefined) return [];
-  return [edgeWarning(name, secret), weaknessWarning(name, secret)].filter((warning) => warning !== undefined);
+  return [edgeWarning(name, secret), weaknessWarning(name, secret)].filter(
+    (warning) => warning !== undefined,
+  );
 }
 
 function edgeWarning(name: string, secret: string): string | undefined {
@@ -76,7 +85,11 @@ function consequenceOf(name: string, what: string): string {
 function weaknessWarning(name: string, secret: string): string | undefined {
   if (secret.length < SECRET_CHARACTERS_SHORT)
     return `${name} has fewer than ${SECRET_CHARACTERS_SHORT} characters, so it can be guessed. ${ADVICE}`;
-  if (new Set(secret).size < DIFFERENT_CHARACTERS_MIN || isRepetition(secret) || GUESSED_FIRST.test(secret))
+  if (
+    new Set(secret).size < DIFFERENT_CHARACTERS_MIN ||
+    isRepetition(secret) ||
+    GUESSED_FIRST.test(secret)
+  )
     return `${name} consists of words or of a pattern, so it can be guessed. ${ADVICE}`;
   return undefined;
 }

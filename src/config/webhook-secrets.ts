@@ -20,7 +20,10 @@ const WITH_END = /^(.*)@([0-9]{4}-.*)$/s;
 const TIME_WORDS =
   "now|today|tomorrow|tonight|yesterday|next|never|in|until|at|end|mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec";
 /** Text that is meant as a time but is not in the accepted form. */
-const MEANT_AS_END = new RegExp(`@(?=[^@]*$)([0-9+-]|[^@]*\\s|$|(${TIME_WORDS})([^a-z]|day|month|week|year|$))`, "i");
+const MEANT_AS_END = new RegExp(
+  `@(?=[^@]*$)([0-9+-]|[^@]*\\s|$|(${TIME_WORDS})([^a-z]|day|month|week|year|$))`,
+  "i",
+);
 const NO_TIMESTAMP = "that is not a timestamp such as 2026-12-31T00:00:00Z";
 
 /**
@@ -31,7 +34,8 @@ export function previousSecrets(text = ""): readonly PreviousSecret[] {
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
-  if (parts.length > PREVIOUS_SECRETS_MAX) throw new Error(`has more than ${PREVIOUS_SECRETS_MAX} entries`);
+  if (parts.length > PREVIOUS_SECRETS_MAX)
+    throw new Error(`has more than ${PREVIOUS_SECRETS_MAX} entries`);
   const secrets = parts.map((part, at) => previousSecret(part, at + 1));
   const short = secrets.findIndex(({ secret }) => secret.length < SECRET_CHARACTERS_SHORT);
   if (short !== -1)

@@ -94,7 +94,10 @@ export function isLive({ revokedAt, ...key }: ApiKey, at: string): boolean {
 }
 
 /** The moment from which a key is refused without being revoked; null when there is none. */
-export function endOf({ expiresAt, retiresAt }: Pick<ApiKey, "expiresAt" | "retiresAt">): string | null {
+export function endOf({
+  expiresAt,
+  retiresAt,
+}: Pick<ApiKey, "expiresAt" | "retiresAt">): string | null {
   if (expiresAt === null || retiresAt === null) return expiresAt ?? retiresAt;
   return expiresAt < retiresAt ? expiresAt : retiresAt;
 }
@@ -106,6 +109,7 @@ function checksumOf(body: string): string {
 function digits(value: bigint, count: number): string {
   const base = BigInt(ALPHABET.length);
   let text = "";
-  for (let rest = value; text.length < count; rest /= base) text = ALPHABET[Number(rest % base)] + text;
+  for (let rest = value; text.length < count; rest /= base)
+    text = ALPHABET[Number(rest % base)] + text;
   return text;
 }

@@ -19,7 +19,11 @@ export const systemClock: Clock = {
 /**
  * The result of `work`, or undefined when that takes longer than `ms`. The work itself continues.
  */
-export async function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+export async function within<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+): Promise<T | undefined> {
   const done = new AbortController();
   const late = clock.sleep(Math.max(0, ms), done.signal).then(
     () => undefined,

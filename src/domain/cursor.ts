@@ -12,7 +12,12 @@ const SENDERS = "senders";
  * what a plain list would show.
  */
 export function encodeCursor({ position, side }: CursorPosition, list: MessageList): string {
-  const parts = [position.instant, position.messageId, position.source, ...(side === "before" ? [side] : [])];
+  const parts = [
+    position.instant,
+    position.messageId,
+    position.source,
+    ...(side === "before" ? [side] : []),
+  ];
   return sealed(parts, nameOf(list));
 }
 
@@ -21,7 +26,10 @@ export function decodeCursor(text: string, list: MessageList): CursorPosition | 
   const [instant, messageId, source, side = "after"] = opened(text, nameOf(list));
   if (instant === undefined || messageId === undefined || source === undefined) return undefined;
   if (side !== "after" && side !== "before") return undefined;
-  return { position: { instant: instant as Instant, messageId: messageId as MessageId, source }, side };
+  return {
+    position: { instant: instant as Instant, messageId: messageId as MessageId, source },
+    side,
+  };
 }
 
 /** The position after a sender in the list of all senders. */
@@ -64,5 +72,10 @@ function opened(text: string, list: string): readonly string[] {
 }
 
 function checksum(place: Buffer, list: string): Buffer {
-  return createHash("sha256").update(list).update("\0").update(place).digest().subarray(0, CHECKSUM_BYTES);
+  return createHash("sha256")
+    .update(list)
+    .update("\0")
+    .update(place)
+    .digest()
+    .subarray(0, CHECKSUM_BYTES);
 }

@@ -34,7 +34,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
 /** A code as a sentence. The sentence keeps the code, so that an operator can look it up. */
 export function codeInWords(code: string): string {
   const meaning = MEANINGS[code];
-  if (meaning === undefined && code.endsWith("Error")) return `An unexpected error occurred (${code}).`;
+  if (meaning === undefined && code.endsWith("Error"))
+    return `An unexpected error occurred (${code}).`;
   return meaning === undefined ? `It failed with ${code}.` : `${meaning} (${code}).`;
 }
 
@@ -46,9 +47,11 @@ const TELLING = [StoreUnavailable, Overloaded, StoreRefused, ConfigError];
  */
 export function failureInWords(error: unknown): string {
   if (!(error instanceof Error)) return "It failed for an unknown reason.";
-  if (!TELLING.some((Known) => error instanceof Known)) return `An unexpected error occurred (${error.name}).`;
+  if (!TELLING.some((Known) => error instanceof Known))
+    return `An unexpected error occurred (${error.name}).`;
   const code = codeOf(error.cause);
-  if (code !== undefined && MEANINGS[code] !== undefined) return `The database is unavailable. ${codeInWords(code)}`;
+  if (code !== undefined && MEANINGS[code] !== undefined)
+    return `The database is unavailable. ${codeInWords(code)}`;
   return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}${/[.!?]$/.test(error.message) ? "" : "."}`;
 }
 

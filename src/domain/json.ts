@@ -1,7 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import type { Issue } from "./issue.ts";
 
-export type ParsedJson = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issue: Issue };
+export type ParsedJson =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly issue: Issue };
 
 /** The value of a JSON body; undefined when it is empty. A byte order mark is ignored. */
 export function parseJson(body: Buffer): ParsedJson {
@@ -27,11 +29,19 @@ const BREAKS_LINES = /[\x7f-\x9f\u2028\u2029]/g;
  * such characters occur only in strings.
  */
 export function oneLine(json: string): string {
-  return json.replace(BREAKS_LINES, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return json.replace(
+    BREAKS_LINES,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function invalidJson(position: number, error: string): Issue {
-  return { type: "json_invalid", loc: ["body", position], msg: "JSON decode error", ctx: { error } };
+  return {
+    type: "json_invalid",
+    loc: ["body", position],
+    msg: "JSON decode error",
+    ctx: { error },
+  };
 }
 
 /**

@@ -12,7 +12,9 @@ export interface KeyRequest {
   readonly lifeMs: number | undefined;
 }
 
-type Parsed<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly issues: readonly Issue[] };
+type Parsed<T> =
+  | ({ readonly ok: true } & T)
+  | { readonly ok: false; readonly issues: readonly Issue[] };
 
 const NAME = new RegExp(KEY_NAME_PATTERN);
 export const NAME_FORM = `must have 1 to 64 characters of A-Z a-z 0-9 . _ -, the first of them a letter or a digit, and not be ${ADMIN_KEY_NAME}`;
@@ -48,7 +50,8 @@ export function parseKeyRequest(body: unknown): Parsed<{ readonly request: KeyRe
   if (scope === undefined) issues.push(missing("scope"));
   else if (!isScope(scope)) issues.push(noScope(scope));
   const lifeMs = durationOf("expires_in", life, { parse: parseLife, form: LIFE_FORM }, issues);
-  if (issues.length > 0 || typeof name !== "string" || !isScope(scope)) return { ok: false, issues };
+  if (issues.length > 0 || typeof name !== "string" || !isScope(scope))
+    return { ok: false, issues };
   return { ok: true, request: { name, scope, lifeMs } };
 }
 
@@ -58,14 +61,25 @@ export function parseRotationRequest(body: unknown): Parsed<{ readonly overlapMs
   if (!fields.ok) return fields;
   const issues = [...fields.unknown];
   const given = fields.given.overlap ?? OVERLAP_DEFAULT;
-  const overlapMs = durationOf("overlap", given, { parse: parseOverlap, form: OVERLAP_FORM }, issues);
-  return issues.length > 0 || overlapMs === undefined ? { ok: false, issues } : { ok: true, overlapMs };
+  const overlapMs = durationOf(
+    "overlap",
+    given,
+    { parse: parseOverlap, form: OVERLAP_FORM },
+    issues,
+  );
+  return issues.length > 0 || overlapMs === undefined
+    ? { ok: false, issues }
+    : { ok: true, overlapMs };
 }
 
-type Fields = Parsed<{ readonly given: Readonly<Record<string, unknown>>; readonly unknown: readonly Issue[] }>;
+type Fields = Parsed<{
+  readonly given: Readonly<Record<string, unknown>>;
+  readonly unknown: readonly Issue[];
+}>;
 
 function fieldsOf(body: unknown, names: readonly string[]): Fields {
-  if (body === null || body === undefined) return refused({ type: "missing", loc: ["body"], msg: "Field required" });
+  if (body === null || body === undefined)
+    return refused({ type: "missing", loc: ["body"], msg: "Field required" });
   if (typeof body !== "object" || Array.isArray(body)) {
     const msg = "Input should be a valid dictionary or object to extract fields from";
     return refused({ type: "model_attributes_type", loc: ["body"], msg });
@@ -73,8 +87,16 @@ function fieldsOf(body: unknown, names: readonly string[]): Fields {
   const entries = Object.entries(body);
   const unknown = entries
     .filter(([name]) => !names.includes(name))
-    .map(([name]) => ({ type: "extra_forbidden", loc: ["body", name], msg: "Extra inputs are not permitted" }));
-  return { ok: true, given: Object.fromEntries(entries.filter(([name]) => names.includes(name))), unknown };
+    .map(([name]) => ({
+      type: "extra_forbidden",
+      loc: ["body", name],
+      msg: "Extra inputs are not permitted",
+    }));
+  return {
+    ok: true,
+    given: Object.fromEntries(entries.filter(([name]) => names.includes(name))),
+    unknown,
+  };
 }
 
 function refused(issue: Issue): Fields {
@@ -87,7 +109,12 @@ interface Duration {
 }
 
 /** Null counts as missing. */
-function durationOf(name: string, value: unknown, { parse, form }: Duration, issues: Issue[]): number | undefined {
+function durationOf(
+  name: string,
+  value: unknown,
+  { parse, form }: Duration,
+  issues: Issue[],
+): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "string") {
     issues.push(noString(name, value));
@@ -107,15 +134,31 @@ function missing(name: string): Issue {
 }
 
 function noString(name: string, value: unknown): Issue {
-  return { type: "string_type", loc: ["body", name], msg: "Input should be a valid string", ...shownInput(value) };
+  return {
+    type: "string_type",
+    loc: ["body", name],
+    msg: "Input should be a valid string",
+    ...shownInput(value),
+  };
 }
 
 function noScope(value: unknown): Issue {
   const expected = "'read' or 'admin'";
   const msg = `Input should be ${expected}`;
-  return { type: "literal_error", loc: ["body", "scope"], msg, ...shownInput(value), ctx: { expected } };
+  return {
+    type: "literal_error",
+    loc: ["body", "scope"],
+    msg,
+    ...shownInput(value),
+    ctx: { expected },
+  };
 }
 
 function wrong(name: string, form: string, value: string): Issue {
-  return { type: "value_error", loc: ["body", name], msg: `Value error, ${form}`, ...shownInput(value) };
+  return {
+    type: "value_error",
+    loc: ["body", name],
+    msg: `Value error, ${form}`,
+    ...shownInput(value),
+  };
 }

@@ -1,7 +1,15 @@
 import { decodeCursor } from "./cursor.ts";
 import type { Issue } from "./issue.ts";
 import type { CursorPosition, MessageList } from "./message-filter.ts";
-import { exact, integer, moment, msisdn, oneOf, optional, type QueryParams } from "./query-params.ts";
+import {
+  exact,
+  integer,
+  moment,
+  msisdn,
+  oneOf,
+  optional,
+  type QueryParams,
+} from "./query-params.ts";
 
 export const LIMIT_MAX = 100;
 export const LIMIT_DEFAULT = 50;
@@ -69,7 +77,12 @@ function search(value: string | undefined, issues: Issue[]): string | undefined 
   if (!value) return undefined;
   if (value.length > SEARCH_CODE_POINTS_MAX && Array.from(value).length > SEARCH_CODE_POINTS_MAX) {
     const msg = `String should have at most ${SEARCH_CODE_POINTS_MAX} characters`;
-    issues.push({ type: "string_too_long", loc: ["query", "q"], msg, ctx: { max_length: SEARCH_CODE_POINTS_MAX } });
+    issues.push({
+      type: "string_too_long",
+      loc: ["query", "q"],
+      msg,
+      ctx: { max_length: SEARCH_CODE_POINTS_MAX },
+    });
   }
   return value;
 }

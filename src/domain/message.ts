@@ -57,7 +57,8 @@ const MessageIdSchema = Type.Refine(
   isStorable,
   () => NOT_STORABLE,
 );
-const msisdnSchema = (description: string) => Type.String({ pattern: "^\\+[0-9]{1,32}$", description });
+const msisdnSchema = (description: string) =>
+  Type.String({ pattern: "^\\+[0-9]{1,32}$", description });
 const TimestampSchema = Type.Refine(
   Type.String({
     pattern: UTC_TIMESTAMP_PATTERN,
@@ -66,7 +67,11 @@ const TimestampSchema = Type.Refine(
   isCalendarDate,
   () => "must be a real calendar date",
 );
-const TextSchema = Type.Refine(Type.String({ maxLength: TEXT_CODE_POINTS_MAX }), isStorable, () => NOT_STORABLE);
+const TextSchema = Type.Refine(
+  Type.String({ maxLength: TEXT_CODE_POINTS_MAX }),
+  isStorable,
+  () => NOT_STORABLE,
+);
 
 /** The body of `POST /webhook`, from which validation and documentation are derived. */
 export const MessageBody = Type.Object(
@@ -76,12 +81,20 @@ export const MessageBody = Type.Object(
     to: msisdnSchema("The receiver. `to_msisdn` is accepted as another name."),
     ts: TimestampSchema,
     text: Type.Optional(
-      Type.Union([TextSchema, Type.Null()], { description: `The text, at most ${TEXT_CODE_POINTS_MAX} code points.` }),
+      Type.Union([TextSchema, Type.Null()], {
+        description: `The text, at most ${TEXT_CODE_POINTS_MAX} code points.`,
+      }),
     ),
   },
   {
     examples: [
-      { message_id: "m1", from: "+919876543210", to: "+14155550100", ts: "2025-01-15T10:00:00Z", text: "Hello" },
+      {
+        message_id: "m1",
+        from: "+919876543210",
+        to: "+14155550100",
+        ts: "2025-01-15T10:00:00Z",
+        text: "Hello",
+      },
     ],
   },
 );
@@ -105,23 +118,58 @@ const { properties } = MessageBody;
 
 // In the order in which problems are reported.
 const FIELDS: readonly Field[] = [
-  { name: "message_id", required: true, validator: Compile(properties.message_id), form: "", mayShow: notPrivate },
-  { name: "from", required: true, validator: Compile(properties.from), form: MSISDN_FORM, mayShow: never },
-  { name: "to", required: true, validator: Compile(properties.to), form: MSISDN_FORM, mayShow: never },
-  { name: "ts", required: true, validator: Compile(properties.ts), form: TIMESTAMP_FORM, mayShow: notPrivate },
-  { name: "text", required: false, validator: Compile(properties.text), form: "", mayShow: unlessText },
+  {
+    name: "message_id",
+    required: true,
+    validator: Compile(properties.message_id),
+    form: "",
+    mayShow: notPrivate,
+  },
+  {
+    name: "from",
+    required: true,
+    validator: Compile(properties.from),
+    form: MSISDN_FORM,
+    mayShow: never,
+  },
+  {
+    name: "to",
+    required: true,
+    validator: Compile(properties.to),
+    form: MSISDN_FORM,
+    mayShow: never,
+  },
+  {
+    name: "ts",
+    required: true,
+    validator: Compile(properties.ts),
+    form: TIMESTAMP_FORM,
+    mayShow: notPrivate,
+  },
+  {
+    name: "text",
+    required: false,
+    validator: Compile(properties.text),
+    form: "",
+    mayShow: unlessText,
+  },
 ];
 
 export type ParsedMessage =
   | { readonly ok: true; readonly message: Message }
-  | { readonly ok: false; readonly issues: readonly Issue[]; readonly messageId: MessageId | undefined };
+  | {
+      readonly ok: false;
+      readonly issues: readonly Issue[];
+      readonly messageId: MessageId | undefined;
+    };
 
 /**
  * Parses a decoded JSON body into a message. Returns all issues if there are any. Unknown keys are
  * ignored.
  */
 export function parseMessage(body: unknown): ParsedMessage {
-  if (body === null || body === undefined) return refused([{ type: "missing", loc: ["body"], msg: "Field required" }]);
+  if (body === null || body === undefined)
+    return refused([{ type: "missing", loc: ["body"], msg: "Field required" }]);
   if (typeof body !== "object" || Array.isArray(body)) {
     const msg = "Input should be a valid dictionary or object to extract fields from";
     return refused([{ type: "model_attributes_type", loc: ["body"], msg }]);
@@ -137,7 +185,8 @@ export function parseMessage(body: unknown): ParsedMessage {
   const issues: Issue[] = [];
   for (const field of FIELDS) {
     const value = values[field.name];
-    if (value === undefined ? field.required : !field.validator.Check(value)) issues.push(explain(field, value));
+    if (value === undefined ? field.required : !field.validator.Check(value))
+      issues.push(explain(field, value));
   }
   if (issues.length > 0) {
     const isIdValid = issues[0]?.loc[1] !== "message_id";
@@ -180,11 +229,21 @@ function explain(field: Field, value: unknown): Issue {
       return { type: "value_error", loc, msg: `Value error, ${field.form}`, ...shown };
     default:
       if (error?.message === "maxBytes") return tooLong(loc, MESSAGE_ID_BYTES_MAX, "bytes", shown);
-      return { type: "value_error", loc, msg: `Value error, ${error?.message ?? field.form}`, ...shown };
+      return {
+        type: "value_error",
+        loc,
+        msg: `Value error, ${error?.message ?? field.form}`,
+        ...shown,
+      };
   }
 }
 
-function tooLong(loc: Issue["loc"], limit: number, unit: string, shown: ReturnType<typeof shownInput>): Issue {
+function tooLong(
+  loc: Issue["loc"],
+  limit: number,
+  unit: string,
+  shown: ReturnType<typeof shownInput>,
+): Issue {
   return {
     type: "string_too_long",
     loc,

@@ -41,7 +41,13 @@ export function oneOf<T extends string>(
   const quoted = words.map((candidate) => `'${candidate}'`);
   const expected = `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`;
   const msg = `Input should be ${expected}`;
-  issues.push({ type: "literal_error", loc: ["query", name], msg, ...shownInput(text), ctx: { expected } });
+  issues.push({
+    type: "literal_error",
+    loc: ["query", name],
+    msg,
+    ...shownInput(text),
+    ctx: { expected },
+  });
   return fallback;
 }
 
@@ -63,14 +69,23 @@ export function msisdn(value: string | undefined): string | undefined {
   return text !== undefined && /^[0-9]+$/.test(text) ? `+${text}` : text;
 }
 
-export function moment(parameters: QueryParams, name: string, issues: Issue[]): Instant | undefined {
+export function moment(
+  parameters: QueryParams,
+  name: string,
+  issues: Issue[],
+): Instant | undefined {
   const value = parameters[name];
   if (!value) return undefined;
   const instant = parseInstant(value);
   if (instant === undefined) {
     const msg =
       "Input should be a valid datetime: 2025-01-15T10:00:00Z, with another offset instead of Z, without one (UTC), or a date";
-    issues.push({ type: "datetime_from_date_parsing", loc: ["query", name], msg, ...shownInput(value) });
+    issues.push({
+      type: "datetime_from_date_parsing",
+      loc: ["query", name],
+      msg,
+      ...shownInput(value),
+    });
   }
   return instant;
 }

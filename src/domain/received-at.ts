@@ -38,7 +38,8 @@ export function parseReceivedAt(text: string): string | undefined {
 }
 
 function fromParts(parts: RegExpExecArray): string | undefined {
-  const [, date = "", hours = "00", minutes = "00", seconds = "00", fraction = "", zone = "Z"] = parts;
+  const [, date = "", hours = "00", minutes = "00", seconds = "00", fraction = "", zone = "Z"] =
+    parts;
   if (!isCalendarDate(date)) return undefined;
   // 24:00:00 and leap seconds belong to the next day or minute. Date accepts them only as UTC
   // parts.
@@ -59,7 +60,9 @@ function offsetMs(zone: string): number {
 function fromEpoch(text: string): string | undefined {
   const number = Number(text);
   if (number < EPOCH_SECONDS_MIN) return undefined;
-  const perSecond = UNITS_PER_SECOND.find((units) => number < EPOCH_SECONDS_MIN * UNIT_SPAN * units);
+  const perSecond = UNITS_PER_SECOND.find(
+    (units) => number < EPOCH_SECONDS_MIN * UNIT_SPAN * units,
+  );
   if (perSecond === undefined) return undefined;
   return spelt(Math.floor((number / perSecond) * 1_000), "");
 }
@@ -72,6 +75,9 @@ function spelt(ms: number, fraction: string): string | undefined {
   if (!(ms >= YEAR_0_MS && ms < YEAR_10000_MS)) return undefined;
   const iso = new Date(ms).toISOString();
   if (fraction === "") return iso;
-  const digits = fraction.slice(0, FRACTION_DIGITS_MAX).replace(/0+$/, "").padEnd(FRACTION_DIGITS_MIN, "0");
+  const digits = fraction
+    .slice(0, FRACTION_DIGITS_MAX)
+    .replace(/0+$/, "")
+    .padEnd(FRACTION_DIGITS_MIN, "0");
   return `${iso.slice(0, 19)}.${digits}Z`;
 }

@@ -1,6 +1,7 @@
 const HIDDEN = "***";
 /** `password`, `sslpassword`, `PWD`, `access_token`, `api-key`, `client_secret` … */
-const SECRET_PARAMETER = /pass|pwd|^pw$|secret|token|(api|access|routing|auth)[-_]?key|^sig(nature)?$|credential/i;
+const SECRET_PARAMETER =
+  /pass|pwd|^pw$|secret|token|(api|access|routing|auth)[-_]?key|^sig(nature)?$|credential/i;
 
 /**
  * Makes a URL, or a text with a URL in it, safe to show. It removes the password of the user and
@@ -9,8 +10,12 @@ const SECRET_PARAMETER = /pass|pwd|^pw$|secret|token|(api|access|routing|auth)[-
 export function withoutSecrets(text: string): string {
   return text
     .replace(/:\/\/([^:/@?#]*?)(:|%3a).*@/is, `://$1$2${HIDDEN}@`)
-    .replace(/(^|[?&#;])([^=?&#;]+)=([^&#;]*)/g, (whole, mark: string, name: string, value: string) =>
-      SECRET_PARAMETER.test(unescaped(name)) || hasSecretIn(value) ? `${mark}${name}=${HIDDEN}` : whole,
+    .replace(
+      /(^|[?&#;])([^=?&#;]+)=([^&#;]*)/g,
+      (whole, mark: string, name: string, value: string) =>
+        SECRET_PARAMETER.test(unescaped(name)) || hasSecretIn(value)
+          ? `${mark}${name}=${HIDDEN}`
+          : whole,
     )
     .replace(/([?&#;])([^=&#;]+)(?=$|[&#;])/g, (whole, mark: string, part: string) =>
       hasSecretIn(part) ? `${mark}${HIDDEN}` : whole,
@@ -32,6 +37,8 @@ function unescaped(name: string): string {
     return plain === name ? plain : unescaped(plain);
   } catch {
     // A broken escape hides the name, so only its readable letters are compared.
-    return name.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    return name.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
   }
 }

@@ -33,7 +33,8 @@ export function isCalendarDate(text: string): boolean {
   return days !== undefined && day >= 1 && day <= days;
 }
 
-const LENIENT = /^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:[.,]([0-9]+))?(?:Z|\+00:00)?$/;
+const LENIENT =
+  /^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:[.,]([0-9]+))?(?:Z|\+00:00)?$/;
 
 /**
  * The instant of a stored timestamp. Rows of the older Python service may have spellings that are

@@ -119,7 +119,8 @@ export class AdmissionControl {
       if (!this.#queueShare.admits()) return "queue_age";
     }
     if (this.#loopShare.isWhole()) return undefined;
-    if (this.#admittedSinceTick >= ADMITTED_PER_TICK_MIN && !this.#loopShare.admits()) return "event_loop";
+    if (this.#admittedSinceTick >= ADMITTED_PER_TICK_MIN && !this.#loopShare.admits())
+      return "event_loop";
     this.#admittedSinceTick++;
     return undefined;
   }

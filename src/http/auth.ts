@@ -51,7 +51,9 @@ export class Auth {
    * reading may have been closed.
    */
   mayRead({ apiKey }: Request): boolean {
-    return this.#options.isReadingOpen() || (apiKey !== undefined && this.#options.keys.accepts(apiKey));
+    return (
+      this.#options.isReadingOpen() || (apiKey !== undefined && this.#options.keys.accepts(apiKey))
+    );
   }
 
   #check(request: Request, access: RouteAccess): AuthDecision {

@@ -78,13 +78,15 @@ export class BodyBudget {
     this.#requireRoom(network, bytes, long, long > 0);
     this.#bytes += bytes;
     this.#longBytes += long;
-    if (long > 0) this.#longBytesByNetwork.set(network, (this.#longBytesByNetwork.get(network) ?? 0) + long);
+    if (long > 0)
+      this.#longBytesByNetwork.set(network, (this.#longBytesByNetwork.get(network) ?? 0) + long);
   }
 
   #requireRoom(network: string, bytes: number, long: number, arrived: boolean): void {
     const ofNetwork = this.#longBytesByNetwork.get(network) ?? 0;
     const hasRoom = this.#bytes + bytes <= BODIES_UNDER_WAY_BYTES_MAX;
-    const hasLongRoom = this.#longBytes + long <= LONG_BYTES_MAX && ofNetwork + long <= LONG_BYTES_OF_ONE_ADDRESS_MAX;
+    const hasLongRoom =
+      this.#longBytes + long <= LONG_BYTES_MAX && ofNetwork + long <= LONG_BYTES_OF_ONE_ADDRESS_MAX;
     if (hasRoom && (long === 0 || hasLongRoom)) return;
     this.#metrics.requestsShed.inc({ reason: "bytes" });
     throw new BodiesTooLarge(arrived);
@@ -136,12 +138,16 @@ function collect(raw: IncomingMessage, bytesMax: number): Promise<Buffer | Unrea
       resolve("too_large");
     };
     raw.on("data", arrived);
-    raw.once("end", () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    raw.once("end", () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
     raw.once("error", (error) => (error instanceof Overloaded ? reject(error) : resolve("broken")));
   });
 }
 
 /** The length of a body according to its headers; infinite when they give none. */
 function announcedBytes({ headers }: IncomingMessage): number {
-  return headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Number.POSITIVE_INFINITY;
+  return headers["transfer-encoding"] === undefined
+    ? Number(headers["content-length"] ?? 0)
+    : Number.POSITIVE_INFINITY;
 }

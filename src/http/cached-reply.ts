@@ -30,7 +30,11 @@ export async function cachedReply(
   const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
   const { text, tag } = await responses.getOrRead(parts, asText, () => request.clientGone());
   // Only the client may cache it, and it must revalidate it each time.
-  const replyHeaders = { etag: `"${tag}"`, "cache-control": "private, no-cache", ...headers?.(text) };
+  const replyHeaders = {
+    etag: `"${tag}"`,
+    "cache-control": "private, no-cache",
+    ...headers?.(text),
+  };
   if (hasTag(request.headers["if-none-match"], tag)) return { status: 304, headers: replyHeaders };
   return { status: 200, headers: replyHeaders, body: text };
 }
@@ -44,10 +48,16 @@ const ENTITY_TAG = /[\t ,]*(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*(?=,|$)/gy
  */
 export function hasTag(list: string | undefined, tag: string): boolean {
   if (list === undefined) return false;
-  return list.trim() === "*" || Array.from(list.matchAll(ENTITY_TAG), ([, opaque]) => opaque).includes(tag);
+  return (
+    list.trim() === "*" ||
+    Array.from(list.matchAll(ENTITY_TAG), ([, opaque]) => opaque).includes(tag)
+  );
 }
 
 /** The 304 response of such a route, for the documentation. */
 export const NotModifiedResponse = {
-  304: { description: "Not Modified: the response still has the `ETag` that was sent in `If-None-Match`." },
+  304: {
+    description:
+      "Not Modified: the response still has the `ETag` that was sent in `If-None-Match`.",
+  },
 };

@@ -67,14 +67,21 @@ export class Connection {
    * Takes a request whose headers have arrived. `answered` is called when its answer is sent or its
    * connection is closed.
    */
-  admit(request: IncomingMessage, response: ServerResponse, admission: Admission, answered: () => void): void {
+  admit(
+    request: IncomingMessage,
+    response: ServerResponse,
+    admission: Admission,
+    answered: () => void,
+  ): void {
     if (this.#ending) return;
     this.#unanswered.set(response, request);
     response.once("close", () => {
       this.#settle(response);
       answered();
     });
-    const isTooMany = this.#unanswered.size > UNANSWERED_MAX || this.#waitingOfAll.count >= this.#waitingOfAll.countMax;
+    const isTooMany =
+      this.#unanswered.size > UNANSWERED_MAX ||
+      this.#waitingOfAll.count >= this.#waitingOfAll.countMax;
     if (this.#handled.size < HANDLED_AT_ONCE_MAX) {
       this.#handle(response, admission);
     } else if (isTooMany) {
@@ -186,7 +193,9 @@ export class Connection {
   }
 
   #answeredAll(): void {
-    const others = this.#unanswered.size - (this.#broken !== undefined && this.#unanswered.has(this.#broken) ? 1 : 0);
+    const others =
+      this.#unanswered.size -
+      (this.#broken !== undefined && this.#unanswered.has(this.#broken) ? 1 : 0);
     if (this.#whenAnswered === undefined || others > 0) return;
     const then = this.#whenAnswered;
     this.#whenAnswered = undefined;

@@ -87,7 +87,8 @@ export class Connections {
 
   /** Closes this side of the connections without a request. They are destroyed soon after. */
   endIdle(): void {
-    for (const connection of this.#bySocket.values()) if (connection.isIdle()) connection.end(undefined);
+    for (const connection of this.#bySocket.values())
+      if (connection.isIdle()) connection.end(undefined);
   }
 
   destroyAll(): void {
@@ -107,8 +108,10 @@ export class Connections {
     this.#bySocket.set(socket, connection);
     this.#silent.add(connection);
     socket.once("close", () => this.#remove(connection));
-    const isOverShare = count > Math.ceil(connectionsMax * SHARE_OF_ONE_ADDRESS) && !isProxy(address);
-    if (isOverShare) this.#makeRoom((other) => other !== connection && other.network === network, connection);
+    const isOverShare =
+      count > Math.ceil(connectionsMax * SHARE_OF_ONE_ADDRESS) && !isProxy(address);
+    if (isOverShare)
+      this.#makeRoom((other) => other !== connection && other.network === network, connection);
     else if (this.#bySocket.size >= connectionsMax) this.#makeRoom((other) => other !== connection);
   }
 
@@ -137,9 +140,16 @@ export class Connections {
 
   #firstWithoutRequest(fits: (connection: Connection) => boolean): Connection | undefined {
     const silent = firstOf(this.#silent, fits);
-    if (silent !== undefined && this.#options.runtime.clock.monotonic() - silent.openedMs > FIRST_REQUEST_MS_MAX)
+    if (
+      silent !== undefined &&
+      this.#options.runtime.clock.monotonic() - silent.openedMs > FIRST_REQUEST_MS_MAX
+    )
       return silent;
-    return this.#firstUploading(fits) ?? silent ?? firstOf(this.#used, (one) => fits(one) && !one.isBusy());
+    return (
+      this.#firstUploading(fits) ??
+      silent ??
+      firstOf(this.#used, (one) => fits(one) && !one.isBusy())
+    );
   }
 
   #firstUploading(fits: (connection: Connection) => boolean): Connection | undefined {
@@ -167,7 +177,10 @@ export class Connections {
   }
 }
 
-function firstOf(connections: Iterable<Connection>, fits: (connection: Connection) => boolean): Connection | undefined {
+function firstOf(
+  connections: Iterable<Connection>,
+  fits: (connection: Connection) => boolean,
+): Connection | undefined {
   for (const connection of connections) if (fits(connection)) return connection;
   return undefined;
 }

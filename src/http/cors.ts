@@ -5,8 +5,10 @@ import type { Request } from "./route.ts";
  * The headers that a page may read in addition to the body. Without this list it could read only
  * the type and the length.
  */
-const EXPOSED = "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id";
-const ALLOWED_HEADERS = "Authorization, Content-Type, If-None-Match, Traceparent, Tracestate, X-Request-Id";
+const EXPOSED =
+  "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Traceparent, X-Read-Auth, X-Request-Id";
+const ALLOWED_HEADERS =
+  "Authorization, Content-Type, If-None-Match, Traceparent, Tracestate, X-Request-Id";
 /** How long a browser may reuse the answer of a preflight. */
 const PREFLIGHT_SECONDS = "600";
 /** Pages may only read. A key that may do more does not belong into a page. */
@@ -35,7 +37,10 @@ export class Cors {
     request.addHeaders(VARY);
     const { origin } = request.headers;
     if (origin === undefined || !this.#origins.has(origin)) return;
-    request.addHeaders({ "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED });
+    request.addHeaders({
+      "access-control-allow-origin": origin,
+      "access-control-expose-headers": EXPOSED,
+    });
   }
 
   /**
@@ -43,7 +48,8 @@ export class Cors {
    */
   preflight({ method, headers, target }: Request): Reply | undefined {
     const asks = method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
-    if (!asks || headers.origin === undefined || !this.#origins.has(headers.origin)) return undefined;
+    if (!asks || headers.origin === undefined || !this.#origins.has(headers.origin))
+      return undefined;
     const methods = target.methods.filter((one) => METHODS_OF_PAGES.includes(one));
     if (methods.length === 0 || target.ofPath?.withoutCors) return undefined;
     return { status: 204, headers: allowing(methods) };

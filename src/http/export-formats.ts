@@ -46,5 +46,7 @@ function csvLine(cells: readonly (string | null)[]): string {
 function csvCell(value: string | null): string {
   if (value === null) return "";
   const harmless = GUARDED.test(value) ? `'${value}` : value;
-  return harmless === "" || CSV_MUST_BE_QUOTED.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+  return harmless === "" || CSV_MUST_BE_QUOTED.test(harmless)
+    ? `"${harmless.replaceAll('"', '""')}"`
+    : harmless;
 }

@@ -42,5 +42,7 @@ export class ExportSlots {
 
 /** Clients behind one proxy are distinguished by their keys. */
 function holderOf(request: Request): string {
-  return request.apiKey === undefined ? `address ${clientNetwork(request)}` : `key ${request.apiKey.id}`;
+  return request.apiKey === undefined
+    ? `address ${clientNetwork(request)}`
+    : `key ${request.apiKey.id}`;
 }

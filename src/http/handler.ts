@@ -4,11 +4,22 @@ import { BodyBudget, readBody } from "./body.ts";
 import type { Cors } from "./cors.ts";
 import { framingOf } from "./framing.ts";
 import type { RateLimiting } from "./rate-limit.ts";
-import { BAD_REQUEST, CLOSE, NOT_FOUND, problem, type Reply, replyToFailure, TOO_LARGE } from "./reply.ts";
+import {
+  BAD_REQUEST,
+  CLOSE,
+  NOT_FOUND,
+  problem,
+  type Reply,
+  replyToFailure,
+  TOO_LARGE,
+} from "./reply.ts";
 import type { Request, Route } from "./route.ts";
 import type { Writer } from "./writer.ts";
 
-const UNSUPPORTED = problem(415, "unsupported content encoding", { headers: CLOSE, result: "unsupported" });
+const UNSUPPORTED = problem(415, "unsupported content encoding", {
+  headers: CLOSE,
+  result: "unsupported",
+});
 
 export interface HandlerOptions {
   readonly writer: Writer;
@@ -101,7 +112,9 @@ export class Handler {
 function noRoute({ target, method }: Request): Reply {
   // The method fits, but the path has an invalid escape or a part that is too long.
   if (target.methods.length === 0 || target.methods.includes(method)) return NOT_FOUND;
-  return problem(405, "Method Not Allowed", { headers: { allow: [...target.methods].sort().join(", ") } });
+  return problem(405, "Method Not Allowed", {
+    headers: { allow: [...target.methods].sort().join(", ") },
+  });
 }
 
 function isEncoded({ headers }: Request): boolean {

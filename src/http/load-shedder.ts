@@ -93,7 +93,11 @@ export class LoadShedder {
     this.#scrapes.tick();
     const dueMs = this.#options.runtime.clock.monotonic() - HELD_MS_MAX;
     let count = 0;
-    while (count < this.#held.length && (count < countMax || (this.#held[count]?.sinceMs ?? 0) <= dueMs)) count++;
+    while (
+      count < this.#held.length &&
+      (count < countMax || (this.#held[count]?.sinceMs ?? 0) <= dueMs)
+    )
+      count++;
     for (const { request, reason } of this.#held.splice(0, count)) this.#answer(request, reason);
     this.#refusedAtOnce = count;
   }
@@ -112,7 +116,11 @@ export class LoadShedder {
 
   #refuse(request: Request, reason: ShedReason): void {
     const { isDraining, runtime } = this.#options;
-    if (this.#refusedAtOnce < REFUSED_AT_ONCE_MAX || this.#held.length >= HELD_MAX || isDraining()) {
+    if (
+      this.#refusedAtOnce < REFUSED_AT_ONCE_MAX ||
+      this.#held.length >= HELD_MAX ||
+      isDraining()
+    ) {
       this.#refusedAtOnce++;
       this.#answer(request, reason);
     } else {
@@ -122,11 +130,18 @@ export class LoadShedder {
     }
   }
 
-  #answer(request: Request, reason: ShedReason, more = this.#canBeSkipped(request.raw) ? {} : CLOSE): void {
+  #answer(
+    request: Request,
+    reason: ShedReason,
+    more = this.#canBeSkipped(request.raw) ? {} : CLOSE,
+  ): void {
     const { refuse, runtime } = this.#options;
     runtime.metrics.requestsShed.inc({ reason });
     const headers = { ...retryAfter(runtime.random), ...more };
-    refuse(request, problem(503, "overloaded", { headers, log: { shed: reason }, result: "unavailable" }));
+    refuse(
+      request,
+      problem(503, "overloaded", { headers, log: { shed: reason }, result: "unavailable" }),
+    );
   }
 
   /**

@@ -11,7 +11,8 @@ const LINK_CHARACTERS_MAX = 6_144;
 /** Two cursors of the longest ids, escaped. */
 const CURSORS_CHARACTERS_MAX = 32_768;
 /** The end of the text of a page. No text of a sender comes after its cursors. */
-const NEXT_CURSOR = /"next_cursor":"([A-Za-z0-9_-]+)"(?:,"prev_cursor":(?:null|"[A-Za-z0-9_-]+"))?\}$/;
+const NEXT_CURSOR =
+  /"next_cursor":"([A-Za-z0-9_-]+)"(?:,"prev_cursor":(?:null|"[A-Za-z0-9_-]+"))?\}$/;
 
 /** The next page: the path of the list, and its parameters. */
 export interface NextPage {
@@ -42,6 +43,7 @@ export function nextCursorIn(text: string): string | undefined {
 /** The header in /openapi.json. */
 export const LinkHeader = {
   link: Type.String({
-    description: 'The next page, `</messages?limit=100&cursor=…>; rel="next"` (RFC 8288). Absent on the last page.',
+    description:
+      'The next page, `</messages?limit=100&cursor=…>; rel="next"` (RFC 8288). Absent on the last page.',
   }),
 };

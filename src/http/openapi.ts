@@ -25,7 +25,10 @@ export interface OpenApiOptions {
 }
 
 /** The OpenAPI 3.1 document of the routes, generated only from them. */
-export function openApi(routes: readonly Route[], { version, requiresKey }: OpenApiOptions): object {
+export function openApi(
+  routes: readonly Route[],
+  { version, requiresKey }: OpenApiOptions,
+): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const { path, method, access, schema } of routes) {
     if (schema === undefined) continue;
@@ -45,7 +48,8 @@ export function openApi(routes: readonly Route[], { version, requiresKey }: Open
 }
 
 function operation(schema: RouteSchema, access: Route["access"], requiresKey: boolean): object {
-  const { operationId, summary, description, tags, headers, params, querystring, body, response } = schema;
+  const { operationId, summary, description, tags, headers, params, querystring, body, response } =
+    schema;
   const parameters = [
     ...parametersIn("header", headers),
     ...parametersIn("path", params),
@@ -59,7 +63,10 @@ function operation(schema: RouteSchema, access: Route["access"], requiresKey: bo
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: requestBody(body) }),
     security: requiresKey ? [{ [SECURITY_SCHEME]: [] }] : [],
-    responses: { ...responses(response), ...(requiresKey && responses(problemResponses(...refusals(access)))) },
+    responses: {
+      ...responses(response),
+      ...(requiresKey && responses(problemResponses(...refusals(access)))),
+    },
   };
 }
 
@@ -68,7 +75,10 @@ function refusals(access: Route["access"]): readonly number[] {
   return access === "admin" ? [401, 403] : [401];
 }
 
-function parametersIn(place: "header" | "path" | "query", schema: TSchema | undefined): readonly object[] {
+function parametersIn(
+  place: "header" | "path" | "query",
+  schema: TSchema | undefined,
+): readonly object[] {
   const { properties = {}, required = [] } = (schema ?? {}) as ObjectSchema;
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
     name,
@@ -82,11 +92,16 @@ function parametersIn(place: "header" | "path" | "query", schema: TSchema | unde
 function requestBody(body: TSchema): object {
   const { examples, ...schema } = body as { readonly examples?: readonly unknown[] };
   const example = examples?.[0];
-  return { required: true, content: { "application/json": { schema, ...(example !== undefined && { example }) } } };
+  return {
+    required: true,
+    content: { "application/json": { schema, ...(example !== undefined && { example }) } },
+  };
 }
 
 function responses(response: RouteSchema["response"]): object {
-  return Object.fromEntries(Object.entries(response).map(([status, schema]) => [status, responseOf(schema)]));
+  return Object.fromEntries(
+    Object.entries(response).map(([status, schema]) => [status, responseOf(schema)]),
+  );
 }
 
 function responseOf(response: ResponseSchema): object {
@@ -99,7 +114,10 @@ function responseOf(response: ResponseSchema): object {
 
 function headersOf(headers: Readonly<Record<string, Described>>): object {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, { description, ...schema }]) => [name, { description, schema }]),
+    Object.entries(headers).map(([name, { description, ...schema }]) => [
+      name,
+      { description, schema },
+    ]),
   );
 }
 

@@ -34,7 +34,9 @@ export function rateLimits(
   };
   const common = (name: Limit) => {
     const rate = rates[name];
-    return rate && redis ? new RedisRateLimiter({ name, rate, clock, redis, keySecret }) : own(name);
+    return rate && redis
+      ? new RedisRateLimiter({ name, rate, clock, redis, keySecret })
+      : own(name);
   };
   return {
     sender: common("sender"),
@@ -74,7 +76,9 @@ export class RateLimiting {
    */
   refuseFailure(request: Request, limit: "failed_signature" | "failed_key"): Reply | undefined {
     const decision = this.#limits[limit]?.take(clientNetwork(request));
-    return decision === undefined || decision.allowed ? undefined : this.refuse(request, limit, decision);
+    return decision === undefined || decision.allowed
+      ? undefined
+      : this.refuse(request, limit, decision);
   }
 
   /** The 429, which is counted. */

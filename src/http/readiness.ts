@@ -43,7 +43,9 @@ export class Readiness {
     if (clock.monotonic() - this.#askedMs >= PING_CACHE_MS) {
       this.#askedMs = clock.monotonic();
       const asked = store.ping().then(() => null, failureInWords);
-      this.#answer = within(clock, PING_MS_MAX, asked).then((answer) => (answer === undefined ? NO_ANSWER : answer));
+      this.#answer = within(clock, PING_MS_MAX, asked).then((answer) =>
+        answer === undefined ? NO_ANSWER : answer,
+      );
     }
     return this.#answer;
   }

@@ -1,5 +1,11 @@
 import { STATUS_CODES } from "node:http";
-import { Overloaded, QueryTooExpensive, ReadCancelled, StoreDamaged, StoreUnavailable } from "../domain/errors.ts";
+import {
+  Overloaded,
+  QueryTooExpensive,
+  ReadCancelled,
+  StoreDamaged,
+  StoreUnavailable,
+} from "../domain/errors.ts";
 import type { Issue } from "../domain/issue.ts";
 import type { WebhookResult } from "../runtime.ts";
 
@@ -93,13 +99,18 @@ export function invalidQuery(query: InvalidQuery): Reply {
  */
 export function replyToFailure(error: unknown, random: () => number): Reply | undefined {
   if (error instanceof ReadCancelled) return undefined;
-  if (error instanceof StreamCut) return problem(error.status, error.message, { log: { error: error.message } });
+  if (error instanceof StreamCut)
+    return problem(error.status, error.message, { log: { error: error.message } });
   if (error instanceof Overloaded || error instanceof StoreUnavailable) {
     const log = { ...shedIn(error), error: error.message };
-    const headers = { ...retryAfter(random), ...(error instanceof BodiesTooLarge && error.arrived ? CLOSE : {}) };
+    const headers = {
+      ...retryAfter(random),
+      ...(error instanceof BodiesTooLarge && error.arrived ? CLOSE : {}),
+    };
     return problem(503, detailOf(error), { headers, log, result: "unavailable" });
   }
-  if (error instanceof QueryTooExpensive) return invalid([{ type: "too_broad", loc: ["query"], msg: error.message }]);
+  if (error instanceof QueryTooExpensive)
+    return invalid([{ type: "too_broad", loc: ["query"], msg: error.message }]);
   const { name, stack } = error instanceof Error ? error : new Error("not an error");
   // The message of the error is not used: a database may quote the row in it.
   return problem(500, "internal server error", { log: { error: name, frames: framesOf(stack) } });
@@ -130,7 +141,8 @@ export function retryAfter(random: () => number): Headers {
 
 function detailOf(error: Error): string {
   if (error instanceof Overloaded) return error.message;
-  if (error instanceof StoreDamaged) return "a part of the database is damaged: the log of the service has the details";
+  if (error instanceof StoreDamaged)
+    return "a part of the database is damaged: the log of the service has the details";
   return "database unavailable";
 }
 
@@ -150,7 +162,10 @@ export function problemBody(
   }
   const title = STATUS_CODES[status] ?? "Error";
   const errors = issues === undefined ? {} : { errors: issues };
-  return { text: JSON.stringify({ type: "about:blank", title, status, detail, ...errors }), type: PROBLEM_JSON };
+  return {
+    text: JSON.stringify({ type: "about:blank", title, status, detail, ...errors }),
+    type: PROBLEM_JSON,
+  };
 }
 
 function wantsProblemJson(accept: string | undefined): boolean {

@@ -53,7 +53,8 @@ export class RequestLog {
     request.whenClosed(() => {
       const { response, outcome, target } = request;
       const ended = (reply?: Reply) => this.#leave(request, reply);
-      if (response.writableFinished || outcome === undefined || !target.route?.outlivesClient) ended(request.reply);
+      if (response.writableFinished || outcome === undefined || !target.route?.outlivesClient)
+        ended(request.reply);
       else outcome.then(ended, () => ended());
     });
   }
@@ -73,7 +74,8 @@ export class RequestLog {
    * look complete.
    */
   resetUnfinished(): void {
-    for (const { response } of this.#inFlight) if (response.headersSent) response.socket?.resetAndDestroy();
+    for (const { response } of this.#inFlight)
+      if (response.headersSent) response.socket?.resetAndDestroy();
   }
 
   /**
@@ -110,7 +112,8 @@ export class RequestLog {
     this.#count(METHODS.has(method) ? method : "OTHER", template ?? UNMATCHED, status);
     metrics.requestLatency.observe({ path: template ?? UNMATCHED }, latencyMs);
     const line: Record<string, unknown> = { request_id: request.id };
-    if (trace !== undefined) Object.assign(line, { trace_id: trace.traceId, span_id: trace.spanId });
+    if (trace !== undefined)
+      Object.assign(line, { trace_id: trace.traceId, span_id: trace.spanId });
     line.method = method;
     line.path = template ?? maskedPath(request.url);
     line.status = status;
@@ -121,7 +124,11 @@ export class RequestLog {
     if (route?.countsResults) this.#addResult(line, reply);
     const isLeftOut = route?.quiet && status < 400 && !this.#options.logHealth;
     if (!isLeftOut) this.#write(status, line);
-    trace?.end({ atMs: endedMs, attributes: () => attributesOf(request, line), failed: status >= 500 });
+    trace?.end({
+      atMs: endedMs,
+      attributes: () => attributesOf(request, line),
+      failed: status >= 500,
+    });
   }
 
   #leave(request: Request, reply: Reply | undefined): void {

@@ -150,7 +150,8 @@ export class Request {
     const { isProxy } = this.context;
     let address = this.socket.remoteAddress ?? "";
     const entries = this.#forwarded("x-forwarded-for");
-    for (let entry = entries.pop(); entry !== undefined && isProxy(address); entry = entries.pop()) address = entry;
+    for (let entry = entries.pop(); entry !== undefined && isProxy(address); entry = entries.pop())
+      address = entry;
     return address;
   }
 
@@ -188,7 +189,9 @@ export class Request {
   /** The parameters of the query. If one is repeated, its last value counts. */
   get query(): QueryParams {
     const start = this.url.search(/[?#]/);
-    return start === -1 ? NO_PARAMETERS : Object.fromEntries(new URLSearchParams(this.url.slice(start + 1)));
+    return start === -1
+      ? NO_PARAMETERS
+      : Object.fromEntries(new URLSearchParams(this.url.slice(start + 1)));
   }
 
   /** Whether the service is shutting down. */

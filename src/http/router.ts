@@ -32,9 +32,17 @@ export class Router {
 
   find(method: string, url: string): Target {
     const path = pathOf(url);
-    const found = this.#paths.get(path) ?? this.#withParameters.find(({ parts }) => fits(path, parts));
+    const found =
+      this.#paths.get(path) ?? this.#withParameters.find(({ parts }) => fits(path, parts));
     if (found === undefined) {
-      return { path, template: undefined, methods: [], ofPath: undefined, route: undefined, params: NO_PARAMS };
+      return {
+        path,
+        template: undefined,
+        methods: [],
+        ofPath: undefined,
+        route: undefined,
+        params: NO_PARAMS,
+      };
     }
     const { template, methods, first: ofPath } = found;
     const params = found.parts.length === 0 ? NO_PARAMS : paramsIn(url, found.parts);
@@ -46,7 +54,13 @@ export class Router {
     const { path: template, method } = route;
     const isFixed = !/[:*]/.test(template);
     const parts = isFixed ? [] : template.split("/");
-    const path: Path = this.#paths.get(template) ?? { template, parts, methods: [], first: route, routes: new Map() };
+    const path: Path = this.#paths.get(template) ?? {
+      template,
+      parts,
+      methods: [],
+      first: route,
+      routes: new Map(),
+    };
     if (!this.#paths.has(template) && !isFixed) this.#withParameters.push(path);
     this.#paths.set(template, path);
     for (const one of method === "GET" ? ["GET", "HEAD"] : [method]) {
@@ -99,10 +113,13 @@ function decodedBy(decode: (text: string) => string, text: string): string | und
 /** Whether a path matches a template, in which `:name` matches any part that is not empty. */
 function fits(path: string, template: readonly string[]): boolean {
   const parts = path.split("/");
-  const isLong = template.at(-1) === "*" ? parts.length >= template.length : parts.length === template.length;
+  const isLong =
+    template.at(-1) === "*" ? parts.length >= template.length : parts.length === template.length;
   return (
     isLong &&
-    template.every((part, at) => part === "*" || (part.startsWith(":") ? parts[at] !== "" : parts[at] === part))
+    template.every(
+      (part, at) => part === "*" || (part.startsWith(":") ? parts[at] !== "" : parts[at] === part),
+    )
   );
 }
 
@@ -110,13 +127,17 @@ function fits(path: string, template: readonly string[]): boolean {
  * The values of `:name` and `*` in a URL whose path matches. Undefined when one is too long or
  * cannot be decoded.
  */
-function paramsIn(url: string, template: readonly string[]): Readonly<Record<string, string>> | undefined {
+function paramsIn(
+  url: string,
+  template: readonly string[],
+): Readonly<Record<string, string>> | undefined {
   const parts = targetPath(url).split("/");
   const params: Record<string, string> = {};
   for (const [at, part] of template.entries()) {
     if (part !== "*" && !part.startsWith(":")) continue;
     const text = part === "*" ? parts.slice(at).join("/") : (parts[at] ?? "");
-    const value = text.length > PARAMETER_CHARACTERS_MAX ? undefined : decodedBy(decodeURIComponent, text);
+    const value =
+      text.length > PARAMETER_CHARACTERS_MAX ? undefined : decodedBy(decodeURIComponent, text);
     if (value === undefined) return undefined;
     params[part === "*" ? "*" : part.slice(1)] = value;
   }

@@ -10,13 +10,17 @@ const MOMENT =
 
 /** The time span of a list or a timeline, for the documentation. */
 export const SpanParameters = {
-  since: Type.Optional(Type.String({ description: `Only messages at or after this time: ${MOMENT}.` })),
+  since: Type.Optional(
+    Type.String({ description: `Only messages at or after this time: ${MOMENT}.` }),
+  ),
   until: Type.Optional(Type.String({ description: `Only messages before this time: ${MOMENT}.` })),
 };
 
 export const FromParameter = {
   from: Type.Optional(
-    Type.String({ description: "Only messages of exactly this sender. A `+` is added to digits alone." }),
+    Type.String({
+      description: "Only messages of exactly this sender. A `+` is added to digits alone.",
+    }),
   ),
 };
 
@@ -24,10 +28,14 @@ export const FromParameter = {
 export const ListParameters = {
   ...FromParameter,
   to: Type.Optional(
-    Type.String({ description: "Only messages to exactly this receiver. A `+` is added to digits alone." }),
+    Type.String({
+      description: "Only messages to exactly this receiver. A `+` is added to digits alone.",
+    }),
   ),
   source: Type.Optional(
-    Type.String({ description: "Only messages of exactly this source. `native` is `POST /webhook`." }),
+    Type.String({
+      description: "Only messages of exactly this source. `native` is `POST /webhook`.",
+    }),
   ),
   ...SpanParameters,
   q: Type.Optional(
@@ -53,7 +61,9 @@ export const PageParameters = {
       description: `1 to ${LIMIT_MAX}. Other values are clamped; the response has the effective limit.`,
     }),
   ),
-  offset: Type.Optional(Type.Integer({ default: 0, description: "How many entries to skip. Ignored with a cursor." })),
+  offset: Type.Optional(
+    Type.Integer({ default: 0, description: "How many entries to skip. Ignored with a cursor." }),
+  ),
 };
 
 /**
@@ -61,7 +71,16 @@ export const PageParameters = {
  * `to_msisdn`.
  */
 export function messageBody({ messageId, from, to, ts, text, createdAt }: StoredMessage) {
-  return { message_id: messageId, from, to, ts, text, created_at: createdAt, from_msisdn: from, to_msisdn: to };
+  return {
+    message_id: messageId,
+    from,
+    to,
+    ts,
+    text,
+    created_at: createdAt,
+    from_msisdn: from,
+    to_msisdn: to,
+  };
 }
 
 export const MessageBodySchema = Type.Object({
@@ -69,9 +88,13 @@ export const MessageBodySchema = Type.Object({
   from: Type.String({ description: "The sender." }),
   to: Type.String({ description: "The receiver." }),
   ts: Type.String({ description: "When the message was sent, as spelt by the sender." }),
-  text: Type.Union([Type.String(), Type.Null()], { description: "The text; null when the message has none." }),
+  text: Type.Union([Type.String(), Type.Null()], {
+    description: "The text; null when the message has none.",
+  }),
   created_at: Type.String({ description: "When the message was received, in UTC." }),
-  from_msisdn: Type.String({ description: "The same as `from`, for clients of the Python service." }),
+  from_msisdn: Type.String({
+    description: "The same as `from`, for clients of the Python service.",
+  }),
   to_msisdn: Type.String({ description: "The same as `to`, for clients of the Python service." }),
 });
 

@@ -1,5 +1,10 @@
 import { lookup } from "node:dns/promises";
-import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as NodeServer,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { within } from "../domain/clock.ts";
@@ -97,7 +102,15 @@ export class Server {
     return server;
   }
 
-  private constructor({ settings, routes, runtime, auth, limiting, queue, tracing }: ServerOptions) {
+  private constructor({
+    settings,
+    routes,
+    runtime,
+    auth,
+    limiting,
+    queue,
+    tracing,
+  }: ServerOptions) {
     this.#settings = settings;
     this.#runtime = runtime;
     this.#router = new Router(routes);
@@ -141,7 +154,7 @@ export class Server {
     await within(clock, Math.min(ms, READINESS_HEARD_MS), quiet);
     await this.#acceptWaiting();
     // Must be in the same turn as the check that no connection waits.
-    const closed = this.#http.map((http) => new Promise<void>((resolve) => http.close(() => resolve())));
+    const closed = this.#http.map((http) => new Promise((resolve) => http.close(resolve)));
     await within(clock, deadline - clock.monotonic(), Promise.all(closed));
     this.#log.resetUnfinished();
     this.#connections.destroyAll();
@@ -156,7 +169,8 @@ export class Server {
     // It stands for 127.0.0.1 and ::1, if both exist.
     const others = host === "localhost" ? await lookup(host, { all: true }) : [];
     for (const { address } of others) {
-      if (address !== first.address) await this.#listenOn(address, first.port).catch(() => undefined);
+      if (address !== first.address)
+        await this.#listenOn(address, first.port).catch(() => undefined);
     }
     this.#watching = this.#admission.watch(this.#runtime.clock, this.#closing.signal, () => {
       this.#shedder.release();
@@ -167,7 +181,9 @@ export class Server {
   async #listenOn(host: string, port: number): Promise<AddressInfo> {
     const http = this.#createServer();
     const listening = Promise.withResolvers<void>();
-    http.once("error", listening.reject).listen({ host, port, backlog: BACKLOG_CONNECTIONS }, listening.resolve);
+    http
+      .once("error", listening.reject)
+      .listen({ host, port, backlog: BACKLOG_CONNECTIONS }, listening.resolve);
     await listening.promise;
     http.off("error", listening.reject);
     this.#http.push(http);
@@ -191,7 +207,9 @@ export class Server {
     Object.assign(http, { httpAllowHalfOpen: true });
     this.#connections.watch(http);
     http.on("request", (raw, response) => this.#take(raw, response));
-    http.on("checkContinue", (raw, response) => this.#take(raw, response, () => this.#continue(raw, response)));
+    http.on("checkContinue", (raw, response) =>
+      this.#take(raw, response, () => this.#continue(raw, response)),
+    );
     // Other expectations are ignored: they do not justify refusing a message.
     http.on("checkExpectation", (raw, response) => this.#take(raw, response));
     // Its stream may be one that Node has put around the socket.
@@ -228,7 +246,8 @@ export class Server {
 
   /** Asks the client for the body, unless the request will be refused. */
   #continue({ headers }: IncomingMessage, response: ServerResponse): void {
-    if (!(Number(headers["content-length"]) > this.#settings.bodyBytesMax)) response.writeContinue();
+    if (!(Number(headers["content-length"]) > this.#settings.bodyBytesMax))
+      response.writeContinue();
   }
 
   /**
@@ -238,7 +257,12 @@ export class Server {
   #refuseNotHttp(error: Error & { code?: string }, socket: Socket): void {
     const isEnding = this.#connections.of(socket)?.isEnding === true;
     if (error.code === "ECONNRESET" || (!isEnding && !socket.writable)) socket.destroy();
-    else this.#writer.refuseConnection(this.#connections, socket, REFUSALS[error.code ?? ""] ?? NOT_HTTP);
+    else
+      this.#writer.refuseConnection(
+        this.#connections,
+        socket,
+        REFUSALS[error.code ?? ""] ?? NOT_HTTP,
+      );
   }
 
   /** Answers CONNECT: this is not a proxy. */
@@ -262,7 +286,11 @@ export class Server {
    * some in each turn of the event loop.
    */
   async #acceptWaiting(): Promise<void> {
-    for (let turns = 0, opened = -1; turns < ACCEPTING_TURNS_MAX && opened !== this.#connections.opened; turns++) {
+    for (
+      let turns = 0, opened = -1;
+      turns < ACCEPTING_TURNS_MAX && opened !== this.#connections.opened;
+      turns++
+    ) {
       opened = this.#connections.opened;
       await nextTurn();
       await nextTurn();

@@ -2,7 +2,14 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type { Connections } from "./connections.ts";
-import { CLIENT_CLOSED_REQUEST, type Headers, problemBody, type Reply, replyToFailure, type Stream } from "./reply.ts";
+import {
+  CLIENT_CLOSED_REQUEST,
+  type Headers,
+  problemBody,
+  type Reply,
+  replyToFailure,
+  type Stream,
+} from "./reply.ts";
 import type { RequestLog } from "./request-log.ts";
 import type { Request } from "./route.ts";
 
@@ -48,7 +55,10 @@ export class Writer {
     };
     if (type !== undefined) headers["content-type"] = type;
     if (text !== undefined) headers["content-length"] = Buffer.byteLength(text);
-    response.writeHead(reply.status, reply.headers === undefined ? headers : { ...headers, ...reply.headers });
+    response.writeHead(
+      reply.status,
+      reply.headers === undefined ? headers : { ...headers, ...reply.headers },
+    );
     if (reply.stream !== undefined && request.method !== "HEAD") this.#send(request, reply.stream);
     else response.end(text);
   }

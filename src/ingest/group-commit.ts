@@ -66,7 +66,10 @@ export class GroupCommit {
   #enough = () => {};
   #stopped = false;
 
-  constructor({ clock, metrics }: Pick<Runtime, "clock" | "metrics">, { store, tracing }: GroupCommitOptions) {
+  constructor(
+    { clock, metrics }: Pick<Runtime, "clock" | "metrics">,
+    { store, tracing }: GroupCommitOptions,
+  ) {
     this.#clock = clock;
     this.#metrics = metrics;
     this.#store = store;
@@ -201,7 +204,8 @@ export class GroupCommit {
     const [oldest] = batch;
     // Waiting for the previous commit is due to the disk, not to overload.
     const paceMs = this.#pace.slowMs + this.#pace.gatherMs;
-    if (oldest !== undefined) this.#waitedMs = Math.max(0, this.#clock.monotonic() - oldest.sinceMs - paceMs);
+    if (oldest !== undefined)
+      this.#waitedMs = Math.max(0, this.#clock.monotonic() - oldest.sinceMs - paceMs);
     return batch;
   }
 
@@ -213,7 +217,8 @@ export class GroupCommit {
     try {
       const outcomes = await this.#store.insertMessages(batch.map(({ row }) => row));
       return () => {
-        for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] as InsertOutcome);
+        for (const [index, { resolve }] of batch.entries())
+          resolve(outcomes[index] as InsertOutcome);
       };
     } catch (error) {
       failed = true;
@@ -252,7 +257,8 @@ export class GroupCommit {
       // The messages in the queue would wait as long for the same error, so all are refused at
       // once.
       const behind = this.#take(QUEUE_ROWS_MAX, QUEUE_BYTES_MAX);
-      for (const { trace, sinceMs } of behind) trace?.part("wait", sinceMs, this.#clock.monotonic());
+      for (const { trace, sinceMs } of behind)
+        trace?.part("wait", sinceMs, this.#clock.monotonic());
       const all = [...batch, ...behind];
       return () => all.forEach(({ reject }) => void reject(error));
     }

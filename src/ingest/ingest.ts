@@ -15,9 +15,17 @@ export type IngestOutcome =
       /** The decision of the sender's rate limit, if there is one. */
       readonly decision: RateLimitDecision | undefined;
     }
-  | { readonly kind: "rate_limited"; readonly messageId: MessageId; readonly decision: RateLimitDecision }
+  | {
+      readonly kind: "rate_limited";
+      readonly messageId: MessageId;
+      readonly decision: RateLimitDecision;
+    }
   | { readonly kind: "invalid_signature"; readonly refusal: SignatureRefusal }
-  | { readonly kind: "invalid"; readonly issues: readonly Issue[]; readonly messageId: MessageId | undefined };
+  | {
+      readonly kind: "invalid";
+      readonly issues: readonly Issue[];
+      readonly messageId: MessageId | undefined;
+    };
 
 export interface IngestOptions extends Pick<Runtime, "clock"> {
   readonly provider: Provider;
@@ -53,7 +61,11 @@ export async function ingest(
   const decision = judged instanceof Promise ? await judged : judged;
   if (decision?.allowed === false) return { kind: "rate_limited", messageId, decision };
   const createdAt = new Date(nowMs).toISOString();
-  const kind = await committer.insert({ ...message, source: provider.source, createdAt }, webhook.body.length, trace);
+  const kind = await committer.insert(
+    { ...message, source: provider.source, createdAt },
+    webhook.body.length,
+    trace,
+  );
   received(provider.source);
   return { kind, messageId, decision };
 }

@@ -1,5 +1,13 @@
 import { timingSafeEqual } from "node:crypto";
-import { ADMIN_KEY_NAME, type ApiKey, endOf, hashOfKey, isKey, isLive, type Scope } from "../domain/api-key.ts";
+import {
+  ADMIN_KEY_NAME,
+  type ApiKey,
+  endOf,
+  hashOfKey,
+  isKey,
+  isLive,
+  type Scope,
+} from "../domain/api-key.ts";
 import { within } from "../domain/clock.ts";
 import { failureInWords } from "../domain/failure-words.ts";
 import type { Runtime } from "../runtime.ts";
@@ -76,7 +84,10 @@ export class ApiKeys {
   #savedMs: number;
 
   /** Resolves when the keys are loaded. */
-  static async start(runtime: Pick<Runtime, "clock" | "log">, options: ApiKeysOptions): Promise<ApiKeys> {
+  static async start(
+    runtime: Pick<Runtime, "clock" | "log">,
+    options: ApiKeysOptions,
+  ): Promise<ApiKeys> {
     const keys = new ApiKeys(runtime, options);
     await keys.#reload();
     keys.#running = keys.#run();
@@ -110,7 +121,8 @@ export class ApiKeys {
   authenticate(text: string): KeyHolder | undefined {
     if (this.#adminHash === undefined && !isKey(text)) return undefined;
     const hash = hashOfKey(text);
-    if (this.#adminHash !== undefined && timingSafeEqual(Buffer.from(hash, "hex"), this.#adminHash)) return ADMIN;
+    if (this.#adminHash !== undefined && timingSafeEqual(Buffer.from(hash, "hex"), this.#adminHash))
+      return ADMIN;
     const known = this.#byHash.get(hash);
     const nowMs = this.#runtime.clock.now();
     if (known === undefined || known.endMs <= nowMs) return undefined;
@@ -138,7 +150,10 @@ export class ApiKeys {
   /** Every key that ever existed, with the last use that this process knows. */
   async all(): Promise<readonly ApiKey[]> {
     const keys = await this.#options.store.all();
-    return keys.map((key) => ({ ...key, lastUsedAt: later(key.lastUsedAt, this.#uses.get(key.id)) }));
+    return keys.map((key) => ({
+      ...key,
+      lastUsedAt: later(key.lastUsedAt, this.#uses.get(key.id)),
+    }));
   }
 
   /** A change made here takes effect here at once. */
@@ -218,7 +233,10 @@ export class ApiKeys {
     this.#failures += 1;
     if (this.#failures !== FAILURES_LOGGED_MIN) return;
     const error = outcome === undefined ? "The database does not answer." : failureInWords(outcome);
-    log.warn({ msg: "API keys cannot be read: the last known keys are accepted, revocations are not seen", error });
+    log.warn({
+      msg: "API keys cannot be read: the last known keys are accepted, revocations are not seen",
+      error,
+    });
   }
 
   /**
@@ -254,7 +272,9 @@ export class ApiKeys {
     for (let at = 0; at < uses.length; at += USES_PER_STEP_MAX) {
       const step = uses.slice(at, at + USES_PER_STEP_MAX);
       try {
-        await this.#options.store.touch(step.map(([id, ms]) => ({ id, at: new Date(ms).toISOString() })));
+        await this.#options.store.touch(
+          step.map(([id, ms]) => ({ id, at: new Date(ms).toISOString() })),
+        );
       } catch {
         for (const [id, ms] of uses.slice(at)) if (!this.#uses.has(id)) this.#uses.set(id, ms);
         return;
@@ -266,7 +286,10 @@ export class ApiKeys {
 function knownOf(key: ApiKey): Known {
   const { id, name, scope } = key;
   const end = endOf(key);
-  return { holder: { id, name, scope }, endMs: end === null ? Number.POSITIVE_INFINITY : Date.parse(end) };
+  return {
+    holder: { id, name, scope },
+    endMs: end === null ? Number.POSITIVE_INFINITY : Date.parse(end),
+  };
 }
 
 function later(noted: string | null, usedMs: number | undefined): string | null {

@@ -1,4 +1,11 @@
-import { type ApiKey, hashOfKey, hintOfKey, KEY_BYTES, keyOf, type Scope } from "../domain/api-key.ts";
+import {
+  type ApiKey,
+  hashOfKey,
+  hintOfKey,
+  KEY_BYTES,
+  keyOf,
+  type Scope,
+} from "../domain/api-key.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AuditStamp, KeyStore } from "../store/credentials.ts";
 
@@ -21,7 +28,9 @@ export interface IssuedKey {
   readonly text: string;
 }
 
-export type Creation = ({ readonly kind: "created" } & IssuedKey) | { readonly kind: "name_taken" | "full" };
+export type Creation =
+  | ({ readonly kind: "created" } & IssuedKey)
+  | { readonly kind: "name_taken" | "full" };
 
 export type Rotation =
   | ({ readonly kind: "rotated"; readonly old: ApiKey } & IssuedKey)
@@ -71,7 +80,11 @@ export class KeyIssuer {
     return this.#options.store.revoke(which, this.#by(actor));
   }
 
-  #begin(actor: string): { by: AuditStamp; text: string; fresh: Pick<ApiKey, "id" | "hash" | "hint"> } {
+  #begin(actor: string): {
+    by: AuditStamp;
+    text: string;
+    fresh: Pick<ApiKey, "id" | "hash" | "hint">;
+  } {
     const text = keyOf(this.#options.randomBytes(KEY_BYTES));
     const fresh = { id: this.#runtime.newId(), hash: hashOfKey(text), hint: hintOfKey(text) };
     return { by: this.#by(actor), text, fresh };

@@ -30,7 +30,12 @@ export class MetricDeclarations {
     help: string,
     labels: Lists,
   ): LabelledCounter<LabelsOf<Lists>> {
-    const counter = new Counter<string>({ name, help, labelNames: Object.keys(labels), registers: this.#registers });
+    const counter = new Counter<string>({
+      name,
+      help,
+      labelNames: Object.keys(labels),
+      registers: this.#registers,
+    });
     for (const sample of samplesOf(labels)) counter.inc(sample, 0);
     return counter;
   }
@@ -48,7 +53,13 @@ export class MetricDeclarations {
     aggregator: Aggregator = "sum",
   ): LabelledGauge<LabelsOf<Lists>> {
     const labelNames = Object.keys(labels);
-    const gauge = new Gauge<string>({ name, help, labelNames, aggregator, registers: this.#registers });
+    const gauge = new Gauge<string>({
+      name,
+      help,
+      labelNames,
+      aggregator,
+      registers: this.#registers,
+    });
     for (const sample of samplesOf(labels)) gauge.set(sample, 0);
     return gauge;
   }
@@ -66,7 +77,12 @@ export class MetricDeclarations {
    * A gauge that is read at each scrape. Undefined leaves it out; after a failed read it keeps its
    * value.
    */
-  readGauge(name: string, help: string, read: () => Figure | Promise<Figure>, aggregator: Aggregator = "sum"): void {
+  readGauge(
+    name: string,
+    help: string,
+    read: () => Figure | Promise<Figure>,
+    aggregator: Aggregator = "sum",
+  ): void {
     new Gauge({
       name,
       help,
@@ -132,7 +148,8 @@ export class MetricDeclarations {
       registers: this.#registers,
       collect() {
         this.reset();
-        for (const [value, figure] of read()) if (figure !== undefined) this.set({ [label]: value }, figure);
+        for (const [value, figure] of read())
+          if (figure !== undefined) this.set({ [label]: value }, figure);
       },
     });
   }
@@ -141,7 +158,8 @@ export class MetricDeclarations {
 /** Every combination of the values of the labels. */
 function samplesOf(labels: LabelLists): readonly Record<string, string>[] {
   return Object.entries(labels).reduce<readonly Record<string, string>[]>(
-    (samples, [label, values]) => samples.flatMap((sample) => values.map((value) => ({ ...sample, [label]: value }))),
+    (samples, [label, values]) =>
+      samples.flatMap((sample) => values.map((value) => ({ ...sample, [label]: value }))),
     [{}],
   );
 }

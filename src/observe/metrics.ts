@@ -3,10 +3,19 @@ import type { Metrics as RuntimeMetrics } from "../runtime.ts";
 import { MetricDeclarations } from "./metric-declarations.ts";
 import { type MetricSources, observeService } from "./service-metrics.ts";
 
-export type { AlertResult, AlertRule, AlertTarget, Limit, ShedReason, WebhookResult } from "../runtime.ts";
+export type {
+  AlertResult,
+  AlertRule,
+  AlertTarget,
+  Limit,
+  ShedReason,
+  WebhookResult,
+} from "../runtime.ts";
 
 const LATENCY_BUCKETS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
-const COMMIT_BUCKETS_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const COMMIT_BUCKETS_SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+];
 const BATCH_BUCKETS_ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /** The samples of metrics at one moment, as they are sent between processes. */
@@ -41,7 +50,12 @@ export function createMetrics(build: { version: string; node: string }) {
   } satisfies RuntimeMetrics;
   const buildLabels = { version: [build.version], node: [build.node] };
   declare
-    .labelledGauge("lyftr_build_info", "Always 1; the labels have the version.", buildLabels, "first")
+    .labelledGauge(
+      "lyftr_build_info",
+      "Always 1; the labels have the version.",
+      buildLabels,
+      "first",
+    )
     .set(build, 1);
   return {
     ...metrics,
@@ -55,8 +69,12 @@ export function createMetrics(build: { version: string; node: string }) {
      * database nor the system.
      */
     counts: (): Promise<Samples> => {
-      const lasting = registry.getMetricsAsArray().filter(({ type }) => type === "counter" || type === "histogram");
-      return Promise.all(lasting.flatMap(({ name }) => registry.getSingleMetric(name)?.get() ?? []));
+      const lasting = registry
+        .getMetricsAsArray()
+        .filter(({ type }) => type === "counter" || type === "histogram");
+      return Promise.all(
+        lasting.flatMap(({ name }) => registry.getSingleMetric(name)?.get() ?? []),
+      );
     },
     /**
      * Adds the metrics that are read from the running service at each scrape, and those of the
@@ -80,19 +98,23 @@ function declareHttpRequests(registry: Registry) {
 
 function declareIngestion(declare: MetricDeclarations) {
   return {
-    webhookRequests: declare.labelledCounter("webhook_requests_total", "Outcomes of POST /webhook.", {
-      result: [
-        "created",
-        "duplicate",
-        "invalid_signature",
-        "validation_error",
-        "too_large",
-        "unsupported",
-        "rate_limited",
-        "unavailable",
-        "error",
-      ],
-    }),
+    webhookRequests: declare.labelledCounter(
+      "webhook_requests_total",
+      "Outcomes of POST /webhook.",
+      {
+        result: [
+          "created",
+          "duplicate",
+          "invalid_signature",
+          "validation_error",
+          "too_large",
+          "unsupported",
+          "rate_limited",
+          "unavailable",
+          "error",
+        ],
+      },
+    ),
     webhookConflicts: declare.counter(
       "webhook_conflicts_total",
       "Duplicates whose content differs from the stored message.",
@@ -132,7 +154,10 @@ function declareProtection(declare: MetricDeclarations) {
       "connections_max",
       "The maximum number of client connections: MAX_CONNECTIONS, or fewer if there are not enough open files for them.",
     ),
-    connectionsRefused: declare.counter("connections_refused_total", "Connections closed because there were too many."),
+    connectionsRefused: declare.counter(
+      "connections_refused_total",
+      "Connections closed because there were too many.",
+    ),
     apiKeyChecks: declare.labelledCounter(
       "api_key_checks_total",
       "Requests that needed an API key, by result of the check.",

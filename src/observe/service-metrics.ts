@@ -56,7 +56,11 @@ export interface WorkerCounts {
  * Declares the metrics that are read from the running service at each scrape, and those of the
  * process itself.
  */
-export function observeService(registry: Registry, declare: MetricDeclarations, sources: MetricSources): void {
+export function observeService(
+  registry: Registry,
+  declare: MetricDeclarations,
+  sources: MetricSources,
+): void {
   declare.readGauge(
     "service_ready",
     "1 while messages can be taken: a secret is configured, and the database answers.",
@@ -83,7 +87,11 @@ export function observeService(registry: Registry, declare: MetricDeclarations, 
     () => workers().configured,
   );
   declare.readGauge("workers_alive", "Processes that listen.", () => workers().alive);
-  declare.readCounter("worker_restarts_total", "Processes that were restarted.", () => workers().restarts);
+  declare.readCounter(
+    "worker_restarts_total",
+    "Processes that were restarted.",
+    () => workers().restarts,
+  );
   declare.readCounter(
     "log_lines_dropped_total",
     "Log lines lost because standard output did not take them.",
@@ -109,7 +117,11 @@ export function observeService(registry: Registry, declare: MetricDeclarations, 
 
 function observeDatabase(declare: MetricDeclarations, sources: MetricSources): void {
   declare.readGauge("commit_queue_rows", "Messages waiting to be committed.", sources.queueRows);
-  declare.readGauge("commit_queue_bytes", "Bytes of the messages waiting to be committed.", sources.queueBytes);
+  declare.readGauge(
+    "commit_queue_bytes",
+    "Bytes of the messages waiting to be committed.",
+    sources.queueBytes,
+  );
   declare.readGauge(
     "commit_queue_age_seconds",
     "How long the oldest uncommitted message has waited.",
@@ -123,7 +135,12 @@ function observeDatabase(declare: MetricDeclarations, sources: MetricSources): v
     "max",
   );
   const disk = (of: keyof DiskSpace) => async () => (await sources.disk())?.[of];
-  declare.readGauge("database_disk_free_bytes", "Free bytes on the disk of the database.", disk("freeBytes"), "min");
+  declare.readGauge(
+    "database_disk_free_bytes",
+    "Free bytes on the disk of the database.",
+    disk("freeBytes"),
+    "min",
+  );
   declare.readGauge(
     "database_disk_size_bytes",
     "Size of the disk of the database, in bytes.",
@@ -136,7 +153,11 @@ function observeDatabase(declare: MetricDeclarations, sources: MetricSources): v
     sources.backlogRows,
     "max",
   );
-  declare.readGauge("read_queue_requests", "Reads that wait for a database thread.", sources.queuedReads);
+  declare.readGauge(
+    "read_queue_requests",
+    "Reads that wait for a database thread.",
+    sources.queuedReads,
+  );
   declare.readCounter(
     "read_thread_restarts_total",
     "Reading threads that were replaced, because they ended or did not stop in time.",
@@ -144,7 +165,10 @@ function observeDatabase(declare: MetricDeclarations, sources: MetricSources): v
   );
 }
 
-function observeSignatureKeys(declare: MetricDeclarations, keys: MetricSources["signatureKeys"]): void {
+function observeSignatureKeys(
+  declare: MetricDeclarations,
+  keys: MetricSources["signatureKeys"],
+): void {
   const seconds = (ms: number | undefined) => ms && ms / 1_000;
   declare.readLabelledCounter(
     "webhook_signature_key_total",

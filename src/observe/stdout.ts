@@ -66,7 +66,9 @@ export class Stdout implements LogDestination {
   async #writeBytes(bytes: Buffer): Promise<boolean> {
     for (let at = 0; at < bytes.length; ) {
       const result = await new Promise<number | string>((resolve) => {
-        write(STDOUT, bytes, at, bytes.length - at, null, (error, written) => resolve(error?.code ?? written));
+        write(STDOUT, bytes, at, bytes.length - at, null, (error, written) =>
+          resolve(error?.code ?? written),
+        );
       });
       if (typeof result === "number") at += result;
       else if (result === "EAGAIN") await sleep(RETRY_MS);

@@ -24,6 +24,8 @@ export class NativeProvider implements Provider {
 
   parse(body: Buffer): ParsedMessage {
     const parsed = parseJson(body);
-    return parsed.ok ? parseMessage(parsed.value) : { ok: false, issues: [parsed.issue], messageId: undefined };
+    return parsed.ok
+      ? parseMessage(parsed.value)
+      : { ok: false, issues: [parsed.issue], messageId: undefined };
   }
 }

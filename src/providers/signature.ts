@@ -46,7 +46,8 @@ export class SigningSecrets {
   /** Replaces the secrets, from the next signature on. */
   replace(secrets: readonly SigningSecret[]): void {
     const usable = secrets.filter(({ secret }) => !isBlank(secret));
-    if (usable.length > SECRETS_MAX) throw new RangeError(`more than ${SECRETS_MAX} secrets at once`);
+    if (usable.length > SECRETS_MAX)
+      throw new RangeError(`more than ${SECRETS_MAX} secrets at once`);
     this.#keys = usable.map(({ name, secret, untilMs = Number.POSITIVE_INFINITY }) => ({
       name,
       untilMs,

@@ -171,7 +171,10 @@ export class RedisRateLimiter implements RateLimiter {
 
   async #takeShared(key: string): Promise<RateLimitDecision> {
     const { name, rate, redis, keySecret } = this.#options;
-    const hashed = hash("sha256", `${keySecret}\0${name}\0${key}`, "base64url").slice(0, HASH_CHARACTERS);
+    const hashed = hash("sha256", `${keySecret}\0${name}\0${key}`, "base64url").slice(
+      0,
+      HASH_CHARACTERS,
+    );
     const reply = await redis.evaluate(TAKE, [`limit:${name}:${hashed}`], this.#args);
     if (!Array.isArray(reply)) return this.#local.take(key);
     const missingMs = Number(reply[1]);
@@ -196,5 +199,10 @@ function holds(rate: Rate, missingMs: number): boolean {
 function decision(rate: Rate, allowed: boolean, missingMs: number): RateLimitDecision {
   const leftMs = capacityMs(rate) - missingMs;
   const remaining = Math.max(0, Math.floor((leftMs + SLACK_MS) / tokenMs(rate)));
-  return { rate, allowed, remaining, nextMs: Math.max(0, (remaining + 1) * tokenMs(rate) - leftMs) };
+  return {
+    rate,
+    allowed,
+    remaining,
+    nextMs: Math.max(0, (remaining + 1) * tokenMs(rate) - leftMs),
+  };
 }

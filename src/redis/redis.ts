@@ -98,12 +98,22 @@ export class Redis {
   }
 
   async set(key: string, value: string, ttlMs: number): Promise<true | undefined> {
-    const reply = await this.#call(["SET", PREFIX + key, value, "PX", String(Math.max(1, Math.ceil(ttlMs)))]);
+    const reply = await this.#call([
+      "SET",
+      PREFIX + key,
+      value,
+      "PX",
+      String(Math.max(1, Math.ceil(ttlMs))),
+    ]);
     return reply === undefined ? undefined : true;
   }
 
   /** Runs a Lua script on these keys. Lua's false and nil become null. */
-  async evaluate(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  async evaluate(
+    script: string,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<unknown> {
     const rest = [String(keys.length), ...keys.map((key) => PREFIX + key), ...args];
     const reply = await this.#call(["EVALSHA", this.#sha1Of(script), ...rest]);
     // A restarted Redis has lost the script.
@@ -180,7 +190,9 @@ export class Redis {
     this.#watching = true;
     for (let first = this.#calls[0]; first !== undefined; first = this.#calls[0]) {
       const signal = this.#closing.signal;
-      await clock.sleep(Math.max(0, first.deadlineMs - clock.monotonic()), signal).catch(() => undefined);
+      await clock
+        .sleep(Math.max(0, first.deadlineMs - clock.monotonic()), signal)
+        .catch(() => undefined);
       // If this process was busy, replies that arrived in time are still unread. One turn of the
       // loop reads them.
       if (!signal.aborted) await clock.sleep(0);
@@ -191,7 +203,9 @@ export class Redis {
 
   /** Fails the calls whose deadline has passed. */
   #giveUp(nowMs: number): void {
-    const found = this.#calls.findIndex(({ deadlineMs, resolve }) => resolve !== undefined && deadlineMs > nowMs);
+    const found = this.#calls.findIndex(
+      ({ deadlineMs, resolve }) => resolve !== undefined && deadlineMs > nowMs,
+    );
     const past = this.#calls.splice(0, found === -1 ? this.#calls.length : found);
     for (const call of past) this.#fail(call, this.#client, "timeout");
   }
@@ -216,7 +230,9 @@ export class Redis {
     while (!signal.aborted && this.#client === undefined) {
       const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** this.#attempts);
       this.#attempts += 1;
-      await clock.sleep(Math.round(delayMs * (0.8 + 0.4 * random())), signal).catch(() => undefined);
+      await clock
+        .sleep(Math.round(delayMs * (0.8 + 0.4 * random())), signal)
+        .catch(() => undefined);
       if (!signal.aborted && (await this.#connect()) === undefined)
         this.#options.becameAvailable(Math.round(clock.monotonic() - this.#unavailableSinceMs));
     }

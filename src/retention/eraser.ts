@@ -63,7 +63,12 @@ export class Eraser {
     let place: string | undefined;
     do {
       const until = tombstonesUntil(this.#runtime.clock, tombstoneDays);
-      const step = await store.erase({ msisdn, position: place, rowsMax: ROWS_PER_STEP_MAX, tombstonesUntil: until });
+      const step = await store.erase({
+        msisdn,
+        position: place,
+        rowsMax: ROWS_PER_STEP_MAX,
+        tombstonesUntil: until,
+      });
       place = step.position;
       if (step.deleted === 0) continue;
       erased.messages += step.deleted;
@@ -72,7 +77,10 @@ export class Eraser {
   }
 
   /** Audits the erasure and its actor, not the person. */
-  async #audit(actor: string, details: { readonly messages: number; readonly finished: boolean }): Promise<void> {
+  async #audit(
+    actor: string,
+    details: { readonly messages: number; readonly finished: boolean },
+  ): Promise<void> {
     const { clock, newId } = this.#runtime;
     const at = new Date(clock.now()).toISOString();
     await this.#options.audit.add({

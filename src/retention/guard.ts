@@ -35,10 +35,18 @@ export interface ClockCheck {
  * message. Returns undefined when the clock is close enough, or when there is nothing to compare it
  * with.
  */
-export function suspectClock(clock: Clock, last: RetentionSweep | undefined): ClockCheck | undefined {
+export function suspectClock(
+  clock: Clock,
+  last: RetentionSweep | undefined,
+): ClockCheck | undefined {
   const aheadMs = clock.now() - Date.parse(last?.at ?? "");
-  if (last === undefined || Number.isNaN(aheadMs) || Math.abs(aheadMs) <= CLOCK_DAYS_MAX * DAY_MS) return undefined;
-  return { sweptAt: last.at, now: new Date(clock.now()).toISOString(), days: Math.round(aheadMs / DAY_MS) };
+  if (last === undefined || Number.isNaN(aheadMs) || Math.abs(aheadMs) <= CLOCK_DAYS_MAX * DAY_MS)
+    return undefined;
+  return {
+    sweptAt: last.at,
+    now: new Date(clock.now()).toISOString(),
+    days: Math.round(aheadMs / DAY_MS),
+  };
 }
 
 /** The sentence about a suspect clock, for the operator. */
@@ -78,7 +86,10 @@ export function isFullScanDue(clock: Clock, last: RetentionSweep | undefined): b
 export async function shareRefusal(
   clock: Clock,
   options: SweepOptions,
-  { last, messages }: { readonly last: RetentionSweep | undefined; readonly messages: () => Promise<number> },
+  {
+    last,
+    messages,
+  }: { readonly last: RetentionSweep | undefined; readonly messages: () => Promise<number> },
 ): Promise<Refusal | undefined> {
   const receivedBefore = cutoffOf(clock, options.days);
   if (receivedBefore === undefined) return undefined;

@@ -43,7 +43,9 @@ export async function sweep(clock: Clock, options: SweepOptions): Promise<SweepR
   const now = new Date(clock.now()).toISOString();
   const receivedBefore = cutoffOf(clock, options.days);
   const messages =
-    receivedBefore === undefined ? 0 : await expire(clock, { ...options, dryRun: false }, receivedBefore);
+    receivedBefore === undefined
+      ? 0
+      : await expire(clock, { ...options, dryRun: false }, receivedBefore);
   const paced = (step: () => Promise<number>) => untilNothing(clock, options.signal, step);
   return {
     receivedBefore,
@@ -69,9 +71,17 @@ export interface CountOptions extends Pick<SweepOptions, "everywhere" | "signal"
  * How many messages were received before a moment, within the range of a sweep with the same
  * options.
  */
-export function countOld(clock: Clock, options: CountOptions, receivedBefore: string): Promise<number> {
+export function countOld(
+  clock: Clock,
+  options: CountOptions,
+  receivedBefore: string,
+): Promise<number> {
   const { found = () => undefined } = options;
-  return expire(clock, { ...options, dryRun: true, tombstoneDays: 0, deleted: found }, receivedBefore);
+  return expire(
+    clock,
+    { ...options, dryRun: true, tombstoneDays: 0, deleted: found },
+    receivedBefore,
+  );
 }
 
 /** Until when the id of a message deleted now is kept. */

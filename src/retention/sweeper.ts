@@ -76,7 +76,8 @@ export class Sweeper {
     if (wrongClock !== undefined) return this.#refuse(wrongClock);
     if (!(await store.holdLease(this.#holder, LEASE_SECONDS))) return this.#accept();
     const everywhere = isFullScanDue(clock, last);
-    const deleted = (messages: number) => metrics.messagesDeleted.inc({ reason: "expired" }, messages);
+    const deleted = (messages: number) =>
+      metrics.messagesDeleted.inc({ reason: "expired" }, messages);
     const options: SweepOptions = { store, days, tombstoneDays, signal, everywhere, deleted };
     const nearlyAll = await shareRefusal(clock, options, { last, messages: total });
     if (signal.aborted) return;
@@ -117,7 +118,10 @@ export class Sweeper {
     metrics.retentionRun.set(clock.now() / 1_000);
     // Without retention no message is scanned. Tombstones of erased senders still expire.
     if (options.days === undefined) {
-      log[tombstones > 0 ? "info" : "debug"]({ msg: "tombstones dropped", tombstones_dropped: tombstones });
+      log[tombstones > 0 ? "info" : "debug"]({
+        msg: "tombstones dropped",
+        tombstones_dropped: tombstones,
+      });
       return;
     }
     log.info({

@@ -54,7 +54,11 @@ export function withoutRepeats(secrets: readonly SigningSecret[]): readonly Sign
     if (isBlank(one.secret)) continue;
     const { name, secret, untilMs } = bySecret.get(one.secret) ?? one;
     const endless = untilMs === undefined || one.untilMs === undefined;
-    bySecret.set(secret, { name, secret, untilMs: endless ? undefined : Math.max(untilMs, one.untilMs) });
+    bySecret.set(secret, {
+      name,
+      secret,
+      untilMs: endless ? undefined : Math.max(untilMs, one.untilMs),
+    });
   }
   return [...bySecret.values()];
 }

@@ -49,7 +49,9 @@ export type RetirementDecision =
   | { readonly kind: "unreadable" };
 
 /** The short form of the decision. With `no` and `not yet` a secret is retired only by force. */
-export function answerOf({ kind }: RetirementDecision): "yes" | "no" | "not yet" | "ended" | "unknown" {
+export function answerOf({
+  kind,
+}: RetirementDecision): "yes" | "no" | "not yet" | "ended" | "unknown" {
   switch (kind) {
     case "not_accepted":
     case "same_secret":
@@ -75,19 +77,25 @@ export function answerOf({ kind }: RetirementDecision): "yes" | "no" | "not yet"
  * Whether a secret may be retired. `all` are the secrets that are accepted together with it; it may
  * be among them.
  */
-export function mayRetire(secret: KnownSecret, all: readonly KnownSecret[], nowMs: number): RetirementDecision {
+export function mayRetire(
+  secret: KnownSecret,
+  all: readonly KnownSecret[],
+  nowMs: number,
+): RetirementDecision {
   const { lastVerifiedMs: lastMs, sinceMs } = secret;
   if (hasEnded(secret, nowMs)) return { kind: "ended" };
   const others = all.filter((other) => other.name !== secret.name && !hasEnded(other, nowMs));
   const equal = others.find(({ fingerprint }) => fingerprint === secret.fingerprint);
-  if (equal !== undefined && endOf(equal) >= endOf(secret)) return { kind: "same_secret", name: equal.name };
+  if (equal !== undefined && endOf(equal) >= endOf(secret))
+    return { kind: "same_secret", name: equal.name };
   const different = others.filter(({ fingerprint }) => fingerprint !== secret.fingerprint);
   if (different.length === 0) return { kind: "only_one" };
   if (different.every((other) => other.endMs !== undefined)) return { kind: "others_end" };
   const unusedMs = nowMs - (lastMs ?? sinceMs ?? nowMs);
   if (lastMs !== undefined && unusedMs < IN_USE_MS) return { kind: "in_use", unusedMs };
   const isReplaced = different.some(({ lastVerifiedMs = 0 }) => lastVerifiedMs > (lastMs ?? 0));
-  if (!isReplaced) return { kind: "not_replaced", unusedMs: lastMs === undefined ? undefined : unusedMs };
+  if (!isReplaced)
+    return { kind: "not_replaced", unusedMs: lastMs === undefined ? undefined : unusedMs };
   if (unusedMs >= RETRY_MS) return { kind: "replaced", unusedMs };
   const untilMs = nowMs - unusedMs + RETRY_MS;
   return lastMs === undefined ? { kind: "new", untilMs } : { kind: "retries", unusedMs, untilMs };

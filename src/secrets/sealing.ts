@@ -1,4 +1,10 @@
-import { createCipheriv, createDecipheriv, hkdfSync, type ScryptOptions, scrypt } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  hkdfSync,
+  type ScryptOptions,
+  scrypt,
+} from "node:crypto";
 import { promisify } from "node:util";
 
 // The two forms of a secret in the database: sealed, so that the service can open it, and as a
@@ -15,7 +21,9 @@ export class SecretBox {
   readonly #key: Buffer;
 
   constructor(masterKey: string) {
-    this.#key = Buffer.from(hkdfSync("sha256", masterKey, "", `lyftr webhook secrets ${VERSION}`, KEY_BYTES));
+    this.#key = Buffer.from(
+      hkdfSync("sha256", masterKey, "", `lyftr webhook secrets ${VERSION}`, KEY_BYTES),
+    );
   }
 
   /**
@@ -23,8 +31,15 @@ export class SecretBox {
    * only under its own name.
    */
   seal(name: string, secret: string, nonce: Buffer): string {
-    const cipher = createCipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(name));
-    const sealed = Buffer.concat([nonce, cipher.update(secret, "utf8"), cipher.final(), cipher.getAuthTag()]);
+    const cipher = createCipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG_BYTES }).setAAD(
+      Buffer.from(name),
+    );
+    const sealed = Buffer.concat([
+      nonce,
+      cipher.update(secret, "utf8"),
+      cipher.final(),
+      cipher.getAuthTag(),
+    ]);
     return `${VERSION}.${sealed.toString("base64url")}`;
   }
 
@@ -38,7 +53,10 @@ export class SecretBox {
     const decipher = createDecipheriv(CIPHER, this.#key, bytes.subarray(0, NONCE_BYTES), options);
     decipher.setAAD(Buffer.from(name)).setAuthTag(bytes.subarray(tagAt));
     try {
-      return decipher.update(bytes.subarray(NONCE_BYTES, tagAt), undefined, "utf8") + decipher.final("utf8");
+      return (
+        decipher.update(bytes.subarray(NONCE_BYTES, tagAt), undefined, "utf8") +
+        decipher.final("utf8")
+      );
     } catch {
       return undefined;
     }

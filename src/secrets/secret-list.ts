@@ -1,6 +1,13 @@
 import type { SigningSecret } from "../providers/signature.ts";
 import type { AcceptingProcess, KeptSecret, SecretStore } from "../store/credentials.ts";
-import { CURRENT, endOf, environmentSecrets, isAccepted, openKept, PREVIOUS } from "./accepted-secrets.ts";
+import {
+  CURRENT,
+  endOf,
+  environmentSecrets,
+  isAccepted,
+  openKept,
+  PREVIOUS,
+} from "./accepted-secrets.ts";
 import {
   type Ending,
   type KnownSecret,
@@ -15,7 +22,10 @@ import { fingerprintOf, SecretBox } from "./sealing.ts";
 /** The secrets of an environment, and the key of those in the database. */
 export interface SecretSettings {
   readonly webhookSecret: string | undefined;
-  readonly webhookSecretsPrevious: readonly { readonly secret: string; readonly untilMs: number | undefined }[];
+  readonly webhookSecretsPrevious: readonly {
+    readonly secret: string;
+    readonly untilMs: number | undefined;
+  }[];
   readonly masterKey: string | undefined;
 }
 
@@ -56,7 +66,10 @@ export async function allSecrets(
   const own = await fingerprinted(fromEnvironment(settings), store);
   const inDatabase = await fingerprinted(opened, store);
   const foreign = notIn(own, running);
-  const catalogue = new Catalogue(kept, await usesOf([...own, ...inDatabase, ...entriesOf(running)], store));
+  const catalogue = new Catalogue(
+    kept,
+    await usesOf([...own, ...inDatabase, ...entriesOf(running)], store),
+  );
   const listing = new Listing({ catalogue, running, nowMs, here: [...own, ...inDatabase] });
   const secrets = [
     ...own.map((one) => listing.ofEnvironment(one, sourceOf(one.name))),
@@ -70,7 +83,10 @@ export async function allSecrets(
  * When each secret of this environment and of the database ends, whether it can be opened or not.
  */
 export function endsOf(settings: SecretSettings, kept: readonly KeptSecret[]): readonly Ending[] {
-  const ofEnvironment = fromEnvironment(settings).map(({ name, untilMs }) => ({ name, endMs: untilMs }));
+  const ofEnvironment = fromEnvironment(settings).map(({ name, untilMs }) => ({
+    name,
+    endMs: untilMs,
+  }));
   return [...ofEnvironment, ...kept.map((one) => ({ name: one.name, endMs: endOf(one) }))];
 }
 
@@ -99,7 +115,13 @@ class Catalogue {
   knownOf({ name, fingerprint, endMs }: FingerprintedSecret): KnownSecret {
     const use = this.#uses.get(fingerprint);
     const since = this.#kept.find((one) => one.name === name)?.createdAt ?? use?.seenAt;
-    return { name, fingerprint, endMs, sinceMs: msOf(since), lastVerifiedMs: msOf(use?.lastVerifiedAt) };
+    return {
+      name,
+      fingerprint,
+      endMs,
+      sinceMs: msOf(since),
+      lastVerifiedMs: msOf(use?.lastVerifiedAt),
+    };
   }
 }
 
@@ -124,7 +146,9 @@ class Listing {
 
   ofEnvironment(print: FingerprintedSecret, from: string): ListedSecret {
     const known = this.#options.catalogue.knownOf(print);
-    const views = this.#viewsOf((one) => isOfEnvironment(one.name) && one.fingerprint === print.fingerprint);
+    const views = this.#viewsOf(
+      (one) => isOfEnvironment(one.name) && one.fingerprint === print.fingerprint,
+    );
     const line = { name: print.name, from, since: known.sinceMs, ends: known.endMs, known };
     return { ...line, processes: views.length, retirement: this.#retirementOf(known, views) };
   }
@@ -139,9 +163,20 @@ class Listing {
     const print = here.find((one) => one.name === name) ?? accepted;
     const ends = endOf(kept);
     const known = print === undefined ? undefined : catalogue.knownOf({ ...print, endMs: ends });
-    const isNew = running.length > 0 && views.length === 0 && nowMs - Date.parse(kept.createdAt) < REPORTED_MS_MAX;
-    const line = { name, from: "database", since: Date.parse(kept.createdAt), ends, known, processes: views.length };
-    if (!isAccepted({ untilMs: ends }, nowMs)) return { ...line, retirement: onlyOf({ kind: "ended" }) };
+    const isNew =
+      running.length > 0 &&
+      views.length === 0 &&
+      nowMs - Date.parse(kept.createdAt) < REPORTED_MS_MAX;
+    const line = {
+      name,
+      from: "database",
+      since: Date.parse(kept.createdAt),
+      ends,
+      known,
+      processes: views.length,
+    };
+    if (!isAccepted({ untilMs: ends }, nowMs))
+      return { ...line, retirement: onlyOf({ kind: "ended" }) };
     if (isNew) return { ...line, retirement: onlyOf({ kind: "not_accepted_yet" }) };
     return { ...line, retirement: this.#retirementOf(known, views) };
   }

@@ -36,8 +36,15 @@ export class SecretUsage {
    * stored yet are kept.
    */
   follow(secrets: readonly string[]): readonly Use[] {
-    const gone = [...this.#uses].filter(([secret, use]) => !secrets.includes(secret) && isUnsaved(use));
-    const fresh = (): Use => ({ seenMs: this.#clock.now(), lastMs: 0, savedMs: undefined, fingerprint: undefined });
+    const gone = [...this.#uses].filter(
+      ([secret, use]) => !secrets.includes(secret) && isUnsaved(use),
+    );
+    const fresh = (): Use => ({
+      seenMs: this.#clock.now(),
+      lastMs: 0,
+      savedMs: undefined,
+      fingerprint: undefined,
+    });
     const followed = secrets.map((secret) => [secret, this.#uses.get(secret) ?? fresh()] as const);
     this.#uses = new Map([...gone.slice(-GONE_MAX), ...followed]);
     return followed.map(([, use]) => use);
@@ -65,7 +72,9 @@ export class SecretUsage {
       all.push([use.fingerprint, use]);
     }
     const rows = await this.#store.uses(all.map(([fingerprint]) => fingerprint));
-    const known = new Map(rows.map(({ fingerprint, lastVerifiedAt }) => [fingerprint, msOf(lastVerifiedAt)]));
+    const known = new Map(
+      rows.map(({ fingerprint, lastVerifiedAt }) => [fingerprint, msOf(lastVerifiedAt)]),
+    );
     // What is verified from here on is written by the next exchange.
     const news = all
       .filter(([fingerprint, { lastMs }]) => lastMs > (known.get(fingerprint) ?? -1))
@@ -73,7 +82,11 @@ export class SecretUsage {
     if (news.length > 0) {
       await this.#store.noteUses(
         news.map(({ fingerprint, use: { seenMs }, lastMs }) => {
-          return { fingerprint, seenAt: textOf(seenMs), lastVerifiedAt: lastMs === 0 ? null : textOf(lastMs) };
+          return {
+            fingerprint,
+            seenAt: textOf(seenMs),
+            lastVerifiedAt: lastMs === 0 ? null : textOf(lastMs),
+          };
         }),
       );
     }

@@ -71,10 +71,14 @@ export class WebhookSecrets {
    * Rejects with `ConfigError` when a secret of the database cannot be opened, because webhooks
    * would be refused then.
    */
-  static async start(runtime: SecretsRuntime, options: WebhookSecretsOptions): Promise<WebhookSecrets> {
+  static async start(
+    runtime: SecretsRuntime,
+    options: WebhookSecretsOptions,
+  ): Promise<WebhookSecrets> {
     const secrets = new WebhookSecrets(runtime, options);
     const { opened, unreadable } = await secrets.#load();
-    if (unreadable.length > 0) throw new ConfigError([masterKeyProblem(unreadable, options.box !== undefined)]);
+    if (unreadable.length > 0)
+      throw new ConfigError([masterKeyProblem(unreadable, options.box !== undefined)]);
     secrets.#replace(opened);
     secrets.#warnIfNone();
     secrets.#running = secrets.#run();
@@ -148,7 +152,10 @@ export class WebhookSecrets {
       this.#replace(opened);
       this.#logged.delete("");
     } catch (error) {
-      this.#warnOnce("the webhook secrets of the database cannot be read; the known ones stay valid", error);
+      this.#warnOnce(
+        "the webhook secrets of the database cannot be read; the known ones stay valid",
+        error,
+      );
     }
     this.#warnIfNone();
     if (!isDeepStrictEqual(before.live, this.#accepted)) this.#logChange();
@@ -162,7 +169,9 @@ export class WebhookSecrets {
   }
 
   #replace(opened: readonly SigningSecret[]): void {
-    this.#named = [...this.#options.environment, ...opened].filter(({ secret }) => !isBlank(secret));
+    this.#named = [...this.#options.environment, ...opened].filter(
+      ({ secret }) => !isBlank(secret),
+    );
     const live = withoutRepeats(this.#named);
     this.signing.replace(live);
     this.#accepted = live;
@@ -200,7 +209,8 @@ export class WebhookSecrets {
         return { name, fingerprint: this.#usage.fingerprintOf(secret) ?? "", endsAt };
       });
     const text = JSON.stringify(secrets);
-    if (text === this.#recorded.text && clock.monotonic() - this.#recorded.atMs < RECORD_EVERY_MS) return;
+    if (text === this.#recorded.text && clock.monotonic() - this.#recorded.atMs < RECORD_EVERY_MS)
+      return;
     await store.noteAccepted({ process, secrets, nowMs });
     this.#recorded = { text, atMs: clock.monotonic() };
   }
@@ -223,7 +233,10 @@ export class WebhookSecrets {
 
   #logUnreadableOnce({ name, sealed }: KeptSecret): void {
     if (this.#isFirst(sealed))
-      this.#runtime.log.error({ msg: "a webhook secret of the database is not encrypted with MASTER_KEY", name });
+      this.#runtime.log.error({
+        msg: "a webhook secret of the database is not encrypted with MASTER_KEY",
+        name,
+      });
   }
 
   #warnOnce(msg: string, error: unknown): void {

@@ -21,7 +21,11 @@ export function decideAddition({ keys, total }: SameNameKeys, { at }: AuditStamp
 
 export function decideRotation(
   { keys, total }: SameNameKeys,
-  { id, successor, by }: { readonly id: string; readonly successor: Successor; readonly by: AuditStamp },
+  {
+    id,
+    successor,
+    by,
+  }: { readonly id: string; readonly successor: Successor; readonly by: AuditStamp },
 ): KeyRotation {
   const old = keys.find((key) => key.id === id);
   if (old === undefined) return { kind: "unknown" };
@@ -34,7 +38,14 @@ export function decideRotation(
   return {
     kind: "rotated",
     old: { ...old, retiresAt },
-    successor: { ...itself, name, scope, createdAt: by.at, expiresAt: expiryOf(old, by.at), ...fresh },
+    successor: {
+      ...itself,
+      name,
+      scope,
+      createdAt: by.at,
+      expiresAt: expiryOf(old, by.at),
+      ...fresh,
+    },
   };
 }
 
@@ -45,11 +56,23 @@ function expiryOf({ createdAt, expiresAt }: ApiKey, at: string): string | null {
   return new Date(Date.parse(at) + lifeMs).toISOString();
 }
 
-export function entryOfAddition({ id, name, scope, expiresAt }: ApiKey, by: AuditStamp): AuditEntry {
-  return { ...by, action: "key.created", subject: name, details: { id, scope, expires_at: expiresAt } };
+export function entryOfAddition(
+  { id, name, scope, expiresAt }: ApiKey,
+  by: AuditStamp,
+): AuditEntry {
+  return {
+    ...by,
+    action: "key.created",
+    subject: name,
+    details: { id, scope, expires_at: expiresAt },
+  };
 }
 
-export function entryOfRotation(old: ApiKey, { id, name, expiresAt }: ApiKey, by: AuditStamp): AuditEntry {
+export function entryOfRotation(
+  old: ApiKey,
+  { id, name, expiresAt }: ApiKey,
+  by: AuditStamp,
+): AuditEntry {
   const details = { id, expires_at: expiresAt, old_id: old.id, old_retires_at: old.retiresAt };
   return { ...by, action: "key.rotated", subject: name, details };
 }

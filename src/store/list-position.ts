@@ -26,7 +26,11 @@ export function positionAfter({ instant, messageId, source }: ListPosition): Lis
 }
 
 export function comparePositions(a: ListPosition, b: ListPosition): number {
-  return compareText(a.instant, b.instant) || compareText(a.messageId, b.messageId) || compareText(a.source, b.source);
+  return (
+    compareText(a.instant, b.instant) ||
+    compareText(a.messageId, b.messageId) ||
+    compareText(a.source, b.source)
+  );
 }
 
 /** The rows of a filter's time span. */

@@ -24,7 +24,10 @@ export function readMigrations(folder: URL): readonly Migration[] {
  * The migrations that a database at `version` still needs. A newer database is refused, because
  * this version does not know its meaning.
  */
-export function pendingMigrations(all: readonly Migration[], version: number): readonly Migration[] {
+export function pendingMigrations(
+  all: readonly Migration[],
+  version: number,
+): readonly Migration[] {
   if (version > all.length) {
     throw new StoreRefused(
       `the database has schema ${version}, this version of lyftr knows ${all.length}: start the newer lyftr, or restore a backup from before its upgrade`,
@@ -44,6 +47,7 @@ export function refusePending(all: readonly Migration[], version: number): void 
 
 /** The schema version that this program creates, for each kind of database. */
 export function schemaVersions(): { readonly sqlite: number; readonly postgres: number } {
-  const newest = (kind: string) => readMigrations(new URL(`./${kind}/migrations/`, import.meta.url)).length;
+  const newest = (kind: string) =>
+    readMigrations(new URL(`./${kind}/migrations/`, import.meta.url)).length;
   return { sqlite: newest("sqlite"), postgres: newest("postgres") };
 }

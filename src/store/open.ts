@@ -73,16 +73,29 @@ export async function openStore(databaseUrl: string, options: OpenOptions = {}):
     });
   }
   const path = requiredSqlitePath(databaseUrl);
-  return SqliteStore.open(path, { mode, migrate, progress, readThreadEnded, damaged, newDatabaseError });
+  return SqliteStore.open(path, {
+    mode,
+    migrate,
+    progress,
+    readThreadEnded,
+    damaged,
+    newDatabaseError,
+  });
 }
 
 /** The modes in which a command uses a database without the whole store. */
 type CommandMode = Exclude<OpenMode, "create">;
 
 /** Opens a database as one end of a copy, `read` or `write`. Rejects as {@link openStore} does. */
-export async function openCopyEndpoint(databaseUrl: string, mode: CommandMode): Promise<CopyEndpoint> {
+export async function openCopyEndpoint(
+  databaseUrl: string,
+  mode: CommandMode,
+): Promise<CopyEndpoint> {
   if (isPostgres(databaseUrl))
-    return (await import("./postgres/copy-endpoint.ts")).PostgresCopyEndpoint.open(databaseUrl, mode);
+    return (await import("./postgres/copy-endpoint.ts")).PostgresCopyEndpoint.open(
+      databaseUrl,
+      mode,
+    );
   const path = requiredSqlitePath(databaseUrl);
   return (await import("./sqlite/copy-endpoint.ts")).SqliteCopyEndpoint.open(path, mode);
 }
@@ -95,9 +108,15 @@ export async function openCredentials(
   mode: CommandMode,
 ): Promise<CredentialsStore & { close(): Promise<void> }> {
   if (isPostgres(databaseUrl))
-    return (await import("./postgres/credentials/postgres-credentials.ts")).openPostgresCredentials(databaseUrl, mode);
+    return (await import("./postgres/credentials/postgres-credentials.ts")).openPostgresCredentials(
+      databaseUrl,
+      mode,
+    );
   const path = requiredSqlitePath(databaseUrl);
-  return (await import("./sqlite/credentials/sqlite-credentials.ts")).openSqliteCredentials(path, mode);
+  return (await import("./sqlite/credentials/sqlite-credentials.ts")).openSqliteCredentials(
+    path,
+    mode,
+  );
 }
 
 /**
@@ -106,7 +125,9 @@ export async function openCredentials(
  */
 export async function openRetentionPreview(databaseUrl: string): Promise<RetentionPreview> {
   if (isPostgres(databaseUrl))
-    return (await import("./postgres/deletion/preview.ts")).openPostgresRetentionPreview(databaseUrl);
+    return (await import("./postgres/deletion/preview.ts")).openPostgresRetentionPreview(
+      databaseUrl,
+    );
   const path = requiredSqlitePath(databaseUrl);
   return (await import("./sqlite/deletion/preview.ts")).openSqliteRetentionPreview(path);
 }
@@ -125,7 +146,10 @@ export interface MigrateOptions {
  * Creates the database or upgrades its schema. On PostgreSQL it also does what takes too long for a
  * start. Resolves with what was done, one line each. Rejects as {@link openStore} does.
  */
-export async function migrateDatabase(databaseUrl: string, options: MigrateOptions): Promise<readonly string[]> {
+export async function migrateDatabase(
+  databaseUrl: string,
+  options: MigrateOptions,
+): Promise<readonly string[]> {
   if (isPostgres(databaseUrl))
     return (await import("./postgres/administration.ts")).migratePostgres(databaseUrl, options);
   const store = await openStore(databaseUrl, { progress: options.progress });
@@ -137,14 +161,22 @@ export async function migrateDatabase(databaseUrl: string, options: MigrateOptio
  * Compares everything that is derived from the messages with the messages themselves. It changes
  * nothing.
  */
-export async function verifyDatabase(databaseUrl: string, options: VerifyOptions): Promise<VerifyReport> {
-  if (isPostgres(databaseUrl)) return (await import("./postgres/index/verify.ts")).verifyCounts(databaseUrl, options);
-  return (await import("./sqlite/verify.ts")).verifySqlite(requiredSqlitePath(databaseUrl), options);
+export async function verifyDatabase(
+  databaseUrl: string,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  if (isPostgres(databaseUrl))
+    return (await import("./postgres/index/verify.ts")).verifyCounts(databaseUrl, options);
+  return (await import("./sqlite/verify.ts")).verifySqlite(
+    requiredSqlitePath(databaseUrl),
+    options,
+  );
 }
 
 /** Discards the counts of a PostgreSQL database, so that a service counts every message again. */
 export async function recountDatabase(databaseUrl: string): Promise<void> {
-  if (!isPostgres(databaseUrl)) throw new StoreRefused("only the counts of a PostgreSQL database are discarded");
+  if (!isPostgres(databaseUrl))
+    throw new StoreRefused("only the counts of a PostgreSQL database are discarded");
   await (await import("./postgres/index/recount.ts")).recount(databaseUrl);
 }
 
@@ -162,7 +194,10 @@ export async function openBackupSource(path: string): Promise<BackupSource> {
 
 /** Prepares a backup to replace a SQLite database. Rejects as {@link openStore} does. */
 export async function openRestore(backup: string, databaseUrl: string): Promise<PreparedRestore> {
-  return (await import("./sqlite/restore.ts")).prepareRestore(backup, requiredSqlitePath(databaseUrl));
+  return (await import("./sqlite/restore.ts")).prepareRestore(
+    backup,
+    requiredSqlitePath(databaseUrl),
+  );
 }
 
 /**
@@ -175,6 +210,7 @@ export async function openPythonExport(path: string): Promise<PythonExport> {
 
 function requiredSqlitePath(databaseUrl: string): string {
   const path = sqlitePath(databaseUrl);
-  if (path === undefined) throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
+  if (path === undefined)
+    throw new StoreRefused("only sqlite:/// and postgres:// URLs are supported");
   return path;
 }

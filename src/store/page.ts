@@ -27,10 +27,20 @@ export interface PageRead {
   readonly stepwise: boolean;
 }
 
-export function pageReadOf({ filter, order, offset, limit, cursor, count }: MessageQuery): PageRead {
+export function pageReadOf({
+  filter,
+  order,
+  offset,
+  limit,
+  cursor,
+  count,
+}: MessageQuery): PageRead {
   const range = rangeOf(filter);
-  const reverse = cursor === undefined ? order === "desc" : (order === "desc") === (cursor.side === "after");
-  const side = reverse ? { hi: cursor?.position } : { lo: cursor && positionAfter(cursor.position) };
+  const reverse =
+    cursor === undefined ? order === "desc" : (order === "desc") === (cursor.side === "after");
+  const side = reverse
+    ? { hi: cursor?.position }
+    : { lo: cursor && positionAfter(cursor.position) };
   const exact = count === "exact";
   return {
     range,
@@ -42,7 +52,10 @@ export function pageReadOf({ filter, order, offset, limit, cursor, count }: Mess
 }
 
 /** The part of a read up to a row, including that row. */
-export function readUpTo({ rest, slice }: Pick<PageRead, "rest" | "slice">, last: ListPosition): ListRange {
+export function readUpTo(
+  { rest, slice }: Pick<PageRead, "rest" | "slice">,
+  last: ListPosition,
+): ListRange {
   return overlap(rest, slice.reverse ? { lo: last } : { hi: positionAfter(last) });
 }
 

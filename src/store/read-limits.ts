@@ -28,7 +28,11 @@ export function requireScannable(rows: number, filter: MessageFilter, limits: Sc
   if (rows > rowsMax) throw tooManyRows(rows, filter, rowsMax);
 }
 
-export function tooManyRows(rows: number, { q }: MessageFilter, rowsMax: number): QueryTooExpensive {
+export function tooManyRows(
+  rows: number,
+  { q }: MessageFilter,
+  rowsMax: number,
+): QueryTooExpensive {
   const what = q === undefined ? "These filters" : "This search";
   const longer = q === undefined ? "" : "Search for something longer, or ";
   return new QueryTooExpensive(

@@ -104,6 +104,12 @@ const HASH_BYTES = 16;
  * What is kept of a deleted message: half of the SHA-256 of its key. With 128 bits, no message is
  * ever mistaken for another. An id that cannot be guessed cannot be recovered from it.
  */
-export function tombstoneOf({ source, messageId }: { readonly source: string; readonly messageId: string }): Buffer {
+export function tombstoneOf({
+  source,
+  messageId,
+}: {
+  readonly source: string;
+  readonly messageId: string;
+}): Buffer {
   return hash("sha256", `${source}\0${messageId}`, "buffer").subarray(0, HASH_BYTES);
 }

@@ -40,7 +40,8 @@ export class SpanCounts {
   /** Throws `QueryTooExpensive` when there are more spans than the query allows. */
   add(spans: readonly TimelineBucket[]): void {
     const { bucket, bucketsMax } = this.#query;
-    for (const { start, count } of spans) this.#counts.set(start, (this.#counts.get(start) ?? 0) + count);
+    for (const { start, count } of spans)
+      this.#counts.set(start, (this.#counts.get(start) ?? 0) + count);
     if (this.#counts.size > bucketsMax) {
       throw new QueryTooExpensive(
         `There are more than ${bucketsMax} spans of one ${bucket}. Choose a larger bucket, or narrow it by since and until`,
@@ -50,6 +51,8 @@ export class SpanCounts {
 
   /** In chronological order. */
   list(): readonly TimelineBucket[] {
-    return [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([start, count]) => ({ start, count }));
+    return [...this.#counts]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([start, count]) => ({ start, count }));
   }
 }

@@ -16,7 +16,8 @@ import { unlessTool } from "../support/tools.ts";
 
 const CLIENT = fileURLToPath(new URL("../../client/client.ts", import.meta.url));
 const MESSAGE = { message_id: "m1", from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z" };
-const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}';
+const OK =
+  'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}';
 const DEADLINE_MS = 1_500;
 /** What a busy machine may add. */
 const LATE_MS_MAX = 2_500;
@@ -95,7 +96,10 @@ for (const [name, asked, code, trusted] of [
   test(`a certificate ${name}: a typed error at once, no second attempt, nothing sent, nothing left`, {
     skip,
   }, async () => {
-    await using server = await badTlsServer(authority.certify(asked), (socket) => void socket.write(OK));
+    await using server = await badTlsServer(
+      authority.certify(asked),
+      (socket) => void socket.write(OK),
+    );
     for (const fetch of ["undefined", "nodeFetch()"] as const) {
       const told = await program(server.url, trusted ? trusting() : {}, fetch);
       deepEqual([told.kind, told.code, told.attempts], ["certificate", code, 1], fetch);
@@ -108,7 +112,11 @@ for (const [name, asked, code, trusted] of [
 
 test("a server that accepts a connection but never continues TLS: a typed error before the deadline", async () => {
   await using server = await badServer(() => undefined);
-  const client = new LyftrClient({ url: server.url.replace("http:", "https:"), secret: "x", deadlineMs: 500 });
+  const client = new LyftrClient({
+    url: server.url.replace("http:", "https:"),
+    secret: "x",
+    deadlineMs: 500,
+  });
   const startMs = performance.now();
   const error = await client.send(MESSAGE).catch((thrown: unknown) => thrown);
   ok(error instanceof LyftrError);
@@ -117,7 +125,9 @@ test("a server that accepts a connection but never continues TLS: a typed error 
 });
 
 test("HTTP where TLS was expected is a typed error at once", async () => {
-  await using server = await badServer((socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  await using server = await badServer(
+    (socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"),
+  );
   const told = await program(server.url.replace("http:", "https:"));
   deepEqual([told.kind, told.attempts], ["protocol", 1]);
 });
@@ -152,7 +162,9 @@ test("a failed call leaves no timer and no socket, whatever the failure", async 
     OK.replace("200 OK", "503 Away"),
   ];
   for (const answer of answers) {
-    await using server = await badServer((socket) => void (answer === undefined || socket.write(answer)));
+    await using server = await badServer(
+      (socket) => void (answer === undefined || socket.write(answer)),
+    );
     const told = await program(server.url);
     match(told.kind, /^(protocol|timeout|network|unavailable)$/);
     deepEqual(

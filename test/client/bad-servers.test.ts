@@ -6,7 +6,13 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { type Fetch, LyftrClient, LyftrError, type LyftrErrorKind, nodeFetch } from "../../client/client.ts";
+import {
+  type Fetch,
+  LyftrClient,
+  LyftrError,
+  type LyftrErrorKind,
+  nodeFetch,
+} from "../../client/client.ts";
 import { type BadServer, badServer } from "../support/bad-server.ts";
 
 const MESSAGE = {
@@ -21,12 +27,18 @@ const DEADLINE_MS = 3_000;
  * An immediate failure is retried after 50, 150, 350, 750 and 1,550 ms: never so late that the
  * deadline would cut it short on a busy machine.
  */
-const OPTIONS = { secret: "testsecret", deadlineMs: DEADLINE_MS, attemptMs: 1_200, random: () => 0.5 };
+const OPTIONS = {
+  secret: "testsecret",
+  deadlineMs: DEADLINE_MS,
+  attemptMs: 1_200,
+  random: () => 0.5,
+};
 /** What a busy machine may add to a deadline. */
 const LATE_MS_MAX = 1_500;
 const CLOSED_MS_MAX = 2_000;
 
-const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}';
+const OK =
+  'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}';
 
 /** Each failure is the same with the platform's fetch() and with the client's. */
 async function withEach(check: (fetch: Fetch | undefined) => Promise<void>): Promise<void> {
@@ -41,7 +53,11 @@ interface Expected {
 /**
  * Sends, and expects this kind of failure before the deadline and every connection closed after it.
  */
-async function fails(server: BadServer, { kind, retried }: Expected, fetch?: Fetch): Promise<LyftrError> {
+async function fails(
+  server: BadServer,
+  { kind, retried }: Expected,
+  fetch?: Fetch,
+): Promise<LyftrError> {
   const startMs = performance.now();
   const client = new LyftrClient({ ...OPTIONS, url: server.url, fetch });
   const error = await client.send(MESSAGE).then(
@@ -159,13 +175,15 @@ const CASES: readonly {
   },
   {
     name: "a page of another server",
-    answer: (socket) => void socket.end("HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<html>Hi</html>"),
+    answer: (socket) =>
+      void socket.end("HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<html>Hi</html>"),
     kind: "protocol",
     retried: false,
   },
   {
     name: "JSON of another service",
-    answer: (socket) => void socket.end('HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"status":42}'),
+    answer: (socket) =>
+      void socket.end('HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"status":42}'),
     kind: "protocol",
     retried: false,
   },
@@ -178,7 +196,9 @@ const CASES: readonly {
   {
     name: "a redirect, which is not followed",
     answer: (socket) =>
-      void socket.end("HTTP/1.1 307 Away\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n"),
+      void socket.end(
+        "HTTP/1.1 307 Away\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n",
+      ),
     kind: "protocol",
     retried: false,
   },
@@ -321,6 +341,9 @@ test("after a failure nothing keeps a process alive", async () => {
     await once(child.stdout, "data");
     const doneMs = performance.now();
     deepEqual(await once(child, "close"), [0, null], name);
-    ok(performance.now() - doneMs < 1_500, `${name}: it continued for ${Math.round(performance.now() - doneMs)} ms`);
+    ok(
+      performance.now() - doneMs < 1_500,
+      `${name}: it continued for ${Math.round(performance.now() - doneMs)} ms`,
+    );
   }
 });

@@ -11,7 +11,9 @@ import { isOnPath, unlessTool } from "../support/tools.ts";
 
 const RUN_MS_MAX = 60_000;
 const PAGES = ["sending.md", "sending/python.md", "sending/go.md", "sending/php.md"];
-const document = PAGES.map((page) => readFileSync(new URL(`../../docs/${page}`, import.meta.url), "utf8")).join("\n");
+const document = PAGES.map((page) =>
+  readFileSync(new URL(`../../docs/${page}`, import.meta.url), "utf8"),
+).join("\n");
 const CLIENT = new URL("../../client/client.ts", import.meta.url).href;
 
 interface Example {
@@ -26,7 +28,8 @@ interface Example {
 }
 
 /** On a machine without this tool the test reports that it is missing. */
-const ifThere = (tool: string) => (isOnPath(tool) ? false : `LEFT OUT: ${tool} is not on this machine`);
+const ifThere = (tool: string) =>
+  isOnPath(tool) ? false : `LEFT OUT: ${tool} is not on this machine`;
 const EXAMPLES: readonly Example[] = [
   {
     language: "js",
@@ -80,7 +83,9 @@ async function moodyProxy(url: string) {
     const number = statuses.push(0);
     if (number === 1) {
       statuses[0] = 503;
-      incoming.resume().on("end", () => outgoing.writeHead(503, { "retry-after": "1" }).end('{"detail":"busy"}'));
+      incoming
+        .resume()
+        .on("end", () => outgoing.writeHead(503, { "retry-after": "1" }).end('{"detail":"busy"}'));
     } else if (number === 2) incoming.resume().on("end", () => incoming.socket.destroy());
     else {
       const { method, headers, url: path } = incoming;
@@ -107,7 +112,9 @@ async function strictServer() {
   const server = createServer((incoming, outgoing) => {
     requests++;
     incoming.resume().on("end", () => {
-      outgoing.writeHead(422, { "content-type": "application/json" }).end(JSON.stringify({ detail }));
+      outgoing
+        .writeHead(422, { "content-type": "application/json" })
+        .end(JSON.stringify({ detail }));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -140,17 +147,21 @@ for (const example of EXAMPLES.filter((each) => !isLeftOut(each))) {
       GOCACHE: join(folder.path, "go"),
       HOME: folder.path,
     };
-    return await new Promise<{ readonly code: unknown; readonly stdout: string; readonly stderr: string }>(
-      (resolve) => {
-        const options = { env, timeout: RUN_MS_MAX };
-        const child = execFile(program, [...args, path], options, (_error, stdout, stderr) =>
-          resolve({ code: child.exitCode ?? child.signalCode, stdout, stderr }),
-        );
-      },
-    );
+    return await new Promise<{
+      readonly code: unknown;
+      readonly stdout: string;
+      readonly stderr: string;
+    }>((resolve) => {
+      const options = { env, timeout: RUN_MS_MAX };
+      const child = execFile(program, [...args, path], options, (_error, stdout, stderr) =>
+        resolve({ code: child.exitCode ?? child.signalCode, stdout, stderr }),
+      );
+    });
   };
 
-  test(`the example in ${language} signs, and sends until the message is stored`, { skip }, async () => {
+  test(`the example in ${language} signs, and sends until the message is stored`, {
+    skip,
+  }, async () => {
     await using service = await startService();
     await using proxy = await moodyProxy(service.url);
     const { code, stdout, stderr } = await run(proxy.url, SECRET);
@@ -161,12 +172,17 @@ for (const example of EXAMPLES.filter((each) => !isLeftOut(each))) {
     if (language !== "curl") equal(stdout.trim(), `stored, attempts: ${proxy.statuses.length}`);
     const { data } = await listMessages(service);
     deepEqual(
-      data.map(({ message_id, text }) => [message_id, text?.toLowerCase().startsWith("hello from ")]),
+      data.map(({ message_id, text }) => [
+        message_id,
+        text?.toLowerCase().startsWith("hello from "),
+      ]),
       [[`${language}-1`, true]],
     );
   });
 
-  test(`the example in ${language} stops when it is refused, and prints the reason`, { skip }, async () => {
+  test(`the example in ${language} stops when it is refused, and prints the reason`, {
+    skip,
+  }, async () => {
     await using service = await startService();
     const { code, stdout, stderr } = await run(service.url, "another");
     notEqual(code, 0);

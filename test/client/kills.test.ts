@@ -22,7 +22,13 @@ test(`${KILLS} times kill -9 while the client sends: every message arrives exact
   function* messages() {
     for (let after = 0; after < SENT_BETWEEN_KILLS; after += kills < KILLS ? 0 : 1) {
       const message_id = `m${taken++}`;
-      yield { message_id, from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z", text: `text of ${message_id}` };
+      yield {
+        message_id,
+        from: "+1",
+        to: "+2",
+        ts: "2025-01-15T10:00:00Z",
+        text: `text of ${message_id}`,
+      };
     }
   }
   let sent = 0;

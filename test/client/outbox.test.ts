@@ -19,14 +19,22 @@ const SENDER = fileURLToPath(new URL("../support/outbox-sender.ts", import.meta.
 const WAIT_MS_MAX = 20_000;
 
 function message(id: string, fields: Partial<Message> = {}): Message {
-  return { message_id: id, from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z", text: `text of ${id}`, ...fields };
+  return {
+    message_id: id,
+    from: "+1",
+    to: "+2",
+    ts: "2025-01-15T10:00:00Z",
+    text: `text of ${id}`,
+    ...fields,
+  };
 }
 
 /** A client whose service is always unavailable. */
 const noService = { sendBytes: () => Promise.reject(new LyftrError("network", "no service")) };
 
 async function until(holds: () => boolean, what: string): Promise<void> {
-  for (const endMs = performance.now() + WAIT_MS_MAX; !holds(); await delay(5)) ok(performance.now() < endMs, what);
+  for (const endMs = performance.now() + WAIT_MS_MAX; !holds(); await delay(5))
+    ok(performance.now() < endMs, what);
 }
 
 /** The bodies of the pending messages, in the order of the file. */
@@ -146,7 +154,9 @@ test("an outbox is open once, in this process and in others, and free when its h
 test("of twenty processes that open at once, at most one succeeds", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
-  const all = await Promise.allSettled(Array.from({ length: 20 }, () => Outbox.open(path, noService)));
+  const all = await Promise.allSettled(
+    Array.from({ length: 20 }, () => Outbox.open(path, noService)),
+  );
   const opened = all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   ok(opened.length <= 1, `${opened.length} have it open`);
   await Promise.all(opened.map((outbox) => outbox.close()));
@@ -159,7 +169,8 @@ test("finished messages do not accumulate in the file, and pending ones stay", a
   let answered = 0;
   const sender = {
     sendBytes: async (body: Uint8Array) => {
-      if (new TextDecoder().decode(body).includes('"stays')) throw new LyftrError("invalid", "refused");
+      if (new TextDecoder().decode(body).includes('"stays'))
+        throw new LyftrError("invalid", "refused");
       answered++;
     },
   };
@@ -168,7 +179,9 @@ test("finished messages do not accumulate in the file, and pending ones stay", a
   let sizeMax = 0;
   for (let at = 0; at < 100; at++) {
     await Promise.all(
-      Array.from({ length: 20 }, (_, i) => outbox.append(message(`m${at}-${i}`, { text: "x".repeat(2_000) }))),
+      Array.from({ length: 20 }, (_, i) =>
+        outbox.append(message(`m${at}-${i}`, { text: "x".repeat(2_000) })),
+      ),
     );
     sizeMax = Math.max(sizeMax, statSync(path).size);
   }
@@ -185,8 +198,12 @@ test("a full outbox rejects and accepts again when it is drained", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   await using service = await startService();
-  const outbox = await Outbox.open(path, new LyftrClient({ url: service.url, secret: SECRET }), { bytesMax: 4_000 });
-  const all = await Promise.allSettled(Array.from({ length: 100 }, (_, at) => outbox.append(message(`m${at}`))));
+  const outbox = await Outbox.open(path, new LyftrClient({ url: service.url, secret: SECRET }), {
+    bytesMax: 4_000,
+  });
+  const all = await Promise.allSettled(
+    Array.from({ length: 100 }, (_, at) => outbox.append(message(`m${at}`))),
+  );
   const full = all.filter((one) => one.status === "rejected");
   ok(full.length > 50 && full.length < 100, `${full.length}`);
   ok(full.every(({ reason }) => reason.code === "FULL"));
@@ -203,11 +220,16 @@ test("a refused message is reported and kept, does not delay others, and is remo
   await using service = await startService();
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   const told: string[] = [];
-  const outbox = await Outbox.open(path, client, { onRefused: ({ error }) => told.push(error.kind) });
+  const outbox = await Outbox.open(path, client, {
+    onRefused: ({ error }) => told.push(error.kind),
+  });
   await outbox.append(message("wrong", { from: "noService" }));
   await outbox.append(message("right"));
   await outbox.drained();
-  deepEqual([told, outbox.pending, outbox.refused.map((one) => one.message.message_id)], [["invalid"], 1, ["wrong"]]);
+  deepEqual(
+    [told, outbox.pending, outbox.refused.map((one) => one.message.message_id)],
+    [["invalid"], 1, ["wrong"]],
+  );
   await outbox.close();
   const again = await Outbox.open(path, client);
   await again.drained();
@@ -228,7 +250,10 @@ test("a wrong secret is reported and loses nothing, and every message arrives on
     sendBytes: (body: Uint8Array<ArrayBuffer>, options: { readonly signal: AbortSignal }) =>
       new LyftrClient({ url: service.url, secret }).sendBytes(body, options),
   };
-  const outbox = await Outbox.open(path, sender, { onProblem: ({ kind }) => told.push(kind), random: () => 0.1 });
+  const outbox = await Outbox.open(path, sender, {
+    onProblem: ({ kind }) => told.push(kind),
+    random: () => 0.1,
+  });
   await Promise.all(["a", "b", "c"].map((id) => outbox.append(message(id))));
   await until(() => told.length >= 3, "the problem was not told");
   deepEqual([new Set(told), outbox.pending], [new Set(["unauthorized"]), 3]);
@@ -275,13 +300,22 @@ test("a partial line of a failed write does not stay between good lines", async 
     const long = await Promise.all(["a", "b", "c"].map((id) => append(id, "x".repeat(300))));
     process.stdout.write([...long, await append("short", "")].join(" "));
     process.exit();`;
-  const limited = ["-c", 'ulimit -f 2; exec "$0" "$@"', process.execPath, "--input-type=module", "-e", program];
+  const limited = [
+    "-c",
+    'ulimit -f 2; exec "$0" "$@"',
+    process.execPath,
+    "--input-type=module",
+    "-e",
+    program,
+  ];
   const { stdout } = await promisify(execFile)("sh", limited, { timeout: WAIT_MS_MAX });
   equal(stdout, "EFBIG EFBIG EFBIG ok");
   deepEqual(await pendingIn(path), ["short"]);
 });
 
-test("after a failed fsync no message is acknowledged any more", { skip: unlessTool("strace") }, async () => {
+test("after a failed fsync no message is acknowledged any more", {
+  skip: unlessTool("strace"),
+}, async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "outbox");
   const lines = await underStrace(path, "inject=fdatasync:error=EIO:when=2");
@@ -360,6 +394,9 @@ async function underStrace(path: string, inject: string): Promise<readonly strin
   const args = [process.execPath, SENDER, path, "http://127.0.0.1:9", "x", "5"];
   // strace counts per thread.
   const env = { ...process.env, UV_THREADPOOL_SIZE: "1" };
-  const { stdout } = await promisify(execFile)("strace", [...trace, ...args], { timeout: WAIT_MS_MAX, env });
+  const { stdout } = await promisify(execFile)("strace", [...trace, ...args], {
+    timeout: WAIT_MS_MAX,
+    env,
+  });
   return stdout.split("\n").slice(0, -1);
 }

@@ -36,7 +36,10 @@ test("messages() filters as the service does, with values that have to be escape
   await using service = await filled();
   equal((await idsOf(service.client.messages({ from: "+4930123456" }))).length, 50);
   equal((await idsOf(service.client.messages({ to: "+1" }))).length, 0);
-  equal((await idsOf(service.client.messages({ since: "2025-01-02", until: "2025-01-03" }))).length, 24);
+  equal(
+    (await idsOf(service.client.messages({ since: "2025-01-02", until: "2025-01-03" }))).length,
+    24,
+  );
   deepEqual(await idsOf(service.client.messages({ q: "hello 24" })), [
     "m24",
     "m241",
@@ -50,7 +53,10 @@ test("messages() filters as the service does, with values that have to be escape
     "m249",
   ]);
   deepEqual(await idsOf(service.client.messages({ q: "%&=#" })), []);
-  await rejects(idsOf(service.client.messages({ since: "yesterday" })), { kind: "invalid", status: 422 });
+  await rejects(idsOf(service.client.messages({ since: "yesterday" })), {
+    kind: "invalid",
+    status: 422,
+  });
 });
 
 test("a page is requested only when it is needed, and none after a break", async () => {
@@ -59,7 +65,10 @@ test("a page is requested only when it is needed, and none after a break", async
     equal(message_id, "m0");
     break;
   }
-  equal(service.lines.filter(({ path, status }) => path === "/messages" && status === 200).length, 1);
+  equal(
+    service.lines.filter(({ path, status }) => path === "/messages" && status === 200).length,
+    1,
+  );
 });
 
 test("message() returns one message with any id, or undefined", async () => {
@@ -74,7 +83,8 @@ test("message() returns one message with any id, or undefined", async () => {
     equal(await client.message(id, { source: "other" }), undefined);
   }
   equal(await client.message("m2"), undefined);
-  for (const id of ["", ".", "..", "export", "\ud800"]) await rejects(client.message(id), { kind: "usage" });
+  for (const id of ["", ".", "..", "export", "\ud800"])
+    await rejects(client.message(id), { kind: "usage" });
 });
 
 test("stats() returns the service's statistics", async () => {
@@ -98,14 +108,26 @@ test("reading sends the API key, and never the secret", async () => {
       return fetch(url, init);
     },
   });
-  await rejects(client.stats(), { kind: "unauthorized", status: 401, attempts: 1, message: "401 unauthorized" });
+  await rejects(client.stats(), {
+    kind: "unauthorized",
+    status: 401,
+    attempts: 1,
+    message: "401 unauthorized",
+  });
   equal(requests.length, 1);
   ok(requests[0]?.includes('"authorization":"Bearer key_123"'));
   ok(!requests[0]?.includes("hush"));
 });
 
 test("answers of another service are a typed error, also for reads, and a cursor that leads to itself ends", async () => {
-  const answers = ['{"hello":"world"}', "[]", "null", '{"data":[{}],"next_cursor":null}', '{"data":[]}', "<html>"];
+  const answers = [
+    '{"hello":"world"}',
+    "[]",
+    "null",
+    '{"data":[{}],"next_cursor":null}',
+    '{"data":[]}',
+    "<html>",
+  ];
   for (const answer of answers) {
     await using server = await badServer((socket) => {
       socket.end(`HTTP/1.1 200 OK\r\ncontent-length: ${answer.length}\r\n\r\n${answer}`);
@@ -127,5 +149,8 @@ test("a 404 that is not the service's own does not count as a missing message", 
   await using server = await badServer((socket) => {
     socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nNot Found");
   });
-  await rejects(new LyftrClient({ url: server.url }).message("m1"), { kind: "protocol", status: 404 });
+  await rejects(new LyftrClient({ url: server.url }).message("m1"), {
+    kind: "protocol",
+    status: 404,
+  });
 });

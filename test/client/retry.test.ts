@@ -21,10 +21,13 @@ function handClock() {
   };
 }
 
-const unavailable = (retryAfterMs?: number) => new LyftrError("unavailable", "503", { status: 503, retryAfterMs });
+const unavailable = (retryAfterMs?: number) =>
+  new LyftrError("unavailable", "503", { status: 503, retryAfterMs });
 
 test("the limit of the delay doubles from 100 ms to 5 s, and the delay is random below it", () => {
-  const limits = [1, 2, 3, 4, 5, 6, 7, 8, 2_000].map((attempt) => retryDelayMs(attempt, undefined, () => 1));
+  const limits = [1, 2, 3, 4, 5, 6, 7, 8, 2_000].map((attempt) =>
+    retryDelayMs(attempt, undefined, () => 1),
+  );
   deepEqual(limits, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
   equal(
     retryDelayMs(5, undefined, () => 0),
@@ -119,13 +122,23 @@ test("each attempt gets the remaining time of the deadline", async () => {
 });
 
 test("an error that waiting cannot fix is not retried", async () => {
-  for (const kind of ["usage", "unauthorized", "invalid", "too_large", "certificate", "protocol"] as const) {
+  for (const kind of [
+    "usage",
+    "unauthorized",
+    "invalid",
+    "too_large",
+    "certificate",
+    "protocol",
+  ] as const) {
     let calls = 0;
     const attempt = () => {
       calls++;
       return Promise.reject(new LyftrError(kind, "refused"));
     };
-    await rejects(withRetries(attempt, { deadlineMs: 1_000, clock: handClock(), random: () => 0 }), { kind });
+    await rejects(
+      withRetries(attempt, { deadlineMs: 1_000, clock: handClock(), random: () => 0 }),
+      { kind },
+    );
     equal(calls, 1, kind);
   }
 });
@@ -136,7 +149,12 @@ test("an abort during the waiting ends it", async () => {
   const sleep = async () => controller.abort(new Error("enough"));
   const { signal } = controller;
   const attempt = () => Promise.reject(unavailable());
-  const tried = withRetries(attempt, { deadlineMs: 9_000, clock: { ...clock, sleep }, random: () => 1, signal });
+  const tried = withRetries(attempt, {
+    deadlineMs: 9_000,
+    clock: { ...clock, sleep },
+    random: () => 1,
+    signal,
+  });
   await rejects(tried, (error) => {
     ok(error instanceof LyftrError && error.cause instanceof Error);
     deepEqual([error.kind, error.cause.message], ["aborted", "enough"]);

@@ -64,9 +64,13 @@ before(() => {
   const home = join(folder.path, "node_modules/lyftr");
   mkdirSync(home, { recursive: true });
   cpSync(join(ROOT, "package.json"), join(home, "package.json"));
-  execFileSync(TSC, ["-p", join(ROOT, "tsconfig.client.json"), "--outDir", join(home, "dist/client")], {
-    stdio: "pipe",
-  });
+  execFileSync(
+    TSC,
+    ["-p", join(ROOT, "tsconfig.client.json"), "--outDir", join(home, "dist/client")],
+    {
+      stdio: "pipe",
+    },
+  );
   const stranger = { type: "module", dependencies: { lyftr: "*" } };
   writeFileSync(join(folder.path, "package.json"), JSON.stringify(stranger));
   writeFileSync(join(folder.path, "program.mjs"), PROGRAM);
@@ -86,7 +90,8 @@ function runtimes(): readonly Runtime[] {
     const { stdout, error } = spawnSync(program, ["--version"], { encoding: "utf8" });
     const version = /[0-9]+\.[0-9.]+/.exec(stdout ?? "")?.[0];
     const key = `${name} ${version}`;
-    if (error === undefined && version !== undefined) found.set(key, { name: key, command: [program, ...args] });
+    if (error === undefined && version !== undefined)
+      found.set(key, { name: key, command: [program, ...args] });
   };
   add("Node", process.execPath);
   for (const path of (process.env.PATH ?? "").split(":").filter((one) => one !== "")) {
@@ -103,7 +108,11 @@ for (const { name, command } of runtimes()) {
     const run = name.replace(/[^a-z0-9]/gi, "");
     const [program = "", ...args] = command;
     const options = { cwd: folder.path, timeout: RUN_MS_MAX };
-    const { stdout } = await promisify(execFile)(program, [...args, "program.mjs", service.url, run], options);
+    const { stdout } = await promisify(execFile)(
+      program,
+      [...args, "program.mjs", service.url, run],
+      options,
+    );
     deepEqual(JSON.parse(stdout), SEEN);
     equal((await listMessages(service, "?limit=1")).total, 154);
   });
@@ -114,7 +123,8 @@ test("the tested runtimes are reported, and one is the Node that the package is 
   ok(names.includes(`Node ${process.versions.node}`));
   t.diagnostic(`tested: ${names.join(", ")}`);
   for (const wanted of ["Node 20.", "Deno ", "Bun "])
-    if (!names.some((name) => name.startsWith(wanted))) t.diagnostic(`LEFT OUT: ${wanted.trim()} is not on PATH`);
+    if (!names.some((name) => name.startsWith(wanted)))
+      t.diagnostic(`LEFT OUT: ${wanted.trim()} is not on PATH`);
 });
 
 test("the package exports the client with its types, its package.json and its command, and nothing of the service", () => {
@@ -135,7 +145,10 @@ test("the types are enough for a strict program, and refuse a wrong one", () => 
   };
   const types = { types: ["node"], typeRoots: [join(ROOT, "node_modules/@types")] };
   const config = (file: string) =>
-    JSON.stringify({ compilerOptions: { ...options, ...types, skipLibCheck: false }, files: [file] });
+    JSON.stringify({
+      compilerOptions: { ...options, ...types, skipLibCheck: false },
+      files: [file],
+    });
   const good = `import { LyftrClient, LyftrError, type LyftrErrorKind, type Message, Outbox } from "lyftr/client";
     const client = new LyftrClient({ url: "http://localhost:8000", secret: process.env.SECRET, fetch });
     const message: Message = { message_id: "m1", from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z" };

@@ -3,12 +3,25 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { LyftrClient, LyftrError, type Message, nodeFetch, type Progress } from "../../client/client.ts";
+import {
+  LyftrClient,
+  LyftrError,
+  type Message,
+  nodeFetch,
+  type Progress,
+} from "../../client/client.ts";
 import { listMessages, macOf, storedTotal } from "../support/client.ts";
 import { SECRET, startService } from "../support/service.ts";
 
 function message(id: string, fields: Partial<Message> = {}): Message {
-  return { message_id: id, from: "+919876543210", to: "+14155550100", ts: "2025-01-15T10:00:00Z", text: id, ...fields };
+  return {
+    message_id: id,
+    from: "+919876543210",
+    to: "+14155550100",
+    ts: "2025-01-15T10:00:00Z",
+    text: id,
+    ...fields,
+  };
 }
 
 function* messages(count: number): Generator<Message> {
@@ -16,7 +29,9 @@ function* messages(count: number): Generator<Message> {
 }
 
 /** A server with the given answers, and the requests that it got. */
-async function answering(answer: (request: IncomingMessage, response: ServerResponse, number: number) => void) {
+async function answering(
+  answer: (request: IncomingMessage, response: ServerResponse, number: number) => void,
+) {
   const bodies: string[] = [];
   const signatures: unknown[] = [];
   const connections = new Set<unknown>();
@@ -95,7 +110,10 @@ test("a wrong secret, a wrong field and a long message are refused at once, each
     ok(error.message.startsWith("422 body.from: "), error.message);
     return true;
   });
-  await rejects(client.send(message("m1", { text: "x".repeat(3_000) })), { kind: "too_large", status: 413 });
+  await rejects(client.send(message("m1", { text: "x".repeat(3_000) })), {
+    kind: "too_large",
+    status: 413,
+  });
   equal(await storedTotal(service), 0);
 });
 
@@ -140,7 +158,8 @@ test("without a secret, without a message or with a message that is not JSON, no
 
 test("429 and 503 are retried after their Retry-After, with the same bytes", async () => {
   await using server = await answering((_request, response, number) => {
-    if (number === 1) response.writeHead(429, { "retry-after": "1" }).end('{"detail":"rate limit exceeded"}');
+    if (number === 1)
+      response.writeHead(429, { "retry-after": "1" }).end('{"detail":"rate limit exceeded"}');
     else if (number === 2) response.writeHead(503, { "retry-after": "0" }).end('{"detail":"busy"}');
     else accept(response);
   });
@@ -158,7 +177,10 @@ test("a Retry-After beyond the deadline is reported at once", async () => {
   });
   const client = new LyftrClient({ url: server.url, secret: SECRET });
   const startMs = performance.now();
-  await rejects(client.send(message("m1"), { deadlineMs: 20_000 }), { kind: "rate_limited", retryAfterMs: 3_600_000 });
+  await rejects(client.send(message("m1"), { deadlineMs: 20_000 }), {
+    kind: "rate_limited",
+    retryAfterMs: 3_600_000,
+  });
   ok(performance.now() - startMs < 5_000);
 });
 
@@ -215,7 +237,9 @@ test("a call ends after the maximum number of attempts, however long its deadlin
 });
 
 test("a request that waits for its turn ends with its deadline or its signal, and frees its slot for the next", async () => {
-  await using server = await answering((_request, response) => void setTimeout(() => accept(response), 300));
+  await using server = await answering(
+    (_request, response) => void setTimeout(() => accept(response), 300),
+  );
   const client = new LyftrClient({ url: server.url, secret: SECRET, concurrency: 1 });
   const first = client.send(message("m1"));
   const late = client.send(message("m2"), { deadlineMs: 60 });
@@ -231,7 +255,10 @@ test("sendMany sends all messages of an iterable and of an async one, and report
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   const progress: Progress[] = [];
   const result = await client.sendMany(messages(300), { onProgress: (now) => progress.push(now) });
-  deepEqual({ ...result, attempts: 300 }, { sent: 300, failed: 0, attempts: 300, failures: [], stopped: undefined });
+  deepEqual(
+    { ...result, attempts: 300 },
+    { sent: 300, failed: 0, attempts: 300, failures: [], stopped: undefined },
+  );
   ok(result.attempts >= 300);
   equal(progress.length, 300);
   deepEqual(progress.at(-1), { sent: 300, failed: 0, underWay: 0 });
@@ -273,7 +300,8 @@ test("a refused message does not stop the others, and the first hundred failures
   await using service = await startService();
   const client = new LyftrClient({ url: service.url, secret: SECRET });
   function* mixed() {
-    for (const one of messages(400)) yield Number(one.message_id.slice(1)) % 2 ? one : { ...one, from: "wrong" };
+    for (const one of messages(400))
+      yield Number(one.message_id.slice(1)) % 2 ? one : { ...one, from: "wrong" };
   }
   const { sent, failed, failures, stopped } = await client.sendMany(mixed());
   deepEqual([sent, failed, failures.length, stopped], [200, 200, 100, undefined]);
@@ -304,7 +332,12 @@ test("an error that affects every message stops sendMany, and the source is clos
 test("sendMany ends when the service is no longer available", async () => {
   const gone = await answering(() => undefined);
   await gone[Symbol.asyncDispose]();
-  const client = new LyftrClient({ url: gone.url, secret: SECRET, deadlineMs: 300, concurrency: 3 });
+  const client = new LyftrClient({
+    url: gone.url,
+    secret: SECRET,
+    deadlineMs: 300,
+    concurrency: 3,
+  });
   const { sent, failed, stopped } = await client.sendMany(messages(1_000));
   deepEqual([sent, stopped?.kind], [0, "network"]);
   ok(failed >= 3 && failed <= 6, `${failed}`);

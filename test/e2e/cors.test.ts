@@ -16,7 +16,10 @@ const QUIET = [
 const ADMIN = "an-admin-key-of-the-tests-0123456789-abcdef";
 
 /** An empty page of its own origin. */
-async function startPage(): Promise<{ readonly origin: string; [Symbol.asyncDispose](): Promise<void> }> {
+async function startPage(): Promise<{
+  readonly origin: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}> {
   const server = createServer((_request, response) =>
     response.setHeader("content-type", "text/html").end("<title>Page</title>"),
   );
@@ -46,13 +49,22 @@ test("in a real browser, a page of a listed origin can read with its key, and a 
   try {
     const page = await browser.newPage();
     /** What a script on that page can see. */
-    const sees = async (origin: string, path: string, headers: Record<string, string>, method = "GET") => {
+    const sees = async (
+      origin: string,
+      path: string,
+      headers: Record<string, string>,
+      method = "GET",
+    ) => {
       await page.goto(origin);
       return page.evaluate(
         async ([url, method, headers]) => {
           try {
             const answer = await fetch(url, { method, headers });
-            return { status: answer.status, id: answer.headers.get("x-request-id"), text: await answer.text() };
+            return {
+              status: answer.status,
+              id: answer.headers.get("x-request-id"),
+              text: await answer.text(),
+            };
           } catch (error) {
             return { failed: (error as Error).name };
           }
@@ -70,8 +82,11 @@ test("in a real browser, a page of a listed origin can read with its key, and a 
     // It may only read.
     deepEqual(await sees(listed.origin, "/keys/nothing", key, "DELETE"), { failed: "TypeError" });
     deepEqual(await sees(listed.origin, "/senders/+1", key, "DELETE"), { failed: "TypeError" });
-    for (const headers of [key, {}]) deepEqual(await sees(other.origin, "/stats", headers), { failed: "TypeError" });
-    deepEqual(await sees(listed.origin, "/webhook", { "x-signature": "0" }, "POST"), { failed: "TypeError" });
+    for (const headers of [key, {}])
+      deepEqual(await sees(other.origin, "/stats", headers), { failed: "TypeError" });
+    deepEqual(await sees(listed.origin, "/webhook", { "x-signature": "0" }, "POST"), {
+      failed: "TypeError",
+    });
   } finally {
     await browser.close();
   }

@@ -30,7 +30,9 @@ test("the documentation page shows every route, works without the internet and c
     page.on(
       "request",
       (request) =>
-        /^(data|blob):/.test(request.url()) || request.url().startsWith(service.url) || foreign.push(request.url()),
+        /^(data|blob):/.test(request.url()) ||
+        request.url().startsWith(service.url) ||
+        foreign.push(request.url()),
     );
     await page.goto(`${service.url}/docs`);
     const routes = page.locator(".opblock-summary-path");
@@ -59,7 +61,8 @@ test("the documentation page shows every route, works without the internet and c
     await stats.getByRole("button", { name: "Execute" }).click();
     const answer = stats.locator(".live-responses-table tbody .response-col_description").first();
     await answer.waitFor();
-    if (process.env.SCREENSHOT !== undefined) await page.screenshot({ path: process.env.SCREENSHOT });
+    if (process.env.SCREENSHOT !== undefined)
+      await page.screenshot({ path: process.env.SCREENSHOT });
     match((await answer.textContent()) ?? "", /"total_messages":\s*0/);
     deepEqual([complaints, foreign], [[], []]);
     equal(await page.title(), "Lyftr API");

@@ -55,22 +55,37 @@ const MODES: readonly Mode[] = [
   { name: "auto without keys", env: {}, keys: false, open: true },
   { name: "auto with ADMIN_API_KEY alone", env: { ADMIN_API_KEY }, keys: false, open: false },
   { name: "auto with keys", env: {}, keys: true, open: false },
-  { name: "auto with keys and ADMIN_API_KEY, guarded metrics", env: CLOSED, keys: true, open: false },
+  {
+    name: "auto with keys and ADMIN_API_KEY, guarded metrics",
+    env: CLOSED,
+    keys: true,
+    open: false,
+  },
   { name: "required", env: { READ_AUTH: "required" }, keys: true, open: false },
-  { name: "required, guarded metrics", env: { ...CLOSED, READ_AUTH: "required" }, keys: true, open: false },
+  {
+    name: "required, guarded metrics",
+    env: { ...CLOSED, READ_AUTH: "required" },
+    keys: true,
+    open: false,
+  },
   { name: "open with keys", env: { READ_AUTH: "open" }, keys: true, open: true },
   { name: "open, guarded metrics", env: { ...CLOSED, READ_AUTH: "open" }, keys: true, open: true },
 ];
 
 for (const mode of MODES) {
-  test(`${mode.name}: access is granted exactly where it should be`, { timeout: 180_000 }, async (t) => {
+  test(`${mode.name}: access is granted exactly where it should be`, {
+    timeout: 180_000,
+  }, async (t) => {
     let service = undefined as unknown as Awaited<ReturnType<typeof startService>>;
     const env = { ...mode.env, RATE_LIMIT_FAILED_AUTH: "off", LOG_LEVEL: "CRITICAL" };
     const routes = await routesDuring(async () => {
       service = await startService({ ...env, ...(mode.keys && { DATABASE_URL: database.url }) });
     });
     await using _closed = service;
-    ok(routes.length >= 40 && states.length >= 30, `${routes.length} routes, ${states.length} states`);
+    ok(
+      routes.length >= 40 && states.length >= 30,
+      `${routes.length} routes, ${states.length} states`,
+    );
     const wrong: string[] = [];
     let asked = 0;
     const cases = routes.flatMap((route) => states.map((state) => ({ route, state })));
@@ -80,7 +95,8 @@ for (const mode of MODES) {
         const expected = expectation(mode, route, state);
         const told = await outcome(service.port, route, state);
         asked += 1;
-        if (told !== expected) wrong.push(`${route.method} ${route.url} with ${state.name}: ${told}, not ${expected}`);
+        if (told !== expected)
+          wrong.push(`${route.method} ${route.url} with ${state.name}: ${told}, not ${expected}`);
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -96,7 +112,10 @@ test("thousands of guesses over HTTP are all refused", { timeout: 60_000 }, asyn
     LOG_LEVEL: "CRITICAL",
   });
   const route = { method: "GET", url: "/keys" };
-  const guess = () => outcome(service.port, route, { headers: ["authorization", `Bearer ${keyOf(randomBytes(32))}`] });
+  const guess = () =>
+    outcome(service.port, route, {
+      headers: ["authorization", `Bearer ${keyOf(randomBytes(32))}`],
+    });
   const told = new Set<string>();
   const guesses = async (count: number) => {
     const worker = async () => {
@@ -113,7 +132,8 @@ test("thousands of guesses over HTTP are all refused", { timeout: 60_000 }, asyn
  * admins, new routes are guarded.
  */
 function accessOf({ method, url }: ListedRoute): Access {
-  if (url === "/webhook" || /^\/(health\/(live|ready)|healthz|livez|readyz)$/.test(url)) return "open";
+  if (url === "/webhook" || /^\/(health\/(live|ready)|healthz|livez|readyz)$/.test(url))
+    return "open";
   if (url === "/metrics") return "metrics";
   return /^\/(keys|audit)\b/.test(url) || !["GET", "HEAD"].includes(method) ? "admin" : "read";
 }
@@ -126,7 +146,9 @@ function expectation(
   const known = onlyWithAdminKey ? env.ADMIN_API_KEY !== undefined : keys;
   const scope = known ? shown : undefined;
   const access = accessOf(route);
-  const isOpen = { open: true, read: open, admin: false, metrics: env.METRICS_AUTH !== "required" }[access];
+  const isOpen = { open: true, read: open, admin: false, metrics: env.METRICS_AUTH !== "required" }[
+    access
+  ];
   if (isOpen) return access === "read" ? "allowed, open" : "allowed";
   if (scope === undefined) return "unauthorized";
   return access === "admin" && scope !== "admin" ? "forbidden" : "allowed";
@@ -151,7 +173,14 @@ async function outcomeOnce(
   { headers, query = "" }: Shown,
 ): Promise<string> {
   const path = url.replace(/:[a-z_]+/g, "x").replace("*", "index.css") + query;
-  const asked = request({ port, host: "127.0.0.1", method, path, agent, headers: ["host", "localhost", ...headers] });
+  const asked = request({
+    port,
+    host: "127.0.0.1",
+    method,
+    path,
+    agent,
+    headers: ["host", "localhost", ...headers],
+  });
   asked.end();
   const answer = await new Promise<import("node:http").IncomingMessage>((resolve, reject) =>
     asked.once("response", resolve).once("error", reject),
@@ -160,13 +189,20 @@ async function outcomeOnce(
   const { statusCode: status = 0, headers: told } = answer;
   const says = (detail: string) => method === "HEAD" || body === JSON.stringify({ detail });
   const opened = told["x-read-auth"] === undefined ? "" : `, ${told["x-read-auth"]}`;
-  if (status === 401 && told["www-authenticate"] === "Bearer" && says("unauthorized")) return `unauthorized${opened}`;
+  if (status === 401 && told["www-authenticate"] === "Bearer" && says("unauthorized"))
+    return `unauthorized${opened}`;
   if (status === 403 && says("forbidden")) return `forbidden${opened}`;
-  if (status === 503 && told["retry-after"] !== undefined && told["x-read-auth"] === undefined && says("overloaded"))
+  if (
+    status === 503 &&
+    told["retry-after"] !== undefined &&
+    told["x-read-auth"] === undefined &&
+    says("overloaded")
+  )
     return "shed";
   // A route may refuse concurrent requests. That is not a refusal of the key.
   const ofRoute =
-    (status < 500 || status === 503) && (status !== 401 || body === JSON.stringify({ detail: "invalid signature" }));
+    (status < 500 || status === 503) &&
+    (status !== 401 || body === JSON.stringify({ detail: "invalid signature" }));
   return ofRoute && status !== 403 ? `allowed${opened}` : `${status} ${body.slice(0, 100)}`;
 }
 
@@ -176,7 +212,8 @@ async function keyStates(): Promise<readonly KeyState[]> {
   const read = (await maker.make()).text;
   const admin = (await maker.make({ scope: "admin" })).text;
   const expiring = (await maker.make({ lifeMs: HOUR_MS })).text;
-  const expired = (await maker.make({ scope: "admin", lifeMs: HOUR_MS, atMs: now - 2 * HOUR_MS })).text;
+  const expired = (await maker.make({ scope: "admin", lifeMs: HOUR_MS, atMs: now - 2 * HOUR_MS }))
+    .text;
   const revoked = await maker.make({ scope: "admin" });
   await maker.revoke(revoked);
   const within = await maker.make({ scope: "admin" });
@@ -193,8 +230,12 @@ async function keyStates(): Promise<readonly KeyState[]> {
     scope: undefined,
     ...(typeof shown === "string" ? auth(shown) : shown),
   });
-  const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-  const own = (name: string, value: string) => ({ ...good(name, value, "admin"), onlyWithAdminKey: true as const });
+  const basic = (user: string, password: string) =>
+    `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+  const own = (name: string, value: string) => ({
+    ...good(name, value, "admin"),
+    onlyWithAdminKey: true as const,
+  });
   return [
     bad("nothing", sent()),
     bad("an empty header", ""),
@@ -224,9 +265,18 @@ async function keyStates(): Promise<readonly KeyState[]> {
     bad("a tab before the key", `Bearer\t${admin}`),
     bad("a key in quotes", `Bearer "${admin}"`),
     bad("two keys in one header", `Bearer ${admin}, Bearer ${admin}`),
-    bad("the same header twice", sent("authorization", `Bearer ${admin}`, "Authorization", `Bearer ${admin}`)),
-    bad("a wrong header behind a good one", sent("authorization", `Bearer ${admin}`, "authorization", "Bearer x")),
-    bad("a good header behind a wrong one", sent("authorization", "Bearer x", "authorization", `Bearer ${admin}`)),
+    bad(
+      "the same header twice",
+      sent("authorization", `Bearer ${admin}`, "Authorization", `Bearer ${admin}`),
+    ),
+    bad(
+      "a wrong header behind a good one",
+      sent("authorization", `Bearer ${admin}`, "authorization", "Bearer x"),
+    ),
+    bad(
+      "a good header behind a wrong one",
+      sent("authorization", "Bearer x", "authorization", `Bearer ${admin}`),
+    ),
     good("a read key", `Bearer ${read}`, "read"),
     good("an admin key", `Bearer ${admin}`, "admin"),
     good("a key that will expire", `Bearer ${expiring}`, "read"),

@@ -22,7 +22,10 @@ test("without any key every client may read, and the answers, the metrics and th
 test("with ADMIN_API_KEY reads require a key, and webhooks and health checks do not", async () => {
   await using service = await startService({ ADMIN_API_KEY: ADMIN });
   const refused = await fetch(`${service.url}/messages`);
-  deepEqual([refused.headers.get("www-authenticate"), refused.headers.get("x-read-auth")], ["Bearer", null]);
+  deepEqual(
+    [refused.headers.get("www-authenticate"), refused.headers.get("x-read-auth")],
+    ["Bearer", null],
+  );
   deepEqual(await seen(Promise.resolve(refused)), json(401, { detail: "unauthorized" }));
   equal((await fetch(`${service.url}/messages`, bearer(ADMIN))).status, 200);
   equal((await fetch(`${service.url}/messages`, bearer(ADMIN.slice(1)))).status, 401);
@@ -30,7 +33,10 @@ test("with ADMIN_API_KEY reads require a key, and webhooks and health checks do 
   for (const path of ["/health/live", "/health/ready", "/healthz", "/livez", "/readyz", "/metrics"])
     equal((await fetch(service.url + path)).status, 200, path);
   deepEqual(await seen(fetch(`${service.url}/nowhere`)), json(404, { detail: "Not Found" }));
-  deepEqual(await seen(fetch(`${service.url}/stats`, { method: "PUT" })), json(405, { detail: "Method Not Allowed" }));
+  deepEqual(
+    await seen(fetch(`${service.url}/stats`, { method: "PUT" })),
+    json(405, { detail: "Method Not Allowed" }),
+  );
   const metrics = series(await scrape(service));
   const checks = ["ok", "unauthorized", "forbidden"].map((result) =>
     metrics.get(`api_key_checks_total{result="${result}"}`),

@@ -7,7 +7,13 @@ import { body, getJson, post, type Service, startService } from "../support/serv
 import { otherUserOf } from "../support/tested-store.ts";
 
 const HOUR = { CACHE_TTL_MS: "3600000" };
-const ROUTES = ["/stats", "/senders", "/stats/timeline?bucket=day", "/messages?limit=2", "/messages?q=hel"];
+const ROUTES = [
+  "/stats",
+  "/senders",
+  "/stats/timeline?bucket=day",
+  "/messages?limit=2",
+  "/messages?q=hel",
+];
 
 async function store(service: Service, fields: Readonly<Record<string, unknown>>): Promise<void> {
   equal((await post(service.url, body(fields))).status, 200);
@@ -46,7 +52,10 @@ test("with concurrent writes and reads, no answer lacks a message that was ackno
     }
   };
   let writing = true;
-  const read = async (path: string, totalOf: (answer: Record<string, number>) => number | undefined) => {
+  const read = async (
+    path: string,
+    totalOf: (answer: Record<string, number>) => number | undefined,
+  ) => {
     while (writing) {
       const least = known;
       const total = Number(totalOf(await getJson(`${service.url}${path}`)));
@@ -95,7 +104,9 @@ test("a duplicate does not invalidate answers, a new message does", async () => 
 test("fifty equal requests at once are one read", async () => {
   await using service = await startService(HOUR);
   await store(service, {});
-  const answers = await Promise.all(Array.from({ length: 50 }, () => getJson(`${service.url}/messages?q=hello`)));
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => getJson(`${service.url}/messages?q=hello`)),
+  );
   for (const answer of answers) equal(answer.total, 1);
   const { miss, hit = 0, joined = 0 } = await sources(service);
   deepEqual([miss, hit + joined], [1, 49]);
@@ -104,7 +115,10 @@ test("fifty equal requests at once are one read", async () => {
 test("parameters with the same meaning share an answer, others never do", async () => {
   await using service = await startService(HOUR);
   await store(service, {});
-  const same = ["/messages?from=%2B919876543210", "/messages?from=919876543210&limit=50&offset=0&order=asc&unknown=1"];
+  const same = [
+    "/messages?from=%2B919876543210",
+    "/messages?from=919876543210&limit=50&offset=0&order=asc&unknown=1",
+  ];
   for (const path of same) await getJson(`${service.url}${path}`);
   deepEqual(await sources(service), { hit: 1, shared_hit: 0, joined: 0, miss: 1 });
   const paths = [
@@ -122,7 +136,12 @@ test("parameters with the same meaning share an answer, others never do", async 
     "?until=2025-01-15",
     "?since=2025-01-15T00:00:01Z",
   ];
-  const all = [...paths.map((query) => `/messages${query}`), "/senders?limit=1", "/senders", "/stats"];
+  const all = [
+    ...paths.map((query) => `/messages${query}`),
+    "/senders?limit=1",
+    "/senders",
+    "/stats",
+  ];
   all.push("/stats/timeline", "/stats/timeline?bucket=day", "/stats/timeline?from=1");
   for (const path of all) await getJson(`${service.url}${path}`);
   deepEqual(await sources(service), { hit: 1, shared_hit: 0, joined: 0, miss: 1 + all.length });
@@ -143,7 +162,8 @@ test("a cached answer is that of the store, byte for byte and header for header"
     equal(expected.status, 200);
     match(expected.headers.etag ?? "", /^"[A-Za-z0-9_-]{22}"$/);
     equal(expected.headers["cache-control"], "private, no-cache");
-    for (let again = 0; again < 2; again++) deepEqual(await shown(`${service.url}${path}`), expected);
+    for (let again = 0; again < 2; again++)
+      deepEqual(await shown(`${service.url}${path}`), expected);
   }
 });
 
@@ -157,7 +177,10 @@ test("a client that has the answer gets 304 without a body, and a complete answe
       for (const list of [etag, `W/${etag}`, "*", `"other", ${etag}`, ` ${etag} ,"other"`]) {
         const response = await fetch(url, { method, headers: { "if-none-match": list } });
         deepEqual([response.status, await response.text()], [304, ""], `${method} ${path} ${list}`);
-        deepEqual([response.headers.get("etag"), response.headers.get("cache-control")], [etag, "private, no-cache"]);
+        deepEqual(
+          [response.headers.get("etag"), response.headers.get("cache-control")],
+          [etag, "private, no-cache"],
+        );
         equal(response.headers.get("content-type"), null);
       }
       const other = await fetch(url, { method, headers: { "if-none-match": '"other"' } });
@@ -181,7 +204,12 @@ test("HEAD returns the tag and the length of what GET would return, and nothing 
     const length = Buffer.byteLength(await got.text());
     const head = await fetch(`${service.url}${path}`, { method: "HEAD" });
     deepEqual(
-      [head.status, head.headers.get("etag"), Number(head.headers.get("content-length")), await head.text()],
+      [
+        head.status,
+        head.headers.get("etag"),
+        Number(head.headers.get("content-length")),
+        await head.text(),
+      ],
       [200, got.headers.get("etag"), length, ""],
     );
   }
@@ -190,7 +218,13 @@ test("HEAD returns the tag and the length of what GET would return, and nothing 
 test("errors and uncached routes have no tag", async () => {
   await using service = await startService();
   await store(service, {});
-  const paths = ["/messages?limit=x", "/messages?cursor=x", "/senders?limit=x", "/stats/timeline?bucket=x", "/nowhere"];
+  const paths = [
+    "/messages?limit=x",
+    "/messages?cursor=x",
+    "/senders?limit=x",
+    "/stats/timeline?bucket=x",
+    "/nowhere",
+  ];
   for (const path of [...paths, "/messages/m1", "/messages/export", "/health/live", "/metrics"]) {
     const response = await fetch(`${service.url}${path}`, { headers: { "if-none-match": "*" } });
     await response.text();
@@ -224,12 +258,37 @@ test("a connection is usable after a 304, which has neither length nor chunks", 
     [304, 304],
   );
   for (const { headers } of answers)
-    deepEqual([headers.get("content-length"), headers.get("transfer-encoding")], [undefined, undefined]);
+    deepEqual(
+      [headers.get("content-length"), headers.get("transfer-encoding")],
+      [undefined, undefined],
+    );
 });
 
 test("If-None-Match is parsed as in RFC 9110", () => {
-  const yes = ['"t"', 'W/"t"', "*", " * ", '"a","t"', '"a" , W/"t"', '"a",, "t"', '"a,b", "t"', '"t", "unfinished'];
-  const no = ["", "t", '"T"', 'w/"t"', '"a,"t"', '"t', 'W/ "t"', '"a" "t"', '"at"', "*, *", '"a\tb", "t"'];
+  const yes = [
+    '"t"',
+    'W/"t"',
+    "*",
+    " * ",
+    '"a","t"',
+    '"a" , W/"t"',
+    '"a",, "t"',
+    '"a,b", "t"',
+    '"t", "unfinished',
+  ];
+  const no = [
+    "",
+    "t",
+    '"T"',
+    'w/"t"',
+    '"a,"t"',
+    '"t',
+    'W/ "t"',
+    '"a" "t"',
+    '"at"',
+    "*, *",
+    '"a\tb", "t"',
+  ];
   for (const list of yes) ok(hasTag(list, "t"), list);
   for (const list of no) ok(!hasTag(list, "t"), list);
   equal(hasTag(undefined, "t"), false);

@@ -23,7 +23,11 @@ function heldReadiness() {
   return { readiness, waiting, release };
 }
 
-async function silent(port: number, count: number, opened: AsyncDisposableStack): Promise<RawConnection[]> {
+async function silent(
+  port: number,
+  count: number,
+  opened: AsyncDisposableStack,
+): Promise<RawConnection[]> {
   const connections = [];
   for (let at = 0; at < count; at++) connections.push(opened.use(await RawConnection.open(port)));
   return connections;
@@ -42,14 +46,21 @@ test("however many silent connections one address has, its probe is answered, an
   const metrics = await scrape(server);
   const value = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(metrics)?.[1]);
   ok(value("connections_open") <= 40, `${value("connections_open")} are open`);
-  ok(value("connections_refused_total") >= 160, `${value("connections_refused_total")} were closed`);
+  ok(
+    value("connections_refused_total") >= 160,
+    `${value("connections_refused_total")} were closed`,
+  );
   const [line] = server.lines.filter(({ connections_max }) => connections_max !== undefined);
   deepEqual([line?.level, line?.connections_max], ["WARNING", 40]);
 });
 
 test("a connection with a request under way is not closed for a new one, one between two requests is", async () => {
   const { readiness, waiting, release } = heldReadiness();
-  await using server = await bareServer({ connectionsMax: 10, readiness, trustProxy: ["loopback"] });
+  await using server = await bareServer({
+    connectionsMax: 10,
+    readiness,
+    trustProxy: ["loopback"],
+  });
   await using opened = new AsyncDisposableStack();
   const busy = await silent(server.port, 8, opened);
   for (const connection of busy) await connection.write(READY);
@@ -103,7 +114,11 @@ test("one address has three quarters of the connections at most, with requests u
 
 test("a trusted proxy may have all connections", async () => {
   const { readiness, waiting, release } = heldReadiness();
-  await using server = await bareServer({ connectionsMax: 8, readiness, trustProxy: ["127.0.0.0/8"] });
+  await using server = await bareServer({
+    connectionsMax: 8,
+    readiness,
+    trustProxy: ["127.0.0.0/8"],
+  });
   await using opened = new AsyncDisposableStack();
   const busy = await silent(server.port, 7, opened);
   for (const connection of busy) await connection.write(READY);

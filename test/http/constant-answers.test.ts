@@ -16,24 +16,35 @@ interface Whole {
 function ask(
   service: Service,
   path: string,
-  { method = "GET", headers = {} }: { method?: string; headers?: Record<string, string | string[]> } = {},
+  {
+    method = "GET",
+    headers = {},
+  }: { method?: string; headers?: Record<string, string | string[]> } = {},
 ): Promise<Whole> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: "127.0.0.1", port: service.port, path, method, headers }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => (text += part));
-      response.on("end", () => {
-        const { rawHeaders, statusCode = 0 } = response;
-        const lines = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1]}`] : []));
-        const headers = lines.filter((line) => !/^(date|x-request-id): /i.test(line));
-        resolve({ status: statusCode, headers, body: text });
-      });
-    });
+    const sent = request(
+      { host: "127.0.0.1", port: service.port, path, method, headers },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (part: string) => (text += part));
+        response.on("end", () => {
+          const { rawHeaders, statusCode = 0 } = response;
+          const lines = rawHeaders.flatMap((name, at) =>
+            at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1]}`] : [],
+          );
+          const headers = lines.filter((line) => !/^(date|x-request-id): /i.test(line));
+          resolve({ status: statusCode, headers, body: text });
+        });
+      },
+    );
     sent.on("error", reject).end();
   });
 }
 
-async function makeKey(service: Service, fields: object): Promise<{ readonly id: string; readonly key: string }> {
+async function makeKey(
+  service: Service,
+  fields: object,
+): Promise<{ readonly id: string; readonly key: string }> {
   const answer = await fetch(`${service.url}/keys`, {
     method: "POST",
     headers: { authorization: `Bearer ${ADMIN}`, "content-type": "application/json" },
@@ -57,7 +68,9 @@ test("the refusal is the same byte for byte, whatever is wrong with the key, and
     "no key": {},
     "an empty header": { authorization: "" },
     "a scheme alone": { authorization: "Bearer" },
-    "another scheme": { authorization: `Basic ${Buffer.from(`live:${live.key}`).toString("base64")}` },
+    "another scheme": {
+      authorization: `Basic ${Buffer.from(`live:${live.key}`).toString("base64")}`,
+    },
     "a key without its scheme": { authorization: live.key },
     nonsense: bearer("nonsense"),
     "a key that never was": bearer(live.key.replace(/.$/, others)),
@@ -70,11 +83,22 @@ test("the refusal is the same byte for byte, whatever is wrong with the key, and
     "a good key in another header": { "x-api-key": live.key, cookie: `key=${live.key}` },
     "a very long key": bearer("x".repeat(8_000)),
   };
-  const reads = ["/messages", "/messages?limit=x", "/messages/m1", "/messages/nothing", "/messages/export", "/stats"];
-  const asked = [...reads, "/stats/timeline", "/senders", "/senders?cursor=x", "/keys", "/audit"].map((path) => [
-    "GET",
-    path,
-  ]);
+  const reads = [
+    "/messages",
+    "/messages?limit=x",
+    "/messages/m1",
+    "/messages/nothing",
+    "/messages/export",
+    "/stats",
+  ];
+  const asked = [
+    ...reads,
+    "/stats/timeline",
+    "/senders",
+    "/senders?cursor=x",
+    "/keys",
+    "/audit",
+  ].map((path) => ["GET", path]);
   asked.push(["DELETE", "/senders/%2B919876543210"], ["DELETE", "/senders/%2B1"]);
   asked.push(["DELETE", `/keys/${live.id}`], ["DELETE", "/keys/nothing"], ["POST", "/keys"]);
   asked.push(["POST", `/keys/${live.id}/rotate`], ["POST", "/keys/nothing/rotate"]);
@@ -86,11 +110,19 @@ test("the refusal is the same byte for byte, whatever is wrong with the key, and
   equal(expected.body, '{"detail":"unauthorized"}');
   for (const [method = "", path = ""] of asked) {
     for (const [cause, headers] of Object.entries(causes))
-      deepEqual(await ask(service, path, { method, headers }), expected, `${method} ${path}, ${cause}`);
+      deepEqual(
+        await ask(service, path, { method, headers }),
+        expected,
+        `${method} ${path}, ${cause}`,
+      );
   }
   // A key in the query string is not accepted.
   deepEqual(await ask(service, `/messages?authorization=Bearer%20${live.key}`), expected);
-  equal((await ask(service, "/messages/m1", { headers: bearer(live.key) })).status, 200, "the key was good");
+  equal(
+    (await ask(service, "/messages/m1", { headers: bearer(live.key) })).status,
+    200,
+    "the key was good",
+  );
 });
 
 test("a forbidden action is refused in the same words, whether the object exists or not", async () => {
@@ -107,20 +139,24 @@ test("a forbidden action is refused in the same words, whether the object exists
     ["POST", `/keys/${id}/rotate`],
     ["POST", "/keys/nothing/rotate"],
   ] as const)
-    deepEqual(await ask(service, path, { method, headers: bearer(key) }), expected, `${method} ${path}`);
+    deepEqual(
+      await ask(service, path, { method, headers: bearer(key) }),
+      expected,
+      `${method} ${path}`,
+    );
 });
 
 test("a webhook is refused in the same words, whatever is wrong with its signature, and whether its id is known", async () => {
   await using service = await startService();
   await post(service.url, body());
   const refused = async (payload: string, signature: string) => {
-    const { status, headers, ...answer } = await post(service.url, payload, { "x-signature": signature }).then(
-      async (response) => ({
-        status: response.status,
-        headers: [...response.headers].filter(([name]) => !["date", "x-request-id"].includes(name)),
-        text: await response.text(),
-      }),
-    );
+    const { status, headers, ...answer } = await post(service.url, payload, {
+      "x-signature": signature,
+    }).then(async (response) => ({
+      status: response.status,
+      headers: [...response.headers].filter(([name]) => !["date", "x-request-id"].includes(name)),
+      text: await response.text(),
+    }));
     return { status, headers, ...answer };
   };
   const expected = await refused(body(), "0".repeat(64));

@@ -5,8 +5,18 @@ import { body, post, startService } from "../support/service.ts";
 
 const LISTED = "https://dashboard.example";
 const ORIGINS = { CORS_ORIGINS: `https://first.example, ${LISTED}` };
-const PREFLIGHT = { "access-control-request-method": "GET", "access-control-request-headers": "authorization" };
-const READS = ["/messages", "/messages/m1", "/messages/export", "/stats", "/stats/timeline", "/senders"];
+const PREFLIGHT = {
+  "access-control-request-method": "GET",
+  "access-control-request-headers": "authorization",
+};
+const READS = [
+  "/messages",
+  "/messages/m1",
+  "/messages/export",
+  "/stats",
+  "/stats/timeline",
+  "/senders",
+];
 
 /** The CORS headers of an answer. */
 function corsOf({ headers }: Response): Readonly<Record<string, string>> {
@@ -17,7 +27,10 @@ test("without CORS_ORIGINS no answer has CORS headers, and OPTIONS is 405", asyn
   await using service = await startService();
   for (const path of [...READS, "/webhook", "/nowhere"]) {
     const plain = await fetch(service.url + path, { headers: { origin: LISTED } });
-    const preflight = await fetch(service.url + path, { method: "OPTIONS", headers: { origin: LISTED, ...PREFLIGHT } });
+    const preflight = await fetch(service.url + path, {
+      method: "OPTIONS",
+      headers: { origin: LISTED, ...PREFLIGHT },
+    });
     deepEqual([corsOf(plain), corsOf(preflight)], [{}, {}], path);
     equal(preflight.status, path === "/nowhere" ? 404 : 405, path);
   }
@@ -58,7 +71,10 @@ test("an origin that is not listed gets no CORS headers, however similar it look
   ]) {
     const answer = await fetch(`${service.url}/stats`, { headers: { origin } });
     deepEqual([corsOf(answer), await answer.text()], [{ vary: "Origin" }, expected], origin);
-    const preflight = await fetch(`${service.url}/stats`, { method: "OPTIONS", headers: { origin, ...PREFLIGHT } });
+    const preflight = await fetch(`${service.url}/stats`, {
+      method: "OPTIONS",
+      headers: { origin, ...PREFLIGHT },
+    });
     deepEqual([preflight.status, corsOf(preflight)], [405, { vary: "Origin" }], origin);
   }
 });
@@ -95,20 +111,38 @@ test("a preflight of a listed origin is answered on every route but /webhook, wi
     { template: "/keys", methods: "GET, HEAD" },
     { template: "/audit", methods: "GET, HEAD" },
   ])
-    equal((await ask(template, "GET")).headers.get("access-control-allow-methods"), methods, template);
+    equal(
+      (await ask(template, "GET")).headers.get("access-control-allow-methods"),
+      methods,
+      template,
+    );
   for (const path of ["/keys/1", "/keys/1/rotate", "/senders/+1", "/senders/%2B1/"]) {
     const answer = await ask(path, "DELETE");
-    deepEqual([answer.status, answer.headers.get("access-control-allow-methods")], [405, null], path);
+    deepEqual(
+      [answer.status, answer.headers.get("access-control-allow-methods")],
+      [405, null],
+      path,
+    );
   }
-  deepEqual([(await ask("/webhook", "POST")).status, corsOf(await ask("/webhook", "POST"))], [405, {}]);
+  deepEqual(
+    [(await ask("/webhook", "POST")).status, corsOf(await ask("/webhook", "POST"))],
+    [405, {}],
+  );
   equal((await ask("/nowhere", "GET")).status, 404);
   // Without the header of a preflight, OPTIONS is not one.
-  equal((await fetch(`${service.url}/stats`, { method: "OPTIONS", headers: { origin: LISTED } })).status, 405);
+  equal(
+    (await fetch(`${service.url}/stats`, { method: "OPTIONS", headers: { origin: LISTED } }))
+      .status,
+    405,
+  );
 });
 
 test("a preflight has its log line and its sample", async () => {
   await using service = await startService(ORIGINS);
-  await fetch(`${service.url}/stats`, { method: "OPTIONS", headers: { origin: LISTED, ...PREFLIGHT } });
+  await fetch(`${service.url}/stats`, {
+    method: "OPTIONS",
+    headers: { origin: LISTED, ...PREFLIGHT },
+  });
   const line = await service.line(({ method }) => method === "OPTIONS");
   deepEqual([line.path, line.status, line.level], ["/stats", 204, "INFO"]);
 });

@@ -15,7 +15,10 @@ const service = await startService();
 after(() => service[Symbol.asyncDispose]());
 for (let at = 0; at < 9; at += 1) {
   const ts = `2025-01-15T10:00:00${at % 3 ? `.${at % 3}` : ""}Z`;
-  equal((await post(service.url, body({ message_id: `${at % 2 ? "😀" : "\uff5e"}${at}`, ts }))).status, 200);
+  equal(
+    (await post(service.url, body({ message_id: `${at % 2 ? "😀" : "\uff5e"}${at}`, ts }))).status,
+    200,
+  );
 }
 
 async function firstCursor(query: string): Promise<string> {
@@ -70,7 +73,11 @@ test("walking to the end and back with prev_cursor gives the same pages, in both
         equal(forwards.flatMap(({ data }) => data).length, 9, at);
         equal(forwards[0]?.prev_cursor, null, at);
         const backwards = [forwards.at(-1) as Page];
-        for (let previous = backwards[0]?.prev_cursor; previous; previous = backwards[0]?.prev_cursor) {
+        for (
+          let previous = backwards[0]?.prev_cursor;
+          previous;
+          previous = backwards[0]?.prev_cursor
+        ) {
           backwards.unshift(await read(previous));
           ok(backwards.length <= 9, at);
         }
@@ -105,7 +112,10 @@ test("a page by cursor has offset 0, whatever offset was given", async () => {
 test("a cursor keeps its position while messages arrive on both sides of it", async () => {
   await using own = await startService();
   const add = async (id: string, second: number) =>
-    equal((await post(own.url, body({ message_id: id, ts: `2025-01-15T10:00:0${second}Z` }))).status, 200);
+    equal(
+      (await post(own.url, body({ message_id: id, ts: `2025-01-15T10:00:0${second}Z` }))).status,
+      200,
+    );
   for (const second of [2, 4, 6]) await add(`at ${second}`, second);
   const page = (await listMessages(own, "?limit=1&offset=1")) as Page;
   for (const second of [1, 3, 5, 7]) await add(`at ${second}`, second);
@@ -137,7 +147,10 @@ test("a cursor works with any count", async () => {
 
 test("the limit may change from page to page", async () => {
   const whole = await listMessages(service, "?limit=100");
-  const page = await listMessages(service, `?limit=5&cursor=${encodeURIComponent(await firstCursor(""))}`);
+  const page = await listMessages(
+    service,
+    `?limit=5&cursor=${encodeURIComponent(await firstCursor(""))}`,
+  );
   deepEqual(page.data, whole.data.slice(2, 7));
 });
 
@@ -153,12 +166,33 @@ test("a cursor altered in any one character is refused", async () => {
   ] as const) {
     for (let at = 0; at < cursor.length; at += 1) {
       const old = cursor.charAt(at);
-      const last = at >= cursor.length - 2 ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" : "";
+      const last =
+        at >= cursor.length - 2
+          ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+          : "";
       const swapped = old === old.toUpperCase() ? old.toLowerCase() : old.toUpperCase();
-      for (const other of new Set([...last, swapped, "A", "b", "0", "-", "_", "+", "/", "=", " ", "é", "\0"])) {
+      for (const other of new Set([
+        ...last,
+        swapped,
+        "A",
+        "b",
+        "0",
+        "-",
+        "_",
+        "+",
+        "/",
+        "=",
+        " ",
+        "é",
+        "\0",
+      ])) {
         if (other === old) continue;
         const altered = cursor.slice(0, at) + other + cursor.slice(at + 1);
-        deepEqual(await withCursor(altered, `limit=2&${query}`), INVALID, `character ${at}: ${old} → ${other}`);
+        deepEqual(
+          await withCursor(altered, `limit=2&${query}`),
+          INVALID,
+          `character ${at}: ${old} → ${other}`,
+        );
       }
     }
   }
@@ -175,10 +209,23 @@ test("a shortened or extended cursor is refused", async () => {
 });
 
 test("a cursor used with other filters is refused", async () => {
-  const ADDED = ["to=%2B14155550100", "source=native", "until=2026-01-01", "order=desc", "until=2025-01-16"];
+  const ADDED = [
+    "to=%2B14155550100",
+    "source=native",
+    "until=2026-01-01",
+    "order=desc",
+    "until=2025-01-16",
+  ];
   const plain = await firstCursor("");
   const filtered = await firstCursor(FILTERS);
-  for (const query of ["from=%2B919876543210", "from=%2B1", "since=2025-01-01", "q=hel", FILTERS, ...ADDED]) {
+  for (const query of [
+    "from=%2B919876543210",
+    "from=%2B1",
+    "since=2025-01-01",
+    "q=hel",
+    FILTERS,
+    ...ADDED,
+  ]) {
     deepEqual(await withCursor(plain, `limit=2&${query}`), INVALID, query);
   }
   for (const query of [

@@ -19,7 +19,11 @@ interface Operation {
   readonly operationId?: string;
   readonly tags?: readonly string[];
   readonly security?: readonly object[];
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema: object;
+  }[];
   readonly requestBody?: { readonly content: Content };
   readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
 }
@@ -32,7 +36,9 @@ interface OpenApi {
   readonly tags?: readonly { readonly name: string }[];
 }
 
-const REDOCLY = fileURLToPath(new URL("../../node_modules/@redocly/cli/bin/cli.js", import.meta.url));
+const REDOCLY = fileURLToPath(
+  new URL("../../node_modules/@redocly/cli/bin/cli.js", import.meta.url),
+);
 const ROUTES = [
   "POST /webhook",
   "GET /messages",
@@ -70,12 +76,18 @@ function redoclyErrors(one: object): readonly string[] {
   const command = [REDOCLY, "lint", "--format=json", file];
   const env = { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
   const { stdout } = spawnSync(process.execPath, command, { env, encoding: "utf8" });
-  const { problems } = JSON.parse(stdout) as { problems: readonly { ruleId: string; severity: string }[] };
+  const { problems } = JSON.parse(stdout) as {
+    problems: readonly { ruleId: string; severity: string }[];
+  };
   return problems.filter(({ severity }) => severity === "error").map(({ ruleId }) => ruleId);
 }
 
 /** Asserts that an answer is documented: its status, its type, and its shape. */
-async function documented(method: string, path: string, answer: Promise<Response>): Promise<number> {
+async function documented(
+  method: string,
+  path: string,
+  answer: Promise<Response>,
+): Promise<number> {
   const response = await answer;
   const text = await response.text();
   const told = operation(method, path).responses[String(response.status)];
@@ -84,7 +96,10 @@ async function documented(method: string, path: string, answer: Promise<Response
   const schema = told.content?.[type]?.schema;
   ok(schema !== undefined, `${method} ${path} ${response.status} ${type} has a schema`);
   const validate = compiled(schema);
-  ok(validate(/[/+]json$/.test(type) ? JSON.parse(text) : text), `${text}: ${ajv.errorsText(validate.errors)}`);
+  ok(
+    validate(/[/+]json$/.test(type) ? JSON.parse(text) : text),
+    `${text}: ${ajv.errorsText(validate.errors)}`,
+  );
   return response.status;
 }
 
@@ -104,7 +119,8 @@ test("the OpenAPI document is a valid one of version 3.1", () => {
 });
 
 test("the OpenAPI document passes an independent validator, which finds the errors of a broken one", async () => {
-  const valid = async (one: object) => (await new Validator().validate(structuredClone(one) as never)).valid;
+  const valid = async (one: object) =>
+    (await new Validator().validate(structuredClone(one) as never)).valid;
   ok(await valid(document));
   const broken = structuredClone(document);
   Object.assign(broken.paths["/stats"]?.get ?? {}, { parameters: [{ name: "x", in: "nowhere" }] });
@@ -127,7 +143,8 @@ test("every operation has its own id and names the required key, and a server is
     ids.join(),
   );
   equal(new Set(ids).size, ids.length);
-  for (const { operationId, security } of operations) ok(Array.isArray(security), String(operationId));
+  for (const { operationId, security } of operations)
+    ok(Array.isArray(security), String(operationId));
   deepEqual(
     document.servers?.map(({ url }) => url),
     ["/"],
@@ -139,7 +156,10 @@ test("every schema of the OpenAPI document compiles, and every example matches i
   for (const methods of Object.values(document.paths)) {
     for (const { parameters = [], requestBody, responses } of Object.values(methods)) {
       for (const { schema } of parameters) compiled(schema);
-      const contents = [requestBody?.content ?? {}, ...Object.values(responses).map(({ content }) => content ?? {})];
+      const contents = [
+        requestBody?.content ?? {},
+        ...Object.values(responses).map(({ content }) => content ?? {}),
+      ];
       for (const { schema, example } of contents.flatMap((content) => Object.values(content))) {
         if (schema === undefined) continue;
         schemas += 1;
@@ -178,7 +198,9 @@ test("parameters, tags and operation ids are unique and consistent", () => {
     for (const { name, in: place } of parameters)
       equal(place, name === "message_id" ? "path" : "query", `${path} ${name}`);
   }
-  const signature = operation("POST", "/webhook").parameters?.find(({ name }) => name.toLowerCase() === "x-signature");
+  const signature = operation("POST", "/webhook").parameters?.find(
+    ({ name }) => name.toLowerCase() === "x-signature",
+  );
   equal(signature?.in, "header");
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
   const ids = operations.flatMap(({ operationId }) => operationId ?? []);
@@ -197,10 +219,14 @@ test("every possible answer of a webhook is as documented", async () => {
     [422, post(service.url, "")],
     [422, post(service.url, "{")],
     [422, post(service.url, "[]")],
-    [422, post(service.url, JSON.stringify({ message_id: "", from: 1, to: null, ts: "x", text: {} }))],
+    [
+      422,
+      post(service.url, JSON.stringify({ message_id: "", from: 1, to: null, ts: "x", text: {} })),
+    ],
     [422, post(service.url, body({ text: "x".repeat(5_000), message_id: "x".repeat(5_000) }))],
   ];
-  for (const [status, answer] of answers) equal(await documented("POST", "/webhook", answer), status);
+  for (const [status, answer] of answers)
+    equal(await documented("POST", "/webhook", answer), status);
   for (const status of ["429", "503", "500"])
     ok(operation("POST", "/webhook").responses[status] !== undefined, `${status} is documented`);
 });
@@ -252,10 +278,16 @@ test("what the document's schema of a webhook refuses is refused, and what is ac
   ok(schema !== undefined);
   const validate = compiled(schema);
   const value = (...good: string[]) =>
-    option(oneof(constantFrom<unknown>(...good), constantFrom<unknown>(5, null, "", [], {}, "x", "+", "+1\n", "😀")), {
-      nil: undefined,
-      freq: 12,
-    });
+    option(
+      oneof(
+        constantFrom<unknown>(...good),
+        constantFrom<unknown>(5, null, "", [], {}, "x", "+", "+1\n", "😀"),
+      ),
+      {
+        nil: undefined,
+        freq: 12,
+      },
+    );
   const message = record({
     message_id: oneof(value("m1", "m2"), string({ maxLength: 5 })),
     from: value("+1", "+22", `+${"3".repeat(32)}`, `+${"3".repeat(33)}`),

@@ -65,14 +65,19 @@ test("the OpenAPI description has every route", async () => {
 });
 
 test("docs/cli.md has every command, and no other", () => {
-  const named = tableOf(document("docs/cli.md"), "command").map(([first]) => quoted(first)[0]?.split(" ")[1]);
+  const named = tableOf(document("docs/cli.md"), "command").map(
+    ([first]) => quoted(first)[0]?.split(" ")[1],
+  );
   deepEqual([...new Set(named)].sort(), [...COMMAND_NAMES].sort());
 });
 
 test("docs/configuration.md has every environment variable with its default, and no other", () => {
   const rows = tableOf(document("docs/configuration.md"), "variable");
   const variables = Object.values(VARIABLES);
-  deepEqual(rows.flatMap(([first]) => quoted(first)).sort(), variables.map(({ name }) => name).sort());
+  deepEqual(
+    rows.flatMap(([first]) => quoted(first)).sort(),
+    variables.map(({ name }) => name).sort(),
+  );
   for (const [first = "", told, meaning = ""] of rows) {
     ok(meaning.length > 10, first);
     const { fallback } = variables.find(({ name }) => name === quoted(first)[0]) ?? {};

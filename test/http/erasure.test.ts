@@ -37,7 +37,10 @@ test("erasing a person removes every message from them and to them from lists, s
     ["+919876543210"],
   );
   // A late retry of an erased message does not bring it back.
-  deepEqual(await seen(post(url, body({ message_id: "m0", from: PERSON }))), json(200, { status: "ok" }));
+  deepEqual(
+    await seen(post(url, body({ message_id: "m0", from: PERSON }))),
+    json(200, { status: "ok" }),
+  );
   equal((await read(`${url}/stats`)).total_messages, 10);
   const metrics = await scrape({ url });
   ok(metrics.includes('messages_deleted_total{reason="erased"} 20'));
@@ -62,7 +65,10 @@ test("only holders of an admin key may erase", async () => {
   const { key } = await jsonOf(made);
   equal((await post(url, body({ from: PERSON }))).status, 200);
   deepEqual(await seen(erase(url, PERSON, {})), json(401, { detail: "unauthorized" }));
-  deepEqual(await seen(erase(url, PERSON, { authorization: `Bearer ${key}` })), json(403, { detail: "forbidden" }));
+  deepEqual(
+    await seen(erase(url, PERSON, { authorization: `Bearer ${key}` })),
+    json(403, { detail: "forbidden" }),
+  );
   equal((await read(`${url}/stats`)).total_messages, 1);
   await using open = await startService({ READ_AUTH: "open" });
   deepEqual(await seen(erase(open.url, PERSON, {})), json(401, { detail: "unauthorized" }));
@@ -87,8 +93,13 @@ test("an erasure is audited and logged, without the person", async () => {
 test("an erasure is finished even if the client does not wait", async () => {
   await using service = await start();
   const { url } = service;
-  await Promise.all(Array.from({ length: 300 }, (_, at) => post(url, body({ message_id: `m${at}`, from: PERSON }))));
-  const asked = request(`${url}/senders/${PERSON.slice(1)}`, { method: "DELETE", headers: admin }).end();
+  await Promise.all(
+    Array.from({ length: 300 }, (_, at) => post(url, body({ message_id: `m${at}`, from: PERSON }))),
+  );
+  const asked = request(`${url}/senders/${PERSON.slice(1)}`, {
+    method: "DELETE",
+    headers: admin,
+  }).end();
   asked.on("error", () => undefined);
   await once(asked, "finish");
   asked.destroy();

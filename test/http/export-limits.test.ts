@@ -13,7 +13,10 @@ import type { Service } from "../support/service.ts";
 import { otherUserOf } from "../support/tested-store.ts";
 
 /** More than the buffers of a connection take, some 8 MB on this machine's network. */
-const LARGE = Array.from({ length: 3_000 }, (_, at) => ({ message_id: `m${at}`, text: "x".repeat(4_000) }));
+const LARGE = Array.from({ length: 3_000 }, (_, at) => ({
+  message_id: `m${at}`,
+  text: "x".repeat(4_000),
+}));
 const CUT_MS_MAX = 8_000;
 
 interface Reader {
@@ -24,7 +27,10 @@ interface Reader {
 }
 
 /** An export whose client reads nothing at first. */
-async function slowExport(port: number, { id, key, address = "127.0.0.1", version = "1.1" }: Reader) {
+async function slowExport(
+  port: number,
+  { id, key, address = "127.0.0.1", version = "1.1" }: Reader,
+) {
   const connection = await RawConnection.open(port, { reading: false, localAddress: address });
   const authorization = key === undefined ? [] : [`Authorization: Bearer ${key}`];
   const headers = ["Host: x", `X-Request-ID: ${id}`, ...authorization];
@@ -64,11 +70,16 @@ test("an export whose key is revoked during it is aborted, so that its client se
   }
   await using stays = await slowExport(service.port, { id: "kept", key: kept.text });
   await using cut = await slowExport(service.port, { id: "revoked", key: revoked.text });
-  await using old = await slowExport(service.port, { id: "old", key: revoked.text, version: "1.0" });
+  await using old = await slowExport(service.port, {
+    id: "old",
+    key: revoked.text,
+    version: "1.0",
+  });
   await using expires = await slowExport(service.port, { id: "expiring", key: expiring.text });
   await using rotated = await slowExport(service.port, { id: "replaced", key: replaced.text });
   // Each has begun: a key that ends before is refused with 401.
-  for (const connection of [stays, cut, old, expires, rotated]) ok((await connection.begun()).startsWith("HTTP/1."));
+  for (const connection of [stays, cut, old, expires, rotated])
+    ok((await connection.begun()).startsWith("HTTP/1."));
   await keys.revoke(revoked);
   await keys.rotate(replaced, 0);
   await expectCut(service, cut, "revoked");
@@ -114,7 +125,9 @@ test("one address without a key, or one key, leaves slots for the others", async
   const key = await keys.make();
   await untilKnown(service, key.text);
   for (const connection of opened) connection.abort();
-  await service.line(() => service.lines.filter(({ path }) => path === "/messages/export").length === 13);
+  await service.line(
+    () => service.lines.filter(({ path }) => path === "/messages/export").length === 13,
+  );
   for (let at = 0; at < 8; at++) equal(await take({ id: "key", key: key.text }), "200");
   await refused(bearer(key.text), "too many exports of this API key are under way");
   const other = await keys.make();
@@ -123,7 +136,10 @@ test("one address without a key, or one key, leaves slots for the others", async
   await refused(bearer(other.text), "too many exports of this API key are under way");
 });
 
-const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "after" } as unknown as CursorPosition;
+const NEXT = {
+  position: { instant: "", messageId: "", source: "" },
+  side: "after",
+} as unknown as CursorPosition;
 
 /** An export of a given number of pages, and how far its client may be behind. */
 async function pacedExport(pages: number, behindMsMax: number) {
@@ -137,7 +153,12 @@ async function pacedExport(pages: number, behindMsMax: number) {
     createdAt: "",
     text: "x".repeat(2_000),
   }));
-  const findMessages = async () => ({ messages, total: null, next: ++page < pages ? NEXT : null, previous: null });
+  const findMessages = async () => ({
+    messages,
+    total: null,
+    next: ++page < pages ? NEXT : null,
+    previous: null,
+  });
   const route = exportRoute({
     store: { findMessages } as never,
     clock: systemClock,

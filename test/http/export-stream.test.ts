@@ -2,7 +2,12 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../../src/domain/clock.ts";
-import { Overloaded, QueryTooExpensive, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
+import {
+  Overloaded,
+  QueryTooExpensive,
+  ReadCancelled,
+  StoreUnavailable,
+} from "../../src/domain/errors.ts";
 import type { CursorPosition } from "../../src/domain/message-filter.ts";
 import type { MessageQuery } from "../../src/domain/message-query.ts";
 import { exportRoute } from "../../src/http/routes/export.ts";
@@ -15,7 +20,11 @@ import type { LogLine } from "../support/service.ts";
 // A real store neither fails in the middle nor runs for ever on request. This one does, on a real
 // connection.
 
-type Find = (page: number, options: ReadOptions, query: MessageQuery) => Promise<MessagePage> | MessagePage;
+type Find = (
+  page: number,
+  options: ReadOptions,
+  query: MessageQuery,
+) => Promise<MessagePage> | MessagePage;
 
 interface Wire {
   readonly url: string;
@@ -30,7 +39,8 @@ interface Wire {
 async function startWith(find: Find): Promise<Wire> {
   let reads = 0;
   const store = {
-    findMessages: async (query: MessageQuery, options: ReadOptions = {}) => find(++reads, options, query),
+    findMessages: async (query: MessageQuery, options: ReadOptions = {}) =>
+      find(++reads, options, query),
     sizeBytes: async () => 0,
   } as Partial<Store> as Store;
   const server = await bareServer({ store });
@@ -50,16 +60,30 @@ async function startWith(find: Find): Promise<Wire> {
   };
 }
 
-const NEXT = { position: { instant: "", messageId: "", source: "" }, side: "after" } as unknown as CursorPosition;
+const NEXT = {
+  position: { instant: "", messageId: "", source: "" },
+  side: "after",
+} as unknown as CursorPosition;
 const FAILURES = [
   [new Overloaded("too many reads are waiting"), 503, "too many reads are waiting"],
   [new StoreUnavailable("locked"), 503, "database unavailable"],
-  [new QueryTooExpensive("narrow it"), 422, [{ type: "too_broad", loc: ["query"], msg: "narrow it" }]],
+  [
+    new QueryTooExpensive("narrow it"),
+    422,
+    [{ type: "too_broad", loc: ["query"], msg: "narrow it" }],
+  ],
   [new Error("of the engine"), 500, "internal server error"],
 ] as const;
 
 function pageOf(messages: number, next: CursorPosition | null, text = "x"): MessagePage {
-  const message = { source: "native", from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z", text, createdAt: "" };
+  const message = {
+    source: "native",
+    from: "+1",
+    to: "+2",
+    ts: "2025-01-15T10:00:00Z",
+    text,
+    createdAt: "",
+  };
   const all = Array.from({ length: messages }, (_, at) => ({ ...message, messageId: `${at}` }));
   return { messages: all, total: null, next, previous: null };
 }
@@ -68,7 +92,9 @@ function pageOf(messages: number, next: CursorPosition | null, text = "x"): Mess
 const heavy = () => pageOf(1_000, NEXT, "x".repeat(4_000));
 
 const forever = (signal: AbortSignal | undefined) =>
-  new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(new ReadCancelled("gone"))));
+  new Promise<never>((_, reject) =>
+    signal?.addEventListener("abort", () => reject(new ReadCancelled("gone"))),
+  );
 
 const get = (path: string, id: string, version = "1.1") =>
   rawRequest(`GET ${path} HTTP/${version}`, ["Host: x", `X-Request-ID: ${id}`]);
@@ -116,7 +142,10 @@ test("a page may be short or empty and the export continues", async () => {
   });
   const text = await (await fetch(`${wire.url}/messages/export?order=desc`)).text();
   equal(text.split("\n").length - 1, 3 + 3 + 2);
-  deepEqual([asked.length, asked.filter((place) => place === undefined).length, asked[0]], [7, 1, undefined]);
+  deepEqual(
+    [asked.length, asked.filter((place) => place === undefined).length, asked[0]],
+    [7, 1, undefined],
+  );
 });
 
 for (const [error, status, detail] of FAILURES) {
@@ -130,7 +159,8 @@ for (const [error, status, detail] of FAILURES) {
         const answer = await fetch(`${wire.url}/messages/export?format=${format}`);
         equal(answer.headers.get("content-disposition"), null);
         equal(answer.headers.get("retry-after"), status === 503 ? "1" : null);
-        if (format === "ndjson") deepEqual(await seen(Promise.resolve(answer)), json(status, { detail }));
+        if (format === "ndjson")
+          deepEqual(await seen(Promise.resolve(answer)), json(status, { detail }));
       }
     }
   });
@@ -159,7 +189,8 @@ for (const [path, leaves] of [
   ["/messages?q=abc", "end"],
   ["/messages/export", "end"],
 ] as const) {
-  const how = leaves === "abort" ? "disconnects" : "closes its half and then waits in vain for a second";
+  const how =
+    leaves === "abort" ? "disconnects" : "closes its half and then waits in vain for a second";
   test(`a client of ${path} that ${how} stops the reads, and is a 499`, async () => {
     let aborted = 0;
     await using wire = await startWith((_page, { signal }) => {
@@ -215,7 +246,9 @@ test("no more than sixteen exports are under way, and a slot is free again when 
   await using wire = await startWith((_page, { signal }) => forever(signal));
   // Four clients, each with its share.
   const connections = await Promise.all(
-    Array.from({ length: 16 }, (_, at) => RawConnection.open(wire.port, { localAddress: `127.0.0.${2 + (at % 4)}` })),
+    Array.from({ length: 16 }, (_, at) =>
+      RawConnection.open(wire.port, { localAddress: `127.0.0.${2 + (at % 4)}` }),
+    ),
   );
   for (const connection of connections) await connection.write(get("/messages/export", "held"));
   while (wire.reads() < 16) await delay(5);

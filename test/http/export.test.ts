@@ -47,7 +47,10 @@ const many: readonly Fields[] = [
     from: "+5",
     ts: "2025-01-14T10:00:00Z",
   })),
-  ...["=id", 'a,b\n"c"', "+1", "😀", "x".repeat(1024)].map((message_id) => ({ message_id, from: "+6" })),
+  ...["=id", 'a,b\n"c"', "+1", "😀", "x".repeat(1024)].map((message_id) => ({
+    message_id,
+    from: "+6",
+  })),
   // More than two pages of an export, many of the same instant.
   ...Array.from({ length: 2_345 }, (_, at) => ({
     message_id: `m${at}`,
@@ -61,7 +64,8 @@ const many: readonly Fields[] = [
 const service = await startFilled(many);
 after(() => service[Symbol.asyncDispose]());
 
-const exported = (query = "", own: Service = service) => fetch(`${own.url}/messages/export${query}`);
+const exported = (query = "", own: Service = service) =>
+  fetch(`${own.url}/messages/export${query}`);
 
 async function lines(query = ""): Promise<readonly ListedMessage[]> {
   const response = await exported(query);
@@ -104,7 +108,11 @@ function parseCsv(text: string): readonly (readonly string[])[] {
     if (text.startsWith(",", at)) {
       at += 1;
     } else {
-      equal(text.slice(at, at + 2), "\r\n", `behind ${JSON.stringify(text.slice(Math.max(0, at - 40), at))}`);
+      equal(
+        text.slice(at, at + 2),
+        "\r\n",
+        `behind ${JSON.stringify(text.slice(Math.max(0, at - 40), at))}`,
+      );
       at += 2;
       rows.push(row);
       row = [];
@@ -171,7 +179,14 @@ test("CSV has a header and a row for each message, and a strict parser returns e
   const [header, ...rows] = parseCsv(text);
   deepEqual(header, ["message_id", "from", "to", "ts", "text", "created_at"]);
   const expected = (await lines()).map((message) =>
-    [message.message_id, message.from, message.to, message.ts, message.text, message.created_at].map(harmless),
+    [
+      message.message_id,
+      message.from,
+      message.to,
+      message.ts,
+      message.text,
+      message.created_at,
+    ].map(harmless),
   );
   deepEqual(rows, expected);
 });
@@ -207,18 +222,27 @@ test("every line reader sees one record per line in an export", async () => {
 test("a missing text is an empty cell and an empty text a quoted one", async () => {
   const text = await (await exported("?format=csv&from=5")).text();
   ok(text.includes("text 1,'+5,'+14155550100,2025-01-14T10:00:00Z,,2025-01-15T10:00:01.000Z\r\n"));
-  ok(text.includes("text 2,'+5,'+14155550100,2025-01-14T10:00:00Z,\"\",2025-01-15T10:00:01.000Z\r\n"));
+  ok(
+    text.includes(
+      "text 2,'+5,'+14155550100,2025-01-14T10:00:00Z,\"\",2025-01-15T10:00:01.000Z\r\n",
+    ),
+  );
 });
 
 test("an empty list is an empty file; for CSV, the header", async () => {
   await using empty = await startService();
   equal(await (await exported("", empty)).text(), "");
-  equal(await (await exported("?format=csv", empty)).text(), "message_id,from,to,ts,text,created_at\r\n");
+  equal(
+    await (await exported("?format=csv", empty)).text(),
+    "message_id,from,to,ts,text,created_at\r\n",
+  );
   equal(await (await exported("?from=unknown")).text(), "");
 });
 
 test("wrong parameters are reported before anything is sent", async () => {
-  const { status, type, text } = await seen(exported(`?format=xml&since=soon&order=up&q=${"x".repeat(257)}`));
+  const { status, type, text } = await seen(
+    exported(`?format=xml&since=soon&order=up&q=${"x".repeat(257)}`),
+  );
   deepEqual([status, type], [422, "application/json"]);
   deepEqual(
     issuesOf(text).map(({ type: kind, loc }) => [kind, ...loc]),
@@ -249,7 +273,12 @@ test("one connection serves many exports, and accumulates no listeners", async (
   process.on("warning", note);
   await using connection = await RawConnection.open(service.port);
   for (let at = 1; at <= 30; at += 1) {
-    const path = at % 3 === 0 ? "/messages?limit=1" : at % 3 === 1 ? "/messages/export?from=6" : "/stats/timeline";
+    const path =
+      at % 3 === 0
+        ? "/messages?limit=1"
+        : at % 3 === 1
+          ? "/messages/export?from=6"
+          : "/stats/timeline";
     await connection.write(rawRequest(`GET ${path} HTTP/1.1`, ["Host: x"]));
     equal((await connection.answered(at)).at(-1)?.status, 200);
   }
@@ -266,7 +295,10 @@ test("an HTTP/1.0 client without chunks also gets the whole export, up to the en
 });
 
 /** More than the buffers of a connection can hold. */
-const LARGE = Array.from({ length: 1_500 }, (_, at) => ({ message_id: `${at}`, text: "😀".repeat(4_096) }));
+const LARGE = Array.from({ length: 1_500 }, (_, at) => ({
+  message_id: `${at}`,
+  text: "😀".repeat(4_096),
+}));
 
 test("an export whose client disconnects is logged as such, and the service continues", async () => {
   await using large = await startFilled(LARGE);
@@ -275,7 +307,9 @@ test("an export whose client disconnects is logged as such, and the service cont
     ["closes", "destroy"],
   ] as const) {
     await using connection = await RawConnection.open(large.port, { reading: false });
-    await connection.write(rawRequest("GET /messages/export HTTP/1.1", ["Host: x", `X-Request-ID: ${id}`]));
+    await connection.write(
+      rawRequest("GET /messages/export HTTP/1.1", ["Host: x", `X-Request-ID: ${id}`]),
+    );
     await fetch(`${large.url}/health/live`);
     if (leave === "abort") connection.abort();
     else await connection[Symbol.asyncDispose]();

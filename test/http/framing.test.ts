@@ -1,7 +1,17 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, test } from "node:test";
-import { array, assert, asyncProperty, constantFrom, integer, oneof, record, string, uint8Array } from "fast-check";
+import {
+  array,
+  assert,
+  asyncProperty,
+  constantFrom,
+  integer,
+  oneof,
+  record,
+  string,
+  uint8Array,
+} from "fast-check";
 import { listMessages, macOf, storedTotal } from "../support/client.ts";
 import { chunked, exchange, RawConnection, rawRequest, statusesOf } from "../support/raw-http.ts";
 import { body, post, startService } from "../support/service.ts";
@@ -66,7 +76,10 @@ const AMBIGUOUS: readonly (readonly [name: string, bytes: string | Uint8Array])[
   ["a length and a chunked body", webhook(["Host: x", SIGNED, LENGTH, CHUNKED], chunked(PAYLOAD))],
   ["a chunked body and a length", webhook(["Host: x", SIGNED, CHUNKED, LENGTH], chunked(PAYLOAD))],
   ["two lengths that differ", webhook(["Host: x", SIGNED, LENGTH, "Content-Length: 5"])],
-  ["two lengths in one header", webhook(["Host: x", SIGNED, `Content-Length: ${PAYLOAD.length}, 5`])],
+  [
+    "two lengths in one header",
+    webhook(["Host: x", SIGNED, `Content-Length: ${PAYLOAD.length}, 5`]),
+  ],
   ["a folded header", webhook(["Host: x", "X-Folded: a\r\n b", SIGNED, LENGTH])],
   ["a folded signature", webhook(["Host: x", `X-Signature:\r\n ${macOf(PAYLOAD)}`, LENGTH])],
   ["bare line feeds", `POST /webhook HTTP/1.1\nHost: x\n${SIGNED}\n${LENGTH}\n\n${PAYLOAD}`],
@@ -74,37 +87,71 @@ const AMBIGUOUS: readonly (readonly [name: string, bytes: string | Uint8Array])[
     "a bare line feed after the request line",
     `POST /webhook HTTP/1.1\nHost: x\r\n${SIGNED}\r\n${LENGTH}\r\n\r\n${PAYLOAD}`,
   ],
-  ["a bare line feed after a header", `POST /webhook HTTP/1.1\r\nHost: x\n${SIGNED}\r\n${LENGTH}\r\n\r\n${PAYLOAD}`],
-  ["a bare line feed before the body", `POST /webhook HTTP/1.1\r\nHost: x\r\n${SIGNED}\r\n${LENGTH}\r\n\n${PAYLOAD}`],
+  [
+    "a bare line feed after a header",
+    `POST /webhook HTTP/1.1\r\nHost: x\n${SIGNED}\r\n${LENGTH}\r\n\r\n${PAYLOAD}`,
+  ],
+  [
+    "a bare line feed before the body",
+    `POST /webhook HTTP/1.1\r\nHost: x\r\n${SIGNED}\r\n${LENGTH}\r\n\n${PAYLOAD}`,
+  ],
   ["a bare carriage return in a header", webhook(["Host: x", "X-Bare: a\rb", SIGNED, LENGTH])],
   ["a space before a colon", webhook(["Host: x", SIGNED, `Content-Length : ${PAYLOAD.length}`])],
   ["a header without a colon", webhook(["Host: x", SIGNED, LENGTH, "nonsense"])],
   ["a header without a name", webhook(["Host: x", SIGNED, LENGTH, ": x"])],
   ["a NUL in a header", webhook(["Host: x", SIGNED, LENGTH, "X-Nul: a\0b"])],
   ["a space at the start of the first header", webhook([" Host: x", SIGNED, LENGTH])],
-  ["HTTP/1.0 with a chunked body", rawRequest("POST /webhook HTTP/1.0", [SIGNED, CHUNKED], chunked(PAYLOAD))],
+  [
+    "HTTP/1.0 with a chunked body",
+    rawRequest("POST /webhook HTTP/1.0", [SIGNED, CHUNKED], chunked(PAYLOAD)),
+  ],
   [
     "HTTP/1.0 with a chunked body that asks to be kept alive",
-    rawRequest("POST /webhook HTTP/1.0", ["Connection: keep-alive", SIGNED, CHUNKED], chunked(PAYLOAD)),
+    rawRequest(
+      "POST /webhook HTTP/1.0",
+      ["Connection: keep-alive", SIGNED, CHUNKED],
+      chunked(PAYLOAD),
+    ),
   ],
-  ["a request line with HTTP/0.9", rawRequest("POST /webhook HTTP/0.9", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
-  ["a request line with HTTP/2.0", rawRequest("POST /webhook HTTP/2.0", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
+  [
+    "a request line with HTTP/0.9",
+    rawRequest("POST /webhook HTTP/0.9", ["Host: x", SIGNED, LENGTH], PAYLOAD),
+  ],
+  [
+    "a request line with HTTP/2.0",
+    rawRequest("POST /webhook HTTP/2.0", ["Host: x", SIGNED, LENGTH], PAYLOAD),
+  ],
   ["a request line without a version", rawRequest("GET /messages", ["Host: x"])],
   ["a negative length", webhook(["Host: x", SIGNED, "Content-Length: -1"])],
   ["a length with a sign", webhook(["Host: x", SIGNED, `Content-Length: +${PAYLOAD.length}`])],
   ["a hexadecimal length", webhook(["Host: x", SIGNED, `Content-Length: 0x${SIZE}`])],
   ["a length with a letter", webhook(["Host: x", SIGNED, `${LENGTH}a`])],
   ["a length of two numbers", webhook(["Host: x", SIGNED, `${LENGTH} 1`])],
-  ["a chunk size that is not a number", webhook(["Host: x", SIGNED, CHUNKED], `zz\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
-  ["a chunk size with 0x", webhook(["Host: x", SIGNED, CHUNKED], `0x${SIZE}\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
+  [
+    "a chunk size that is not a number",
+    webhook(["Host: x", SIGNED, CHUNKED], `zz\r\n${PAYLOAD}\r\n0\r\n\r\n`),
+  ],
+  [
+    "a chunk size with 0x",
+    webhook(["Host: x", SIGNED, CHUNKED], `0x${SIZE}\r\n${PAYLOAD}\r\n0\r\n\r\n`),
+  ],
   ["a negative chunk size", webhook(["Host: x", SIGNED, CHUNKED], `-1\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
   [
     "a chunk size beyond 64 bits",
     webhook(["Host: x", SIGNED, CHUNKED], `1${"0".repeat(16)}${SIZE}\r\n${PAYLOAD}\r\n0\r\n\r\n`),
   ],
-  ["a chunk that is longer than its size", webhook(["Host: x", SIGNED, CHUNKED], `5\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
-  ["a bare line feed after a chunk size", webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\n${PAYLOAD}\r\n0\r\n\r\n`)],
-  ["a bare line feed after a chunk", webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\r\n${PAYLOAD}\n0\r\n\r\n`)],
+  [
+    "a chunk that is longer than its size",
+    webhook(["Host: x", SIGNED, CHUNKED], `5\r\n${PAYLOAD}\r\n0\r\n\r\n`),
+  ],
+  [
+    "a bare line feed after a chunk size",
+    webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\n${PAYLOAD}\r\n0\r\n\r\n`),
+  ],
+  [
+    "a bare line feed after a chunk",
+    webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\r\n${PAYLOAD}\n0\r\n\r\n`),
+  ],
   [
     "a bare line feed in a chunk extension",
     webhook(["Host: x", SIGNED, CHUNKED], `${SIZE};a\nb\r\n${PAYLOAD}\r\n0\r\n\r\n`),
@@ -117,8 +164,14 @@ const AMBIGUOUS: readonly (readonly [name: string, bytes: string | Uint8Array])[
     "an unclosed quote in a chunk extension",
     webhook(["Host: x", SIGNED, CHUNKED], `${SIZE};a="b\r\n${PAYLOAD}\r\n0\r\n\r\n`),
   ],
-  ["a NUL in a chunk extension", webhook(["Host: x", SIGNED, CHUNKED], `${SIZE};a=\0\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
-  ["a space in a chunk size", webhook(["Host: x", SIGNED, CHUNKED], `${SIZE} 1\r\n${PAYLOAD}\r\n0\r\n\r\n`)],
+  [
+    "a NUL in a chunk extension",
+    webhook(["Host: x", SIGNED, CHUNKED], `${SIZE};a=\0\r\n${PAYLOAD}\r\n0\r\n\r\n`),
+  ],
+  [
+    "a space in a chunk size",
+    webhook(["Host: x", SIGNED, CHUNKED], `${SIZE} 1\r\n${PAYLOAD}\r\n0\r\n\r\n`),
+  ],
   [
     "a bare line feed in the trailers",
     webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\r\n${PAYLOAD}\r\n0\r\nX: a\n\r\n`),
@@ -142,7 +195,10 @@ const UNSOUND: readonly (readonly [name: string, bytes: string | Uint8Array])[] 
     "the transfer coding chunked, gzip",
     webhook(["Host: x", SIGNED, "Transfer-Encoding: chunked, gzip"], chunked(PAYLOAD)),
   ],
-  ["the transfer coding chunked twice", webhook(["Host: x", SIGNED, CHUNKED, CHUNKED], chunked(PAYLOAD))],
+  [
+    "the transfer coding chunked twice",
+    webhook(["Host: x", SIGNED, CHUNKED, CHUNKED], chunked(PAYLOAD)),
+  ],
   [
     "the transfer coding chunked, chunked",
     webhook(["Host: x", SIGNED, "Transfer-Encoding: chunked, chunked"], chunked(PAYLOAD)),
@@ -151,48 +207,97 @@ const UNSOUND: readonly (readonly [name: string, bytes: string | Uint8Array])[] 
     "the transfer coding gzip and chunked in two headers",
     webhook(["Host: x", SIGNED, "Transfer-Encoding: gzip", CHUNKED], chunked(PAYLOAD)),
   ],
-  ["the transfer coding xchunked", webhook(["Host: x", SIGNED, "Transfer-Encoding: xchunked"], chunked(PAYLOAD))],
+  [
+    "the transfer coding xchunked",
+    webhook(["Host: x", SIGNED, "Transfer-Encoding: xchunked"], chunked(PAYLOAD)),
+  ],
   ["the transfer coding identity", webhook(["Host: x", SIGNED, "Transfer-Encoding: identity"])],
-  ["an empty transfer coding", webhook(["Host: x", SIGNED, "Transfer-Encoding:"], chunked(PAYLOAD))],
+  [
+    "an empty transfer coding",
+    webhook(["Host: x", SIGNED, "Transfer-Encoding:"], chunked(PAYLOAD)),
+  ],
   [
     "a transfer coding and a length, the coding unknown",
     webhook(["Host: x", SIGNED, "Transfer-Encoding: gzip", LENGTH]),
   ],
-  ["a quoted transfer coding", webhook(["Host: x", SIGNED, 'Transfer-Encoding: "chunked"'], chunked(PAYLOAD))],
+  [
+    "a quoted transfer coding",
+    webhook(["Host: x", SIGNED, 'Transfer-Encoding: "chunked"'], chunked(PAYLOAD)),
+  ],
   [
     "a chunked body in HTTP/1.0",
     rawRequest("POST /webhook HTTP/1.0", ["Host: x", SIGNED, CHUNKED, LENGTH], chunked(PAYLOAD)),
   ],
   ["a length of 30 digits", webhook(["Host: x", SIGNED, `Content-Length: ${"9".repeat(30)}`])],
   ["an empty length", webhook(["Host: x", SIGNED, "Content-Length:"])],
-  ["101 headers", webhook(["Host: x", ...Array.from({ length: 98 }, (_, at) => `X-${at}: 1`), SIGNED, LENGTH])],
-  ["1,000 headers", webhook(["Host: x", ...Array.from({ length: 1_000 }, (_, at) => `a${at}: 1`), SIGNED, LENGTH])],
-  ["3,000 headers", webhook(["Host: x", ...Array.from({ length: 3_000 }, () => "a:"), SIGNED, LENGTH])],
+  [
+    "101 headers",
+    webhook(["Host: x", ...Array.from({ length: 98 }, (_, at) => `X-${at}: 1`), SIGNED, LENGTH]),
+  ],
+  [
+    "1,000 headers",
+    webhook(["Host: x", ...Array.from({ length: 1_000 }, (_, at) => `a${at}: 1`), SIGNED, LENGTH]),
+  ],
+  [
+    "3,000 headers",
+    webhook(["Host: x", ...Array.from({ length: 3_000 }, () => "a:"), SIGNED, LENGTH]),
+  ],
   ["17 kB of headers", webhook(["Host: x", `X-Long: ${"x".repeat(17_000)}`, SIGNED, LENGTH])],
   [
     "a request line of 20 kB",
-    rawRequest(`POST /webhook?${"x".repeat(20_000)} HTTP/1.1`, ["Host: x", SIGNED, LENGTH], PAYLOAD),
+    rawRequest(
+      `POST /webhook?${"x".repeat(20_000)} HTTP/1.1`,
+      ["Host: x", SIGNED, LENGTH],
+      PAYLOAD,
+    ),
   ],
-  ["an unknown method", rawRequest("NONSENSE /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
-  ["a method in lower case", rawRequest("post /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
-  ["a space at the start", rawRequest(" POST /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
+  [
+    "an unknown method",
+    rawRequest("NONSENSE /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD),
+  ],
+  [
+    "a method in lower case",
+    rawRequest("post /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD),
+  ],
+  [
+    "a space at the start",
+    rawRequest(" POST /webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD),
+  ],
   ["HTTP/0.9", "GET /messages\r\n"],
   ["HTTP/1.2", rawRequest("POST /webhook HTTP/9.9", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
   ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-  ["a space in the target", rawRequest("POST /web hook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
-  ["a NUL in the target", rawRequest("POST /webhook\0 HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
-  ["a target without a slash", rawRequest("POST webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
+  [
+    "a space in the target",
+    rawRequest("POST /web hook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD),
+  ],
+  [
+    "a NUL in the target",
+    rawRequest("POST /webhook\0 HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD),
+  ],
+  [
+    "a target without a slash",
+    rawRequest("POST webhook HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD),
+  ],
   ["no target", rawRequest("POST  HTTP/1.1", ["Host: x", SIGNED, LENGTH], PAYLOAD)],
   ["CONNECT", rawRequest("CONNECT localhost:80 HTTP/1.1", ["Host: x"])],
-  ["a TLS hello", Buffer.concat([Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]), Buffer.alloc(512, 7)])],
+  [
+    "a TLS hello",
+    Buffer.concat([Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]), Buffer.alloc(512, 7)]),
+  ],
   ["nothing", ""],
   ["line breaks only", "\r\n\r\n\r\n"],
   ["half a request line", "POST /webh"],
   ["half a header", `POST /webhook HTTP/1.1\r\nHost: x\r\nX-Sig`],
   ["half a body", webhook(["Host: x", SIGNED, LENGTH], PAYLOAD.slice(0, 30))],
   ["a body that lacks its last byte", webhook(["Host: x", SIGNED, LENGTH], PAYLOAD.slice(0, -1))],
-  ["a chunked body without its last chunk", webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\r\n${PAYLOAD}\r\n`)],
-  ["a chunked body without its last line", webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\r\n${PAYLOAD}\r\n0\r\n`)],
+  [
+    "a chunked body without its last chunk",
+    webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\r\n${PAYLOAD}\r\n`),
+  ],
+  [
+    "a chunked body without its last line",
+    webhook(["Host: x", SIGNED, CHUNKED], `${SIZE}\r\n${PAYLOAD}\r\n0\r\n`),
+  ],
 ];
 
 for (const [name, bytes] of UNSOUND) {
@@ -208,7 +313,11 @@ test("OPTIONS *, TRACE and upgrades are answered below 500 and store nothing", a
     ["TRACE /webhook HTTP/1.1", []],
     [
       "GET /webhook HTTP/1.1",
-      ["Upgrade: websocket", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13"],
+      [
+        "Upgrade: websocket",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version: 13",
+      ],
     ],
     ["GET /stats HTTP/1.1", ["Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"]],
     ["QUERY /messages HTTP/1.1", []],
@@ -224,8 +333,12 @@ test("OPTIONS *, TRACE and upgrades are answered below 500 and store nothing", a
     ["GET #x HTTP/1.1", []],
   ] as const) {
     const upgrade = headers.length > 0 ? "Connection: Upgrade, close" : "Connection: close";
-    const { answers } = await exchange(service.port, rawRequest(requestLine, ["Host: x", upgrade, ...headers]));
-    for (const { status } of answers) ok(status >= 200 && status < 500, `${requestLine}: ${status}`);
+    const { answers } = await exchange(
+      service.port,
+      rawRequest(requestLine, ["Host: x", upgrade, ...headers]),
+    );
+    for (const { status } of answers)
+      ok(status >= 200 && status < 500, `${requestLine}: ${status}`);
     await nothingStored();
   }
 });
@@ -244,7 +357,10 @@ test("a hundred headers and just under 16 kB of them are accepted", async () => 
   await using own = await startService();
   const padding = Array.from({ length: 90 }, (_, at) => `X-${at}: 1`);
   for (const headers of [padding, [`X-Long: ${"x".repeat(14_000)}`]]) {
-    const { answers } = await exchange(own.port, webhook(["Host: x", "Connection: close", ...headers, SIGNED, LENGTH]));
+    const { answers } = await exchange(
+      own.port,
+      webhook(["Host: x", "Connection: close", ...headers, SIGNED, LENGTH]),
+    );
     deepEqual(
       answers.map(({ status }) => status),
       [200],
@@ -255,10 +371,16 @@ test("a hundred headers and just under 16 kB of them are accepted", async () => 
 test("sound but unusual framing is accepted", async () => {
   await using own = await startService();
   const sound: readonly (readonly [string, Uint8Array])[] = [
-    ["one byte a chunk", webhook(["Host: x", "Connection: close", SIGNED, CHUNKED], chunked(PAYLOAD, 1))],
+    [
+      "one byte a chunk",
+      webhook(["Host: x", "Connection: close", SIGNED, CHUNKED], chunked(PAYLOAD, 1)),
+    ],
     [
       "chunk extensions",
-      webhook(["Host: x", "Connection: close", SIGNED, CHUNKED], `${SIZE};a=b;c="d e"\r\n${PAYLOAD}\r\n0;e\r\n\r\n`),
+      webhook(
+        ["Host: x", "Connection: close", SIGNED, CHUNKED],
+        `${SIZE};a=b;c="d e"\r\n${PAYLOAD}\r\n0;e\r\n\r\n`,
+      ),
     ],
     [
       "leading zeros in a chunk size",
@@ -269,16 +391,25 @@ test("sound but unusual framing is accepted", async () => {
     ],
     [
       "trailers",
-      webhook(["Host: x", "Connection: close", SIGNED, CHUNKED], `${SIZE}\r\n${PAYLOAD}\r\n0\r\nX-Trailer: a\r\n\r\n`),
+      webhook(
+        ["Host: x", "Connection: close", SIGNED, CHUNKED],
+        `${SIZE}\r\n${PAYLOAD}\r\n0\r\nX-Trailer: a\r\n\r\n`,
+      ),
     ],
     [
       "Chunked in capitals",
-      webhook(["Host: x", "Connection: close", SIGNED, "TRANSFER-ENCODING: CHUNKED"], chunked(PAYLOAD)),
+      webhook(
+        ["Host: x", "Connection: close", SIGNED, "TRANSFER-ENCODING: CHUNKED"],
+        chunked(PAYLOAD),
+      ),
     ],
     ["HTTP/1.0 without Host", rawRequest("POST /webhook HTTP/1.0", [SIGNED, LENGTH], PAYLOAD)],
     [
       "an empty line before the request",
-      Buffer.concat([Buffer.from("\r\n"), webhook(["Host: x", "Connection: close", SIGNED, LENGTH])]),
+      Buffer.concat([
+        Buffer.from("\r\n"),
+        webhook(["Host: x", "Connection: close", SIGNED, LENGTH]),
+      ]),
     ],
     [
       "no space after the colons",
@@ -286,7 +417,11 @@ test("sound but unusual framing is accepted", async () => {
     ],
     [
       "a query string",
-      rawRequest("POST /webhook?a=b HTTP/1.1", ["Host: x", "Connection: close", SIGNED, LENGTH], PAYLOAD),
+      rawRequest(
+        "POST /webhook?a=b HTTP/1.1",
+        ["Host: x", "Connection: close", SIGNED, LENGTH],
+        PAYLOAD,
+      ),
     ],
     [
       "bytes above 0x7f in another header",
@@ -322,7 +457,12 @@ test("pipelined requests are answered in order, including refusals", async () =>
   const expected: number[] = [];
   for (let at = 0; at < 30; at += 1) {
     const payload = body({ message_id: `pipelined-${at}` });
-    requests.push(webhook(["Host: x", `X-Signature: ${macOf(payload)}`, `Content-Length: ${payload.length}`], payload));
+    requests.push(
+      webhook(
+        ["Host: x", `X-Signature: ${macOf(payload)}`, `Content-Length: ${payload.length}`],
+        payload,
+      ),
+    );
     requests.push(
       webhook(["Host: x", LENGTH]),
       rawRequest("GET /health/live HTTP/1.1", ["Host: x"]),
@@ -340,7 +480,10 @@ test("pipelined requests are answered in order, including refusals", async () =>
 
 test("a good request before nonsense is answered, and the nonsense is refused", async () => {
   await using own = await startService();
-  const { answers } = await exchange(own.port, Buffer.concat([BEHIND, Buffer.from("nonsense\r\n\r\n"), BEHIND]));
+  const { answers } = await exchange(
+    own.port,
+    Buffer.concat([BEHIND, Buffer.from("nonsense\r\n\r\n"), BEHIND]),
+  );
   deepEqual(
     answers.map(({ status }) => status),
     [200, 400],
@@ -355,7 +498,10 @@ test("webhooks before CONNECT are answered, in order, before it is refused", asy
       own.port,
       Buffer.concat([...Array.from({ length: before }, () => BEHIND), connect, BEHIND]),
     );
-    deepEqual([answers.map(({ status }) => status), ending], [[...Array(before).fill(200), 405], "closed"]);
+    deepEqual(
+      [answers.map(({ status }) => status), ending],
+      [[...Array(before).fill(200), 405], "closed"],
+    );
   }
   equal(await storedTotal(own), 1);
 });
@@ -364,7 +510,10 @@ test("webhooks before a request whose body is not HTTP are answered before that 
   await using own = await startService();
   const broken = webhook(["Host: x", SIGNED, CHUNKED], "zz\r\n");
   for (const before of [3, 40]) {
-    const { answers } = await exchange(own.port, Buffer.concat([...Array(before).fill(BEHIND), broken, BEHIND]));
+    const { answers } = await exchange(
+      own.port,
+      Buffer.concat([...Array(before).fill(BEHIND), broken, BEHIND]),
+    );
     deepEqual(
       answers.map(({ status }) => status),
       [...Array(before).fill(200), 400],
@@ -375,7 +524,14 @@ test("webhooks before a request whose body is not HTTP are answered before that 
 });
 
 /** URLs that the router does not accept, and one that it does not know. */
-const UNTAKEN = ["/%zz", "/messages/%zz", `/messages/${"x".repeat(4_000)}`, "/%", "/%ff", "/nowhere"];
+const UNTAKEN = [
+  "/%zz",
+  "/messages/%zz",
+  `/messages/${"x".repeat(4_000)}`,
+  "/%",
+  "/%ff",
+  "/nowhere",
+];
 const AMBIGUOUS_HEADERS: readonly (readonly string[])[] = [
   ["Host: x", "Host: y"],
   [],
@@ -413,14 +569,20 @@ test("a URL that the router does not accept is a 404, or a 405 if its path has o
 
 test("a length shorter than the body leaves a rest that is refused", async () => {
   const short = PAYLOAD.slice(0, -5);
-  const bytes = webhook(["Host: x", `X-Signature: ${macOf(PAYLOAD)}`, `Content-Length: ${short.length}`]);
+  const bytes = webhook([
+    "Host: x",
+    `X-Signature: ${macOf(PAYLOAD)}`,
+    `Content-Length: ${short.length}`,
+  ]);
   const { answers } = await exchange(service.port, bytes);
   ok(answers.length > 0);
   for (const { status } of answers) ok(status === 400 || status === 401, `${status}`);
   await nothingStored();
 });
 
-test("clients that vanish at every byte of a request store nothing", { timeout: 30_000 }, async () => {
+test("clients that vanish at every byte of a request store nothing", {
+  timeout: 30_000,
+}, async () => {
   const bytes = webhook(["Host: x", SIGNED, LENGTH]);
   for (const [leave, step] of [
     ["abort", 3],
@@ -459,7 +621,12 @@ test("a body with an unknown transfer coding is never treated as the next reques
     "",
   ]) {
     for (const payload of [BEHIND, chunked(BEHIND)]) {
-      await refused(webhook(["Host: x", `X-Signature: ${macOf(payload)}`, `Transfer-Encoding: ${coding}`], payload));
+      await refused(
+        webhook(
+          ["Host: x", `X-Signature: ${macOf(payload)}`, `Transfer-Encoding: ${coding}`],
+          payload,
+        ),
+      );
     }
   }
 });
@@ -470,15 +637,28 @@ test("a megabyte of headers is cut off, and the service continues", async () => 
     webhook([...Array(100_000).fill("a: b"), SIGNED, LENGTH]),
   ]) {
     // The rest of such a request is not read, so a reset may overtake the answer.
-    for (const status of await statusesOf(service.port, bytes)) ok(status >= 400 && status < 500, `${status}`);
+    for (const status of await statusesOf(service.port, bytes))
+      ok(status >= 400 && status < 500, `${status}`);
     await nothingStored();
   }
 });
 
 test("an unknown version or protocol is refused or served, but never half", async () => {
-  for (const version of ["HTTP/2.0", "HTTP/1.2", "HTTP/9.9", "RTSP/1.0", "ICE/1.0", "HTTPS/1.1", "http/1.1"]) {
+  for (const version of [
+    "HTTP/2.0",
+    "HTTP/1.2",
+    "HTTP/9.9",
+    "RTSP/1.0",
+    "ICE/1.0",
+    "HTTPS/1.1",
+    "http/1.1",
+  ]) {
     await using own = await startService();
-    const bytes = rawRequest(`POST /webhook ${version}`, ["Host: x", "Connection: close", SIGNED, LENGTH], PAYLOAD);
+    const bytes = rawRequest(
+      `POST /webhook ${version}`,
+      ["Host: x", "Connection: close", SIGNED, LENGTH],
+      PAYLOAD,
+    );
     const { answers } = await exchange(own.port, bytes);
     for (const { status } of answers) ok(status < 500, `${version}: ${status}`);
     equal(await storedTotal(own), answers.some(({ status }) => status === 200) ? 1 : 0, version);
@@ -502,7 +682,15 @@ test("requests assembled at random from sound and unsound parts are never a 5xx 
     constantFrom("/webhook", "/messages", "/stats", "*", "/", "/%ff", "//", "http://x/messages"),
     string({ maxLength: 10 }),
   );
-  const version = constantFrom("HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.", "HTTP/2", "");
+  const version = constantFrom(
+    "HTTP/1.1",
+    "HTTP/1.1",
+    "HTTP/1.1",
+    "HTTP/1.0",
+    "HTTP/1.",
+    "HTTP/2",
+    "",
+  );
   const header = oneof(
     constantFrom(
       "Host: x",
@@ -528,7 +716,9 @@ test("requests assembled at random from sound and unsound parts are never a 5xx 
       "Keep-Alive: x",
       "X-Signature:",
     ),
-    record({ name: string({ maxLength: 8 }), value: string({ maxLength: 20 }) }).map((h) => `${h.name}: ${h.value}`),
+    record({ name: string({ maxLength: 8 }), value: string({ maxLength: 20 }) }).map(
+      (h) => `${h.name}: ${h.value}`,
+    ),
   );
   const lineBreak = constantFrom("\r\n", "\r\n", "\r\n", "\r\n", "\n", "\r");
   const payload = oneof(
@@ -545,9 +735,13 @@ test("requests assembled at random from sound and unsound parts are never a 5xx 
     payload,
     keepHost: integer({ min: 0, max: 3 }),
   }).map((r) =>
-    [`${r.method} ${r.target} ${r.version}`, ...(r.keepHost ? ["Host: x"] : []), ...r.headers, "", r.payload].join(
-      r.lineBreak,
-    ),
+    [
+      `${r.method} ${r.target} ${r.version}`,
+      ...(r.keepHost ? ["Host: x"] : []),
+      ...r.headers,
+      "",
+      r.payload,
+    ].join(r.lineBreak),
   );
   await assert(
     asyncProperty(array(one, { minLength: 1, maxLength: 3 }), async (requests) => {
@@ -580,7 +774,8 @@ test("a sound request with a few changed bytes is never a 5xx, and stored only a
         }[kind];
         bytes = [...bytes.slice(0, at), ...inserted, ...bytes.slice(at + 1)];
       }
-      for (const status of await statusesOf(own.port, Uint8Array.from(bytes))) ok(status < 500, `${status}`);
+      for (const status of await statusesOf(own.port, Uint8Array.from(bytes)))
+        ok(status < 500, `${status}`);
     }),
     { numRuns: 400 },
   );

@@ -23,7 +23,10 @@ test("/livez is /health/live, /readyz is /health/ready, and /healthz reports hea
   equal((await fetch(`${service.url}/healthz`)).status, 200);
   await using unready = await startService({ WEBHOOK_SECRET: "" });
   deepEqual(await seen(fetch(`${unready.url}/livez`)), ALIVE);
-  deepEqual(await seen(fetch(`${unready.url}/readyz`)), json(503, { detail: "WEBHOOK_SECRET not configured" }));
+  deepEqual(
+    await seen(fetch(`${unready.url}/readyz`)),
+    json(503, { detail: "WEBHOOK_SECRET not configured" }),
+  );
 });
 
 test("HEAD works on both health routes and their aliases", async () => {
@@ -55,7 +58,10 @@ test("HEAD leaves the connection usable", async () => {
 test("a service without a secret is alive and not ready", async () => {
   await using service = await startService({ WEBHOOK_SECRET: "" });
   deepEqual(await seen(fetch(`${service.url}/health/live`)), ALIVE);
-  deepEqual(await seen(fetch(`${service.url}/health/ready`)), json(503, { detail: "WEBHOOK_SECRET not configured" }));
+  deepEqual(
+    await seen(fetch(`${service.url}/health/ready`)),
+    json(503, { detail: "WEBHOOK_SECRET not configured" }),
+  );
 });
 
 test("readiness checks the schema: without its table the service is alive and, within seconds, not ready", async () => {
@@ -84,7 +90,11 @@ test("a service that shuts down says so on a connection that it still serves", a
   const service = await startService();
   await using slow = await RawConnection.open(service.port);
   const payload = body();
-  const headers = ["Host: x", `X-Signature: ${"0".repeat(64)}`, `Content-Length: ${payload.length}`];
+  const headers = [
+    "Host: x",
+    `X-Signature: ${"0".repeat(64)}`,
+    `Content-Length: ${payload.length}`,
+  ];
   await slow.write(rawRequest("POST /webhook HTTP/1.1", headers, payload.slice(0, 10)));
   await using asking = await RawConnection.open(service.port);
   await asking.write("GET /health/ready HTTP/1.1\r\nHost: x\r\n");

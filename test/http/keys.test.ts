@@ -19,10 +19,17 @@ interface Asked {
 }
 
 /** Sends a request as an admin. A body that is not a text is sent as JSON. */
-function ask(path: string, { method = "GET", key = ADMIN, body, own = service }: Asked = {}): Promise<Response> {
+function ask(
+  path: string,
+  { method = "GET", key = ADMIN, body, own = service }: Asked = {},
+): Promise<Response> {
   const payload = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
   const headers = { ...bearer(key), "content-type": "application/json" };
-  return fetch(own.url + path, { method, headers, ...(payload === undefined ? {} : { body: payload }) });
+  return fetch(own.url + path, {
+    method,
+    headers,
+    ...(payload === undefined ? {} : { body: payload }),
+  });
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: every test looks into it differently
@@ -72,15 +79,28 @@ test("a key of scope read reads, and may not administer", async () => {
     ["DELETE", "/keys/x"],
     ["GET", "/audit"],
   ] as const)
-    deepEqual(await seen(ask(path, { method, key })), json(403, { detail: "forbidden" }), `${method} ${path}`);
+    deepEqual(
+      await seen(ask(path, { method, key })),
+      json(403, { detail: "forbidden" }),
+      `${method} ${path}`,
+    );
 });
 
 test("a key of scope admin administers, and its actions are recorded under its name", async () => {
   const { key } = await made({ name: "deputy", scope: "admin" });
-  const { id } = await told("/keys", { method: "POST", key, body: { name: "by-deputy", scope: "read" } });
+  const { id } = await told("/keys", {
+    method: "POST",
+    key,
+    body: { name: "by-deputy", scope: "read" },
+  });
   const { data } = await told("/audit?limit=1", { key });
   deepEqual(
-    data.map(({ actor, action, subject, details }: Record<string, unknown>) => ({ actor, action, subject, details })),
+    data.map(({ actor, action, subject, details }: Record<string, unknown>) => ({
+      actor,
+      action,
+      subject,
+      details,
+    })),
     [{ actor: "key:deputy", action: "key.created", subject: "by-deputy" }].map((entry) => ({
       ...entry,
       details: { id, scope: "read", expires_at: null },
@@ -103,7 +123,8 @@ test("a revoked key is refused at once, revoking twice is fine, and it never wor
 
 test("a rotated key is accepted beside its successor until the overlap ends", async () => {
   const old = await made({ name: "rotated", scope: "read", expires_in: "30d" });
-  const rotate = (id: string, body?: unknown) => ask(`/keys/${id}/rotate`, { method: "POST", body });
+  const rotate = (id: string, body?: unknown) =>
+    ask(`/keys/${id}/rotate`, { method: "POST", body });
   const answer = await rotate(old.id);
   deepEqual([answer.status, answer.headers.get("cache-control")], [201, "no-store"]);
   // biome-ignore lint/suspicious/noExplicitAny: the assertions tell what it is
@@ -114,7 +135,8 @@ test("a rotated key is accepted beside its successor until the overlap ends", as
   for (const { key } of [old, next]) equal(await status(ask("/stats", { key })), 200);
   for (const { id } of [old, next]) equal(await status(rotate(id)), 409);
   equal(await status(ask(`/keys/${old.id}`, { method: "DELETE" })), 204);
-  const rotated = (id: string, overlap: string) => told(`/keys/${id}/rotate`, { method: "POST", body: { overlap } });
+  const rotated = (id: string, overlap: string) =>
+    told(`/keys/${id}/rotate`, { method: "POST", body: { overlap } });
   const last = await rotated(next.id, "0");
   equal(await status(ask("/stats", { key: next.key })), 401);
   equal(await status(ask("/stats", { key: last.key })), 200);
@@ -188,8 +210,15 @@ const WRONG: readonly (readonly [unknown, readonly string[]])[] = [
 test("a wrong body of a new key is reported in the form of the older service, and creates none", async () => {
   const before = (await told("/keys")).data.length;
   for (const [body, expected] of WRONG) {
-    const payload = body === "\xff" ? Buffer.from([0xff]) : typeof body === "string" ? body : JSON.stringify(body);
-    const answer = await seen(fetch(`${service.url}/keys`, { method: "POST", headers: bearer(ADMIN), body: payload }));
+    const payload =
+      body === "\xff"
+        ? Buffer.from([0xff])
+        : typeof body === "string"
+          ? body
+          : JSON.stringify(body);
+    const answer = await seen(
+      fetch(`${service.url}/keys`, { method: "POST", headers: bearer(ADMIN), body: payload }),
+    );
     const told = issuesOf(answer.text).map(({ type, loc }) => `${type} ${loc}`);
     deepEqual([answer.status, told], [422, expected], answer.text);
   }
@@ -213,7 +242,11 @@ test("a wrong body of a new key is reported in the form of the older service, an
 
 test("a body is read whatever its content type, up to 16 KiB", async () => {
   const send = (headers: Record<string, string>, body: string) =>
-    fetch(`${service.url}/keys`, { method: "POST", headers: { ...bearer(ADMIN), ...headers }, body });
+    fetch(`${service.url}/keys`, {
+      method: "POST",
+      headers: { ...bearer(ADMIN), ...headers },
+      body,
+    });
   for (const type of ["text/plain", "application/x-www-form-urlencoded", "nonsense"]) {
     const body = JSON.stringify({ name: `type-${type.length}`, scope: "read" });
     equal((await send({ "content-type": type }, body)).status, 201, type);
@@ -250,7 +283,8 @@ test("the audit is read in complete pages, and wrong queries are reported", asyn
     before = encodeURIComponent(next_before);
   }
   deepEqual([subjects, pages], [["k6", "k5", "k4", "k3", "k2", "k1", "k0"], 2]);
-  const before = async (moment: string) => (await told(`/audit?before=${moment}`, { own })).data.length;
+  const before = async (moment: string) =>
+    (await told(`/audit?before=${moment}`, { own })).data.length;
   deepEqual([await before("2020-01-01"), await before("2999-01-01T00:00:00Z")], [0, 7]);
   deepEqual([await before("2020-01-01T00:00"), await before("2999-01-01 00:00%2B05:30")], [0, 7]);
   for (const [query, loc] of [
@@ -259,7 +293,11 @@ test("the audit is read in complete pages, and wrong queries are reported", asyn
     ["before=2025-01-15T10:00:00.000Z,x%00", "query,before"],
   ] as const) {
     const answer = await seen(ask(`/audit?${query}`, { own }));
-    deepEqual([answer.status, issuesOf(answer.text).map((issue) => String(issue.loc))], [422, [loc]], query);
+    deepEqual(
+      [answer.status, issuesOf(answer.text).map((issue) => String(issue.loc))],
+      [422, [loc]],
+      query,
+    );
   }
 });
 
@@ -314,10 +352,12 @@ test("the document shows which routes require a key, and which do not", async ()
   const securityOf = (method: string, path: string) => document.paths[path][method].security;
   for (const path of ["/messages", "/messages/export", "/stats", "/senders", "/keys", "/audit"])
     deepEqual(securityOf("get", path), [{ apiKey: [] }], path);
-  for (const path of ["/health/live", "/health/ready", "/metrics"]) deepEqual(securityOf("get", path), [], path);
+  for (const path of ["/health/live", "/health/ready", "/metrics"])
+    deepEqual(securityOf("get", path), [], path);
   deepEqual(securityOf("post", "/webhook"), []);
   const { responses } = document.paths["/keys/{id}/rotate"].post;
-  for (const one of ["201", "401", "403", "404", "409", "422"]) ok(responses[one] !== undefined, one);
+  for (const one of ["201", "401", "403", "404", "409", "422"])
+    ok(responses[one] !== undefined, one);
 });
 
 test("the log says why a key is refused, and the answer does not", async () => {
@@ -333,7 +373,9 @@ test("the log says why a key is refused, and the answer does not", async () => {
   ];
   for (const [at, [headers, reason]] of refusals.entries()) {
     const requestId = `refused-${at}`;
-    const answer = fetch(`${service.url}/stats`, { headers: { ...headers, "x-request-id": requestId } });
+    const answer = fetch(`${service.url}/stats`, {
+      headers: { ...headers, "x-request-id": requestId },
+    });
     deepEqual(await seen(answer), json(401, { detail: "unauthorized" }));
     const line = await service.line(({ request_id }) => request_id === requestId);
     deepEqual([line.status, line.reason], [401, reason]);

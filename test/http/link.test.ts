@@ -45,7 +45,9 @@ async function follow(url: string, next: "next_cursor" | "next_before", headers 
 
 test("a client that asks for more than the limit and follows the links misses nothing, in either order, with filters", async () => {
   const ids = async (query: string) =>
-    (await follow(`${service.url}/messages?${query}`, "next_cursor")).map(({ message_id }) => message_id);
+    (await follow(`${service.url}/messages?${query}`, "next_cursor")).map(
+      ({ message_id }) => message_id,
+    );
   const everything = await ids("limit=200");
   equal(new Set(everything).size, 230);
   deepEqual(await ids("limit=7"), everything);
@@ -66,10 +68,18 @@ test("the link has the effective limit, the filters as they were sent and the cu
   equal(pathname, "/messages");
   deepEqual(
     [...searchParams].sort(),
-    Object.entries({ limit: "100", q: "ü", order: "desc", count: "exact", cursor: next_cursor }).sort(),
+    Object.entries({
+      limit: "100",
+      q: "ü",
+      order: "desc",
+      count: "exact",
+      cursor: next_cursor,
+    }).sort(),
   );
   equal((await fetch(url, { method: "HEAD" })).headers.get("link"), link);
-  const again = await fetch(url, { headers: { "if-none-match": response.headers.get("etag") ?? "" } });
+  const again = await fetch(url, {
+    headers: { "if-none-match": response.headers.get("etag") ?? "" },
+  });
   deepEqual([again.status, again.headers.get("link")], [304, link]);
   equal((await fetch(`${url.replace("/messages?", "/messages/?")}`)).headers.get("link"), link);
 });
@@ -78,8 +88,8 @@ test("a cached answer has the link of its own request", async () => {
   await using own = await startService({ CACHE_TTL_MS: "3600000" });
   for (let at = 0; at < 5; at++) await post(own.url, body({ message_id: `m${at}` }));
   const links = await Promise.all(
-    ["limit=2&from=919876543210", "limit=2&from=%2B919876543210", "limit=2&from=919876543210"].map(async (query) =>
-      (await fetch(`${own.url}/messages?${query}`)).headers.get("link"),
+    ["limit=2&from=919876543210", "limit=2&from=%2B919876543210", "limit=2&from=919876543210"].map(
+      async (query) => (await fetch(`${own.url}/messages?${query}`)).headers.get("link"),
     ),
   );
   equal(links[0], links[2]);
@@ -107,7 +117,8 @@ test("an error, a last page and a link that would be too long have none", async 
     equal((await fetch(`${service.url}/messages?${query}`)).headers.get("link"), null, query);
   await using own = await startService();
   const text = "\u{1f600}".repeat(256);
-  for (const last of ["1", "2"]) await post(own.url, body({ message_id: `${"\u0001".repeat(1_023)}${last}`, text }));
+  for (const last of ["1", "2"])
+    await post(own.url, body({ message_id: `${"\u0001".repeat(1_023)}${last}`, text }));
   const long = await fetch(`${own.url}/messages?limit=1&q=${encodeURIComponent(text)}`);
   ok(((await long.json()) as { next_cursor: string | null }).next_cursor !== null);
   equal(long.headers.get("link"), null);
@@ -116,8 +127,10 @@ test("an error, a last page and a link that would be too long have none", async 
 test("the longest search pages through the longest ids by links", async () => {
   await using own = await startService();
   const text = "\u{1f600}".repeat(256);
-  for (const last of ["1", "2", "3"]) await post(own.url, body({ message_id: `${"x".repeat(1_023)}${last}`, text }));
-  const filters = "from=%2B919876543210&to=%2B14155550100&source=native&since=2025-01-15T00:00:00%2B05:30&order=desc";
+  for (const last of ["1", "2", "3"])
+    await post(own.url, body({ message_id: `${"x".repeat(1_023)}${last}`, text }));
+  const filters =
+    "from=%2B919876543210&to=%2B14155550100&source=native&since=2025-01-15T00:00:00%2B05:30&order=desc";
   const url = `${own.url}/messages?limit=1&${filters}&q=${encodeURIComponent(text)}`;
   equal((await follow(url, "next_cursor")).length, 3);
 });

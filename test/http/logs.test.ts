@@ -7,7 +7,8 @@ import { body, type LogLine, post, type Service, startService } from "../support
 const service = await startService();
 after(() => service[Symbol.asyncDispose]());
 
-const ofRequest = (own: Service, id: string) => own.lines.filter(({ request_id }) => request_id === id);
+const ofRequest = (own: Service, id: string) =>
+  own.lines.filter(({ request_id }) => request_id === id);
 
 /** The only line of a request, once a later request has also left its line. */
 async function onlyLine(id: string, own: Service = service): Promise<LogLine> {
@@ -37,37 +38,91 @@ const REQUESTS: readonly (readonly [
   [
     "a new message",
     (url, headers) => post(url, body({ message_id: "new" }), headers),
-    { level: "INFO", method: "POST", path: "/webhook", status: 200, result: "created", dup: false, message_id: "new" },
+    {
+      level: "INFO",
+      method: "POST",
+      path: "/webhook",
+      status: 200,
+      result: "created",
+      dup: false,
+      message_id: "new",
+    },
   ],
   [
     "the same message again",
     (url, headers) => post(url, body({ message_id: "new" }), headers),
-    { level: "INFO", method: "POST", path: "/webhook", status: 200, result: "duplicate", dup: true, message_id: "new" },
+    {
+      level: "INFO",
+      method: "POST",
+      path: "/webhook",
+      status: 200,
+      result: "duplicate",
+      dup: true,
+      message_id: "new",
+    },
   ],
   [
     "an invalid signature",
-    (url, headers) => post(url, body({ message_id: "unsigned" }), { ...headers, "x-signature": "123" }),
-    { level: "ERROR", method: "POST", path: "/webhook", status: 401, result: "invalid_signature", dup: false },
+    (url, headers) =>
+      post(url, body({ message_id: "unsigned" }), { ...headers, "x-signature": "123" }),
+    {
+      level: "ERROR",
+      method: "POST",
+      path: "/webhook",
+      status: 401,
+      result: "invalid_signature",
+      dup: false,
+    },
   ],
   [
     "no signature",
-    (url, headers) => fetch(`${url}/webhook`, { method: "POST", body: body({ message_id: "unsigned" }), headers }),
-    { level: "ERROR", method: "POST", path: "/webhook", status: 401, result: "invalid_signature", dup: false },
+    (url, headers) =>
+      fetch(`${url}/webhook`, { method: "POST", body: body({ message_id: "unsigned" }), headers }),
+    {
+      level: "ERROR",
+      method: "POST",
+      path: "/webhook",
+      status: 401,
+      result: "invalid_signature",
+      dup: false,
+    },
   ],
   [
     "a wrong body",
     (url, headers) => post(url, "[]", headers),
-    { level: "WARNING", method: "POST", path: "/webhook", status: 422, result: "validation_error", dup: false },
+    {
+      level: "WARNING",
+      method: "POST",
+      path: "/webhook",
+      status: 422,
+      result: "validation_error",
+      dup: false,
+    },
   ],
   [
     "a body that is too large",
     (url, headers) => post(url, body({ message_id: "large", text: "x".repeat(300_000) }), headers),
-    { level: "WARNING", method: "POST", path: "/webhook", status: 413, result: "too_large", dup: false },
+    {
+      level: "WARNING",
+      method: "POST",
+      path: "/webhook",
+      status: 413,
+      result: "too_large",
+      dup: false,
+    },
   ],
   [
     "a content encoding",
-    (url, headers) => post(url, body({ message_id: "gzip" }), { ...headers, "content-encoding": "gzip" }),
-    { level: "WARNING", method: "POST", path: "/webhook", status: 415, result: "unsupported", dup: false },
+    (url, headers) =>
+      post(url, body({ message_id: "gzip" }), { ...headers, "content-encoding": "gzip" }),
+    {
+      level: "WARNING",
+      method: "POST",
+      path: "/webhook",
+      status: 415,
+      result: "unsupported",
+      dup: false,
+    },
   ],
   [
     "a page",
@@ -215,7 +270,14 @@ test("LOG_LEVEL WARNING and ERROR leave out the lines below them", async () => {
 });
 
 test("a valid X-Request-ID is kept, any other is replaced by a new one", async () => {
-  for (const id of ["a", "A-Z.0_9", "x".repeat(64), "550e8400-e29b-41d4-a716-446655440000", "...", "0"]) {
+  for (const id of [
+    "a",
+    "A-Z.0_9",
+    "x".repeat(64),
+    "550e8400-e29b-41d4-a716-446655440000",
+    "...",
+    "0",
+  ]) {
     const response = await fetch(`${service.url}/stats`, { headers: { "x-request-id": id } });
     equal(response.headers.get("x-request-id"), id);
   }
@@ -260,7 +322,10 @@ test("a valid X-Request-ID is kept, any other is replaced by a new one", async (
 
 test("every answer has a request id, refused or not", async () => {
   for (const [, send] of REQUESTS)
-    match((await send(service.url, {})).headers.get("x-request-id") ?? "", /^[A-Za-z0-9._-]{1,64}$/);
+    match(
+      (await send(service.url, {})).headers.get("x-request-id") ?? "",
+      /^[A-Za-z0-9._-]{1,64}$/,
+    );
 });
 
 test("a hundred concurrent requests leave a hundred lines, each with its own id", async () => {
@@ -298,7 +363,10 @@ test("a request whose client hangs up in the middle of its body leaves exactly o
     await fetch(`${service.url}/health/live`);
     connection[leave]();
     const line = await onlyLine(id);
-    deepEqual([line.method, line.path, typeof line.dup, line.message_id], ["POST", "/webhook", "boolean", undefined]);
+    deepEqual(
+      [line.method, line.path, typeof line.dup, line.message_id],
+      ["POST", "/webhook", "boolean", undefined],
+    );
     ok(Number(line.status) >= 400);
   }
 });
@@ -371,11 +439,23 @@ test("no line contains a number, a text, a secret, a signature or a query, whate
   await own.line(({ request_id }) => request_id === "last");
   ok(own.lines.length > payloads.length * 4);
   const results = new Set(own.lines.map(({ result }) => result));
-  for (const result of ["created", "duplicate", "validation_error", "invalid_signature", "unsupported", "too_large"])
+  for (const result of [
+    "created",
+    "duplicate",
+    "validation_error",
+    "invalid_signature",
+    "unsupported",
+    "too_large",
+  ])
     ok(results.has(result), result);
   for (const line of own.lines) {
     const text = JSON.stringify(line);
-    for (const word of ["91987650000", "private", "a-secret-of-ours", ...signatures.map((mac) => mac.slice(0, 60))])
+    for (const word of [
+      "91987650000",
+      "private",
+      "a-secret-of-ours",
+      ...signatures.map((mac) => mac.slice(0, 60)),
+    ])
       ok(!text.includes(word), `${word} in ${text}`);
   }
 });
@@ -420,9 +500,16 @@ test("a phone number in a path does not reach the log, however it is written and
     }
   }
   await service.line(() => service.lines.length >= paths.length * 4);
-  for (const line of service.lines) doesNotMatch(String(line.path), /[0-9]|%/, JSON.stringify(line));
+  for (const line of service.lines)
+    doesNotMatch(String(line.path), /[0-9]|%/, JSON.stringify(line));
   const told = new Set(service.lines.map(({ path }) => path));
-  for (const template of ["/messages/:message_id", "/senders/:msisdn", "/keys/:id/rotate", "/Senders/#", "/#"])
+  for (const template of [
+    "/messages/:message_id",
+    "/senders/:msisdn",
+    "/keys/:id/rotate",
+    "/Senders/#",
+    "/#",
+  ])
     ok(told.has(template), template);
 });
 

@@ -10,9 +10,13 @@ const NOT_FOUND = json(404, { detail: "Not Found" });
 const service = await startService();
 after(() => service[Symbol.asyncDispose]());
 
-const one = (id: string, query = "") => seen(fetch(`${service.url}/messages/${encodeURIComponent(id)}${query}`));
+const one = (id: string, query = "") =>
+  seen(fetch(`${service.url}/messages/${encodeURIComponent(id)}${query}`));
 
-async function store(message_id: string, fields: Readonly<Record<string, unknown>> = {}): Promise<void> {
+async function store(
+  message_id: string,
+  fields: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   equal((await post(service.url, body({ message_id, ...fields }))).status, 200, message_id);
 }
 
@@ -66,9 +70,22 @@ test("an unknown id is 404, whatever it looks like", async () => {
 
 test("a source narrows the search, and an empty one does not", async () => {
   await store("of native");
-  for (const query of ["?source=native", "?source=%20native%20", "?source=", "?source", "?other=1", "?limit=x"])
+  for (const query of [
+    "?source=native",
+    "?source=%20native%20",
+    "?source=",
+    "?source",
+    "?other=1",
+    "?limit=x",
+  ])
     equal((await one("of native", query)).status, 200, query);
-  for (const query of ["?source=other", "?source=NATIVE", "?source='", "?source=%ff", "?source=native&source=other"])
+  for (const query of [
+    "?source=other",
+    "?source=NATIVE",
+    "?source='",
+    "?source=%ff",
+    "?source=native&source=other",
+  ])
     deepEqual(await one("of native", query), NOT_FOUND, query);
 });
 
@@ -122,7 +139,11 @@ test("every id that can be stored can be read, however odd and however long", as
 test("a path may escape more or less than necessary", async () => {
   await store("plain-id");
   await store("semi;colon,and=more@here:$&+!*'()");
-  for (const path of ["/messages/%70lain-id", "/messages/%70%6c%61%69%6E%2d%69%64", "/%6dessages/plain-id"])
+  for (const path of [
+    "/messages/%70lain-id",
+    "/messages/%70%6c%61%69%6E%2d%69%64",
+    "/%6dessages/plain-id",
+  ])
     equal(JSON.parse((await asked(path)).text).message_id, "plain-id", path);
   const unescaped = await asked("/messages/semi;colon,and=more@here:$&+!*'()");
   equal(JSON.parse(unescaped.text).message_id, "semi;colon,and=more@here:$&+!*'()");
@@ -144,10 +165,25 @@ test("arbitrary ids lead to their own message and to no other", async () => {
 });
 
 test("broken escapes are a 4xx, never a 5xx", async () => {
-  for (const id of ["%ff", "%", "%f", "%zz", "%c0%af", "%ed%a0%80", "%u0041", "a%ffb", "%e9", "%2", "%00%ff"]) {
+  for (const id of [
+    "%ff",
+    "%",
+    "%f",
+    "%zz",
+    "%c0%af",
+    "%ed%a0%80",
+    "%u0041",
+    "a%ffb",
+    "%e9",
+    "%2",
+    "%00%ff",
+  ]) {
     for (const method of ["GET", "HEAD", "POST"]) {
       const { status } = await asked(`/messages/${id}`, method);
-      ok(status === 400 || status === 404 || (status === 405 && method === "POST"), `${method} ${id} ${status}`);
+      ok(
+        status === 400 || status === 404 || (status === 405 && method === "POST"),
+        `${method} ${id} ${status}`,
+      );
     }
   }
   const escapes = array(integer({ min: 0, max: 255 }), { maxLength: 12 }).map((bytes) =>
@@ -166,7 +202,11 @@ test("another method is 405 and lists the allowed ones, whatever the id", async 
   for (const id of ["first", "nothing", encodeURIComponent("a/b"), "x".repeat(3_000), "%20"]) {
     for (const method of ["POST", "PUT", "DELETE", "PATCH"]) {
       const response = await fetch(`${service.url}/messages/${id}?a=b`, { method });
-      deepEqual([response.status, response.headers.get("allow")], [405, "GET, HEAD"], `${method} ${id.slice(0, 20)}`);
+      deepEqual(
+        [response.status, response.headers.get("allow")],
+        [405, "GET, HEAD"],
+        `${method} ${id.slice(0, 20)}`,
+      );
       deepEqual(await response.json(), { detail: "Method Not Allowed" });
     }
   }

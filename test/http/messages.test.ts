@@ -13,15 +13,39 @@ import {
   record,
   string,
 } from "fast-check";
-import { issuesOf, type ListedMessage, listMessages, type MessagePage, seen } from "../support/client.ts";
+import {
+  issuesOf,
+  type ListedMessage,
+  listMessages,
+  type MessagePage,
+  seen,
+} from "../support/client.ts";
 import { startFilled } from "../support/filled-service.ts";
 import { body, getJson, post, type Service, startService } from "../support/service.ts";
 
 /** The example of the older service's documentation, which most tests below list. */
 const FOUR = [
-  { message_id: "m1", from: "+919876543210", to: "+14155550100", ts: "2025-01-15T10:00:00Z", text: "Hello" },
-  { message_id: "m2", from: "+919876543210", to: "+14155550100", ts: "2025-01-15T09:00:00Z", text: "Earlier" },
-  { message_id: "m3", from: "+911234567890", to: "+14155550100", ts: "2025-01-15T11:00:00Z", text: "hello again" },
+  {
+    message_id: "m1",
+    from: "+919876543210",
+    to: "+14155550100",
+    ts: "2025-01-15T10:00:00Z",
+    text: "Hello",
+  },
+  {
+    message_id: "m2",
+    from: "+919876543210",
+    to: "+14155550100",
+    ts: "2025-01-15T09:00:00Z",
+    text: "Earlier",
+  },
+  {
+    message_id: "m3",
+    from: "+911234567890",
+    to: "+14155550100",
+    ts: "2025-01-15T11:00:00Z",
+    text: "hello again",
+  },
   { message_id: "m4", from: "+1", to: "+14155550100", ts: "2025-01-15T12:00:00Z", text: null },
 ];
 
@@ -76,7 +100,9 @@ test("an empty database is an empty page", async () => {
 });
 
 test("without parameters the first fifty are listed and all are counted", async () => {
-  const many = Array.from({ length: 120 }, (_, at) => JSON.parse(body({ message_id: String(at).padStart(3, "0") })));
+  const many = Array.from({ length: 120 }, (_, at) =>
+    JSON.parse(body({ message_id: String(at).padStart(3, "0") })),
+  );
   await using service = await startWith(many);
   const page = await listMessages(service);
   deepEqual([page.data.length, page.total, page.limit, page.offset], [50, 120, 50, 0]);
@@ -127,7 +153,10 @@ for (const given of [
     const { status, type, text } = await seen(fetch(`${four.url}/messages?limit=${given}`));
     deepEqual([status, type], [422, "application/json"]);
     const [issue, ...others] = issuesOf(text);
-    deepEqual([issue?.loc, issue?.type, typeof issue?.msg, others], [["query", "limit"], "int_parsing", "string", []]);
+    deepEqual(
+      [issue?.loc, issue?.type, typeof issue?.msg, others],
+      [["query", "limit"], "int_parsing", "string", []],
+    );
   });
 }
 
@@ -258,7 +287,8 @@ for (const given of [
       issuesOf(text).map(({ loc }) => loc),
       [["query", "since"]],
     );
-    for (const issue of issuesOf(text)) deepEqual([typeof issue.type, typeof issue.msg], ["string", "string"]);
+    for (const issue of issuesOf(text))
+      deepEqual([typeof issue.type, typeof issue.msg], ["string", "string"]);
   });
 }
 
@@ -269,8 +299,14 @@ test("timestamps are compared as instants, not as text", async () => {
     "2025-01-15T10:00:00.50Z",
     "2025-01-15T10:00:00Z",
   ];
-  await using service = await startWith(spellings.map((ts, at) => JSON.parse(body({ message_id: `m${at}`, ts }))));
-  for (const since of ["2025-01-15T10:00:00.5Z", "2025-01-15T10:00:00.500000Z", "2025-01-15T10:00:00.50%2B00:00"]) {
+  await using service = await startWith(
+    spellings.map((ts, at) => JSON.parse(body({ message_id: `m${at}`, ts }))),
+  );
+  for (const since of [
+    "2025-01-15T10:00:00.5Z",
+    "2025-01-15T10:00:00.500000Z",
+    "2025-01-15T10:00:00.50%2B00:00",
+  ]) {
     deepEqual(ids(await listMessages(service, `?since=${since}`)), ["m0", "m1", "m2"], since);
   }
   deepEqual(ids(await listMessages(service, "?since=2025-01-15T10:00:00.500000001Z")), []);
@@ -328,8 +364,14 @@ test("the order within an instant is by the id's bytes, beyond the BMP too", asy
     "😀",
     "\u{10ffff}",
   ];
-  const spelt = ["2025-01-15T10:00:00Z", "2025-01-15T10:00:00.0Z", "2025-01-15T10:00:00.000000000Z"];
-  const messages = inOrder.map((message_id, at) => JSON.parse(body({ message_id, ts: spelt[at % 3] })));
+  const spelt = [
+    "2025-01-15T10:00:00Z",
+    "2025-01-15T10:00:00.0Z",
+    "2025-01-15T10:00:00.000000000Z",
+  ];
+  const messages = inOrder.map((message_id, at) =>
+    JSON.parse(body({ message_id, ts: spelt[at % 3] })),
+  );
   await using service = await startWith(messages.reverse());
   deepEqual(ids(await listMessages(service)), inOrder);
   const sorted = [...inOrder].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
@@ -461,7 +503,19 @@ test("a text of 4096 characters is searched to its end", async () => {
   equal((await listMessages(service, `?q=${encodeURIComponent("😀ж")}`)).total, 1);
 });
 
-const NAMES = ["limit", "offset", "from", "to", "source", "since", "until", "q", "order", "count", "cursor"];
+const NAMES = [
+  "limit",
+  "offset",
+  "from",
+  "to",
+  "source",
+  "since",
+  "until",
+  "q",
+  "order",
+  "count",
+  "cursor",
+];
 
 test("an empty value is no filter", async () => {
   const page = await listMessages(four, `?${NAMES.map((name) => `${name}=`).join("&")}`);
@@ -504,7 +558,17 @@ test("unknown parameters are ignored, whatever they are called", async () => {
 
 test("broken percent encoding never crashes a parameter", async () => {
   for (const name of NAMES) {
-    for (const value of ["%ff", "%", "%f", "%zz", "%c0%af", "%ed%a0%80", "%00", "%u0041", "a%ffb"]) {
+    for (const value of [
+      "%ff",
+      "%",
+      "%f",
+      "%zz",
+      "%c0%af",
+      "%ed%a0%80",
+      "%00",
+      "%u0041",
+      "a%ffb",
+    ]) {
       const { status, type } = await seen(fetch(`${four.url}/messages?${name}=${value}`));
       ok([200, 400, 422].includes(status), `${name}=${value} ${status}`);
       equal(type, "application/json");
@@ -532,8 +596,15 @@ for (const [given, expected] of [
 }
 
 test("a timestamp without seconds comes back as it was sent, and stands at its moment", async () => {
-  const spellings = ["2025-01-15T10:00Z", "2025-01-15T10:00:00Z", "2025-01-15T10:00:00.000Z", "2025-01-15T10:01Z"];
-  await using service = await startWith(spellings.map((ts, at) => JSON.parse(body({ message_id: `m${at}`, ts }))));
+  const spellings = [
+    "2025-01-15T10:00Z",
+    "2025-01-15T10:00:00Z",
+    "2025-01-15T10:00:00.000Z",
+    "2025-01-15T10:01Z",
+  ];
+  await using service = await startWith(
+    spellings.map((ts, at) => JSON.parse(body({ message_id: `m${at}`, ts }))),
+  );
   const listed = await listMessages(service);
   deepEqual(
     listed.data.map(({ ts }) => ts),
@@ -543,7 +614,10 @@ test("a timestamp without seconds comes back as it was sent, and stands at its m
     equal((await listMessages(service, `?since=${encodeURIComponent(since)}`)).total, 4, since);
   equal((await listMessages(service, "?since=2025-01-15T10:00:00.1Z")).total, 1);
   const stats = await getJson(`${service.url}/stats`);
-  deepEqual([stats.first_message_ts, stats.last_message_ts], ["2025-01-15T10:00Z", "2025-01-15T10:01Z"]);
+  deepEqual(
+    [stats.first_message_ts, stats.last_message_ts],
+    ["2025-01-15T10:00Z", "2025-01-15T10:01Z"],
+  );
   const timeline = await getJson(`${service.url}/stats/timeline?bucket=minute`);
   deepEqual(timeline.data, [
     { start: "2025-01-15T10:00:00Z", count: 3 },
@@ -552,7 +626,8 @@ test("a timestamp without seconds comes back as it was sent, and stands at its m
 });
 
 test("a blank filter matches nothing, and an empty one is ignored", async () => {
-  const exported = async (query: string) => (await fetch(`${four.url}/messages/export?${query}`)).text();
+  const exported = async (query: string) =>
+    (await fetch(`${four.url}/messages/export?${query}`)).text();
   for (const name of ["from", "to", "source"]) {
     for (const blank of ["+", "%20", "+++", "%09", "%0A", "%C2%A0"]) {
       const query = `${name}=${blank}`;
@@ -580,7 +655,9 @@ test("q finds both spellings of a letter with a mark, and of Korean and Vietname
     "Việt",
     "Vie\u0323\u0302t",
   ];
-  await using service = await startWith(texts.map((text, at) => JSON.parse(body({ message_id: `m${at}`, text }))));
+  await using service = await startWith(
+    texts.map((text, at) => JSON.parse(body({ message_id: `m${at}`, text }))),
+  );
   for (const [q, expected] of [
     ["café", ["m0", "m1"]],
     ["Cafe\u0301", ["m0", "m1"]],
@@ -601,8 +678,14 @@ test("q finds both spellings of a letter with a mark, and of Korean and Vietname
 });
 
 test("a span that ends before it begins is empty", async () => {
-  equal((await listMessages(four, "?since=2025-01-15T11:00:00Z&until=2025-01-15T10:00:00Z")).total, 0);
-  equal((await listMessages(four, "?since=2025-01-15T11:00:00Z&until=2025-01-15T11:00:00Z")).total, 0);
+  equal(
+    (await listMessages(four, "?since=2025-01-15T11:00:00Z&until=2025-01-15T10:00:00Z")).total,
+    0,
+  );
+  equal(
+    (await listMessages(four, "?since=2025-01-15T11:00:00Z&until=2025-01-15T11:00:00Z")).total,
+    0,
+  );
 });
 
 test("two adjacent spans share no message and miss none", async () => {
@@ -640,12 +723,22 @@ test("to is the exact receiver, pasted or escaped, and source the exact source",
 test("order=desc is the list from its end, with offset and filters too", async () => {
   deepEqual(ids(await listMessages(four, "?order=desc")), ["m4", "m3", "m1", "m2"]);
   deepEqual(ids(await listMessages(four, "?order=desc&limit=2&offset=1")), ["m3", "m1"]);
-  deepEqual(ids(await listMessages(four, "?order=desc&from=919876543210&until=2025-01-16")), ["m1", "m2"]);
+  deepEqual(ids(await listMessages(four, "?order=desc&from=919876543210&until=2025-01-16")), [
+    "m1",
+    "m2",
+  ]);
   deepEqual(ids(await listMessages(four, "?order=asc")), ids(await listMessages(four)));
 });
 
 test("count=none leaves out the total and nothing else", async () => {
-  for (const query of ["", "limit=2", "limit=2&offset=1&order=desc", "from=919876543210", "q=hello", "q=zzz"]) {
+  for (const query of [
+    "",
+    "limit=2",
+    "limit=2&offset=1&order=desc",
+    "from=919876543210",
+    "q=hello",
+    "q=zzz",
+  ]) {
     const exact = await listMessages(four, `?${query}&count=exact`);
     deepEqual(await listMessages(four, `?${query}&count=none`), { ...exact, total: null }, query);
     deepEqual(await listMessages(four, `?${query}`), exact, query);
@@ -667,7 +760,10 @@ for (const [name, given, expected] of [
     const { status, type, text } = await seen(fetch(`${four.url}/messages?${name}=${given}`));
     deepEqual([status, type], [422, "application/json"]);
     const [issue, ...others] = issuesOf(text);
-    deepEqual([issue?.type, issue?.loc, issue?.msg], ["literal_error", ["query", name], `Input should be ${expected}`]);
+    deepEqual(
+      [issue?.type, issue?.loc, issue?.msg],
+      ["literal_error", ["query", name], `Input should be ${expected}`],
+    );
     deepEqual([issue?.ctx, others], [{ expected }, []]);
   });
 }
@@ -725,8 +821,15 @@ const HOSTILE = [
 
 test("no search is hostile enough for a 5xx, alone or among filters, in either order, counted or not", async () => {
   for (const q of HOSTILE) {
-    for (const others of ["", "&from=%2B1&to=%2B2", "&order=desc&count=none", "&since=2025-01-01&until=2026-01-01"]) {
-      const { status } = await seen(fetch(`${texts.url}/messages?q=${encodeURIComponent(q)}${others}`));
+    for (const others of [
+      "",
+      "&from=%2B1&to=%2B2",
+      "&order=desc&count=none",
+      "&since=2025-01-01&until=2026-01-01",
+    ]) {
+      const { status } = await seen(
+        fetch(`${texts.url}/messages?q=${encodeURIComponent(q)}${others}`),
+      );
       equal(status, 200, `${JSON.stringify(q)}${others}`);
     }
   }
@@ -742,30 +845,42 @@ test("among many messages every hostile search finds exactly the messages that c
     [...sayings, ...filler].map((text, at) => ({ message_id: `${at}`, text, from: `+${at % 2}` })),
   );
   for (const q of HOSTILE) {
-    const expected = [...sayings, ...filler].filter((text) => text.toUpperCase().includes(q.toUpperCase()));
+    const expected = [...sayings, ...filler].filter((text) =>
+      text.toUpperCase().includes(q.toUpperCase()),
+    );
     for (const more of ["", "&order=desc", "&count=none"]) {
       const page = await listMessages(service, `?limit=100&q=${encodeURIComponent(q)}${more}`);
       const at = `${JSON.stringify(q.slice(0, 20))}${more}`;
       if (more !== "&count=none") equal(page.total, expected.length, at);
-      if (expected.length <= 100) deepEqual(new Set(page.data.map(({ text }) => text)), new Set(expected), at);
+      if (expected.length <= 100)
+        deepEqual(new Set(page.data.map(({ text }) => text)), new Set(expected), at);
     }
   }
 });
 
 test("filters are combined with AND", async () => {
-  deepEqual(ids(await listMessages(four, "?from=%2B919876543210&since=2025-01-15T09:30:00Z&q=HELLO")), ["m1"]);
+  deepEqual(
+    ids(await listMessages(four, "?from=%2B919876543210&since=2025-01-15T09:30:00Z&q=HELLO")),
+    ["m1"],
+  );
   deepEqual(ids(await listMessages(four, "?from=%2B919876543210&q=again")), []);
 });
 
 test("all problems of a query are listed, with the location of each", async () => {
   const { status, text } = await seen(fetch(`${four.url}/messages?limit=abc&since=xyz`));
   equal(status, 422);
-  deepEqual(new Set(issuesOf(text).map(({ loc }) => loc.join("."))), new Set(["query.limit", "query.since"]));
+  deepEqual(
+    new Set(issuesOf(text).map(({ loc }) => loc.join("."))),
+    new Set(["query.limit", "query.since"]),
+  );
 });
 
 test("a refused query does not repeat more than 64 characters of it", async () => {
-  const { text } = await seen(fetch(`${four.url}/messages?limit=${"x".repeat(3000)}&since=${"y".repeat(3000)}`));
-  for (const { input } of issuesOf(text)) if (input !== undefined) ok([...String(input)].length <= 64);
+  const { text } = await seen(
+    fetch(`${four.url}/messages?limit=${"x".repeat(3000)}&since=${"y".repeat(3000)}`),
+  );
+  for (const { input } of issuesOf(text))
+    if (input !== undefined) ok([...String(input)].length <= 64);
 });
 
 test("HEAD answers like GET without a body", async () => {
@@ -779,9 +894,12 @@ test("HEAD answers like GET without a body", async () => {
 /** Sends a request target unchanged; fetch would normalize it. */
 function statusOf(service: Service, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: "127.0.0.1", port: service.port, path, timeout: 5_000 }, (response) => {
-      response.resume().on("end", () => resolve(response.statusCode ?? 0));
-    });
+    const sent = request(
+      { host: "127.0.0.1", port: service.port, path, timeout: 5_000 },
+      (response) => {
+        response.resume().on("end", () => resolve(response.statusCode ?? 0));
+      },
+    );
     sent.on("timeout", () => sent.destroy(new Error(`no answer to ${path}`)));
     sent.on("error", reject).end();
   });
@@ -802,7 +920,14 @@ test("arbitrary query strings are never a 5xx", async () => {
     escapes,
     string({ unit: "binary", maxLength: 20 }).map(encodeURIComponent),
     integer().map(String),
-    constantFrom("1e999", "-1e999", "Infinity", "2025-01-15", "2025-01-15T10:00:00%2B00:00", "%2B1"),
+    constantFrom(
+      "1e999",
+      "-1e999",
+      "Infinity",
+      "2025-01-15",
+      "2025-01-15T10:00:00%2B00:00",
+      "%2B1",
+    ),
   );
   const pair = record({ name, value }).map((p) => `${p.name}=${p.value}`);
   const query = oneof(
@@ -828,7 +953,8 @@ function reference(
     return BigInt(Date.parse(`${seconds}Z`)) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
   };
   const compare = (a: ListedMessage, b: ListedMessage) =>
-    Number(instant(a.ts) - instant(b.ts)) || Buffer.compare(Buffer.from(a.message_id), Buffer.from(b.message_id));
+    Number(instant(a.ts) - instant(b.ts)) ||
+    Buffer.compare(Buffer.from(a.message_id), Buffer.from(b.message_id));
   return all
     .filter(({ from }) => query.from === undefined || from === query.from)
     .filter(({ to }) => query.to === undefined || to === query.to)
@@ -836,7 +962,8 @@ function reference(
     .filter(({ ts }) => query.until === undefined || instant(ts) < instant(query.until))
     .filter(
       ({ text }) =>
-        query.q === undefined || text?.normalize().toLowerCase().includes(query.q.normalize().toLowerCase()),
+        query.q === undefined ||
+        text?.normalize().toLowerCase().includes(query.q.normalize().toLowerCase()),
     )
     .sort(compare);
 }
@@ -862,7 +989,10 @@ test("every page, by offset and by cursor, is the reference's filtered and sorte
       }),
       async (m) => {
         at += 1;
-        equal((await post(service.url, body({ ...m, message_id: `${m.tail}${at % 7}-${at}` }))).status, 200);
+        equal(
+          (await post(service.url, body({ ...m, message_id: `${m.tail}${at % 7}-${at}` }))).status,
+          200,
+        );
       },
     ),
     { numRuns: 180 },
@@ -887,21 +1017,29 @@ test("every page, by offset and by cursor, is the reference's filtered and sorte
   });
   await assert(
     asyncProperty(pages, async ({ filters, order, limit, offset }) => {
-      const given = Object.entries(filters).filter(([, value]) => value !== undefined) as [string, string][];
+      const given = Object.entries(filters).filter(([, value]) => value !== undefined) as [
+        string,
+        string,
+      ][];
       const query = new URLSearchParams([...given, ["order", order]]);
       const expected = reference(all, filters);
       if (order === "desc") expected.reverse();
       const page = await listMessages(service, `?${query}&limit=${limit}&offset=${offset}`);
       deepEqual(page.data, expected.slice(offset, offset + limit));
       deepEqual([page.total, page.limit, page.offset], [expected.length, limit, offset]);
-      if (expected.length / limit <= 8) deepEqual(await wholeList(service, `&${query}`, limit), expected);
+      if (expected.length / limit <= 8)
+        deepEqual(await wholeList(service, `&${query}`, limit), expected);
     }),
     { numRuns: 200 },
   );
 });
 
 /** Follows the cursors from the first page to the last. */
-async function wholeList(service: Service, query: string, limit: number): Promise<readonly ListedMessage[]> {
+async function wholeList(
+  service: Service,
+  query: string,
+  limit: number,
+): Promise<readonly ListedMessage[]> {
   const all: ListedMessage[] = [];
   let cursor: string | null | undefined = "";
   do {
@@ -918,7 +1056,9 @@ async function wholeList(service: Service, query: string, limit: number): Promis
 
 test("total and page are of one snapshot while webhooks arrive", async () => {
   await using service = await startService();
-  const arriving = Array.from({ length: 80 }, (_, at) => post(service.url, body({ message_id: `${at}` })));
+  const arriving = Array.from({ length: 80 }, (_, at) =>
+    post(service.url, body({ message_id: `${at}` })),
+  );
   let listed = 0;
   while (listed < 80) {
     const { data, total } = await listMessages(service, "?limit=100");

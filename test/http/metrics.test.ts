@@ -48,13 +48,17 @@ test("metrics are Prometheus text 0.0.4 with HELP and TYPE for every family", as
   await using service = await startService();
   const response = await fetch(`${service.url}/metrics`);
   equal(response.status, 200);
-  match(response.headers.get("content-type") ?? "", /^text\/plain; ?version=0\.0\.4(; ?charset=utf-8)?$/);
+  match(
+    response.headers.get("content-type") ?? "",
+    /^text\/plain; ?version=0\.0\.4(; ?charset=utf-8)?$/,
+  );
   const text = await response.text();
   ok(text.endsWith("\n"));
   const families = new Map<string, string>();
   const helped = new Set<string>();
   for (const line of text.split("\n")) {
-    const [, kind, name = "", rest = ""] = /^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)$/.exec(line) ?? [];
+    const [, kind, name = "", rest = ""] =
+      /^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)$/.exec(line) ?? [];
     if (kind === "TYPE") {
       match(rest, /^(counter|gauge|histogram|summary|untyped)$/);
       ok(!families.has(name), `two TYPE lines of ${name}`);
@@ -69,7 +73,10 @@ test("metrics are Prometheus text 0.0.4 with HELP and TYPE for every family", as
   deepEqual(new Set(families.keys()), helped);
   for (const name of series(text).keys()) {
     const plain = name.replace(/\{.*/, "");
-    ok(families.has(plain) || families.has(plain.replace(/_(bucket|sum|count)$/, "")), `${name} has a TYPE`);
+    ok(
+      families.has(plain) || families.has(plain.replace(/_(bucket|sum|count)$/, "")),
+      `${name} has a TYPE`,
+    );
   }
   equal(families.get("webhook_requests_total"), "counter");
   equal(families.get("http_requests_total"), "counter");
@@ -82,7 +89,10 @@ test("the first scrape shows every result at 0, and both counters within its fir
   const text = await scrape(service);
   const samples = series(text);
   for (const name of RESULTS) equal(samples.get(result(name)), 0, name);
-  deepEqual([...samples.keys()].filter((name) => name.startsWith("webhook_requests_total")).length, RESULTS.length);
+  deepEqual(
+    [...samples.keys()].filter((name) => name.startsWith("webhook_requests_total")).length,
+    RESULTS.length,
+  );
   const head = [...series(text.split("\n").slice(0, 10).join("\n")).keys()];
   ok(
     head.some((name) => name.startsWith("webhook_requests_total{")),
@@ -190,9 +200,12 @@ test("latency is a histogram by template with buckets of 100, 500 and infinity",
       ([name]) => name.startsWith("request_latency_ms_bucket{") && labelsOf(name).path === path,
     );
     const counts = buckets
-      .map(([name, value]) => [Number(labelsOf(name).le?.replace("+Inf", "Infinity")), value] as const)
+      .map(
+        ([name, value]) => [Number(labelsOf(name).le?.replace("+Inf", "Infinity")), value] as const,
+      )
       .sort(([a], [b]) => a - b);
-    for (const [at, [, value]] of counts.entries()) ok(value >= (counts[at - 1]?.[1] ?? 0), "cumulative");
+    for (const [at, [, value]] of counts.entries())
+      ok(value >= (counts[at - 1]?.[1] ?? 0), "cumulative");
   }
 });
 
@@ -207,7 +220,15 @@ test("two thousand random paths and methods add no series and appear in no label
     new Promise<number>((resolve, reject) => {
       const headers = method === "POST" ? { "x-request-id": `random-${path.length}` } : {};
       const sent = request(
-        { host: "127.0.0.1", port: service.port, agent: agent.agent, method, path, headers, timeout: 10_000 },
+        {
+          host: "127.0.0.1",
+          port: service.port,
+          agent: agent.agent,
+          method,
+          path,
+          headers,
+          timeout: 10_000,
+        },
         (response) => response.resume().on("end", () => resolve(response.statusCode ?? 0)),
       );
       sent.on("timeout", () => sent.destroy(new Error("no answer"))).on("error", reject);
@@ -215,7 +236,15 @@ test("two thousand random paths and methods add no series and appear in no label
     });
   // Every possible status of a method on and beside the routes, so that fixed series exist before
   // the count.
-  for (const path of [...ROUTES, "/docs", "/openapi.json", "/healthz", "/livez", "/readyz", "/nowhere"]) {
+  for (const path of [
+    ...ROUTES,
+    "/docs",
+    "/openapi.json",
+    "/healthz",
+    "/livez",
+    "/readyz",
+    "/nowhere",
+  ]) {
     for (const method of methods) await send(method, path);
   }
   await scrape(service);
@@ -240,7 +269,9 @@ test("two thousand random paths and methods add no series and appear in no label
     ]),
   );
   for (let at = 0; at < paths.length; at += 100) {
-    const statuses = await Promise.all(paths.slice(at, at + 100).map((path) => send(pick(methods), path)));
+    const statuses = await Promise.all(
+      paths.slice(at, at + 100).map((path) => send(pick(methods), path)),
+    );
     for (const status of statuses) ok(status < 500, `${status}`);
   }
   const text = await scrape(service);
@@ -284,7 +315,10 @@ test("operators find batch size, commit time, queue, database size, event-loop d
   }
 });
 
-function sameLabels(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+function sameLabels(
+  labels: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): boolean {
   return (
     Object.keys(labels).length === Object.keys(wanted).length &&
     Object.entries(wanted).every(([name, value]) => labels[name] === value)
@@ -310,7 +344,8 @@ function generator(seed: number): () => number {
 
 test("stored messages are counted by source: new ones and duplicates, not refused ones", async () => {
   await using service = await startService();
-  const received = async () => series(await scrape(service)).get('messages_received_total{source="native"}');
+  const received = async () =>
+    series(await scrape(service)).get('messages_received_total{source="native"}');
   equal(await received(), 0);
   equal((await post(service.url, body({ message_id: "a" }))).status, 200);
   equal((await post(service.url, body({ message_id: "a" }))).status, 200);
@@ -330,7 +365,10 @@ test("service_ready agrees with /health/ready", async () => {
 test("the free disk space is reported for a file, and not for a server", async () => {
   await using service = await startService();
   const samples = series(await scrape(service));
-  const [free, size] = [samples.get("database_disk_free_bytes"), samples.get("database_disk_size_bytes")];
+  const [free, size] = [
+    samples.get("database_disk_free_bytes"),
+    samples.get("database_disk_size_bytes"),
+  ];
   if (process.env.TEST_STORE === undefined || process.env.TEST_STORE === "sqlite") {
     ok(free !== undefined && size !== undefined && free > 0 && free <= size, `${free} of ${size}`);
   } else {
@@ -351,7 +389,10 @@ test("a flood of scrapes renders once a second, and all of them and concurrent w
       },
     },
   });
-  const asks = Array.from({ length: 400 }, async () => (await fetch(`${server.url}/metrics`)).status);
+  const asks = Array.from(
+    { length: 400 },
+    async () => (await fetch(`${server.url}/metrics`)).status,
+  );
   deepEqual(new Set(await Promise.all(asks)), new Set([200]));
   const seconds = (performance.now() - startMs) / 1_000;
   ok(renders <= 4 + Math.ceil(seconds), `${renders} renders in ${seconds} s`);

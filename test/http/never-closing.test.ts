@@ -21,10 +21,12 @@ const KINDS: Readonly<Record<string, string>> = {
   "an announced body after Expect": `${HEAD}Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n`,
   CONNECT: "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
   "CONNECT with half of a body": "CONNECT x:80 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
-  "an upgrade": "GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n",
+  "an upgrade":
+    "GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n",
   "bytes that are not HTTP": "nonsense\r\n\r\n",
   "too many headers": `${HEAD}X: ${"x".repeat(20_000)}\r\n`,
-  "the last request of a connection": "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+  "the last request of a connection":
+    "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
   "two Host headers": "GET /health/live HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
 };
 
@@ -48,7 +50,13 @@ test("the connection of a client that never closes it and never reads is free af
 test("a connection that needs no waiting is free two seconds after the answer", async () => {
   await using service = await startService();
   using sockets = new DisposableStack();
-  const atOnce = ["CONNECT", "bytes that are not HTTP", "too many headers", "two Host headers", "an upgrade"];
+  const atOnce = [
+    "CONNECT",
+    "bytes that are not HTTP",
+    "too many headers",
+    "two Host headers",
+    "an upgrade",
+  ];
   const startMs = performance.now();
   for (const kind of atOnce) {
     for (let at = 0; at < SOCKETS_A_KIND; at++) deaf(service.port, KINDS[kind] ?? "", sockets);

@@ -81,13 +81,23 @@ function heard<T>(promise: Promise<T>): Promise<T> {
 }
 
 /** A webhook that gets 401 at once when it is admitted. */
-function unsigned({ url }: BareServer, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+function unsigned(
+  { url }: BareServer,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   const signature = { "x-signature": "0".repeat(64) };
-  return fetch(`${url}/webhook?a=b`, { method: "POST", body: "{}", headers: { ...headers, ...signature } });
+  return fetch(`${url}/webhook?a=b`, {
+    method: "POST",
+    body: "{}",
+    headers: { ...headers, ...signature },
+  });
 }
 
 /** Sends webhooks until one is refused: some are always admitted. */
-async function refused(service: BareServer, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+async function refused(
+  service: BareServer,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   for (const deadline = AbortSignal.timeout(WAIT_MS_MAX); ; deadline.throwIfAborted()) {
     const answer = await unsigned(service, headers);
     if (answer.status === 503) return answer;
@@ -99,12 +109,20 @@ test("an overloaded service refuses webhooks with 503 and a varying Retry-After,
   await using service = await overloadable();
   await service.overload();
   const answer = await refused(service, { "x-request-id": "own" });
-  deepEqual([await answer.text(), answer.headers.get("content-type")], ['{"detail":"overloaded"}', "application/json"]);
+  deepEqual(
+    [await answer.text(), answer.headers.get("content-type")],
+    ['{"detail":"overloaded"}', "application/json"],
+  );
   equal(answer.headers.get("x-request-id"), "own");
   equal(answer.headers.get("x-content-type-options"), "nosniff");
   equal(answer.headers.get("cache-control"), "no-store");
   const rfc = await refused(service, { accept: "application/problem+json" });
-  deepEqual(await rfc.json(), { type: "about:blank", title: "Service Unavailable", status: 503, detail: "overloaded" });
+  deepEqual(await rfc.json(), {
+    type: "about:blank",
+    title: "Service Unavailable",
+    status: 503,
+    detail: "overloaded",
+  });
   equal(rfc.headers.get("content-type"), "application/problem+json");
   const seconds = new Set<string>();
   for (let at = 0; at < 20; at++) {
@@ -135,9 +153,17 @@ test("a refusal has one log line and its samples, and a webhook its result", asy
   equal(more('requests_shed_total{reason="queue_age"}'), queued);
   // On a busy machine the loop is really late now and then.
   equal(more('requests_shed_total{reason="event_loop"}'), shed - queued);
-  for (const { ts, latency_ms, request_id, ...line } of lines.filter(({ status }) => status === 503)) {
+  for (const { ts, latency_ms, request_id, ...line } of lines.filter(
+    ({ status }) => status === 503,
+  )) {
     const reason = line.shed === "event_loop" ? "event_loop" : "queue_age";
-    const expected = { level: "ERROR", method: "POST", path: "/webhook", status: 503, shed: reason };
+    const expected = {
+      level: "ERROR",
+      method: "POST",
+      path: "/webhook",
+      status: 503,
+      shed: reason,
+    };
     deepEqual(line, { ...expected, dup: false, result: "unavailable" });
     equal(typeof ts, "string");
     equal(typeof latency_ms, "number");
@@ -190,11 +216,17 @@ test("the connection of a refused webhook can be reused, unless its body may be 
   await using service = await overloadable();
   await service.overload();
   const webhook = (headers: readonly string[], payload: string) =>
-    rawRequest("POST /webhook HTTP/1.1", ["Host: x", `X-Signature: ${macOf("x")}`, ...headers], payload);
+    rawRequest(
+      "POST /webhook HTTP/1.1",
+      ["Host: x", `X-Signature: ${macOf("x")}`, ...headers],
+      payload,
+    );
   const short = webhook(["Content-Length: 5"], "12345");
   for (let round = 0; round < 5; round++) {
     await using connection = await RawConnection.open(service.port);
-    await connection.write(Buffer.concat([short, short, rawRequest("GET /health/live HTTP/1.1", ["Host: x"])]));
+    await connection.write(
+      Buffer.concat([short, short, rawRequest("GET /health/live HTTP/1.1", ["Host: x"])]),
+    );
     const answers = await connection.answered(3);
     deepEqual(answers.at(-1)?.body, '{"status":"alive"}');
   }
@@ -230,7 +262,9 @@ test("more refusals than may be sent at once are held for a second at most, and 
   await using service = await overloadable();
   await service.overload();
   const linesBefore = service.lines.length;
-  const answers = await Promise.all(Array.from({ length: 400 }, () => unsigned(service, { "x-request-id": "held" })));
+  const answers = await Promise.all(
+    Array.from({ length: 400 }, () => unsigned(service, { "x-request-id": "held" })),
+  );
   const shed = answers.filter(({ status }) => status === 503).length;
   ok(shed > 300, `${shed}`);
   const lines = service.lines.slice(linesBefore).filter(({ request_id }) => request_id === "held");

@@ -19,17 +19,37 @@ const REFUSALS: readonly (readonly [
   status: number,
   send: (url: string, headers: Record<string, string>) => Promise<Response>,
 ])[] = [
-  ["an invalid signature", 401, (url, headers) => post(url, body(), { ...headers, "x-signature": "123" })],
+  [
+    "an invalid signature",
+    401,
+    (url, headers) => post(url, body(), { ...headers, "x-signature": "123" }),
+  ],
   ["a body that is too large", 413, (url, headers) => post(url, "x".repeat(300_000), headers)],
-  ["a content encoding", 415, (url, headers) => post(url, body(), { ...headers, "content-encoding": "gzip" })],
+  [
+    "a content encoding",
+    415,
+    (url, headers) => post(url, body(), { ...headers, "content-encoding": "gzip" }),
+  ],
   ["a wrong body", 422, (url, headers) => post(url, body({ from: 1, text: 2 }), headers)],
   ["a body that is no JSON", 422, (url, headers) => post(url, "{", headers)],
   ["a wrong query", 422, (url, headers) => fetch(`${url}/messages?limit=a&since=b`, { headers })],
   ["an invalid cursor", 400, (url, headers) => fetch(`${url}/messages?cursor=x`, { headers })],
   ["an unknown message", 404, (url, headers) => fetch(`${url}/messages/nothing`, { headers })],
-  ["a wrong export", 422, (url, headers) => fetch(`${url}/messages/export?format=xml`, { headers })],
-  ["a wrong timeline", 422, (url, headers) => fetch(`${url}/stats/timeline?bucket=week`, { headers })],
-  ["a senders' invalid cursor", 400, (url, headers) => fetch(`${url}/senders?cursor=x`, { headers })],
+  [
+    "a wrong export",
+    422,
+    (url, headers) => fetch(`${url}/messages/export?format=xml`, { headers }),
+  ],
+  [
+    "a wrong timeline",
+    422,
+    (url, headers) => fetch(`${url}/stats/timeline?bucket=week`, { headers }),
+  ],
+  [
+    "a senders' invalid cursor",
+    400,
+    (url, headers) => fetch(`${url}/senders?cursor=x`, { headers }),
+  ],
   ["an unknown path", 404, (url, headers) => fetch(`${url}/nowhere`, { headers })],
   ["a wrong method", 405, (url, headers) => fetch(`${url}/webhook`, { headers })],
 ];
@@ -97,7 +117,11 @@ test("an unknown path is 404, whatever its method and spelling", async () => {
     `/${"x".repeat(5_000)}`,
   ]) {
     for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH"]) {
-      deepEqual(await seen(fetch(service.url + path, { method })), NOT_FOUND, `${method} ${path.slice(0, 40)}`);
+      deepEqual(
+        await seen(fetch(service.url + path, { method })),
+        NOT_FOUND,
+        `${method} ${path.slice(0, 40)}`,
+      );
     }
     const head = await fetch(service.url + path, { method: "HEAD" });
     deepEqual([head.status, await head.text()], [404, ""], `HEAD ${path.slice(0, 40)}`);
@@ -124,7 +148,9 @@ const GET_ROUTES = [
 test("a known path with another method is 405 and lists the allowed ones", async () => {
   const cases = [
     ...["GET", "HEAD", "PUT", "DELETE", "PATCH"].map((method) => ["/webhook", method] as const),
-    ...GET_ROUTES.flatMap((path) => ["POST", "PUT", "DELETE", "PATCH"].map((method) => [path, method] as const)),
+    ...GET_ROUTES.flatMap((path) =>
+      ["POST", "PUT", "DELETE", "PATCH"].map((method) => [path, method] as const),
+    ),
   ];
   for (const [path, method] of cases) {
     const response = await fetch(`${service.url}${path}?a=b`, { method });
@@ -145,13 +171,19 @@ test("the method is refused before the length and the signature are checked", as
     answers.map(({ status, body: text, headers }) => [status, text, headers.get("allow")]),
     [[405, NOT_ALLOWED.text, ["POST"]]],
   );
-  const large = await seen(fetch(`${service.url}/webhook`, { method: "PUT", body: "x".repeat(300_000) }));
+  const large = await seen(
+    fetch(`${service.url}/webhook`, { method: "PUT", body: "x".repeat(300_000) }),
+  );
   deepEqual(large, NOT_ALLOWED);
-  deepEqual(await seen(fetch(`${service.url}/nowhere`, { method: "POST", body: "x".repeat(300_000) })), NOT_FOUND);
+  deepEqual(
+    await seen(fetch(`${service.url}/nowhere`, { method: "POST", body: "x".repeat(300_000) })),
+    NOT_FOUND,
+  );
 });
 
 test("HEAD works wherever GET does", async () => {
-  for (const message_id of ["m1", "/?# "]) equal((await post(service.url, body({ message_id }))).status, 200);
+  for (const message_id of ["m1", "/?# "])
+    equal((await post(service.url, body({ message_id }))).status, 200);
   for (const path of [...GET_ROUTES, "/docs"]) {
     const get = await fetch(service.url + path);
     await get.arrayBuffer();
@@ -171,7 +203,10 @@ test("an answer never shows its software or a stack trace", async () => {
       equal(response.headers.get("server"), null);
       equal(response.headers.get("x-powered-by"), null);
       const text = await response.text();
-      ok(!/node_modules|\.ts\b|\.js\b|at .*:[0-9]+:[0-9]+|fastify|FST_|SQLITE/i.test(text), `${name}: ${text}`);
+      ok(
+        !/node_modules|\.ts\b|\.js\b|at .*:[0-9]+:[0-9]+|fastify|FST_|SQLITE/i.test(text),
+        `${name}: ${text}`,
+      );
     }
   }
 });

@@ -9,7 +9,10 @@ const LIMITED = json(429, { detail: "rate limit exceeded" });
 
 /** The number of answers by status. */
 function counted(statuses: readonly number[]): Readonly<Record<number, number>> {
-  const all = [...new Set(statuses)].map((status) => [status, statuses.filter((other) => other === status).length]);
+  const all = [...new Set(statuses)].map((status) => [
+    status,
+    statuses.filter((other) => other === status).length,
+  ]);
   return Object.fromEntries(all);
 }
 
@@ -30,15 +33,20 @@ async function sameBucket(one: string, other: string): Promise<boolean> {
 
 test("clients behind a proxy have their own limits for URLs that the router does not accept", async () => {
   await using service = await startService({ TRUST_PROXY: "loopback", RATE_LIMIT_PER_IP: "1/1h" });
-  const ask = async (address: string) => (await fetch(`${service.url}/%zz`, { headers: from(address) })).status;
-  deepEqual([await ask("192.0.2.1"), await ask("192.0.2.1"), await ask("192.0.2.2")], [404, 429, 404]);
+  const ask = async (address: string) =>
+    (await fetch(`${service.url}/%zz`, { headers: from(address) })).status;
+  deepEqual(
+    [await ask("192.0.2.1"), await ask("192.0.2.1"), await ask("192.0.2.2")],
+    [404, 429, 404],
+  );
 });
 
 test("without limits no answer has rate limit headers", async () => {
   await using service = await startService();
   for (const response of [await post(service.url, body()), await fetch(`${service.url}/stats`)]) {
     equal(response.status, 200);
-    for (const name of ["ratelimit", "ratelimit-policy", "retry-after"]) equal(response.headers.get(name), null);
+    for (const name of ["ratelimit", "ratelimit-policy", "retry-after"])
+      equal(response.headers.get(name), null);
   }
 });
 
@@ -71,7 +79,14 @@ test("an address past its limit gets 429 on every route but health and metrics",
   ])
     deepEqual(await seen(fetch(`${service.url}${path}`)), LIMITED, path);
   deepEqual(await seen(post(service.url, body())), LIMITED);
-  for (const path of ["/health/live", "/health/ready", "/healthz", "/livez", "/readyz", "/metrics"]) {
+  for (const path of [
+    "/health/live",
+    "/health/ready",
+    "/healthz",
+    "/livez",
+    "/readyz",
+    "/metrics",
+  ]) {
     const response = await fetch(`${service.url}${path}`);
     deepEqual([response.status, response.headers.get("ratelimit")], [200, null], path);
   }
@@ -86,7 +101,10 @@ test("a refusal is a warning in the log that names the limit, and not the addres
   await fetch(`${service.url}/stats`);
   await post(service.url, body());
   const line = await service.line(({ path, status }) => path === "/webhook" && status === 429);
-  deepEqual([line.level, line.limit, line.result, line.dup], ["WARNING", "ip", "rate_limited", false]);
+  deepEqual(
+    [line.level, line.limit, line.result, line.dup],
+    ["WARNING", "ip", "rate_limited", false],
+  );
   doesNotMatch(JSON.stringify(line), /127\.0\.0\.1|919876543210/);
 });
 
@@ -155,8 +173,10 @@ test("a sender past the limit is refused before anything is stored, and others a
 
 test("requests refused for other reasons do not count for the sender", async () => {
   await using service = await startService({ RATE_LIMIT_PER_SENDER: "1/1h" });
-  for (let n = 0; n < 3; n++) equal((await post(service.url, body(), { "x-signature": "00" })).status, 401);
-  for (let n = 0; n < 3; n++) equal((await post(service.url, body({ ts: "yesterday" }))).status, 422);
+  for (let n = 0; n < 3; n++)
+    equal((await post(service.url, body(), { "x-signature": "00" })).status, 401);
+  for (let n = 0; n < 3; n++)
+    equal((await post(service.url, body({ ts: "yesterday" }))).status, 422);
   equal((await post(service.url, body())).status, 200);
   equal((await post(service.url, body({ message_id: "m2" }))).status, 429);
 });
@@ -165,12 +185,17 @@ test("of many concurrent requests exactly as many pass as there are tokens, and 
   await using service = await startService({ RATE_LIMIT_PER_SENDER: "1/1h,burst=50" });
   const ids = Array.from({ length: 200 }, (_, n) => `m-${n}`);
   const answers = await Promise.all(
-    ids.map(async (id) => ({ id, status: (await post(service.url, body({ message_id: id }))).status })),
+    ids.map(async (id) => ({
+      id,
+      status: (await post(service.url, body({ message_id: id }))).status,
+    })),
   );
   // On a busy machine some are shed before they are examined.
   const { 200: passed, 429: limited, 503: shed = 0 } = counted(answers.map(({ status }) => status));
   deepEqual([passed, limited], [50, 150 - shed]);
-  const stored = (await listMessages(service, "?limit=100")).data.map(({ message_id }) => message_id);
+  const stored = (await listMessages(service, "?limit=100")).data.map(
+    ({ message_id }) => message_id,
+  );
   const accepted = answers.filter(({ status }) => status === 200).map(({ id }) => id);
   deepEqual([...stored].sort(), [...accepted].sort());
 });
@@ -198,11 +223,13 @@ test("wrong signatures are limited, and can be unlimited", async () => {
   await using service = await startService({ RATE_LIMIT_FAILED_AUTH: "1000/1m" });
   const statuses: number[] = [];
   // Some tokens are added in between.
-  while (!statuses.includes(429) && statuses.length < 5_000) statuses.push(...(await wave(service)));
+  while (!statuses.includes(429) && statuses.length < 5_000)
+    statuses.push(...(await wave(service)));
   const { 401: refused = 0, 429: limited = 0 } = counted(statuses);
   ok(refused >= 1_000 && limited > 0, JSON.stringify(counted(statuses)));
   await using unlimited = await startService({ RATE_LIMIT_FAILED_AUTH: "off" });
-  for (let sent = 0; sent < 1_100; sent += 20) equal(counted(await wave(unlimited))[429], undefined);
+  for (let sent = 0; sent < 1_100; sent += 20)
+    equal(counted(await wave(unlimited))[429], undefined);
 });
 
 test("without TRUST_PROXY an X-Forwarded-For changes nothing", async () => {
@@ -239,22 +266,37 @@ test("a port after an address in X-Forwarded-For belongs to the connection, not 
 });
 
 test("an invalid address in X-Forwarded-For counts as the proxy's own", async () => {
-  for (const garbage of ["unknown", "_hidden", "203.0.113.7:port", "[2001:db8::1", "1", "999.1.1.1", "a".repeat(8_000)])
+  for (const garbage of [
+    "unknown",
+    "_hidden",
+    "203.0.113.7:port",
+    "[2001:db8::1",
+    "1",
+    "999.1.1.1",
+    "a".repeat(8_000),
+  ])
     equal(await sameBucket(garbage, "127.0.0.1"), true, garbage);
   equal(await sameBucket(",,, ,", ""), true);
 });
 
 test("only proxies in TRUST_PROXY are trusted", async () => {
-  await using service = await startService({ TRUST_PROXY: "10.0.0.0/8,2001:db8::/32", RATE_LIMIT_PER_IP: "1/1h" });
+  await using service = await startService({
+    TRUST_PROXY: "10.0.0.0/8,2001:db8::/32",
+    RATE_LIMIT_PER_IP: "1/1h",
+  });
   equal((await fetch(`${service.url}/stats`, { headers: from("203.0.113.7") })).status, 200);
   equal((await fetch(`${service.url}/stats`, { headers: from("203.0.113.8") })).status, 429);
 });
 
 test("the longest possible X-Forwarded-For is parsed in no time", async () => {
-  await using service = await startService({ TRUST_PROXY: "loopback", RATE_LIMIT_PER_IP: "1000/1h" });
+  await using service = await startService({
+    TRUST_PROXY: "loopback",
+    RATE_LIMIT_PER_IP: "1000/1h",
+  });
   const longest = "127.0.0.1,".repeat(1_500);
   const started = performance.now();
-  for (let n = 0; n < 100; n++) equal((await fetch(`${service.url}/stats`, { headers: from(longest) })).status, 200);
+  for (let n = 0; n < 100; n++)
+    equal((await fetch(`${service.url}/stats`, { headers: from(longest) })).status, 200);
   ok(performance.now() - started < 10_000);
 });
 
@@ -287,7 +329,9 @@ test("wrong API keys past their limit get 429, while a right one passes from the
   await using service = await startService({ RATE_LIMIT_FAILED_AUTH: "3/1h", ADMIN_API_KEY: KEY });
   const statuses: number[] = [];
   for (let n = 0; n < 10; n++) {
-    statuses.push((await fetch(`${service.url}/stats`, n % 2 === 0 ? withKey(`guess-${n}`) : {})).status);
+    statuses.push(
+      (await fetch(`${service.url}/stats`, n % 2 === 0 ? withKey(`guess-${n}`) : {})).status,
+    );
     equal((await fetch(`${service.url}/stats`, withKey(KEY))).status, 200);
   }
   deepEqual(statuses, [...new Array(3).fill(401), ...new Array(7).fill(429)]);
@@ -302,7 +346,10 @@ test("wrong API keys past their limit get 429, while a right one passes from the
 });
 
 test("one answer reports several limits", async () => {
-  await using service = await startService({ RATE_LIMIT_PER_IP: "10/1s", RATE_LIMIT_PER_SENDER: "5/1s" });
+  await using service = await startService({
+    RATE_LIMIT_PER_IP: "10/1s",
+    RATE_LIMIT_PER_SENDER: "5/1s",
+  });
   const { status, headers } = await post(service.url, body());
   equal(status, 200);
   equal(headers.get("ratelimit-policy"), '"ip";q=10;w=1, "sender";q=5;w=1');

@@ -25,7 +25,10 @@ async function fillWithHugeTexts(path: string): Promise<void> {
 test("a read that ends its thread gets 503, and the service continues with another one", async () => {
   using file = temporaryDatabase();
   await fillWithHugeTexts(file.path);
-  await using service = await startService({ DATABASE_URL: `sqlite:///${file.path}`, CACHE_TTL_MS: "0" });
+  await using service = await startService({
+    DATABASE_URL: `sqlite:///${file.path}`,
+    CACHE_TTL_MS: "0",
+  });
   const list = () => fetch(`${service.url}/messages?limit=100`);
   equal((await list()).status, 503);
   equal((await fetch(`${service.url}/stats`)).status, 200);
@@ -33,7 +36,9 @@ test("a read that ends its thread gets 503, and the service continues with anoth
   equal((await fetch(`${service.url}/health/ready`)).status, 200);
   equal((await list()).status, 503);
   await service.line(({ level, msg }) => level === "WARNING" && /reading thread/.test(String(msg)));
-  const line = await service.line(({ level, msg }) => level === "ERROR" && /end repeatedly/.test(String(msg)));
+  const line = await service.line(
+    ({ level, msg }) => level === "ERROR" && /end repeatedly/.test(String(msg)),
+  );
   match(String(line.reason), /memory/);
   match(await scrape(service), /^read_thread_restarts_total 2$/m);
 });

@@ -49,11 +49,19 @@ test("every answer, including refusals and documentation pages, has the security
     equal(headers.get("x-powered-by"), null, name);
     equal(headers.get("access-control-allow-origin"), null, name);
   }
-  for (const page of ["/docs", "/docs/static/swagger-ui.css", "/docs/static/swagger-ui-bundle.js"]) {
+  for (const page of [
+    "/docs",
+    "/docs/static/swagger-ui.css",
+    "/docs/static/swagger-ui-bundle.js",
+  ]) {
     const { headers, status } = await get(page);
     equal(status, 200, page);
     deepEqual(securityOf(headers), ON_ALL, page);
-    match(headers.get("content-security-policy") ?? "", /^default-src 'self'.*frame-ancestors 'none'/, page);
+    match(
+      headers.get("content-security-policy") ?? "",
+      /^default-src 'self'.*frame-ancestors 'none'/,
+      page,
+    );
   }
 });
 
@@ -77,10 +85,16 @@ test("no cache keeps an answer with messages or figures, unless its route says h
 
 test("refusals of bytes that are not a request have the headers too", async () => {
   await using service = await startService();
-  for (const bytes of ["nonsense\r\n\r\n", rawRequest("CONNECT localhost:80 HTTP/1.1", ["Host: x"])]) {
+  for (const bytes of [
+    "nonsense\r\n\r\n",
+    rawRequest("CONNECT localhost:80 HTTP/1.1", ["Host: x"]),
+  ]) {
     const { answers } = await exchange(service.port, bytes);
     equal(answers.length, 1);
-    for (const [name, value] of Object.entries({ ...ON_ALL, "content-security-policy": RUNS_NOTHING }))
+    for (const [name, value] of Object.entries({
+      ...ON_ALL,
+      "content-security-policy": RUNS_NOTHING,
+    }))
       deepEqual(answers[0]?.headers.get(name), [value], name);
     ok(answers[0]?.headers.get("connection")?.includes("close"));
   }

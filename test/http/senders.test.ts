@@ -54,19 +54,29 @@ test("a page is compact JSON with exactly these keys, in the order of the number
   equal(text, JSON.stringify({ data: [sender], total: 9, limit: 1, offset: 3, next_cursor }));
   ok(/^[A-Za-z0-9_-]+$/.test(next_cursor));
   const whole = await senders();
-  deepEqual([numbers(whole), whole.total, whole.limit, whole.offset, whole.next_cursor], [NUMBERS, 9, 50, 0, null]);
+  deepEqual(
+    [numbers(whole), whole.total, whole.limit, whole.offset, whole.next_cursor],
+    [NUMBERS, 9, 50, 0, null],
+  );
 });
 
 test("an empty database has no senders", async () => {
   await using empty = await startService();
-  deepEqual(await ask("", empty.url), json(200, { data: [], total: 0, limit: 50, offset: 0, next_cursor: null }));
+  deepEqual(
+    await ask("", empty.url),
+    json(200, { data: [], total: 0, limit: 50, offset: 0, next_cursor: null }),
+  );
 });
 
 test("the figures of a sender agree with the list of its messages and with the stats", async () => {
   const { data } = await senders();
   for (const { from, count, first_seen, last_seen } of data) {
     const own = await listMessages(service, `?from=${encodeURIComponent(from)}&limit=100`);
-    deepEqual([count, first_seen, last_seen], [own.total, own.data[0]?.ts, own.data.at(-1)?.ts], from);
+    deepEqual(
+      [count, first_seen, last_seen],
+      [own.total, own.data[0]?.ts, own.data.at(-1)?.ts],
+      from,
+    );
   }
   const stats = await getJson(`${service.url}/stats`);
   deepEqual(
@@ -108,7 +118,11 @@ test("a prefix lists and counts the senders whose number begins with it, page by
   ];
   for (const [prefix, expected] of cases) {
     const whole = await senders(`?prefix=${prefix}`);
-    deepEqual([numbers(whole), whole.total, whole.next_cursor], [expected, expected.length, null], prefix);
+    deepEqual(
+      [numbers(whole), whole.total, whole.next_cursor],
+      [expected, expected.length, null],
+      prefix,
+    );
     const listed: string[] = [];
     for (let next = `/senders?limit=1&prefix=${prefix}`; next !== ""; ) {
       const response = await fetch(service.url + next);
@@ -137,7 +151,11 @@ test("limits and offsets out of range are clamped", async () => {
     ["?limit=1&limit=2", 2, 0, 2],
   ] as const) {
     const page = await senders(query, many.url);
-    deepEqual([page.limit, page.offset, page.data.length, page.total], [limit, offset, length, 120], query);
+    deepEqual(
+      [page.limit, page.offset, page.data.length, page.total],
+      [limit, offset, length, 120],
+      query,
+    );
   }
 });
 
@@ -158,7 +176,8 @@ test("an altered, shortened or extended cursor, or one of another list, is refus
   for (let at = 0; at < cursor.length; at += 1) {
     for (const other of ["", "A", "b", "0", "-", "=", "é", "\0", "AA"]) {
       const altered = cursor.slice(0, at) + other + cursor.slice(at + 1);
-      if (altered !== cursor) deepEqual(await ask(`?cursor=${encodeURIComponent(altered)}`), INVALID, altered);
+      if (altered !== cursor)
+        deepEqual(await ask(`?cursor=${encodeURIComponent(altered)}`), INVALID, altered);
     }
   }
   const ofMessages = (await listMessages(service, "?limit=2")).next_cursor;
@@ -171,7 +190,8 @@ test("an altered, shortened or extended cursor, or one of another list, is refus
 test("arbitrary cursors are refused and never a 5xx", async () => {
   await assert(
     asyncProperty(string({ unit: "binary", minLength: 1, maxLength: 60 }), async (cursor) => {
-      if (cursor.trim() !== "") deepEqual(await ask(`?cursor=${encodeURIComponent(cursor)}`), INVALID);
+      if (cursor.trim() !== "")
+        deepEqual(await ask(`?cursor=${encodeURIComponent(cursor)}`), INVALID);
     }),
     { numRuns: 100 },
   );
@@ -179,7 +199,10 @@ test("arbitrary cursors are refused and never a 5xx", async () => {
 
 test("HEAD is GET without a body, and other methods are 405", async () => {
   const head = await fetch(`${service.url}/senders`, { method: "HEAD" });
-  deepEqual([head.status, head.headers.get("content-type"), await head.text()], [200, "application/json", ""]);
+  deepEqual(
+    [head.status, head.headers.get("content-type"), await head.text()],
+    [200, "application/json", ""],
+  );
   const response = await fetch(`${service.url}/senders`, { method: "DELETE" });
   deepEqual([response.status, response.headers.get("allow")], [405, "GET, HEAD"]);
 });

@@ -30,15 +30,31 @@ const KINDS: Readonly<Record<string, Kind>> = {
   "nothing at all": { first: "", drip: "", msMax: HEADERS_MS_MAX },
   "half a request line": { first: "POST /web", drip: "", msMax: HEADERS_MS_MAX },
   "half of the headers": { first: HEAD, drip: "", msMax: HEADERS_MS_MAX },
-  "headers byte by byte": { first: HEAD, drip: `X-Slow: ${"x".repeat(100)}`, msMax: HEADERS_MS_MAX },
-  "half of a body": { first: `${HEAD}Content-Length: 1000\r\n\r\n{"mes`, drip: "", msMax: REQUEST_MS_MAX },
-  "a body byte by byte": { first: `${HEAD}Content-Length: 1000\r\n\r\n`, drip: "x".repeat(100), msMax: REQUEST_MS_MAX },
+  "headers byte by byte": {
+    first: HEAD,
+    drip: `X-Slow: ${"x".repeat(100)}`,
+    msMax: HEADERS_MS_MAX,
+  },
+  "half of a body": {
+    first: `${HEAD}Content-Length: 1000\r\n\r\n{"mes`,
+    drip: "",
+    msMax: REQUEST_MS_MAX,
+  },
+  "a body byte by byte": {
+    first: `${HEAD}Content-Length: 1000\r\n\r\n`,
+    drip: "x".repeat(100),
+    msMax: REQUEST_MS_MAX,
+  },
   "a chunked body byte by byte": {
     first: `${HEAD}Transfer-Encoding: chunked\r\n\r\n`,
     drip: "1\r\nx\r\n".repeat(30),
     msMax: REQUEST_MS_MAX,
   },
-  "a good request, then a second whose headers never end": { first: WHOLE + HEAD, drip: "", msMax: HEADERS_MS_MAX },
+  "a good request, then a second whose headers never end": {
+    first: WHOLE + HEAD,
+    drip: "",
+    msMax: HEADERS_MS_MAX,
+  },
   "a good request, then a second whose body never ends": {
     first: `${WHOLE}${HEAD}Content-Length: 1000\r\n\r\n`,
     drip: "x".repeat(100),
@@ -73,7 +89,10 @@ test("slow clients of every kind are cut off in time, and honest requests are an
   }
   equal((await listMessages(service)).total, honest + 1);
   const samples = series(await scrape(service));
-  ok((samples.get("connections_open") ?? Number.NaN) < 20, `${samples.get("connections_open")} are open`);
+  ok(
+    (samples.get("connections_open") ?? Number.NaN) < 20,
+    `${samples.get("connections_open")} are open`,
+  );
   equal(samples.get("connections_refused_total"), 0);
 });
 
@@ -83,7 +102,10 @@ function slowClient(port: number, { first, drip }: Kind, sockets: DisposableStac
   socket.on("error", () => undefined).resume();
   if (first !== "") socket.write(first);
   let at = 0;
-  const dripping = setInterval(() => (at < drip.length ? socket.write(drip[at++] ?? "") : undefined), DRIP_MS);
+  const dripping = setInterval(
+    () => (at < drip.length ? socket.write(drip[at++] ?? "") : undefined),
+    DRIP_MS,
+  );
   socket.once("close", () => clearInterval(dripping));
   return socket;
 }
@@ -104,8 +126,21 @@ test("a client that reads its answers not at all, or too slowly, is cut off, and
   timeout: 30_000,
 }, async () => {
   const text = "😀".repeat(4_096);
-  const message = { messageId: "m", from: "+1", to: "+1", ts: "", text, createdAt: "", source: "native" };
-  const page = { messages: Array.from({ length: 100 }, () => message), total: 100, next: null, previous: null };
+  const message = {
+    messageId: "m",
+    from: "+1",
+    to: "+1",
+    ts: "",
+    text,
+    createdAt: "",
+    source: "native",
+  };
+  const page = {
+    messages: Array.from({ length: 100 }, () => message),
+    total: 100,
+    next: null,
+    previous: null,
+  };
   const store = { findMessages: async () => page } as unknown as Store;
   await using service = await bareServer({ store, answerMsMax: 1_500 });
   const asks = rawRequest("GET /messages?limit=100 HTTP/1.1", ["Host: x"]);
@@ -116,7 +151,10 @@ test("a client that reads its answers not at all, or too slowly, is cut off, and
     const startMs = performance.now();
     const open = async () => (await scrape(service)).match(/^connections_open (\d+)$/m)?.[1];
     const before = service.lines.length;
-    const ended = () => service.lines.slice(before).some(({ path, status }) => path === "/messages" && status === 499);
+    const ended = () =>
+      service.lines
+        .slice(before)
+        .some(({ path, status }) => path === "/messages" && status === 499);
     while (!ended()) {
       if (reading) connection.take(1_000);
       await sleep(50);

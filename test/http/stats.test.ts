@@ -4,7 +4,10 @@ import { array, assert, asyncProperty, constantFrom, integer, record } from "fas
 import { json, listMessages, seen } from "../support/client.ts";
 import { body, post, type Service, startService } from "../support/service.ts";
 
-async function store(service: Service, ...messages: readonly Readonly<Record<string, unknown>>[]): Promise<void> {
+async function store(
+  service: Service,
+  ...messages: readonly Readonly<Record<string, unknown>>[]
+): Promise<void> {
   for (const message of messages) equal((await post(service.url, body(message))).status, 200);
 }
 
@@ -52,7 +55,10 @@ test("a whole second is earlier than its fractions in stats too", async () => {
     { message_id: "b", ts: "2025-01-15T10:00:00Z" },
   );
   const { first_message_ts, last_message_ts } = JSON.parse((await stats(service)).text);
-  deepEqual([first_message_ts, last_message_ts], ["2025-01-15T10:00:00Z", "2025-01-15T10:00:00.5Z"]);
+  deepEqual(
+    [first_message_ts, last_message_ts],
+    ["2025-01-15T10:00:00Z", "2025-01-15T10:00:00.5Z"],
+  );
 });
 
 test("only the ten busiest senders are listed, the most messages first and then by number as text", async () => {
@@ -72,12 +78,18 @@ test("only the ten busiest senders are listed, the most messages first and then 
     "+99": 2,
     "+6": 1,
   };
-  const senders = Object.entries(counts).flatMap(([from, count]) => Array<string>(count).fill(from));
+  const senders = Object.entries(counts).flatMap(([from, count]) =>
+    Array<string>(count).fill(from),
+  );
   for (const [at, from] of senders.entries()) await store(service, { message_id: `${at}`, from });
-  const { messages_per_sender, senders_count, total_messages } = JSON.parse((await stats(service)).text);
+  const { messages_per_sender, senders_count, total_messages } = JSON.parse(
+    (await stats(service)).text,
+  );
   deepEqual([senders_count, total_messages], [13, senders.length]);
   deepEqual(
-    messages_per_sender.map(({ from, count }: { from: string; count: number }) => `${from} ${count}`),
+    messages_per_sender.map(
+      ({ from, count }: { from: string; count: number }) => `${from} ${count}`,
+    ),
     ["+9 3", "+100 2", "+99 2", "+0 1", "+00 1", "+10 1", "+11 1", "+2 1", "+20 1", "+3 1"],
   );
 });
@@ -94,11 +106,16 @@ test("HEAD /stats is GET without a body, and parameters are ignored", async () =
   await using service = await startService();
   await store(service, {});
   const head = await fetch(`${service.url}/stats`, { method: "HEAD" });
-  deepEqual([head.status, head.headers.get("content-type"), await head.text()], [200, "application/json", ""]);
+  deepEqual(
+    [head.status, head.headers.get("content-type"), await head.text()],
+    [200, "application/json", ""],
+  );
   equal((await seen(fetch(`${service.url}/stats?limit=abc&cursor=x&%ff`))).status, 200);
 });
 
-test("stats agree with the messages after every sequence of webhooks", { timeout: 30_000 }, async () => {
+test("stats agree with the messages after every sequence of webhooks", {
+  timeout: 30_000,
+}, async () => {
   await using service = await startService();
   const message = record({
     message_id: integer({ min: 0, max: 60 }).map(String),
@@ -124,7 +141,10 @@ test("stats agree with the messages after every sequence of webhooks", { timeout
         told.messages_per_sender,
         sorted.slice(0, 10).map(([from, count]) => ({ from, count })),
       );
-      deepEqual([told.first_message_ts, told.last_message_ts], [data[0]?.ts ?? null, data.at(-1)?.ts ?? null]);
+      deepEqual(
+        [told.first_message_ts, told.last_message_ts],
+        [data[0]?.ts ?? null, data.at(-1)?.ts ?? null],
+      );
     }),
     { numRuns: 100 },
   );

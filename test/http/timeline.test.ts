@@ -68,7 +68,10 @@ test("by the minute and by the day, a start is a complete timestamp too", async 
 test("a span is cut at its ends, not at whole buckets: since is inclusive, until exclusive", async () => {
   for (const [query, expected] of [
     ["since=2025-01-15T10:01:00Z", [["2025-01-15T10:00:00Z", 2], ...HOURS.slice(3)]],
-    ["since=2025-01-15T10:00:59.999999999Z&until=2025-01-15T10:59:59Z", [["2025-01-15T10:00:00Z", 2]]],
+    [
+      "since=2025-01-15T10:00:59.999999999Z&until=2025-01-15T10:59:59Z",
+      [["2025-01-15T10:00:00Z", 2]],
+    ],
     ["until=2025-01-15T10:00:00%2B00:00", HOURS.slice(0, 2)],
     ["until=2025-01-15T15:30%2B05:30", HOURS.slice(0, 2)],
     ["since=2025-01-15&until=2025-01-16", HOURS.slice(2, 4)],
@@ -91,7 +94,14 @@ test("from counts one sender, pasted or escaped", async () => {
 });
 
 test("the counts of any span add up to the total of the list", async () => {
-  const moments = ["", "2024-02-29", "2025-01-15T10:00:30Z", "2025-01-15T10:59:59Z", "2025-01-16", "2030-01-01"];
+  const moments = [
+    "",
+    "2024-02-29",
+    "2025-01-15T10:00:30Z",
+    "2025-01-15T10:59:59Z",
+    "2025-01-16",
+    "2030-01-01",
+  ];
   for (const bucket of ["minute", "hour", "day"]) {
     for (const since of moments) {
       for (const until of moments) {
@@ -108,7 +118,10 @@ test("the counts of any span add up to the total of the list", async () => {
 
 test("an empty database has an empty timeline", async () => {
   await using empty = await startService();
-  deepEqual(await seen(fetch(`${empty.url}/stats/timeline?bucket=day`)), json(200, { bucket: "day", data: [] }));
+  deepEqual(
+    await seen(fetch(`${empty.url}/stats/timeline?bucket=day`)),
+    json(200, { bucket: "day", data: [] }),
+  );
 });
 
 test("all problems are listed at once, with the location of each", async () => {
@@ -126,7 +139,17 @@ test("all problems are listed at once, with the location of each", async () => {
 });
 
 test("no parameter is bad enough for a 5xx", async () => {
-  for (const value of ["%ff", "%", "%00", "'", "HOUR", "16", "__proto__", "1e999", "x".repeat(5_000)]) {
+  for (const value of [
+    "%ff",
+    "%",
+    "%00",
+    "'",
+    "HOUR",
+    "16",
+    "__proto__",
+    "1e999",
+    "x".repeat(5_000),
+  ]) {
     for (const name of ["bucket", "from", "since", "until"]) {
       const { status, type } = await timeline(`?${name}=${value}`);
       ok([200, 422].includes(status), `${name}=${value.slice(0, 20)} ${status}`);
@@ -162,7 +185,10 @@ test("ten thousand buckets are returned, one more is too broad and the answer sa
 
 test("HEAD is GET without a body, and other methods are 405", async () => {
   const head = await fetch(`${service.url}/stats/timeline`, { method: "HEAD" });
-  deepEqual([head.status, head.headers.get("content-type"), await head.text()], [200, "application/json", ""]);
+  deepEqual(
+    [head.status, head.headers.get("content-type"), await head.text()],
+    [200, "application/json", ""],
+  );
   const response = await fetch(`${service.url}/stats/timeline`, { method: "POST" });
   deepEqual([response.status, response.headers.get("allow")], [405, "GET, HEAD"]);
 });

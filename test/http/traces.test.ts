@@ -29,7 +29,12 @@ async function traced(id: string, { spans }: { spans: typeof receiver } = { span
   const all = await spans.until((some) => some.some((span) => idOf(span) === id));
   const server = all.find((span) => idOf(span) === id) as ReceivedSpan;
   const parts = partsOf(all, server);
-  return { all, server, parts, part: (name: string) => parts.find((span) => span.name === name) as ReceivedSpan };
+  return {
+    all,
+    server,
+    parts,
+    part: (name: string) => parts.find((span) => span.name === name) as ReceivedSpan,
+  };
 }
 
 function within(inner: ReceivedSpan, outer: ReceivedSpan): void {
@@ -39,7 +44,9 @@ function within(inner: ReceivedSpan, outer: ReceivedSpan): void {
 
 test("a message is a trace of its request, with verify, wait and commit one after the other in it", async () => {
   const beforeNs = BigInt(Date.now()) * 1_000_000n;
-  const response = await post(service.url, body({ message_id: "traced" }), { "x-request-id": "message" });
+  const response = await post(service.url, body({ message_id: "traced" }), {
+    "x-request-id": "message",
+  });
   equal(response.status, 200);
   const { server, parts, part } = await traced("message");
   equal(server.name, "POST /webhook");
@@ -105,7 +112,11 @@ test("the answer and the log line name the trace", async () => {
 
 test("a valid traceparent is continued, with its tracestate", async () => {
   const tracestate = "vendor=value,other=1";
-  await post(service.url, body(), { "x-request-id": "continued", traceparent: TRACEPARENT, tracestate });
+  await post(service.url, body(), {
+    "x-request-id": "continued",
+    traceparent: TRACEPARENT,
+    tracestate,
+  });
   const { server, parts } = await traced("continued");
   deepEqual([server.traceId, server.parentSpanId], [PARENT.traceId, PARENT.spanId]);
   equal(server.traceState, tracestate);
@@ -159,7 +170,10 @@ test("a trace that its sender does not sample is not sent, and is still in the l
 });
 
 test("a wrong signature is a trace without a message, and not a failure of the service", async () => {
-  await post(service.url, body({ message_id: "forged" }), { "x-request-id": "forged", "x-signature": "0".repeat(64) });
+  await post(service.url, body({ message_id: "forged" }), {
+    "x-request-id": "forged",
+    "x-signature": "0".repeat(64),
+  });
   const { server, parts, part } = await traced("forged");
   deepEqual(server.status, OK);
   equal(server.attributes["http.response.status_code"], 401);
@@ -201,7 +215,10 @@ test("a failed commit is an error of the request, and of the part in which it fa
   equal(server.status.code, 2);
   equal(server.attributes["error.type"], "503");
   equal(typeof server.attributes["lyftr.error"], "string");
-  deepEqual([part("verify").status.code, part("wait").status.code, part("commit").status.code], [0, 0, 2]);
+  deepEqual(
+    [part("verify").status.code, part("wait").status.code, part("commit").status.code],
+    [0, 0, 2],
+  );
   const batch = all.find(({ spanId }) => spanId === part("commit").links[0]?.spanId);
   equal(batch?.status.code, 2);
   // The second one had no commit of its own.
@@ -226,13 +243,21 @@ test("the trace of a message whose sender disconnected is complete, with its out
   await other.lockWrites();
   const sent = connect(own.port, "127.0.0.1");
   const payload = body({ message_id: "gone" });
-  const fields = ["POST /webhook HTTP/1.1", "Host: x", "X-Request-Id: gone", `X-Signature: ${macOf(payload)}`];
+  const fields = [
+    "POST /webhook HTTP/1.1",
+    "Host: x",
+    "X-Request-Id: gone",
+    `X-Signature: ${macOf(payload)}`,
+  ];
   sent.write([...fields, `Content-Length: ${payload.length}`, "", payload].join("\r\n"));
   await untilCommitting(own);
   sent.resetAndDestroy();
   await other.unlockWrites();
   const { server, part } = await traced("gone");
-  deepEqual([server.attributes["http.response.status_code"], server.attributes["lyftr.message_id"]], [499, "gone"]);
+  deepEqual(
+    [server.attributes["http.response.status_code"], server.attributes["lyftr.message_id"]],
+    [499, "gone"],
+  );
   deepEqual([server.status, part("commit").status], [OK, OK]);
   within(part("commit"), server);
 });
@@ -245,14 +270,22 @@ test("no phone number, text, secret, signature or query of a request is in its t
     method: "DELETE",
     headers: { "x-request-id": "sender" },
   });
-  await fetch(`${service.url}/messages?from=%2B919999988888`, { headers: { "x-request-id": "list" } });
+  await fetch(`${service.url}/messages?from=%2B919999988888`, {
+    headers: { "x-request-id": "list" },
+  });
   const { server } = await traced("private");
   equal(server.attributes["lyftr.message_id"], "x".repeat(128));
   const sender = (await traced("sender")).server;
-  deepEqual([sender.name, sender.attributes["url.path"]], ["DELETE /senders/:msisdn", "/senders/:msisdn"]);
+  deepEqual(
+    [sender.name, sender.attributes["url.path"]],
+    ["DELETE /senders/:msisdn", "/senders/:msisdn"],
+  );
   equal((await traced("list")).server.attributes["url.path"], "/messages");
-  const told = JSON.stringify(receiver.spans(), (_key, value) => (typeof value === "bigint" ? String(value) : value));
-  for (const secret of ["99999", "77766", "text of", "testsecret", "a-query"]) ok(!told.includes(secret), secret);
+  const told = JSON.stringify(receiver.spans(), (_key, value) =>
+    typeof value === "bigint" ? String(value) : value,
+  );
+  for (const secret of ["99999", "77766", "text of", "testsecret", "a-query"])
+    ok(!told.includes(secret), secret);
 });
 
 test("health checks and scrapes are not traced", async () => {
@@ -270,19 +303,26 @@ test("an unknown path has a span without a route", async () => {
   await fetch(`${service.url}/nowhere`, { headers: { "x-request-id": "nowhere" } });
   const { server } = await traced("nowhere");
   equal(server.name, "GET");
-  deepEqual([server.attributes["http.route"], server.attributes["http.response.status_code"]], [undefined, 404]);
+  deepEqual(
+    [server.attributes["http.route"], server.attributes["http.response.status_code"]],
+    [undefined, 404],
+  );
 });
 
 test("a hundred concurrent messages: each is linked to its batch, and each batch to all of its messages", async () => {
   const own = await startService({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...SOON });
   await postMany(own, 100);
   await own[Symbol.asyncDispose]();
-  const all = receiver.spans().filter(({ resource }) => resource["service.instance.id"] === instanceOf("many-0"));
+  const all = receiver
+    .spans()
+    .filter(({ resource }) => resource["service.instance.id"] === instanceOf("many-0"));
   const servers = all.filter(isServer);
   const batches = all.filter(({ name }) => name === "commit batch");
   equal(servers.length, 100);
   ok(batches.length < 100, `${batches.length} batches`);
-  const linked = new Map(batches.flatMap((batch) => batch.links.map((link) => [link.spanId, batch.spanId] as const)));
+  const linked = new Map(
+    batches.flatMap((batch) => batch.links.map((link) => [link.spanId, batch.spanId] as const)),
+  );
   equal(linked.size, 100);
   for (const server of servers) {
     const [commit] = partsOf(all, server).filter(({ name }) => name === "commit");
@@ -297,7 +337,8 @@ test("a hundred concurrent messages: each is linked to its batch, and each batch
 async function untilCommitting({ url }: Service): Promise<void> {
   const ageSeconds = async () => series(await scrape({ url })).get("commit_queue_age_seconds") ?? 0;
   const deadline = performance.now() + 10_000;
-  while ((await ageSeconds()) < 0.05) ok(performance.now() < deadline, "nothing is being committed");
+  while ((await ageSeconds()) < 0.05)
+    ok(performance.now() < deadline, "nothing is being committed");
 }
 
 function instanceOf(id: string): unknown {

@@ -28,8 +28,16 @@ test("a webhook to /webhook/ is stored, answered and counted like one to /webhoo
   const headers = { "x-signature": macOf(payload, SECRET), "x-request-id": "slash" };
   const send = (path: string) =>
     seen(fetch(service.url + path, { method: "POST", body: payload, headers, redirect: "error" }));
-  deepEqual(await send("/webhook/"), { status: 200, type: "application/json", text: '{"status":"ok"}' });
-  deepEqual(await send("/webhook"), { status: 200, type: "application/json", text: '{"status":"ok"}' });
+  deepEqual(await send("/webhook/"), {
+    status: 200,
+    type: "application/json",
+    text: '{"status":"ok"}',
+  });
+  deepEqual(await send("/webhook"), {
+    status: 200,
+    type: "application/json",
+    text: '{"status":"ok"}',
+  });
   equal(await storedTotal(service), 1);
   const { path, result } = await service.line(({ request_id }) => request_id === "slash");
   deepEqual([path, result], ["/webhook", "created"]);
@@ -45,9 +53,14 @@ test("every route answers with a trailing slash as without, whatever the method,
   });
   await using service = await startService(env);
   await post(service.url, body());
-  const paths = new Set(routes.map(({ url }) => url).filter((url) => !url.includes("*") && url !== "/docs"));
+  const paths = new Set(
+    routes.map(({ url }) => url).filter((url) => !url.includes("*") && url !== "/docs"),
+  );
   ok(
-    paths.size > 20 && paths.has("/metrics") && paths.has("/openapi.json") && paths.has("/keys/:id"),
+    paths.size > 20 &&
+      paths.has("/metrics") &&
+      paths.has("/openapi.json") &&
+      paths.has("/keys/:id"),
     [...paths].join(),
   );
   for (const url of paths) {
@@ -60,21 +73,38 @@ test("every route answers with a trailing slash as without, whatever the method,
       ];
       // The figures change with each request.
       if (url === "/metrics" || path === "/audit" || path === "/keys") {
-        deepEqual({ ...slashed, text: "", headers: {} }, { ...plain, text: "", headers: {} }, `${method} ${path}`);
+        deepEqual(
+          { ...slashed, text: "", headers: {} },
+          { ...plain, text: "", headers: {} },
+          `${method} ${path}`,
+        );
       } else deepEqual(slashed, plain, `${method} ${path}`);
     }
-    const preflight = { method: "OPTIONS", headers: { origin: ORIGIN, "access-control-request-method": "GET" } };
-    deepEqual(await answerTo(`${service.url}${path}/`, preflight), await answerTo(service.url + path, preflight), path);
+    const preflight = {
+      method: "OPTIONS",
+      headers: { origin: ORIGIN, "access-control-request-method": "GET" },
+    };
+    deepEqual(
+      await answerTo(`${service.url}${path}/`, preflight),
+      await answerTo(service.url + path, preflight),
+      path,
+    );
     // Two slashes are another path, whatever the parameters.
     if (url.includes(":")) {
       const empty = path.replace(/[^/]+$/, "");
-      equal((await answerTo(`${service.url}${empty}/`, { headers: bearer(ADMIN) })).status, 404, empty);
+      equal(
+        (await answerTo(`${service.url}${empty}/`, { headers: bearer(ADMIN) })).status,
+        404,
+        empty,
+      );
     }
   }
   // The requests above also read the metrics, and only a text that differs from theirs is certainly
   // current.
   await scrape(service);
-  const labels = new Set(Array.from((await scrape(service)).matchAll(/path="([^"]*)"/g), ([, path = ""]) => path));
+  const labels = new Set(
+    Array.from((await scrape(service)).matchAll(/path="([^"]*)"/g), ([, path = ""]) => path),
+  );
   for (const label of labels) ok(!label.endsWith("/"), label);
 });
 
@@ -96,6 +126,14 @@ test("probes and scrapes with a trailing slash are not limited", async () => {
   await using service = await startService({ RATE_LIMIT_PER_IP: "1/1h" });
   await fetch(`${service.url}/stats`);
   equal((await fetch(`${service.url}/stats/`)).status, 429);
-  for (const path of ["/health/live/", "/health/ready/", "/healthz/", "/livez/", "/readyz/", "/metrics/", "/metr%69cs"])
+  for (const path of [
+    "/health/live/",
+    "/health/ready/",
+    "/healthz/",
+    "/livez/",
+    "/readyz/",
+    "/metrics/",
+    "/metr%69cs",
+  ])
     equal((await fetch(service.url + path)).status, 200, path);
 });

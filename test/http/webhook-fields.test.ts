@@ -16,7 +16,14 @@ import {
   string,
   uint8Array,
 } from "fast-check";
-import { issuesOf, json, listMessages, type ReportedIssue, seen, storedTotal } from "../support/client.ts";
+import {
+  issuesOf,
+  json,
+  listMessages,
+  type ReportedIssue,
+  seen,
+  storedTotal,
+} from "../support/client.ts";
 import { body, post, startService } from "../support/service.ts";
 
 const OK = json(200, { status: "ok" });
@@ -29,7 +36,12 @@ let accepted = 0;
 async function store(fields: Readonly<Record<string, unknown>>) {
   accepted += 1;
   const sender = `+700${accepted}`;
-  deepEqual(await seen(post(service.url, body({ message_id: `accepted-${accepted}`, from: sender, ...fields }))), OK);
+  deepEqual(
+    await seen(
+      post(service.url, body({ message_id: `accepted-${accepted}`, from: sender, ...fields })),
+    ),
+    OK,
+  );
   const { data, total } = await listMessages(
     service,
     `?from=${encodeURIComponent(typeof fields.from === "string" ? fields.from : sender)}`,
@@ -39,16 +51,22 @@ async function store(fields: Readonly<Record<string, unknown>>) {
 }
 
 /** Posts the payload, signed, and returns the problems of the 422. */
-async function problemsOf(payload: string | Uint8Array<ArrayBuffer>): Promise<readonly ReportedIssue[]> {
+async function problemsOf(
+  payload: string | Uint8Array<ArrayBuffer>,
+): Promise<readonly ReportedIssue[]> {
   const { status, type, text } = await seen(post(service.url, payload));
   deepEqual([status, type], [422, "application/json"], text);
   equal(text, JSON.stringify(JSON.parse(text)), "compact");
   const issues = issuesOf(text);
   ok(Array.isArray(issues) && issues.length > 0);
   for (const issue of issues) {
-    ok(typeof issue.type === "string" && typeof issue.msg === "string" && Array.isArray(issue.loc), text);
+    ok(
+      typeof issue.type === "string" && typeof issue.msg === "string" && Array.isArray(issue.loc),
+      text,
+    );
     equal(issue.loc[0], "body");
-    if (typeof issue.input === "string") ok([...issue.input].length <= 64, "input is cut to 64 characters");
+    if (typeof issue.input === "string")
+      ok([...issue.input].length <= 64, "input is cut to 64 characters");
   }
   return issues;
 }
@@ -131,7 +149,10 @@ test("invalid JSON is reported without repeating the message", async () => {
     body().replace("Hello", "Hel\nlo"),
   ]) {
     const { text } = await seen(post(service.url, payload));
-    ok(!text.includes("919876543210") && !text.includes("14155550100") && !text.includes("Hello"), text);
+    ok(
+      !text.includes("919876543210") && !text.includes("14155550100") && !text.includes("Hello"),
+      text,
+    );
   }
 });
 
@@ -158,7 +179,9 @@ test("a body of true or false is refused as a whole", async () => {
 
 test("an empty body and null are reported as missing", async () => {
   for (const payload of ["", "null"]) {
-    deepEqual((await problemsOf(payload)).map(core), [{ type: "missing", loc: ["body"], msg: "Field required" }]);
+    deepEqual((await problemsOf(payload)).map(core), [
+      { type: "missing", loc: ["body"], msg: "Field required" },
+    ]);
   }
 });
 
@@ -174,7 +197,9 @@ test("all problems of a body are reported at once, in the order of the fields", 
     (await problemsOf("{}")).map(core),
     ["message_id", "from", "to", "ts"].map((field) => ({ ...missing, loc: ["body", field] })),
   );
-  const some = await problemsOf(JSON.stringify({ text: "t".repeat(4097), message_id: "m", from: "+1" }));
+  const some = await problemsOf(
+    JSON.stringify({ text: "t".repeat(4097), message_id: "m", from: "+1" }),
+  );
   deepEqual(
     some.map(({ loc, type }) => [loc[1], type]),
     [
@@ -222,7 +247,11 @@ for (const [name, bytes] of [
   test(`a signed body with ${name} is not UTF-8 and refused with 422, whichever field it is in`, async () => {
     for (const field of ["message_id", "text", "unknown"]) {
       const [before = "", behind = ""] = body({ [field]: "#HERE#" }).split("#HERE#");
-      await problemsOf(new Uint8Array(Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(behind)])));
+      await problemsOf(
+        new Uint8Array(
+          Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(behind)]),
+        ),
+      );
     }
   });
 }
@@ -269,7 +298,11 @@ for (const [name, id] of [
 for (const field of ["message_id", "from", "to", "ts"]) {
   test(`a number as ${field} is reported as in FastAPI`, async () => {
     const issue = await problemOf(field, 5);
-    deepEqual(core(issue), { type: "string_type", loc: ["body", field], msg: "Input should be a valid string" });
+    deepEqual(core(issue), {
+      type: "string_type",
+      loc: ["body", field],
+      msg: "Input should be a valid string",
+    });
   });
 }
 
@@ -298,7 +331,10 @@ test("a lone surrogate is refused with 422 in the id and in the text, however it
 
 test("a surrogate pair written as two escapes is one character and accepted", async () => {
   accepted += 1;
-  const payload = body({ message_id: "pair", from: "+7999", text: "#" }).replace('"#"', '"\\ud83d\\ude00"');
+  const payload = body({ message_id: "pair", from: "+7999", text: "#" }).replace(
+    '"#"',
+    '"\\ud83d\\ude00"',
+  );
   deepEqual(await seen(post(service.url, payload)), OK);
   equal((await listMessages(service, "?from=%2B7999")).data[0]?.text, "😀");
 });
@@ -308,7 +344,8 @@ test("an input that is repeated is cut between characters", async () => {
     const response = await post(service.url, body({ from: value }));
     equal(response.status, 422);
     const text = new TextDecoder("utf-8", { fatal: true }).decode(await response.arrayBuffer());
-    for (const { input } of issuesOf(text)) if (typeof input === "string") ok(input.isWellFormed(), input);
+    for (const { input } of issuesOf(text))
+      if (typeof input === "string") ok(input.isWellFormed(), input);
   }
 });
 
@@ -352,9 +389,9 @@ test("numbers of any size are not a 5xx", async () => {
   for (const number of ["1e999", "-1e999", "-0", "1e-999", "9".repeat(10_000), "0.1e+1"]) {
     for (const field of ["message_id", "from", "ts", "text"]) {
       deepEqual(
-        (await problemsOf(body({ message_id: "refused", [field]: "#" }).replace('"#"', number))).map(
-          ({ loc }) => loc[1],
-        ),
+        (
+          await problemsOf(body({ message_id: "refused", [field]: "#" }).replace('"#"', number))
+        ).map(({ loc }) => loc[1]),
         [field],
       );
     }
@@ -528,7 +565,8 @@ for (const ts of [
 }
 
 test("null, numbers, arrays and objects are refused as timestamps", async () => {
-  for (const value of [null, 1_736_935_200, ["2025-01-15T10:00:00Z"], {}, true]) await problemOf("ts", value);
+  for (const value of [null, 1_736_935_200, ["2025-01-15T10:00:00Z"], {}, true])
+    await problemOf("ts", value);
 });
 
 for (const [name, text] of [
@@ -573,7 +611,10 @@ for (const [name, text] of [
 test("of duplicate keys the last one counts", async () => {
   accepted += 1;
   const good = body({ message_id: "last", from: "+7002001" });
-  deepEqual(await seen(post(service.url, good.replace("{", '{"message_id":5,"from":"nobody","text":[],'))), OK);
+  deepEqual(
+    await seen(post(service.url, good.replace("{", '{"message_id":5,"from":"nobody","text":[],'))),
+    OK,
+  );
   const [message] = (await listMessages(service, "?from=%2B7002001")).data;
   deepEqual([message?.message_id, message?.text], ["last", "Hello"]);
   const issues = await problemsOf(good.replace("}", ',"fr\\u006fm":"nobody"}'));
@@ -626,7 +667,10 @@ test("__proto__, constructor and their like are plain unknown keys", async () =>
   ]) {
     for (const value of [message, "null", "5", '"x"', '{"polluted":true,"text":5}']) {
       accepted += 1;
-      const payload = body({ message_id: `accepted-${accepted}`, from: "+7003" }).replace("{", `{"${key}":${value},`);
+      const payload = body({ message_id: `accepted-${accepted}`, from: "+7003" }).replace(
+        "{",
+        `{"${key}":${value},`,
+      );
       deepEqual(await seen(post(service.url, payload)), OK, payload);
     }
   }
@@ -634,7 +678,9 @@ test("__proto__, constructor and their like are plain unknown keys", async () =>
 });
 
 test("keys must match exactly: no case folding, no trimming", async () => {
-  const issues = await problemsOf(body({ message_id: undefined, Message_Id: "m", "message_id ": "m", messageId: "m" }));
+  const issues = await problemsOf(
+    body({ message_id: undefined, Message_Id: "m", "message_id ": "m", messageId: "m" }),
+  );
   deepEqual(
     issues.map(({ type, loc }) => [type, loc[1]]),
     [["missing", "message_id"]],
@@ -647,7 +693,8 @@ test("everything accepted above is stored once and nothing else is", async () =>
 
 test("every valid message, signed, is accepted and listed exactly as it was sent", async () => {
   await using own = await startService();
-  const two = (max: number, min = 0) => integer({ min, max }).map((number) => String(number).padStart(2, "0"));
+  const two = (max: number, min = 0) =>
+    integer({ min, max }).map((number) => String(number).padStart(2, "0"));
   const ts = record({
     year: integer({ min: 1, max: 9999 }).map((year) => String(year).padStart(4, "0")),
     month: two(12, 1),
@@ -655,20 +702,36 @@ test("every valid message, signed, is accepted and listed exactly as it was sent
     hour: two(23),
     minute: two(59),
     second: two(59),
-    fraction: option(string({ unit: constantFrom(..."0123456789"), minLength: 1, maxLength: 9 }), { nil: undefined }),
+    fraction: option(string({ unit: constantFrom(..."0123456789"), minLength: 1, maxLength: 9 }), {
+      nil: undefined,
+    }),
   }).map(
     (t) =>
       `${t.year}-${t.month}-${t.day}T${t.hour}:${t.minute}:${t.second}${t.fraction === undefined ? "" : `.${t.fraction}`}Z`,
   );
-  const characters = string({ unit: "binary", maxLength: 60 }).map((text) => text.replaceAll("\0", ""));
+  const characters = string({ unit: "binary", maxLength: 60 }).map((text) =>
+    text.replaceAll("\0", ""),
+  );
   const digits = string({ unit: constantFrom(..."0123456789"), minLength: 1, maxLength: 20 });
-  const message = record({ id: characters, to: digits, from: digits, ts, text: option(characters, { nil: null }) });
+  const message = record({
+    id: characters,
+    to: digits,
+    from: digits,
+    ts,
+    text: option(characters, { nil: null }),
+  });
   let run = 0;
   await assert(
     asyncProperty(message, async ({ id, to, from, ts, text }) => {
       run += 1;
       const unique = String(run).padStart(6, "0");
-      const sent = { message_id: `${unique}${id}`, from: `+${unique}${from}`, to: `+${to}`, ts, text };
+      const sent = {
+        message_id: `${unique}${id}`,
+        from: `+${unique}${from}`,
+        to: `+${to}`,
+        ts,
+        text,
+      };
       deepEqual(await seen(post(own.url, JSON.stringify(sent))), OK);
       const { data, total } = await listMessages(own, `?from=${encodeURIComponent(sent.from)}`);
       equal(total, 1);
@@ -683,7 +746,10 @@ test("every valid message, signed, is accepted and listed exactly as it was sent
 
 test("arbitrary JSON values, signed, are stored or refused and never a 5xx", async () => {
   await using own = await startService();
-  const value = oneof(jsonValue(), constantFrom("+1", "2025-01-15T10:00:00Z", "m", "", "\0", "\ud800", -0, 1e300));
+  const value = oneof(
+    jsonValue(),
+    constantFrom("+1", "2025-01-15T10:00:00Z", "m", "", "\0", "\ud800", -0, 1e300),
+  );
   const fields = constantFrom(
     "message_id",
     "from",
@@ -717,19 +783,21 @@ test("arbitrary bytes, signed, are refused and never a 5xx", async () => {
   await using own = await startService();
   const bytes = oneof(
     uint8Array({ maxLength: 200 }),
-    record({ at: integer({ min: 0, max: body().length - 1 }), byte: integer({ min: 0, max: 255 }) }).map(
-      ({ at, byte }) => {
-        const changed = Uint8Array.from(Buffer.from(body()));
-        changed[at] = byte;
-        return changed;
-      },
-    ),
+    record({
+      at: integer({ min: 0, max: body().length - 1 }),
+      byte: integer({ min: 0, max: 255 }),
+    }).map(({ at, byte }) => {
+      const changed = Uint8Array.from(Buffer.from(body()));
+      changed[at] = byte;
+      return changed;
+    }),
   );
   await assert(
     asyncProperty(bytes, async (payload) => {
       const { status, text } = await seen(post(own.url, new Uint8Array(payload)));
       ok(status === 422 || status === 200, `${status} ${text}`);
-      if (status === 200) equal(typeof JSON.parse(Buffer.from(payload).toString()).message_id, "string");
+      if (status === 200)
+        equal(typeof JSON.parse(Buffer.from(payload).toString()).message_id, "string");
     }),
     { numRuns: 400 },
   );

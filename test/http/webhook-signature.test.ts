@@ -18,8 +18,16 @@ async function postRaw(
   lines: readonly string[],
   payload: string | Uint8Array = PAYLOAD,
 ): Promise<RawAnswer | undefined> {
-  const headers = ["Host: x", ...lines, `Content-Length: ${Buffer.byteLength(payload)}`, "Connection: close"];
-  const { answers } = await exchange(service.port, rawRequest("POST /webhook HTTP/1.1", headers, payload));
+  const headers = [
+    "Host: x",
+    ...lines,
+    `Content-Length: ${Buffer.byteLength(payload)}`,
+    "Connection: close",
+  ];
+  const { answers } = await exchange(
+    service.port,
+    rawRequest("POST /webhook HTTP/1.1", headers, payload),
+  );
   ok(answers.length <= 1);
   return answers[0];
 }
@@ -56,7 +64,10 @@ const WRONG: readonly (readonly [name: string, lines: readonly string[]])[] = [
   ["has a byte of 0x80 and above behind it", [`X-Signature: ${MAC}\xe9`]],
   ["has full-width digits", [`X-Signature: ${Buffer.from("０".repeat(64)).toString("latin1")}`]],
   ["belongs to another body", [`X-Signature: ${macOf(`${PAYLOAD} `)}`]],
-  ["belongs to the body written otherwise", [`X-Signature: ${macOf(JSON.stringify(JSON.parse(PAYLOAD), null, 1))}`]],
+  [
+    "belongs to the body written otherwise",
+    [`X-Signature: ${macOf(JSON.stringify(JSON.parse(PAYLOAD), null, 1))}`],
+  ],
   ["belongs to an empty body", [`X-Signature: ${macOf("")}`]],
   ["was made with another secret", [`X-Signature: ${macOf(PAYLOAD, "testsecret ")}`]],
   ["was made with an empty secret", [`X-Signature: ${macOf(PAYLOAD, "")}`]],
@@ -75,8 +86,16 @@ for (const [name, lines] of WRONG) {
 
 test("a signature in the trailers of a chunked body does not count", async () => {
   const chunk = `${PAYLOAD.length.toString(16)}\r\n${PAYLOAD}\r\n0\r\nX-Signature: ${MAC}\r\n\r\n`;
-  const headers = ["Host: x", "Transfer-Encoding: chunked", "Trailer: X-Signature", "Connection: close"];
-  const { answers } = await exchange(service.port, rawRequest("POST /webhook HTTP/1.1", headers, chunk));
+  const headers = [
+    "Host: x",
+    "Transfer-Encoding: chunked",
+    "Trailer: X-Signature",
+    "Connection: close",
+  ];
+  const { answers } = await exchange(
+    service.port,
+    rawRequest("POST /webhook HTTP/1.1", headers, chunk),
+  );
   deepEqual(
     answers.map(({ status }) => status),
     [401],
@@ -84,7 +103,10 @@ test("a signature in the trailers of a chunked body does not count", async () =>
 });
 
 test("a signature in the query string does not count", async () => {
-  const response = await fetch(`${service.url}/webhook?x-signature=${MAC}`, { method: "POST", body: PAYLOAD });
+  const response = await fetch(`${service.url}/webhook?x-signature=${MAC}`, {
+    method: "POST",
+    body: PAYLOAD,
+  });
   equal(response.status, 401);
 });
 
@@ -105,7 +127,8 @@ test("upper-case and mixed-case digits are accepted", async () => {
     MAC.toUpperCase(),
     MAC.replace(/[a-f]/g, (digit, at) => (at % 2 ? digit.toUpperCase() : digit)),
   ];
-  for (const signature of spellings) equal((await post(own.url, PAYLOAD, { "x-signature": signature })).status, 200);
+  for (const signature of spellings)
+    equal((await post(own.url, PAYLOAD, { "x-signature": signature })).status, 200);
   equal(await storedTotal(own), 1);
 });
 
@@ -125,7 +148,11 @@ test("any one of the 256 flipped bits of a signature is refused", async () => {
   for (let bit = 0; bit < 256; bit += 1) {
     const flipped = Buffer.from(MAC, "hex");
     flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
-    equal((await post(service.url, PAYLOAD, { "x-signature": flipped.toString("hex") })).status, 401, `bit ${bit}`);
+    equal(
+      (await post(service.url, PAYLOAD, { "x-signature": flipped.toString("hex") })).status,
+      401,
+      `bit ${bit}`,
+    );
   }
   equal(await storedTotal(service), 0);
 });
@@ -145,7 +172,10 @@ test("any flipped bit of the signature's text is refused, except the one that ch
 });
 
 test("arbitrary signature headers are refused and never a 5xx", async () => {
-  const value = string({ unit: constantFrom(...'0123456789abcdefABCDEF,;= \t"\x80\xff'), maxLength: 140 });
+  const value = string({
+    unit: constantFrom(...'0123456789abcdefABCDEF,;= \t"\x80\xff'),
+    maxLength: 140,
+  });
   await assert(
     asyncProperty(value, async (text) => {
       const answer = await postRaw([`X-Signature: ${text}`]);
@@ -161,7 +191,10 @@ test("arbitrary bytes with the signature of other bytes are refused", async () =
       record({ sent: uint8Array({ maxLength: 300 }), signed: uint8Array({ maxLength: 300 }) }),
       async ({ sent, signed }) => {
         if (Buffer.from(sent).equals(signed)) return;
-        equal((await post(service.url, new Uint8Array(sent), { "x-signature": macOf(signed) })).status, 401);
+        equal(
+          (await post(service.url, new Uint8Array(sent), { "x-signature": macOf(signed) })).status,
+          401,
+        );
       },
     ),
     { numRuns: 200 },
@@ -172,11 +205,17 @@ for (const secret of ["", " ", " \t\n "]) {
   test(`with the secret ${JSON.stringify(secret)} every webhook is refused, the service says so and is not ready`, async () => {
     await using own = await startService({ WEBHOOK_SECRET: secret });
     for (const key of ["", secret, secret.trim(), "undefined", "null", "testsecret"]) {
-      deepEqual(await seen(post(own.url, PAYLOAD, { "x-signature": macOf(PAYLOAD, key) })), INVALID);
+      deepEqual(
+        await seen(post(own.url, PAYLOAD, { "x-signature": macOf(PAYLOAD, key) })),
+        INVALID,
+      );
     }
     deepEqual(await seen(post(own.url, "", { "x-signature": macOf("", "") })), INVALID);
     deepEqual(await seen(fetch(`${own.url}/health/live`)), json(200, { status: "alive" }));
-    deepEqual(await seen(fetch(`${own.url}/health/ready`)), json(503, { detail: "WEBHOOK_SECRET not configured" }));
+    deepEqual(
+      await seen(fetch(`${own.url}/health/ready`)),
+      json(503, { detail: "WEBHOOK_SECRET not configured" }),
+    );
     equal(await storedTotal(own), 0);
     match(JSON.stringify(own.lines), /WEBHOOK_SECRET/);
   });
@@ -184,7 +223,10 @@ for (const secret of ["", " ", " \t\n "]) {
 
 test("a secret of non-ASCII characters signs with its UTF-8 bytes", async () => {
   await using own = await startService({ WEBHOOK_SECRET: "gehe1m-ß-🔑" });
-  equal((await post(own.url, PAYLOAD, { "x-signature": macOf(PAYLOAD, "gehe1m-ß-🔑") })).status, 200);
+  equal(
+    (await post(own.url, PAYLOAD, { "x-signature": macOf(PAYLOAD, "gehe1m-ß-🔑") })).status,
+    200,
+  );
 });
 
 const REASONS: readonly (readonly [lines: readonly string[], reason: string, form?: string])[] = [
@@ -215,7 +257,11 @@ test("the log line of a refused signature says why, the answer does not, and not
     const answer = await postRaw([...lines, `X-Request-ID: reason-${at}`]);
     deepEqual([answer?.status, String(answer?.body)], [401, INVALID.text], lines.join());
     const line = await service.line(({ request_id }) => request_id === `reason-${at}`);
-    deepEqual([line.reason, line.form, line.result], [reason, form, "invalid_signature"], lines.join());
+    deepEqual(
+      [line.reason, line.form, line.result],
+      [reason, form, "invalid_signature"],
+      lines.join(),
+    );
     const told = JSON.stringify(line).toLowerCase();
     for (const part of [MAC, Buffer.from(MAC, "hex").toString("base64"), macOf(`${PAYLOAD} `)])
       ok(!told.includes(part.slice(0, 16).toLowerCase()), told);

@@ -75,7 +75,9 @@ for (const [name, change] of [
 
 test("fifty concurrent calls of one id make one row and forty-nine duplicates", async () => {
   await using service = await startService();
-  const answers = await Promise.all(Array.from({ length: 50 }, () => seen(post(service.url, body()))));
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => seen(post(service.url, body()))),
+  );
   for (const answer of answers) deepEqual(answer, OK);
   equal(await storedTotal(service), 1);
   equal(await resultCount(service, "created"), 1);
@@ -84,7 +86,20 @@ test("fifty concurrent calls of one id make one row and forty-nine duplicates", 
 
 test("an id is compared byte for byte", async () => {
   await using service = await startService();
-  const ids = ["a", "A", "a ", " a", "\u00e9", "e\u0301", "   ", "a\n", "\u200ba", "__proto__", "1", "01"];
+  const ids = [
+    "a",
+    "A",
+    "a ",
+    " a",
+    "\u00e9",
+    "e\u0301",
+    "   ",
+    "a\n",
+    "\u200ba",
+    "__proto__",
+    "1",
+    "01",
+  ];
   for (const id of ids) deepEqual(await seen(post(service.url, body({ message_id: id }))), OK);
   const { data, total } = await listMessages(service);
   equal(total, ids.length);
@@ -118,7 +133,10 @@ test("a signed body is accepted whatever its Content-Type says", async () => {
       `X-Signature: ${macOf(payload)}`,
       `Content-Length: ${payload.length}`,
     ];
-    const { answers } = await exchange(service.port, rawRequest("POST /webhook HTTP/1.1", headers, payload));
+    const { answers } = await exchange(
+      service.port,
+      rawRequest("POST /webhook HTTP/1.1", headers, payload),
+    );
     deepEqual(
       answers.map((answer) => [answer.status, answer.body]),
       [[200, '{"status":"ok"}']],
@@ -142,7 +160,10 @@ test("a signed body is accepted without any Content-Type, and with two of them",
       `X-Signature: ${macOf(payload)}`,
       `Content-Length: ${payload.length}`,
     ];
-    const { answers } = await exchange(service.port, rawRequest("POST /webhook HTTP/1.1", headers, payload));
+    const { answers } = await exchange(
+      service.port,
+      rawRequest("POST /webhook HTTP/1.1", headers, payload),
+    );
     deepEqual(
       answers.map(({ status }) => status),
       [200],
@@ -168,11 +189,16 @@ test("a body of exactly MAX_BODY_BYTES is accepted and one byte more is refused,
   for (const coding of ["declared", "chunked"] as const) {
     for (const bytes of [BODY_BYTES_MAX, BODY_BYTES_MAX + 1]) {
       const payload = bodyOfBytes(bytes, `${coding}-${bytes}`);
-      const framing = coding === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${bytes}`;
+      const framing =
+        coding === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${bytes}`;
       const headers = ["Host: x", `X-Signature: ${macOf(payload)}`, framing];
       await using connection = await RawConnection.open(service.port);
       await connection.write(
-        rawRequest("POST /webhook HTTP/1.1", headers, coding === "chunked" ? chunked(payload) : payload),
+        rawRequest(
+          "POST /webhook HTTP/1.1",
+          headers,
+          coding === "chunked" ? chunked(payload) : payload,
+        ),
       );
       const [answer] = await connection.answered(1);
       equal(answer?.status, bytes === BODY_BYTES_MAX ? 200 : 413, `${coding} ${bytes}`);
@@ -199,7 +225,8 @@ test("a client that sends a whole body of 300 kB before it reads gets the 413 an
       await using connection = await RawConnection.open(service.port, { reading: false });
       const headers = ["Host: x", `X-Signature: ${macOf(payload)}`, framing];
       await connection.write(rawRequest("POST /webhook HTTP/1.1", headers));
-      for (let at = 0; at < bytes.length; at += 16_384) await connection.write(bytes.subarray(at, at + 16_384));
+      for (let at = 0; at < bytes.length; at += 16_384)
+        await connection.write(bytes.subarray(at, at + 16_384));
       connection.read();
       const [answer] = await connection.answered(1);
       deepEqual([answer?.status, answer?.body], [413, JSON.stringify(TOO_LARGE)], name);
@@ -219,7 +246,12 @@ for (const [name, expect] of [
   test(`a declared length of 1 GB is refused before a byte of it is sent${name}, and the connection is closed`, async () => {
     await using service = await startService();
     await using connection = await RawConnection.open(service.port);
-    const headers = ["Host: x", `X-Signature: ${macOf("")}`, "Content-Length: 1000000000", ...expect];
+    const headers = [
+      "Host: x",
+      `X-Signature: ${macOf("")}`,
+      "Content-Length: 1000000000",
+      ...expect,
+    ];
     await connection.write(rawRequest("POST /webhook HTTP/1.1", headers));
     const [answer] = await connection.answered(1);
     deepEqual([answer?.status, answer?.body], [413, JSON.stringify(TOO_LARGE)]);
@@ -232,7 +264,11 @@ test("a chunked body without an end is refused at the limit, and its client is n
   await using service = await startService();
   await using connection = await RawConnection.open(service.port);
   await connection.write(
-    rawRequest("POST /webhook HTTP/1.1", ["Host: x", `X-Signature: ${macOf("")}`, "Transfer-Encoding: chunked"]),
+    rawRequest("POST /webhook HTTP/1.1", [
+      "Host: x",
+      `X-Signature: ${macOf("")}`,
+      "Transfer-Encoding: chunked",
+    ]),
   );
   const chunk = `${(65_536).toString(16)}\r\n${" ".repeat(65_536)}\r\n`;
   let ended = false;
@@ -299,7 +335,16 @@ test("Expect: 100-continue is answered with 100 and then with 200", async () => 
 
 test("a signed body with any Content-Encoding but identity is refused with 415", async () => {
   await using service = await startService();
-  const codings = ["gzip", "br", "deflate", "zstd", "x-unknown", "gzip, identity", "identity, gzip", "aes128gcm"];
+  const codings = [
+    "gzip",
+    "br",
+    "deflate",
+    "zstd",
+    "x-unknown",
+    "gzip, identity",
+    "identity, gzip",
+    "aes128gcm",
+  ];
   for (const coding of codings) {
     const refused = seen(post(service.url, body(), { "content-encoding": coding }));
     deepEqual(await refused, json(415, { detail: "unsupported content encoding" }), coding);
@@ -330,7 +375,8 @@ test("a body that was refused unread is never treated as the next request", asyn
     ["POST /nowhere HTTP/1.1", [], 404],
   ] as const) {
     for (const framing of ["declared", "chunked"] as const) {
-      const coding = framing === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${smuggled.length}`;
+      const coding =
+        framing === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${smuggled.length}`;
       const payload = framing === "chunked" ? chunked(smuggled) : smuggled;
       const last = rawRequest("GET /health/live HTTP/1.1", ["Host: x", "Connection: close"]);
       const { answers } = await exchange(
@@ -386,7 +432,8 @@ test("long bodies of one address are limited to 16 MiB: short ones and those of 
   const forwarded = (address: string) => ({ "x-forwarded-for": address });
   const head = `POST /webhook HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\ncontent-length: ${BODY_BYTES_MAX}\r\n\r\n`;
   const holders = Array.from({ length: 440 }, () => connect(own.port, "127.0.0.1"));
-  for (const holder of holders) holder.on("error", () => undefined).write(head + "x".repeat(BODY_BYTES_MAX - 1));
+  for (const holder of holders)
+    holder.on("error", () => undefined).write(head + "x".repeat(BODY_BYTES_MAX - 1));
   const long = bodyOfBytes(BODY_BYTES_MAX, "long");
   const status = async (address: string) => (await post(own.url, long, forwarded(address))).status;
   const deadline = AbortSignal.timeout(20_000);
@@ -399,7 +446,10 @@ test("long bodies of one address are limited to 16 MiB: short ones and those of 
   }
   equal(await status("192.0.2.2"), 200);
   const refused = await post(own.url, long, forwarded("192.0.2.1"));
-  deepEqual([refused.status, await refused.json()], [503, { detail: "too many requests are under way" }]);
+  deepEqual(
+    [refused.status, await refused.json()],
+    [503, { detail: "too many requests are under way" }],
+  );
   match(refused.headers.get("retry-after") ?? "", /^[0-9]+$/);
   equal((await fetch(`${own.url}/health/live`)).status, 200);
   const shed = /^requests_shed_total\{reason="bytes"\} ([0-9]+)$/m.exec(await scrape(own))?.[1];
@@ -415,9 +465,12 @@ test("clients that announce long bodies, or bodies without a length, and send no
   for (const [at, holder] of holders.entries())
     holder
       .on("error", () => undefined)
-      .write(`${head}${at % 2 === 0 ? `content-length: ${BODY_BYTES_MAX}` : "transfer-encoding: chunked"}\r\n\r\n`);
+      .write(
+        `${head}${at % 2 === 0 ? `content-length: ${BODY_BYTES_MAX}` : "transfer-encoding: chunked"}\r\n\r\n`,
+      );
   await Promise.all(holders.map((holder) => once(holder, "connect")));
-  for (let at = 0; at < 20; at++) equal((await post(own.url, body({ message_id: `m${at}` }))).status, 200);
+  for (let at = 0; at < 20; at++)
+    equal((await post(own.url, body({ message_id: `m${at}` }))).status, 200);
   for (const holder of holders) holder.destroy();
 });
 
@@ -431,7 +484,8 @@ test("a message whose sender left before the answer is logged and counted with i
     `POST /webhook HTTP/1.1\r\nhost: x\r\nx-signature: ${macOf(payload)}\r\ncontent-length: ${Buffer.byteLength(payload)}\r\n\r\n${payload}`,
   );
   // It is being stored when the queue is empty again and no answer was sent.
-  while (!/^http_requests_total\{[^}]*\} [1-9]/m.test(await scrape(own))) await fetch(`${own.url}/health/live`);
+  while (!/^http_requests_total\{[^}]*\} [1-9]/m.test(await scrape(own)))
+    await fetch(`${own.url}/health/live`);
   socket.resetAndDestroy();
   equal((await fetch(`${own.url}/health/live`)).status, 200);
   await other.unlockWrites();

@@ -30,7 +30,8 @@ async function shell({ cwd, url }: Place) {
     for (;;) {
       const { stdout, stderr } = await secrets("list");
       if (fits.test(stdout)) return `${stdout}${stderr}`;
-      if (performance.now() > deadline) throw new Error(`the list does not become ${fits}:\n${stdout}${stderr}`);
+      if (performance.now() > deadline)
+        throw new Error(`the list does not become ${fits}:\n${stdout}${stderr}`);
       await setTimeout(50);
     }
   };
@@ -48,7 +49,10 @@ test("the last secret that a running service accepts is not retired because the 
   const { secrets, listed } = await shell(place);
   const only = (await secrets("add", "only")).stdout.trim();
   const unreported = await secrets("list");
-  match(unreported.stderr, /No running service has reported .* based on the environment of this command/);
+  match(
+    unreported.stderr,
+    /No running service has reported .* based on the environment of this command/,
+  );
   await using lyftr = await serve({
     cwd: folder.path,
     env: { DATABASE_URL: place.url, MASTER_KEY, WEBHOOK_SECRET: "" },
@@ -81,7 +85,9 @@ test("retire decides as list says, and the secrets of the service's environment 
   });
   const summer = (await secrets("add", "summer")).stdout.trim();
   await listed(/^summer +database .* 1 of 1 /m);
-  await listed(/^current +WEBHOOK_SECRET of the service .* 1 of 1 +no: no other secret has verified/m);
+  await listed(
+    /^current +WEBHOOK_SECRET of the service .* 1 of 1 +no: no other secret has verified/m,
+  );
   equal(await statusWith(lyftr.url, summer), 200);
   equal(await statusWith(lyftr.url, SERVICE_SECRET), 200);
   await listed(/^summer .* no: it verified a message/m);
@@ -118,7 +124,10 @@ test("a secret that is so new that no process accepts it yet may not be retired"
   lyftr.child.kill("SIGSTOP");
   try {
     await secrets("add", "fresh");
-    match((await secrets("list")).stdout, /^fresh +database .* 0 of 1 +not yet: it is new, and running processes/m);
+    match(
+      (await secrets("list")).stdout,
+      /^fresh +database .* 0 of 1 +not yet: it is new, and running processes/m,
+    );
     equal((await secrets("retire", "fresh")).code, 1);
   } finally {
     lyftr.child.kill("SIGCONT");
@@ -134,13 +143,19 @@ test("with two replicas of different environments, a secret is not retired if on
   const { secrets, listed } = await shell({ cwd: folder.path, url: database.url });
   const summer = (await secrets("add", "summer")).stdout.trim();
   const env = { DATABASE_URL: database.url, MASTER_KEY };
-  await using first = await serve({ cwd: folder.path, env: { ...env, WEBHOOK_SECRET: SERVICE_SECRET } });
+  await using first = await serve({
+    cwd: folder.path,
+    env: { ...env, WEBHOOK_SECRET: SERVICE_SECRET },
+  });
   await using second = await serve({ cwd: folder.path, env: { ...env, WEBHOOK_SECRET: "" } });
   for (const url of [first.url, second.url]) equal(await statusWith(url, summer), 200);
   equal(await statusWith(first.url, SERVICE_SECRET), 200);
   await listed(/^current +WEBHOOK_SECRET of the service .* 1 of 2 /m);
   await listed(/^summer .* 2 of 2 +no: it is the only one.*$/m);
-  match((await secrets("retire", "summer")).stderr, /The answer of lyftr secrets list: no: it is the only one/);
+  match(
+    (await secrets("retire", "summer")).stderr,
+    /The answer of lyftr secrets list: no: it is the only one/,
+  );
   equal(await statusWith(second.url, summer), 200);
   // A process that ends deletes its record, and the record of a killed one expires.
   second.child.kill("SIGTERM");
@@ -158,7 +173,13 @@ test("each worker reports what it accepts", { skip: unlessPostgres() }, async ()
   await using database = await freshDatabase();
   const { secrets, listed } = await shell({ cwd: folder.path, url: database.url });
   equal((await secrets("add", "summer")).code, 0);
-  const env = { DATABASE_URL: database.url, MASTER_KEY, WEBHOOK_SECRET: "", HOST: "127.0.0.1", PORT: "0" };
+  const env = {
+    DATABASE_URL: database.url,
+    MASTER_KEY,
+    WEBHOOK_SECRET: "",
+    HOST: "127.0.0.1",
+    PORT: "0",
+  };
   await using lyftr = runLyftr(["serve", "--workers", "2"], { cwd: folder.path, env });
   const { listens_on, reading, workers } = await lyftr.line(({ msg }) => msg === "listening");
   deepEqual([listens_on, reading, workers], ["127.0.0.1, from this machine only", "open", 2]);

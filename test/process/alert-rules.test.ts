@@ -20,7 +20,9 @@ interface Rule {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-const groups: readonly { readonly rules: readonly Rule[] }[] = parse(deployed("prometheus/lyftr.rules.yml")).groups;
+const groups: readonly { readonly rules: readonly Rule[] }[] = parse(
+  deployed("prometheus/lyftr.rules.yml"),
+).groups;
 const rules = groups.flatMap((group) => group.rules);
 const alerts = rules.filter(({ alert }) => alert !== undefined);
 
@@ -30,7 +32,11 @@ function deployed(path: string): string {
 
 /** Runs a tool in deploy/, and shows its output when it fails. */
 function passes(command: string, ...args: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: DEPLOY, encoding: "utf8", timeout: RUN_MS_MAX });
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: DEPLOY,
+    encoding: "utf8",
+    timeout: RUN_MS_MAX,
+  });
   equal(status, 0, `${stdout}${stderr}`);
 }
 
@@ -43,7 +49,9 @@ function runbooksOf(path: string): readonly string[] {
   return [...page(path).matchAll(/^## (Lyftr\w+)$/gm)].map(([, name = ""]) => name);
 }
 
-test("promtool accepts the rules and the configuration of Prometheus", { skip: unlessTool("promtool") }, () => {
+test("promtool accepts the rules and the configuration of Prometheus", {
+  skip: unlessTool("promtool"),
+}, () => {
   passes("promtool", "check", "rules", "prometheus/lyftr.rules.yml");
   passes("promtool", "check", "config", "prometheus/prometheus.yml");
 });
@@ -52,14 +60,18 @@ test("amtool accepts the configuration of Alertmanager", { skip: unlessTool("amt
   passes("amtool", "check-config", "alertmanager/alertmanager.yml");
 });
 
-test("each alert fires when it should and stays quiet when it should not", { skip: unlessTool("promtool") }, () => {
+test("each alert fires when it should and stays quiet when it should not", {
+  skip: unlessTool("promtool"),
+}, () => {
   const files = readdirSync(`${DEPLOY}prometheus`).filter((name) => name.endsWith(".test.yml"));
   equal(files.length, 3);
   for (const file of files) passes("promtool", "test", "rules", `prometheus/${file}`);
 });
 
 test("each alert has its own test that sees it fire", () => {
-  const tests = ["pages", "tickets", "days"].map((name) => deployed(`prometheus/${name}.test.yml`)).join("");
+  const tests = ["pages", "tickets", "days"]
+    .map((name) => deployed(`prometheus/${name}.test.yml`))
+    .join("");
   ok(alerts.length > 30);
   for (const { alert = "" } of alerts)
     match(tests, new RegExp(`alertname(="|: )${alert}\\b[^]*?(exp_samples|exp_alerts):`), alert);
@@ -68,20 +80,28 @@ test("each alert has its own test that sees it fire", () => {
 test("each alert says what is wrong and how severe it is, and links to an existing runbook", () => {
   for (const { alert = "", labels, annotations = {} } of alerts) {
     match(labels?.severity ?? "", alert === "LyftrWatchdog" ? /^none$/ : /^(page|ticket)$/, alert);
-    for (const name of ["summary", "description"]) match(annotations[name] ?? "", /^\S.*\.$/, `${alert} ${name}`);
+    for (const name of ["summary", "description"])
+      match(annotations[name] ?? "", /^\S.*\.$/, `${alert} ${name}`);
     const runbook = `docs/operations/runbooks/${labels?.severity === "ticket" ? "tickets" : "pages"}.md`;
-    equal(annotations.runbook_url, `{{ $externalLabels.runbook_base }}${runbook}#${alert.toLowerCase()}`);
+    equal(
+      annotations.runbook_url,
+      `{{ $externalLabels.runbook_base }}${runbook}#${alert.toLowerCase()}`,
+    );
     ok(runbooksOf(runbook).includes(alert), `${alert} has no runbook in ${runbook}`);
   }
 });
 
 test("the runbooks are about existing alerts", () => {
-  const described = ["pages", "tickets"].flatMap((name) => runbooksOf(`docs/operations/runbooks/${name}.md`));
+  const described = ["pages", "tickets"].flatMap((name) =>
+    runbooksOf(`docs/operations/runbooks/${name}.md`),
+  );
   deepEqual(described.toSorted(), alerts.map(({ alert }) => alert).toSorted());
 });
 
 test("the table of docs/operations/alerts.md names each alert with its severity, and no other", () => {
-  const rows = page("docs/operations/alerts.md").matchAll(/^\| \[`(Lyftr\w+)`\]\([\w/.#]+\) \| (\w+) \|/gm);
+  const rows = page("docs/operations/alerts.md").matchAll(
+    /^\| \[`(Lyftr\w+)`\]\([\w/.#]+\) \| (\w+) \|/gm,
+  );
   const described = [...rows].map((row) => row.slice(1, 3));
   const existing = alerts.map(({ alert, labels }) => [alert, labels?.severity]);
   deepEqual(described.toSorted(), existing.toSorted());
@@ -93,7 +113,9 @@ test("every metric that docs/operations/metrics.md says to alert on has a rule",
   const rows = lines.filter((line) => /^\| `[a-z_]+`.*\bAlert (on|above)\b/.test(line));
   ok(rows.length >= 4, "there are fewer such rows than there were");
   for (const row of rows) {
-    const names = [...(row.split("|")[1] ?? "").matchAll(/`([a-z_]+)`/g)].map(([, name = ""]) => name);
+    const names = [...(row.split("|")[1] ?? "").matchAll(/`([a-z_]+)`/g)].map(
+      ([, name = ""]) => name,
+    );
     ok(
       names.some((name) => expressions.includes(name)),
       `no alert is about ${names.join(", ")}`,
@@ -103,14 +125,19 @@ test("every metric that docs/operations/metrics.md says to alert on has a rule",
 
 test("the rules use existing metrics, only of our jobs", async () => {
   await using service = await startService();
-  const families = [...(await scrape(service)).matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name);
+  const families = [...(await scrape(service)).matchAll(/^# TYPE (\S+) /gm)].map(
+    ([, name = ""]) => name,
+  );
   const known = new Set(["up", ...families, ...families.map((name) => `${name}_bucket`)]);
   const recorded = new Set(rules.map(({ record }) => record));
   for (const { alert, record, expr } of rules) {
-    for (const [, name = "", selector = ""] of expr.matchAll(/([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}/g)) {
+    for (const [, name = "", selector = ""] of expr.matchAll(
+      /([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}/g,
+    )) {
       ok(known.has(name), `${alert ?? record} asks for ${name}`);
       ok(selector.startsWith('job=~"lyftr.*"'), `${alert ?? record} reads ${name} of all jobs`);
     }
-    for (const [name] of expr.matchAll(/job:\w+:\w+/g)) ok(recorded.has(name), `${alert ?? record} asks for ${name}`);
+    for (const [name] of expr.matchAll(/job:\w+:\w+/g))
+      ok(recorded.has(name), `${alert ?? record} asks for ${name}`);
   }
 });

@@ -11,7 +11,12 @@ import { type FakePagerDuty, fakePagerDuty } from "../support/fake-pagerduty.ts"
 import { freshDatabase } from "../support/postgres.ts";
 import { ownServer, type PostgresServer, unlessOwnServer } from "../support/postgres-server.ts";
 import { serve } from "../support/process.ts";
-import { type Prometheus, shipped, startPrometheus, unlessPrometheus } from "../support/prometheus.ts";
+import {
+  type Prometheus,
+  shipped,
+  startPrometheus,
+  unlessPrometheus,
+} from "../support/prometheus.ts";
 import { ready } from "../support/recovery.ts";
 import { freePort } from "../support/server-folder.ts";
 import { body, post } from "../support/service.ts";
@@ -85,14 +90,25 @@ test("a broken database pages once and its repair resolves once, within 90 s eac
   provesOneIncidentEach(pagerDuty, [away, locked]);
   equal((await prometheus.query(`min_over_time(service_ready{job="lyftr"}[10m]) == 0`)).length, 1);
   const noticed = `min_over_time(up{job="lyftr-hiccup"}[10m]) == 0`;
-  equal((await prometheus.query(noticed)).length, 1, "the hiccup was not noticed, so it shows nothing");
+  equal(
+    (await prometheus.query(noticed)).length,
+    1,
+    "the hiccup was not noticed, so it shows nothing",
+  );
   const restarted = `changes(process_start_time_seconds{job="lyftr-hiccup"}[10m]) == 1`;
   equal((await prometheus.query(restarted)).length, 1);
 });
 
 /** The real binary with some senders, which continue whatever it answers. */
-async function watched(scope: AsyncDisposableStack, job: string, databaseUrl: string): Promise<Watched> {
-  const options = { cwd: folder(), env: { DATABASE_URL: databaseUrl, PORT: String(await freePort()) } };
+async function watched(
+  scope: AsyncDisposableStack,
+  job: string,
+  databaseUrl: string,
+): Promise<Watched> {
+  const options = {
+    cwd: folder(),
+    env: { DATABASE_URL: databaseUrl, PORT: String(await freePort()) },
+  };
   const lyftr = scope.use(await serve(options));
   const { url } = lyftr;
   const stopping = new AbortController();
@@ -133,7 +149,9 @@ async function monitor(
     "webhook-api:8000": host(first),
     "alertmanager:9093": alertmanager.address,
   });
-  const jobs = others.map((one) => `  - job_name: ${one.job}\n    static_configs: [{ targets: ["${host(one)}"] }]\n`);
+  const jobs = others.map(
+    (one) => `  - job_name: ${one.job}\n    static_configs: [{ targets: ["${host(one)}"] }]\n`,
+  );
   const files = { "lyftr.rules.yml": shipped("prometheus/lyftr.rules.yml") };
   return scope.use(await startPrometheus(`${config}${jobs.join("")}`, files));
 }
@@ -175,7 +193,10 @@ async function holds(prometheus: Prometheus, promql: string, msMax: number): Pro
   }
 }
 
-function provesOneIncidentEach({ received, incidents }: FakePagerDuty, broken: readonly Watched[]): void {
+function provesOneIncidentEach(
+  { received, incidents }: FakePagerDuty,
+  broken: readonly Watched[],
+): void {
   const keys = broken.map(({ job }) =>
     createHash("sha256").update(`{}/{severity="page"}:{job="${job}"}`).digest("hex"),
   );
@@ -186,14 +207,25 @@ function provesOneIncidentEach({ received, incidents }: FakePagerDuty, broken: r
       .flat()
       .toSorted(),
   );
-  equal(received.filter(({ event }) => event.event_action === "resolve").length, broken.length * ROUNDS);
+  equal(
+    received.filter(({ event }) => event.event_action === "resolve").length,
+    broken.length * ROUNDS,
+  );
   for (const { event, answered } of received) {
     equal(answered, 202, JSON.stringify(event));
     equal(event.routing_key, PAGE_KEY);
     if (event.event_action !== "trigger") continue;
     for (const field of SHAPE) ok(field in event, `${field} is missing`);
     equal(event.payload?.severity, "critical");
-    ok(broken.some(({ job }) => event.payload?.source === job && event.payload.summary.startsWith(`${job}: `)));
-    ok(JSON.stringify(event.payload?.custom_details).includes("docs/operations/runbooks/pages.md#lyftr"));
+    ok(
+      broken.some(
+        ({ job }) => event.payload?.source === job && event.payload.summary.startsWith(`${job}: `),
+      ),
+    );
+    ok(
+      JSON.stringify(event.payload?.custom_details).includes(
+        "docs/operations/runbooks/pages.md#lyftr",
+      ),
+    );
   }
 }

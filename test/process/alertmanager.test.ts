@@ -8,7 +8,11 @@ import {
   TICKETS_KEY,
   unlessAlertmanager,
 } from "../support/alertmanager.ts";
-import { type FakePagerDuty, fakePagerDuty, type PagerDutyAnswer } from "../support/fake-pagerduty.ts";
+import {
+  type FakePagerDuty,
+  fakePagerDuty,
+  type PagerDutyAnswer,
+} from "../support/fake-pagerduty.ts";
 
 /** `group_wait` and some flushes of the group after refusals. */
 const PAGE_MS_MAX = 90_000;
@@ -21,7 +25,11 @@ const skip = unlessAlertmanager();
 /** Sends alerts of one service as Prometheus does; the ended ones ended just now. */
 async function tell(
   { address }: Alertmanager,
-  alerts: readonly { readonly alertname: string; readonly severity: string; readonly ended?: boolean }[],
+  alerts: readonly {
+    readonly alertname: string;
+    readonly severity: string;
+    readonly ended?: boolean;
+  }[],
 ): Promise<void> {
   const startsAt = new Date(Date.now() - 1_000).toISOString();
   const posted = alerts.map(({ alertname, severity, ended = false }) => ({
@@ -51,7 +59,10 @@ test("several alerts of a service are one incident, even if two Alertmanagers se
   await using pagerDuty = await fakePagerDuty();
   await using one = await startAlertmanager(pagerDuty.url);
   await using other = await startAlertmanager(pagerDuty.url);
-  const pages = ["LyftrUnavailable", "LyftrWebhooksFailing"].map((alertname) => ({ alertname, severity: "page" }));
+  const pages = ["LyftrUnavailable", "LyftrWebhooksFailing"].map((alertname) => ({
+    alertname,
+    severity: "page",
+  }));
   pagerDuty.answer(429);
   for (const alertmanager of [one, other]) await tell(alertmanager, pages);
   await pagerDuty.until(() => refused(pagerDuty, 429), PAGE_MS_MAX);
@@ -88,7 +99,10 @@ test("tickets go to their own service as warnings, one per alert, and the watchd
   ]);
   await pagerDuty.until(() => pagerDuty.open().length === 2, TICKET_MS_MAX);
   const summaries = pagerDuty.open().map(({ summary }) => summary);
-  deepEqual(summaries.toSorted(), ["lyftr: LyftrRedisAway is the matter.", "lyftr: LyftrRestarts is the matter."]);
+  deepEqual(summaries.toSorted(), [
+    "lyftr: LyftrRedisAway is the matter.",
+    "lyftr: LyftrRestarts is the matter.",
+  ]);
   for (const { event } of pagerDuty.received)
     deepEqual([event.routing_key, event.payload?.severity], [TICKETS_KEY, "warning"]);
 });

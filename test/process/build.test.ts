@@ -26,11 +26,15 @@ test("a failed build keeps the last complete dist/, and a killed build leaves no
   writeFileSync(folder.file("dist/main.js"), "the last one");
   // No process has this number.
   mkdirSync(folder.file("dist.partial-4194305"));
-  const build = () => spawnSync(process.execPath, ["scripts/build.ts"], { cwd: folder.path, encoding: "utf8" });
+  const build = () =>
+    spawnSync(process.execPath, ["scripts/build.ts"], { cwd: folder.path, encoding: "utf8" });
   const dists = () => readdirSync(folder.path).filter((name) => name.startsWith("dist"));
   writeFileSync(folder.file("src/broken.ts"), "export const broken: number = 'no number';\n");
   notEqual(build().status, 0);
-  deepEqual([dists(), readFileSync(folder.file("dist/main.js"), "utf8")], [["dist"], "the last one"]);
+  deepEqual(
+    [dists(), readFileSync(folder.file("dist/main.js"), "utf8")],
+    [["dist"], "the last one"],
+  );
   writeFileSync(folder.file("src/broken.ts"), "export const broken = 0;\n");
   const built = build();
   equal(built.status, 0, built.stdout + built.stderr);
@@ -55,13 +59,19 @@ test("npm does not warn of the system's Node.js, which npm ci replaces", () => {
   deepEqual([quiet.status, quiet.stderr], [0, ""]);
 });
 
-test("npm start builds only what has changed, and says that it builds on standard error", { timeout: 120_000 }, () => {
+test("npm start builds only what has changed, and says that it builds on standard error", {
+  timeout: 120_000,
+}, () => {
   using folder = checkout();
   const build = () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/build.ts", "--if-changed"], {
-      cwd: folder.path,
-      encoding: "utf8",
-    });
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["scripts/build.ts", "--if-changed"],
+      {
+        cwd: folder.path,
+        encoding: "utf8",
+      },
+    );
     deepEqual([status, stdout], [0, ""], stderr);
     return stderr;
   };
@@ -89,7 +99,8 @@ function checkout(): ReturnType<typeof temporaryFolder> {
   const folder = temporaryFolder();
   for (const name of ["scripts", "src", "client", "package.json", "tsconfig.json"])
     cpSync(join(ROOT, name), folder.file(name), { recursive: true });
-  for (const name of ["tsconfig.build.json", "tsconfig.client.json"]) cpSync(join(ROOT, name), folder.file(name));
+  for (const name of ["tsconfig.build.json", "tsconfig.client.json"])
+    cpSync(join(ROOT, name), folder.file(name));
   symlinkSync(join(ROOT, "node_modules"), folder.file("node_modules"));
   return folder;
 }

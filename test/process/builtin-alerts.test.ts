@@ -39,13 +39,23 @@ function telling(
 /** Resolves when the notice for this target is stored in the database. */
 async function untilStored(path: string, target: string): Promise<void> {
   using db = new DatabaseSync(path, { readOnly: true });
-  const notice = db.prepare("SELECT 1 FROM alert_notices WHERE target = ? AND firing = 1 AND rule <> 'at_work'");
-  for (const deadlineMs = Date.now() + TOLD_MS_MAX; notice.get(target) === undefined; await setTimeout(20))
+  const notice = db.prepare(
+    "SELECT 1 FROM alert_notices WHERE target = ? AND firing = 1 AND rule <> 'at_work'",
+  );
+  for (
+    const deadlineMs = Date.now() + TOLD_MS_MAX;
+    notice.get(target) === undefined;
+    await setTimeout(20)
+  )
     ok(Date.now() < deadlineMs, `no notice for ${target} was stored`);
 }
 
 /** A webhook every half second, until stopped. */
-async function sendAllTheTime(url: string, statuses: Map<number, number>, signal: AbortSignal): Promise<void> {
+async function sendAllTheTime(
+  url: string,
+  statuses: Map<number, number>,
+  signal: AbortSignal,
+): Promise<void> {
   for (let sent = 0; !signal.aborted; sent++) {
     const { status } = await post(url, body({ message_id: `m${sent}` }));
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
@@ -84,7 +94,9 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     database.thaw();
     const mendedMs = Date.now();
     await pagerduty.until(() => pagerduty.open().length === 0, TOLD_MS_MAX);
-    t.diagnostic(`paged after ${pagedMs - brokenMs} ms, resolved after ${Date.now() - mendedMs} ms`);
+    t.diagnostic(
+      `paged after ${pagedMs - brokenMs} ms, resolved after ${Date.now() - mendedMs} ms`,
+    );
     await pagerduty.until(() => chat.texts.length === 2, 10_000);
     await setTimeout(AFTERWARDS_MS);
     match(summaries(pagerduty).join("\n"), /^Lyftr: \S+ cannot take messages: database not ready$/);
@@ -98,7 +110,10 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     await using pagerduty = await fakePagerDuty();
     using cwd = folder();
     const databaseUrl = `sqlite:///${cwd.path}/app.db`;
-    await using lyftr = await serve({ env: telling(pagerduty, { DATABASE_URL: databaseUrl }), cwd: cwd.path });
+    await using lyftr = await serve({
+      env: telling(pagerduty, { DATABASE_URL: databaseUrl }),
+      cwd: cwd.path,
+    });
     await using other = await otherUserOf(databaseUrl);
     const stopping = new AbortController();
     const statuses = new Map<number, number>();
@@ -127,14 +142,23 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     match(metrics, /^alerts_firing\{rule="error_ratio"\} 0$/m);
   });
 
-  test("of several workers one sends, and the metrics are those of all", { skip: unlessOwnServer() }, async () => {
+  test("of several workers one sends, and the metrics are those of all", {
+    skip: unlessOwnServer(),
+  }, async () => {
     await using pagerduty = await fakePagerDuty();
     await using chat = await fakeChat();
     await using database = await freshDatabase();
     using cwd = folder();
-    const env = telling(pagerduty, { ALERT_WEBHOOK_URL: chat.url, DATABASE_URL: database.url, WORKERS: "2" });
+    const env = telling(pagerduty, {
+      ALERT_WEBHOOK_URL: chat.url,
+      DATABASE_URL: database.url,
+      WORKERS: "2",
+    });
     await using lyftr = await serve({ env: { ...env, WEBHOOK_SECRET: "" }, cwd: cwd.path });
-    await pagerduty.until(() => pagerduty.open().length === 1 && chat.texts.length === 1, TOLD_MS_MAX);
+    await pagerduty.until(
+      () => pagerduty.open().length === 1 && chat.texts.length === 1,
+      TOLD_MS_MAX,
+    );
     await setTimeout(AFTERWARDS_MS);
     deepEqual([pagerduty.open()[0]?.triggers, chat.texts.length], [1, 1]);
     const metrics = await scrape(lyftr);
@@ -148,13 +172,19 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     await using pagerduty = await fakePagerDuty();
     await using chat = await fakeChat();
     using cwd = folder();
-    const env = telling(pagerduty, { ALERT_WEBHOOK_URL: chat.url, DATABASE_URL: `sqlite:///${cwd.path}/app.db` });
+    const env = telling(pagerduty, {
+      ALERT_WEBHOOK_URL: chat.url,
+      DATABASE_URL: `sqlite:///${cwd.path}/app.db`,
+    });
     // It arrives although the endpoint is down at first.
     pagerduty.answer(500);
     await using first = await serve({ env: { ...env, WEBHOOK_SECRET: "" }, cwd: cwd.path });
     await pagerduty.until(() => pagerduty.received.length === 2, TOLD_MS_MAX);
     pagerduty.answer(202);
-    await pagerduty.until(() => pagerduty.open().length === 1 && chat.texts.length === 1, TOLD_MS_MAX);
+    await pagerduty.until(
+      () => pagerduty.open().length === 1 && chat.texts.length === 1,
+      TOLD_MS_MAX,
+    );
     await untilStored(join(cwd.path, "app.db"), "pagerduty");
     first.child.kill("SIGKILL");
     await first.ended;
@@ -162,7 +192,10 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
     await using second = await serve({ env: { ...env, WEBHOOK_SECRET: "" }, cwd: cwd.path });
     await setTimeout(QUIET_MS);
     deepEqual([pagerduty.open().length, chat.texts.length], [1, 1]);
-    equal(pagerduty.received.slice(told).filter(({ event }) => event.event_action === "trigger").length, 0);
+    equal(
+      pagerduty.received.slice(told).filter(({ event }) => event.event_action === "trigger").length,
+      0,
+    );
     second.child.kill("SIGTERM");
     equal(await second.ended, 0);
     await using third = await serve({ env, cwd: cwd.path });
@@ -174,7 +207,11 @@ describe("built-in alerts of real processes", { concurrency: true }, () => {
       pagerduty.incidents().map(({ triggers }) => triggers),
       [1],
     );
-    match(chat.texts[1] ?? "", /^\*Lyftr, over:\* \S+ cannot take messages: WEBHOOK_SECRET not configured/);
-    for (const lyftr of [first, second, third]) saysNothingSecret(lyftr, new URL(chat.url).pathname);
+    match(
+      chat.texts[1] ?? "",
+      /^\*Lyftr, over:\* \S+ cannot take messages: WEBHOOK_SECRET not configured/,
+    );
+    for (const lyftr of [first, second, third])
+      saysNothingSecret(lyftr, new URL(chat.url).pathname);
   });
 });

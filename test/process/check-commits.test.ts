@@ -30,7 +30,14 @@ function check(folder: string, path = PATH) {
 function repository() {
   const folder = temporaryFolder();
   const path = folder.file("repository");
-  const author = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
+  const author = [
+    "-c",
+    "user.name=Test",
+    "-c",
+    "user.email=test@example.com",
+    "-c",
+    "commit.gpgsign=false",
+  ];
   const git = (args: readonly string[], date = AFTER, cwd = path) =>
     execFileSync("git", [...author, ...args], {
       cwd,
@@ -39,7 +46,8 @@ function repository() {
     });
   mkdirSync(path);
   git(["init", "--quiet", "--initial-branch=main"]);
-  const commit = (message: string, date?: string) => git(["commit", "--quiet", "--allow-empty", "-m", message], date);
+  const commit = (message: string, date?: string) =>
+    git(["commit", "--quiet", "--allow-empty", "-m", message], date);
   return { path, file: folder.file, git, commit, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
@@ -51,10 +59,22 @@ function shallowClone({ path, file, git }: ReturnType<typeof repository>): strin
 }
 
 for (const [what, message, complaint] of [
-  ["a subject of 73 characters", `${"x".repeat(73)}\n\n${BODY}`, /"x+": the subject has 73 characters, at most 72/],
-  ["a subject of two lines", `${"x".repeat(40)}\n${"x".repeat(40)}\n\n${BODY}`, /the subject has 81 characters/],
+  [
+    "a subject of 73 characters",
+    `${"x".repeat(73)}\n\n${BODY}`,
+    /"x+": the subject has 73 characters, at most 72/,
+  ],
+  [
+    "a subject of two lines",
+    `${"x".repeat(40)}\n${"x".repeat(40)}\n\n${BODY}`,
+    /the subject has 81 characters/,
+  ],
   ["no body", SUBJECT, /"Add a route": it has no body/],
-  ["a signature in place of a body", `${SUBJECT}\n\nSigned-off-by: Test <test@example.com>`, /it has no body/],
+  [
+    "a signature in place of a body",
+    `${SUBJECT}\n\nSigned-off-by: Test <test@example.com>`,
+    /it has no body/,
+  ],
   ["wip", `WIP: a route\n\n${BODY}`, /"WIP: a route": squash it/],
   ["a fix-up", `fixup! Add a route\n\n${BODY}`, /squash it/],
 ] as const) {
@@ -83,22 +103,37 @@ test("72 characters of any alphabet, and words that contain wip, are accepted", 
   using repo = repository();
   repo.commit(`${"é".repeat(72)}\n\n${BODY}`);
   repo.commit(`Wipe deleted rows\n\n${BODY}\n\nSigned-off-by: Test <test@example.com>`);
-  deepEqual(check(repo.path), { status: 0, stdout: "commits: 2 messages, 0 complaints\n", stderr: "" });
+  deepEqual(check(repo.path), {
+    status: 0,
+    stdout: "commits: 2 messages, 0 complaints\n",
+    stderr: "",
+  });
 });
 
 test("a commit that is older than the rule is accepted, unless it is HEAD", { skip }, () => {
   using repo = repository();
   repo.commit("Older", BEFORE);
-  deepEqual([check(repo.path).status, check(repo.path).stdout], [1, "commits: 1 messages, 1 complaints\n"]);
+  deepEqual(
+    [check(repo.path).status, check(repo.path).stdout],
+    [1, "commits: 1 messages, 1 complaints\n"],
+  );
   repo.commit(`${SUBJECT}\n\n${BODY}`);
-  deepEqual(check(repo.path), { status: 0, stdout: "commits: 1 messages, 0 complaints\n", stderr: "" });
+  deepEqual(check(repo.path), {
+    status: 0,
+    stdout: "commits: 1 messages, 0 complaints\n",
+    stderr: "",
+  });
 });
 
 test("a shallow clone is checked as far as it goes", { skip }, () => {
   using repo = repository();
   repo.commit("No body");
   repo.commit(`${SUBJECT}\n\n${BODY}`);
-  deepEqual(check(shallowClone(repo)), { status: 0, stdout: "commits: 1 messages, 0 complaints\n", stderr: "" });
+  deepEqual(check(shallowClone(repo)), {
+    status: 0,
+    stdout: "commits: 1 messages, 0 complaints\n",
+    stderr: "",
+  });
   using other = repository();
   other.commit(`${SUBJECT}\n\n${BODY}`);
   other.commit("No body");
@@ -111,9 +146,24 @@ test("a merge commit needs no body, also in a shallow clone", { skip }, () => {
   repo.git(["switch", "--quiet", "--create", "branch"]);
   repo.commit(`${SUBJECT} too\n\n${BODY}`);
   repo.git(["switch", "--quiet", "main"]);
-  repo.git(["merge", "--quiet", "--no-ff", "-m", `Merge ${"0".repeat(40)} into ${"1".repeat(40)}`, "branch"]);
-  deepEqual(check(repo.path), { status: 0, stdout: "commits: 2 messages, 0 complaints\n", stderr: "" });
-  deepEqual(check(shallowClone(repo)), { status: 0, stdout: "commits: 0 messages, 0 complaints\n", stderr: "" });
+  repo.git([
+    "merge",
+    "--quiet",
+    "--no-ff",
+    "-m",
+    `Merge ${"0".repeat(40)} into ${"1".repeat(40)}`,
+    "branch",
+  ]);
+  deepEqual(check(repo.path), {
+    status: 0,
+    stdout: "commits: 2 messages, 0 complaints\n",
+    stderr: "",
+  });
+  deepEqual(check(shallowClone(repo)), {
+    status: 0,
+    stdout: "commits: 0 messages, 0 complaints\n",
+    stderr: "",
+  });
 });
 
 test("without git, without a repository and without a commit it says so and passes", () => {

@@ -20,7 +20,8 @@ const LOAD_MS_MAX = 200_000;
 /** Sends and reads until the process has ended by itself, or this time is over. */
 async function load(lyftr: LyftrProcess & { readonly url: string }, ledger: Ledger): Promise<void> {
   const late = AbortSignal.timeout(LOAD_MS_MAX);
-  const goesOn = () => lyftr.child.exitCode === null && lyftr.child.signalCode === null && !late.aborted;
+  const goesOn = () =>
+    lyftr.child.exitCode === null && lyftr.child.signalCode === null && !late.aborted;
   let sent = 0;
   const sender = async () => {
     while (goesOn()) await ledger.send(lyftr.url, `m${++sent}`, { textCharacters: 4_000 });
@@ -31,7 +32,10 @@ async function load(lyftr: LyftrProcess & { readonly url: string }, ledger: Ledg
       await answer?.text().catch(() => undefined);
     }
   };
-  await Promise.all([...Array.from({ length: SENDERS }, sender), ...Array.from({ length: EXPORTS }, exporter)]);
+  await Promise.all([
+    ...Array.from({ length: SENDERS }, sender),
+    ...Array.from({ length: EXPORTS }, exporter),
+  ]);
 }
 
 for (const file of ["app.db", "app.db-index"]) {
@@ -50,7 +54,10 @@ for (const file of ["app.db", "app.db-index"]) {
     copyFileSync(FILE, COPY);
     const ledger = new Ledger();
     {
-      await using lyftr = await serve({ cwd, env: diskFaults({ FILE, COPY, FAIL_SYNC: FAILS_AT }) });
+      await using lyftr = await serve({
+        cwd,
+        env: diskFaults({ FILE, COPY, FAIL_SYNC: FAILS_AT }),
+      });
       await load(lyftr, ledger);
       equal(await lyftr.ended, 1);
       equal(logLines(lyftr.stdout()).filter(({ level }) => level === "CRITICAL").length, 1);

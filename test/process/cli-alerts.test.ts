@@ -10,7 +10,11 @@ test("alerts test sends a trigger and a resolve to every target, and shows the a
   await using pagerduty = await fakePagerDuty();
   await using chat = await fakeChat();
   using folder = temporaryFolder();
-  const env = { PAGERDUTY_ROUTING_KEY: ROUTING_KEY, PAGERDUTY_URL: pagerduty.url, ALERT_WEBHOOK_URL: chat.url };
+  const env = {
+    PAGERDUTY_ROUTING_KEY: ROUTING_KEY,
+    PAGERDUTY_URL: pagerduty.url,
+    ALERT_WEBHOOK_URL: chat.url,
+  };
   const { code, stdout, stderr } = await run(["alerts", "test"], { cwd: folder.path, env });
   deepEqual([code, stderr], [0, ""]);
   const lines = stdout.trimEnd().split("\n");
@@ -27,7 +31,10 @@ test("alerts test sends a trigger and a resolve to every target, and shows the a
   deepEqual(
     pagerduty
       .incidents()
-      .map(({ dedupKey, resolvedAtMs }) => [dedupKey.startsWith("lyftr-test-"), resolvedAtMs !== undefined]),
+      .map(({ dedupKey, resolvedAtMs }) => [
+        dedupKey.startsWith("lyftr-test-"),
+        resolvedAtMs !== undefined,
+      ]),
     [[true, true]],
   );
   match(pagerduty.incidents()[0]?.summary ?? "", /^Lyftr: \S+ tests whether alerts arrive$/);
@@ -37,8 +44,14 @@ test("alerts test sends a trigger and a resolve to every target, and shows the a
 test("alerts test names the targets that are not configured, and ends with 2 when none is", async () => {
   await using chat = await fakeChat();
   using folder = temporaryFolder();
-  const one = await run(["alerts", "test"], { cwd: folder.path, env: { ALERT_WEBHOOK_URL: chat.url } });
-  deepEqual([one.code, one.stderr], [0, "PagerDuty is not tested: PAGERDUTY_ROUTING_KEY is not set.\n"]);
+  const one = await run(["alerts", "test"], {
+    cwd: folder.path,
+    env: { ALERT_WEBHOOK_URL: chat.url },
+  });
+  deepEqual(
+    [one.code, one.stderr],
+    [0, "PagerDuty is not tested: PAGERDUTY_ROUTING_KEY is not set.\n"],
+  );
   const none = await run(["alerts", "test"], { cwd: folder.path });
   deepEqual([none.code, none.stdout], [2, ""]);
   match(
@@ -52,7 +65,11 @@ test("alerts test ends with 1 when a target does not accept it, says why, and sh
   await using chat = await fakeChat();
   using folder = temporaryFolder();
   pagerduty.answer(400);
-  const env = { PAGERDUTY_ROUTING_KEY: ROUTING_KEY, PAGERDUTY_URL: pagerduty.url, ALERT_WEBHOOK_URL: chat.url };
+  const env = {
+    PAGERDUTY_ROUTING_KEY: ROUTING_KEY,
+    PAGERDUTY_URL: pagerduty.url,
+    ALERT_WEBHOOK_URL: chat.url,
+  };
   const refused = await run(["alerts", "test"], { cwd: folder.path, env });
   equal(refused.code, 1);
   match(refused.stdout, /pagerduty +trigger +refused, 400: .*told to refuse/);

@@ -43,7 +43,10 @@ test("a backup during a load is complete: everything acknowledged before it, and
   match(backup.stdout, /^b\.db: [0-9.]+ MiB, checked\n$/);
   equal(backup.code, 0);
   equal(valueIn(folder.file("b.db"), "PRAGMA integrity_check"), "ok");
-  equal(valueIn(folder.file("b.db"), "SELECT count(*) FROM messages WHERE message_id LIKE 'old-%'"), ROWS_BEFORE);
+  equal(
+    valueIn(folder.file("b.db"), "SELECT count(*) FROM messages WHERE message_id LIKE 'old-%'"),
+    ROWS_BEFORE,
+  );
   const live = String(valueIn(folder.file("b.db"), IDS)).split(",");
   // One moment: a prefix of what was sent. It may include the message under way when the backup
   // ended.
@@ -65,7 +68,9 @@ test("a restored backup serves its messages", async () => {
   await run(["import", "in.ndjson"], { cwd: folder.path, env });
   equal((await run(["backup", "b.db"], { cwd: folder.path, env })).code, 0);
   await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: "sqlite:///./b.db" } });
-  const { data } = (await (await fetch(`${lyftr.url}/messages`)).json()) as { data: readonly { message_id: string }[] };
+  const { data } = (await (await fetch(`${lyftr.url}/messages`)).json()) as {
+    data: readonly { message_id: string }[];
+  };
   deepEqual(
     data.map(({ message_id }) => message_id),
     ["m1"],

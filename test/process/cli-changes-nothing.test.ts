@@ -66,7 +66,9 @@ test("every command is in the table, so that a new one is tried on databases tha
     const { stdout } = await run([...args, "--help"], { cwd: folder.path });
     const [, list = ""] = stdout.split("Commands:\n");
     const [names = ""] = list.split("\n\n");
-    return [...names.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = ""]) => name).filter((name) => name !== "help");
+    return [...names.matchAll(/^ {2}([a-z-]+)/gm)]
+      .map(([, name = ""]) => name)
+      .filter((name) => name !== "help");
   };
   const found: string[] = ["help"];
   for (const name of await named([])) {
@@ -90,7 +92,11 @@ interface Tried {
 }
 
 /** Runs all commands of some kinds on a database, a few at a time. */
-async function tryAll(effects: readonly Effect[], databaseUrl: string, cwd: string): Promise<readonly Tried[]> {
+async function tryAll(
+  effects: readonly Effect[],
+  databaseUrl: string,
+  cwd: string,
+): Promise<readonly Tried[]> {
   using elsewhere = temporaryFolder();
   writeFileSync(join(elsewhere.path, "messages.ndjson"), "");
   const waiting = Object.entries(COMMANDS).filter(([, [effect]]) => effects.includes(effect));
@@ -98,7 +104,9 @@ async function tryAll(effects: readonly Effect[], databaseUrl: string, cwd: stri
   const worker = async () => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const [name, [effect, ...words]] = next;
-      const args = words.map((word) => word.replace("~", elsewhere.path).replace("DATABASE_URL", databaseUrl));
+      const args = words.map((word) =>
+        word.replace("~", elsewhere.path).replace("DATABASE_URL", databaseUrl),
+      );
       const ended = await run(args, { cwd, env: { ...env, DATABASE_URL: databaseUrl } });
       tried.push({ name, effect, code: ended.code, stdout: ended.stdout, stderr: ended.stderr });
     }
@@ -116,7 +124,10 @@ function refused({ name, effect, code, stdout, stderr }: Tried, said: RegExp): v
   match(stderr, said, name);
 }
 
-for (const state of ["a database of the older service that was killed", "a database of another program"]) {
+for (const state of [
+  "a database of the older service that was killed",
+  "a database of another program",
+]) {
   test(`${state} is changed by no command that does not create one`, async () => {
     using folder = temporaryFolder();
     const [make, said] = NOT_OURS[state] ?? [];
@@ -132,7 +143,11 @@ for (const state of ["a database of the older service that was killed", "a datab
 test("a database that does not exist is created only by commands that say so", async () => {
   using folder = temporaryFolder();
   const before = snapshotOf(folder.path);
-  const tried = await tryAll(["reads", "writes", "elsewhere"], "sqlite:///./data/app.db", folder.path);
+  const tried = await tryAll(
+    ["reads", "writes", "elsewhere"],
+    "sqlite:///./data/app.db",
+    folder.path,
+  );
   for (const one of tried) refused(one, /data\/app\.db .*does not exist/);
   deepEqual(snapshotOf(folder.path), before);
 });
@@ -141,7 +156,11 @@ test("commands that read leave a database of a killed service unchanged, and ans
   using folder = temporaryFolder();
   await OURS["a database whose service was killed"]?.(folder.file("app.db"));
   const before = snapshotOf(folder.path);
-  for (const { name, effect, code, stderr } of await tryAll(["reads", "elsewhere"], "sqlite:///./app.db", folder.path))
+  for (const { name, effect, code, stderr } of await tryAll(
+    ["reads", "elsewhere"],
+    "sqlite:///./app.db",
+    folder.path,
+  ))
     if (effect === "reads") equal(code, 0, `${name}: ${stderr}`);
   deepEqual(snapshotOf(folder.path), before);
 });
@@ -188,24 +207,29 @@ async function catalogOf(url: string): Promise<unknown> {
   );
   const rows: unknown[] = [];
   for (const { name, kind } of relations)
-    if (kind === "r") rows.push(await sql(url, `SELECT xmin::text, ctid::text, row_to_json(t) FROM "${name}" t`));
+    if (kind === "r")
+      rows.push(await sql(url, `SELECT xmin::text, ctid::text, row_to_json(t) FROM "${name}" t`));
   return { relations, others, rows };
 }
 
-const CHANGES: Readonly<Record<string, readonly [make: (url: string, cwd: string) => Promise<unknown>, said: RegExp]>> =
-  {
-    "an unrelated PostgreSQL database": [
-      (url) => sql(url, "CREATE TABLE orders (id integer); INSERT INTO orders VALUES (1)"),
-      /has no tables of Lyftr, .*: run lyftr migrate first/,
-    ],
-    "a PostgreSQL database with an older schema": [
-      async (url, cwd) => {
-        equal((await run(["migrate"], { cwd, env: { DATABASE_URL: url } })).code, 0);
-        await sql(url, "DELETE FROM lyftr_migrations WHERE version = (SELECT max(version) FROM lyftr_migrations)");
-      },
-      /has schema [0-9]+, .* needs schema [0-9]+: run lyftr migrate first/,
-    ],
-  };
+const CHANGES: Readonly<
+  Record<string, readonly [make: (url: string, cwd: string) => Promise<unknown>, said: RegExp]>
+> = {
+  "an unrelated PostgreSQL database": [
+    (url) => sql(url, "CREATE TABLE orders (id integer); INSERT INTO orders VALUES (1)"),
+    /has no tables of Lyftr, .*: run lyftr migrate first/,
+  ],
+  "a PostgreSQL database with an older schema": [
+    async (url, cwd) => {
+      equal((await run(["migrate"], { cwd, env: { DATABASE_URL: url } })).code, 0);
+      await sql(
+        url,
+        "DELETE FROM lyftr_migrations WHERE version = (SELECT max(version) FROM lyftr_migrations)",
+      );
+    },
+    /has schema [0-9]+, .* needs schema [0-9]+: run lyftr migrate first/,
+  ],
+};
 
 for (const [state, [make, said]] of Object.entries(CHANGES)) {
   test(`${state} is changed by no command that does not create one`, { skip }, async () => {
@@ -213,15 +237,21 @@ for (const [state, [make, said]] of Object.entries(CHANGES)) {
     await using database = await freshDatabase({ kind: "postgres" });
     await make(database.url, folder.path);
     const before = await catalogOf(database.url);
-    for (const one of await tryAll(["reads", "writes"], database.url, folder.path)) refused(one, said);
+    for (const one of await tryAll(["reads", "writes"], database.url, folder.path))
+      refused(one, said);
     deepEqual(await catalogOf(database.url), before);
   });
 }
 
-test("commands that read leave a PostgreSQL database of Lyftr unchanged, and answer", { skip }, async () => {
+test("commands that read leave a PostgreSQL database of Lyftr unchanged, and answer", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase({ kind: "postgres" });
-  equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: database.url } })).code, 0);
+  equal(
+    (await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: database.url } })).code,
+    0,
+  );
   const before = await catalogOf(database.url);
   for (const { name, code, stderr } of await tryAll(["reads"], database.url, folder.path))
     equal(code, name === "backup" ? 2 : 0, `${name}: ${stderr}`);
@@ -235,8 +265,15 @@ test("a start on a PostgreSQL database with another program's table of messages 
   await using database = await freshDatabase({ kind: "postgres" });
   await sql(database.url, "CREATE TABLE messages (id integer)");
   const before = await catalogOf(database.url);
-  const { code, stderr } = await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: database.url } });
-  deepEqual([code, /table "messages" that does not belong to Lyftr/.test(stderr)], [1, true], stderr);
+  const { code, stderr } = await run(["migrate"], {
+    cwd: folder.path,
+    env: { DATABASE_URL: database.url },
+  });
+  deepEqual(
+    [code, /table "messages" that does not belong to Lyftr/.test(stderr)],
+    [1, true],
+    stderr,
+  );
   deepEqual(await catalogOf(database.url), before);
 });
 
@@ -251,13 +288,22 @@ test("a PostgreSQL database that does not exist ends a command with 1, and a sta
     ["keys", "list"],
     ["keys", "create", "--name", "a", "--scope", "read"],
   ]) {
-    const { code, stderr } = await run(args, { cwd: folder.path, env: { DATABASE_URL: missing.href } });
+    const { code, stderr } = await run(args, {
+      cwd: folder.path,
+      env: { DATABASE_URL: missing.href },
+    });
     equal(code, 1, stderr);
     match(stderr, /database "lyftr_missing" does not exist: check DATABASE_URL/);
   }
-  equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: database.url } })).code, 0);
+  equal(
+    (await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: database.url } })).code,
+    0,
+  );
   const name = new URL(database.url).pathname.slice(1);
   await sql(database.url, `ALTER DATABASE ${name} SET default_transaction_read_only = on`);
-  const asked = await run(["keys", "list"], { cwd: folder.path, env: { DATABASE_URL: database.url } });
+  const asked = await run(["keys", "list"], {
+    cwd: folder.path,
+    env: { DATABASE_URL: database.url },
+  });
   deepEqual([asked.code, asked.stderr], [0, "There are no keys.\n"]);
 });

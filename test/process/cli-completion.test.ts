@@ -25,7 +25,8 @@ async function script(shell: string): Promise<string> {
 test("bash completes commands, subcommands, options, values and files", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("completion.bash"), await script("bash"));
-  for (const name of ["backup one.db", "backup two.db", "other.txt"]) writeFileSync(folder.file(name), "");
+  for (const name of ["backup one.db", "backup two.db", "other.txt"])
+    writeFileSync(folder.file(name), "");
   const offered = (...words: string[]) =>
     execFileSync("bash", ["-uc", ASK, "bash", "completion.bash", "lyftr", ...words], {
       cwd: folder.path,
@@ -85,7 +86,10 @@ test("bash completes what is typed on a terminal", { skip: unlessTool("python3")
     env: { PATH: process.env.PATH, TERM: "dumb", INPUTRC: "/dev/null" },
     timeout: 20_000,
   });
-  equal(readFileSync(folder.file("called"), "utf8"), "<keys><create><--scope><admin><restore><--yes><my backup.db>");
+  equal(
+    readFileSync(folder.file("called"), "utf8"),
+    "<keys><create><--scope><admin><restore><--yes><my backup.db>",
+  );
 });
 
 test("the scripts for zsh and fish have every command and option", async () => {
@@ -100,6 +104,9 @@ test("the scripts for zsh and fish have every command and option", async () => {
   ok(names.size > 40, `${names.size}`);
   for (const name of names) {
     ok(zsh.includes(`'${name}:`), `zsh: ${name}`);
-    ok(new RegExp(name.startsWith("--") ? `-l ${name.slice(2)} ` : `-a ${name} `).test(fish), `fish: ${name}`);
+    ok(
+      new RegExp(name.startsWith("--") ? `-l ${name.slice(2)} ` : `-a ${name} `).test(fish),
+      `fish: ${name}`,
+    );
   }
 });

@@ -38,20 +38,30 @@ async function withStore<T>(url: string, work: (store: Store) => Promise<T>): Pr
 async function everything(url: string) {
   return withStore(url, async (store) => {
     const page = await store.findMessages({ ...query(), limit: 100_000 });
-    return { messages: page.messages.map((row) => ({ ...row })), stats: JSON.stringify(await store.stats()) };
+    return {
+      messages: page.messages.map((row) => ({ ...row })),
+      stats: JSON.stringify(await store.stats()),
+    };
   });
 }
 
-test("a copy to PostgreSQL and back has every message, field by field, and says so", { skip }, async () => {
+test("a copy to PostgreSQL and back has every message, field by field, and says so", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
-  const [first, back] = ["first.db", "back.db"].map((name) => `sqlite:///${folder.file(name)}`) as [string, string];
+  const [first, back] = ["first.db", "back.db"].map((name) => `sqlite:///${folder.file(name)}`) as [
+    string,
+    string,
+  ];
   await withStore(first, (store) => store.insertMessages(rows(5_000)));
   const there = await run(["copy", "--from", first, "--to", database.url], { cwd: folder.path });
   equal(there.code, 0, there.stderr);
   match(there.stdout, /^copied {5}5000\nduplicates 0\nconflicts {2}0\nrefused {4}0\n/);
   const [, source, target] =
-    /source {5}5000 messages, checksum (\w+)\ntarget {5}5000 of them, checksum (\w+)/.exec(there.stdout) ?? [];
+    /source {5}5000 messages, checksum (\w+)\ntarget {5}5000 of them, checksum (\w+)/.exec(
+      there.stdout,
+    ) ?? [];
   ok(source !== undefined && source === target, there.stdout);
   const returned = await run(["copy", "--from", database.url, "--to", back], { cwd: folder.path });
   equal(returned.code, 0, returned.stderr);
@@ -68,20 +78,32 @@ test("a copy continues where the last one stopped, and includes messages that ar
   await withStore(from, (store) => store.insertMessages(rows(3_000)));
   equal((await run(["copy", "--from", from, "--to", database.url], { cwd: folder.path })).code, 0);
   await withStore(from, (store) => store.insertMessages(rows(10, "late")));
-  const again = await run(["copy", "--from", from, "--to", database.url, "--no-verify"], { cwd: folder.path });
-  deepEqual([again.code, again.stdout], [0, "copied     10\nduplicates 0\nconflicts  0\nrefused    0\n"]);
+  const again = await run(["copy", "--from", from, "--to", database.url, "--no-verify"], {
+    cwd: folder.path,
+  });
+  deepEqual(
+    [again.code, again.stdout],
+    [0, "copied     10\nduplicates 0\nconflicts  0\nrefused    0\n"],
+  );
   match(again.stderr, /Continuing where/);
 });
 
-test("a killed copy is finished by the next one, while the source keeps receiving", { skip }, async () => {
+test("a killed copy is finished by the next one, while the source keeps receiving", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
   const from = `sqlite:///${folder.file("app.db")}`;
   await withStore(from, (store) => store.insertMessages(rows(40_000)));
-  await using copying = runLyftr(["copy", "--from", from, "--to", database.url], { cwd: folder.path });
+  await using copying = runLyftr(["copy", "--from", from, "--to", database.url], {
+    cwd: folder.path,
+  });
   const copied = async () =>
-    Number((await sql(database.url, "SELECT count(*) AS n FROM messages").catch(() => []))[0]?.n ?? 0);
-  while ((await copied()) < 4_000) ok(copying.child.exitCode === null, "it ended before it was killed");
+    Number(
+      (await sql(database.url, "SELECT count(*) AS n FROM messages").catch(() => []))[0]?.n ?? 0,
+    );
+  while ((await copied()) < 4_000)
+    ok(copying.child.exitCode === null, "it ended before it was killed");
   copying.child.kill("SIGKILL");
   await copying.ended;
   ok((await copied()) < 40_000, "there was nothing left to copy");
@@ -97,7 +119,9 @@ test("a killed copy is finished by the next one, while the source keeps receivin
   deepEqual(await everything(database.url), await everything(from));
 });
 
-test("the comparison notices what is missing in the target, and the next copy adds it", { skip }, async () => {
+test("the comparison notices what is missing in the target, and the next copy adds it", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
   const args = ["copy", "--from", `sqlite:///${folder.file("app.db")}`, "--to", database.url];
@@ -115,7 +139,9 @@ test("the comparison notices what is missing in the target, and the next copy ad
   match(forged.stdout, /target {5}100 of them/);
 });
 
-test("messages that PostgreSQL cannot store are named and left out, and conflicts are counted", { skip }, async () => {
+test("messages that PostgreSQL cannot store are named and left out, and conflicts are counted", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   await using database = await freshDatabase();
   const from = `sqlite:///${folder.file("app.db")}`;
@@ -126,8 +152,12 @@ test("messages that PostgreSQL cannot store are named and left out, and conflict
     VALUES ('native', 'nul', '+1', '+2', 'yesterday', 'a' || char(0) || 'b', 'x', 'yesterday'),
            ('native', 'odd', '', 'x', 'yesterday', NULL, 'x', 'yesterday')`);
   db.close();
-  await withStore(database.url, (store) => store.insertMessages([message("m1", { text: "another" })]));
-  const { code, stdout, stderr } = await run(["copy", "--from", from, "--to", database.url], { cwd: folder.path });
+  await withStore(database.url, (store) =>
+    store.insertMessages([message("m1", { text: "another" })]),
+  );
+  const { code, stdout, stderr } = await run(["copy", "--from", from, "--to", database.url], {
+    cwd: folder.path,
+  });
   equal(code, 1);
   match(stdout, /^copied {5}10\nduplicates 0\nconflicts {2}1 .*\nrefused {4}1 /);
   match(stderr, /not copied: "nul": /);
@@ -146,7 +176,10 @@ test("the URLs of a copy, including passwords, can come from the environment or 
   const url = new URL(database.url);
   url.password ||= "hunter2";
   writeFileSync(folder.file("to"), `${url.href}\n`, { mode: 0o600 });
-  const copied = await run(["copy"], { cwd: folder.path, env: { COPY_FROM: own, COPY_TO_FILE: folder.file("to") } });
+  const copied = await run(["copy"], {
+    cwd: folder.path,
+    env: { COPY_FROM: own, COPY_TO_FILE: folder.file("to") },
+  });
   deepEqual([copied.code, /^copied {5}3\n/.test(copied.stdout)], [0, true], copied.stderr);
   equal((copied.stdout + copied.stderr).includes(url.password), false);
   const wrong: [Record<string, string>, string[], RegExp][] = [
@@ -155,8 +188,16 @@ test("the URLs of a copy, including passwords, can come from the environment or 
       ["--to", own],
       /^--from is missing: name the database with --from, or in the environment with COPY_FROM or COPY_FROM_FILE/,
     ],
-    [{ COPY_FROM: own, COPY_FROM_FILE: folder.file("to") }, ["--to", own], /^COPY_FROM: .*COPY_FROM_FILE/],
-    [{ COPY_FROM_FILE: folder.file("nothing") }, ["--to", own], /^COPY_FROM: .*COPY_FROM_FILE=.*nothing/],
+    [
+      { COPY_FROM: own, COPY_FROM_FILE: folder.file("to") },
+      ["--to", own],
+      /^COPY_FROM: .*COPY_FROM_FILE/,
+    ],
+    [
+      { COPY_FROM_FILE: folder.file("nothing") },
+      ["--to", own],
+      /^COPY_FROM: .*COPY_FROM_FILE=.*nothing/,
+    ],
     [{ COPY_FROM: "postgres://lyftr:hunter2@db" }, ["--to", own], /^COPY_FROM: it must look like/],
   ];
   for (const [env, args, said] of wrong) {
@@ -180,7 +221,10 @@ test("copies from or to a file that is not a database, or to the same one, are r
     [["--from", own, "--to", "mysql://x/y"], /^--to: it must look like/],
     [["--from", own, "--to", own], /same database/],
     [["--from", database.url, "--to", own], /^--from: .*run lyftr migrate/],
-    [["--from", own, "--to", "postgres://unknown@127.0.0.1:1/x"], /^--to: it names a server that does not answer/],
+    [
+      ["--from", own, "--to", "postgres://unknown@127.0.0.1:1/x"],
+      /^--to: it names a server that does not answer/,
+    ],
   ];
   for (const [args, expected] of wrong) {
     const { code, stderr } = await run(["copy", ...args], { cwd: folder.path });

@@ -8,7 +8,11 @@ import { run, temporaryFolder } from "../support/cli.ts";
 import { type LyftrProcess, runLyftr } from "../support/process.ts";
 
 /** Resolves once the command has printed this. */
-async function said(lyftr: LyftrProcess, stream: "stdout" | "stderr", what: RegExp): Promise<RegExpExecArray> {
+async function said(
+  lyftr: LyftrProcess,
+  stream: "stdout" | "stderr",
+  what: RegExp,
+): Promise<RegExpExecArray> {
   const deadline = AbortSignal.timeout(240_000);
   for (;;) {
     const found = what.exec(lyftr[stream]());
@@ -22,7 +26,12 @@ test("a demonstration shows every outcome, serves until SIGTERM, and leaves noth
   using folder = temporaryFolder();
   mkdirSync(folder.file("tmp"));
   // A database and a secret of the environment are not touched.
-  const env = { PORT: "0", TMPDIR: folder.file("tmp"), DATABASE_URL: "sqlite:///./mine.db", WEBHOOK_SECRET: "mine" };
+  const env = {
+    PORT: "0",
+    TMPDIR: folder.file("tmp"),
+    DATABASE_URL: "sqlite:///./mine.db",
+    WEBHOOK_SECRET: "mine",
+  };
   await using lyftr = runLyftr(["demo", "--messages", "200"], { cwd: folder.path, env });
   const [, url = ""] = await said(
     lyftr,
@@ -52,11 +61,18 @@ test("messages beyond 20,000 are in the database before the service starts, and 
     cwd: folder.path,
     env: { PORT: "0", TMPDIR: folder.path },
   });
-  const [, url = ""] = await said(lyftr, "stdout", /Look around:\n {2}(http:\/\/127\.0\.0\.1:[0-9]+)\/docs\n/);
+  const [, url = ""] = await said(
+    lyftr,
+    "stdout",
+    /Look around:\n {2}(http:\/\/127\.0\.0\.1:[0-9]+)\/docs\n/,
+  );
   const report = lyftr.stdout();
   match(report, /^500 messages stored before the start in [0-9.]+ s, [0-9]+\/s/m);
   match(report, /^ +20000 {2}created /m);
-  equal(lyftr.stderr(), `Storing 500 messages before the service starts\nThe service runs at ${url}\n`);
+  equal(
+    lyftr.stderr(),
+    `Storing 500 messages before the service starts\nThe service runs at ${url}\n`,
+  );
   const stats = (await (await fetch(`${url}/stats`)).json()) as { total_messages: number };
   equal(stats.total_messages, 20_500);
   lyftr.child.kill("SIGTERM");
@@ -101,7 +117,10 @@ test("a demonstration says which port is taken, and leaves nothing behind", asyn
     env: { PORT: String(port), TMPDIR: folder.path },
   });
   other.close();
-  equal(stderr, `Port ${port} is taken. Stop the program that listens there, or choose another port: PORT=8001\n`);
+  equal(
+    stderr,
+    `Port ${port} is taken. Stop the program that listens there, or choose another port: PORT=8001\n`,
+  );
   equal(code, 1);
   equal(readdirSync(folder.path).length, 0);
 });

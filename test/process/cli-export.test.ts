@@ -33,9 +33,13 @@ test("the export of a running service is a database that the older service reads
   deepEqual([first.code, first.stdout], [0, said(5, 0, 0)], first.stderr);
   const rows = [];
   using old = new DatabaseSync(folder.file("old.db"), { readOnly: true });
-  for (const row of old.prepare("SELECT text FROM messages ORDER BY message_id").all()) rows.push(row.text);
+  for (const row of old.prepare("SELECT text FROM messages ORDER BY message_id").all())
+    rows.push(row.text);
   deepEqual(rows, texts);
-  await using older = new OlderService(folder.file("old.db"), { journalMode: "delete", keepsConnections: false });
+  await using older = new OlderService(folder.file("old.db"), {
+    journalMode: "delete",
+    keepsConnections: false,
+  });
   equal((await older.start()).status, 200);
   deepEqual(await older.webhook("insert", "m1"), { status: 200, outcome: "duplicate" });
   deepEqual(await older.webhook("insert", "older"), { status: 200, outcome: "created" });
@@ -83,12 +87,18 @@ test("a file that holds something else is refused and not touched", async () => 
   const expected: readonly [string, RegExp][] = [
     ["app.db", /^app\.db is the database itself \(DATABASE_URL\)\.$/m],
     ["lyftr.db", /^lyftr\.db is a database of Lyftr: name another file\.$/m],
-    ["notes.txt", /^notes\.txt holds something other than messages of the Python service: name another file\.$/m],
+    [
+      "notes.txt",
+      /^notes\.txt holds something other than messages of the Python service: name another file\.$/m,
+    ],
     ["foreign.db", /^foreign\.db holds something other than messages/m],
     ["none/old.db", /^none\/old\.db cannot be written: .*none/m],
   ];
   for (const [file, reason] of expected) {
-    const { code, stdout, stderr } = await run([...EXPORT, file], { cwd: folder.path, env: { DATABASE_URL: url } });
+    const { code, stdout, stderr } = await run([...EXPORT, file], {
+      cwd: folder.path,
+      env: { DATABASE_URL: url },
+    });
     deepEqual([code, stdout, hasStackTrace(stderr)], [2, "", false], file);
     match(stderr, reason);
   }

@@ -11,7 +11,10 @@ const WELL = { code: 0, stdout: "", stderr: "" };
 test("a healthy service passes, by its port and by its address", async () => {
   using folder = temporaryFolder();
   await using service = await startService();
-  const byPort = run(["healthcheck"], { cwd: folder.path, env: { PORT: String(service.port), HOST: "0.0.0.0" } });
+  const byPort = run(["healthcheck"], {
+    cwd: folder.path,
+    env: { PORT: String(service.port), HOST: "0.0.0.0" },
+  });
   const byUrl = run(["healthcheck", "--ready", "--url", `${service.url}/`], { cwd: folder.path });
   deepEqual(await Promise.all([byPort, byUrl]), [WELL, WELL]);
 });
@@ -19,10 +22,14 @@ test("a healthy service passes, by its port and by its address", async () => {
 test("a service without a secret runs, but is not ready", async () => {
   using folder = temporaryFolder();
   await using service = await startService({ WEBHOOK_SECRET: "" });
-  const check = (...args: string[]) => run(["healthcheck", "--url", service.url, ...args], { cwd: folder.path });
+  const check = (...args: string[]) =>
+    run(["healthcheck", "--url", service.url, ...args], { cwd: folder.path });
   const [live, ready] = await Promise.all([check(), check("--ready")]);
   deepEqual(live, WELL);
-  match(ready.stderr, /^Not well: .*\/health\/ready answered 503 .*WEBHOOK_SECRET not configured.*\n$/);
+  match(
+    ready.stderr,
+    /^Not well: .*\/health\/ready answered 503 .*WEBHOOK_SECRET not configured.*\n$/,
+  );
   equal(ready.code, 1);
 });
 

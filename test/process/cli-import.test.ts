@@ -52,7 +52,9 @@ test("an import counts new, existing, conflicting and invalid messages", async (
   );
   equal(code, 1);
   const createdAt = (id: string) =>
-    String(valueIn(folder.file("app.db"), `SELECT created_at FROM messages WHERE message_id = '${id}'`));
+    String(
+      valueIn(folder.file("app.db"), `SELECT created_at FROM messages WHERE message_id = '${id}'`),
+    );
   equal(createdAt("kept"), "2024-02-29T01:02:03.456789Z");
   equal(createdAt("last"), "2024-02-29T01:02:00Z");
   ok(Math.abs(Date.parse(createdAt("now")) - Date.now()) < 60_000);
@@ -73,7 +75,9 @@ test("an import killed half way continues where it stopped, and every row is sto
   equal(code, 0);
   match(stderr, new RegExp(`^Continuing after line ${place.line},`));
   // At most the batch under way at the kill is repeated.
-  const [, imported = 0, duplicates = 0] = (/imported +([0-9]+)\nduplicates ([0-9]+)/.exec(stdout) ?? []).map(Number);
+  const [, imported = 0, duplicates = 0] = (
+    /imported +([0-9]+)\nduplicates ([0-9]+)/.exec(stdout) ?? []
+  ).map(Number);
   equal(imported + duplicates, LINES);
   equal(duplicates, half - place.imported);
   equal(valueIn(folder.file("app.db"), "SELECT count(*) FROM messages"), LINES);
@@ -140,7 +144,11 @@ test("an import reads standard input, saves no position, and can be repeated", a
   equal(first.code, 1, "one line is not a message");
   match(first.stdout, /^imported {3}500\nduplicates 0\nconflicts {2}0\ninvalid {4}1\n$/);
   const again = await run(["import", "-"], { cwd: folder.path, env, input: manyLines(500) });
-  deepEqual([again.code, /^imported {3}0\nduplicates 500\n/.test(again.stdout)], [0, true], again.stdout);
+  deepEqual(
+    [again.code, /^imported {3}0\nduplicates 500\n/.test(again.stdout)],
+    [0, true],
+    again.stdout,
+  );
   equal((await run(["import", "-"], { cwd: folder.path, env })).code, 0, "nothing at all");
   deepEqual(
     readdirSync(folder.path).filter((name) => !name.startsWith("app.db")),

@@ -7,7 +7,8 @@ import { serve } from "../support/process.ts";
 
 const OWNER_ONLY = 0o600;
 const modeOf = (path: string) => statSync(path).mode & 0o777;
-const secretIn = (dotEnv: string) => /^WEBHOOK_SECRET=([0-9a-f]{64})$/m.exec(readFileSync(dotEnv, "utf8"))?.[1] ?? "";
+const secretIn = (dotEnv: string) =>
+  /^WEBHOOK_SECRET=([0-9a-f]{64})$/m.exec(readFileSync(dotEnv, "utf8"))?.[1] ?? "";
 
 test("init makes a secret that only its owner can read, and shows it once, on standard error", async () => {
   using folder = temporaryFolder();
@@ -38,7 +39,10 @@ test("init does not change a secret of the environment, in either of its forms",
   using folder = temporaryFolder();
   const nothing = { code: 0, stdout: "", stderr: "" };
   deepEqual(await run(["init"], { cwd: folder.path, env: { WEBHOOK_SECRET: "mine" } }), nothing);
-  deepEqual(await run(["init"], { cwd: folder.path, env: { WEBHOOK_SECRET_FILE: "/run/secrets/lyftr" } }), nothing);
+  deepEqual(
+    await run(["init"], { cwd: folder.path, env: { WEBHOOK_SECRET_FILE: "/run/secrets/lyftr" } }),
+    nothing,
+  );
   equal(statSync(folder.file(".env"), { throwIfNoEntry: false }), undefined);
 });
 

@@ -52,19 +52,45 @@ test("commands write their reports as JSON, with the fields of the HTTP API wher
     ts: "2025-01-15T10:00:00Z",
     created_at: "2025-01-15T10:00:00Z",
   };
-  writeFileSync(folder.file("lines"), `${JSON.stringify(line)}\n${JSON.stringify({ ...line, message_id: "m2" })}\nx\n`);
-  deepEqual(await reported(["import", "lines"], 1), { imported: 2, duplicates: 0, conflicts: 0, invalid: 1 });
-  equal((await run(["keys", "create", "--name", "ops", "--scope", "read"], { cwd: folder.path, env })).code, 0);
+  writeFileSync(
+    folder.file("lines"),
+    `${JSON.stringify(line)}\n${JSON.stringify({ ...line, message_id: "m2" })}\nx\n`,
+  );
+  deepEqual(await reported(["import", "lines"], 1), {
+    imported: 2,
+    duplicates: 0,
+    conflicts: 0,
+    invalid: 1,
+  });
+  equal(
+    (await run(["keys", "create", "--name", "ops", "--scope", "read"], { cwd: folder.path, env }))
+      .code,
+    0,
+  );
 
   await using service = await serve({ cwd: folder.path, env });
   const admin = { headers: { authorization: `Bearer ${env.ADMIN_API_KEY}` } };
   const api = async (path: string) => (await fetch(`${service.url}${path}`, admin)).json();
   deepEqual(await reported(["keys", "list"]), await api("/keys"));
   deepEqual((await reported(["audit"])).data, ((await api("/audit")) as { data: unknown }).data);
-  const sent = await reported(["send", "--url", service.url, "--from", "+1", "--to", "+2", "--id", "m3"]);
+  const sent = await reported([
+    "send",
+    "--url",
+    service.url,
+    "--from",
+    "+1",
+    "--to",
+    "+2",
+    "--id",
+    "m3",
+  ]);
   deepEqual([sent.accepted, sent.refused, sent.failed], [1, 0, 0]);
   const wrong = { WEBHOOK_SECRET: "another-secret-of-20" };
-  const refused = await reported(["send", "--url", service.url, "--from", "+1", "--to", "+2"], 1, wrong);
+  const refused = await reported(
+    ["send", "--url", service.url, "--from", "+1", "--to", "+2"],
+    1,
+    wrong,
+  );
   deepEqual([refused.accepted, refused.refused_by_status], [0, { 401: 1 }]);
   const { data, processes } = await reported(["secrets", "list"]);
   deepEqual([processes, data[0].name, data[0].may_be_retired], [1, "current", "no"]);
@@ -76,7 +102,13 @@ test("commands write their reports as JSON, with the fields of the HTTP API wher
 });
 
 test("commands that delete or copy report as JSON too, and a failure leaves standard output empty", async () => {
-  const copied = await reported(["copy", "--from", env.DATABASE_URL, "--to", `sqlite:///${folder.file("copy.db")}`]);
+  const copied = await reported([
+    "copy",
+    "--from",
+    env.DATABASE_URL,
+    "--to",
+    `sqlite:///${folder.file("copy.db")}`,
+  ]);
   deepEqual([copied.copied, copied.source.messages, copied.source], [3, 3, copied.target]);
   const exported = await reported(["export", "--format", "python-sqlite", "old.db"]);
   deepEqual(exported, { added: 3, already_there: 0, left_out: 0 });
@@ -97,8 +129,13 @@ test("commands that delete or copy report as JSON too, and a failure leaves stan
   ok(!JSON.stringify(checked).includes(SECRET));
   const unset = await run(["alerts", "test", "--json"], { cwd: folder.path });
   deepEqual([unset.code, unset.stdout], [2, ""]);
-  const failed = await reported(["alerts", "test"], 1, { ALERT_WEBHOOK_URL: "http://127.0.0.1:9/" });
-  deepEqual([failed.accepted, failed.data[0].target, failed.data[0].event], [false, "webhook", "trigger"]);
+  const failed = await reported(["alerts", "test"], 1, {
+    ALERT_WEBHOOK_URL: "http://127.0.0.1:9/",
+  });
+  deepEqual(
+    [failed.accepted, failed.data[0].target, failed.data[0].event],
+    [false, "webhook", "trigger"],
+  );
 });
 
 test("a start logs a warning for a misspelt variable, and check-config shows it", async () => {
@@ -107,8 +144,14 @@ test("a start logs a warning for a misspelt variable, and check-config shows it"
   const line = await service.line(({ variable }) => variable === "WEBHOOK_SECERT");
   deepEqual(
     [line.level, line.msg],
-    ["WARNING", "WEBHOOK_SECERT is not a variable of Lyftr, so it has no effect. Did you mean WEBHOOK_SECRET?"],
+    [
+      "WARNING",
+      "WEBHOOK_SECERT is not a variable of Lyftr, so it has no effect. Did you mean WEBHOOK_SECRET?",
+    ],
   );
   const { stderr } = await run(["check-config"], { cwd: place.path, env: { WEBHOOK_SECERT: "x" } });
-  match(stderr, /^Warning: WEBHOOK_SECERT is not a variable of Lyftr.* Did you mean WEBHOOK_SECRET\?$/m);
+  match(
+    stderr,
+    /^Warning: WEBHOOK_SECERT is not a variable of Lyftr.* Did you mean WEBHOOK_SECRET\?$/m,
+  );
 });

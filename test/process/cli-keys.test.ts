@@ -37,7 +37,10 @@ test("a key is written alone to standard output", async () => {
   );
   equal(code, 0);
   ok(isKey(stdout.replace(/\n$/, "")), stdout);
-  match(stderr, /Created the admin key "ops"\. It expires at 2[0-9-]+T[0-9:.]+Z\.\nIt is shown only now/);
+  match(
+    stderr,
+    /Created the admin key "ops"\. It expires at 2[0-9-]+T[0-9:.]+Z\.\nIt is shown only now/,
+  );
   ok(!stderr.includes(stdout.trim()));
   equal(statSync(folder.file("data/app.db")).mode & 0o777, 0o600);
   const list = await lyftr("keys", "list");
@@ -93,7 +96,13 @@ test("missing keys are reported, and not created", async () => {
   using folder = temporaryFolder();
   const { lyftr, create } = lyftrIn(folder);
   const creation = ["keys", "create", "--name", "a", "--scope", "read"];
-  for (const args of [creation, ["keys", "list"], ["keys", "rotate", "a"], ["keys", "revoke", "a"], ["audit"]]) {
+  for (const args of [
+    creation,
+    ["keys", "list"],
+    ["keys", "rotate", "a"],
+    ["keys", "revoke", "a"],
+    ["audit"],
+  ]) {
     const { code, stdout, stderr } = await lyftr(...args);
     deepEqual([code, stdout], [1, ""], args.join(" "));
     match(
@@ -113,7 +122,13 @@ test("missing keys are reported, and not created", async () => {
 test("READ_AUTH=required refuses a start without a live key, and says how to make one", async () => {
   using folder = temporaryFolder();
   const { lyftr, create } = lyftrIn(folder);
-  const required = { ...env, READ_AUTH: "required", WEBHOOK_SECRET: "testsecret", HOST: "127.0.0.1", PORT: "0" };
+  const required = {
+    ...env,
+    READ_AUTH: "required",
+    WEBHOOK_SECRET: "testsecret",
+    HOST: "127.0.0.1",
+    PORT: "0",
+  };
   const refused = async () => {
     const { code, stderr, stdout } = await run(["serve"], { cwd: folder.path, env: required });
     equal(code, 2, stdout);
@@ -144,25 +159,38 @@ test("a running service closes with the first key, and refuses within 5 s what a
   const open = await fetch(`${service.url}/stats`);
   deepEqual([open.status, open.headers.get("x-read-auth")], [200, "open"]);
   const first = await create("first", "--scope", "read");
-  t.diagnostic(`closed after ${Math.round(await untilAnswered(service.url, "no-key", 401, KNOWN_MS_MAX))} ms`);
+  t.diagnostic(
+    `closed after ${Math.round(await untilAnswered(service.url, "no-key", 401, KNOWN_MS_MAX))} ms`,
+  );
   equal((await fetch(`${service.url}/stats`, { headers: bearer(first) })).status, 200);
   for (let round = 0; round < 3; round++) {
     const key = await create(`k${round}`, "--scope", "read");
     await untilAnswered(service.url, key, 200, KNOWN_MS_MAX);
     equal((await lyftr("keys", "revoke", `k${round}`)).code, 0);
-    t.diagnostic(`refused after ${Math.round(await untilAnswered(service.url, key, 401, KNOWN_MS_MAX))} ms`);
+    t.diagnostic(
+      `refused after ${Math.round(await untilAnswered(service.url, key, 401, KNOWN_MS_MAX))} ms`,
+    );
   }
   await lyftr("keys", "revoke", "first");
   await untilAnswered(service.url, first, 401, KNOWN_MS_MAX);
   equal((await fetch(`${service.url}/stats`)).status, 401, "it does not open again");
   service.child.kill("SIGTERM");
   equal(await service.ended, 0);
-  match((await lyftr("keys", "list")).stdout, /^first .* 2\S+Z +2\S+Z +\S{36}$/m, "the last use was noted at the end");
+  match(
+    (await lyftr("keys", "list")).stdout,
+    /^first .* 2\S+Z +2\S+Z +\S{36}$/m,
+    "the last use was noted at the end",
+  );
   const written = [service.stdout(), service.stderr()].join("");
-  const files = readdirSync(folder.file("data")).map((name) => readFileSync(folder.file(`data/${name}`)));
+  const files = readdirSync(folder.file("data")).map((name) =>
+    readFileSync(folder.file(`data/${name}`)),
+  );
   ok(
     files.some((bytes) => bytes.includes(first.slice(0, 10))),
     "the hint",
   );
-  ok(!files.some((bytes) => bytes.includes(first.slice(6))) && !written.includes(first.slice(6)), "not the key");
+  ok(
+    !files.some((bytes) => bytes.includes(first.slice(6))) && !written.includes(first.slice(6)),
+    "not the key",
+  );
 });

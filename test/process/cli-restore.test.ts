@@ -24,9 +24,11 @@ type Folder = ReturnType<typeof temporaryFolder>;
 async function killedAfterBackup(folder: Folder) {
   const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}` };
   await using service = await serve({ cwd: folder.path, env });
-  for (const id of ["a", "b", "c"]) equal((await post(service.url, body({ message_id: id }))).status, 200);
+  for (const id of ["a", "b", "c"])
+    equal((await post(service.url, body({ message_id: id }))).status, 200);
   equal((await run(["backup", "backup.db"], { cwd: folder.path, env })).code, 0);
-  for (const id of ["d", "e"]) equal((await post(service.url, body({ message_id: id }))).status, 200);
+  for (const id of ["d", "e"])
+    equal((await post(service.url, body({ message_id: id }))).status, 200);
   service.child.kill("SIGKILL");
   await service.ended;
   ok(statSync(folder.file("app.db-wal")).size > 0, "the killed service left a write-ahead log");
@@ -36,10 +38,13 @@ async function killedAfterBackup(folder: Folder) {
 
 /** Every file of the folder with its content, except the ones of Node's cache. */
 function contentsOf({ path, file }: Folder): Readonly<Record<string, string>> {
-  return Object.fromEntries(readdirSync(path).map((name) => [name, readFileSync(file(name), "latin1")]));
+  return Object.fromEntries(
+    readdirSync(path).map((name) => [name, readFileSync(file(name), "latin1")]),
+  );
 }
 
-const total = async (url: string) => ((await (await fetch(`${url}/messages`)).json()) as { total: number }).total;
+const total = async (url: string) =>
+  ((await (await fetch(`${url}/messages`)).json()) as { total: number }).total;
 
 test("restore replaces the database of a killed service, keeps the previous one whole, and the service starts", async () => {
   using folder = temporaryFolder();
@@ -72,7 +77,12 @@ test("restore refuses while a service uses the database, and changes nothing", a
   const before = contentsOf(folder);
   const { code, stderr } = await restore("--yes", "backup.db");
   equal(code, 1);
-  match(stderr, new RegExp(`^Nothing was restored: process ${service.child.pid} uses .*app\\.db: stop the service`));
+  match(
+    stderr,
+    new RegExp(
+      `^Nothing was restored: process ${service.child.pid} uses .*app\\.db: stop the service`,
+    ),
+  );
   deepEqual(Object.keys(contentsOf(folder)), Object.keys(before));
   equal(await total(service.url), 5);
   equal((await post(service.url, body({ message_id: "f" }))).status, 200);
@@ -87,7 +97,10 @@ test("restore refuses what is not a sound backup, and changes nothing", async ()
     "this is not a database, it is a text that is long enough to be none".repeat(20),
   );
   writeFileSync(folder.file("empty.db"), "");
-  writeFileSync(folder.file("damaged.db"), Buffer.concat([backup.subarray(0, 8_192), Buffer.alloc(8_192, 7)]));
+  writeFileSync(
+    folder.file("damaged.db"),
+    Buffer.concat([backup.subarray(0, 8_192), Buffer.alloc(8_192, 7)]),
+  );
   copyFileSync(folder.file("app.db"), folder.file("used.db"));
   copyFileSync(folder.file("app.db-wal"), folder.file("used.db-wal"));
   symlinkSync("app.db", folder.file("link.db"));
@@ -109,7 +122,10 @@ test("restore refuses what is not a sound backup, and changes nothing", async ()
   }
   await NOT_OURS["a database of another program"]?.[0](folder.file("other.db"));
   const otherProgram = { DATABASE_URL: `sqlite:///${folder.file("other.db")}` };
-  const foreign = await run(["restore", "--yes", "backup.db"], { cwd: folder.path, env: otherProgram });
+  const foreign = await run(["restore", "--yes", "backup.db"], {
+    cwd: folder.path,
+    env: otherProgram,
+  });
   match(foreign.stderr, /other\.db belongs to another program/);
   equal(foreign.code, 1);
   rmSync(folder.file("other.db"));
@@ -149,11 +165,15 @@ test("a restore that is killed at any moment leaves the previous database, the b
   const found = new Map<string, number>();
   for (let kill = 0; kill < KILLS; kill++) {
     using folder = temporaryFolder();
-    for (const name of readdirSync(prepared.path)) copyFileSync(prepared.file(name), folder.file(name));
+    for (const name of readdirSync(prepared.path))
+      copyFileSync(prepared.file(name), folder.file(name));
     const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}` };
     const killed = runLyftr(["restore", "--yes", "backup.db"], { cwd: folder.path, env });
     // The copy is its first trace. After that it takes only some milliseconds.
-    while (killed.child.exitCode === null && !readdirSync(folder.path).some((name) => name.includes(".restoring-")))
+    while (
+      killed.child.exitCode === null &&
+      !readdirSync(folder.path).some((name) => name.includes(".restoring-"))
+    )
       await setTimeout(1);
     await setTimeout(kill);
     killed.child.kill("SIGKILL");

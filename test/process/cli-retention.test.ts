@@ -19,7 +19,11 @@ type Folder = ReturnType<typeof temporaryFolder>;
 /** 300 messages, one a day from today backwards, every tenth from the person. */
 async function filled(folder: Folder): Promise<void> {
   const lines = Array.from({ length: 300 }, (_, at) =>
-    body({ message_id: `m${at}`, created_at: daysAgo(at + 0.5), ...(at % 10 === 0 ? { from: PERSON } : {}) }),
+    body({
+      message_id: `m${at}`,
+      created_at: daysAgo(at + 0.5),
+      ...(at % 10 === 0 ? { from: PERSON } : {}),
+    }),
   );
   writeFileSync(folder.file("in.ndjson"), lines.join("\n"));
   equal((await run(["import", "in.ndjson"], { cwd: folder.path, env })).code, 0);
@@ -105,7 +109,8 @@ test("a sweep that the service refuses is confirmed by the command, which record
   const db = new DatabaseSync(folder.file("app.db"));
   db.prepare("INSERT INTO retention_sweep VALUES (1, ?, NULL, NULL)").run(daysAgo(400));
   db.close();
-  const sweptAt = () => String(valueIn(folder.file("app.db"), "SELECT swept_at FROM retention_sweep"));
+  const sweptAt = () =>
+    String(valueIn(folder.file("app.db"), "SELECT swept_at FROM retention_sweep"));
   const dry = await run(["retention", "--days", "1", "--dry-run"], { cwd: folder.path, env });
   match(dry.stderr, /^note: The clock of this machine says \S+Z\. That is 400 days ahead of /);
   equal(sweptAt() < daysAgo(399), true);
@@ -126,7 +131,11 @@ test("an invalid or missing argument is reported with exit code 2, and nothing i
       { RETENTION_DAYS: "ten" },
       /RETENTION_DAYS must be a number of days from 1 to 36500, or off, not "ten"/,
     ],
-    [["retention"], { RETENTION_DAYS: "10", TOMBSTONE_DAYS: "-1" }, /TOMBSTONE_DAYS must be a whole number/],
+    [
+      ["retention"],
+      { RETENTION_DAYS: "10", TOMBSTONE_DAYS: "-1" },
+      /TOMBSTONE_DAYS must be a whole number/,
+    ],
     [["erase"], {}, /missing required argument 'number'/],
     [
       ["erase", PERSON],
@@ -142,7 +151,10 @@ test("an invalid or missing argument is reported with exit code 2, and nothing i
     [["erase", " ", "--yes"], {}, /The number is empty/],
   ] as const;
   for (const [args, more, complaint] of cases) {
-    const { code, stdout, stderr } = await run(args, { cwd: folder.path, env: { ...env, ...more } });
+    const { code, stdout, stderr } = await run(args, {
+      cwd: folder.path,
+      env: { ...env, ...more },
+    });
     deepEqual([code, stdout], [2, ""], `${args.join(" ")} ${stderr}`);
     match(stderr, complaint);
     equal(hasStackTrace(stderr), false);
@@ -156,7 +168,10 @@ test("erase removes a person beside a running service, which answers without the
   await using lyftr = await serve({ cwd: folder.path, env: { ...env, CACHE_TTL_MS: "0" } });
   for (let at = 0; at < 20; at++)
     equal((await post(lyftr.url, body({ message_id: `live${at}`, from: PERSON }))).status, 200);
-  const { code, stdout, stderr } = await run(["erase", PERSON.slice(1), "--yes"], { cwd: folder.path, env });
+  const { code, stdout, stderr } = await run(["erase", PERSON.slice(1), "--yes"], {
+    cwd: folder.path,
+    env,
+  });
   deepEqual([code, stderr], [0, ""]);
   match(stdout, /^deleted 50 messages; none from or to the number is left\nnote: /);
   equal((await getJson(`${lyftr.url}/messages?from=${PERSON.slice(1)}`)).total, 0);

@@ -66,15 +66,31 @@ test("the last secret is only retired by force, and those of the environment cou
     ...env,
     WEBHOOK_SECRET_PREVIOUS: `an-old-secret-of-ours@${new Date(Date.now() + 60_000).toISOString()}`,
   };
-  equal((await run(["secrets", "retire", "only", "--in", "1h"], { cwd: folder.path, env: ending })).code, 1);
+  equal(
+    (await run(["secrets", "retire", "only", "--in", "1h"], { cwd: folder.path, env: ending }))
+      .code,
+    1,
+  );
   const ends = await run(["secrets", "retire", "only"], { cwd: folder.path, env: ending });
-  match(ends.stderr, /No running service has reported .* based on the environment of this command\./);
-  match(ends.stderr, /only was not retired\. The answer of lyftr secrets list: no: every other secret expires\./);
-  equal((await run(["secrets", "retire", "only", "--force"], { cwd: folder.path, env: ending })).code, 0);
+  match(
+    ends.stderr,
+    /No running service has reported .* based on the environment of this command\./,
+  );
+  match(
+    ends.stderr,
+    /only was not retired\. The answer of lyftr secrets list: no: every other secret expires\./,
+  );
+  equal(
+    (await run(["secrets", "retire", "only", "--force"], { cwd: folder.path, env: ending })).code,
+    0,
+  );
   equal((await run(["secrets", "retire", "only"], options)).code, 1);
   equal((await run(["secrets", "add", "only"], options)).code, 0);
   equal((await run(["secrets", "retire", "only", "--force"], options)).code, 0);
-  equal((await run(["secrets", "list"], options)).stderr, "There are no secrets, so every webhook is refused.\n");
+  equal(
+    (await run(["secrets", "list"], options)).stderr,
+    "There are no secrets, so every webhook is refused.\n",
+  );
 });
 
 test("a failure is reported in one line, with the exit code of its kind, and no secret is shown", async () => {
@@ -83,7 +99,12 @@ test("a failure is reported in one line, with the exit code of its kind, and no 
   const noKey = { DATABASE_URL: env.DATABASE_URL };
   const wrong: [Record<string, string>, string[], number, RegExp][] = [
     [noKey, ["add", "main"], 2, /MASTER_KEY is not set.*\n.*openssl rand -hex 32/],
-    [{ ...env, MASTER_KEY: "short" }, ["add", "main"], 2, /MASTER_KEY must have at least 32 characters/],
+    [
+      { ...env, MASTER_KEY: "short" },
+      ["add", "main"],
+      2,
+      /MASTER_KEY must have at least 32 characters/,
+    ],
     [env, ["add", "Main"], 2, /lower-case/],
     [env, ["add", "current2"], 2, /not begin with current/],
     [env, ["add", "previous_1"], 2, /not begin with current/],
@@ -122,7 +143,10 @@ test("a wrong WEBHOOK_SECRET_PREVIOUS exits 2 and repeats nothing of it", async 
     ["hunter1,@2026-02-03T00:00:00Z", /entry 2/],
     [nine, /more than 7/],
   ] as const) {
-    await using lyftr = runLyftr(["serve"], { cwd: folder.path, env: { ...env, WEBHOOK_SECRET_PREVIOUS: value } });
+    await using lyftr = runLyftr(["serve"], {
+      cwd: folder.path,
+      env: { ...env, WEBHOOK_SECRET_PREVIOUS: value },
+    });
     equal(await lyftr.ended, 2);
     match(lyftr.stderr(), said);
     ok(!lyftr.stderr().includes("hunter") && !lyftr.stdout().includes("hunter"));

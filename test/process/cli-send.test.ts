@@ -36,14 +36,21 @@ async function answering(
     server.closeAllConnections();
     server.close();
   };
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies, [Symbol.asyncDispose]: dispose };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    bodies,
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
 test("one message is signed, sent and stored with the given fields", async () => {
   using folder = temporaryFolder();
   await using service = await startService();
   const fields = ["--id", "m1", "--ts", "2025-01-15T10:00:00Z", "--text", "Grüße 👋"];
-  const { code, stdout } = await run(["send", "--url", service.url, ...ONE, ...fields], { cwd: folder.path, env });
+  const { code, stdout } = await run(["send", "--url", service.url, ...ONE, ...fields], {
+    cwd: folder.path,
+    env,
+  });
   match(
     stdout,
     /^accepted 1\nrefused {2}0\nfailed {3}0\n1 message in [0-9.]+ s, [0-9]+\/s, p50 [0-9.]+ ms, p99 [0-9.]+ ms\n$/,
@@ -62,10 +69,14 @@ test("one message is signed, sent and stored with the given fields", async () =>
 test("a refused message is explained, and the exit code is 1", async () => {
   using folder = temporaryFolder();
   await using service = await startService();
-  const send = (...args: string[]) => run(["send", "--url", service.url, ...args], { cwd: folder.path, env });
+  const send = (...args: string[]) =>
+    run(["send", "--url", service.url, ...args], { cwd: folder.path, env });
   const [wrongField, wrongSecret] = await Promise.all([
     send("--from", "12", "--to", "+1"),
-    run(["send", "--url", service.url, ...ONE], { cwd: folder.path, env: { WEBHOOK_SECRET: "another" } }),
+    run(["send", "--url", service.url, ...ONE], {
+      cwd: folder.path,
+      env: { WEBHOOK_SECRET: "another" },
+    }),
   ]);
   match(wrongField.stderr, /message 1: 422 from: .*must be \+ followed by/);
   match(wrongField.stdout, /refused {2}1 \(422: 1\)/);
@@ -88,7 +99,10 @@ test("the lines of a file are sent unchanged; each bad one is reported by its nu
   writeFileSync(folder.file("in.ndjson"), lines.join("\n"));
   const args = ["send", "--url", service.url, "--file", "in.ndjson", "--secret-file", "secret.txt"];
   const { code, stdout, stderr } = await run(args, { cwd: folder.path });
-  match(stdout, /^accepted 3\nrefused {2}1 \(422: 1\)\nfailed {3}0\nnot sent 1 \(too long for a message\)\n/);
+  match(
+    stdout,
+    /^accepted 3\nrefused {2}1 \(422: 1\)\nfailed {3}0\nnot sent 1 \(too long for a message\)\n/,
+  );
   match(stderr, /^line 3: 422 JSON decode error$/m);
   match(stderr, /^line 5: longer than 1048576 bytes$/m);
   equal(code, 1);
@@ -125,10 +139,13 @@ test("generated messages are all accepted, and a second run makes other ones", a
 
 test("a service that is down is tried a few times, then the command says what to do and gives up", async () => {
   using folder = temporaryFolder();
-  const { code, stdout, stderr } = await run(["send", "--url", "http://127.0.0.1:9", "--count", "100000"], {
-    cwd: folder.path,
-    env,
-  });
+  const { code, stdout, stderr } = await run(
+    ["send", "--url", "http://127.0.0.1:9", "--count", "100000"],
+    {
+      cwd: folder.path,
+      env,
+    },
+  );
   equal(code, 1);
   match(stdout, /^accepted 0\nrefused {2}0\nfailed {3}[0-9]{1,2}\n/);
   match(stderr, /message [0-9]+: nothing listens at http:\/\/127\.0\.0\.1:9\n/);
@@ -140,7 +157,10 @@ test("a service that is down is tried a few times, then the command says what to
 test("a message is sent again after a 503 and a 500, the same bytes each time", async () => {
   using folder = temporaryFolder();
   await using server = await answering(503, 500, 200);
-  const { code, stdout } = await run(["send", "--url", server.url, ...ONE], { cwd: folder.path, env });
+  const { code, stdout } = await run(["send", "--url", server.url, ...ONE], {
+    cwd: folder.path,
+    env,
+  });
   match(stdout, /^accepted 1\n/);
   equal(code, 0);
   equal(server.bodies.length, 3);
@@ -159,17 +179,26 @@ test("a message that always gets 500 counts as failed after five attempts, one t
   deepEqual([failed.code, refused.code], [1, 1]);
 });
 
-test("a certificate that is not accepted is reported as such", { skip: unlessTool("openssl") }, async () => {
+test("a certificate that is not accepted is reported as such", {
+  skip: unlessTool("openssl"),
+}, async () => {
   using folder = temporaryFolder();
   const authority = new Authority(folder.path);
   writeFileSync(folder.file("trusted.pem"), authority.certificate);
   const trusted = { NODE_EXTRA_CA_CERTS: folder.file("trusted.pem") };
   for (const [certificate, more, said] of [
     [authority.certify(), {}, /signed by an authority that this machine does not know/],
-    [authority.certify({ days: -1 }), trusted, /the certificate of https:\/\/127\.0\.0\.1:[0-9]+ has expired/],
+    [
+      authority.certify({ days: -1 }),
+      trusted,
+      /the certificate of https:\/\/127\.0\.0\.1:[0-9]+ has expired/,
+    ],
     [authority.certify({ name: "DNS:elsewhere.example" }), trusted, /is for another name/],
   ] as const) {
-    const server = createTlsServer(certificate, (_request, response) => response.end("{}")).listen(0, "127.0.0.1");
+    const server = createTlsServer(certificate, (_request, response) => response.end("{}")).listen(
+      0,
+      "127.0.0.1",
+    );
     await once(server, "listening");
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const options = { cwd: folder.path, env: { ...env, ...more } };

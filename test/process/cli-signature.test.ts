@@ -10,10 +10,15 @@ import { body } from "../support/service.ts";
 const SECRET = "5a1f0c93e7b24d68aa01";
 const OLD = "0011223344556677eeff";
 const BODY = body({ message_id: "signed", text: "Grüße" });
-const macOf = (key: string | Buffer, text: string | Buffer) => createHmac("sha256", key).update(text).digest("hex");
+const macOf = (key: string | Buffer, text: string | Buffer) =>
+  createHmac("sha256", key).update(text).digest("hex");
 
 /** Runs verify-signature on a body, with JSON output. */
-async function checked(content: string | Buffer, signature: string, env: Record<string, string> = {}) {
+async function checked(
+  content: string | Buffer,
+  signature: string,
+  env: Record<string, string> = {},
+) {
   using folder = temporaryFolder();
   writeFileSync(folder.file("body"), content);
   const options = { cwd: folder.path, env: { WEBHOOK_SECRET: SECRET, ...env } };
@@ -36,11 +41,16 @@ test("the service accepts what sign signs, and verify-signature names the secret
   const piped = await run(["sign", "-"], { cwd: folder.path, env, input: BODY });
   equal(piped.stdout, signed.stdout);
   writeFileSync(folder.file("secret"), `${OLD}\n`);
-  const other = await run(["sign", "--secret-file", "secret", "message.json"], { cwd: folder.path });
+  const other = await run(["sign", "--secret-file", "secret", "message.json"], {
+    cwd: folder.path,
+  });
   equal(other.stdout, `${macOf(OLD, BODY)}\n`);
   await using service = await serve({ cwd: folder.path, env });
   const headers = { "x-signature": signed.stdout.trim() };
-  equal((await fetch(`${service.url}/webhook`, { method: "POST", body: BODY, headers })).status, 200);
+  equal(
+    (await fetch(`${service.url}/webhook`, { method: "POST", body: BODY, headers })).status,
+    200,
+  );
   const report = await checked(BODY, signed.stdout.trim());
   deepEqual(
     [report.code, report.reason, report.secret, report.bytes],
@@ -61,14 +71,22 @@ test("verify-signature finds how the body was changed after it was signed", asyn
     [`${BODY}\r\n`, BODY, "line_end_removed"],
     [BODY, ` ${BODY} \n`, "blanks_added"],
     [BODY, `\ufeff${BODY}`, "byte_order_mark_added"],
-    [JSON.stringify(value, null, 2).replaceAll("\n", "\r\n"), JSON.stringify(value, null, 2), "line_ends_changed"],
+    [
+      JSON.stringify(value, null, 2).replaceAll("\n", "\r\n"),
+      JSON.stringify(value, null, 2),
+      "line_ends_changed",
+    ],
     [JSON.stringify(value, null, 2), BODY, "json_serialized_again"],
     [BODY, JSON.stringify(value, null, 4), "json_serialized_again"],
     ['{"b": [1, 2], "a": "\\u00fc"}', '{"b":[1,2],"a":"ü"}', "json_serialized_again"],
     ['{"a":1,"b":{"c":2,"d":3}}', '{"b":{"d":3,"c":2},"a":1}', "json_serialized_again"],
   ] as const) {
     const report = await checked(sent, macOf(SECRET, signed));
-    deepEqual([report.code, report.reason, report.change, report.secret], [1, "body_changed", change, "current"], sent);
+    deepEqual(
+      [report.code, report.reason, report.change, report.secret],
+      [1, "body_changed", change, "current"],
+      sent,
+    );
     match(report.words, /the body was changed after it was signed/);
   }
 });
@@ -80,11 +98,26 @@ test("verify-signature says what is wrong with a signature, and whether the body
     ["", "malformed", /The signature is empty/, null],
     ["zz".repeat(32), "malformed", /not hex digits/, null],
     [`${mac}, ${mac}`, "malformed", /sent twice/, null],
-    [`sha256=${mac}`, "malformed", /refuses the prefix sha256=.*The signature fits the body/s, "current"],
-    [Buffer.from(mac, "hex").toString("base64"), "malformed", /is base64.*The signature fits the body/s, "current"],
+    [
+      `sha256=${mac}`,
+      "malformed",
+      /refuses the prefix sha256=.*The signature fits the body/s,
+      "current",
+    ],
+    [
+      Buffer.from(mac, "hex").toString("base64"),
+      "malformed",
+      /is base64.*The signature fits the body/s,
+      "current",
+    ],
     [mac.toUpperCase(), "verified", /fits the body and the secret current/, "current"],
     [macOf("another secret", BODY), "mismatch", /fits none of the secrets current/, null],
-    [macOf(`${SECRET}\n`, BODY), "secret_changed", /the secret current with a line end \(LF\) at its end/, "current"],
+    [
+      macOf(`${SECRET}\n`, BODY),
+      "secret_changed",
+      /the secret current with a line end \(LF\) at its end/,
+      "current",
+    ],
     [macOf(Buffer.from(SECRET, "hex"), BODY), "secret_changed", /decoded from hex/, "current"],
   ] as const) {
     const report = await checked(BODY, signature);
@@ -103,7 +136,10 @@ test("verify-signature names previous and ended secrets, of the environment and 
 
   using folder = temporaryFolder();
   writeFileSync(folder.file("body"), BODY);
-  const env = { MASTER_KEY: "7c0d41f2a95be8367c0d41f2a95be836", DATABASE_URL: `sqlite:///${folder.file("app.db")}` };
+  const env = {
+    MASTER_KEY: "7c0d41f2a95be8367c0d41f2a95be836",
+    DATABASE_URL: `sqlite:///${folder.file("app.db")}`,
+  };
   const lyftr = (...args: string[]) => run(args, { cwd: folder.path, env });
   const without = await lyftr("verify-signature", "body", macOf(SECRET, BODY));
   match(without.stderr, /The secrets of the database were not compared: There is no database/);
@@ -128,7 +164,10 @@ test("sign and verify-signature need a secret and a file", async () => {
   const without = await run(["sign", "body"], { cwd: folder.path });
   deepEqual([without.code, without.stdout], [2, ""]);
   match(without.stderr, /WEBHOOK_SECRET is not set/);
-  const missing = await run(["sign", "missing"], { cwd: folder.path, env: { WEBHOOK_SECRET: SECRET } });
+  const missing = await run(["sign", "missing"], {
+    cwd: folder.path,
+    env: { WEBHOOK_SECRET: SECRET },
+  });
   equal(missing.code, 2);
   match(missing.stderr, /missing does not exist/);
 });

@@ -14,8 +14,10 @@ test("verify on PostgreSQL reports differences; after a recount the running serv
   // A manual change must be visible at once.
   const options = { cwd: folder.path, env: { DATABASE_URL: database.url, CACHE_TTL_MS: "0" } };
   await using lyftr = await serve(options);
-  for (let sent = 0; sent < 20; sent++) equal((await post(lyftr.url, body({ message_id: `m${sent}` }))).status, 200);
-  const counted = async () => (await sql(database.url, "SELECT messages FROM totals WHERE kind = 'all'"))[0]?.messages;
+  for (let sent = 0; sent < 20; sent++)
+    equal((await post(lyftr.url, body({ message_id: `m${sent}` }))).status, 200);
+  const counted = async () =>
+    (await sql(database.url, "SELECT messages FROM totals WHERE kind = 'all'"))[0]?.messages;
   while ((await counted()) !== "20") await new Promise(setImmediate);
   const good = await run(["verify"], options);
   equal(good.stdout, "counted 20 messages again; 0 wait to be indexed\nnothing differs\n");
@@ -23,7 +25,10 @@ test("verify on PostgreSQL reports differences; after a recount the running serv
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, 21);
   const bad = await run(["verify"], options);
   equal(bad.code, 1);
-  match(bad.stdout, /differs: totals of kind "all": 1 differ from the messages\nRun lyftr verify --recount/);
+  match(
+    bad.stdout,
+    /differs: totals of kind "all": 1 differ from the messages\nRun lyftr verify --recount/,
+  );
   equal((await run(["verify", "--recount"], options)).code, 0);
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, 20);
   equal((await run(["verify"], options)).code, 0);

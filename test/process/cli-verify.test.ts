@@ -38,7 +38,8 @@ test("verify reports what differs and how to repair it; after that the service r
   {
     await using lyftr = await serve({ cwd: folder.path, env });
     // The index is complete after a quiet time.
-    while (valueIn(index, "SELECT messages FROM index_state") !== MESSAGES) await new Promise(setImmediate);
+    while (valueIn(index, "SELECT messages FROM index_state") !== MESSAGES)
+      await new Promise(setImmediate);
     lyftr.child.kill("SIGTERM");
     equal(await lyftr.ended, 0);
   }

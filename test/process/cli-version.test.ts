@@ -5,7 +5,9 @@ import { test } from "node:test";
 import { run, temporaryFolder, valueIn } from "../support/cli.ts";
 import { serve } from "../support/process.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+const { version } = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+);
 
 test("version prints what a bug report needs, as a table or as JSON, and leaves no trace", async () => {
   using folder = temporaryFolder();

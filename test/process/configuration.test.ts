@@ -17,7 +17,10 @@ test("a start with an invalid value ends at once with exit code 2, and leaves no
     [{ DATABASE_URL: "sqlite:///app.db?mode=ro" }, /mode among them/],
     [{ DATABASE_URL: "sqlite:///~/app.db" }, /has a ~/],
     [{ LOG_LEVEL: "loud" }, /LOG_LEVEL must be one of/],
-    [{ WEBHOOK_SECRET_FILE: "fifo" }, /WEBHOOK_SECRET cannot be read from WEBHOOK_SECRET_FILE=fifo: it is a pipe/],
+    [
+      { WEBHOOK_SECRET_FILE: "fifo" },
+      /WEBHOOK_SECRET cannot be read from WEBHOOK_SECRET_FILE=fifo: it is a pipe/,
+    ],
     [{ MASTER_KEY_FILE: "/dev/zero" }, /it is a device/],
     [{ WEBHOOK_SECRET_PREVIOUS: `${RANDOM},7` }, /fewer than 16 characters in its entry 2 of 2/],
   ] as const) {
@@ -31,7 +34,11 @@ test("a start with an invalid value ends at once with exit code 2, and leaves no
 test("a database URL with a line end, quotes or SQLAlchemy's parameters names the same database as without", async () => {
   using folder = temporaryFolder();
   const url = `sqlite:///${folder.file("app.db")}`;
-  for (const [index, DATABASE_URL] of [url, `${url}\n`, `"${url}?check_same_thread=False"`].entries()) {
+  for (const [index, DATABASE_URL] of [
+    url,
+    `${url}\n`,
+    `"${url}?check_same_thread=False"`,
+  ].entries()) {
     await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL } });
     equal((await post(lyftr.url, body({ message_id: `m${index}` }))).status, 200);
     const { total } = (await (await fetch(`${lyftr.url}/messages`)).json()) as { total: number };
@@ -46,7 +53,12 @@ test("a database URL with a line end, quotes or SQLAlchemy's parameters names th
 test("the start and check-config warn of secrets that can be guessed or have a blank at an end, and repeat none", async () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("secret"), `${RANDOM} \n`);
-  const env = { WEBHOOK_SECRET: "", WEBHOOK_SECRET_FILE: "secret", MASTER_KEY: "a".repeat(32), PORT: "0" };
+  const env = {
+    WEBHOOK_SECRET: "",
+    WEBHOOK_SECRET_FILE: "secret",
+    MASTER_KEY: "a".repeat(32),
+    PORT: "0",
+  };
   await using lyftr = await serve({ cwd: folder.path, env });
   const warnings = logLines(lyftr.stdout())
     .filter(({ level, msg }) => level === "WARNING" && msg === "a setting needs attention")
@@ -67,7 +79,12 @@ test("the start line says which addresses the service listens on, and whether re
     [{ HOST: "" }, "0.0.0.0", "every IPv4 address of this machine", "open"],
     [{ HOST: "127.0.0.1", ...key }, "127.0.0.1", "127.0.0.1, from this machine only", "API keys"],
     [{ HOST: "localhost" }, "localhost", "localhost, from this machine only", "open"],
-    [{ HOST: "::1", READ_AUTH: "required", ...key }, "::1", "::1, from this machine only", "API keys"],
+    [
+      { HOST: "::1", READ_AUTH: "required", ...key },
+      "::1",
+      "::1, from this machine only",
+      "API keys",
+    ],
   ] as const) {
     await using lyftr = await serve({ cwd: folder.path, env });
     const line = await lyftr.line(({ msg }) => msg === "listening");
@@ -94,14 +111,30 @@ test("check-config warns when there is no secret, and names all missing settings
     return { stdout, stderr };
   };
   const bare = await checked({});
-  match(bare.stderr, /^Warning: WEBHOOK_SECRET is not set, so every webhook is refused\. Set it, or run lyftr init/m);
-  for (const name of ["WEBHOOK_SECRET", "MASTER_KEY", "REDIS_URL", "TRUST_PROXY", "CORS_ORIGINS", "ALERT_WEBHOOK_URL"])
+  match(
+    bare.stderr,
+    /^Warning: WEBHOOK_SECRET is not set, so every webhook is refused\. Set it, or run lyftr init/m,
+  );
+  for (const name of [
+    "WEBHOOK_SECRET",
+    "MASTER_KEY",
+    "REDIS_URL",
+    "TRUST_PROXY",
+    "CORS_ORIGINS",
+    "ALERT_WEBHOOK_URL",
+  ])
     match(bare.stdout, new RegExp(`^${name}=\\(not set\\)$`, "m"));
   // Everything that can be off is off.
   match(bare.stdout, /^RETENTION_DAYS=off$/m);
   for (const line of bare.stdout.trimEnd().split("\n")) match(line, /^[A-Z_0-9]+=.+$/);
   const inDatabase = await checked({ MASTER_KEY: "7c0d41f2a95be8367c0d41f2a95be836" });
-  match(inDatabase.stderr, /WEBHOOK_SECRET is not set, .* unless the database has a secret \(lyftr secrets list\)/);
-  for (const env of [{ WEBHOOK_SECRET: "5a1f0c93e7b24d68" }, { WEBHOOK_SECRET_PREVIOUS: "5a1f0c93e7b24d68" }])
+  match(
+    inDatabase.stderr,
+    /WEBHOOK_SECRET is not set, .* unless the database has a secret \(lyftr secrets list\)/,
+  );
+  for (const env of [
+    { WEBHOOK_SECRET: "5a1f0c93e7b24d68" },
+    { WEBHOOK_SECRET_PREVIOUS: "5a1f0c93e7b24d68" },
+  ])
     equal((await checked(env)).stderr.includes("is not set"), false);
 });

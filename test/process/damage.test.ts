@@ -25,7 +25,11 @@ function filled(folder: Folder): void {
   using parts = new SqliteParts(folder.file("app.db"));
   parts.insert(
     Array.from({ length: MESSAGES }, (_, n) =>
-      message(`m${n}`, { from: `+1${n % 40}`, to: "+14155550100", text: `text ${n} of the message` }),
+      message(`m${n}`, {
+        from: `+1${n % 40}`,
+        to: "+14155550100",
+        text: `text ${n} of the message`,
+      }),
     ),
   );
   while (indexMessages(parts.index, MESSAGES).backlog > 0);
@@ -93,7 +97,10 @@ for (const [what, table] of [
         ok([200, 503].includes(answer.status), `${question}: ${answer.status} ${text}`);
         if (answer.status === 503) {
           refused.push(question);
-          equal(text, '{"detail":"a part of the database is damaged: the log of the service has the details"}');
+          equal(
+            text,
+            '{"detail":"a part of the database is damaged: the log of the service has the details"}',
+          );
         }
       }
     }
@@ -125,14 +132,17 @@ for (const table of ["messages_by_sender", "search_data"]) {
     const statuses = new Set<number>();
     await until(async () => {
       for (const question of QUESTIONS) statuses.add((await fetch(lyftr.url + question)).status);
-      return logLines(lyftr.stdout()).some(({ msg }) => String(msg).startsWith("the read index was damaged"));
+      return logLines(lyftr.stdout()).some(({ msg }) =>
+        String(msg).startsWith("the read index was damaged"),
+      );
     });
     ok(
       [...statuses].every((status) => status === 200 || status === 503),
       [...statuses].join(", "),
     );
     ok(statuses.has(503), "no question met the damage");
-    for (const question of QUESTIONS) equal((await fetch(lyftr.url + question)).status, 200, question);
+    for (const question of QUESTIONS)
+      equal((await fetch(lyftr.url + question)).status, 200, question);
     equal((await getJson(`${lyftr.url}/messages?q=text%2012`)).total, 111);
     equal((await getJson(`${lyftr.url}/messages?from=%2B13`)).total, 75);
     equal((await post(lyftr.url, body({ message_id: "later" }))).status, 200);
@@ -140,14 +150,24 @@ for (const table of ["messages_by_sender", "search_data"]) {
     match(text, /^read_index_rebuilds_total 1$/m);
     match(text, /^database_damaged 0$/m);
     ok(!logLines(lyftr.stdout()).some(({ level }) => level === "CRITICAL"));
-    await until(() => valueIn(folder.file("app.db-index"), "SELECT messages FROM index_state") === MESSAGES + 1);
+    await until(
+      () =>
+        valueIn(folder.file("app.db-index"), "SELECT messages FROM index_state") === MESSAGES + 1,
+    );
     const { code, stdout } = await run(["verify"], { cwd: folder.path, env });
     deepEqual([code, /nothing differs/.test(stdout)], [0, true], stdout);
   });
 }
 
 /** Makes every read of a file by another program fail. */
-const failing = (path: string) => ["-P", path, "-e", "trace=pread64", "-e", "inject=pread64:error=EIO"];
+const failing = (path: string) => [
+  "-P",
+  path,
+  "-e",
+  "trace=pread64",
+  "-e",
+  "inject=pread64:error=EIO",
+];
 
 /** The result of a command whose every read of this file fails. */
 function runFailing(folder: Folder, path: string, command: "serve" | "verify") {
@@ -214,7 +234,10 @@ test("a damaged header is refused at the start with advice, and no stack trace",
   bytes.fill(0xff, 0, 16);
   writeFileSync(folder.file("app.db"), bytes);
   for (const command of [["serve"], ["verify"]]) {
-    const { code, stdout, stderr } = await run(command, { cwd: folder.path, env: { ...env, PORT: "0" } });
+    const { code, stdout, stderr } = await run(command, {
+      cwd: folder.path,
+      env: { ...env, PORT: "0" },
+    });
     equal(code, 1, command.join());
     match(stdout + stderr, /damaged/);
     equal(hasStackTrace(stderr), false);

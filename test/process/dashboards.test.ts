@@ -6,7 +6,14 @@ import { bearer } from "../support/api-keys.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { scrape } from "../support/client.ts";
 import { everyTraffic, type Receiver } from "../support/every-traffic.ts";
-import { ask, type Chosen, type DashboardQuery, queriesOf, type Series, shippedDashboard } from "../support/grafana.ts";
+import {
+  ask,
+  type Chosen,
+  type DashboardQuery,
+  queriesOf,
+  type Series,
+  shippedDashboard,
+} from "../support/grafana.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { type LyftrProcess, serve } from "../support/process.ts";
 import { type Prometheus, startPrometheus, unlessPrometheus } from "../support/prometheus.ts";
@@ -53,14 +60,18 @@ before(async () => {
   const database = everything.use(await freshDatabase({ kind: "postgres" }));
   const env = { ...ENV, REDIS_URL: redis.url };
   const sqliteUrl = `sqlite:///${folder.file("app.db")}`;
-  const sqlite = everything.use(await serve({ cwd: folder.path, env: { ...env, DATABASE_URL: sqliteUrl } }));
+  const sqlite = everything.use(
+    await serve({ cwd: folder.path, env: { ...env, DATABASE_URL: sqliteUrl } }),
+  );
   const postgres = everything.use(
     await serve({ cwd: folder.path, env: { ...env, DATABASE_URL: database.url, WORKERS: "2" } }),
   );
   alone = everything.use(await serve({ cwd: idleFolder.path }));
   const hosts = [sqlite.url, postgres.url].map((url) => new URL(url).host);
   const fromMs = Date.now();
-  prometheus = everything.use(await startPrometheus(configuration(hosts, new URL(alone.url).host), { key: ADMIN_KEY }));
+  prometheus = everything.use(
+    await startPrometheus(configuration(hosts, new URL(alone.url).host), { key: ADMIN_KEY }),
+  );
   const receivers = [sqlite.url, postgres.url].map((url) => ({
     url,
     adminKey: ADMIN_KEY,
@@ -92,7 +103,10 @@ scrape_configs:
  * Sends until Prometheus has scraped each process often enough, with the database locked for a
  * while.
  */
-async function trafficUntilScraped(receivers: readonly Receiver[], databaseUrl: string): Promise<void> {
+async function trafficUntilScraped(
+  receivers: readonly Receiver[],
+  databaseUrl: string,
+): Promise<void> {
   const deadline = performance.now() + TRAFFIC_MS_MAX;
   const round = () => Promise.all(receivers.map(everyTraffic));
   await untilScraped(1, round, deadline);
@@ -100,17 +114,26 @@ async function trafficUntilScraped(receivers: readonly Receiver[], databaseUrl: 
   await other.lockWrites();
   equal((await post(receivers[0]?.url ?? "", body({ message_id: "locked" }))).status, 503);
   await other.unlockWrites();
-  const once = await fetch(`${receivers[0]?.url}/messages?cursor=altered`, { headers: bearer(ADMIN_KEY) });
+  const once = await fetch(`${receivers[0]?.url}/messages?cursor=altered`, {
+    headers: bearer(ADMIN_KEY),
+  });
   equal(once.status, 400);
   await untilScraped(SCRAPES_MIN, round, deadline);
 }
 
-async function untilScraped(times: number, round: () => Promise<unknown>, deadline: number): Promise<void> {
+async function untilScraped(
+  times: number,
+  round: () => Promise<unknown>,
+  deadline: number,
+): Promise<void> {
   for (;;) {
     await round();
     const scrapes = await prometheus.query("sum_over_time(up[5m])");
     if (scrapes.length === 3 && scrapes.every(({ value }) => value >= times)) return;
-    ok(performance.now() < deadline, `not scraped ${times} times: ${JSON.stringify(scrapes)}\n${prometheus.log()}`);
+    ok(
+      performance.now() < deadline,
+      `not scraped ${times} times: ${JSON.stringify(scrapes)}\n${prometheus.log()}`,
+    );
   }
 }
 
@@ -144,33 +167,60 @@ test("every query of every panel has data under traffic, for all and for selecte
 }, async () => {
   ok(queries.length > 50, `${queries.length} queries`);
   deepEqual(await empty(queries, busy), []);
-  const instances = (await prometheus.query(`up{job="lyftr"}`)).map(({ metric }) => metric.instance ?? "");
+  const instances = (await prometheus.query(`up{job="lyftr"}`)).map(
+    ({ metric }) => metric.instance ?? "",
+  );
   equal(instances.length, 2);
   deepEqual(await empty(queries, { ...busy, instances }), []);
 });
 
-test("a service without traffic shows zeros; a panel without data says why in words", { skip }, async () => {
+test("a service without traffic shows zeros; a panel without data says why in words", {
+  skip,
+}, async () => {
   const silent = queries.filter(({ mayBeEmpty }) => !mayBeEmpty);
   ok(silent.length > 40, `${silent.length} queries`);
   deepEqual(await empty(silent, idle), []);
 });
 
 test("a misspelt metric and a wrong query would be noticed", { skip }, async () => {
-  const misspelt = { panel: "misspelt", expr: `sum(commit_queue_row{job="$job"})`, instant: false, mayBeEmpty: false };
+  const misspelt = {
+    panel: "misspelt",
+    expr: `sum(commit_queue_row{job="$job"})`,
+    instant: false,
+    mayBeEmpty: false,
+  };
   deepEqual(await empty([misspelt], busy), [`misspelt: ${misspelt.expr}`]);
   await rejects(ask(prometheus.url, { ...misspelt, expr: "sum(" }, busy), /parse error/);
-  await rejects(ask(prometheus.url, { ...misspelt, expr: "up{job=~'$jobs'}" }, busy), /no value for \$jobs/);
+  await rejects(
+    ask(prometheus.url, { ...misspelt, expr: "up{job=~'$jobs'}" }, busy),
+    /no value for \$jobs/,
+  );
 });
 
 test("the panels show what was sent: results, statuses, limits, secrets, keys and deletions", {
   skip,
 }, async () => {
-  const results = ["created", "duplicate", "invalid_signature", "rate_limited", "too_large", "unavailable"];
-  deepEqual(risen(await shown("Webhooks by result"), "result"), [...results, "unsupported", "validation_error"]);
+  const results = [
+    "created",
+    "duplicate",
+    "invalid_signature",
+    "rate_limited",
+    "too_large",
+    "unavailable",
+  ];
+  deepEqual(risen(await shown("Webhooks by result"), "result"), [
+    ...results,
+    "unsupported",
+    "validation_error",
+  ]);
   deepEqual(risen(await shown("All requests by status"), "class"), ["2", "4", "5"]);
   deepEqual(risen(await shown("Answered 429, by limit"), "limit"), ["sender"]);
   deepEqual(risen(await shown("Webhooks by secret"), "key"), ["current", "previous_1"]);
-  deepEqual(risen(await shown("Checks of API keys"), "result"), ["forbidden", "ok", "unauthorized"]);
+  deepEqual(risen(await shown("Checks of API keys"), "result"), [
+    "forbidden",
+    "ok",
+    "unauthorized",
+  ]);
   deepEqual(risen(await shown("Messages deleted"), "reason"), ["erased"]);
   deepEqual(risen(await shown("Messages by source"), "source"), ["native"]);
   const [conflicts] = await shown("Duplicates with other content");
@@ -194,7 +244,9 @@ test("the variables offer the services and their instances", { skip }, async () 
     ["job", "label_values(lyftr_build_info, job)"],
     ["instance", `label_values(lyftr_build_info{job=~"$job"}, instance)`],
   ]);
-  const jobs = (await prometheus.query("count by (job) (lyftr_build_info)")).map(({ metric }) => metric.job);
+  const jobs = (await prometheus.query("count by (job) (lyftr_build_info)")).map(
+    ({ metric }) => metric.job,
+  );
   deepEqual(jobs.toSorted(), ["lyftr", "lyftr-idle"]);
   for (const { name, expr } of annotations.list)
     await ask(prometheus.url, { panel: name, expr, instant: false, mayBeEmpty: true }, busy);
@@ -203,7 +255,10 @@ test("the variables offer the services and their instances", { skip }, async () 
 test("promtool accepts the metrics, except what the contract and the metrics library determine", {
   skip,
 }, () => {
-  const { stdout, stderr } = spawnSync("promtool", ["check", "metrics"], { input: exposition, encoding: "utf8" });
+  const { stdout, stderr } = spawnSync("promtool", ["check", "metrics"], {
+    input: exposition,
+    encoding: "utf8",
+  });
   equal(stdout, "");
   // Dashboards of Node.js use the library's names.
   deepEqual(stderr.trim().split("\n").toSorted(), [
@@ -216,10 +271,15 @@ test("promtool accepts the metrics, except what the contract and the metrics lib
   ]);
 });
 
-test("a killed process is shown as not ready, although it reports nothing any more", { skip }, async () => {
+test("a killed process is shown as not ready, although it reports nothing any more", {
+  skip,
+}, async () => {
   const [ready] = queries.filter(({ panel }) => panel === "Ready");
   const shownNow = async () => {
-    const [series] = await ask(prometheus.url, ready as DashboardQuery, { ...idle, toMs: Date.now() });
+    const [series] = await ask(prometheus.url, ready as DashboardQuery, {
+      ...idle,
+      toMs: Date.now(),
+    });
     return series?.values.at(-1);
   };
   equal(await shownNow(), 1);

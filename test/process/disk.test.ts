@@ -15,7 +15,9 @@ const LOCK_WAIT_MS_MAX = 5_000;
 
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-disk-"));
 
-test("the answer 200 is written after the fsync of its row has returned", { skip: unlessTool("strace") }, async () => {
+test("the answer 200 is written after the fsync of its row has returned", {
+  skip: unlessTool("strace"),
+}, async () => {
   const cwd = folder();
   await using lyftr = await serve({ cwd });
   const trace = join(cwd, "trace");
@@ -32,8 +34,12 @@ test("the answer 200 is written after the fsync of its row has returned", { skip
   await detach();
   const calls = readFileSync(trace, "utf8").split("\n");
   const written = calls.findIndex((call) => call.includes("pwrite64") && call.includes("traced"));
-  const synced = calls.findIndex((call, at) => at > written && /f(data)?sync(\(\d+| resumed>)\) += 0/.test(call));
-  const answered = calls.findIndex((call) => /writev?\(/.test(call) && call.includes("HTTP/1.1 200 OK"));
+  const synced = calls.findIndex(
+    (call, at) => at > written && /f(data)?sync(\(\d+| resumed>)\) += 0/.test(call),
+  );
+  const answered = calls.findIndex(
+    (call) => /writev?\(/.test(call) && call.includes("HTTP/1.1 200 OK"),
+  );
   ok(
     written >= 0 && synced > written && answered > synced,
     `written ${written}, synced ${synced}, answered ${answered}\n${calls.join("\n")}`,
@@ -67,7 +73,9 @@ for (const call of ["fdatasync,fsync", "pwrite64"]) {
         true,
       );
       await using again = await serve({ cwd });
-      const ids = (await getJson(`${again.url}/messages`)).data.map((row: { message_id: string }) => row.message_id);
+      const ids = (await getJson(`${again.url}/messages`)).data.map(
+        (row: { message_id: string }) => row.message_id,
+      );
       ok(ids.includes("before"));
       equal((await post(again.url, body({ message_id: "during" }))).status, 200);
       equal((await getJson(`${again.url}/stats`)).total_messages, 2);
@@ -105,7 +113,9 @@ test("while another process holds the lock, webhooks get 503 within a bounded ti
   const other = new DatabaseSync(join(cwd, "data", "app.db"), { timeout: LOCK_WAIT_MS_MAX });
   other.exec("BEGIN IMMEDIATE");
   const lockedMs = performance.now();
-  const waiting = Array.from({ length: 20 }, (_, n) => post(lyftr.url, body({ message_id: `m${n}` })));
+  const waiting = Array.from({ length: 20 }, (_, n) =>
+    post(lyftr.url, body({ message_id: `m${n}` })),
+  );
   for (const path of ["/health/live", "/health/ready", "/messages", "/stats", "/metrics"]) {
     const startMs = performance.now();
     equal((await fetch(lyftr.url + path)).status, 200, path);

@@ -13,7 +13,14 @@ import { unlessTool } from "../support/tools.ts";
 const README_LINES_MAX = 150;
 const AGENTS_LINES_MAX = 80;
 const GUIDE_LINES_MAX = 250;
-const GUIDES = ["getting-started", "receiving", "reading", "sending", "guarantees", "migrating-from-python"];
+const GUIDES = [
+  "getting-started",
+  "receiving",
+  "reading",
+  "sending",
+  "guarantees",
+  "migrating-from-python",
+];
 
 const skip = unlessTool("curl") || unlessTool("openssl") || unlessTool("python3");
 
@@ -40,14 +47,18 @@ for (const name of ["docs/receiving.md", "docs/reading.md"]) {
     const env = { WEBHOOK_SECRET: SECRET };
     await using terminal = new Terminal({ folder, home: home.path, port, env });
     ok((await terminal.runDocument(name)) >= 1);
-    if (name === "docs/reading.md") match(readFileSync(`${folder}/messages.csv`, "utf8"), /^message_id,from,/);
+    if (name === "docs/reading.md")
+      match(readFileSync(`${folder}/messages.csv`, "utf8"), /^message_id,from,/);
   });
 }
 
-test("the block of docs/migrating-from-python.md brings new messages back to the older service", { skip }, async () => {
+test("the block of docs/migrating-from-python.md brings new messages back to the older service", {
+  skip,
+}, async () => {
   using home = temporaryFolder();
   const folder = home.file("folder");
-  for (const name of ["data", "node_modules/.bin"]) mkdirSync(`${folder}/${name}`, { recursive: true });
+  for (const name of ["data", "node_modules/.bin"])
+    mkdirSync(`${folder}/${name}`, { recursive: true });
   // What `npm install` of the package makes.
   symlinkSync(BIN, `${folder}/node_modules/.bin/lyftr`);
   const path = `${folder}/data/app.db`;
@@ -59,14 +70,19 @@ test("the block of docs/migrating-from-python.md brings new messages back to the
   await using lyftr = await serve({ cwd: folder });
   equal((await post(lyftr.url, body({ message_id: "m3", text: "New" }))).status, 200);
   await using terminal = new Terminal({ folder, home: home.path, port: 0 });
-  const [block] = blocksOf(documentText("docs/migrating-from-python.md")).filter(({ language }) => language === "sh");
+  const [block] = blocksOf(documentText("docs/migrating-from-python.md")).filter(
+    ({ language }) => language === "sh",
+  );
   ok(block);
   const said = (added: number, present: number) =>
     `added           ${added}\nalready there   ${present}\nleft out        0\n`;
   equal(await terminal.run(block), said(3, 0));
   equal(await terminal.run(block), said(0, 3));
   equal(valueIn(`${folder}/old.db`, "SELECT text FROM messages WHERE message_id = 'm3'"), "New");
-  await using after = new OlderService(`${folder}/old.db`, { journalMode: "delete", keepsConnections: false });
+  await using after = new OlderService(`${folder}/old.db`, {
+    journalMode: "delete",
+    keepsConnections: false,
+  });
   equal((await after.start()).status, 200);
   deepEqual(await after.webhook("insert", "m2"), { status: 200, outcome: "duplicate" });
   deepEqual(await after.webhook("insert", "m4"), { status: 200, outcome: "created" });

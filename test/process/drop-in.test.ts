@@ -19,14 +19,20 @@ const ROWS = [
   ["empty", "+3", "", "nul\0inside"],
 ] as const;
 
-function pythonDatabase(rows: Iterable<readonly (string | null)[]> = ROWS): { cwd: string; path: string } {
+function pythonDatabase(rows: Iterable<readonly (string | null)[]> = ROWS): {
+  cwd: string;
+  path: string;
+} {
   const cwd = mkdtempSync(join(tmpdir(), "lyftr-python-"));
   mkdirSync(join(cwd, "data"));
   const path = join(cwd, "data", "app.db");
   const db = new DatabaseSync(path);
   db.exec(`${PYTHON_SCHEMA}; CREATE INDEX idx_ts ON messages (ts); BEGIN`);
-  const insert = db.prepare("INSERT INTO messages VALUES (?, ?, '+9', ?, ?, '2025-01-15T10:00:00.123456Z')");
-  for (const [id = null, from = null, ts = null, text = null] of rows) insert.run(id, from, ts, text);
+  const insert = db.prepare(
+    "INSERT INTO messages VALUES (?, ?, '+9', ?, ?, '2025-01-15T10:00:00.123456Z')",
+  );
+  for (const [id = null, from = null, ts = null, text = null] of rows)
+    insert.run(id, from, ts, text);
   db.exec("COMMIT");
   db.close();
   return { cwd, path };
@@ -51,7 +57,9 @@ test("a database of the Python service opens, keeps every row and answers correc
   }
   const paged: string[] = [];
   for (let next: string | null = ""; next !== null; ) {
-    const { data, next_cursor } = await getJson(`${lyftr.url}/messages?limit=1${next === "" ? "" : `&cursor=${next}`}`);
+    const { data, next_cursor } = await getJson(
+      `${lyftr.url}/messages?limit=1${next === "" ? "" : `&cursor=${next}`}`,
+    );
     paged.push(...data.map((row: { message_id: string }) => row.message_id));
     next = next_cursor;
   }
@@ -64,7 +72,8 @@ test("an upgrade killed half way leaves the old database, and the next start fin
   const count = 200_000;
   const { cwd, path } = pythonDatabase(
     (function* () {
-      for (let n = 0; n < count; n++) yield [`m${n}`, `+${n % 100}`, "2025-01-15T10:00:00Z", "Hello"];
+      for (let n = 0; n < count; n++)
+        yield [`m${n}`, `+${n % 100}`, "2025-01-15T10:00:00Z", "Hello"];
     })(),
   );
   await using first = runLyftr(["migrate"], { cwd });
@@ -77,7 +86,10 @@ test("an upgrade killed half way leaves the old database, and the next start fin
   equal(await first.ended, "SIGKILL");
   const db = new DatabaseSync(path, { readOnly: true });
   deepEqual({ ...db.prepare("SELECT count(*) AS rows FROM messages").get() }, { rows: count });
-  equal(db.prepare("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'instant'").get(), undefined);
+  equal(
+    db.prepare("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'instant'").get(),
+    undefined,
+  );
   db.close();
   await using second = runLyftr(["migrate"], { cwd });
   equal(await second.ended, 0);

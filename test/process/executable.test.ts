@@ -24,7 +24,11 @@ const command = [folder.file("lyftr")] as const;
 before(() => {
   copyCheckout(clone);
   const run = (...args: readonly string[]) =>
-    execFileSync(process.execPath, args, { cwd: clone, stdio: ["ignore", "pipe", "pipe"], timeout: BUILD_MS_MAX });
+    execFileSync(process.execPath, args, {
+      cwd: clone,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: BUILD_MS_MAX,
+    });
   run("scripts/build.ts");
   run("scripts/build-executable.ts", command[0]);
 });
@@ -49,9 +53,15 @@ test("the executable passes the acceptance walk with no Node on PATH, and writes
 
 test("the documentation page and the other commands are in the executable too", async (t) => {
   const { cwd, env } = emptyPlace("commands");
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const { version } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  );
   const run = async (...args: readonly string[]) => {
-    await using lyftr = runLyftr(args, { command, cwd, env: { ...env, WEBHOOK_SECRET: "testsecret" } });
+    await using lyftr = runLyftr(args, {
+      command,
+      cwd,
+      env: { ...env, WEBHOOK_SECRET: "testsecret" },
+    });
     equal(await lyftr.ended, 0, lyftr.stderr());
     return lyftr.stdout();
   };
@@ -70,11 +80,18 @@ test("the documentation page and the other commands are in the executable too", 
   t.diagnostic(`${statSync(command[0]).size} bytes`);
 });
 
-test("several workers of the executable share a port, on PostgreSQL", { skip: unlessPostgres() }, async () => {
+test("several workers of the executable share a port, on PostgreSQL", {
+  skip: unlessPostgres(),
+}, async () => {
   const { cwd, env } = emptyPlace("workers");
   await using database = await freshDatabase();
-  await using lyftr = await serve({ command, cwd, env: { ...env, DATABASE_URL: database.url, WORKERS: "2" } });
-  for (const id of ["m1", "m2", "m3"]) equal((await post(lyftr.url, body({ message_id: id }))).status, 200);
+  await using lyftr = await serve({
+    command,
+    cwd,
+    env: { ...env, DATABASE_URL: database.url, WORKERS: "2" },
+  });
+  for (const id of ["m1", "m2", "m3"])
+    equal((await post(lyftr.url, body({ message_id: id }))).status, 200);
   equal((await getJson(`${lyftr.url}/messages`)).total, 3);
   match(await scrape(lyftr), /^workers_alive 2$/m);
   lyftr.child.kill("SIGTERM");

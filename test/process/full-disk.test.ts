@@ -9,7 +9,14 @@ import { logLines, runLyftr, serve } from "../support/process.ts";
 import { body, getJson, post } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
-const READS = ["/messages", "/messages?q=hello", "/stats", "/senders", "/health/live", "/health/ready"];
+const READS = [
+  "/messages",
+  "/messages?q=hello",
+  "/stats",
+  "/senders",
+  "/health/live",
+  "/health/ready",
+];
 const HEAL_MS_MAX = 1_000;
 const GIVE_UP_MS = 20_000;
 
@@ -41,8 +48,12 @@ for (const name of ["ENOSPC", "EDQUOT", "EFBIG"] as const) {
     equal((await post(lyftr.url, body({ message_id: "before" }))).status, 200);
     writeFileSync(full, String(constants.errno[name]));
     const send = async (round: number) => {
-      const rows = Array.from({ length: 30 }, (_, n) => body({ message_id: `${round}-${n}`, text: "x".repeat(4_000) }));
-      return (await Promise.all(rows.map((row) => post(lyftr.url, row)))).map(({ status }) => status);
+      const rows = Array.from({ length: 30 }, (_, n) =>
+        body({ message_id: `${round}-${n}`, text: "x".repeat(4_000) }),
+      );
+      return (await Promise.all(rows.map((row) => post(lyftr.url, row)))).map(
+        ({ status }) => status,
+      );
     };
     let round = 0;
     // The log still has room: the first message may still be stored.
@@ -57,7 +68,9 @@ for (const name of ["ENOSPC", "EDQUOT", "EFBIG"] as const) {
     await sleep(1_500);
     await answersReads(lyftr.url);
     rmSync(full);
-    const ms = await until(async () => (await post(lyftr.url, body({ message_id: "after" }))).status === 200);
+    const ms = await until(
+      async () => (await post(lyftr.url, body({ message_id: "after" }))).status === 200,
+    );
     ok(ms < HEAL_MS_MAX, `it took ${ms} ms`);
     equal(
       logLines(lyftr.stdout()).some(({ level }) => level === "CRITICAL"),
@@ -83,7 +96,9 @@ test("a start on a full disk says so, answers reads, and accepts webhooks when t
   await storeOneMessage(cwd);
   writeFileSync(full, String(constants.errno.ENOSPC));
   await using lyftr = await serve({ cwd, env: diskFaults({ FULL: full, FULL_NAME: "-wal" }) });
-  await lyftr.line(({ level, warning }) => level === "WARNING" && /disk is full/.test(String(warning)));
+  await lyftr.line(
+    ({ level, warning }) => level === "WARNING" && /disk is full/.test(String(warning)),
+  );
   await answersReads(lyftr.url);
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, 1);
   equal((await post(lyftr.url, body({ message_id: "during" }))).status, 503);
@@ -98,7 +113,12 @@ test("a start with no room at all is refused with a sentence, and the next one f
   const { cwd, full } = folder();
   await storeOneMessage(cwd);
   writeFileSync(full, String(constants.errno.ENOSPC));
-  const env = { HOST: "127.0.0.1", PORT: "0", WEBHOOK_SECRET: "testsecret", ...diskFaults({ FULL: full }) };
+  const env = {
+    HOST: "127.0.0.1",
+    PORT: "0",
+    WEBHOOK_SECRET: "testsecret",
+    ...diskFaults({ FULL: full }),
+  };
   await using refused = runLyftr(["serve"], { cwd, env });
   equal(await refused.ended, 1);
   match(refused.stdout() + refused.stderr(), /disk is full/);

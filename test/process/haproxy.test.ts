@@ -26,27 +26,56 @@ async function startHaproxy(servicePort: number) {
   const folder = new ServerFolder("haproxy");
   const port = await freePort();
   const pem = join(folder.path, "lyftr.pem");
-  const certificate = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", pem, "-out", pem];
-  await folder.run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...certificate]);
+  const certificate = [
+    "-subj",
+    "/CN=localhost",
+    "-addext",
+    "subjectAltName=IP:127.0.0.1",
+    "-keyout",
+    pem,
+    "-out",
+    pem,
+  ];
+  await folder.run("openssl", [
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "1",
+    ...certificate,
+  ]);
   const settings = SHIPPED.replace(/^resolvers docker\n(?: .*\n)+/m, "")
     .replace(" resolvers docker init-addr none", "")
     .replace(/^ +server replica-[0-9] .*\n/gm, "")
     // Every request is logged, not only failed ones.
     .replace("  option dontlog-normal\n", "")
     .replace("  bind :8000\n", "")
-    .replace("  # bind :443 ssl crt /usr/local/etc/haproxy/lyftr.pem", `  bind 127.0.0.1:${port} ssl crt ${pem}`)
+    .replace(
+      "  # bind :443 ssl crt /usr/local/etc/haproxy/lyftr.pem",
+      `  bind 127.0.0.1:${port} ssl crt ${pem}`,
+    )
     .replace("  # http-response", "  http-response")
     .concat(`  server one 127.0.0.1:${servicePort} check\n`);
   const child = folder.spawn("haproxy", ["-db", "-f", folder.write("haproxy.cfg", settings)]);
   const ca = readFileSync(pem);
-  const ask = async (path: string, headers: Readonly<Record<string, string>> = {}, payload?: string) => {
+  const ask = async (
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+    payload?: string,
+  ) => {
     const options = { method: payload === undefined ? "GET" : "POST", headers, ca, agent: false };
     // fetch would normalize the URL.
     const target = { host: "127.0.0.1", port, path, localAddress: "127.0.0.2" };
     const sent = request({ ...options, ...target });
     sent.end(payload);
     const [answer] = await once(sent, "response");
-    return { status: answer.statusCode as number, headers: answer.headers, body: await text(answer) };
+    return {
+      status: answer.statusCode as number,
+      headers: answer.headers,
+      body: await text(answer),
+    };
   };
   const deadline = performance.now() + START_MS_MAX;
   while (
@@ -55,13 +84,22 @@ async function startHaproxy(servicePort: number) {
       () => 0,
     )) !== 200
   ) {
-    ok(child.exitCode === null && performance.now() < deadline, `HAProxy does not start:\n${folder.log()}`);
+    ok(
+      child.exitCode === null && performance.now() < deadline,
+      `HAProxy does not start:\n${folder.log()}`,
+    );
     await setTimeout(20);
   }
-  return { ask, log: () => folder.log(), [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+  return {
+    ask,
+    log: () => folder.log(),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
 }
 
-test("HAProxy hides the metrics however their path is spelt, and lets everything else through", { skip }, async () => {
+test("HAProxy hides the metrics however their path is spelt, and lets everything else through", {
+  skip,
+}, async () => {
   await using service = await startService({ TRUST_PROXY: "127.0.0.1/32" });
   await using haproxy = await startHaproxy(service.port);
   const asked = service.lines.filter(({ path }) => !String(path).startsWith("/health")).length;
@@ -70,14 +108,26 @@ test("HAProxy hides the metrics however their path is spelt, and lets everything
     ok([400, 404].includes(answer.status), `${path} ${answer.status}`);
     ok(!answer.body.includes("# TYPE"), path);
   }
-  equal(service.lines.filter(({ path }) => !String(path).startsWith("/health")).length, asked, "the service was asked");
-  for (const path of ["/stats", "/messages/", "/docs/", "/senders?q=metrics", "/messages?q=/metrics"])
+  equal(
+    service.lines.filter(({ path }) => !String(path).startsWith("/health")).length,
+    asked,
+    "the service was asked",
+  );
+  for (const path of [
+    "/stats",
+    "/messages/",
+    "/docs/",
+    "/senders?q=metrics",
+    "/messages?q=/metrics",
+  ])
     equal((await haproxy.ask(path)).status, 200, path);
   // An id that looks like the path is an id.
   match((await haproxy.ask("/messages/metrics")).body, /^{"/);
 });
 
-test("no line of HAProxy's log contains a path or a query string that may have a phone number", { skip }, async () => {
+test("no line of HAProxy's log contains a path or a query string that may have a phone number", {
+  skip,
+}, async () => {
   await using service = await startService({ TRUST_PROXY: "127.0.0.1/32" });
   await using haproxy = await startHaproxy(service.port);
   for (const path of PATHS_WITH_NUMBERS) await haproxy.ask(path);
@@ -87,7 +137,9 @@ test("no line of HAProxy's log contains a path or a query string that may have a
       .match(/ GET \S+$/gm)
       ?.map((end) => end.slice(5)) ?? [];
   const deadline = performance.now() + START_MS_MAX;
-  while (logged().filter((route) => !route.startsWith("/health")).length < PATHS_WITH_NUMBERS.length) {
+  while (
+    logged().filter((route) => !route.startsWith("/health")).length < PATHS_WITH_NUMBERS.length
+  ) {
     ok(performance.now() < deadline, haproxy.log());
     await setTimeout(20);
   }
@@ -98,7 +150,10 @@ test("no line of HAProxy's log contains a path or a query string that may have a
 test("behind HAProxy with TLS a signature is valid, a client has its own address, and the metrics are protected", {
   skip,
 }, async () => {
-  await using service = await startService({ TRUST_PROXY: "127.0.0.1/32", RATE_LIMIT_PER_IP: "3/1h" });
+  await using service = await startService({
+    TRUST_PROXY: "127.0.0.1/32",
+    RATE_LIMIT_PER_IP: "3/1h",
+  });
   await using haproxy = await startHaproxy(service.port);
   const payload = body({ text: "Grüße 👋" });
   const stored = await haproxy.ask("/webhook/", { "x-signature": macOf(payload) }, payload);
@@ -111,7 +166,9 @@ test("behind HAProxy with TLS a signature is valid, a client has its own address
   deepEqual(seen, [200, 200, 429]);
 });
 
-test("docs/operations/workers-and-replicas.md makes a valid configuration without containers", { skip }, async () => {
+test("docs/operations/workers-and-replicas.md makes a valid configuration without containers", {
+  skip,
+}, async () => {
   await using folder = new ServerFolder("haproxy");
   symlinkSync(fileURLToPath(new URL("../../deploy", import.meta.url)), join(folder.path, "deploy"));
   const blocks = blocksOf(documentText("docs/operations/workers-and-replicas.md"));
@@ -121,6 +178,10 @@ test("docs/operations/workers-and-replicas.md makes a valid configuration withou
   await terminal.run(block);
   const settings = readFileSync(join(folder.path, "haproxy.cfg"), "utf8");
   const servers = [...settings.matchAll(/^ +server (.+)$/gm)].map(([, server]) => server);
-  deepEqual(servers, ["replica-1 127.0.0.1:8001", "replica-2 127.0.0.1:8002", "replica-3 127.0.0.1:8003"]);
+  deepEqual(servers, [
+    "replica-1 127.0.0.1:8001",
+    "replica-2 127.0.0.1:8002",
+    "replica-3 127.0.0.1:8003",
+  ]);
   doesNotMatch(settings, /resolvers/);
 });

@@ -21,7 +21,8 @@ test(`${KILLS} times kill -9 under load: no acknowledged message is lost or stor
     const killed = AbortSignal.timeout(50 + Math.floor(Math.random() * 350));
     killed.addEventListener("abort", () => lyftr.child.kill("SIGKILL"));
     const sender = async () => {
-      while (!killed.aborted) await ledger.send(lyftr.url, `m${++sent}`, { forged: sent % 50 === 0 });
+      while (!killed.aborted)
+        await ledger.send(lyftr.url, `m${++sent}`, { forged: sent % 50 === 0 });
     };
     await Promise.all(Array.from({ length: SENDERS }, sender));
     equal(await lyftr.ended, "SIGKILL");
@@ -53,11 +54,18 @@ test("the ledger's checker detects a lost, a corrupted, an unexpected and a phan
   equal(await ledger.send(lyftr.url, "forged", { forged: true }), "reject");
   deepEqual(faultsIn(ledger.check(databasePath)), CLEAN);
   const db = new DatabaseSync(databasePath);
-  const row = (id: string) => `'native', '${id}', '+1', '+2', '2025-01-15T10:00:00Z', '2025-01-15T10:00:00', 'x', ''`;
+  const row = (id: string) =>
+    `'native', '${id}', '+1', '+2', '2025-01-15T10:00:00Z', '2025-01-15T10:00:00', 'x', ''`;
   db.exec(`DELETE FROM lyftr_messages WHERE message_id = 'a'; UPDATE lyftr_messages SET text = 'other' WHERE message_id = 'b';
     INSERT INTO lyftr_messages VALUES (NULL, ${row("never sent")}), (NULL, ${row("forged")});
     DROP INDEX messages_key;
     INSERT INTO lyftr_messages (${COLUMNS}) SELECT ${COLUMNS} FROM lyftr_messages WHERE message_id = 'c'`);
   db.close();
-  deepEqual(faultsIn(ledger.check(databasePath)), { lost: 1, duplicated: 1, unexpected: 1, phantom: 1, corrupted: 2 });
+  deepEqual(faultsIn(ledger.check(databasePath)), {
+    lost: 1,
+    duplicated: 1,
+    unexpected: 1,
+    phantom: 1,
+    corrupted: 2,
+  });
 });

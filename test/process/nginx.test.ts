@@ -31,7 +31,12 @@ const LOGGED_MS_MAX = 10_000;
 const TEXT = "x".repeat(4_000);
 
 /** A request from an address of the loopback network that is not a proxy's. */
-async function from(address: string, url: string, headers: Readonly<Record<string, string>>, payload?: string) {
+async function from(
+  address: string,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  payload?: string,
+) {
   const method = payload === undefined ? "GET" : "POST";
   const sent = request(url, { method, headers, localAddress: address, agent: false });
   sent.end(payload);
@@ -40,7 +45,10 @@ async function from(address: string, url: string, headers: Readonly<Record<strin
 }
 
 /** A request with an unchanged path; fetch would normalize it. */
-async function rawly({ port }: Nginx, path: string): Promise<{ readonly status: number; readonly body: string }> {
+async function rawly(
+  { port }: Nginx,
+  path: string,
+): Promise<{ readonly status: number; readonly body: string }> {
   const sent = request({ host: "127.0.0.1", port, path, agent: false }).end();
   const [answer] = await once(sent, "response");
   return { status: answer.statusCode as number, body: await text(answer) };
@@ -56,19 +64,29 @@ test("behind nginx a signature covers the same bytes, and answers require TLS", 
   deepEqual([answer.status, await answer.text()], [200, '{"status":"ok"}']);
   equal(answer.headers.get("strict-transport-security"), "max-age=31536000");
   equal((await post(nginx.url, `${payload} `, { "x-signature": macOf(payload) })).status, 401);
-  const plain = await fetch(`http://127.0.0.1:${nginx.plainPort}/webhook`, { method: "POST", redirect: "manual" });
+  const plain = await fetch(`http://127.0.0.1:${nginx.plainPort}/webhook`, {
+    method: "POST",
+    redirect: "manual",
+  });
   deepEqual([plain.status, plain.headers.get("location")], [308, "https://127.0.0.1/webhook"]);
   equal(await storedTotal(service), 1);
 });
 
-test("the address of a client is the one of its connection, whatever it claims", { skip }, async () => {
+test("the address of a client is the one of its connection, whatever it claims", {
+  skip,
+}, async () => {
   await using service = await startService({ ...BEHIND, RATE_LIMIT_PER_IP: "3/1h" });
   await using nginx = await startNginx([service.port]);
   const seen: number[] = [];
   for (const spoofed of ["10.1.1.1", "10.1.1.2, 10.1.1.3", "unknown", "127.0.0.1"])
-    seen.push((await from("127.0.0.2", `${nginx.url}/stats`, { "x-forwarded-for": spoofed })).status);
+    seen.push(
+      (await from("127.0.0.2", `${nginx.url}/stats`, { "x-forwarded-for": spoofed })).status,
+    );
   deepEqual(seen, [200, 200, 200, 429]);
-  equal((await from("127.0.0.3", `${nginx.url}/stats`, { "x-forwarded-for": "127.0.0.2" })).status, 200);
+  equal(
+    (await from("127.0.0.3", `${nginx.url}/stats`, { "x-forwarded-for": "127.0.0.2" })).status,
+    200,
+  );
 });
 
 test("a body of the largest size passes, one more byte is refused by the service, and much more by nginx in the same words", {
@@ -86,7 +104,11 @@ test("a body of the largest size passes, one more byte is refused by the service
   ] as const) {
     const payload = padded(bytes);
     const headers = { "x-signature": macOf(payload), "content-length": String(bytes) };
-    deepEqual(await from("127.0.0.2", `${nginx.url}/webhook`, headers, payload), { status, body: said }, `${bytes}`);
+    deepEqual(
+      await from("127.0.0.2", `${nginx.url}/webhook`, headers, payload),
+      { status, body: said },
+      `${bytes}`,
+    );
   }
   doesNotMatch(nginx.complaints(), /temporary file/);
 });
@@ -106,14 +128,36 @@ test("nginx lets no more through than clients need", { skip }, async () => {
   await using service = await startService(BEHIND);
   await using nginx = await startNginx([service.port]);
   const answers = async (path: string) => (await fetch(`${nginx.url}${path}`)).status;
-  for (const path of ["/messages", "/messages/export", "/stats", "/stats/timeline", "/senders", "/health/live"])
-    for (const spelt of [path, `${path}/`, `${path}?limit=1`]) equal(await answers(spelt), 200, spelt);
+  for (const path of [
+    "/messages",
+    "/messages/export",
+    "/stats",
+    "/stats/timeline",
+    "/senders",
+    "/health/live",
+  ])
+    for (const spelt of [path, `${path}/`, `${path}?limit=1`])
+      equal(await answers(spelt), 200, spelt);
   const payload = body();
   const headers = { "x-signature": macOf(payload) };
   for (const path of ["/webhook", "/webhook/"])
-    equal((await fetch(nginx.url + path, { method: "POST", body: payload, headers })).status, 200, path);
+    equal(
+      (await fetch(nginx.url + path, { method: "POST", body: payload, headers })).status,
+      200,
+      path,
+    );
   const asked = service.lines.length;
-  for (const path of ["/webhook/x", "/docs", "/docs/", "/openapi.json", "/keys", "/audit", "/", "//keys", "/%6beys/1"])
+  for (const path of [
+    "/webhook/x",
+    "/docs",
+    "/docs/",
+    "/openapi.json",
+    "/keys",
+    "/audit",
+    "/",
+    "//keys",
+    "/%6beys/1",
+  ])
     deepEqual(await rawly(nginx, path), { status: 404, body: '{"detail":"Not Found"}' }, path);
   for (const path of HIDDEN_PATHS) {
     const { status, body: said } = await rawly(nginx, path);
@@ -123,7 +167,9 @@ test("nginx lets no more through than clients need", { skip }, async () => {
   equal(service.lines.length, asked, "the service was asked");
 });
 
-test("no line of nginx's logs contains a path or a query string that may have a phone number", { skip }, async () => {
+test("no line of nginx's logs contains a path or a query string that may have a phone number", {
+  skip,
+}, async () => {
   await using service = await startService(BEHIND);
   // One that answers, and one without a listener: such errors repeat the request line.
   await using nginx = await startNginx([service.port]);
@@ -155,7 +201,9 @@ test("an export is passed on as it is sent, and its log line has no query string
   await using nginx = await startNginx([service.port]);
   for (let n = 0; n < EXPORTED; n += 200)
     await Promise.all(
-      Array.from({ length: 200 }, (_, at) => post(service.url, body({ message_id: `m${n + at}`, text: TEXT }))),
+      Array.from({ length: 200 }, (_, at) =>
+        post(service.url, body({ message_id: `m${n + at}`, text: TEXT })),
+      ),
     );
   const stored = await storedTotal(service);
   ok(stored > EXPORTED / 2, `${stored}`);
@@ -186,7 +234,11 @@ test("a 503 is passed on with its Retry-After, and not retried; nginx's own has 
   let asked = 0;
   const busy = createServer((incoming, outgoing) => {
     asked++;
-    incoming.resume().on("end", () => outgoing.writeHead(503, { "retry-after": "2" }).end('{"detail":"overloaded"}'));
+    incoming
+      .resume()
+      .on("end", () =>
+        outgoing.writeHead(503, { "retry-after": "2" }).end('{"detail":"overloaded"}'),
+      );
   });
   busy.listen(0, "127.0.0.1");
   await once(busy, "listening");
@@ -225,7 +277,9 @@ test("a sender that stops in the middle of its body occupies only nginx", { skip
   slow.destroy();
 });
 
-test("bytes that two parsers might read differently reach the service as one request or none", { skip }, async () => {
+test("bytes that two parsers might read differently reach the service as one request or none", {
+  skip,
+}, async () => {
   await using service = await startService(BEHIND);
   await using nginx = await startNginx([service.port]);
   const payload = body();
@@ -237,9 +291,15 @@ test("bytes that two parsers might read differently reach the service as one req
       "a length and chunks",
       `${signed}Content-Length: ${payload.length}\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}${hidden}`,
     ],
-    ["two lengths", `${signed}Content-Length: 5\r\nContent-Length: ${payload.length}\r\n\r\n${payload}${hidden}`],
+    [
+      "two lengths",
+      `${signed}Content-Length: 5\r\nContent-Length: ${payload.length}\r\n\r\n${payload}${hidden}`,
+    ],
     ["an unknown coding", `${signed}Transfer-Encoding: xchunked\r\n\r\n${chunk}${hidden}`],
-    ["a length with a sign", `${signed}Content-Length: +${payload.length}\r\n\r\n${payload}${hidden}`],
+    [
+      "a length with a sign",
+      `${signed}Content-Length: +${payload.length}\r\n\r\n${payload}${hidden}`,
+    ],
   ] as const) {
     const socket = connect({ port: nginx.port, host: "127.0.0.1" });
     await once(socket, "secureConnect");
@@ -261,10 +321,15 @@ test("a rolling restart of two replicas behind nginx: no request fails", {
   using folder = temporaryFolder();
   const ports = await freePorts(2);
   const start = (index: number) =>
-    serve({ cwd: folder.path, env: { DATABASE_URL: database.url, PORT: String(ports[index]), ...BEHIND } });
+    serve({
+      cwd: folder.path,
+      env: { DATABASE_URL: database.url, PORT: String(ports[index]), ...BEHIND },
+    });
   const replicas = [await start(0), await start(1)];
   await using scope = new AsyncDisposableStack();
-  scope.defer(async () => void (await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()))));
+  scope.defer(
+    async () => void (await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()))),
+  );
   await using nginx = await startNginx(ports);
   const ledger = new Ledger();
   await using load = new Load(ledger, nginx.url);
@@ -288,5 +353,7 @@ test("a rolling restart of two replicas behind nginx: no request fails", {
       .filter((line) => / 50[0-9] /.test(line))
       .join("\n"),
   );
-  t.diagnostic(JSON.stringify(await provesClean(ledger, `http://127.0.0.1:${ports[0]}`, database.url)));
+  t.diagnostic(
+    JSON.stringify(await provesClean(ledger, `http://127.0.0.1:${ports[0]}`, database.url)),
+  );
 });

@@ -34,7 +34,10 @@ for (const journalMode of ["wal", "delete"]) {
         deepEqual(await older.webhook(way, `before ${way}`), { status: 200, outcome: "created" });
       }
       const before = await older.reads();
-      await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
+      await using lyftr = await serve({
+        cwd: folder.path,
+        env: { DATABASE_URL: `sqlite:///${path}` },
+      });
       await refusesEveryWrite(older);
       deepEqual(await older.reads(), before);
       // A rolling restart, or a rollback.
@@ -56,7 +59,8 @@ async function refusesEveryWrite(older: OlderService): Promise<void> {
     for (const id of [`after ${way}`, "before insert"]) {
       const { status, outcome } = await older.webhook(way, id);
       // A stored message may be reported as a duplicate.
-      if (way === "look first" && id === "before insert") deepEqual([status, outcome], [200, "duplicate"]);
+      if (way === "look first" && id === "before insert")
+        deepEqual([status, outcome], [200, "duplicate"]);
       else deepEqual([way, status, IS_READ_ONLY.test(outcome)], [way, 500, true], outcome);
     }
   }
@@ -64,14 +68,23 @@ async function refusesEveryWrite(older: OlderService): Promise<void> {
     const { status, outcome } = await older.change(sql);
     deepEqual([sql, status, IS_READ_ONLY.test(outcome)], [sql, 500, true], outcome);
   }
-  match((await older.webhook("insert", "after")).outcome, /Lyftr stores messages in this database now/);
+  match(
+    (await older.webhook("insert", "after")).outcome,
+    /Lyftr stores messages in this database now/,
+  );
 }
 
-test("an older service that does not roll back a failed write does not keep Lyftr from writing", { skip }, async () => {
+test("an older service that does not roll back a failed write does not keep Lyftr from writing", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
-  await using older = new OlderService(path, { journalMode: "wal", keepsConnections: true, rollsBack: false });
+  await using older = new OlderService(path, {
+    journalMode: "wal",
+    keepsConnections: true,
+    rollsBack: false,
+  });
   equal((await older.start()).status, 200);
   for (const way of WAYS) {
     const { status, outcome } = await older.webhook(way, "lost");
@@ -81,7 +94,9 @@ test("an older service that does not roll back a failed write does not keep Lyft
   equal((await getJson(`${lyftr.url}/stats`)).total_messages, WAYS.length);
 });
 
-test("an older service does not mistake a message of another source for its own", { skip }, async () => {
+test("an older service does not mistake a message of another source for its own", {
+  skip,
+}, async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });

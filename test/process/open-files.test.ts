@@ -23,7 +23,8 @@ test("with too few open files the start warns, and closed connections are counte
   await using opened = new AsyncDisposableStack();
   const { port } = new URL(lyftr.url);
   for (let at = 0; at < 4 * FILES_MAX; at++) opened.use(await RawConnection.open(Number(port)));
-  for (let at = 0; at < 10; at++) equal((await post(lyftr.url, body({ message_id: `m${at}` }))).status, 200);
+  for (let at = 0; at < 10; at++)
+    equal((await post(lyftr.url, body({ message_id: `m${at}` }))).status, 200);
   const samples = series(await scrape(lyftr));
   equal(samples.get("connections_max"), most);
   ok((samples.get("connections_open") ?? Number.NaN) <= most);

@@ -30,14 +30,21 @@ interface Place {
  * Runs something in a folder with a running service, and with a terminal in which `lyftr` is
  * installed.
  */
-async function beside(env: Readonly<Record<string, string>>, work: (place: Place) => Promise<void>): Promise<void> {
+async function beside(
+  env: Readonly<Record<string, string>>,
+  work: (place: Place) => Promise<void>,
+): Promise<void> {
   using home = temporaryFolder();
   const folder = home.file("folder");
   mkdirSync(folder);
   await using lyftr = await serve({ cwd: folder, env });
   const port = Number(new URL(lyftr.url).port);
   await using terminal = new Terminal({ folder, home: home.path, port, env });
-  await work({ url: lyftr.url, database: `${folder}/data/app.db`, run: (block) => terminal.run(block) });
+  await work({
+    url: lyftr.url,
+    database: `${folder}/data/app.db`,
+    run: (block) => terminal.run(block),
+  });
 }
 
 /** The first block of a page, for a shell. */
@@ -53,7 +60,9 @@ function withoutQuestions({ language, text }: Block): Block {
   return { language, text: told };
 }
 
-test("the keys of docs/operations/keys-and-secrets.md are made, used, rotated and revoked", { skip }, async () => {
+test("the keys of docs/operations/keys-and-secrets.md are made, used, rotated and revoked", {
+  skip,
+}, async () => {
   await beside({}, async ({ database, run: runBlock }) => {
     const output = await runBlock(firstBlock("docs/operations/keys-and-secrets.md"));
     match(output, /"total_messages":0/);
@@ -63,18 +72,28 @@ test("the keys of docs/operations/keys-and-secrets.md are made, used, rotated an
   });
 });
 
-test("the commands of docs/operations/retention-and-erasure.md delete what they say", { skip }, async () => {
+test("the commands of docs/operations/retention-and-erasure.md delete what they say", {
+  skip,
+}, async () => {
   const key = "a-key-for-the-administrator-of-this-test";
   const env = { RETENTION_DAYS: "400", ADMIN_API_KEY: key, ADMIN_KEY: key };
   await beside(env, async ({ url, database, run: runBlock }) => {
-    for (const from of [NUMBER, "+14155550100"]) equal((await post(url, body({ from, message_id: from }))).status, 200);
-    const output = await runBlock(withoutQuestions(firstBlock("docs/operations/retention-and-erasure.md")));
-    match(output, /^would delete +0 of 2 messages$.*^deleted 1 messages; none.*"messages_deleted":0/ms);
+    for (const from of [NUMBER, "+14155550100"])
+      equal((await post(url, body({ from, message_id: from }))).status, 200);
+    const output = await runBlock(
+      withoutQuestions(firstBlock("docs/operations/retention-and-erasure.md")),
+    );
+    match(
+      output,
+      /^would delete +0 of 2 messages$.*^deleted 1 messages; none.*"messages_deleted":0/ms,
+    );
     equal(valueIn(database, "SELECT count(*) FROM lyftr_messages"), 1);
   });
 });
 
-test("the command of docs/operations/alerts.md reaches the chat that is configured", { skip }, async () => {
+test("the command of docs/operations/alerts.md reaches the chat that is configured", {
+  skip,
+}, async () => {
   await using chat: FakeChat = await fakeChat();
   await beside({ ALERT_WEBHOOK_URL: chat.url }, async ({ run: runBlock }) => {
     await runBlock(firstBlock("docs/operations/alerts.md"));
@@ -104,8 +123,12 @@ test("every page for operators is short and begins with the reader's task", () =
 
 test("the indexes lead to every page of their folder", () => {
   for (const folder of ["docs/operations", "docs/deployment"]) {
-    const linked = [...documentText(`${folder}/README.md`).matchAll(/\]\(([\w/-]+\.md)/g)].map(([, path]) => path);
-    const own = PAGES.filter((page) => page.startsWith(`${folder}/`)).map((page) => page.slice(folder.length + 1));
+    const linked = [...documentText(`${folder}/README.md`).matchAll(/\]\(([\w/-]+\.md)/g)].map(
+      ([, path]) => path,
+    );
+    const own = PAGES.filter((page) => page.startsWith(`${folder}/`)).map((page) =>
+      page.slice(folder.length + 1),
+    );
     deepEqual(
       own.filter((page) => page !== "README.md" && !linked.includes(page)),
       [],

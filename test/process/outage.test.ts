@@ -34,10 +34,13 @@ test("when PostgreSQL becomes unavailable and comes back there is one line for e
   const status = async (path: string) => (await fetch(lyftr.url + path)).status;
   await server.stop();
   await until("not being ready", async () => (await status("/health/ready")) === 503);
-  for (let n = 0; n < 3; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }))).status, 503);
+  for (let n = 0; n < 3; n++)
+    equal((await post(lyftr.url, body({ message_id: `m${n}` }))).status, 503);
   const away = await lyftr.line(({ msg }) => String(msg).startsWith("the database is unavailable"));
   match(String(away.reason), SENTENCE);
-  const probe = await lyftr.line(({ path, status: found }) => path === "/health/ready" && found === 503);
+  const probe = await lyftr.line(
+    ({ path, status: found }) => path === "/health/ready" && found === 503,
+  );
   match(String(probe.reason), SENTENCE);
   await server.start();
   await until("being ready", async () => (await status("/health/ready")) === 200);
@@ -60,8 +63,11 @@ test("a SQLite file that another process keeps locked is reported once, and its 
   // The service itself writes at its start, so the lock may be taken for a moment.
   const other = new DatabaseSync(folder.file("app.db"), { timeout: 5_000 });
   other.exec("BEGIN IMMEDIATE");
-  for (let n = 0; n < 2; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }))).status, 503);
-  const away = await lyftr.line(({ msg }) => String(msg).startsWith("the database takes no messages"));
+  for (let n = 0; n < 2; n++)
+    equal((await post(lyftr.url, body({ message_id: `m${n}` }))).status, 503);
+  const away = await lyftr.line(({ msg }) =>
+    String(msg).startsWith("the database takes no messages"),
+  );
   match(String(away.reason), SENTENCE);
   // Reads work as usual.
   equal((await fetch(`${lyftr.url}/health/ready`)).status, 200);
@@ -81,11 +87,16 @@ test("LOG_HEALTH=0 leaves healthy probes out of the log, and nothing else", asyn
   using folder = temporaryFolder();
   const paths = ["/health/live", "/health/ready", "/healthz", "/livez", "/readyz"];
   const logged = async (env: Readonly<Record<string, string>>) => {
-    await using lyftr = await serve({ cwd: folder.path, env: { DATABASE_URL: "sqlite:///./app.db", ...env } });
+    await using lyftr = await serve({
+      cwd: folder.path,
+      env: { DATABASE_URL: "sqlite:///./app.db", ...env },
+    });
     for (const path of [...paths, "/stats"]) await (await fetch(lyftr.url + path)).text();
     await lyftr.line(({ path }) => path === "/stats");
     return logLines(lyftr.stdout()).flatMap(({ path, status, reason }) =>
-      path === undefined ? [] : [[path, status, reason].filter((part) => part !== undefined).join(" ")],
+      path === undefined
+        ? []
+        : [[path, status, reason].filter((part) => part !== undefined).join(" ")],
     );
   };
   deepEqual(await logged({}), [...paths.map((path) => `${path} 200`), "/stats 200"]);

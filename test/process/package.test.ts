@@ -25,7 +25,9 @@ after(() => installed[Symbol.dispose]());
 
 const unpacked = (path = "") => join(installed.home, "node_modules/lyftr", path);
 const filesBelow = (folder: string, ending: string) =>
-  readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(ending));
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(ending),
+  );
 
 interface Packed {
   readonly path: string;
@@ -33,17 +35,29 @@ interface Packed {
 }
 
 function packed(): readonly Packed[] {
-  const lines = execFileSync("tar", ["--list", "--verbose", "--file", installed.tarball], { encoding: "utf8" });
+  const lines = execFileSync("tar", ["--list", "--verbose", "--file", installed.tarball], {
+    encoding: "utf8",
+  });
   return lines
     .trim()
     .split("\n")
-    .map((line) => ({ mode: line.slice(0, 10), path: line.slice(line.indexOf("package/") + "package/".length) }));
+    .map((line) => ({
+      mode: line.slice(0, 10),
+      path: line.slice(line.indexOf("package/") + "package/".length),
+    }));
 }
 
 /** Runs one command of the installed package with npx, to its end. */
 function npx(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const options = { cwd: installed.home, env: { ...installed.env, ...env }, timeout: RUN_MS_MAX } as const;
-  const { status, stdout, stderr } = spawnSync("npx", ["lyftr", ...args], { ...options, encoding: "utf8" });
+  const options = {
+    cwd: installed.home,
+    env: { ...installed.env, ...env },
+    timeout: RUN_MS_MAX,
+  } as const;
+  const { status, stdout, stderr } = spawnSync("npx", ["lyftr", ...args], {
+    ...options,
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 }
 
@@ -51,7 +65,11 @@ function npx(args: readonly string[], env: Readonly<Record<string, string>> = {}
  * Starts a command that serves, until its output has the URL, in its own process group, like a
  * terminal.
  */
-async function served(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+async function served(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+) {
   const options = {
     cwd: installed.home,
     env: { ...installed.env, HOST: "127.0.0.1", PORT: "0", ...env },
@@ -59,7 +77,8 @@ async function served(command: string, args: readonly string[], env: Readonly<Re
   };
   const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text) => (said += text));
   // Closed when the last process that writes to it has ended, not only the first.
   const ended = once(child, "close").then(([code, signal]) => code ?? signal);
   const end = (signal: NodeJS.Signals) => process.kill(-(child.pid ?? 0), signal);
@@ -74,7 +93,8 @@ async function served(command: string, args: readonly string[], env: Readonly<Re
     const found = /"listening","url":"([^"]+)"|Look around:\n {2}(\S+)\/docs/.exec(said);
     if (found !== null) clearTimeout(late);
     const url = found?.[1] ?? found?.[2];
-    if (url !== undefined) return { url, end, said: () => said, ended, [Symbol.asyncDispose]: dispose };
+    if (url !== undefined)
+      return { url, end, said: () => said, ended, [Symbol.asyncDispose]: dispose };
     ok(child.exitCode === null && child.signalCode === null, said);
     await Promise.race([once(child.stdout, "data"), once(child.stderr, "data"), ended]);
   }
@@ -82,7 +102,8 @@ async function served(command: string, args: readonly string[], env: Readonly<Re
 
 test("the tarball has the compiled service, the client with its types, the SQL and the documents, and nothing else", (t) => {
   const paths = packed().map(({ path }) => path);
-  const compiled = (folder: string, to: string) => filesBelow(folder, ".ts").map((name) => `${to}${name.slice(0, -3)}`);
+  const compiled = (folder: string, to: string) =>
+    filesBelow(folder, ".ts").map((name) => `${to}${name.slice(0, -3)}`);
   const wanted = [
     "package.json",
     "npm-shrinkwrap.json",
@@ -96,9 +117,13 @@ test("the tarball has the compiled service, the client with its types, the SQL a
     ...compiled("src", "dist/").map((path) => `${path}.js`),
     ...compiled("client", "dist/client/").flatMap((path) => [`${path}.js`, `${path}.d.ts`]),
     ...filesBelow("src", ".sql").map((name) => `dist/${name}`),
-    ...["docs", "deploy"].flatMap((folder) => filesBelow(folder, "").map((name) => `${folder}/${name}`)),
+    ...["docs", "deploy"].flatMap((folder) =>
+      filesBelow(folder, "").map((name) => `${folder}/${name}`),
+    ),
   ].filter(
-    (path) => path.startsWith("dist/") || statSync(join(ROOT, path), { throwIfNoEntry: false })?.isDirectory() !== true,
+    (path) =>
+      path.startsWith("dist/") ||
+      statSync(join(ROOT, path), { throwIfNoEntry: false })?.isDirectory() !== true,
   );
   deepEqual([...paths].sort(), [...wanted].sort());
   const { size } = statSync(installed.tarball);
@@ -111,14 +136,16 @@ test("only the command is executable, and a shell finds its interpreter", () => 
   deepEqual(executable, [{ path: "bin/lyftr.js", mode: "-rwxr-xr-x" }]);
   match(readFileSync(unpacked("bin/lyftr.js"), "utf8"), /^#!\/usr\/bin\/env node\n/);
   const maps = packed().filter(({ path }) => path.endsWith(".js"));
-  for (const { path } of maps) ok(!readFileSync(unpacked(path), "utf8").includes("sourceMappingURL"), path);
+  for (const { path } of maps)
+    ok(!readFileSync(unpacked(path), "utf8").includes("sourceMappingURL"), path);
 });
 
 test("the package's metadata is correct: exact dependencies, no install script, existing files", () => {
   const manifest = JSON.parse(readFileSync(unpacked("package.json"), "utf8"));
   for (const [name, version] of Object.entries(manifest.dependencies))
     match(`${version}`, /^[0-9]+\.[0-9]+\.[0-9]+$/, name);
-  for (const name of ["preinstall", "install", "postinstall", "prepare"]) equal(manifest.scripts[name], undefined);
+  for (const name of ["preinstall", "install", "postinstall", "prepare"])
+    equal(manifest.scripts[name], undefined);
   for (const path of [manifest.bin.lyftr, ...Object.values(manifest.exports["./client"])])
     ok(existsSync(unpacked(`${path}`)));
   const locked = JSON.parse(readFileSync(unpacked("npm-shrinkwrap.json"), "utf8")).packages;
@@ -137,7 +164,9 @@ test("no link of a packaged document leads to a file that is not packaged", () =
       .replace(/^```.*?^```$/gms, "")
       .replace(/`[^`\n]*`/g, "");
     const targets = [...prose.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map((found) => found[1] ?? "");
-    return targets.filter((to) => !/^[a-z]+:/.test(to)).map((to) => ({ from, to: normalize(join(dirname(from), to)) }));
+    return targets
+      .filter((to) => !/^[a-z]+:/.test(to))
+      .map((to) => ({ from, to: normalize(join(dirname(from), to)) }));
   });
   ok(links.length > 20);
   const isThere = (to: string) => paths.has(to) || [...paths].some((path) => path.startsWith(to));
@@ -151,7 +180,9 @@ test("from an empty folder: a version, a secret, a service, a webhook in, a list
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   deepEqual(npx(["--version"]), { status: 0, stdout: `${version}\n`, stderr: "" });
   equal(npx(["init"]).status, 0);
-  const secret = /^WEBHOOK_SECRET=(.+)$/m.exec(readFileSync(join(installed.home, ".env"), "utf8"))?.[1];
+  const secret = /^WEBHOOK_SECRET=(.+)$/m.exec(
+    readFileSync(join(installed.home, ".env"), "utf8"),
+  )?.[1];
   ok(secret);
   await using service = await served("npx", ["lyftr", "serve"]);
   const sent = npx(["send", "--url", service.url, "--from", "+1", "--to", "+2", "--text", "Hello"]);
@@ -171,7 +202,9 @@ test("from an empty folder: a version, a secret, a service, a webhook in, a list
 });
 
 test("a demonstration runs from the package too", async () => {
-  await using demo = await served(unpacked("../.bin/lyftr"), ["demo", "--messages", "50"], { TMPDIR: installed.home });
+  await using demo = await served(unpacked("../.bin/lyftr"), ["demo", "--messages", "50"], {
+    TMPDIR: installed.home,
+  });
   equal((await getJson(`${demo.url}/stats`)).total_messages, 50);
   demo.end("SIGTERM");
   equal(await demo.ended, 0, demo.said());
@@ -195,8 +228,12 @@ function otherNodes(): ReadonlyMap<string, string> {
 
 test("a program imports the client from the installed package, on this Node and on every other from 20 on", async (t) => {
   writeFileSync(join(installed.home, "program.mjs"), PROGRAM);
-  const fitting = [...otherNodes()].filter(([version]) => Number.parseInt(version.slice(1), 10) >= 20);
-  t.diagnostic(`also on: ${fitting.map(([version]) => version).join(", ") || "NONE, no other is on PATH"}`);
+  const fitting = [...otherNodes()].filter(
+    ([version]) => Number.parseInt(version.slice(1), 10) >= 20,
+  );
+  t.diagnostic(
+    `also on: ${fitting.map(([version]) => version).join(", ") || "NONE, no other is on PATH"}`,
+  );
   for (const [version, node] of [[process.version, process.execPath], ...fitting] as const) {
     await using service = await startService();
     const options = { cwd: installed.home, env: installed.env, timeout: RUN_MS_MAX };
@@ -210,9 +247,20 @@ test("a strict TypeScript program compiles with the installed types, with Node's
   writeFileSync(program, PROGRAM.replace("process.argv[2]", 'process.argv[2] ?? ""'));
   const compile = (...options: readonly string[]) => {
     const types = ["--types", "node", "--typeRoots", join(ROOT, "node_modules/@types")];
-    const strict = ["--noEmit", "--strict", "--skipLibCheck", "false", "--target", "es2022", "--ignoreConfig"];
+    const strict = [
+      "--noEmit",
+      "--strict",
+      "--skipLibCheck",
+      "false",
+      "--target",
+      "es2022",
+      "--ignoreConfig",
+    ];
     const args = [...strict, ...types, ...options, program];
-    return spawnSync(join(ROOT, "node_modules/.bin/tsc"), args, { cwd: installed.home, encoding: "utf8" }).stdout;
+    return spawnSync(join(ROOT, "node_modules/.bin/tsc"), args, {
+      cwd: installed.home,
+      encoding: "utf8",
+    }).stdout;
   };
   const resolutions = [
     ["--module", "node16", "--moduleResolution", "node16"],
@@ -228,10 +276,13 @@ test("on a Node that is too old, the command says what is needed, and how the cl
   const bin = unpacked("bin/lyftr.js");
   const says = (node: string, ...before: readonly string[]) =>
     spawnSync(node, [...before, bin, "--version"], { encoding: "utf8", timeout: RUN_MS_MAX });
-  const pretend = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.14.9' } })";
+  const pretend =
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.14.9' } })";
   const answers = [says(process.execPath, "--import", `data:text/javascript,${pretend}`)];
   const old = [...otherNodes()].filter(([version]) => Number.parseInt(version.slice(1), 10) < 24);
-  t.diagnostic(`really tried: ${old.map(([version]) => version).join(", ") || "NONE, no older one is on PATH"}`);
+  t.diagnostic(
+    `really tried: ${old.map(([version]) => version).join(", ") || "NONE, no older one is on PATH"}`,
+  );
   answers.push(...old.map(([, node]) => says(node)));
   for (const { status, stdout, stderr } of answers) {
     deepEqual([status, stdout], [1, ""]);

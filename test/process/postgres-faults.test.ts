@@ -39,7 +39,9 @@ test(`${RESTARTS} immediate restarts of PostgreSQL under load: no message is los
   await load.stop();
   ok(load.failed >= RESTARTS, "the restarts were not noticed, so they show nothing");
   t.diagnostic(JSON.stringify(await provesClean(ledger, lyftr.url, database.url)));
-  t.diagnostic(`slowest request ${Math.round(ledger.slowestMs)} ms, slowest recovery ${Math.round(slowestMs)} ms`);
+  t.diagnostic(
+    `slowest request ${Math.round(ledger.slowestMs)} ms, slowest recovery ${Math.round(slowestMs)} ms`,
+  );
 });
 
 test(`${TERMINATIONS} times all its backends are terminated under load: no message is lost or stored twice`, {
@@ -65,7 +67,9 @@ test(`${TERMINATIONS} times all its backends are terminated under load: no messa
 test("the check can fail: with synchronous_commit=off, immediate restarts lose acknowledged messages", {
   skip: unlessOwnServer(),
 }, async (t) => {
-  await using server = await ownServer({ settings: { synchronous_commit: "off", wal_writer_delay: "10s" } });
+  await using server = await ownServer({
+    settings: { synchronous_commit: "off", wal_writer_delay: "10s" },
+  });
   await using database = await freshDatabase({ kind: "postgres", on: server.url });
   const env = { DATABASE_URL: database.url, ALLOW_WEAK_DURABILITY: "1" };
   await using lyftr = await serve({ cwd: folder(), env });

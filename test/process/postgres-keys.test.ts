@@ -37,17 +37,35 @@ test("two replicas refuse within 5 s a key that a third process, or one of them,
   const admin = (await lyftr("create", "--name", "ops", "--scope", "admin")).stdout.trim();
   await everywhere(admin, 200);
   const send = (url: string, method: string, path: string, body?: object) =>
-    fetch(url + path, { method, headers: bearer(admin), ...(body && { body: JSON.stringify(body) }) });
+    fetch(url + path, {
+      method,
+      headers: bearer(admin),
+      ...(body && { body: JSON.stringify(body) }),
+    });
   const make = async (url: string) => {
     const answer = await send(url, "POST", "/keys", { name: "one", scope: "read" });
-    return { status: answer.status, body: (await answer.json()) as { readonly id: string; readonly key: string } };
+    return {
+      status: answer.status,
+      body: (await answer.json()) as { readonly id: string; readonly key: string },
+    };
   };
   const answers = await Promise.all(urls.map(make));
-  deepEqual(answers.map(({ status }) => status).sort(), [201, 409], "of two replicas one makes the key of a name");
-  const { id, key } = (answers.find(({ status }) => status === 201) ?? answers[0])?.body ?? { id: "", key: "" };
+  deepEqual(
+    answers.map(({ status }) => status).sort(),
+    [201, 409],
+    "of two replicas one makes the key of a name",
+  );
+  const { id, key } = (answers.find(({ status }) => status === 201) ?? answers[0])?.body ?? {
+    id: "",
+    key: "",
+  };
   await everywhere(key, 200);
   equal((await send(second.url, "DELETE", `/keys/${id}`)).status, 204);
-  equal((await fetch(`${second.url}/stats`, { headers: bearer(key) })).status, 401, "at once where it was revoked");
+  equal(
+    (await fetch(`${second.url}/stats`, { headers: bearer(key) })).status,
+    401,
+    "at once where it was revoked",
+  );
   await everywhere(key, 401);
 });
 
@@ -58,11 +76,20 @@ test("each of several workers refuses a revoked key, and none starts without a r
   await using database = await freshDatabase({ kind: "postgres" });
   using folder = temporaryFolder();
   const env = { DATABASE_URL: database.url };
-  const required = { ...env, WORKERS: "2", READ_AUTH: "required", WEBHOOK_SECRET: "testsecret", PORT: "0" };
+  const required = {
+    ...env,
+    WORKERS: "2",
+    READ_AUTH: "required",
+    WEBHOOK_SECRET: "testsecret",
+    PORT: "0",
+  };
   const refused = await run(["serve"], { cwd: folder.path, env: required });
   equal(refused.code, 2, refused.stdout);
   match(refused.stderr, /no valid API key/);
-  deepEqual(await sql(database.url, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"), []);
+  deepEqual(
+    await sql(database.url, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"),
+    [],
+  );
   equal((await run(["migrate"], { cwd: folder.path, env })).code, 0);
   const lyftr = (...args: string[]) => run(["keys", ...args], { cwd: folder.path, env });
   const key = (await lyftr("create", "--name", "a", "--scope", "read")).stdout.trim();
@@ -85,7 +112,10 @@ test("each of several workers refuses a revoked key, and none starts without a r
 
 /** The documented rights of a service that does not migrate. */
 function documentedGrants(role: string): readonly string[] {
-  const page = readFileSync(new URL("../../docs/operations/postgresql.md", import.meta.url), "utf8");
+  const page = readFileSync(
+    new URL("../../docs/operations/postgresql.md", import.meta.url),
+    "utf8",
+  );
   return Array.from(page.matchAll(/^ *(GRANT .* TO lyftr_service);/gm), ([, grant = ""]) =>
     grant.replace("lyftr_service", role),
   );
@@ -111,7 +141,11 @@ test("a service with the rights of docs/operations/postgresql.md makes keys, and
       env: { DATABASE_URL: url, MIGRATE: "0", ADMIN_API_KEY },
     });
     const body = JSON.stringify({ name: "b", scope: "read" });
-    const answer = await fetch(`${service.url}/keys`, { method: "POST", headers: bearer(ADMIN_API_KEY), body });
+    const answer = await fetch(`${service.url}/keys`, {
+      method: "POST",
+      headers: bearer(ADMIN_API_KEY),
+      body,
+    });
     equal(answer.status, 201);
     for (const change of ["UPDATE audit SET actor = 'x'", "DELETE FROM audit", "TRUNCATE audit"])
       await rejects(sql(url, change), /permission denied/);

@@ -86,7 +86,10 @@ for (const [mode, what] of [
   }, async (t) => {
     await using database = await freshDatabase({ kind: "postgres" });
     await using proxy = await TcpProxy.to(database.url);
-    await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: proxy.through(database.url) } });
+    await using lyftr = await serve({
+      cwd: folder(),
+      env: { DATABASE_URL: proxy.through(database.url) },
+    });
     const ledger = new Ledger();
     await using load = new Load(ledger, lyftr.url);
     await load.accepts(100);
@@ -108,7 +111,10 @@ test("a replica whose machine dies while it counts does not keep the others from
 }, async () => {
   await using database = await freshDatabase({ kind: "postgres" });
   await using proxy = await TcpProxy.to(database.url);
-  await using dying = await serve({ cwd: folder(), env: { DATABASE_URL: proxy.through(database.url) } });
+  await using dying = await serve({
+    cwd: folder(),
+    env: { DATABASE_URL: proxy.through(database.url) },
+  });
   equal((await post(dying.url, body({ message_id: "first" }))).status, 200);
   await proxy.cutBefore("COMMIT");
   dying.child.kill("SIGKILL");
@@ -137,7 +143,10 @@ for (const [mode, what] of [
   }, async (t) => {
     await using database = await freshDatabase({ kind: "postgres" });
     await using proxy = await TcpProxy.to(database.url);
-    await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: proxy.through(database.url) } });
+    await using lyftr = await serve({
+      cwd: folder(),
+      env: { DATABASE_URL: proxy.through(database.url) },
+    });
     const ledger = new Ledger();
     await using load = new Load(ledger, lyftr.url);
     for (const failures of [1, 1, 1, 1, 1, 200]) {
@@ -160,7 +169,10 @@ test("a slow network to PostgreSQL, 200 ms each way: messages are accepted witho
 }, async (t) => {
   await using database = await freshDatabase({ kind: "postgres" });
   await using proxy = await TcpProxy.to(database.url);
-  await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: proxy.through(database.url) } });
+  await using lyftr = await serve({
+    cwd: folder(),
+    env: { DATABASE_URL: proxy.through(database.url) },
+  });
   const ledger = new Ledger();
   proxy.set("delay");
   await using load = new Load(ledger, lyftr.url);

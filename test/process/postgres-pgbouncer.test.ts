@@ -50,7 +50,8 @@ test("behind PgBouncer in transaction mode, with fewer connections than it asks 
       one.child.kill("SIGTERM");
       equal(await one.ended, 0);
       const bad = logLines(one.stdout()).filter(
-        ({ level, result }) => ["ERROR", "CRITICAL"].includes(String(level)) && result !== "invalid_signature",
+        ({ level, result }) =>
+          ["ERROR", "CRITICAL"].includes(String(level)) && result !== "invalid_signature",
       );
       deepEqual(bad, []);
       equal(one.stderr(), "");

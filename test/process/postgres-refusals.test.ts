@@ -22,11 +22,19 @@ const folder = () => mkdtempSync(join(tmpdir(), "lyftr-postgres-refusals-"));
 test("a server without a free connection: webhooks get 503, the process is alive, and it recovers when there are some", {
   skip: unlessOwnServer(),
 }, async (t) => {
-  await using server = await ownServer({ settings: { max_connections: "20", superuser_reserved_connections: "3" } });
+  await using server = await ownServer({
+    settings: { max_connections: "20", superuser_reserved_connections: "3" },
+  });
   await sql(server.url, "CREATE ROLE lyftr LOGIN");
   await using database = await freshDatabase({ kind: "postgres", on: server.url });
-  await sql(database.url, "ALTER SCHEMA public OWNER TO lyftr; GRANT ALL ON DATABASE postgres TO lyftr");
-  await sql(database.url, `ALTER DATABASE ${new URL(database.url).pathname.slice(1)} OWNER TO lyftr`);
+  await sql(
+    database.url,
+    "ALTER SCHEMA public OWNER TO lyftr; GRANT ALL ON DATABASE postgres TO lyftr",
+  );
+  await sql(
+    database.url,
+    `ALTER DATABASE ${new URL(database.url).pathname.slice(1)} OWNER TO lyftr`,
+  );
   const asLyftr = new URL(database.url);
   asLyftr.username = "lyftr";
   await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: asLyftr.href } });

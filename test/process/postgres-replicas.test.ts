@@ -86,7 +86,9 @@ test(`three replicas that start at once on an empty database: of ${MESSAGES} mes
     }
   };
   await Promise.all(Array.from({ length: SENDERS }, sender));
-  t.diagnostic(`${Math.round(MESSAGES / ((performance.now() - startMs) / 1_000))} requests a second`);
+  t.diagnostic(
+    `${Math.round(MESSAGES / ((performance.now() - startMs) / 1_000))} requests a second`,
+  );
   deepEqual([...statuses], [[200, MESSAGES]]);
 
   const [rows] = await sql(
@@ -96,9 +98,14 @@ test(`three replicas that start at once on an empty database: of ${MESSAGES} mes
   deepEqual(rows, { rows: ids.different, ids: ids.different });
   const results = await Promise.all(replicas.all.map(({ url }) => resultsOf(url)));
   t.diagnostic(`created by each: ${results.map(({ created }) => created).join(", ")}`);
-  for (const { created } of results) ok(created > MESSAGES / 10, "the messages were not spread over the replicas");
-  const sum = (name: "created" | "duplicate" | "conflict") => results.reduce((all, one) => all + one[name], 0);
-  deepEqual([sum("created"), sum("duplicate"), sum("conflict")], [ids.different, MESSAGES - ids.different, 0]);
+  for (const { created } of results)
+    ok(created > MESSAGES / 10, "the messages were not spread over the replicas");
+  const sum = (name: "created" | "duplicate" | "conflict") =>
+    results.reduce((all, one) => all + one[name], 0);
+  deepEqual(
+    [sum("created"), sum("duplicate"), sum("conflict")],
+    [ids.different, MESSAGES - ids.different, 0],
+  );
   const created = replicas.all.flatMap(({ stdout }) => createdIn(stdout()));
   deepEqual([created.length, new Set(created).size], [ids.different, ids.different]);
 
@@ -114,7 +121,9 @@ test("of many processes that open an empty database at the same moment one makes
 }, async () => {
   for (let round = 0; round < 3; round++) {
     await using database = await freshDatabase({ kind: "postgres" });
-    const stores = await Promise.all(Array.from({ length: OPEN_AT_ONCE }, () => openStore(database.url)));
+    const stores = await Promise.all(
+      Array.from({ length: OPEN_AT_ONCE }, () => openStore(database.url)),
+    );
     const makers = stores.filter(({ upgrades }) => upgrades.length > 0);
     await Promise.all(stores.map((store) => store.ping().then(() => store.close())));
     equal(makers.length, 1);
@@ -137,11 +146,16 @@ test(`${KILLS} times one of three replicas is killed under load and restarted: n
   await load.accepts(50);
   await load.stop();
   t.diagnostic(`${load.failed} requests failed`);
-  for (const { url } of replicas.all.slice(1)) equal((await fetch(`${url}/health/ready`)).status, 200);
-  t.diagnostic(JSON.stringify(await provesClean(ledger, (replicas.all[0] as Replica).url, database.url)));
+  for (const { url } of replicas.all.slice(1))
+    equal((await fetch(`${url}/health/ready`)).status, 200);
+  t.diagnostic(
+    JSON.stringify(await provesClean(ledger, (replicas.all[0] as Replica).url, database.url)),
+  );
 });
 
-test("a rolling restart of three replicas behind a load balancer: no request fails", { skip }, async (t) => {
+test("a rolling restart of three replicas behind a load balancer: no request fails", {
+  skip,
+}, async (t) => {
   await using database = await freshDatabase();
   await using replicas = await Replicas.on(database.url);
   await using balancer = await balance(replicas.ports, { again: true });
@@ -157,7 +171,9 @@ test("a rolling restart of three replicas behind a load balancer: no request fai
   await load.stop();
   t.diagnostic(`${load.accepted} requests accepted, ${load.failed} failed`);
   equal(load.failed, 0, balancer.log());
-  t.diagnostic(JSON.stringify(await provesClean(ledger, (replicas.all[0] as Replica).url, database.url)));
+  t.diagnostic(
+    JSON.stringify(await provesClean(ledger, (replicas.all[0] as Replica).url, database.url)),
+  );
 });
 
 /**
@@ -190,7 +206,12 @@ function messageOf(n: number): string {
   const second = String(n % 60).padStart(2, "0");
   const day = String(1 + (n % 28)).padStart(2, "0");
   const from = `+91${1_000_000_000 + ((n * 7_919) % 1_000)}`;
-  return body({ message_id: `m${n}`, from, ts: `2025-01-${day}T10:00:${second}Z`, text: `number ${n}` });
+  return body({
+    message_id: `m${n}`,
+    from,
+    ts: `2025-01-${day}T10:00:${second}Z`,
+    text: `number ${n}`,
+  });
 }
 
 async function resultsOf(url: string) {
@@ -200,7 +221,10 @@ async function resultsOf(url: string) {
 }
 
 function createdIn(log: string): readonly string[] {
-  return Array.from(log.matchAll(/"message_id":"([^"]+)".*"result":"created"/g), ([, id]) => id ?? "");
+  return Array.from(
+    log.matchAll(/"message_id":"([^"]+)".*"result":"created"/g),
+    ([, id]) => id ?? "",
+  );
 }
 
 async function statisticsOfRows(databaseUrl: string) {

@@ -22,7 +22,12 @@ const folder = () => mkdtempSync(join(tmpdir(), "lyftr-postgres-start-"));
 
 /** The output of a refused start: exit code 2 and one line without secrets. */
 async function refused(databaseUrl: string): Promise<string> {
-  const env = { DATABASE_URL: databaseUrl, WEBHOOK_SECRET: "testsecret", HOST: "127.0.0.1", PORT: "0" };
+  const env = {
+    DATABASE_URL: databaseUrl,
+    WEBHOOK_SECRET: "testsecret",
+    HOST: "127.0.0.1",
+    PORT: "0",
+  };
   const startMs = performance.now();
   await using lyftr = runLyftr(["serve"], { cwd: folder(), env });
   const code = await lyftr.ended;
@@ -38,7 +43,9 @@ async function refused(databaseUrl: string): Promise<string> {
 }
 
 /** A server whose answers the test writes. */
-async function answering(connected: (socket: Socket) => void): Promise<AsyncDisposable & { readonly url: string }> {
+async function answering(
+  connected: (socket: Socket) => void,
+): Promise<AsyncDisposable & { readonly url: string }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -75,7 +82,10 @@ test("no listener", async () => {
 });
 
 test("an unknown host name", async () => {
-  match(await refused("postgres://lyftr:hidden@no-such-host.invalid/lyftr"), /names an unknown host/);
+  match(
+    await refused("postgres://lyftr:hidden@no-such-host.invalid/lyftr"),
+    /names an unknown host/,
+  );
 });
 
 test("the listener is not PostgreSQL: it hangs up, it answers nonsense, it does not answer", async () => {
@@ -94,7 +104,9 @@ test("a missing database", { skip: unlessPostgres() }, async () => {
   match(await refused(withDatabase(await sharedServer(), "lyftr_none")), /lyftr_none/);
 });
 
-test("a network to PostgreSQL that swallows everything from the beginning", { skip: unlessPostgres() }, async () => {
+test("a network to PostgreSQL that swallows everything from the beginning", {
+  skip: unlessPostgres(),
+}, async () => {
   await using database = await freshDatabase({ kind: "postgres" });
   await using proxy = await TcpProxy.to(database.url);
   proxy.set("blackHole");
@@ -138,7 +150,10 @@ test("a password with special characters and TLS: the right one is accepted, wro
 
   const modes = ["require", `verify-full&sslrootcert=${server.certificate}`];
   for (const mode of ["disable", ...modes]) {
-    await using lyftr = await serve({ cwd: folder(), env: { DATABASE_URL: `${server.url}?sslmode=${mode}` } });
+    await using lyftr = await serve({
+      cwd: folder(),
+      env: { DATABASE_URL: `${server.url}?sslmode=${mode}` },
+    });
     equal((await post(lyftr.url, body())).status, 200);
     deepEqual(await encrypted(server), [mode !== "disable"]);
     for (const secret of [PASSWORD, encodeURIComponent(PASSWORD)]) {

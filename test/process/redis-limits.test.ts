@@ -15,7 +15,10 @@ const SENDERS = 8;
 const REQUEST_MS_MAX = 3_000;
 const skip = unlessRedis();
 
-async function statuses(count: number, send: (n: number) => Promise<Response>): Promise<readonly number[]> {
+async function statuses(
+  count: number,
+  send: (n: number) => Promise<Response>,
+): Promise<readonly number[]> {
   const all: number[] = [];
   for (let n = 0; n < count; n++) all.push((await send(n)).status);
   return all;
@@ -41,19 +44,29 @@ async function until(holds: () => Promise<boolean>, what: string): Promise<void>
  * the exact limit without a deadline.
  */
 async function inTime(...services: readonly Service[]): Promise<boolean> {
-  const failures = services.map(async (one) => series(await scrape(one)).get("shared_state_failures_total"));
+  const failures = services.map(async (one) =>
+    series(await scrape(one)).get("shared_state_failures_total"),
+  );
   return (await Promise.all(failures)).every((count) => count === 0);
 }
 
 const passes = (count: number) => new Array<number>(count).fill(200);
 const refusals = (count: number) => new Array<number>(count).fill(429);
 
-test("two services share one limit, and Redis contains neither numbers nor addresses", { skip }, async () => {
+test("two services share one limit, and Redis contains neither numbers nor addresses", {
+  skip,
+}, async () => {
   await using redis = await ownRedis();
-  const env = { REDIS_URL: redis.url, RATE_LIMIT_PER_SENDER: "1/1h,burst=10", RATE_LIMIT_PER_IP: "1000/1h" };
+  const env = {
+    REDIS_URL: redis.url,
+    RATE_LIMIT_PER_SENDER: "1/1h,burst=10",
+    RATE_LIMIT_PER_IP: "1000/1h",
+  };
   await using one = await startService(env);
   await using other = await startService(env);
-  const answers = await statuses(30, (n) => post((n % 2 === 0 ? one : other).url, body({ message_id: `m-${n}` })));
+  const answers = await statuses(30, (n) =>
+    post((n % 2 === 0 ? one : other).url, body({ message_id: `m-${n}` })),
+  );
   const passed = answers.filter((status) => status === 200).length;
   ok(passed >= 10 && passed <= 20, `${passed} passed`);
   if (await inTime(one, other)) deepEqual(answers, [...passes(10), ...refusals(20)]);
@@ -65,7 +78,8 @@ test("two services share one limit, and Redis contains neither numbers nor addre
   );
   equal(keys.filter((key) => key.startsWith("lyftr:limit:")).length, 2);
   doesNotMatch(keys.join(" "), /919876543210|127/);
-  for (const key of keys) ok(Number(await redis.command("PTTL", key)) !== -1, `${key} is kept for ever`);
+  for (const key of keys)
+    ok(Number(await redis.command("PTTL", key)) !== -1, `${key} is kept for ever`);
 });
 
 test("when Redis becomes unavailable, limits continue at once from their last values, and when it comes back they are shared again", {
@@ -93,7 +107,9 @@ test("when Redis becomes unavailable, limits continue at once from their last va
   deepEqual(await statuses(11, () => fetch(`${other.url}/stats`)), [...passes(10), 429]);
 });
 
-test("a start without Redis, and one with a wrong password, serve with local limits", { skip }, async () => {
+test("a start without Redis, and one with a wrong password, serve with local limits", {
+  skip,
+}, async () => {
   await using redis = await ownRedis("--requirepass", "rightpassword");
   const wrong = new URL(redis.url);
   wrong.password = "wrongpassword";
@@ -102,7 +118,10 @@ test("a start without Redis, and one with a wrong password, serve with local lim
     [wrong.href, "It refuses the user or the password (WRONGPASS)."],
     [nowhere, "Nothing listens at its address (ECONNREFUSED)."],
   ] as const) {
-    await using service = await startService({ REDIS_URL: url, RATE_LIMIT_PER_SENDER: "1/1h,burst=3" });
+    await using service = await startService({
+      REDIS_URL: url,
+      RATE_LIMIT_PER_SENDER: "1/1h,burst=3",
+    });
     const answers = await statuses(5, (n) => post(service.url, body({ message_id: `m-${n}` })));
     deepEqual(answers, [...passes(3), ...refusals(2)]);
     const line = await service.line(({ dependency }) => dependency === "redis");
@@ -119,7 +138,10 @@ test("the documented Redis user has enough rights", { skip }, async () => {
   await redis.command("ACL", "SETUSER", "lyftr", "on", ">password", ...rights);
   const url = new URL(redis.url);
   Object.assign(url, { username: "lyftr", password: "password" });
-  await using service = await startService({ REDIS_URL: url.href, RATE_LIMIT_PER_IP: "1/1h,burst=2" });
+  await using service = await startService({
+    REDIS_URL: url.href,
+    RATE_LIMIT_PER_IP: "1/1h,burst=2",
+  });
   deepEqual(await statuses(3, () => fetch(`${service.url}/stats`)), [...passes(2), 429]);
   equal(await sharedStateUp(service), 1);
   equal(((await redis.command("KEYS", "lyftr:limit:*")) as readonly string[]).length, 1);
@@ -133,15 +155,25 @@ test("wrong signatures do not reach Redis, nor does a flood past its limit", { s
     RATE_LIMIT_FAILED_AUTH: "5/1h",
   });
   const calls = async () =>
-    Number(/cmdstat_evalsha:calls=([0-9]+)/.exec(String(await redis.command("INFO", "commandstats")))?.[1] ?? 0);
+    Number(
+      /cmdstat_evalsha:calls=([0-9]+)/.exec(
+        String(await redis.command("INFO", "commandstats")),
+      )?.[1] ?? 0,
+    );
   await statuses(50, () => post(service.url, body(), { "x-signature": "ab" }));
   equal(await calls(), 0);
-  deepEqual(await statuses(50, (n) => post(service.url, body({ message_id: `m-${n}` }))), [200, ...refusals(49)]);
+  deepEqual(await statuses(50, (n) => post(service.url, body({ message_id: `m-${n}` }))), [
+    200,
+    ...refusals(49),
+  ]);
   equal(await calls(), 1);
 });
 
 /** Sends from now on, one request after the other in several lanes, until stopped. */
-function load(service: Service): { readonly sent: () => number; readonly end: () => Promise<readonly number[]> } {
+function load(service: Service): {
+  readonly sent: () => number;
+  readonly end: () => Promise<readonly number[]>;
+} {
   const times: number[] = [];
   let [sent, ended] = [0, false];
   const line = async () => {
@@ -177,7 +209,13 @@ interface Fault {
 }
 
 const FAULTS: readonly Fault[] = [
-  { name: "is killed", begin: (redis) => redis.kill(), end: (redis) => redis.start(), away: true, failsCalls: false },
+  {
+    name: "is killed",
+    begin: (redis) => redis.kill(),
+    end: (redis) => redis.start(),
+    away: true,
+    failsCalls: false,
+  },
   {
     name: "hangs",
     begin: async (redis) => redis.freeze(),
@@ -202,7 +240,10 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "forgets its scripts and keys",
-    begin: async (redis) => [await redis.command("SCRIPT", "FLUSH"), await redis.command("FLUSHALL")],
+    begin: async (redis) => [
+      await redis.command("SCRIPT", "FLUSH"),
+      await redis.command("FLUSHALL"),
+    ],
     end: async () => undefined,
     away: false,
     failsCalls: false,
@@ -231,7 +272,8 @@ for (const { name, begin, end, away, failsCalls } of FAULTS) {
     await end(redis);
     await until(async () => (await sharedStateUp(service)) === 1, "Redis taken again");
     const during = await disturbed.end();
-    const at = (times: readonly number[], part: number) => times[Math.floor((times.length - 1) * part)] ?? 0;
+    const at = (times: readonly number[], part: number) =>
+      times[Math.floor((times.length - 1) * part)] ?? 0;
     const ms = (times: readonly number[]) =>
       `${times.length} messages, p99 ${at(times, 0.99).toFixed(1)} ms, max ${at(times, 1).toFixed(1)} ms`;
     t.diagnostic(`before: ${ms(before)}; while Redis ${name}: ${ms(during)}`);

@@ -50,7 +50,9 @@ async function share(answers: RedisResponses, question: string, text: string): P
 
 const kindOf = (name: string) => [name, String(process.pid), String(performance.now())];
 
-test("a response is found by processes of its kind, for the rest of its time to live", { skip }, async () => {
+test("a response is found by processes of its kind, for the rest of its time to live", {
+  skip,
+}, async () => {
   await using server = await testedRedis();
   const kind = kindOf("left");
   await using mine = await answersIn(server.url, kind, 60_000);
@@ -129,18 +131,25 @@ test("three replicas read and write at random: each sees its own writes at once,
       const askedMs = performance.now();
       const old = writtenMs.findLastIndex((ms) => ms < askedMs - TTL_MS);
       const least = Math.max(replica.own, old);
-      const asked = [1, 2].map(() => cache.getOrRead(["q"], read, () => new AbortController().signal));
+      const asked = [1, 2].map(() =>
+        cache.getOrRead(["q"], read, () => new AbortController().signal),
+      );
       for (const { text } of await Promise.all(asked))
         ok(Number(text) >= least, `${text} where ${least} was known, after own ${replica.own}`);
       await setTimeout(Math.random() * 20);
     }
   });
   await Promise.all(working);
-  ok(stored > 3 && sources.shared_hit > 3 && sources.hit > 3, JSON.stringify({ stored, ...sources }));
+  ok(
+    stored > 3 && sources.shared_hit > 3 && sources.hit > 3,
+    JSON.stringify({ stored, ...sources }),
+  );
 });
 
 async function sharedHits(service: Service): Promise<number> {
-  return series(await scrape(service)).get('cache_requests_total{result="shared_hit"}') ?? Number.NaN;
+  return (
+    series(await scrape(service)).get('cache_requests_total{result="shared_hit"}') ?? Number.NaN
+  );
 }
 
 const noneHere = skip || unlessPostgres();
@@ -189,7 +198,10 @@ test("with Redis killed or frozen in the middle every answer is correct, and sha
   const both = async () => {
     for (const { url } of [first, second]) {
       const response = await fetch(`${url}/stats`);
-      deepEqual([response.status, ((await response.json()) as { total_messages: number }).total_messages], [200, 1]);
+      deepEqual(
+        [response.status, ((await response.json()) as { total_messages: number }).total_messages],
+        [200, 1],
+      );
     }
   };
   const untilShared = async () => {
@@ -221,7 +233,11 @@ test("services on separate SQLite files do not share responses, whatever the fil
 }, async () => {
   await using server = await ownRedis();
   const databaseUrl = `sqlite:///${join(mkdtempSync(join(tmpdir(), "lyftr-test-")), "app.db")}`;
-  await using first = await startService({ DATABASE_URL: databaseUrl, REDIS_URL: server.url, CACHE_TTL_MS: "1000" });
+  await using first = await startService({
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: server.url,
+    CACHE_TTL_MS: "1000",
+  });
   await setTimeout(1_050);
   for (let limit = 1; limit <= 20; limit++) await getJson(`${first.url}/messages?limit=${limit}`);
   const keys = (await server.command("KEYS", "*")) as readonly string[];

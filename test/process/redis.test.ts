@@ -30,7 +30,10 @@ interface Watched extends AsyncDisposable {
  * Patient where the test is not about time: a machine that is busy with other tests may take longer
  * than the 50 ms.
  */
-async function connect(url: string, patience: { readonly callMsMax?: number } = PATIENT): Promise<Watched> {
+async function connect(
+  url: string,
+  patience: { readonly callMsMax?: number } = PATIENT,
+): Promise<Watched> {
   const told: string[] = [];
   let failures = 0;
   const redis = await Redis.open(testRuntime({ random: () => 0.5 }), {
@@ -57,26 +60,32 @@ async function until(holds: () => boolean | Promise<boolean>, what: string): Pro
 const skip = unlessRedis();
 const skipAny = { skip: unlessAnyRedis() };
 
-test("values and scripts are stored below lyftr:, and values for their time only", skipAny, async () => {
-  await using server = await testedRedis();
-  await using watched = await connect(server.url);
-  const { redis } = watched;
-  equal(redis.up(), true);
-  equal(await redis.get("test"), null);
-  equal(await redis.set("test", "a\u0000é", 60_000), true);
-  equal(await redis.get("test"), "a\u0000é");
-  equal(await server.command("GET", "lyftr:test"), "a\u0000é");
-  const left = Number(await server.command("PTTL", "lyftr:test"));
-  ok(left > 0 && left <= 60_000, `${left} ms`);
-  await redis.set("gone", "soon", 1);
-  await until(async () => (await redis.get("gone")) === null, "the end of its time");
-  equal(await redis.evaluate(SUM, ["sum"], ["2"]), 2);
-  equal(await redis.evaluate(SUM, ["sum"], ["3"]), 5);
-  await server.command("DEL", "lyftr:test", "lyftr:sum");
-  deepEqual([watched.told, watched.failures()], [[], 0]);
-});
+test(
+  "values and scripts are stored below lyftr:, and values for their time only",
+  skipAny,
+  async () => {
+    await using server = await testedRedis();
+    await using watched = await connect(server.url);
+    const { redis } = watched;
+    equal(redis.up(), true);
+    equal(await redis.get("test"), null);
+    equal(await redis.set("test", "a\u0000é", 60_000), true);
+    equal(await redis.get("test"), "a\u0000é");
+    equal(await server.command("GET", "lyftr:test"), "a\u0000é");
+    const left = Number(await server.command("PTTL", "lyftr:test"));
+    ok(left > 0 && left <= 60_000, `${left} ms`);
+    await redis.set("gone", "soon", 1);
+    await until(async () => (await redis.get("gone")) === null, "the end of its time");
+    equal(await redis.evaluate(SUM, ["sum"], ["2"]), 2);
+    equal(await redis.evaluate(SUM, ["sum"], ["3"]), 5);
+    await server.command("DEL", "lyftr:test", "lyftr:sum");
+    deepEqual([watched.told, watched.failures()], [[], 0]);
+  },
+);
 
-test("a script that Redis has lost is sent again, and that is not a failure", { skip }, async () => {
+test("a script that Redis has lost is sent again, and that is not a failure", {
+  skip,
+}, async () => {
   await using server = await ownRedis();
   await using watched = await connect(server.url);
   for (let n = 1; n <= 5; n++) {
@@ -86,7 +95,9 @@ test("a script that Redis has lost is sent again, and that is not a failure", { 
   deepEqual([watched.told, watched.failures()], [[], 0]);
 });
 
-test("without Redis a start succeeds, calls resolve at once, and Redis is used when it comes", { skip }, async () => {
+test("without Redis a start succeeds, calls resolve at once, and Redis is used when it comes", {
+  skip,
+}, async () => {
   await using server = await ownRedis();
   await server.kill();
   await using watched = await connect(server.url);
@@ -102,7 +113,9 @@ test("without Redis a start succeeds, calls resolve at once, and Redis is used w
   equal(await watched.redis.get("x"), null);
 });
 
-test("a killed Redis is not asked any more at once, and used again when it is back", { skip }, async () => {
+test("a killed Redis is not asked any more at once, and used again when it is back", {
+  skip,
+}, async () => {
   await using server = await ownRedis();
   await using watched = await connect(server.url);
   equal(await watched.redis.set("x", "1", 60_000), true);
@@ -115,7 +128,9 @@ test("a killed Redis is not asked any more at once, and used again when it is ba
   equal(await watched.redis.evaluate(SUM, ["sum"], ["1"]), 1);
 });
 
-test("a Redis that hangs costs three calls their 50 ms and the others nothing", { skip }, async () => {
+test("a Redis that hangs costs three calls their 50 ms and the others nothing", {
+  skip,
+}, async () => {
   await using server = await ownRedis();
   await using watched = await connectAsServed(server.url);
   server.freeze();
@@ -133,7 +148,9 @@ test("a Redis that hangs costs three calls their 50 ms and the others nothing", 
   await until(async () => (await watched.redis.get("x")) === null, "an answer");
 });
 
-test("calls under way are bounded, and all resolve when Redis becomes unavailable", { skip }, async () => {
+test("calls under way are bounded, and all resolve when Redis becomes unavailable", {
+  skip,
+}, async () => {
   await using server = await ownRedis();
   await using watched = await connectAsServed(server.url);
   server.freeze();
@@ -148,11 +165,17 @@ test("calls under way are bounded, and all resolve when Redis becomes unavailabl
   deepEqual(watched.told, ["away It did not answer in time (timeout)."]);
   server.thaw();
   await until(() => watched.redis.up(), "coming back");
-  const many = () => Promise.all(Array.from({ length: CALLS_UNDER_WAY_MAX }, () => watched.redis.get("x")));
-  await until(async () => (await many()).every((answer) => answer === null), "as many calls as before");
+  const many = () =>
+    Promise.all(Array.from({ length: CALLS_UNDER_WAY_MAX }, () => watched.redis.get("x")));
+  await until(
+    async () => (await many()).every((answer) => answer === null),
+    "as many calls as before",
+  );
 });
 
-test("a full Redis is not asked until it accepts writes again, and does not flap", { skip }, async () => {
+test("a full Redis is not asked until it accepts writes again, and does not flap", {
+  skip,
+}, async () => {
   await using server = await ownRedis();
   await using watched = await connect(server.url);
   await server.command("CONFIG", "SET", "maxmemory", "1");
@@ -199,7 +222,9 @@ test("a server that is not Redis, one that does not answer and an unknown host n
   equal(nowhere.redis.up(), false);
 });
 
-test("closing resolves the calls under way with undefined, and does not count them as failures", { skip }, async () => {
+test("closing resolves the calls under way with undefined, and does not count them as failures", {
+  skip,
+}, async () => {
   await using server = await ownRedis();
   const watched = await connect(server.url);
   server.freeze();
@@ -219,20 +244,26 @@ function limitersOn(
   return connections.map(({ redis }) => new RedisRateLimiter({ ...common, redis }));
 }
 
-test("of many tokens that two replicas take at once, exactly the available ones are given", skipAny, async () => {
-  await using server = await testedRedis();
-  await using one = await connect(server.url);
-  await using other = await connect(server.url);
-  const limiters = limitersOn([one, other], { count: 1, perMs: 3_600_000, burst: 50 });
-  const verdicts = await Promise.all(Array.from({ length: 400 }, (_, n) => limiters[n % 2]?.take("a")));
-  const given = verdicts.flatMap((verdict) => (verdict?.allowed ? [verdict.remaining] : []));
-  deepEqual(
-    given.sort((a, b) => b - a),
-    Array.from({ length: 50 }, (_, n) => 49 - n),
-  );
-  // Another key has its own bucket.
-  equal((await limiters[0]?.take("b"))?.remaining, 49);
-});
+test(
+  "of many tokens that two replicas take at once, exactly the available ones are given",
+  skipAny,
+  async () => {
+    await using server = await testedRedis();
+    await using one = await connect(server.url);
+    await using other = await connect(server.url);
+    const limiters = limitersOn([one, other], { count: 1, perMs: 3_600_000, burst: 50 });
+    const verdicts = await Promise.all(
+      Array.from({ length: 400 }, (_, n) => limiters[n % 2]?.take("a")),
+    );
+    const given = verdicts.flatMap((verdict) => (verdict?.allowed ? [verdict.remaining] : []));
+    deepEqual(
+      given.sort((a, b) => b - a),
+      Array.from({ length: 50 }, (_, n) => 49 - n),
+    );
+    // Another key has its own bucket.
+    equal((await limiters[0]?.take("b"))?.remaining, 49);
+  },
+);
 
 test("a shared token is available again when predicted, by Redis' own clock", skipAny, async () => {
   await using server = await testedRedis();
@@ -273,7 +304,8 @@ test("whatever Redis contains in its place, a bucket is neither more than full n
     await using another = await connect(server.url);
     await server.command("SET", key ?? "", value);
     equal(
-      (await limitersOn([another], { count: 1, perMs: 1_000, burst: 3 }, "test")[0]?.take("a"))?.remaining,
+      (await limitersOn([another], { count: 1, perMs: 1_000, burst: 3 }, "test")[0]?.take("a"))
+        ?.remaining,
       2,
       value,
     );

@@ -24,7 +24,8 @@ import { snapshotOf } from "../support/sqlite-states.ts";
 
 type Folder = ReturnType<typeof temporaryFolder>;
 
-const LOOSE_TABLE = "CREATE TABLE messages (message_id, from_msisdn, to_msisdn, ts, text, created_at)";
+const LOOSE_TABLE =
+  "CREATE TABLE messages (message_id, from_msisdn, to_msisdn, ts, text, created_at)";
 const ROW = "('m1', '+1', '+2', '2025-01-15T10:00:00Z', 'Hello', '2025-01-15T10:00:00Z')";
 const OTHER_ROW = ROW.replace("m1", "m2");
 const TWICE = `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}, ${ROW}`;
@@ -51,7 +52,10 @@ function killedInWalMode(path: string, sql: string): void {
 
 /** Leaves the log of a killed service, with three transactions and some changed bytes. */
 function logWithDamage(path: string, damage: (log: Buffer) => void): void {
-  killedInWalMode(path, `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}; INSERT INTO messages VALUES ${OTHER_ROW}`);
+  killedInWalMode(
+    path,
+    `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}; INSERT INTO messages VALUES ${OTHER_ROW}`,
+  );
   const log = readFileSync(`${path}-wal`);
   damage(log);
   writeFileSync(`${path}-wal`, log);
@@ -72,17 +76,27 @@ function killedInTransaction(path: string, before: string): void {
 async function isRefused(
   folder: Folder,
   says: RegExp,
-  { args = ["serve"], path = folder.file("app.db") }: { args?: readonly string[]; path?: string } = {},
+  {
+    args = ["serve"],
+    path = folder.file("app.db"),
+  }: { args?: readonly string[]; path?: string } = {},
 ): Promise<void> {
   const before = snapshotOf(folder.path);
-  const env = { DATABASE_URL: `sqlite:///${path}`, WEBHOOK_SECRET: "testsecret", HOST: "127.0.0.1", PORT: "0" };
+  const env = {
+    DATABASE_URL: `sqlite:///${path}`,
+    WEBHOOK_SECRET: "testsecret",
+    HOST: "127.0.0.1",
+    PORT: "0",
+  };
   const { code, stderr } = await run(args, { cwd: "/", env });
   deepEqual([code, hasStackTrace(stderr)], [1, false], stderr);
   match(stderr, says);
   deepEqual(snapshotOf(folder.path), before);
 }
 
-const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: RegExp; args?: readonly string[] }>> = {
+const REFUSED: Readonly<
+  Record<string, { make: (folder: Folder) => void; says: RegExp; args?: readonly string[] }>
+> = {
   "a text file": {
     make: ({ file }) => writeFileSync(file("app.db"), "hello\n".repeat(100)),
     says: /app\.db is not a SQLite database/,
@@ -92,7 +106,10 @@ const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: R
     says: /app\.db is not a SQLite database/,
   },
   "a folder": { make: ({ file }) => mkdirSync(file("app.db")), says: /app\.db is no(t a)? file/ },
-  "a named pipe": { make: ({ file }) => execFileSync("mkfifo", [file("app.db")]), says: /app\.db is no(t a)? file/ },
+  "a named pipe": {
+    make: ({ file }) => execFileSync("mkfifo", [file("app.db")]),
+    says: /app\.db is no(t a)? file/,
+  },
   "a database of another program": {
     make: ({ file }) => database(file("app.db"), "CREATE TABLE messages (id, subject)"),
     says: /"messages"/,
@@ -102,7 +119,8 @@ const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: R
     says: /places/,
   },
   "a database of another program in WAL mode": {
-    make: ({ file }) => database(file("app.db"), "PRAGMA journal_mode = WAL; CREATE TABLE places (url)"),
+    make: ({ file }) =>
+      database(file("app.db"), "PRAGMA journal_mode = WAL; CREATE TABLE places (url)"),
     says: /places/,
   },
   "a database of another program that was killed": {
@@ -116,7 +134,10 @@ const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: R
     },
     says: /"messages"/,
   },
-  "ids that are there twice": { make: ({ file }) => database(file("app.db"), TWICE), says: /more than once/ },
+  "ids that are there twice": {
+    make: ({ file }) => database(file("app.db"), TWICE),
+    says: /more than once/,
+  },
   "ids that are there twice, in WAL mode": {
     make: ({ file }) => database(file("app.db"), `PRAGMA journal_mode = WAL; ${TWICE}`),
     says: /more than once/,
@@ -144,7 +165,8 @@ const REFUSED: Readonly<Record<string, { make: (folder: Folder) => void; says: R
     args: ["serve", "--no-migrate"],
   },
   "an older service's database, when none may be made": {
-    make: ({ file }) => database(file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`),
+    make: ({ file }) =>
+      database(file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`),
     says: /lyftr migrate/,
     args: ["serve", "--no-migrate"],
   },
@@ -227,8 +249,15 @@ test("a start that requires an API key on a database of the older service takes 
   using folder = temporaryFolder();
   database(folder.file("app.db"), `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
   const before = snapshotOf(folder.path);
-  const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, READ_AUTH: "required", PORT: "0" };
-  const { code, stderr } = await run(["serve"], { cwd: "/", env: { ...env, WEBHOOK_SECRET: "testsecret" } });
+  const env = {
+    DATABASE_URL: `sqlite:///${folder.file("app.db")}`,
+    READ_AUTH: "required",
+    PORT: "0",
+  };
+  const { code, stderr } = await run(["serve"], {
+    cwd: "/",
+    env: { ...env, WEBHOOK_SECRET: "testsecret" },
+  });
   equal(code, 2, stderr);
   match(stderr, /no valid API key/);
   deepEqual(snapshotOf(folder.path), before);
@@ -247,7 +276,10 @@ test("a backup restored over an old write-ahead log is refused, and starts when 
     await lyftr.ended;
   }
   copyFileSync(folder.file("backup.db"), path);
-  await isRefused(folder, /app\.db-wal is not the write-ahead log of .* move .*app\.db-wal and .*app\.db-shm away/);
+  await isRefused(
+    folder,
+    /app\.db-wal is not the write-ahead log of .* move .*app\.db-wal and .*app\.db-shm away/,
+  );
   mkdirSync(folder.file("away"));
   for (const name of readdirSync(folder.path)) {
     if (name.startsWith("app.db-")) renameSync(folder.file(name), folder.file(`away/${name}`));
@@ -266,18 +298,29 @@ test("a copy of a whole folder, restored over the log of a service that has grow
   copyFileSync(path, folder.file("copy.db"));
   killedInWalMode(path, `${rows}; PRAGMA wal_checkpoint(TRUNCATE); ${rows}`);
   copyFileSync(folder.file("copy.db"), path);
-  await isRefused(folder, /app\.db-wal is not the write-ahead log of .*some pages are in neither of the two files/);
+  await isRefused(
+    folder,
+    /app\.db-wal is not the write-ahead log of .*some pages are in neither of the two files/,
+  );
 });
 
 test("a start whose HOST is not an address of this machine makes no database and says so", async () => {
   for (const [HOST, says] of [
     ["203.0.113.9", /HOST is not an address of this machine/],
-    ["lyftr.invalid", /HOST is "lyftr\.invalid", an unknown name\. .*0\.0\.0\.0 for all its addresses/],
+    [
+      "lyftr.invalid",
+      /HOST is "lyftr\.invalid", an unknown name\. .*0\.0\.0\.0 for all its addresses/,
+    ],
     ["*", /HOST must be one address or name/],
   ] as const) {
     using folder = temporaryFolder();
     const before = snapshotOf(folder.path);
-    const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, WEBHOOK_SECRET: "testsecret", HOST, PORT: "0" };
+    const env = {
+      DATABASE_URL: `sqlite:///${folder.file("app.db")}`,
+      WEBHOOK_SECRET: "testsecret",
+      HOST,
+      PORT: "0",
+    };
     const { stderr } = await run(["serve"], { cwd: "/", env });
     match(stderr, says);
     deepEqual(snapshotOf(folder.path), before);
@@ -316,16 +359,31 @@ test("a start while an older service is in the middle of a write is refused, say
       db.exec(process.argv[2]);
       console.log("locked");
       process.stdin.once("end", () => db.exec("COMMIT")).resume();`;
-    const older = spawn(process.execPath, ["-e", program, path, `${begin}; INSERT INTO messages VALUES ${ROW}`]);
+    const older = spawn(process.execPath, [
+      "-e",
+      program,
+      path,
+      `${begin}; INSERT INTO messages VALUES ${ROW}`,
+    ]);
     await once(older.stdout, "data");
     // Its rollback journal is beside the database, and is not compared here.
     const before = readFileSync(path);
-    const { code, stderr } = await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } });
+    const { code, stderr } = await run(["migrate"], {
+      cwd: folder.path,
+      env: { DATABASE_URL: `sqlite:///${path}` },
+    });
     deepEqual([code, readFileSync(path).equals(before)], [1, true], stderr);
-    match(stderr, /database is locked\. Another program has locked it: stop that program \(an older service/);
+    match(
+      stderr,
+      /database is locked\. Another program has locked it: stop that program \(an older service/,
+    );
     older.stdin.end();
     await once(older, "close");
-    equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);
+    equal(
+      (await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } }))
+        .code,
+      0,
+    );
     equal(valueIn(path, "SELECT count(*) FROM messages"), 1);
   }
 });
@@ -336,7 +394,10 @@ test("a database whose program was killed before anything was in it can be start
   // Its journal says that there was no page before.
   killedInTransaction(path, "SELECT 1");
   truncateSync(path);
-  equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);
+  equal(
+    (await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code,
+    0,
+  );
   equal(valueIn(path, "SELECT count(*) FROM messages"), 0);
 });
 
@@ -346,7 +407,11 @@ test("a killed service can be restarted: the log is its own, with its -shm and w
     const path = folder.file("app.db");
     killedInWalMode(path, `${LOOSE_TABLE}; INSERT INTO messages VALUES ${ROW}`);
     if (!withShm) rmSync(`${path}-shm`);
-    equal((await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } })).code, 0);
+    equal(
+      (await run(["migrate"], { cwd: folder.path, env: { DATABASE_URL: `sqlite:///${path}` } }))
+        .code,
+      0,
+    );
     equal(valueIn(path, "SELECT count(*) FROM messages"), 1);
   }
 });
@@ -362,7 +427,14 @@ test("a log whose last transaction was not completely written can be started, as
 test("files or a folder without write permission are named, with their owner and advice", async () => {
   const asRoot = process.getuid?.() === 0;
   const command: [string, ...string[]] = asRoot
-    ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, "bin/lyftr.js"]
+    ? [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        process.execPath,
+        "bin/lyftr.js",
+      ]
     : [process.execPath, "bin/lyftr.js"];
   const cases = {
     "the file": {
@@ -370,8 +442,14 @@ test("files or a folder without write permission are named, with their owner and
       says: /app\.db may not be read and written by the user that Lyftr runs as \(uid \d+\): /,
     },
     "its log": { locked: ["app.db-wal"], says: /app\.db-wal may not be read and written/ },
-    "the read index": { locked: ["app.db-index"], says: /app\.db-index may not be read and written/ },
-    "the folder": { locked: ["."], says: /may not be read and written by the user that Lyftr runs as/ },
+    "the read index": {
+      locked: ["app.db-index"],
+      says: /app\.db-index may not be read and written/,
+    },
+    "the folder": {
+      locked: ["."],
+      says: /may not be read and written by the user that Lyftr runs as/,
+    },
   };
   for (const [what, { locked, says }] of Object.entries(cases)) {
     using folder = temporaryFolder();
@@ -388,13 +466,19 @@ test("files or a folder without write permission are named, with their owner and
     await using lyftr = runLyftr(["serve"], {
       cwd: process.cwd(),
       command,
-      env: { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, WEBHOOK_SECRET: "testsecret", PORT: "0" },
+      env: {
+        DATABASE_URL: `sqlite:///${folder.file("app.db")}`,
+        WEBHOOK_SECRET: "testsecret",
+        PORT: "0",
+      },
     });
     equal(await lyftr.ended, 1, what);
     match(lyftr.stderr(), says);
     match(
       lyftr.stderr(),
-      asRoot ? /it belongs to uid 0\. Give it to that user: chown 65534:65534 / : /Allow it: chmod u\+rwX/,
+      asRoot
+        ? /it belongs to uid 0\. Give it to that user: chown 65534:65534 /
+        : /Allow it: chmod u\+rwX/,
     );
     deepEqual(snapshotOf(folder.path), before);
     chmodSync(folder.path, 0o700);

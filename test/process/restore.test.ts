@@ -39,13 +39,20 @@ interface Place {
  * Runs the document's commands whose first line has this name, with today's backup instead of the
  * example's.
  */
-async function runDocumented(name: string, { env, cwd }: Pick<Place, "env" | "cwd">): Promise<void> {
-  const block = new RegExp(`^\`\`\`sh\\n# ${name}:.*\\n((?:(?!\`\`\`).*\\n)+)\`\`\``, "m").exec(DOCUMENT)?.[1];
+async function runDocumented(
+  name: string,
+  { env, cwd }: Pick<Place, "env" | "cwd">,
+): Promise<void> {
+  const block = new RegExp(`^\`\`\`sh\\n# ${name}:.*\\n((?:(?!\`\`\`).*\\n)+)\`\`\``, "m").exec(
+    DOCUMENT,
+  )?.[1];
   ok(block !== undefined, `docs/operations/backup.md has no commands ${name}`);
   const commands = block.replaceAll("2026-01-31", new Date().toISOString().slice(0, 10));
   const shim = join(cwd, "bin");
   mkdirSync(shim, { recursive: true });
-  writeFileSync(join(shim, "lyftr"), `#!/bin/sh\nexec '${process.execPath}' '${BIN}' "$@"\n`, { mode: 0o755 });
+  writeFileSync(join(shim, "lyftr"), `#!/bin/sh\nexec '${process.execPath}' '${BIN}' "$@"\n`, {
+    mode: 0o755,
+  });
   const PATH = `${shim}:${env.PATH ?? ""}:${process.env.PATH}`;
   await promisify(execFile)("sh", ["-euc", commands], { cwd, env: { ...env, PATH, TZ: "UTC" } });
 }
@@ -58,7 +65,10 @@ async function survives(t: TestContext, place: Place): Promise<void> {
   const ledger = new Ledger();
   const env = { DATABASE_URL: place.databaseUrl };
   equal((await run(["migrate"], { cwd: place.cwd, env })).code, 0);
-  const { stdout } = await run(["keys", "create", "--name", "reader", "--scope", "read"], { cwd: place.cwd, env });
+  const { stdout } = await run(["keys", "create", "--name", "reader", "--scope", "read"], {
+    cwd: place.cwd,
+    env,
+  });
   let before: readonly string[] = [];
   {
     await using service = await serve({ cwd: place.cwd, env });
@@ -79,21 +89,34 @@ async function survives(t: TestContext, place: Place): Promise<void> {
   const { lost, ...others } = faultsIn(restored);
   deepEqual(others, { duplicated: 0, unexpected: 0, phantom: 0, corrupted: 0 });
   const acked = ledger.ids("ok");
-  ok(lost <= acked.length - before.length, `${lost} lost, ${acked.length - before.length} came after the backup began`);
+  ok(
+    lost <= acked.length - before.length,
+    `${lost} lost, ${acked.length - before.length} came after the backup began`,
+  );
   ok(lost > 0, "the database was not restored: it has what came after the backup");
 
   // The API key is back too, and reading without one is not open.
   const asked = (headers: Environment) => fetch(`${service.url}/stats`, { headers });
-  deepEqual([(await asked({})).status, (await asked({ authorization: `Bearer ${stdout.trim()}` })).status], [401, 200]);
-  const duplicates = async () => series(await scrape(service)).get('webhook_requests_total{result="duplicate"}');
+  deepEqual(
+    [(await asked({})).status, (await asked({ authorization: `Bearer ${stdout.trim()}` })).status],
+    [401, 200],
+  );
+  const duplicates = async () =>
+    series(await scrape(service)).get('webhook_requests_total{result="duplicate"}');
   for (const id of before) equal(await ledger.send(service.url, id), "ok");
   equal(await duplicates(), before.length);
   const early = new Set(before);
-  for (const id of acked.filter((each) => !early.has(each))) equal(await ledger.send(service.url, id), "ok");
+  for (const id of acked.filter((each) => !early.has(each)))
+    equal(await ledger.send(service.url, id), "ok");
   equal((await place.check(ledger)).lost, 0);
-  const verified = await run(["verify"], { cwd: place.cwd, env: { DATABASE_URL: place.restoredUrl } });
+  const verified = await run(["verify"], {
+    cwd: place.cwd,
+    env: { DATABASE_URL: place.restoredUrl },
+  });
   equal(verified.code, 0, verified.stdout + verified.stderr);
-  t.diagnostic(`${before.length} before the backup, ${acked.length} in all, ${lost} were not in it`);
+  t.diagnostic(
+    `${before.length} before the backup, ${acked.length} in all, ${lost} were not in it`,
+  );
 }
 
 test("SQLite: backed up under load by the document's commands, lost, and restored by them", {
@@ -110,7 +133,10 @@ test("SQLite: backed up under load by the document's commands, lost, and restore
     env: { DATABASE: database, BACKUPS: backups },
     cwd: folder.path,
     lose: async () => {
-      ok(existsSync(`${database}-wal`), "the killed service left no write-ahead log to be mixed up with the backup");
+      ok(
+        existsSync(`${database}-wal`),
+        "the killed service left no write-ahead log to be mixed up with the backup",
+      );
       writeFileSync(database, "nothing of it can be read");
     },
     check: async (ledger) => ledger.check(database),
@@ -123,7 +149,9 @@ test("SQLite: backed up under load by the document's commands, lost, and restore
 function debianBin(): string {
   const root = "/usr/lib/postgresql";
   const versions = readdirSync(root).filter((version) =>
-    ["postgres", "pg_dump", "pg_restore", "createdb"].every((name) => existsSync(join(root, version, "bin", name))),
+    ["postgres", "pg_dump", "pg_restore", "createdb"].every((name) =>
+      existsSync(join(root, version, "bin", name)),
+    ),
   );
   const newest = Math.max(...versions.map(Number));
   ok(Number.isFinite(newest), `there is no PostgreSQL with its pg_dump in ${root}`);
@@ -139,7 +167,13 @@ test("PostgreSQL: dumped under load by the document's commands, dropped, and res
   mkdirSync(backups);
   const bin = debianBin();
   await using server = await ownServer({ bin });
-  const env = { PATH: bin, PGHOST: "127.0.0.1", PGPORT: String(server.port), PGUSER: "postgres", BACKUPS: backups };
+  const env = {
+    PATH: bin,
+    PGHOST: "127.0.0.1",
+    PGPORT: String(server.port),
+    PGUSER: "postgres",
+    BACKUPS: backups,
+  };
   await sql(server.url, "CREATE DATABASE lyftr ENCODING 'UTF8' TEMPLATE template0");
   const restoredUrl = withDatabase(server.url, "lyftr_restored");
   await survives(t, {

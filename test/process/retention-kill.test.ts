@@ -41,7 +41,8 @@ function newDatabase(): { cwd: string; path: string } {
 test("deletion is killed again and again beside a service that takes messages: everything else is complete, and every answer agrees", async (t) => {
   const { cwd, path } = newDatabase();
   const ledger = new Ledger();
-  const old = () => Number(valueIn(path, "SELECT count(*) FROM messages WHERE message_id LIKE 'old%'"));
+  const old = () =>
+    Number(valueIn(path, "SELECT count(*) FROM messages WHERE message_id LIKE 'old%'"));
   const tombstones = () => Number(valueIn(path, "SELECT count(*) FROM tombstones"));
   const left = new Set<number>();
   {
@@ -57,7 +58,10 @@ test("deletion is killed again and again beside a service that takes messages: e
         // A person first, then all old messages.
         const args = kill < 3 ? ["erase", PERSON, "--yes"] : ["retention", "--days", "1", "--yes"];
         await using command = runLyftr(args, { cwd });
-        for (const deadline = performance.now() + 20_000; old() === before && command.child.exitCode === null; ) {
+        for (
+          const deadline = performance.now() + 20_000;
+          old() === before && command.child.exitCode === null;
+        ) {
           ok(performance.now() < deadline, "nothing is ever deleted");
           await sleep(2);
         }
@@ -67,7 +71,10 @@ test("deletion is killed again and again beside a service that takes messages: e
         left.add(old());
         // None is deleted without its tombstone.
         equal(old() + tombstones(), OLD);
-        const [stats, page] = [await getJson(`${lyftr.url}/stats`), await getJson(`${lyftr.url}/messages?limit=1`)];
+        const [stats, page] = [
+          await getJson(`${lyftr.url}/stats`),
+          await getJson(`${lyftr.url}/messages?limit=1`),
+        ];
         ok(page.total >= stats.total_messages, "what was counted is not listed");
       }
       for (const args of [
@@ -79,7 +86,9 @@ test("deletion is killed again and again beside a service that takes messages: e
       done.abort();
       await Promise.all(senders);
     }
-    t.diagnostic(`killed with ${[...left].join(", ")} old messages left; ${sent} arrived during that`);
+    t.diagnostic(
+      `killed with ${[...left].join(", ")} old messages left; ${sent} arrived during that`,
+    );
     ok(left.size >= 3, "it was never killed half way");
     equal(old(), 0);
     const { ids, agree } = await listedIds(lyftr.url);

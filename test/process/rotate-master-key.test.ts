@@ -27,7 +27,10 @@ test("MASTER_KEY is changed in the steps of docs/operations/keys-and-secrets.md,
     await using service = await serve({ cwd: folder.path, env: { ...base, ...env } });
     for (const work of [during, async () => {}]) {
       const payload = body();
-      equal((await post(service.url, payload, { "x-signature": macOf(payload, SECRET) })).status, 200);
+      equal(
+        (await post(service.url, payload, { "x-signature": macOf(payload, SECRET) })).status,
+        200,
+      );
       await work();
     }
     service.child.kill("SIGTERM");
@@ -44,13 +47,21 @@ test("MASTER_KEY is changed in the steps of docs/operations/keys-and-secrets.md,
     await lyftr({ ...previous, MASTER_KEY: OLD }, "secrets", "retire", "autumn");
   });
   await serving({ ...previous, MASTER_KEY: NEW }, async () => {
-    await lyftr({ ...previous, MASTER_KEY: NEW }, "secrets", "add", "autumn", "--secret-file", "autumn");
+    await lyftr(
+      { ...previous, MASTER_KEY: NEW },
+      "secrets",
+      "add",
+      "autumn",
+      "--secret-file",
+      "autumn",
+    );
   });
   await serving({ MASTER_KEY: NEW });
 
-  const chapter = readFileSync(new URL("../../docs/operations/keys-and-secrets.md", import.meta.url), "utf8").split(
-    "\n## Rotating MASTER_KEY\n",
-  )[1];
+  const chapter = readFileSync(
+    new URL("../../docs/operations/keys-and-secrets.md", import.meta.url),
+    "utf8",
+  ).split("\n## Rotating MASTER_KEY\n")[1];
   for (const step of [
     "`WEBHOOK_SECRET_PREVIOUS`",
     "lyftr secrets retire NAME",

@@ -50,7 +50,13 @@ interface Rotation {
  * Changes the secret of senders that keep sending. Resolves with the new one and the number of sent
  * messages.
  */
-async function rotate({ cwd, env, urls, summer, requests }: Rotation): Promise<{ autumn: string; sent: number }> {
+async function rotate({
+  cwd,
+  env,
+  urls,
+  summer,
+  requests,
+}: Rotation): Promise<{ autumn: string; sent: number }> {
   const senders = new SigningSenders(urls, { senders: SENDERS, secret: summer });
   await until("the load", () => senders.sent > requests / 20);
   const added = await run(["secrets", "add", "autumn"], { cwd, env });
@@ -66,7 +72,8 @@ async function rotate({ cwd, env, urls, summer, requests }: Rotation): Promise<{
     /The answer of lyftr secrets list: no: it verified a message/,
   );
   equal((await run(["secrets", "retire", "summer", "--force"], { cwd, env })).code, 0);
-  for (const url of urls) await until("the old secret's end", async () => (await withSecret(url, summer)) === 401);
+  for (const url of urls)
+    await until("the old secret's end", async () => (await withSecret(url, summer)) === 401);
   await until("load after the end", () => senders.sent > sentBefore + requests / 20);
   await senders.stopAfter(requests);
   deepEqual([...senders.statuses], [[200, senders.sent]]);
@@ -91,15 +98,24 @@ test(`of ${REQUESTS} webhooks during a rotation under load none is refused, and 
   match(summer, /^[0-9a-f]{64}$/);
   await using lyftr = await serve(options);
   const startMs = performance.now();
-  const { autumn, sent } = await rotate({ ...options, urls: [lyftr.url], summer, requests: REQUESTS });
+  const { autumn, sent } = await rotate({
+    ...options,
+    urls: [lyftr.url],
+    summer,
+    requests: REQUESTS,
+  });
   t.diagnostic(`${sent} webhooks in ${Math.round((performance.now() - startMs) / 1_000)} s`);
   const secrets = [summer, autumn, MASTER_KEY];
   isNowhere(secrets, folder.path);
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);
   isNowhere(secrets, folder.path);
-  for (const secret of secrets) equal(lyftr.stdout().includes(secret) || lyftr.stderr().includes(secret), false);
-  match((await run(["secrets", "list"], options)).stdout, /^autumn +database .* no: it is the only one/m);
+  for (const secret of secrets)
+    equal(lyftr.stdout().includes(secret) || lyftr.stderr().includes(secret), false);
+  match(
+    (await run(["secrets", "list"], options)).stdout,
+    /^autumn +database .* no: it is the only one/m,
+  );
 });
 
 function isNowhere(secrets: readonly string[], folder: string): void {
@@ -134,23 +150,36 @@ test("two replicas on PostgreSQL during a rotation under load: none refused, and
   }
   const rows = await sql(database.url, "SELECT last_verified_at FROM secret_uses");
   equal(rows.length, 2);
-  for (const { last_verified_at } of rows) ok(Date.now() - Date.parse(String(last_verified_at)) < 600_000);
-  const [{ sealed } = { sealed: "" }] = await sql(database.url, "SELECT sealed FROM webhook_secrets");
+  for (const { last_verified_at } of rows)
+    ok(Date.now() - Date.parse(String(last_verified_at)) < 600_000);
+  const [{ sealed } = { sealed: "" }] = await sql(
+    database.url,
+    "SELECT sealed FROM webhook_secrets",
+  );
   match(String(sealed), /^v1\.[A-Za-z0-9_-]+$/);
 });
 
 test("a secret of the database that the master key does not open stops the start, named; a later one is logged once", async () => {
   using folder = temporaryFolder();
   const env = { DATABASE_URL: "sqlite:///./app.db", WEBHOOK_SECRET: "testsecret" };
-  const options = (more: Readonly<Record<string, string>>) => ({ cwd: folder.path, env: { ...env, ...more } });
+  const options = (more: Readonly<Record<string, string>>) => ({
+    cwd: folder.path,
+    env: { ...env, ...more },
+  });
   const other = options({ MASTER_KEY: "another master key, which is long too" });
   equal((await run(["migrate"], options({}))).code, 0);
   equal((await run(["secrets", "add", "partner"], options({ MASTER_KEY }))).code, 0);
   for (const [wrong, said] of [
-    [options({}), /MASTER_KEY is not set, and webhook secrets .*: partner\..*lyftr secrets retire NAME/],
+    [
+      options({}),
+      /MASTER_KEY is not set, and webhook secrets .*: partner\..*lyftr secrets retire NAME/,
+    ],
     [other, /MASTER_KEY is not the one .*: partner\..*lyftr secrets retire NAME/],
   ] as const) {
-    await using refused = runLyftr(["serve"], { ...wrong, env: { ...wrong.env, HOST: "127.0.0.1", PORT: "0" } });
+    await using refused = runLyftr(["serve"], {
+      ...wrong,
+      env: { ...wrong.env, HOST: "127.0.0.1", PORT: "0" },
+    });
     equal(await refused.ended, 2);
     match(refused.stderr(), said);
   }
@@ -164,7 +193,10 @@ test("a secret of the database that the master key does not open stops the start
   equal((await run(["secrets", "retire", "good", "--force"], other)).code, 0);
   equal((await run(["secrets", "add", "bad"], options({ MASTER_KEY }))).code, 0);
   const line = await lyftr.line(({ level }) => level === "ERROR");
-  deepEqual([line.msg, line.name], ["a webhook secret of the database is not encrypted with MASTER_KEY", "bad"]);
+  deepEqual(
+    [line.msg, line.name],
+    ["a webhook secret of the database is not encrypted with MASTER_KEY", "bad"],
+  );
   equal(await knows(lyftr.url, "bad"), false);
   // After several reloads it is still one line, and the others still work.
   await setTimeout(5_000);

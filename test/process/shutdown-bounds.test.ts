@@ -23,9 +23,11 @@ const DEAF: Readonly<Record<string, string>> = {
   "half of a body": `${HEAD}Content-Length: 1000\r\n\r\n{"mes`,
   "an announced body after Expect": `${HEAD}Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n`,
   CONNECT: "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
-  "a request, then CONNECT": "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nCONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+  "a request, then CONNECT":
+    "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nCONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
   "CONNECT with half of a body": "CONNECT x:80 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
-  "an upgrade": "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+  "an upgrade":
+    "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
   "bytes that are not HTTP": "nonsense\r\n\r\n",
   "many lists that are not read": "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200),
 };
@@ -49,7 +51,10 @@ async function terminated({ child, ended }: LyftrProcess, signal: NodeJS.Signals
 for (const drainMs of [0, 1_500]) {
   test(`the process has ended ${drainMs} ms and a second after SIGTERM, whatever clients hold open`, async () => {
     await someWithin(drainMs + 1_000, async () => {
-      await using lyftr = await serve({ cwd: folder(), env: { DRAIN_TIMEOUT_MS: String(drainMs) } });
+      await using lyftr = await serve({
+        cwd: folder(),
+        env: { DRAIN_TIMEOUT_MS: String(drainMs) },
+      });
       using sockets = new DisposableStack();
       for (const bytes of Object.values(DEAF)) {
         for (let at = 0; at < 3; at++) deaf(Number(new URL(lyftr.url).port), bytes, sockets);

@@ -17,7 +17,10 @@ import { body, getJson, post, SECRET } from "../support/service.ts";
 const folder = () => mkdtempSync(join(tmpdir(), "lyftr-shutdown-"));
 
 /** A webhook whose body is held back after its first half. */
-async function halfSent(url: string, payload: string): Promise<{ socket: Socket; finish: () => Promise<string> }> {
+async function halfSent(
+  url: string,
+  payload: string,
+): Promise<{ socket: Socket; finish: () => Promise<string> }> {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   await once(socket, "connect");
   const head = `POST /webhook HTTP/1.1\r\nhost: x\r\nx-signature: ${sign(SECRET, payload)}\r\ncontent-length: ${Buffer.byteLength(payload)}\r\n\r\n`;
@@ -46,7 +49,10 @@ test("SIGTERM: readiness turns 503, the current request is answered, its row is 
     [503, '{"detail":"shutting down"}', "close"],
   );
   equal((await fetch(`${lyftr.url}/health/live`)).status, 200);
-  match(await held.finish(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*connection: close\r\n[\s\S]*\{"status":"ok"\}$/i);
+  match(
+    await held.finish(),
+    /^HTTP\/1\.1 200 OK\r\n[\s\S]*connection: close\r\n[\s\S]*\{"status":"ok"\}$/i,
+  );
   equal(await lyftr.ended, 0);
   await using again = await serve({ cwd });
   equal((await getJson(`${again.url}/messages`)).data[0].message_id, "held");
@@ -110,7 +116,8 @@ test("SIGTERM under load: every message that got 200 is stored, and only connect
 test("a closed stdout does not stop ingestion", async () => {
   await using lyftr = await serve({ cwd: folder() });
   lyftr.child.stdout?.destroy();
-  for (let n = 0; n < 20; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }))).status, 200);
+  for (let n = 0; n < 20; n++)
+    equal((await post(lyftr.url, body({ message_id: `m${n}` }))).status, 200);
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);
 });
@@ -120,14 +127,20 @@ test("a full log disk does not stop ingestion, and what was dropped is counted",
   const full = openSync("/dev/full", "w");
   const bin = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
   const env = { ...INHERITED, WEBHOOK_SECRET: SECRET, HOST: "127.0.0.1", PORT: String(port) };
-  const child = spawn(process.execPath, [bin, "serve"], { cwd: folder(), env, stdio: ["ignore", full, "ignore"] });
+  const child = spawn(process.execPath, [bin, "serve"], {
+    cwd: folder(),
+    env,
+    stdio: ["ignore", full, "ignore"],
+  });
   closeSync(full);
   const ended = once(child, "exit");
   try {
     const url = `http://127.0.0.1:${port}`;
     const deadline = AbortSignal.timeout(10_000);
-    while ((await fetch(`${url}/health/ready`).catch(() => undefined))?.status !== 200) deadline.throwIfAborted();
-    for (let n = 0; n < 20; n++) equal((await post(url, body({ message_id: `m${n}` }))).status, 200);
+    while ((await fetch(`${url}/health/ready`).catch(() => undefined))?.status !== 200)
+      deadline.throwIfAborted();
+    for (let n = 0; n < 20; n++)
+      equal((await post(url, body({ message_id: `m${n}` }))).status, 200);
     const dropped = /^log_lines_dropped_total (\d+)$/m.exec(await scrape({ url }))?.[1];
     ok(Number(dropped) > 0, `dropped ${dropped}`);
   } finally {
@@ -142,7 +155,11 @@ test("an unread stdout does not stop ingestion nor the shutdown", async () => {
   lyftr.child.stdout?.pause();
   const long = "x".repeat(100);
   const batch = (from: number) =>
-    Promise.all(Array.from({ length: 50 }, (_, n) => post(lyftr.url, body({ message_id: `${long}${from + n}` }))));
+    Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        post(lyftr.url, body({ message_id: `${long}${from + n}` })),
+      ),
+    );
   // Well beyond the 64 KiB of a pipe.
   for (let n = 0; n < 1_000; n += 50) for (const { status } of await batch(n)) equal(status, 200);
   lyftr.child.kill("SIGTERM");
@@ -153,7 +170,10 @@ test("an unread stdout does not stop ingestion nor the shutdown", async () => {
 test("a taken port is explained, with exit 1", async () => {
   await using lyftr = await serve({ cwd: folder() });
   const { port } = new URL(lyftr.url);
-  await using second = runLyftr(["serve"], { cwd: folder(), env: { PORT: port, HOST: "127.0.0.1" } });
+  await using second = runLyftr(["serve"], {
+    cwd: folder(),
+    env: { PORT: port, HOST: "127.0.0.1" },
+  });
   equal(await second.ended, 1);
   match(second.stderr(), /Port \d+ is taken.*PORT=/);
   equal(second.stdout().includes("listening"), false);
@@ -172,7 +192,10 @@ test("without a secret it starts, says so, is alive, is not ready and refuses ev
   await lyftr.line(({ level, msg }) => level === "WARNING" && String(msg).endsWith(said));
   equal((await fetch(`${lyftr.url}/health/live`)).status, 200);
   const ready = await fetch(`${lyftr.url}/health/ready`);
-  deepEqual([ready.status, await ready.text()], [503, '{"detail":"WEBHOOK_SECRET not configured"}']);
+  deepEqual(
+    [ready.status, await ready.text()],
+    [503, '{"detail":"WEBHOOK_SECRET not configured"}'],
+  );
   equal((await post(lyftr.url, body(), { "x-signature": sign("", body()) })).status, 401);
 });
 

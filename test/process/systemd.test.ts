@@ -22,15 +22,28 @@ test("the unit's filter of system calls allows everything that the service does 
     writeFileSync(folder.file(credential), credential === "webhook-secret" ? "testsecret" : KEY);
   mkdirSync(folder.file("lyftr"));
   const env = unitEnvironment(settings, { state: folder.path, credentials: folder.path });
-  await using lyftr = await serve({ cwd: folder.file("lyftr"), env: { ...env, WEBHOOK_SECRET: "", PORT: "0" } });
+  await using lyftr = await serve({
+    cwd: folder.file("lyftr"),
+    env: { ...env, WEBHOOK_SECRET: "", PORT: "0" },
+  });
   const trace = folder.file("trace");
   const { detach } = await attachStrace(lyftr.child.pid ?? 0, ["-s", "0", "-o", trace]);
   const statuses = await Promise.all(
-    Array.from({ length: MESSAGES }, async (_, n) => (await post(lyftr.url, body({ message_id: `m${n}` }))).status),
+    Array.from(
+      { length: MESSAGES },
+      async (_, n) => (await post(lyftr.url, body({ message_id: `m${n}` }))).status,
+    ),
   );
   deepEqual([...new Set(statuses)], [200]);
   const headers = { authorization: `Bearer ${KEY}` };
-  for (const path of ["/messages?q=hello", "/messages/export", "/stats", "/senders", "/metrics", "/health/ready"]) {
+  for (const path of [
+    "/messages?q=hello",
+    "/messages/export",
+    "/stats",
+    "/senders",
+    "/metrics",
+    "/health/ready",
+  ]) {
     const answer = await fetch(`${lyftr.url}${path}`, { headers });
     equal(answer.status, 200, path);
     await answer.text();
@@ -42,7 +55,10 @@ test("the unit's filter of system calls allows everything that the service does 
   await detach();
 
   const allowed = await allowedCalls(settings);
-  ok(allowed.size > 200 && !allowed.has("mount") && !allowed.has("setpriority"), `${allowed.size} calls are allowed`);
+  ok(
+    allowed.size > 200 && !allowed.has("mount") && !allowed.has("setpriority"),
+    `${allowed.size} calls are allowed`,
+  );
   const lines = readFileSync(trace, "utf8").split("\n");
   const called = new Set(lines.flatMap((line) => /^[0-9]+ +([a-z0-9_]+)\(/.exec(line)?.[1] ?? []));
   ok(called.has("fsync") && called.has("accept4"), [...called].join(" "));
@@ -50,7 +66,9 @@ test("the unit's filter of system calls allows everything that the service does 
     [...called].filter((call) => !allowed.has(call)),
     [],
   );
-  const families = new Set(lines.flatMap((line) => / socket\((AF_[A-Z0-9]+)/.exec(line)?.[1] ?? []));
+  const families = new Set(
+    lines.flatMap((line) => / socket\((AF_[A-Z0-9]+)/.exec(line)?.[1] ?? []),
+  );
   const listed = settings.get("RestrictAddressFamilies")?.[0]?.split(" ") ?? [];
   deepEqual(
     [...families].filter((family) => !listed.includes(family)),

@@ -21,7 +21,11 @@ const SECRET = "testsecret";
 
 /** A command as the foreground job of a terminal. */
 function onTerminal(command: readonly string[], env: Readonly<Record<string, string>>) {
-  const base = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", WEBHOOK_SECRET: SECRET };
+  const base = {
+    PATH: process.env.PATH ?? "",
+    HOME: process.env.HOME ?? "",
+    WEBHOOK_SECRET: SECRET,
+  };
   const child = spawn("python3", [TERMINAL, ...command], {
     cwd: ROOT,
     env: { ...base, HOST: "127.0.0.1", PORT: "0", DRAIN_TIMEOUT_MS: "20000", ...env },
@@ -54,14 +58,19 @@ function onTerminal(command: readonly string[], env: Readonly<Record<string, str
 /**
  * Presses Ctrl-C when half of a webhook has been sent. It gets 200, and the command ends with 0.
  */
-async function ctrlCDrains(command: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
+async function ctrlCDrains(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
   await using terminal = onTerminal(command, env);
   const url = await terminal.found(/"url":"(http[^"]+)"/);
   const payload = body({ message_id: "half sent" });
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   await once(socket, "connect");
   const head = `POST /webhook HTTP/1.1\r\nhost: x\r\nx-signature: ${macOf(payload, SECRET)}\r\n`;
-  socket.write(`${head}content-length: ${Buffer.byteLength(payload)}\r\n\r\n${payload.slice(0, 20)}`);
+  socket.write(
+    `${head}content-length: ${Buffer.byteLength(payload)}\r\n\r\n${payload.slice(0, 20)}`,
+  );
   let answer = "";
   socket.setEncoding("utf8").on("data", (text: string) => (answer += text));
   // The first half has arrived when a request that was sent after it is answered.
@@ -85,7 +94,9 @@ for (const command of [
   ["make", "-o", "node_modules/.installed", "run"],
   ["npm", "start", "--silent"],
 ]) {
-  test(`Ctrl-C on ${command[0]} answers a half-sent webhook, and the exit code is 0`, { skip }, async () => {
+  test(`Ctrl-C on ${command[0]} answers a half-sent webhook, and the exit code is 0`, {
+    skip,
+  }, async () => {
     using folder = temporaryFolder();
     await ctrlCDrains(command, { DATABASE_URL: `sqlite:///${folder.file("app.db")}` });
   });
@@ -100,7 +111,16 @@ test("Ctrl-C on a supervisor with workers answers a half-sent webhook, and the e
 
 /** A command of the checkout on a terminal, with its standard output in a file. */
 function withStdoutIn(file: string, ...words: readonly string[]): readonly string[] {
-  return ["sh", "-c", 'out="$1"; shift; exec "$@" >"$out"', "sh", file, process.execPath, "bin/lyftr.js", ...words];
+  return [
+    "sh",
+    "-c",
+    'out="$1"; shift; exec "$@" >"$out"',
+    "sh",
+    file,
+    process.execPath,
+    "bin/lyftr.js",
+    ...words,
+  ];
 }
 
 /** What the banner says, wherever its lines break. */
@@ -118,7 +138,9 @@ const BANNER = new RegExp(
 );
 
 for (const command of ["serve", "demo"]) {
-  test(`lyftr ${command} shows a banner on a terminal, and nothing of it on standard output`, { skip }, async () => {
+  test(`lyftr ${command} shows a banner on a terminal, and nothing of it on standard output`, {
+    skip,
+  }, async () => {
     using folder = temporaryFolder();
     const out = folder.file("out");
     const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, NO_COLOR: "1" };
@@ -133,7 +155,10 @@ for (const command of ["serve", "demo"]) {
     ok(!stdout.includes("Reading  "), stdout);
     if (command === "serve") for (const line of stdout.trimEnd().split("\n")) JSON.parse(line);
     // No colour, with NO_COLOR or without: a sequence of ANSI that ends in m.
-    ok(!terminal.output().includes("\u001b[") || !/\[[0-9;]*m/.test(terminal.output()), terminal.output());
+    ok(
+      !terminal.output().includes("\u001b[") || !/\[[0-9;]*m/.test(terminal.output()),
+      terminal.output(),
+    );
   });
 }
 

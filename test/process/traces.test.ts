@@ -34,14 +34,20 @@ function loadedBy(lyftr: LyftrProcess): number {
 }
 
 /** Ends it with SIGTERM; resolves with the exit code and the time that took. */
-async function ended(lyftr: LyftrProcess): Promise<{ readonly code: number | string; readonly ms: number }> {
+async function ended(
+  lyftr: LyftrProcess,
+): Promise<{ readonly code: number | string; readonly ms: number }> {
   const startMs = performance.now();
   lyftr.child.kill("SIGTERM");
   const code = await lyftr.ended;
   return { code, ms: performance.now() - startMs };
 }
 
-async function send(url: string, count: number, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+async function send(
+  url: string,
+  count: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const answers = await Promise.all(
     Array.from({ length: count }, (_, at) => post(url, body({ message_id: `m${at}` }), headers)),
   );
@@ -77,7 +83,10 @@ test("OpenTelemetry's SDK is not loaded and no trace is made without an endpoint
 test("unsent spans are sent at the end of the process, and settings of a .env file count", async () => {
   await using receiver = await startOtlpReceiver();
   const cwd = folder();
-  const settings = [`OTEL_EXPORTER_OTLP_ENDPOINT=${receiver.url}/`, "OTEL_SERVICE_NAME=from-a-file"];
+  const settings = [
+    `OTEL_EXPORTER_OTLP_ENDPOINT=${receiver.url}/`,
+    "OTEL_SERVICE_NAME=from-a-file",
+  ];
   writeFileSync(join(cwd, ".env"), settings.join("\n"));
   await using lyftr = await serve({ cwd, env: { ...LATE, OTEL_TRACES_SAMPLER: "unknown" } });
   await send(lyftr.url, 10);
@@ -86,7 +95,9 @@ test("unsent spans are sent at the end of the process, and settings of a .env fi
   equal(code, 0);
   equal(receiver.spans().filter(({ kind }) => kind === 2).length, 10);
   equal(receiver.spans()[0]?.resource["service.name"], "from-a-file");
-  const ignored = logLines(lyftr.stdout()).filter(({ msg }) => msg === "a setting of OpenTelemetry is ignored");
+  const ignored = logLines(lyftr.stdout()).filter(
+    ({ msg }) => msg === "a setting of OpenTelemetry is ignored",
+  );
   deepEqual(
     ignored.map(({ level }) => level),
     ["WARNING"],
@@ -137,14 +148,19 @@ for (const [what, behaviour] of Object.entries(BAD_COLLECTORS)) {
 
 test("a collector that hangs is given up two seconds after the end begins, whatever its time limit", async () => {
   await using receiver = await startOtlpReceiver("hang");
-  await using lyftr = await serve({ cwd: folder(), env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...LATE } });
+  await using lyftr = await serve({
+    cwd: folder(),
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...LATE },
+  });
   await send(lyftr.url, 10);
   const { code, ms } = await ended(lyftr);
   equal(code, 0);
   ok(ms >= 1_900 && ms < 5_000, `${ms} ms`);
 });
 
-test("each of several workers makes traces, and their counts are summed", { skip: unlessPostgres() }, async () => {
+test("each of several workers makes traces, and their counts are summed", {
+  skip: unlessPostgres(),
+}, async () => {
   await using receiver = await startOtlpReceiver();
   await using database = await freshDatabase();
   await using lyftr = await serve({
@@ -163,7 +179,9 @@ test("each of several workers makes traces, and their counts are summed", { skip
   );
   equal(workers.size, 2);
   // They are counted when the receiver has answered.
-  const sent = async () => series(await scrape(lyftr, ALONE)).get(`trace_spans_total{result="sent"}`) ?? 0;
-  for (const deadline = AbortSignal.timeout(10_000); (await sent()) < 80; ) deadline.throwIfAborted();
+  const sent = async () =>
+    series(await scrape(lyftr, ALONE)).get(`trace_spans_total{result="sent"}`) ?? 0;
+  for (const deadline = AbortSignal.timeout(10_000); (await sent()) < 80; )
+    deadline.throwIfAborted();
   equal((await ended(lyftr)).code, 0);
 });

@@ -29,9 +29,15 @@ type Serving = LyftrProcess & { readonly url: string };
 /** The real binary with several workers on its own database. */
 async function serveWorkers(
   databaseUrl: string,
-  { workers = 2, env = {} }: { readonly workers?: number; readonly env?: Readonly<Record<string, string>> } = {},
+  {
+    workers = 2,
+    env = {},
+  }: { readonly workers?: number; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Serving> {
-  return serve({ cwd: folder(), env: { DATABASE_URL: databaseUrl, WORKERS: String(workers), ...env } });
+  return serve({
+    cwd: folder(),
+    env: { DATABASE_URL: databaseUrl, WORKERS: String(workers), ...env },
+  });
 }
 
 /** The processes of the workers. */
@@ -50,7 +56,11 @@ function runs(pid: number): boolean {
   }
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>, msMax = WAIT_MS_MAX): Promise<void> {
+async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  msMax = WAIT_MS_MAX,
+): Promise<void> {
   const deadline = performance.now() + msMax;
   while (!(await holds())) {
     ok(performance.now() < deadline, `not within ${msMax} ms: ${what}`);
@@ -126,13 +136,22 @@ test("workers whose port is taken leave the database unchanged", { skip }, async
   const other = createServer().listen(0, "127.0.0.1");
   await once(other, "listening");
   const port = String((other.address() as AddressInfo).port);
-  const env = { DATABASE_URL: database.url, WEBHOOK_SECRET: SECRET, HOST: "127.0.0.1", PORT: port, WORKERS: "2" };
+  const env = {
+    DATABASE_URL: database.url,
+    WEBHOOK_SECRET: SECRET,
+    HOST: "127.0.0.1",
+    PORT: port,
+    WORKERS: "2",
+  };
   const lyftr = runLyftr(["serve"], { cwd: folder(), env });
   const code = await lyftr.ended;
   other.close();
   equal(code, 1);
   match(lyftr.stderr(), /is taken/);
-  const tables = await sql(database.url, "SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'public'");
+  const tables = await sql(
+    database.url,
+    "SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'public'",
+  );
   deepEqual(tables, [{ n: 0 }]);
 });
 
@@ -150,11 +169,15 @@ test("two workers serve one port as one service: one line says so, and a message
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);
   const lines = logLines(lyftr.stdout());
-  for (const { result } of lines) if (result === "created" || result === "duplicate") results[result]++;
+  for (const { result } of lines)
+    if (result === "created" || result === "duplicate") results[result]++;
   deepEqual(results, { created: 20, duplicate: 20 });
-  const of = (worker: number) => lines.filter((line) => line.worker === worker && line.method === "POST").length;
+  const of = (worker: number) =>
+    lines.filter((line) => line.worker === worker && line.method === "POST").length;
   ok(of(1) >= 10 && of(2) >= 10, `${of(1)} and ${of(2)} messages`);
-  const told = lines.filter(({ msg }) => ["listening", "shutting down", "closed"].includes(String(msg)));
+  const told = lines.filter(({ msg }) =>
+    ["listening", "shutting down", "closed"].includes(String(msg)),
+  );
   deepEqual(
     told.map(({ msg, worker }) => [msg, worker]),
     [
@@ -170,12 +193,19 @@ test("two workers serve one port as one service: one line says so, and a message
 test("whichever worker answers, the metrics are the sums over all of them", { skip }, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url, { workers: 3 });
-  const first = (await (await fetch(`${lyftr.url}/metrics`, { headers: ALONE })).text()).split("\n");
-  equal(first.filter((line) => /^webhook_requests_total\{result="[a-z_]+"\} 0$/.test(line)).length, 9);
+  const first = (await (await fetch(`${lyftr.url}/metrics`, { headers: ALONE })).text()).split(
+    "\n",
+  );
+  equal(
+    first.filter((line) => /^webhook_requests_total\{result="[a-z_]+"\} 0$/.test(line)).length,
+    9,
+  );
   ok(first.slice(0, 10).some((line) => line.startsWith("webhook_requests_total{")));
   ok(first.slice(0, 10).some((line) => line.startsWith("http_requests_total{")));
-  for (let n = 0; n < 30; n++) equal((await post(lyftr.url, body({ message_id: `m${n % 15}` }), ALONE)).status, 200);
-  for (let n = 0; n < 3; n++) equal((await post(lyftr.url, body(), { ...ALONE, "x-signature": "no" })).status, 401);
+  for (let n = 0; n < 30; n++)
+    equal((await post(lyftr.url, body({ message_id: `m${n % 15}` }), ALONE)).status, 200);
+  for (let n = 0; n < 3; n++)
+    equal((await post(lyftr.url, body(), { ...ALONE, "x-signature": "no" })).status, 401);
   // The sample of a request is counted when its connection is done with it, and each worker may
   // repeat an older text for a second.
   let all: ReadonlyMap<string, number>[] = [];
@@ -186,12 +216,15 @@ test("whichever worker answers, the metrics are the sums over all of them", { sk
   });
   for (const samples of all) {
     const of = (result: string) => samples.get(`webhook_requests_total{result="${result}"}`);
-    deepEqual([of("created"), of("duplicate"), of("invalid_signature"), of("error")], [15, 15, 3, 0]);
+    deepEqual(
+      [of("created"), of("duplicate"), of("invalid_signature"), of("error")],
+      [15, 15, 3, 0],
+    );
     equal(samples.get(`http_requests_total{method="POST",path="/webhook",status="200"}`), 30);
     equal(samples.get(`request_latency_ms_bucket{le="+Inf",path="/webhook"}`), 33);
     deepEqual(
-      ["workers_configured", "workers_alive", "worker_restarts_total", "commit_queue_rows"].map((name) =>
-        samples.get(name),
+      ["workers_configured", "workers_alive", "worker_restarts_total", "commit_queue_rows"].map(
+        (name) => samples.get(name),
       ),
       [3, 3, 0, 0],
     );
@@ -204,7 +237,9 @@ test("whichever worker answers, the metrics are the sums over all of them", { sk
   await until("each was asked", () => asked() === 3);
 });
 
-test("under load from all workers each line of standard output is one JSON object", { skip }, async () => {
+test("under load from all workers each line of standard output is one JSON object", {
+  skip,
+}, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   const ids = Array.from({ length: 4_000 }, (_, n) => String(n).padStart(64, "x"));
@@ -231,7 +266,10 @@ test("under load from all workers each line of standard output is one JSON objec
   ok(lyftr.stdout().endsWith("\n"));
   const lines = logLines(lyftr.stdout());
   for (const line of lines) equal(typeof line.ts, "string");
-  deepEqual(new Set(lines.filter(({ status }) => status === 404).map((line) => line.request_id)), new Set(ids));
+  deepEqual(
+    new Set(lines.filter(({ status }) => status === 404).map((line) => line.request_id)),
+    new Set(ids),
+  );
   ok(lines.some(({ worker }) => worker === 1) && lines.some(({ worker }) => worker === 2));
 });
 
@@ -248,7 +286,10 @@ test("kill -9 of a worker under load: the port is served, the worker is restarte
   const [victim = 0, other = 0] = workersOf(lyftr);
   process.kill(victim, "SIGKILL");
   const ended = await lyftr.line(({ msg }) => msg === "worker ended");
-  deepEqual([ended.pid, ended.signal, ended.restart_ms, ended.level], [victim, "SIGKILL", 1_000, "ERROR"]);
+  deepEqual(
+    [ended.pid, ended.signal, ended.restart_ms, ended.level],
+    [victim, "SIGKILL", 1_000, "ERROR"],
+  );
   const atDeath = load.accepted;
   // More than were under way when it died.
   await until("the other one serves", () => load.accepted > atDeath + 32);
@@ -273,7 +314,9 @@ test("kill -9 of a worker under load: the port is served, the worker is restarte
   ok(ledger.slowestMs < 5_000, `a request took ${ledger.slowestMs} ms`);
 });
 
-test("a connection on its way to a worker that dies is closed, and its client need not wait", { skip }, async () => {
+test("a connection on its way to a worker that dies is closed, and its client need not wait", {
+  skip,
+}, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   const [frozen = 0] = workersOf(lyftr);
@@ -294,7 +337,9 @@ test("a connection on its way to a worker that dies is closed, and its client ne
   await Promise.all(asked);
 });
 
-test("SIGTERM under load: all workers drain, accepted requests are answered and stored, exit 0", { skip }, async () => {
+test("SIGTERM under load: all workers drain, accepted requests are answered and stored, exit 0", {
+  skip,
+}, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   const held = [
@@ -305,7 +350,9 @@ test("SIGTERM under load: all workers drain, accepted requests are answered and 
   const accepted: string[] = [];
   const sender = async (name: number) => {
     for (let n = 0; ; n++) {
-      const answer = await post(lyftr.url, body({ message_id: `${name}-${n}` })).catch(() => undefined);
+      const answer = await post(lyftr.url, body({ message_id: `${name}-${n}` })).catch(
+        () => undefined,
+      );
       if (answer === undefined) return;
       statuses.add(answer.status);
       if (answer.status === 200) accepted.push(`${name}-${n}`);
@@ -316,13 +363,15 @@ test("SIGTERM under load: all workers drain, accepted requests are answered and 
   await lyftr.line(({ msg }) => msg === "shutting down");
   const ready = await fetch(`${lyftr.url}/health/ready`, { headers: ALONE });
   deepEqual([ready.status, await ready.text()], [503, '{"detail":"shutting down"}']);
-  for (const { finish } of held) match(await finish(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*\{"status":"ok"\}$/);
+  for (const { finish } of held)
+    match(await finish(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*\{"status":"ok"\}$/);
   equal(await lyftr.ended, 0);
   await Promise.all(senders);
   deepEqual([...statuses], [200]);
   equal(lyftr.stderr(), "");
   await using next = await serveWorkers(database.url);
-  for (const id of [...accepted, "h1", "h2"]) equal((await post(next.url, body({ message_id: id }))).status, 200);
+  for (const id of [...accepted, "h1", "h2"])
+    equal((await post(next.url, body({ message_id: id }))).status, 200);
   equal((await samplesOf(next.url)).get(CREATED), 0);
 });
 
@@ -377,7 +426,9 @@ test("a second signal ends supervisor and workers at once", { skip }, async () =
   held.socket.destroy();
 });
 
-test("a worker that does not end is killed after the drain time, with exit 1", { skip }, async () => {
+test("a worker that does not end is killed after the drain time, with exit 1", {
+  skip,
+}, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url, { env: { DRAIN_TIMEOUT_MS: "0" } });
   const [frozen = 0] = workersOf(lyftr);
@@ -404,10 +455,13 @@ test("when the supervisor is killed, the port closes and the workers answer thei
   await until("no worker is left", () => !workers.some(runs), 5_000);
 });
 
-test("a worker that no longer answers does not delay the metrics, and its counts stay in them", { skip }, async () => {
+test("a worker that no longer answers does not delay the metrics, and its counts stay in them", {
+  skip,
+}, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
-  for (let n = 0; n < 10; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }), ALONE)).status, 200);
+  for (let n = 0; n < 10; n++)
+    equal((await post(lyftr.url, body({ message_id: `m${n}` }), ALONE)).status, 200);
   equal((await samplesOf(lyftr.url)).get(CREATED), 10);
   const [frozen = 0] = workersOf(lyftr);
   process.kill(frozen, "SIGSTOP");
@@ -436,7 +490,11 @@ test("while the database hangs the metrics show the queue, at once", { skip }, a
   const waiting: Promise<number>[] = [];
   const queuedRows = async () => {
     // The first batch is under way; later messages wait.
-    waiting.push(post(lyftr.url, body({ message_id: `m${waiting.length}` }), ALONE).then(({ status }) => status));
+    waiting.push(
+      post(lyftr.url, body({ message_id: `m${waiting.length}` }), ALONE).then(
+        ({ status }) => status,
+      ),
+    );
     const startMs = performance.now();
     const queued = (await samplesOf(lyftr.url)).get("commit_queue_rows") ?? 0;
     ok(performance.now() - startMs < 1_500, "a scrape took longer than the size may take");
@@ -452,7 +510,12 @@ test("lines without a reader are dropped and counted, and stop nothing", { skip 
   const port = 20_000 + (process.pid % 20_000);
   const full = openSync("/dev/full", "w");
   const bin = fileURLToPath(new URL("../../bin/lyftr.js", import.meta.url));
-  const settings = { DATABASE_URL: database.url, WEBHOOK_SECRET: SECRET, HOST: "127.0.0.1", PORT: String(port) };
+  const settings = {
+    DATABASE_URL: database.url,
+    WEBHOOK_SECRET: SECRET,
+    HOST: "127.0.0.1",
+    PORT: String(port),
+  };
   const env = { ...INHERITED, ...settings };
   const child = spawn(process.execPath, [bin, "serve", "--workers", "2"], {
     cwd: folder(),
@@ -463,8 +526,12 @@ test("lines without a reader are dropped and counted, and stop nothing", { skip 
   const ended = once(child, "exit");
   try {
     const url = `http://127.0.0.1:${port}`;
-    await until("it is ready", async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200);
-    for (let n = 0; n < 20; n++) equal((await post(url, body({ message_id: `m${n}` }), ALONE)).status, 200);
+    await until(
+      "it is ready",
+      async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200,
+    );
+    for (let n = 0; n < 20; n++)
+      equal((await post(url, body({ message_id: `m${n}` }), ALONE)).status, 200);
     await until(
       "at least one a message is counted",
       async () => ((await samplesOf(url)).get("log_lines_dropped_total") ?? 0) > 20,
@@ -479,13 +546,19 @@ test("a closed standard output does not stop the workers", { skip }, async () =>
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   lyftr.child.stdout?.destroy();
-  for (let n = 0; n < 20; n++) equal((await post(lyftr.url, body({ message_id: `m${n}` }), ALONE)).status, 200);
+  for (let n = 0; n < 20; n++)
+    equal((await post(lyftr.url, body({ message_id: `m${n}` }), ALONE)).status, 200);
   lyftr.child.kill("SIGTERM");
   equal(await lyftr.ended, 0);
 });
 
 test("an unusable database is reported once, and nothing is restarted", { skip }, async () => {
-  const env = { DATABASE_URL: "postgres://127.0.0.1:1/none", PORT: "0", HOST: "127.0.0.1", WORKERS: "3" };
+  const env = {
+    DATABASE_URL: "postgres://127.0.0.1:1/none",
+    PORT: "0",
+    HOST: "127.0.0.1",
+    WORKERS: "3",
+  };
   await using lyftr = runLyftr(["serve"], { cwd: folder(), env });
   equal(await lyftr.ended, 2);
   match(
@@ -508,13 +581,17 @@ test("a taken port is explained once, with exit 1", { skip }, async () => {
   match(second.stderr(), /^Port \d+ is taken[^\n]+\n$/);
 });
 
-test("when all workers have died at once, the same free port is served again", { skip, timeout: 60_000 }, async () => {
+test("when all workers have died at once, the same free port is served again", {
+  skip,
+  timeout: 60_000,
+}, async () => {
   await using database = await freshDatabase();
   await using lyftr = await serveWorkers(database.url);
   for (const pid of workersOf(lyftr)) process.kill(pid, "SIGKILL");
   await lyftr.line(({ msg, worker }) => msg === "worker started again" && worker === 1);
   await lyftr.line(({ msg, worker }) => msg === "worker started again" && worker === 2);
-  for (let n = 0; n < 4; n++) equal((await fetch(`${lyftr.url}/health/ready`, { headers: ALONE })).status, 200);
+  for (let n = 0; n < 4; n++)
+    equal((await fetch(`${lyftr.url}/health/ready`, { headers: ALONE })).status, 200);
 });
 
 test("with SQLite one process serves, and says why", async () => {
@@ -533,7 +610,8 @@ test("a wrong number of workers is reported in one clear line, with exit 2", asy
     variable
       .stderr()
       .split("\n")
-      .filter((line) => line.includes("WORKERS must be a whole number from 1 to 64 or auto")).length,
+      .filter((line) => line.includes("WORKERS must be a whole number from 1 to 64 or auto"))
+      .length,
     1,
   );
   await using option = runLyftr(["serve", "--workers", "65"], { cwd: folder() });

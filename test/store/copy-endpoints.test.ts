@@ -15,7 +15,9 @@ const TEXT = "😀".repeat(4_096);
 async function fill(url: string): Promise<void> {
   const store = await openStore(url);
   for (let row = 0; row < ROWS; row += 100) {
-    await store.insertMessages(Array.from({ length: 100 }, (_, n) => message(`m${row + n}`, { text: TEXT })));
+    await store.insertMessages(
+      Array.from({ length: 100 }, (_, n) => message(`m${row + n}`, { text: TEXT })),
+    );
   }
   await store.close();
 }
@@ -41,7 +43,9 @@ test("a copy reads long messages of SQLite in parts of a few MiB", async () => {
   await expectBoundedParts(await SqliteCopyEndpoint.open(file.path, "read"));
 });
 
-test("a copy reads long messages of PostgreSQL in parts of a few MiB", { skip: unlessPostgres() }, async () => {
+test("a copy reads long messages of PostgreSQL in parts of a few MiB", {
+  skip: unlessPostgres(),
+}, async () => {
   await using database = await freshDatabase({ kind: "postgres" });
   await fill(database.url);
   await expectBoundedParts(await PostgresCopyEndpoint.open(database.url, "read"));

@@ -5,7 +5,10 @@ import type { AuditStamp, KeyStore, Successor } from "../../src/store/credential
 import type { Store } from "../../src/store/store.ts";
 
 /** Registers a test with a new store, as {@link exerciseStore} does. */
-export type Check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) => void;
+export type Check = (
+  title: string,
+  body: (store: Store, reopen: () => Promise<Store>) => Promise<void>,
+) => void;
 
 const AT = "2025-01-15T10:00:00.000Z";
 const LATER = "2025-01-16T10:00:00.000Z";
@@ -47,41 +50,54 @@ export function exerciseAccess(check: Check): void {
       .map(({ action, subject }) => `${action} ${subject}`)
       .reverse();
 
-  check("the audit returns the newest entries first, and those before a position", async (store) => {
-    const entry = (at: string, id = at) => ({
-      at,
-      id,
-      actor: "cli",
-      action: "key.created",
-      subject: "reports",
-      details: { scope: "read", overlap_ms: 5, once: true, end: null },
-    });
-    const { audit } = store.credentials;
-    for (const at of ["2025-01-02", "2025-01-01", "2025-01-03"]) await audit.add(entry(at));
-    await audit.add(entry("2025-01-02", "z"));
-    deepEqual(await audit.newest({ limit: 2 }), [entry("2025-01-03"), entry("2025-01-02", "z")]);
-    const before = (at: string, id: string) => audit.newest({ limit: 5, before: { at, id } });
-    deepEqual(await before("2025-01-02", ""), [entry("2025-01-01")]);
-    deepEqual(await before("2025-01-02", "z"), [entry("2025-01-02"), entry("2025-01-01")]);
-  });
+  check(
+    "the audit returns the newest entries first, and those before a position",
+    async (store) => {
+      const entry = (at: string, id = at) => ({
+        at,
+        id,
+        actor: "cli",
+        action: "key.created",
+        subject: "reports",
+        details: { scope: "read", overlap_ms: 5, once: true, end: null },
+      });
+      const { audit } = store.credentials;
+      for (const at of ["2025-01-02", "2025-01-01", "2025-01-03"]) await audit.add(entry(at));
+      await audit.add(entry("2025-01-02", "z"));
+      deepEqual(await audit.newest({ limit: 2 }), [entry("2025-01-03"), entry("2025-01-02", "z")]);
+      const before = (at: string, id: string) => audit.newest({ limit: 5, before: { at, id } });
+      deepEqual(await before("2025-01-02", ""), [entry("2025-01-01")]);
+      deepEqual(await before("2025-01-02", "z"), [entry("2025-01-02"), entry("2025-01-01")]);
+    },
+  );
 
-  check("a key is returned as it was made, after closing and opening too", async (store, reopen) => {
-    const keys = [apiKey("reports", { expiresAt: LATER }), apiKey("Z.a-b_9", { scope: "admin", createdAt: LATER })];
-    for (const key of keys) deepEqual(await store.credentials.keys.add(key, by()), { kind: "added" });
-    deepEqual(await plain(store.credentials.keys), keys);
-    deepEqual(await plain((await reopen()).credentials.keys), keys);
-    deepEqual(await told(store).catch(() => "closed"), "closed");
-  });
+  check(
+    "a key is returned as it was made, after closing and opening too",
+    async (store, reopen) => {
+      const keys = [
+        apiKey("reports", { expiresAt: LATER }),
+        apiKey("Z.a-b_9", { scope: "admin", createdAt: LATER }),
+      ];
+      for (const key of keys)
+        deepEqual(await store.credentials.keys.add(key, by()), { kind: "added" });
+      deepEqual(await plain(store.credentials.keys), keys);
+      deepEqual(await plain((await reopen()).credentials.keys), keys);
+      deepEqual(await told(store).catch(() => "closed"), "closed");
+    },
+  );
 
-  check("a name has one key until that has ended, however it ended", async ({ credentials: { keys } }) => {
-    const end = "2025-01-15T12:00:00.000Z";
-    equal((await keys.add(apiKey("a", { expiresAt: end }), by())).kind, "added");
-    equal((await keys.add(apiKey("a"), by("2025-01-15T11:59:59.999Z"))).kind, "name_taken");
-    equal((await keys.add(apiKey("A"), by())).kind, "added", "names differ by case");
-    equal((await keys.add(apiKey("a"), by(end))).kind, "added", "it has expired");
-    await keys.revoke({ name: "a" }, by());
-    equal((await keys.add(apiKey("a"), by(end))).kind, "added", "it is revoked");
-  });
+  check(
+    "a name has one key until that has ended, however it ended",
+    async ({ credentials: { keys } }) => {
+      const end = "2025-01-15T12:00:00.000Z";
+      equal((await keys.add(apiKey("a", { expiresAt: end }), by())).kind, "added");
+      equal((await keys.add(apiKey("a"), by("2025-01-15T11:59:59.999Z"))).kind, "name_taken");
+      equal((await keys.add(apiKey("A"), by())).kind, "added", "names differ by case");
+      equal((await keys.add(apiKey("a"), by(end))).kind, "added", "it has expired");
+      await keys.revoke({ name: "a" }, by());
+      equal((await keys.add(apiKey("a"), by(end))).kind, "added", "it is revoked");
+    },
+  );
 
   check("of two processes that make a key of one name at once, one is refused", async (store) => {
     const made = Array.from({ length: 8 }, () => store.credentials.keys.add(apiKey("same"), by()));
@@ -106,38 +122,58 @@ export function exerciseAccess(check: Check): void {
       createdAt: now,
       expiresAt: "2025-01-16T22:00:00.000Z",
     });
-    deepEqual(rotation.kind === "rotated" && { old: { ...rotation.old }, successor: { ...rotation.successor } }, {
-      old: retired,
-      successor: fresh,
-    });
+    deepEqual(
+      rotation.kind === "rotated" && {
+        old: { ...rotation.old },
+        successor: { ...rotation.successor },
+      },
+      {
+        old: retired,
+        successor: fresh,
+      },
+    );
     deepEqual(await plain(keys), [retired, fresh]);
     const [entry] = await audit.newest({ limit: 1 });
-    deepEqual([entry?.action, entry?.subject, entry?.details.old_id], ["key.rotated", "reports", old.id]);
+    deepEqual(
+      [entry?.action, entry?.subject, entry?.details.old_id],
+      ["key.rotated", "reports", old.id],
+    );
   });
 
-  check("a name has at most two live keys, and an ended key is not rotated", async ({ credentials: { keys } }) => {
-    const old = apiKey("reports");
-    await keys.add(old, by());
-    const first = successor(LATER);
-    equal((await keys.rotate(old.id, first, by())).kind, "rotated");
-    for (const id of [old.id, first.id]) equal((await keys.rotate(id, successor(LATER), by())).kind, "two_live", id);
-    equal((await keys.rotate(old.id, successor(LATER), by(LATER))).kind, "over");
-    const second = successor(LATER);
-    equal((await keys.rotate(first.id, second, by(LATER))).kind, "rotated", "the old one has ended");
-    await keys.revoke({ id: second.id }, by(LATER));
-    equal((await keys.rotate(second.id, successor(LATER), by(LATER))).kind, "over");
-    equal((await keys.rotate("nothing", successor(LATER), by(LATER))).kind, "unknown");
-    equal((await keys.all()).length, 3);
-  });
+  check(
+    "a name has at most two live keys, and an ended key is not rotated",
+    async ({ credentials: { keys } }) => {
+      const old = apiKey("reports");
+      await keys.add(old, by());
+      const first = successor(LATER);
+      equal((await keys.rotate(old.id, first, by())).kind, "rotated");
+      for (const id of [old.id, first.id])
+        equal((await keys.rotate(id, successor(LATER), by())).kind, "two_live", id);
+      equal((await keys.rotate(old.id, successor(LATER), by(LATER))).kind, "over");
+      const second = successor(LATER);
+      equal(
+        (await keys.rotate(first.id, second, by(LATER))).kind,
+        "rotated",
+        "the old one has ended",
+      );
+      await keys.revoke({ id: second.id }, by(LATER));
+      equal((await keys.rotate(second.id, successor(LATER), by(LATER))).kind, "over");
+      equal((await keys.rotate("nothing", successor(LATER), by(LATER))).kind, "unknown");
+      equal((await keys.all()).length, 3);
+    },
+  );
 
-  check("of two processes that rotate a key at once, one is refused", async ({ credentials: { keys } }) => {
-    const old = apiKey("reports");
-    await keys.add(old, by());
-    const rotated = Array.from({ length: 6 }, () => keys.rotate(old.id, successor(LATER), by()));
-    const kinds = (await Promise.all(rotated)).map(({ kind }) => kind).sort();
-    deepEqual(kinds, ["rotated", ...Array<string>(5).fill("two_live")]);
-    equal((await keys.all()).length, 2);
-  });
+  check(
+    "of two processes that rotate a key at once, one is refused",
+    async ({ credentials: { keys } }) => {
+      const old = apiKey("reports");
+      await keys.add(old, by());
+      const rotated = Array.from({ length: 6 }, () => keys.rotate(old.id, successor(LATER), by()));
+      const kinds = (await Promise.all(rotated)).map(({ kind }) => kind).sort();
+      deepEqual(kinds, ["rotated", ...Array<string>(5).fill("two_live")]);
+      equal((await keys.all()).length, 2);
+    },
+  );
 
   check(
     "revoking by id ends one key, by name all of them, and an already revoked key stays as it was",
@@ -192,21 +228,24 @@ export function exerciseAccess(check: Check): void {
     },
   );
 
-  check("the last use is the latest that any process recorded", async ({ credentials: { keys } }) => {
-    const [a, b] = [apiKey("a"), apiKey("b")];
-    for (const key of [a, b]) await keys.add(key, by());
-    await keys.touch([]);
-    await keys.touch([
-      { id: a.id, at: LATER },
-      { id: "nothing", at: LATER },
-    ]);
-    await keys.touch([
-      { id: b.id, at: AT },
-      { id: a.id, at: AT },
-    ]);
-    deepEqual((await keys.all()).map(({ name, lastUsedAt }) => [name, lastUsedAt]).sort(), [
-      ["a", LATER],
-      ["b", AT],
-    ]);
-  });
+  check(
+    "the last use is the latest that any process recorded",
+    async ({ credentials: { keys } }) => {
+      const [a, b] = [apiKey("a"), apiKey("b")];
+      for (const key of [a, b]) await keys.add(key, by());
+      await keys.touch([]);
+      await keys.touch([
+        { id: a.id, at: LATER },
+        { id: "nothing", at: LATER },
+      ]);
+      await keys.touch([
+        { id: b.id, at: AT },
+        { id: a.id, at: AT },
+      ]);
+      deepEqual((await keys.all()).map(({ name, lastUsedAt }) => [name, lastUsedAt]).sort(), [
+        ["a", LATER],
+        ["b", AT],
+      ]);
+    },
+  );
 }

@@ -5,14 +5,18 @@ import type { Store } from "../../src/store/store.ts";
 import { PlainMessages } from "../support/plain-messages.ts";
 import { message, query } from "./exercise.ts";
 
-type Check = (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) => void;
+type Check = (
+  title: string,
+  body: (store: Store, reopen: () => Promise<Store>) => Promise<void>,
+) => void;
 
 const DAY = 24 * 60 * 60 * 1_000;
 const STEPS_MAX = 10_000;
 const UNTIL = "2025-03-01T00:00:00.000Z";
 
 /** The beginning of a day of January. */
-export const day = (number: number) => new Date(Date.UTC(2025, 0, 1) + (number - 1) * DAY).toISOString();
+export const day = (number: number) =>
+  new Date(Date.UTC(2025, 0, 1) + (number - 1) * DAY).toISOString();
 
 /** One message a day, from the first on: three senders, two receivers. */
 export function january(count: number, name = "m"): readonly NewMessage[] {
@@ -28,7 +32,9 @@ export function january(count: number, name = "m"): readonly NewMessage[] {
 }
 
 /** Step by step to the end. Resolves with the number of deleted messages. */
-export async function inSteps(next: (position: string | undefined) => Promise<DeletedStep>): Promise<number> {
+export async function inSteps(
+  next: (position: string | undefined) => Promise<DeletedStep>,
+): Promise<number> {
   let [deleted, position]: [number, string | undefined] = [0, undefined];
   for (let steps = 0; steps < STEPS_MAX; steps++) {
     const step = await next(position);
@@ -44,7 +50,11 @@ interface How {
   readonly dryRun?: boolean;
 }
 
-export function expireAll({ retention }: Pick<Store, "retention">, receivedBefore: string, how: How = {}) {
+export function expireAll(
+  { retention }: Pick<Store, "retention">,
+  receivedBefore: string,
+  how: How = {},
+) {
   return inSteps((position) =>
     retention.expire({
       position,
@@ -58,7 +68,9 @@ export function expireAll({ retention }: Pick<Store, "retention">, receivedBefor
 }
 
 export function eraseAll({ retention }: Pick<Store, "retention">, msisdn: string, how: How = {}) {
-  return inSteps((position) => retention.erase({ position, msisdn, rowsMax: 100, tombstonesUntil: UNTIL, ...how }));
+  return inSteps((position) =>
+    retention.erase({ position, msisdn, rowsMax: 100, tombstonesUntil: UNTIL, ...how }),
+  );
 }
 
 /** Compares every answer of a store with a scan of all messages that must be left. */
@@ -66,7 +78,10 @@ async function expectOnly(store: Store, left: readonly NewMessage[]): Promise<vo
   const plain = new PlainMessages();
   plain.add(left);
   const stats = await store.stats();
-  deepEqual({ ...stats, topSenders: stats.topSenders.map((sender) => ({ ...sender })) }, plain.stats());
+  deepEqual(
+    { ...stats, topSenders: stats.topSenders.map((sender) => ({ ...sender })) },
+    plain.stats(),
+  );
   const { senders } = await store.findSenders({ limit: 100, offset: 0 });
   deepEqual(
     senders.map((sender) => ({ ...sender })),
@@ -77,7 +92,14 @@ async function expectOnly(store: Store, left: readonly NewMessage[]): Promise<vo
     spans.map((span) => ({ ...span })),
     plain.timeline(16, {}),
   );
-  for (const parameters of [{}, { from: "+100" }, { to: "+201" }, { q: "text 1" }, { q: "xt" }, { offset: "7" }]) {
+  for (const parameters of [
+    {},
+    { from: "+100" },
+    { to: "+201" },
+    { q: "text 1" },
+    { q: "xt" },
+    { offset: "7" },
+  ]) {
     const asked = query({ limit: "100", ...parameters });
     const page = await store.findMessages(asked);
     const { ids, total } = plain.page(asked);
@@ -113,25 +135,40 @@ export function exerciseRetention(check: Check): void {
       },
     );
 
-    check(`a person is erased as sender and as receiver, ${state}, and no other person`, async (store) => {
-      const all = [...january(30), message("to", { to: "+100", text: "text 1 to" }), message("self", { from: "+100" })];
-      await store.insertMessages(all);
-      if (state === "indexed") await untilIndexed(store);
-      const others = all.filter(({ from, to }) => String(from) !== "+100" && String(to) !== "+100");
-      equal(await eraseAll(store, "+10"), 0);
-      equal(await eraseAll(store, "+100"), all.length - others.length);
-      await expectOnly(store, others);
-      equal(await eraseAll(store, "+100"), 0);
-      ok(Array.isArray(await store.retention.scrub()));
-      await expectOnly(store, others);
-    });
+    check(
+      `a person is erased as sender and as receiver, ${state}, and no other person`,
+      async (store) => {
+        const all = [
+          ...january(30),
+          message("to", { to: "+100", text: "text 1 to" }),
+          message("self", { from: "+100" }),
+        ];
+        await store.insertMessages(all);
+        if (state === "indexed") await untilIndexed(store);
+        const others = all.filter(
+          ({ from, to }) => String(from) !== "+100" && String(to) !== "+100",
+        );
+        equal(await eraseAll(store, "+10"), 0);
+        equal(await eraseAll(store, "+100"), all.length - others.length);
+        await expectOnly(store, others);
+        equal(await eraseAll(store, "+100"), 0);
+        ok(Array.isArray(await store.retention.scrub()));
+        await expectOnly(store, others);
+      },
+    );
   }
 
   check("deleting in small steps deletes as much, each step no more than it may", async (store) => {
     await store.insertMessages(january(30));
     const sizes: number[] = [];
     const deleted = await inSteps(async (position) => {
-      const step = { position, receivedBefore: day(21), everywhere: true, rowsMax: 7, tombstonesUntil: UNTIL };
+      const step = {
+        position,
+        receivedBefore: day(21),
+        everywhere: true,
+        rowsMax: 7,
+        tombstonesUntil: UNTIL,
+      };
       const done = await store.retention.expire(step);
       sizes.push(done.deleted);
       return done;
@@ -157,12 +194,28 @@ export function exerciseRetention(check: Check): void {
       const all = january(10);
       await store.insertMessages(all);
       equal(await expireAll(store, day(6)), 5);
-      const late = [all[0], message("m1", { text: "other" }), message("m1", { source: "other" }), message("new")];
-      deepEqual(await store.insertMessages(late as NewMessage[]), ["duplicate", "duplicate", "created", "created"]);
-      deepEqual(await store.insertMessages([all[9] as NewMessage, message("m9")]), ["duplicate", "conflict"]);
+      const late = [
+        all[0],
+        message("m1", { text: "other" }),
+        message("m1", { source: "other" }),
+        message("new"),
+      ];
+      deepEqual(await store.insertMessages(late as NewMessage[]), [
+        "duplicate",
+        "duplicate",
+        "created",
+        "created",
+      ]);
+      deepEqual(await store.insertMessages([all[9] as NewMessage, message("m9")]), [
+        "duplicate",
+        "conflict",
+      ]);
       const again = await reopen();
       deepEqual(await again.insertMessages(all.slice(0, 5)), Array(5).fill("duplicate"));
-      equal(await again.retention.dropTombstones({ now: "2025-02-28T23:59:59.999Z", rowsMax: 100 }), 0);
+      equal(
+        await again.retention.dropTombstones({ now: "2025-02-28T23:59:59.999Z", rowsMax: 100 }),
+        0,
+      );
       equal(await again.retention.dropTombstones({ now: UNTIL, rowsMax: 3 }), 3);
       equal(await again.retention.dropTombstones({ now: UNTIL, rowsMax: 3 }), 2);
       deepEqual(await again.insertMessages(all.slice(0, 5)), Array(5).fill("created"));
@@ -176,7 +229,10 @@ export function exerciseRetention(check: Check): void {
     const first = await store.findMessages(query({ limit: "8" }));
     equal(await expireAll(store, day(11)), 10);
     ok(first.next !== null);
-    const { messages } = await store.findMessages({ ...query({ limit: "100" }), cursor: first.next });
+    const { messages } = await store.findMessages({
+      ...query({ limit: "100" }),
+      cursor: first.next,
+    });
     deepEqual(
       messages.map(({ messageId }) => messageId),
       all.slice(10).map(({ messageId }) => messageId),
@@ -184,12 +240,14 @@ export function exerciseRetention(check: Check): void {
   });
 
   check("while messages arrive, expiry and erasure delete exactly theirs", async (store) => {
-    const young = (n: number) => message(`young${n}`, { from: "+300", to: "+400", createdAt: day(60) });
+    const young = (n: number) =>
+      message(`young${n}`, { from: "+300", to: "+400", createdAt: day(60) });
     await store.insertMessages(january(31));
     let stop = false;
     let stored = 0;
     const storing = (async () => {
-      while (!stop && stored < 2_000) await store.insertMessages([young(stored++), young(stored++)]);
+      while (!stop && stored < 2_000)
+        await store.insertMessages([young(stored++), young(stored++)]);
     })();
     equal(await expireAll(store, day(16), { rowsMax: 2 }), 15);
     const left = january(31).slice(15);
@@ -215,7 +273,10 @@ export function exerciseRetention(check: Check): void {
       equal(await retention.lastSweep(), undefined);
       await store.insertMessages(january(10));
       await retention.seedLastSweep();
-      deepEqual({ ...(await retention.lastSweep()) }, { at: day(10), receivedBefore: null, fullScanAt: null });
+      deepEqual(
+        { ...(await retention.lastSweep()) },
+        { at: day(10), receivedBefore: null, fullScanAt: null },
+      );
       const sweep = { at: day(20), receivedBefore: day(3), fullScanAt: day(19) };
       await retention.recordSweep(sweep);
       await retention.seedLastSweep();
@@ -228,7 +289,10 @@ export function exerciseRetention(check: Check): void {
     equal(await store.retention.hasEndedTombstones(UNTIL), false);
     await expireAll(store, day(2));
     deepEqual(
-      [await store.retention.hasEndedTombstones(day(30)), await store.retention.hasEndedTombstones(UNTIL)],
+      [
+        await store.retention.hasEndedTombstones(day(30)),
+        await store.retention.hasEndedTombstones(UNTIL),
+      ],
       [false, true],
     );
   });

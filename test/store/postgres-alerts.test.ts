@@ -4,7 +4,12 @@ import { PostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { sql } from "../support/sql.ts";
 
-const OPTIONS = { connectionsMax: 4, migrate: true, allowWeakDurability: false, random: Math.random };
+const OPTIONS = {
+  connectionsMax: 4,
+  migrate: true,
+  allowWeakDurability: false,
+  random: Math.random,
+};
 
 test("of several processes one leads until it steps down or stops reporting; its votes expire after a minute", {
   skip: unlessPostgres(),
@@ -13,8 +18,15 @@ test("of several processes one leads until it steps down or stops reporting; its
   const store = await PostgresStore.open(database.url, OPTIONS);
   const vote = { rule: "disk", summary: "it", since: "2025-01-15T10:00:00.000Z" };
   const leads = async (holder: string, mayLead = true) =>
-    (await store.alerts.exchange({ holder, nowMs: 0, mayLead, votes: holder === "a" ? [vote] : [], notices: [] }))
-      .leads;
+    (
+      await store.alerts.exchange({
+        holder,
+        nowMs: 0,
+        mayLead,
+        votes: holder === "a" ? [vote] : [],
+        notices: [],
+      })
+    ).leads;
   const all = async () => [await leads("a"), await leads("b"), await leads("c", false)];
   try {
     deepEqual(await all(), [true, false, false]);
@@ -24,12 +36,23 @@ test("of several processes one leads until it steps down or stops reporting; its
     equal(await leads("a", false), false);
     deepEqual([await leads("c", false), await leads("b"), await leads("a")], [false, true, false]);
     // Like after this time without a report.
-    await sql(database.url, "UPDATE leases SET expires_at = now() - interval '1 s' WHERE name = 'alerts'");
+    await sql(
+      database.url,
+      "UPDATE leases SET expires_at = now() - interval '1 s' WHERE name = 'alerts'",
+    );
     await sql(database.url, "UPDATE alert_votes SET expires_at = now() - interval '1 s'");
-    const { votes } = await store.alerts.exchange({ holder: "c", nowMs: 0, mayLead: true, votes: [], notices: [] });
+    const { votes } = await store.alerts.exchange({
+      holder: "c",
+      nowMs: 0,
+      mayLead: true,
+      votes: [],
+      notices: [],
+    });
     deepEqual(votes, []);
     deepEqual(await leads("b"), false);
-    deepEqual(await sql(database.url, "SELECT count(*)::int AS votes FROM alert_votes"), [{ votes: 0 }]);
+    deepEqual(await sql(database.url, "SELECT count(*)::int AS votes FROM alert_votes"), [
+      { votes: 0 },
+    ]);
   } finally {
     await store.close();
   }

@@ -44,10 +44,13 @@ function rows(count: number, prefix = "m") {
   );
 }
 
-const backlog = (database: Database) => database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));
+const backlog = (database: Database) =>
+  database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));
 const streams = (database: Database) => database.all("SELECT stream, closed FROM streams");
 
-test("indexing continues where the previous version named its watermark and lease differently", { skip }, async () => {
+test("indexing continues where the previous version named its watermark and lease differently", {
+  skip,
+}, async () => {
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(50));
@@ -68,7 +71,9 @@ test("indexing continues where the previous version named its watermark and leas
   deepEqual(await verifyCounts(url, VERIFY), { messages: 57, backlog: 0, differences: [] });
 });
 
-test("every kind of damage to the counts is found, and a recount repairs it", { skip }, async () => {
+test("every kind of damage to the counts is found, and a recount repairs it", {
+  skip,
+}, async () => {
   await using opening = await opened();
   const { url, database, writer } = opening;
   await writer.insert(rows(50));
@@ -82,10 +87,22 @@ test("every kind of damage to the counts is found, and a recount repairs it", { 
     ]),
     ["DELETE FROM totals WHERE kind = 'from' AND name = '+1'", /kind "from"/],
     ["INSERT INTO totals VALUES ('to', '+99', 1)", /kind "to"/],
-    ["UPDATE totals SET messages = messages + 1 WHERE kind = 'senders'", /number of senders is 5, and 4/],
-    ["UPDATE blocks SET messages = messages + 1 WHERE kind = 'all' AND instant > ''", /a block of all messages/],
-    ["UPDATE blocks SET messages = messages + 1 WHERE kind = 'from' AND name = '+1'", /a block of one sender/],
-    ["UPDATE blocks SET messages = messages + 1 WHERE kind = 'to' AND name = '+1'", /a block of one receiver/],
+    [
+      "UPDATE totals SET messages = messages + 1 WHERE kind = 'senders'",
+      /number of senders is 5, and 4/,
+    ],
+    [
+      "UPDATE blocks SET messages = messages + 1 WHERE kind = 'all' AND instant > ''",
+      /a block of all messages/,
+    ],
+    [
+      "UPDATE blocks SET messages = messages + 1 WHERE kind = 'from' AND name = '+1'",
+      /a block of one sender/,
+    ],
+    [
+      "UPDATE blocks SET messages = messages + 1 WHERE kind = 'to' AND name = '+1'",
+      /a block of one receiver/,
+    ],
     ["UPDATE streams SET indexed_seq = indexed_seq - 1", /kind "all"/],
     ["DELETE FROM messages WHERE message_id = 'm3'", /kind "all"/],
   ];
@@ -97,12 +114,16 @@ test("every kind of damage to the counts is found, and a recount repairs it", { 
       `${damage}: ${differences}`,
     );
     await recount(url);
-    while (await indexMessages(database, "a", { blockRowsMax: 4 }).then(({ advanced }) => advanced));
+    while (
+      await indexMessages(database, "a", { blockRowsMax: 4 }).then(({ advanced }) => advanced)
+    );
     deepEqual((await verifyCounts(url, VERIFY)).differences, [], damage);
   }
 });
 
-test("one process counts for all: the lease is held until it expires or is released", { skip }, async () => {
+test("one process counts for all: the lease is held until it expires or is released", {
+  skip,
+}, async () => {
   await using opening = await opened();
   const { database, writer } = opening;
   await writer.insert(rows(5));
@@ -121,7 +142,9 @@ test("two processes that count at the same time count everything once", { skip }
   await database.all("UPDATE leases SET expires_at = 'infinity', holder = 'same'");
   // The lease would separate them. Without it, the lock of its row does.
   await Promise.all(
-    Array.from({ length: 6 }, () => indexMessages(database, "same", { seqsMax: 100, blockRowsMax: 16 })),
+    Array.from({ length: 6 }, () =>
+      indexMessages(database, "same", { seqsMax: 100, blockRowsMax: 16 }),
+    ),
   );
   deepEqual(await verifyCounts(url, VERIFY), { messages: 400, backlog: 0, differences: [] });
 });
@@ -197,11 +220,16 @@ test("a batch that the server refused keeps its stream; one with an unknown outc
   await rejects(writer.insert([message("nul\0")]));
   await writer.insert(rows(2, "more"));
   equal((await streams(database)).length, 1);
-  await database.all("ALTER TABLE messages ADD CONSTRAINT slow CHECK (pg_sleep(0.5) IS NOT NULL) NOT VALID");
+  await database.all(
+    "ALTER TABLE messages ADD CONSTRAINT slow CHECK (pg_sleep(0.5) IS NOT NULL) NOT VALID",
+  );
   const broken = writer.insert(rows(1, "broken"));
   while (
-    (await database.all("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
-      .length === 0
+    (
+      await database.all(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+      )
+    ).length === 0
   );
   await rejects(broken, StoreUnavailable);
   await database.all("ALTER TABLE messages DROP CONSTRAINT slow");

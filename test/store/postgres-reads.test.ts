@@ -58,20 +58,28 @@ for (const [way, blockRowsMax, searchIndex, bounds] of WAYS) {
       timeline: (query) => read((snapshot) => timeline(snapshot, query)),
     };
     await assert(
-      asyncProperty(batches, array(queries, { minLength: 4, maxLength: 8, size: "max" }), async (steps, asked) => {
-        for (const statement of EMPTY.split(";")) await database.all(statement);
-        const plain = new PlainMessages();
-        // Two writers side by side, like two replicas, one of them of the previous version.
-        const writers = [0, 1].map(() => new Writer(database, { random: Math.random }));
-        for (const [at, { rows, indexSteps }] of steps.entries()) {
-          const stored = rows.map((row) => ({ ...row, text: row.text?.replaceAll("\0", "") ?? null }));
-          await writers[at % 2]?.insert(stored);
-          if (at % 2 === 1) await foldAsBefore(database, stored);
-          plain.add(stored);
-          for (const seqsMax of indexSteps) await indexMessages(database, "test", { seqsMax, blockRowsMax });
-          await expectSame(reads, plain, asked);
-        }
-      }),
+      asyncProperty(
+        batches,
+        array(queries, { minLength: 4, maxLength: 8, size: "max" }),
+        async (steps, asked) => {
+          for (const statement of EMPTY.split(";")) await database.all(statement);
+          const plain = new PlainMessages();
+          // Two writers side by side, like two replicas, one of them of the previous version.
+          const writers = [0, 1].map(() => new Writer(database, { random: Math.random }));
+          for (const [at, { rows, indexSteps }] of steps.entries()) {
+            const stored = rows.map((row) => ({
+              ...row,
+              text: row.text?.replaceAll("\0", "") ?? null,
+            }));
+            await writers[at % 2]?.insert(stored);
+            if (at % 2 === 1) await foldAsBefore(database, stored);
+            plain.add(stored);
+            for (const seqsMax of indexSteps)
+              await indexMessages(database, "test", { seqsMax, blockRowsMax });
+            await expectSame(reads, plain, asked);
+          }
+        },
+      ),
       { numRuns: RUNS },
     );
   });

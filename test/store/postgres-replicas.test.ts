@@ -9,7 +9,12 @@ import { stats } from "../../src/store/postgres/reads/stats.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { message } from "./exercise.ts";
 
-const OPTIONS = { connectionsMax: 4, migrate: true, allowWeakDurability: false, random: Math.random };
+const OPTIONS = {
+  connectionsMax: 4,
+  migrate: true,
+  allowWeakDurability: false,
+  random: Math.random,
+};
 const IDS = 8_000;
 const BATCHES = 60;
 const ROWS_PER_BATCH = 150;
@@ -18,7 +23,11 @@ const ROWS_PER_BATCH = 150;
 function someRows() {
   return Array.from({ length: ROWS_PER_BATCH }, () => {
     const id = Math.floor(Math.random() * IDS);
-    return message(`m${id}`, { from: `+${id % 50}`, to: `+${id % 3}`, ts: `2025-01-${10 + (id % 20)}T10:00:00Z` });
+    return message(`m${id}`, {
+      from: `+${id % 50}`,
+      to: `+${id % 3}`,
+      ts: `2025-01-${10 + (id % 20)}T10:00:00Z`,
+    });
   });
 }
 
@@ -62,7 +71,10 @@ test("while three stores write the same ids and count them, every snapshot count
   ok(snapshots > 10, `only ${snapshots} snapshots`);
   equal((await stores[0]?.stats())?.total, created);
   for (const store of stores) await store.close();
-  const verdict = await verifyCounts(fresh.url, { progress: () => undefined, signal: new AbortController().signal });
+  const verdict = await verifyCounts(fresh.url, {
+    progress: () => undefined,
+    signal: new AbortController().signal,
+  });
   deepEqual([verdict.messages + verdict.backlog, verdict.differences], [created, []]);
   await database.close();
 });

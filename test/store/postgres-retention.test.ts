@@ -62,14 +62,22 @@ function received(second: number): string {
 
 function rows(count: number, prefix = "m", second: (at: number) => number = (at) => at) {
   return Array.from({ length: count }, (_, at) =>
-    message(`${prefix}${at}`, { from: `+${at % 4}`, to: `+${at % 3}`, createdAt: received(second(at)) }),
+    message(`${prefix}${at}`, {
+      from: `+${at % 4}`,
+      to: `+${at % 3}`,
+      createdAt: received(second(at)),
+    }),
   );
 }
 
 const isOf = (msisdn: string) => (row: { readonly from: string; readonly to: string }) =>
   row.from === msisdn || row.to === msisdn;
 
-const expire = (retention: RetentionStore, receivedBefore: string, options: Partial<ExpiryStep> = {}) =>
+const expire = (
+  retention: RetentionStore,
+  receivedBefore: string,
+  options: Partial<ExpiryStep> = {},
+) =>
   inSteps((position) =>
     retention.expire({
       rowsMax: 1_000,
@@ -80,8 +88,14 @@ const expire = (retention: RetentionStore, receivedBefore: string, options: Part
       position,
     }),
   );
-const erase = (retention: RetentionStore, msisdn: string, { rowsMax = 1_000, dryRun = false } = {}) =>
-  inSteps((position) => retention.erase({ position, rowsMax, dryRun, tombstonesUntil: UNTIL, msisdn }));
+const erase = (
+  retention: RetentionStore,
+  msisdn: string,
+  { rowsMax = 1_000, dryRun = false } = {},
+) =>
+  inSteps((position) =>
+    retention.erase({ position, rowsMax, dryRun, tombstonesUntil: UNTIL, msisdn }),
+  );
 const count = async (database: Database, table = "messages") =>
   (await database.all<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`))[0]?.rows;
 const differences = async (url: string) => (await verifyCounts(url, VERIFY)).differences;
@@ -104,9 +118,14 @@ for (const blockRowsMax of [4, 4_096]) {
     await using opening = await opened();
     const { url, database, retention } = opening;
     const read = <T>(work: (snapshot: Snapshot) => Promise<T>) =>
-      inSnapshot(database, { searchIndex: "all letters", oldFormsIndexed: true, msMax: 5_000, long: true }, work);
+      inSnapshot(
+        database,
+        { searchIndex: "all letters", oldFormsIndexed: true, msMax: 5_000, long: true },
+        work,
+      );
     const reads: Reads = {
-      findMessages: (query) => read((snapshot) => find(snapshot, query, { ...FIND_BOUNDS, offsetWalkedMax: 0 })),
+      findMessages: (query) =>
+        read((snapshot) => find(snapshot, query, { ...FIND_BOUNDS, offsetWalkedMax: 0 })),
       stats: () => read(stats),
       findSenders: (query) => read((snapshot) => findSenders(snapshot, query)),
       timeline: (query) => read((snapshot) => timeline(snapshot, query)),
@@ -115,51 +134,59 @@ for (const blockRowsMax of [4, 4_096]) {
     const step = record({ batch: batches, deletions });
     const steps = array(step, { minLength: 1, maxLength: 3 });
     await assert(
-      asyncProperty(steps, array(queries, { minLength: 3, maxLength: 6, size: "max" }), async (rounds, asked) => {
-        for (const statement of EMPTY.split(";")) await database.all(statement);
-        const plain = new PlainMessages();
-        const dead = new Set<string>();
-        const writers = [0, 1].map(() => new Writer(database, { random: Math.random }));
-        const keyOf = (row: { readonly source: string; readonly messageId: string }) =>
-          `${row.source}/${row.messageId}`;
-        const forget = (goes: (row: (typeof plain.rows)[number]) => boolean) => {
-          const gone = plain.rows.filter(goes);
-          for (const row of gone) dead.add(keyOf(row));
-          plain.rows.splice(0, plain.rows.length, ...plain.rows.filter((row) => !goes(row)));
-          return gone.length;
-        };
-        for (const { batch, deletions: deleting } of rounds) {
-          for (const [at, { rows: given, indexSteps: counted }] of batch.entries()) {
-            const stored = given.map((row, n) => ({
-              ...row,
-              createdAt: received((n * 7) % 50),
-              text: row.text?.replaceAll("\0", "") ?? null,
-            }));
-            const outcomes = (await writers[at % 2]?.insert(stored)) ?? [];
-            for (const [n, row] of stored.entries()) if (dead.has(keyOf(row))) equal(outcomes[n], "duplicate");
-            plain.add(stored.filter((row) => !dead.has(keyOf(row))));
-            for (const seqsMax of counted) await index(seqsMax);
-          }
-          for (const { what, rowsMax, indexSeqsMax: counted } of deleting) {
-            if ("expire" in what) {
-              const before = received(what.expire);
-              const expected = plain.rows.filter(({ createdAt }) => createdAt < before).length;
-              equal(await expire(retention, before, { rowsMax, dryRun: true }), expected);
-              equal(
-                await expire(retention, before, { rowsMax }),
-                forget(({ createdAt }) => createdAt < before),
-              );
-            } else {
-              const goes = isOf(what.erase);
-              equal(await erase(retention, what.erase, { rowsMax, dryRun: true }), plain.rows.filter(goes).length);
-              equal(await erase(retention, what.erase, { rowsMax }), forget(goes));
+      asyncProperty(
+        steps,
+        array(queries, { minLength: 3, maxLength: 6, size: "max" }),
+        async (rounds, asked) => {
+          for (const statement of EMPTY.split(";")) await database.all(statement);
+          const plain = new PlainMessages();
+          const dead = new Set<string>();
+          const writers = [0, 1].map(() => new Writer(database, { random: Math.random }));
+          const keyOf = (row: { readonly source: string; readonly messageId: string }) =>
+            `${row.source}/${row.messageId}`;
+          const forget = (goes: (row: (typeof plain.rows)[number]) => boolean) => {
+            const gone = plain.rows.filter(goes);
+            for (const row of gone) dead.add(keyOf(row));
+            plain.rows.splice(0, plain.rows.length, ...plain.rows.filter((row) => !goes(row)));
+            return gone.length;
+          };
+          for (const { batch, deletions: deleting } of rounds) {
+            for (const [at, { rows: given, indexSteps: counted }] of batch.entries()) {
+              const stored = given.map((row, n) => ({
+                ...row,
+                createdAt: received((n * 7) % 50),
+                text: row.text?.replaceAll("\0", "") ?? null,
+              }));
+              const outcomes = (await writers[at % 2]?.insert(stored)) ?? [];
+              for (const [n, row] of stored.entries())
+                if (dead.has(keyOf(row))) equal(outcomes[n], "duplicate");
+              plain.add(stored.filter((row) => !dead.has(keyOf(row))));
+              for (const seqsMax of counted) await index(seqsMax);
             }
-            if (counted !== null) await index(counted);
-            deepEqual(await differences(url), []);
+            for (const { what, rowsMax, indexSeqsMax: counted } of deleting) {
+              if ("expire" in what) {
+                const before = received(what.expire);
+                const expected = plain.rows.filter(({ createdAt }) => createdAt < before).length;
+                equal(await expire(retention, before, { rowsMax, dryRun: true }), expected);
+                equal(
+                  await expire(retention, before, { rowsMax }),
+                  forget(({ createdAt }) => createdAt < before),
+                );
+              } else {
+                const goes = isOf(what.erase);
+                equal(
+                  await erase(retention, what.erase, { rowsMax, dryRun: true }),
+                  plain.rows.filter(goes).length,
+                );
+                equal(await erase(retention, what.erase, { rowsMax }), forget(goes));
+              }
+              if (counted !== null) await index(counted);
+              deepEqual(await differences(url), []);
+            }
+            await expectSame(reads, plain, asked);
           }
-          await expectSame(reads, plain, asked);
-        }
-      }),
+        },
+      ),
       { numRuns: RUNS },
     );
   });
@@ -180,9 +207,16 @@ test("a deleted message is a duplicate, whatever the spelling of its id, until i
     // Alone and beside new ones. A different content is not a conflict, because the old one is
     // unknown.
     for (const row of stored)
-      deepEqual(await each.insert([row, message(row.messageId, { text: "new" })]).then(([a]) => a), "duplicate");
+      deepEqual(
+        await each.insert([row, message(row.messageId, { text: "new" })]).then(([a]) => a),
+        "duplicate",
+      );
     const mixed = await each.insert([...stored, message(`new ${each === late}`), ...stored]);
-    deepEqual(mixed, [...stored.map(() => "duplicate"), "created", ...stored.map(() => "duplicate")]);
+    deepEqual(mixed, [
+      ...stored.map(() => "duplicate"),
+      "created",
+      ...stored.map(() => "duplicate"),
+    ]);
   }
   equal(await retention.dropTombstones({ now: received(0), rowsMax: 100 }), 0);
   equal(await retention.dropTombstones({ now: UNTIL, rowsMax: 3 }), 3);
@@ -209,7 +243,9 @@ test("young messages stay; old messages after younger ones of their stream are f
   equal(await expire(retention, received(1_201)), 10);
 });
 
-test("erasing goes back to the beginning for messages that arrived in between", { skip }, async () => {
+test("erasing goes back to the beginning for messages that arrived in between", {
+  skip,
+}, async () => {
   await using opening = await opened();
   const { database, writer, retention } = opening;
   const step = (position: string | undefined) =>
@@ -224,7 +260,9 @@ test("erasing goes back to the beginning for messages that arrived in between", 
   equal(await count(database), 0);
 });
 
-test("a totals row and a block are removed with their last message, and a sender with theirs", { skip }, async () => {
+test("a totals row and a block are removed with their last message, and a sender with theirs", {
+  skip,
+}, async () => {
   await using opening = await opened();
   const { url, database, writer, retention } = opening;
   await writer.insert(rows(400));
@@ -232,11 +270,20 @@ test("a totals row and a block are removed with their last message, and a sender
   const ofOne = rows(400).filter(isOf("+1")).length;
   equal(await erase(retention, "+1"), ofOne);
   deepEqual(await database.all("SELECT 1 FROM totals WHERE name = '+1' OR messages = 0"), []);
-  deepEqual(await database.all("SELECT 1 FROM blocks WHERE name = '+1' OR (messages = 0 AND instant <> '')"), []);
+  deepEqual(
+    await database.all(
+      "SELECT 1 FROM blocks WHERE name = '+1' OR (messages = 0 AND instant <> '')",
+    ),
+    [],
+  );
   deepEqual(await differences(url), []);
   equal(await expire(retention, received(1_000)), 400 - ofOne);
-  deepEqual(await database.all("SELECT kind, messages FROM totals"), [{ kind: "senders", messages: 0 }]);
-  deepEqual(await database.all("SELECT kind, messages FROM blocks"), [{ kind: "all", messages: 0 }]);
+  deepEqual(await database.all("SELECT kind, messages FROM totals"), [
+    { kind: "senders", messages: 0 },
+  ]);
+  deepEqual(await database.all("SELECT kind, messages FROM blocks"), [
+    { kind: "all", messages: 0 },
+  ]);
   deepEqual(await verifyCounts(url, VERIFY), { messages: 0, backlog: 0, differences: [] });
   await writer.insert(rows(50, "again"));
   await indexMessages(database, "a", { blockRowsMax: 8 });
@@ -252,7 +299,10 @@ test("after scrubbing, no row and no index entry leads to erased messages, howev
   await writer.insert([message("m", { from: "+7", to: "+8" })]);
   await database.all("ANALYZE");
   equal(await erase(retention, "+7"), 1);
-  match((await retention.scrub()).join(), /^Pages .* VACUUM FULL messages.*write-ahead log.*backups/);
+  match(
+    (await retention.scrub()).join(),
+    /^Pages .* VACUUM FULL messages.*write-ahead log.*backups/,
+  );
   await database.all("CREATE EXTENSION pageinspect");
   // A pointer to a dead row stays (3) as long as any index leads to it.
   deepEqual(
@@ -263,10 +313,15 @@ test("after scrubbing, no row and no index entry leads to erased messages, howev
     ),
     [{ rows: 10_000, pointers: 0 }],
   );
-  deepEqual(await database.all("SELECT 1 FROM pg_stats WHERE histogram_bounds::text LIKE '%+7%'"), []);
+  deepEqual(
+    await database.all("SELECT 1 FROM pg_stats WHERE histogram_bounds::text LIKE '%+7%'"),
+    [],
+  );
 });
 
-test("a service that does not own the tables says that they have to be vacuumed", { skip }, async () => {
+test("a service that does not own the tables says that they have to be vacuumed", {
+  skip,
+}, async () => {
   await using opening = await opened({ kind: "postgres" });
   const { url, database } = opening;
   const role = new URL(url).pathname.slice(1).replace("lyftr", "service");
@@ -321,7 +376,11 @@ test("while stores write, count and delete, every snapshot counts exactly its me
       const batchRows = Array.from({ length: 80 }, () => numbered(anyId()));
       const outcomes = await store.insertMessages(batchRows);
       ok(!outcomes.includes("conflict"));
-      created.push(...batchRows.filter((_, at) => outcomes[at] === "created").map(({ messageId }) => messageId));
+      created.push(
+        ...batchRows
+          .filter((_, at) => outcomes[at] === "created")
+          .map(({ messageId }) => messageId),
+      );
     }
   });
   const deleters = stores.map(async ({ retention }, which) => {
@@ -336,10 +395,16 @@ test("while stores write, count and delete, every snapshot counts exactly its me
   const reader = async () => {
     let snapshots = 0;
     for (; busy && process.env.TEST_STORE !== "citus"; snapshots++) {
-      const options = { searchIndex: "none", oldFormsIndexed: true, msMax: 30_000, long: true } as const;
+      const options = {
+        searchIndex: "none",
+        oldFormsIndexed: true,
+        msMax: 30_000,
+        long: true,
+      } as const;
       const [told, counted] = await inSnapshot(database, options, async (snapshot) => {
         const { total, senders } = await stats(snapshot);
-        const counting = "SELECT count(*) AS total, count(DISTINCT from_msisdn) AS senders FROM messages";
+        const counting =
+          "SELECT count(*) AS total, count(DISTINCT from_msisdn) AS senders FROM messages";
         return [{ total, senders }, (await snapshot.tx.all(counting))[0]];
       });
       deepEqual(told, counted);
@@ -347,7 +412,9 @@ test("while stores write, count and delete, every snapshot counts exactly its me
     return snapshots;
   };
   const reading = reader();
-  const [deleted] = await Promise.all([Promise.all(deleters), Promise.all(writers)]).finally(() => (busy = false));
+  const [deleted] = await Promise.all([Promise.all(deleters), Promise.all(writers)]).finally(
+    () => (busy = false),
+  );
   ok((await reading) > 5 || process.env.TEST_STORE === "citus");
   equal(new Set(created).size, created.length, "something was created twice");
   const left = created.length - deleted.reduce((sum, one) => sum + one, 0);
@@ -400,14 +467,17 @@ test("a retry that races with the deletion of its message never stores it again,
   deepEqual(await differences(url), []);
 });
 
-const isSleeping = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+const isSleeping =
+  "FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
 async function untilSleeping(database: Database): Promise<void> {
   const deadlineMs = performance.now() + 5_000;
   while ((await database.all(`SELECT 1 ${isSleeping}`)).length === 0)
     ok(performance.now() < deadlineMs, "no session sleeps");
 }
 
-test("the first deletion waits for inserts that do not check for tombstones", { skip }, async () => {
+test("the first deletion waits for inserts that do not check for tombstones", {
+  skip,
+}, async () => {
   await using opening = await opened({ kind: "postgres" });
   const { database, writer, retention } = opening;
   await writer.insert([message("m")]);
@@ -425,7 +495,9 @@ test("the first deletion waits for inserts that do not check for tombstones", { 
   deepEqual(await writer.insert([message("m")]), ["duplicate"]);
 });
 
-test("the first deletion gives up for now during a dump, and inserts continue", { skip }, async () => {
+test("the first deletion gives up for now during a dump, and inserts continue", {
+  skip,
+}, async () => {
   await using opening = await opened({ kind: "postgres" });
   const { url, database, writer, retention } = opening;
   await writer.insert([message("m")]);
@@ -439,7 +511,8 @@ test("the first deletion gives up for now during a dump, and inserts continue", 
   });
   let given = false;
   const givingUp = deleting.finally(() => (given = true));
-  for (let at = 0; !given; at++) deepEqual(await writer.insert([message(`new ${at}`)]), ["created"]);
+  for (let at = 0; !given; at++)
+    deepEqual(await writer.insert([message(`new ${at}`)]), ["created"]);
   await givingUp;
   await database.all(`SELECT pg_terminate_backend(pid) ${isSleeping}`);
   await ended;
@@ -468,13 +541,18 @@ test("a retry that waits for a running deletion is a duplicate afterwards, even 
     if (end === "taken back") await database.all(`SELECT pg_terminate_backend(pid) ${isSleeping}`);
     deepEqual(await retrying, ["duplicate", "created"], end);
     equal((await deleting) instanceof StoreUnavailable, end === "taken back");
-    equal((await database.all("SELECT 1 FROM messages WHERE message_id = 'm'")).length, end === "done" ? 0 : 1);
+    equal(
+      (await database.all("SELECT 1 FROM messages WHERE message_id = 'm'")).length,
+      end === "done" ? 0 : 1,
+    );
   }
   await indexMessages(database, "a");
   deepEqual(await verifyCounts(url, VERIFY), { messages: 2, backlog: 0, differences: [] });
 });
 
-test("a process that dies during a deletion has deleted nothing, and the next one does it", { skip }, async () => {
+test("a process that dies during a deletion has deleted nothing, and the next one does it", {
+  skip,
+}, async () => {
   await using opening = await opened({ kind: "postgres" });
   const { url, database, writer, retention } = opening;
   await writer.insert(rows(100));
@@ -483,12 +561,21 @@ test("a process that dies during a deletion has deleted nothing, and the next on
   const deleting = rejects(expire(retention, received(90)), StoreUnavailable);
   await untilSleeping(database);
   // The deletion is visible completely or not at all.
-  deepEqual([await count(database), await count(database, "tombstones"), await differences(url)], [100, 0, []]);
+  deepEqual(
+    [await count(database), await count(database, "tombstones"), await differences(url)],
+    [100, 0, []],
+  );
   await database.all(`SELECT pg_terminate_backend(pid) ${isSleeping}`);
   await deleting;
-  deepEqual([await count(database), await count(database, "tombstones"), await differences(url)], [100, 0, []]);
+  deepEqual(
+    [await count(database), await count(database, "tombstones"), await differences(url)],
+    [100, 0, []],
+  );
   equal(await expire(retention, received(90)), 90);
-  deepEqual([await count(database), await count(database, "tombstones"), await differences(url)], [10, 90, []]);
+  deepEqual(
+    [await count(database), await count(database, "tombstones"), await differences(url)],
+    [10, 90, []],
+  );
 });
 
 test("behind PgBouncer in transaction mode messages are deleted, and stay deleted", {
@@ -507,7 +594,10 @@ test("behind PgBouncer in transaction mode messages are deleted, and stay delete
       ...rows(500),
       message(`new ${each === store}`, { from: "+7", to: "+8" }),
     ]);
-    deepEqual([outcomes.filter((outcome) => outcome === "duplicate").length, outcomes.at(-1)], [500, "created"]);
+    deepEqual(
+      [outcomes.filter((outcome) => outcome === "duplicate").length, outcomes.at(-1)],
+      [500, "created"],
+    );
   }
   equal((await store.stats()).total, 500 - 100 - ofOne + 2);
   await store.retention.scrub();

@@ -46,7 +46,12 @@ const message = (text: string, at: number) =>
   }) as unknown as NewMessage;
 
 const openStore = (url: string) =>
-  PostgresStore.open(url, { connectionsMax: 4, migrate: true, allowWeakDurability: true, random: Math.random });
+  PostgresStore.open(url, {
+    connectionsMax: 4,
+    migrate: true,
+    allowWeakDurability: true,
+    random: Math.random,
+  });
 
 async function found(store: PostgresStore, q: string): Promise<readonly string[]> {
   const parsed = parseMessageQuery({ q });
@@ -111,7 +116,9 @@ test("PostgreSQL: many rows of the old form are converted in steps, and a text t
     equal(await rowsOfOldForm(database), rows.length);
     await convertAll(database, new AbortController().signal);
     equal(await rowsOfOldForm(database), 0);
-    const [row] = await database.all<{ folded: string }>("SELECT folded FROM messages WHERE message_id = 'm7'");
+    const [row] = await database.all<{ folded: string }>(
+      "SELECT folded FROM messages WHERE message_id = 'm7'",
+    );
     equal(row?.folded, "\u00c9 7");
   } finally {
     await database.close();

@@ -18,7 +18,12 @@ import { sql } from "../support/sql.ts";
 import { exerciseStore, message, query } from "./exercise.ts";
 
 const skip = unlessPostgres();
-const OPTIONS = { connectionsMax: 6, migrate: true, allowWeakDurability: false, random: Math.random };
+const OPTIONS = {
+  connectionsMax: 6,
+  migrate: true,
+  allowWeakDurability: false,
+  random: Math.random,
+};
 const ADMINISTRATION = { allowWeakDurability: false, citus: false };
 
 const fixture = (prepare: (url: string) => Promise<unknown>) => async () => {
@@ -55,13 +60,21 @@ async function withStore<T>(
   }
 }
 
-test("a schema of a newer version is refused, and the older binary changes nothing", { skip }, async () => {
+test("a schema of a newer version is refused, and the older binary changes nothing", {
+  skip,
+}, async () => {
   await using database = await fresh();
   await withStore(database.url, async () => undefined);
-  await sql(database.url, "INSERT INTO lyftr_migrations SELECT max(version) + 1, 'later.sql' FROM lyftr_migrations");
+  await sql(
+    database.url,
+    "INSERT INTO lyftr_migrations SELECT max(version) + 1, 'later.sql' FROM lyftr_migrations",
+  );
   await rejects(PostgresStore.open(database.url, OPTIONS), (error: Error) => {
     ok(error instanceof StoreRefused);
-    match(error.message, /schema [0-9]+, this version of lyftr knows [0-9]+: start the newer lyftr/);
+    match(
+      error.message,
+      /schema [0-9]+, this version of lyftr knows [0-9]+: start the newer lyftr/,
+    );
     return true;
   });
 });
@@ -78,7 +91,9 @@ test("a database has one identity for every process, and another has another", {
   notEqual(await identityOf(other.url), identity);
 });
 
-test("without migrating, a database that is not current is refused and left as it is", { skip }, async () => {
+test("without migrating, a database that is not current is refused and left as it is", {
+  skip,
+}, async () => {
   await using database = await fresh();
   await rejects(
     PostgresStore.open(database.url, { ...OPTIONS, migrate: false }),
@@ -89,7 +104,8 @@ test("without migrating, a database that is not current is refused and left as i
   await withStore(database.url, async (store) => deepEqual(store.upgrades, []), { migrate: false });
 });
 
-const RELATIONS = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
+const RELATIONS =
+  "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
 const FOREIGN = {
   "CREATE TABLE messages (id integer)": /a table "messages" that does not belong to Lyftr/,
   "CREATE TABLE audit (id integer)": /a table "audit" that does not belong to Lyftr/,
@@ -119,9 +135,14 @@ test("tables of another program that Lyftr does not need are left alone", { skip
   deepEqual(await sql(database.url, "SELECT to_regclass('orders')::text AS t"), [{ t: "orders" }]);
 });
 
-test("a migration that dies half way delays no other process: the next one does it", { skip }, async () => {
+test("a migration that dies half way delays no other process: the next one does it", {
+  skip,
+}, async () => {
   await using database = await fresh();
-  await sql(database.url, "CREATE TABLE lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)");
+  await sql(
+    database.url,
+    "CREATE TABLE lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)",
+  );
   await sql(database.url, "INSERT INTO lyftr_migrations VALUES (0, 'lock')");
   // What a process that was killed in the middle leaves: an open transaction with the lock and half
   // of the tables.
@@ -129,8 +150,12 @@ test("a migration that dies half way delays no other process: the next one does 
     "BEGIN; UPDATE lyftr_migrations SET name = name; CREATE TABLE messages (half text); SELECT pg_sleep(60)";
   const half = sql(database.url, dying).catch((error: Error) => error);
   const waiting = async (where: string) =>
-    (await sql(database.url, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND ${where}`))[0]
-      ?.pid;
+    (
+      await sql(
+        database.url,
+        `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND ${where}`,
+      )
+    )[0]?.pid;
   const until = async (where: string) => {
     for (;;) {
       const pid = await waiting(where);
@@ -142,7 +167,9 @@ test("a migration that dies half way delays no other process: the next one does 
   await until("wait_event_type = 'Lock'");
   await sql(database.url, "SELECT pg_terminate_backend($1)", [dyingPid]);
   const store = await next;
-  const migrations = readdirSync(new URL("../../src/store/postgres/migrations/", import.meta.url)).sort();
+  const migrations = readdirSync(
+    new URL("../../src/store/postgres/migrations/", import.meta.url),
+  ).sort();
   deepEqual(
     store.upgrades,
     migrations.map((name) => `applied ${name}`),
@@ -151,13 +178,24 @@ test("a migration that dies half way delays no other process: the next one does 
   ok((await half) instanceof Error);
 });
 
-test("hash partitions are made only with the table; asking for them later is refused", { skip }, async () => {
+test("hash partitions are made only with the table; asking for them later is refused", {
+  skip,
+}, async () => {
   await using database = await fresh();
   await migratePostgres(database.url, { ...ADMINISTRATION, partitions: 3 });
   deepEqual(await migratePostgres(database.url, { ...ADMINISTRATION, partitions: 3 }), []);
-  await rejects(migratePostgres(database.url, { ...ADMINISTRATION, partitions: 4 }), /has 3 partitions already/);
-  await rejects(migratePostgres(database.url, { ...ADMINISTRATION, citus: true }), /does not have the Citus extension/);
-  await rejects(migratePostgres(database.url, { ...ADMINISTRATION, citus: true, partitions: 3 }), ConfigError);
+  await rejects(
+    migratePostgres(database.url, { ...ADMINISTRATION, partitions: 4 }),
+    /has 3 partitions already/,
+  );
+  await rejects(
+    migratePostgres(database.url, { ...ADMINISTRATION, citus: true }),
+    /does not have the Citus extension/,
+  );
+  await rejects(
+    migratePostgres(database.url, { ...ADMINISTRATION, citus: true, partitions: 3 }),
+    ConfigError,
+  );
 });
 
 test("without the trigram extension a warning says what to do, and a search scans each text; migrate builds the index", {
@@ -173,7 +211,10 @@ test("without the trigram extension a warning says what to do, and a search scan
     return [page.total, page.messages.map(({ messageId }) => messageId)];
   };
   await withStore(database.url, async (store) => {
-    match(store.warnings.join(), /there is no search index.*CREATE EXTENSION pg_trgm.*run lyftr migrate/);
+    match(
+      store.warnings.join(),
+      /there is no search index.*CREATE EXTENSION pg_trgm.*run lyftr migrate/,
+    );
     deepEqual(await found(store), [1, ["m1"]]);
   });
   match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the search index/);
@@ -184,15 +225,22 @@ test("without the trigram extension a warning says what to do, and a search scan
   });
 });
 
-test("building the search index may take longer than any call of the service", { skip }, async () => {
+test("building the search index may take longer than any call of the service", {
+  skip,
+}, async () => {
   await using database = await fresh();
   await withStore(database.url, (store) => store.insertMessages([message("m1")]));
   await sql(database.url, "DROP INDEX messages_search");
   // It waits for every earlier writer of the table, and that takes longer than the 8 s of a call.
-  const writing = sql(database.url, "BEGIN; UPDATE messages SET text = 'x'; SELECT pg_sleep(9); COMMIT");
-  const sleeps = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+  const writing = sql(
+    database.url,
+    "BEGIN; UPDATE messages SET text = 'x'; SELECT pg_sleep(9); COMMIT",
+  );
+  const sleeps =
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
   const deadlineMs = performance.now() + 5_000;
-  while ((await sql(database.url, sleeps)).length === 0) ok(performance.now() < deadlineMs, "no session writes");
+  while ((await sql(database.url, sleeps)).length === 0)
+    ok(performance.now() < deadlineMs, "no session writes");
   match((await migratePostgres(database.url, ADMINISTRATION)).join(), /^built the search index/);
   await writing;
 });
@@ -215,12 +263,18 @@ test("in a database whose locale knows ASCII only, other words are found without
   await using near = await fresh();
   const url = new URL(near.url);
   const name = `${url.pathname.slice(1)}_c`;
-  await sql(near.url, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'`);
+  await sql(
+    near.url,
+    `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'`,
+  );
   try {
     url.pathname = name;
     await withStore(url.href, async (store) => {
       match(store.warnings.join(), /index covers the letters of ASCII only/);
-      await store.insertMessages([message("m1", { text: "über alles" }), message("m2", { text: "привет" })]);
+      await store.insertMessages([
+        message("m1", { text: "über alles" }),
+        message("m2", { text: "привет" }),
+      ]);
       for (const [q, id] of [
         ["ÜBER", "m1"],
         ["alle", "m1"],
@@ -236,7 +290,9 @@ test("in a database whose locale knows ASCII only, other words are found without
   }
 });
 
-test("a batch that the server rolls back is tried again, and gives up after a few times", { skip }, async () => {
+test("a batch that the server rolls back is tried again, and gives up after a few times", {
+  skip,
+}, async () => {
   await using database = await fresh();
   await withStore(database.url, async (store) => {
     // Sequences are not rolled back with a transaction, so this one counts the attempts.
@@ -246,7 +302,10 @@ test("a batch that the server rolls back is tried again, and gives up after a fe
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
          IF nextval('attempts') <= 2 THEN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END IF; RETURN NEW; END $$`,
     );
-    await sql(database.url, "CREATE TRIGGER t BEFORE INSERT ON messages FOR EACH STATEMENT EXECUTE FUNCTION refuse()");
+    await sql(
+      database.url,
+      "CREATE TRIGGER t BEFORE INSERT ON messages FOR EACH STATEMENT EXECUTE FUNCTION refuse()",
+    );
     deepEqual(await store.insertMessages([message("m1")]), ["created"]);
     equal((await sql(database.url, "SELECT last_value FROM attempts"))[0]?.last_value, "3");
     await sql(database.url, "ALTER SEQUENCE attempts MINVALUE -1000 RESTART WITH -1000");
@@ -254,7 +313,9 @@ test("a batch that the server rolls back is tried again, and gives up after a fe
   });
 });
 
-test("one row that the server refuses fails its call and stores nothing of it", { skip }, async () => {
+test("one row that the server refuses fails its call and stores nothing of it", {
+  skip,
+}, async () => {
   await using database = await fresh();
   await withStore(database.url, async (store) => {
     // Today's parsers accept no such id. Another caller of the store gets the server's error.
@@ -285,7 +346,9 @@ test("queries with NUL or half of a surrogate pair never reach the server: nothi
   });
 });
 
-test("weaker durability of the role is refused, unless it is allowed, and then it is a warning", { skip }, async () => {
+test("weaker durability of the role is refused, unless it is allowed, and then it is a warning", {
+  skip,
+}, async () => {
   await using database = await fresh();
   const name = new URL(database.url).pathname.slice(1);
   await sql(database.url, `ALTER DATABASE ${name} SET synchronous_commit = local`);
@@ -296,7 +359,8 @@ test("weaker durability of the role is refused, unless it is allowed, and then i
   });
   await withStore(
     database.url,
-    async (store) => match(store.warnings.join(), /synchronous_commit=local: acknowledged messages can be lost/),
+    async (store) =>
+      match(store.warnings.join(), /synchronous_commit=local: acknowledged messages can be lost/),
     { allowWeakDurability: true },
   );
 });
@@ -317,7 +381,10 @@ test("a read that takes too long gets an error, and an unwanted one is stopped o
     const gone = new AbortController();
     const reading = store.findMessages(query({ q: "zz" }), { signal: gone.signal });
     const running = () =>
-      sql(database.url, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'");
+      sql(
+        database.url,
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
+      );
     while ((await running()).length === 0);
     gone.abort();
     await rejects(reading, ReadCancelled);
@@ -355,7 +422,10 @@ test("a read that waits too long in the queue is refused, and leaves it", async 
   const first = Promise.withResolvers<string>();
   const running = reads.run(() => first.promise);
   const late = reads.run(async () => "never");
-  await rejects(late, (error: Error) => error instanceof Overloaded && /too long/.test(error.message));
+  await rejects(
+    late,
+    (error: Error) => error instanceof Overloaded && /too long/.test(error.message),
+  );
   equal(reads.waiting(), 0);
   first.resolve("first");
   equal(await running, "first");

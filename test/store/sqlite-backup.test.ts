@@ -57,6 +57,9 @@ test("a failed backup rejects as the store does, and keeps the existing file", a
   writeFileSync(folder.file("junk.db"), "this is no database at all".repeat(100));
   const progress = () => undefined;
   await rejects(backUp(folder.file("junk.db"), folder.file("b.db"), { progress }), StoreDamaged);
-  await rejects(backUp(folder.file("absent.db"), folder.file("b.db"), { progress }), StoreUnavailable);
+  await rejects(
+    backUp(folder.file("absent.db"), folder.file("b.db"), { progress }),
+    StoreUnavailable,
+  );
   deepEqual(readdirSync(folder.path).sort(), ["b.db", "junk.db"]);
 });

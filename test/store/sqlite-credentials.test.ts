@@ -40,9 +40,15 @@ test("with the maximum number of keys, none is added beyond, and detecting chang
   const credentials = await openCredentials(url, "write");
   const by = { at: new Date().toISOString(), id: randomUUID(), actor: "test" };
   const next = { id: "next", hash: "x", hint: "lyftr_abcd", retiresAt: by.at };
-  deepEqual(await credentials.keys.add({ ...one.key, id: "more", name: "more", hash: "y" }, by), { kind: "full" });
+  deepEqual(await credentials.keys.add({ ...one.key, id: "more", name: "more", hash: "y" }, by), {
+    kind: "full",
+  });
   deepEqual(await credentials.keys.rotate(one.key.id, next, by), { kind: "full" });
-  equal((await credentials.keys.revoke({ id: one.key.id }, by))?.length, 1, "what there is can still be ended");
+  equal(
+    (await credentials.keys.revoke({ id: one.key.id }, by))?.length,
+    1,
+    "what there is can still be ended",
+  );
   equal((await credentials.keys.all()).length, KEYS_MAX);
   const startMs = performance.now();
   for (let look = 0; look < 20; look++) await credentials.keys.version();

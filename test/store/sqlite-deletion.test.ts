@@ -27,7 +27,8 @@ const UNTIL = "2026-01-01T00:00:00.000Z";
 const VERIFY = { progress: () => undefined, signal: new AbortController().signal };
 
 const differences = async (path: string) => (await verifyReadIndex(path, VERIFY)).differences;
-const received = (second: number) => new Date(Date.UTC(2025, 0, 15, 10) + second * 1_000).toISOString();
+const received = (second: number) =>
+  new Date(Date.UTC(2025, 0, 15, 10) + second * 1_000).toISOString();
 const deleterOn = (parts: SqliteParts) => new Deleter(parts.index);
 
 const number = constantFrom("+1", "+22", "+333", "+9", "+8", "+777");
@@ -64,14 +65,17 @@ for (const [way, blockRowsMax, bounds] of [
           for (const { rows, indexSteps } of batch) {
             const stored = rows.map((row, at) => ({ ...row, createdAt: received((at * 7) % 50) }));
             const outcomes = parts.insert(stored);
-            for (const [at, row] of stored.entries()) if (dead.has(keyOf(row))) equal(outcomes[at], "duplicate");
+            for (const [at, row] of stored.entries())
+              if (dead.has(keyOf(row))) equal(outcomes[at], "duplicate");
             plain.add(stored.filter((row) => !dead.has(keyOf(row))));
             for (const rowsMax of indexSteps) indexMessages(parts.index, rowsMax, blockRowsMax);
           }
           for (const { what, rowsMax, indexRowsMax } of deleting) {
             const before = "expire" in what ? received(what.expire) : "";
             const goes = (row: NewMessage) =>
-              "expire" in what ? row.createdAt < before : [row.from, row.to].some((one) => one === what.erase);
+              "expire" in what
+                ? row.createdAt < before
+                : [row.from, row.to].some((one) => one === what.erase);
             const gone = plain.rows.filter(goes);
             const deleter = new Deleter(parts.index, blockRowsMax);
             const step = (position: string | undefined, dryRun: boolean) => {
@@ -95,9 +99,18 @@ for (const [way, blockRowsMax, bounds] of [
   });
 }
 
-const rows = (count: number, prefix = "m", fields: (at: number) => Readonly<Record<string, string>> = () => ({})) =>
+const rows = (
+  count: number,
+  prefix = "m",
+  fields: (at: number) => Readonly<Record<string, string>> = () => ({}),
+) =>
   Array.from({ length: count }, (_, at) =>
-    message(`${prefix}${at}`, { from: `+${at % 7}`, to: `+1${at % 3}`, createdAt: received(at), ...fields(at) }),
+    message(`${prefix}${at}`, {
+      from: `+${at % 7}`,
+      to: `+1${at % 3}`,
+      createdAt: received(at),
+      ...fields(at),
+    }),
   );
 
 test("numbers of deleted messages are not reused, so that new ones are indexed and copied like all others", async () => {
@@ -111,7 +124,10 @@ test("numbers of deleted messages are not reused, so that new ones are indexed a
       rowsMax: 1_000,
       tombstonesUntil: UNTIL,
     };
-    equal(await inSteps(async (position) => store.retention.expire({ ...everything, position })), 50);
+    equal(
+      await inSteps(async (position) => store.retention.expire({ ...everything, position })),
+      50,
+    );
     equal((await store.stats()).total, 0);
     await store.insertMessages(rows(3, "new"));
     const db = new DatabaseSync(file.path, { readOnly: true });
@@ -140,12 +156,19 @@ test("a process that ends between the two commits of a deletion leaves an index 
     }
     // What is on disk when the messages are committed and the index is not.
     const db = new DatabaseSync(file.path);
-    db.exec("DELETE FROM lyftr_messages WHERE seq <= 1000; UPDATE deletions SET generation = generation + 1");
+    db.exec(
+      "DELETE FROM lyftr_messages WHERE seq <= 1000; UPDATE deletions SET generation = generation + 1",
+    );
     db.close();
-    const [{ total }, page] = await Promise.all([store.stats(), store.findMessages(query({ q: "hello" }))]);
+    const [{ total }, page] = await Promise.all([
+      store.stats(),
+      store.findMessages(query({ q: "hello" })),
+    ]);
     deepEqual([total, page.total], [2_000, 2_000]);
     const again = new DatabaseSync(file.path);
-    again.exec("DELETE FROM lyftr_messages WHERE seq <= 1500; UPDATE deletions SET generation = generation + 1");
+    again.exec(
+      "DELETE FROM lyftr_messages WHERE seq <= 1500; UPDATE deletions SET generation = generation + 1",
+    );
     again.close();
   } finally {
     await store.close();
@@ -178,7 +201,9 @@ test("after an erasure no byte of the files contains the number or the words, wh
       const theirs = { from: PERSON, text: `${WORDS} ${batch}` };
       const toThem = { to: PERSON, text: `dear ${WORDS}` };
       await store.insertMessages(
-        rows(400, `b${batch}-`, (at) => (at % 50 === 7 ? theirs : at % 50 === 9 ? toThem : { text: `plain ${at}` })),
+        rows(400, `b${batch}-`, (at) =>
+          at % 50 === 7 ? theirs : at % 50 === 9 ? toThem : { text: `plain ${at}` },
+        ),
       );
     }
     const deadline = AbortSignal.timeout(10_000);
@@ -206,12 +231,17 @@ test("after an erasure no byte of the files contains the number or the words, wh
   // as in the text.
   const db = new DatabaseSync(readIndexPath(file.path), { readOnly: true });
   const terms = db
-    .prepare("SELECT count(*) AS terms FROM search_terms WHERE term IN ('xyl', 'ylo', 'zep', 'vex')")
+    .prepare(
+      "SELECT count(*) AS terms FROM search_terms WHERE term IN ('xyl', 'ylo', 'zep', 'vex')",
+    )
     .get();
   const blocks = db.prepare("SELECT block FROM search_data").all();
   db.close();
   equal(terms?.terms, 0);
-  equal(Buffer.concat(blocks.map(({ block }) => Buffer.from(block as Uint8Array))).includes(LETTERS), false);
+  equal(
+    Buffer.concat(blocks.map(({ block }) => Buffer.from(block as Uint8Array))).includes(LETTERS),
+    false,
+  );
 });
 
 test("space is returned in steps, and a file without deletions keeps its own", async () => {
@@ -222,7 +252,12 @@ test("space is returned in steps, and a file without deletions keeps its own", a
   equal(reclaimSpace(parts.index), 0);
   const before = parts.index.number("PRAGMA main.page_count");
   const deleter = deleterOn(parts);
-  const step = { receivedBefore: received(15_000), everywhere: true, rowsMax: 500, tombstonesUntil: UNTIL };
+  const step = {
+    receivedBefore: received(15_000),
+    everywhere: true,
+    rowsMax: 500,
+    tombstonesUntil: UNTIL,
+  };
   equal(await inSteps(async (position) => deleter.expire({ ...step, position })), 15_000);
   let bytes = 0;
   for (let steps = 0; steps < 1_000; steps++) {
@@ -245,7 +280,8 @@ test("tombstones expire, and old messages after young ones are found by a full s
   parts.insert(rows(10, "imported"));
   const deleter = deleterOn(parts);
   const step = { receivedBefore: received(50_000), rowsMax: 500, tombstonesUntil: UNTIL };
-  const run = (everywhere: boolean) => inSteps(async (position) => deleter.expire({ ...step, position, everywhere }));
+  const run = (everywhere: boolean) =>
+    inSteps(async (position) => deleter.expire({ ...step, position, everywhere }));
   equal(await run(true), 2_510);
   parts.insert(rows(10, "again"));
   equal(await run(false), 0);

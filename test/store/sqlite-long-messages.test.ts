@@ -24,7 +24,11 @@ for (const [what, letters, codePoints, rows] of LANGUAGES) {
     });
     const [found] = await once(worker, "message");
     const gone = rows / 3;
-    deepEqual(found, [Array.from({ length: 5 }, () => [rows, true]), [gone, gone, gone], [gone, rows - gone]]);
+    deepEqual(found, [
+      Array.from({ length: 5 }, () => [rows, true]),
+      [gone, gone, gone],
+      [gone, rows - gone],
+    ]);
     await worker.terminate();
   });
 }

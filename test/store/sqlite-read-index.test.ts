@@ -50,7 +50,11 @@ function moved(seq: string, text: string): string {
 const DAMAGES: readonly (readonly [string, string, RegExp])[] = [
   ["a total", "UPDATE index_state SET messages = messages + 1", /total of messages is 301/],
   ["a total of senders", "UPDATE index_state SET senders = 8", /total of senders is 8/],
-  ["a sender's count", "UPDATE senders SET messages = 1 WHERE msisdn = '+3'", /messages of senders: 1 counts differ/],
+  [
+    "a sender's count",
+    "UPDATE senders SET messages = 1 WHERE msisdn = '+3'",
+    /messages of senders: 1 counts differ/,
+  ],
   [
     "a message missing from its sender's list",
     "DELETE FROM messages_by_sender WHERE seq = 17",
@@ -61,23 +65,47 @@ const DAMAGES: readonly (readonly [string, string, RegExp])[] = [
     "UPDATE messages_by_sender SET from_msisdn = '+x' WHERE seq = 17",
     /missing from the lists/,
   ],
-  ["a block's count", "UPDATE blocks SET messages = 1 WHERE instant > '2025-01-15T10:30'", /count of a block of all/],
-  ["a receiver's count", "UPDATE receiver_blocks SET messages = 0 WHERE to_msisdn = '+91'", /receivers of a block/],
-  ["a minute's count", "UPDATE spans SET messages = 0 WHERE start = '2025-01-15T10:05'", /messages of a minute/],
+  [
+    "a block's count",
+    "UPDATE blocks SET messages = 1 WHERE instant > '2025-01-15T10:30'",
+    /count of a block of all/,
+  ],
+  [
+    "a receiver's count",
+    "UPDATE receiver_blocks SET messages = 0 WHERE to_msisdn = '+91'",
+    /receivers of a block/,
+  ],
+  [
+    "a minute's count",
+    "UPDATE spans SET messages = 0 WHERE start = '2025-01-15T10:05'",
+    /messages of a minute/,
+  ],
   ["a day's count", "DELETE FROM spans WHERE characters = 10", /messages of a day/],
   [
     "a text in the search",
     "INSERT INTO search (rowid, text) VALUES (1000, 'ABCD')",
     /the search index has [0-9]+ entries, the messages have [0-9]+/,
   ],
-  ["a text under another message in the search", moved("1000", "searchable(text)"), /names a wrong message/],
+  [
+    "a text under another message in the search",
+    moved("1000", "searchable(text)"),
+    /names a wrong message/,
+  ],
   [
     "a text with its letters in other places in the search",
     moved("seq", "substr(searchable(text), 2, 3) || substr(searchable(text), 1, 1)"),
     /the search index has /,
   ],
-  ["a text of other letters in the search", moved("seq", "searchable(replace(text, 'e', 'i'))"), /different letters/],
-  ["the first block of a list", "DELETE FROM blocks WHERE list = '' AND instant = ''", /the blocks of 1 lists/],
+  [
+    "a text of other letters in the search",
+    moved("seq", "searchable(replace(text, 'e', 'i'))"),
+    /different letters/,
+  ],
+  [
+    "the first block of a list",
+    "DELETE FROM blocks WHERE list = '' AND instant = ''",
+    /the blocks of 1 lists/,
+  ],
   [
     "a count of receivers of no block",
     "INSERT INTO receiver_blocks VALUES ('+1', 's', 'x', 'y', 'z', 1)",
@@ -120,7 +148,8 @@ function indexedDatabase(path: string, count: number): void {
 test("an index that is lost, damaged, cut off or of another version is rebuilt", async () => {
   const harms: readonly ((index: string) => void)[] = [
     (index) => rmSync(index),
-    (index) => writeFileSync(index, "this is no database, but long enough to look like one".repeat(100)),
+    (index) =>
+      writeFileSync(index, "this is no database, but long enough to look like one".repeat(100)),
     (index) => writeFileSync(index, ""),
     (index) => {
       const db = new DatabaseSync(index);

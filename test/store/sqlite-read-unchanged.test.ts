@@ -3,7 +3,12 @@ import { chmodSync, copyFileSync, readdirSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { StoreRefused } from "../../src/domain/errors.ts";
-import { openCopyEndpoint, openCredentials, openRetentionPreview, openStore } from "../../src/store/open.ts";
+import {
+  openCopyEndpoint,
+  openCredentials,
+  openRetentionPreview,
+  openStore,
+} from "../../src/store/open.ts";
 import { contentsOf, requireOurs } from "../../src/store/sqlite/contents.ts";
 import { readUnchanged } from "../../src/store/sqlite/read-unchanged.ts";
 import { temporaryFolder } from "../support/cli.ts";
@@ -82,7 +87,8 @@ test("beside a running service everything is visible, even right after its write
   using folder = temporaryFolder();
   const path = folder.file("app.db");
   const store = await openStore(`sqlite:///${path}`);
-  const messages = (db: DatabaseSync) => Number(db.prepare("SELECT count(*) AS n FROM lyftr_messages").get()?.n);
+  const messages = (db: DatabaseSync) =>
+    Number(db.prepare("SELECT count(*) AS n FROM lyftr_messages").get()?.n);
   for (let stored = 1; stored <= 5; stored++) {
     await store.insertMessages([message(`m${stored}`)]);
     equal(await readUnchanged(path, messages), stored);
@@ -132,11 +138,15 @@ test("a rollback journal that must be rolled back is not ignored either", async 
   const db = new DatabaseSync(path);
   db.exec("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN; CREATE TABLE big (x)");
   for (let row = 0; row < 200; row++) db.exec("INSERT INTO big VALUES (randomblob(4000))");
-  for (const suffix of ["", "-journal"]) copyFileSync(path + suffix, `${folder.file("copy.db")}${suffix}`);
+  for (const suffix of ["", "-journal"])
+    copyFileSync(path + suffix, `${folder.file("copy.db")}${suffix}`);
   db.exec("ROLLBACK");
   db.close();
   const before = snapshotOf(folder.path);
-  await rejects(contentsOf(folder.file("copy.db")), /-journal file beside .*copy\.db .*: start the service once/);
+  await rejects(
+    contentsOf(folder.file("copy.db")),
+    /-journal file beside .*copy\.db .*: start the service once/,
+  );
   deepEqual(snapshotOf(folder.path), before);
 });
 

@@ -1,6 +1,11 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { Overloaded, QueryTooExpensive, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
+import {
+  Overloaded,
+  QueryTooExpensive,
+  ReadCancelled,
+  StoreUnavailable,
+} from "../../src/domain/errors.ts";
 import { BLOCK_ROWS_MAX } from "../../src/store/sqlite/index/blocks.ts";
 import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
@@ -133,7 +138,10 @@ for (const [how, operation] of [
     await rejects(pool.call(operation), StoreUnavailable);
     // One of these is answered by the restarted thread.
     deepEqual(await Promise.all([pool.call("answer"), pool.call("answer")]), ["answer", "answer"]);
-    deepEqual([ends.map(({ again }) => again), pool.restarts(), isBroken], [[false, true], 2, false]);
+    deepEqual(
+      [ends.map(({ again }) => again), pool.restarts(), isBroken],
+      [[false, true], 2, false],
+    );
     await pool.close();
   });
 }
@@ -156,7 +164,10 @@ test("a read that waits too long for its turn is refused, and leaves the queue",
   using file = temporaryDatabase();
   const pool = new ReaderPool(file.path, { threads: 1, queueMax: 8, waitMsMax: 100, name: DYING });
   const first = pool.call("hold", 500);
-  await rejects(pool.call("answer"), (error: Error) => error instanceof Overloaded && /too long/.test(error.message));
+  await rejects(
+    pool.call("answer"),
+    (error: Error) => error instanceof Overloaded && /too long/.test(error.message),
+  );
   equal(pool.queued(), 0);
   await first;
   equal(await pool.call("answer"), "answer");

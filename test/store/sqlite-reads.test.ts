@@ -23,23 +23,27 @@ const WAYS: readonly [string, number, PlanBounds][] = [
 for (const [way, blockRowsMax, bounds] of WAYS) {
   test(`lists, counts, statistics and timelines equal a plain scan, whatever is indexed, with ${way}`, async () => {
     await assert(
-      asyncProperty(batches, array(queries, { minLength: 8, maxLength: 16, size: "max" }), async (steps, asked) => {
-        using file = temporaryDatabase();
-        using parts = new SqliteParts(file.path);
-        const reads: Reads = {
-          findMessages: async (query) => parts.read((snapshot) => find(snapshot, query, bounds)),
-          stats: async () => parts.read(stats),
-          findSenders: async (query) => parts.read((snapshot) => findSenders(snapshot, query)),
-          timeline: async (query) => parts.read((snapshot) => timeline(snapshot, query)),
-        };
-        const plain = new PlainMessages();
-        for (const { rows, indexSteps } of steps) {
-          parts.insert(rows);
-          plain.add(rows);
-          for (const rowsMax of indexSteps) indexMessages(parts.index, rowsMax, blockRowsMax);
-          await expectSame(reads, plain, asked);
-        }
-      }),
+      asyncProperty(
+        batches,
+        array(queries, { minLength: 8, maxLength: 16, size: "max" }),
+        async (steps, asked) => {
+          using file = temporaryDatabase();
+          using parts = new SqliteParts(file.path);
+          const reads: Reads = {
+            findMessages: async (query) => parts.read((snapshot) => find(snapshot, query, bounds)),
+            stats: async () => parts.read(stats),
+            findSenders: async (query) => parts.read((snapshot) => findSenders(snapshot, query)),
+            timeline: async (query) => parts.read((snapshot) => timeline(snapshot, query)),
+          };
+          const plain = new PlainMessages();
+          for (const { rows, indexSteps } of steps) {
+            parts.insert(rows);
+            plain.add(rows);
+            for (const rowsMax of indexSteps) indexMessages(parts.index, rowsMax, blockRowsMax);
+            await expectSame(reads, plain, asked);
+          }
+        },
+      ),
       { numRuns: RUNS },
     );
   });

@@ -24,11 +24,15 @@ test("pages of a search with very many matches follow each other in the order of
   using parts = new SqliteParts(file.path);
   const rows = Array.from({ length: ROWS }, (_, n) =>
     // The order of the list differs from the order in which they were stored.
-    message(`m${String((n * 7_919) % ROWS).padStart(5, "0")}`, { text: n % 12 === 0 ? "other" : "Hello there" }),
+    message(`m${String((n * 7_919) % ROWS).padStart(5, "0")}`, {
+      text: n % 12 === 0 ? "other" : "Hello there",
+    }),
   );
   parts.insert(rows);
   while (indexMessages(parts.index, ROWS).backlog > 0);
-  const matching = rows.filter(({ text }) => text === "Hello there").map(({ messageId }) => String(messageId));
+  const matching = rows
+    .filter(({ text }) => text === "Hello there")
+    .map(({ messageId }) => String(messageId));
   const ascending = matching.toSorted();
   const filter = { q: "hello" };
   for (const reverse of [false, true]) {
@@ -36,7 +40,9 @@ test("pages of a search with very many matches follow each other in the order of
     for (const has of [undefined, textTestOf(filter)]) {
       const found = parts.read((snapshot) => {
         const list = new SearchList(snapshot, '"HELLO"', { filter, has });
-        const pages = OFFSETS.map((offset) => list.entries(EVERYTHING, { reverse, offset, limit: 20 }));
+        const pages = OFFSETS.map((offset) =>
+          list.entries(EVERYTHING, { reverse, offset, limit: 20 }),
+        );
         return { total: list.count(EVERYTHING), pages };
       });
       equal(found.total, matching.length);
@@ -60,9 +66,18 @@ const NEEDLE = { q: "needle" };
 const STRAW = { q: "straw" };
 const SCANS: readonly (readonly [name: string, listOf: (snapshot: Snapshot) => IndexedList])[] = [
   ["without the read index", (snapshot) => new PlainList(snapshot, NEEDLE)],
-  ["block by block", (snapshot) => new FilteredList(snapshot, new CountedList(snapshot, ""), NEEDLE)],
-  ["by the search index", (snapshot) => new SearchList(snapshot, '"NEEDLE"', { filter: NEEDLE, has: undefined })],
-  ["by pieces", (snapshot) => new SearchList(snapshot, '"EED"', { filter: NEEDLE, has: textTestOf(NEEDLE) })],
+  [
+    "block by block",
+    (snapshot) => new FilteredList(snapshot, new CountedList(snapshot, ""), NEEDLE),
+  ],
+  [
+    "by the search index",
+    (snapshot) => new SearchList(snapshot, '"NEEDLE"', { filter: NEEDLE, has: undefined }),
+  ],
+  [
+    "by pieces",
+    (snapshot) => new SearchList(snapshot, '"EED"', { filter: NEEDLE, has: textTestOf(NEEDLE) }),
+  ],
 ];
 
 /** All entries of a list, read page after page like a client with cursors. */

@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { StoreBroken, StoreDamaged, StoreRefused, StoreUnavailable } from "../../src/domain/errors.ts";
+import {
+  StoreBroken,
+  StoreDamaged,
+  StoreRefused,
+  StoreUnavailable,
+} from "../../src/domain/errors.ts";
 import type { Damage } from "../../src/store/damage.ts";
 import { openWriter, toStoreError } from "../../src/store/sqlite/connection.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
@@ -22,7 +27,10 @@ exerciseStore("sqlite", () => {
 /** A path in a fresh folder that is removed at the end of the scope. */
 function temporary(): { path: string; [Symbol.dispose](): void } {
   const folder = mkdtempSync(join(tmpdir(), "lyftr-store-"));
-  return { path: join(folder, "app.db"), [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+  return {
+    path: join(folder, "app.db"),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
 }
 
 test("every open, the second like the first, is WAL with synchronous=FULL", () => {
@@ -39,7 +47,10 @@ test("a batch with a refused row is refused as a whole, and nothing of it is sto
   using file = temporary();
   const store = await SqliteStore.open(file.path);
   refuseId(file.path, "poison");
-  await rejects(store.insertMessages([message("a"), message("poison"), message("b")]), /refused by a trigger/);
+  await rejects(
+    store.insertMessages([message("a"), message("poison"), message("b")]),
+    /refused by a trigger/,
+  );
   deepEqual((await store.findMessages(query())).total, 0);
   deepEqual(await store.insertMessages([message("a")]), ["created"]);
   await store.close();
@@ -67,7 +78,10 @@ test("a file that is not a database is refused with advice when it is opened", a
   using file = temporary();
   writeFileSync(file.path, "this is no database, but long enough to look like one".repeat(100));
   await rejects(SqliteStore.open(file.path), (error: Error) => {
-    match(error.message, /app\.db is not a SQLite database, or its first page is damaged: .* restore a backup/);
+    match(
+      error.message,
+      /app\.db is not a SQLite database, or its first page is damaged: .* restore a backup/,
+    );
     return error instanceof StoreRefused;
   });
 });
@@ -134,13 +148,16 @@ test("only its owner can read a new database", async () => {
   using file = temporary();
   const store = await SqliteStore.open(file.path);
   await store.insertMessages([message("m1")]);
-  for (const suffix of ["", "-wal", "-shm"]) equal(statSync(file.path + suffix).mode & 0o777, 0o600, suffix);
+  for (const suffix of ["", "-wal", "-shm"])
+    equal(statSync(file.path + suffix).mode & 0o777, 0o600, suffix);
   await store.close();
 });
 
 test("a temporary I/O error means unavailable, any other one is fatal, and so is damage", () => {
-  const meaning = (errcode: number) => toStoreError(Object.assign(new Error("disk I/O error"), { errcode })).name;
-  for (const passing of [5, 13, 4_874, 6_410]) equal(meaning(passing), "StoreUnavailable", String(passing));
+  const meaning = (errcode: number) =>
+    toStoreError(Object.assign(new Error("disk I/O error"), { errcode })).name;
+  for (const passing of [5, 13, 4_874, 6_410])
+    equal(meaning(passing), "StoreUnavailable", String(passing));
   for (const fatal of [10, 778, 1_034]) equal(meaning(fatal), "StoreBroken", String(fatal));
   for (const damage of [11, 26]) equal(meaning(damage), "StoreDamaged", String(damage));
 });
@@ -151,9 +168,12 @@ test("an I/O error without a reason means unavailable on a full disk only, and a
     toStoreError(Object.assign(new Error("disk I/O error"), { errcode }), path).name;
   // No file can be created in /proc, and it has no room. The full-text search turns every error of
   // its files into a plain 10.
-  for (const write of [10, 778, 1_546, 14]) equal(meaning(write, "/proc/app.db"), "StoreUnavailable", String(write));
-  for (const other of [266, 1_034, 1_290]) equal(meaning(other, "/proc/app.db"), "StoreBroken", String(other));
-  for (const fatal of [10, 778, 1_034]) equal(meaning(fatal, file.path), "StoreBroken", String(fatal));
+  for (const write of [10, 778, 1_546, 14])
+    equal(meaning(write, "/proc/app.db"), "StoreUnavailable", String(write));
+  for (const other of [266, 1_034, 1_290])
+    equal(meaning(other, "/proc/app.db"), "StoreBroken", String(other));
+  for (const fatal of [10, 778, 1_034])
+    equal(meaning(fatal, file.path), "StoreBroken", String(fatal));
   deepEqual(
     readdirSync(dirname(file.path)).filter((name) => name.includes("probe")),
     [],
@@ -162,7 +182,8 @@ test("an I/O error without a reason means unavailable on a full disk only, and a
 
 test("a read index that turns out to be damaged is discarded and rebuilt while the store stays open", async () => {
   using file = temporary();
-  const rows = (name: string) => Array.from({ length: 3_000 }, (_, n) => message(`${name}${n}`, { from: `+${n}` }));
+  const rows = (name: string) =>
+    Array.from({ length: 3_000 }, (_, n) => message(`${name}${n}`, { from: `+${n}` }));
   const first = await SqliteStore.open(file.path);
   await first.insertMessages(rows("a"));
   while (first.backlogRows() > 0) await new Promise(setImmediate);

@@ -8,7 +8,8 @@ import { temporaryFolder } from "../support/cli.ts";
 
 const TABLE = `CREATE TABLE messages (message_id TEXT PRIMARY KEY, from_msisdn TEXT NOT NULL, to_msisdn TEXT NOT NULL,
   ts TEXT NOT NULL, text TEXT, created_at TEXT NOT NULL)`;
-const LOOSE_TABLE = "CREATE TABLE messages (message_id, from_msisdn, to_msisdn, ts, text, created_at)";
+const LOOSE_TABLE =
+  "CREATE TABLE messages (message_id, from_msisdn, to_msisdn, ts, text, created_at)";
 const row = (id: string, createdAt = "'2025-01-15T10:00:00.123456Z'") =>
   `(${id}, '+1', '+2', '2025-01-15T10:00:00Z', 'Hello', ${createdAt})`;
 
@@ -54,7 +55,10 @@ test("tables of older services that were created in other ways are taken over co
     await t.test(what, async () => {
       using folder = temporaryFolder();
       const path = folder.file("app.db");
-      database(path, `${sql}; INSERT INTO messages VALUES ${["'b'", "'a'", "'c'"].map((id) => row(id)).join(", ")}`);
+      database(
+        path,
+        `${sql}; INSERT INTO messages VALUES ${["'b'", "'a'", "'c'"].map((id) => row(id)).join(", ")}`,
+      );
       const [taken] = await takeOver(path);
       equal(taken, "took over 3 messages of the Python service");
       deepEqual(
@@ -62,10 +66,20 @@ test("tables of older services that were created in other ways are taken over co
           path,
           "SELECT message_id, from_msisdn, to_msisdn, ts, text, created_at FROM messages ORDER BY message_id",
         ),
-        ["a", "b", "c"].map((id) => [id, "+1", "+2", "2025-01-15T10:00:00Z", "Hello", "2025-01-15T10:00:00.123456Z"]),
+        ["a", "b", "c"].map((id) => [
+          id,
+          "+1",
+          "+2",
+          "2025-01-15T10:00:00Z",
+          "Hello",
+          "2025-01-15T10:00:00.123456Z",
+        ]),
       );
       deepEqual(
-        rowsOf(path, "SELECT name FROM sqlite_schema WHERE name IN ('messages_before_lyftr', 'lyftr_old_rows')"),
+        rowsOf(
+          path,
+          "SELECT name FROM sqlite_schema WHERE name IN ('messages_before_lyftr', 'lyftr_old_rows')",
+        ),
         [],
       );
     });
@@ -75,12 +89,22 @@ test("tables of older services that were created in other ways are taken over co
 test("rows with large gaps, or numbers beyond JavaScript's integers, are taken over at once and in order", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
-  const numbers = ["-9223372036854775808", "-5", "0", "1", "1000000000001", "9007199254740993", "9223372036854775807"];
+  const numbers = [
+    "-9223372036854775808",
+    "-5",
+    "0",
+    "1",
+    "1000000000001",
+    "9007199254740993",
+    "9223372036854775807",
+  ];
   database(
     path,
     `${TABLE}; ${numbers
       .map(
-        (number) => `INSERT INTO messages (rowid, message_id, from_msisdn, to_msisdn, ts, text, created_at)
+        (
+          number,
+        ) => `INSERT INTO messages (rowid, message_id, from_msisdn, to_msisdn, ts, text, created_at)
       VALUES (${number}, 'm${number}', '+1', '+2', '2025-01-15T10:00:00Z', NULL, '2025-01-15')`,
       )
       .join(";")}`,
@@ -127,8 +151,13 @@ test("created_at has one spelling after a takeover, and an unreadable one become
   const before = new Date().toISOString();
   const [taken, note] = await takeOver(path);
   equal(taken, "took over 7 messages of the Python service");
-  match(note ?? "", /^3 of these messages had no readable created_at: they count as received now, at 2/);
-  const created = rowsOf(path, "SELECT created_at FROM lyftr_messages ORDER BY seq").flat().map(String);
+  match(
+    note ?? "",
+    /^3 of these messages had no readable created_at: they count as received now, at 2/,
+  );
+  const created = rowsOf(path, "SELECT created_at FROM lyftr_messages ORDER BY seq")
+    .flat()
+    .map(String);
   deepEqual(created.slice(0, 4), [
     "2025-01-15T10:00:00.000Z",
     "2025-01-15T10:00:00.000Z",
@@ -142,7 +171,12 @@ test("created_at has one spelling after a takeover, and an unreadable one become
 test("retention deletes messages received before a moment, however the older service wrote that", async () => {
   using folder = temporaryFolder();
   const path = folder.file("app.db");
-  const old = ["'2025-01-15 09:59:59'", "'2025-01-15T14:59:59+05:00'", "1736935199", "'2025-01-15T09:59:59.999999'"];
+  const old = [
+    "'2025-01-15 09:59:59'",
+    "'2025-01-15T14:59:59+05:00'",
+    "1736935199",
+    "'2025-01-15T09:59:59.999999'",
+  ];
   const young = [
     "'2025-01-15 10:00:00.000001'",
     "'2025-01-15 05:00:00-05:00'",
@@ -163,7 +197,11 @@ test("retention deletes messages received before a moment, however the older ser
       rowsMax: 500,
       everywhere: true,
     };
-    for (let position: string | undefined, first = true; first || position !== undefined; first = false) {
+    for (
+      let position: string | undefined, first = true;
+      first || position !== undefined;
+      first = false
+    ) {
       ({ position } = await store.retention.expire({ ...step, position }));
     }
   } finally {
@@ -194,11 +232,18 @@ test("an old table with more than Lyftr knows is kept under another name, and th
       using folder = temporaryFolder();
       const path = folder.file("app.db");
       const columns = "(message_id, from_msisdn, to_msisdn, ts, text, created_at)";
-      database(path, `${sql}; INSERT INTO messages ${columns} VALUES ${row("'m1'")}, ${row("'m2'")}`);
+      database(
+        path,
+        `${sql}; INSERT INTO messages ${columns} VALUES ${row("'m1'")}, ${row("'m2'")}`,
+      );
       const before = rowsOf(path, "SELECT * FROM messages");
       const [taken, note = ""] = await takeOver(path);
       equal(taken, "took over 2 messages of the Python service");
-      equal(note.includes(`because it has content that Lyftr does not know: ${unknown}`), true, note);
+      equal(
+        note.includes(`because it has content that Lyftr does not know: ${unknown}`),
+        true,
+        note,
+      );
       match(note, /^kept the table of the Python service as messages_before_lyftr/);
       deepEqual(rowsOf(path, "SELECT * FROM messages_before_lyftr"), before);
       deepEqual(rowsOf(path, "SELECT message_id FROM messages ORDER BY 1").flat(), ["m1", "m2"]);
@@ -292,12 +337,21 @@ test("databases that earlier versions of Lyftr have taken over are upgraded: the
          CREATE VIEW report AS SELECT source, count(*) AS n FROM ${version < 5 ? "messages" : "lyftr_messages"} GROUP BY source`,
       );
       const notes = await takeOver(path);
-      equal(notes[0], "rewrote the created_at of 1 messages as UTC, so that retention compares them correctly");
+      equal(
+        notes[0],
+        "rewrote the created_at of 1 messages as UTC, so that retention compares them correctly",
+      );
       match(notes[1] ?? "", /^1 messages had no readable created_at/);
-      deepEqual(rowsOf(path, "SELECT message_id, created_at FROM messages WHERE message_id < 'c' ORDER BY 1"), [
-        ["a", "2025-01-15T10:00:00.000Z"],
-        ["b", "2025-01-15T10:00:00.123Z"],
-      ]);
+      deepEqual(
+        rowsOf(
+          path,
+          "SELECT message_id, created_at FROM messages WHERE message_id < 'c' ORDER BY 1",
+        ),
+        [
+          ["a", "2025-01-15T10:00:00.000Z"],
+          ["b", "2025-01-15T10:00:00.123Z"],
+        ],
+      );
       deepEqual(rowsOf(path, "SELECT * FROM report"), [["native", 3]]);
       const db = new DatabaseSync(path);
       const sql = `INSERT INTO messages VALUES ${row("'d'")}`;

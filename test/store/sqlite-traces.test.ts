@@ -77,14 +77,20 @@ test("no byte of erased people stays in any file, even if deletions in between m
     const how = { rowsMax: 97, tombstonesUntil: UNTIL };
     for (let person = 0; person < ERASED; person++) {
       const receivedBefore = day(2 + 2 * person);
-      toTheEnd((position) => deleter.expire({ ...how, position, receivedBefore, everywhere: true }));
+      toTheEnd((position) =>
+        deleter.expire({ ...how, position, receivedBefore, everywhere: true }),
+      );
       ok(filesWith(file.path, number(person)).length > 0);
-      ok(toTheEnd((position) => deleter.erase({ ...how, position, msisdn: `+${number(person)}` })) > 0);
+      ok(
+        toTheEnd((position) => deleter.erase({ ...how, position, msisdn: `+${number(person)}` })) >
+          0,
+      );
       equal(scrub(parts.index).length, 3);
       deepEqual(filesWith(file.path, number(person)), []);
     }
   }
-  for (let person = 0; person < ERASED; person++) deepEqual(filesWith(file.path, number(person)), []);
+  for (let person = 0; person < ERASED; person++)
+    deepEqual(filesWith(file.path, number(person)), []);
   deepEqual((await verifyReadIndex(file.path, VERIFY)).differences, []);
 });
 

@@ -66,14 +66,21 @@ test("every flipped bit that changes an answer is found, in any page of either f
     restore();
     const where = flipOneBit(file.path + (tries % 2 === 0 ? "" : "-index"), random);
     const answers = everyAnswer(file.path, IDS);
-    if (answers.length === expected.length && answers.every((answer, at) => answer === expected[at])) continue;
+    if (
+      answers.length === expected.length &&
+      answers.every((answer, at) => answer === expected[at])
+    )
+      continue;
     changed++;
     const complaints = await verify(file.path).then(complaintsOf, (error: Error) => {
       // A change that makes the file unrecognisable is refused with a sentence.
       ok(error instanceof StoreRefused, `${where}: ${error}`);
       return [error.message];
     });
-    ok(complaints.length > 0, `${where}: an answer changed, and verify finds nothing (seed ${SEED})`);
+    ok(
+      complaints.length > 0,
+      `${where}: an answer changed, and verify finds nothing (seed ${SEED})`,
+    );
     t.diagnostic(`${where.replace(file.path, "app.db")}: ${complaints[0]}`);
   }
 });
@@ -89,7 +96,9 @@ for (const [what, sql, finding] of [
     // looks like.
     const db = new DatabaseSync(file.path);
     db.enableDefensive(false);
-    const { sql: definition } = db.prepare("SELECT sql FROM sqlite_schema WHERE name = ?").get(sql) as { sql: string };
+    const { sql: definition } = db
+      .prepare("SELECT sql FROM sqlite_schema WHERE name = ?")
+      .get(sql) as { sql: string };
     db.exec(`DROP INDEX ${sql}; ${definition} WHERE seq <> 17; PRAGMA writable_schema = ON`);
     db.prepare("UPDATE sqlite_schema SET sql = ? WHERE name = ?").run(definition, sql);
     db.close();
@@ -112,26 +121,46 @@ const STORED: readonly (readonly [what: string, sql: string, finding: RegExp])[]
     "UPDATE lyftr_messages SET instant = '2025-01-15T10:59:59' WHERE seq = 8",
     /that does not match their ts/,
   ],
-  ["the case of one letter", "UPDATE lyftr_messages SET text = 'text 7 of m7' WHERE seq = 8", /checksum/],
+  [
+    "the case of one letter",
+    "UPDATE lyftr_messages SET text = 'text 7 of m7' WHERE seq = 8",
+    /checksum/,
+  ],
   [
     "a digit of created_at",
     "UPDATE lyftr_messages SET created_at = '2024-01-15T11:00:07.000Z' WHERE seq = 8",
     /checksum/,
   ],
-  ["a created_at", "UPDATE lyftr_messages SET created_at = 'x' WHERE seq = 8", /created_at that is not a timestamp/],
+  [
+    "a created_at",
+    "UPDATE lyftr_messages SET created_at = 'x' WHERE seq = 8",
+    /created_at that is not a timestamp/,
+  ],
   [
     "a text that is bytes",
     "UPDATE lyftr_messages SET text = x'00ff' WHERE seq = 8",
     /lyftr_messages: text has a value/,
   ],
   ["a number that is none", "UPDATE deletions SET generation = 'x'", /deletions/],
-  ["a tombstone", "INSERT INTO tombstones VALUES (x'00', '2025-01-01T00:00:00.000Z')", /tombstones: 1 rows/],
+  [
+    "a tombstone",
+    "INSERT INTO tombstones VALUES (x'00', '2025-01-01T00:00:00.000Z')",
+    /tombstones: 1 rows/,
+  ],
   ["the row of deletions", "DELETE FROM deletions", /deletions does not have exactly one row/],
   ["the identity", "DELETE FROM lyftr_database", /lyftr_database does not have exactly one row/],
   ["the table of tombstones", "DROP TABLE tombstones", /the table tombstones is missing/],
   ["the table of keys", "DROP TABLE api_keys", /the table api_keys is missing/],
-  ["the order of lists", "DROP INDEX messages_by_instant", /the index messages_by_instant is missing/],
-  ["the messages", "DROP VIEW messages; DROP TABLE lyftr_messages", /the table lyftr_messages is missing/],
+  [
+    "the order of lists",
+    "DROP INDEX messages_by_instant",
+    /the index messages_by_instant is missing/,
+  ],
+  [
+    "the messages",
+    "DROP VIEW messages; DROP TABLE lyftr_messages",
+    /the table lyftr_messages is missing/,
+  ],
 ];
 
 for (const [what, sql, finding] of STORED) {
@@ -157,7 +186,11 @@ test("a read index without one of its tables is reported, with a sentence", asyn
   ]) {
     fill(file.path);
     change(`${file.path}-index`, sql);
-    match((await verify(file.path)).differences[0] ?? "", /^the read index does not have its tables/, sql);
+    match(
+      (await verify(file.path)).differences[0] ?? "",
+      /^the read index does not have its tables/,
+      sql,
+    );
     for (const suffix of ["", "-wal", "-shm", "-index", "-index-wal", "-index-shm"])
       rmSync(file.path + suffix, { force: true });
   }

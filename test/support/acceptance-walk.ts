@@ -29,7 +29,8 @@ export async function walkThrough(lyftr: LyftrProcess & { readonly url: string }
   ];
   for (const fields of more) equal((await post(url, body(fields))).status, 200);
 
-  const ids = (page: { data: { message_id: string }[] }) => page.data.map(({ message_id }) => message_id);
+  const ids = (page: { data: { message_id: string }[] }) =>
+    page.data.map(({ message_id }) => message_id);
   deepEqual(ids(await read("/messages")), ["m2", "m1", "m3", "m4"]);
   const page = await read("/messages?limit=2&offset=0");
   deepEqual([ids(page), page.total, page.limit, page.offset], [["m2", "m1"], 4, 2, 0]);

@@ -29,7 +29,12 @@ export const WELL: Figures = {
 export const NOT_READY: Figures = { ...WELL, notReady: "database not ready" };
 /** A slow database answers after this time, with its state at the start. */
 const SLOW_MS = 2_000;
-const CUT: PostResult = { kind: "failed", reason: "AbortError", retryAfterMs: 0, isOutcomeUnknown: true };
+const CUT: PostResult = {
+  kind: "failed",
+  reason: "AbortError",
+  retryAfterMs: 0,
+  isOutcomeUnknown: true,
+};
 export const TAKEN: PostResult = { kind: "taken", status: 202, words: "" };
 
 /** A message in a test's form, with the second in which it was sent. */
@@ -54,7 +59,9 @@ export class Listener implements Target {
 
   async send(message: AlertMessage, signal: AbortSignal): Promise<PostResult> {
     this.attempts++;
-    const cut = new Promise<PostResult>((resolve) => signal.addEventListener("abort", () => resolve(CUT)));
+    const cut = new Promise<PostResult>((resolve) =>
+      signal.addEventListener("abort", () => resolve(CUT)),
+    );
     const result = await Promise.race([this.answer(message), cut]);
     if (result.kind === "taken") {
       this.messages.push(message);
@@ -81,7 +88,10 @@ export class AlertWorld {
   readonly clock = new HandClock();
   readonly pagerduty = new Listener("pagerduty", this.clock);
   readonly chat = new Listener("webhook", this.clock);
-  readonly #votes = new Map<string, AlertVote & { readonly holder: string; readonly untilMs: number }>();
+  readonly #votes = new Map<
+    string,
+    AlertVote & { readonly holder: string; readonly untilMs: number }
+  >();
   readonly #notices = new Map<string, AlertNotice>();
   #leader = { holder: "", untilMs: 0 };
   #processes = 0;
@@ -105,7 +115,8 @@ export class AlertWorld {
       kill: () => {
         dead = true;
       },
-      metric: async (text: string) => (await metrics.render()).split("\n").find((line) => line.startsWith(text)),
+      metric: async (text: string) =>
+        (await metrics.render()).split("\n").find((line) => line.startsWith(text)),
     };
     const alerts = new Alerts({
       clock: this.clock,
@@ -144,9 +155,14 @@ export class AlertWorld {
     if (!mayLead && this.#leader.holder === holder) this.#leader = { holder: "", untilMs: 0 };
     if (mayLead && (this.#leader.holder === holder || this.#leader.untilMs < nowMs))
       this.#leader = { holder, untilMs: nowMs + LEADER_SECONDS * 1_000 };
-    for (const [key, vote] of this.#votes) if (vote.holder === holder || vote.untilMs < nowMs) this.#votes.delete(key);
+    for (const [key, vote] of this.#votes)
+      if (vote.holder === holder || vote.untilMs < nowMs) this.#votes.delete(key);
     for (const vote of votes)
-      this.#votes.set(`${holder} ${vote.rule}`, { ...vote, holder, untilMs: nowMs + VOTE_SECONDS * 1_000 });
+      this.#votes.set(`${holder} ${vote.rule}`, {
+        ...vote,
+        holder,
+        untilMs: nowMs + VOTE_SECONDS * 1_000,
+      });
     for (const notice of notices) {
       const key = `${notice.rule} ${notice.target}`;
       if ((this.#notices.get(key)?.at ?? "") < notice.at) this.#notices.set(key, notice);

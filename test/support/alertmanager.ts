@@ -40,7 +40,11 @@ export async function startAlertmanager(pagerDutyUrl: string): Promise<Alertmana
       "--cluster.listen-address=",
     ]);
     await untilReady(`http://${address}/-/ready`, child, folder);
-    return { address, log: () => folder.log(), [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+    return {
+      address,
+      log: () => folder.log(),
+      [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+    };
   } catch (error) {
     await folder[Symbol.asyncDispose]();
     throw error;

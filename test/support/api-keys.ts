@@ -36,7 +36,12 @@ export class KeyMaker implements AsyncDisposable {
     this.#issuer = new KeyIssuer(runtime, { store: access.keys, randomBytes });
   }
 
-  async make({ name = randomUUID(), scope = "read", lifeMs, atMs }: MadeKey = {}): Promise<IssuedKey> {
+  async make({
+    name = randomUUID(),
+    scope = "read",
+    lifeMs,
+    atMs,
+  }: MadeKey = {}): Promise<IssuedKey> {
     this.#atMs = atMs;
     const creation = await this.#issuer.create({ name, scope, lifeMs }, "test");
     if (creation.kind !== "created") throw new Error(creation.kind);

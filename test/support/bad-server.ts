@@ -17,7 +17,9 @@ export interface BadServer extends AsyncDisposable {
 }
 
 /** Calls `answer` when the first bytes of a request have arrived. */
-export async function badServer(answer: (socket: Socket, request: number) => void): Promise<BadServer> {
+export async function badServer(
+  answer: (socket: Socket, request: number) => void,
+): Promise<BadServer> {
   return listening("http", createServer(), "connection", answer);
 }
 

@@ -55,9 +55,22 @@ export async function bareServer(options: BareServerOptions): Promise<BareServer
     bodyBytesMax = 1,
   } = options;
   const clock = systemClock;
-  const limiting = new RateLimiting(rateLimits({}, { clock, redis: undefined, keySecret: "" }), metrics);
-  const auth = new Auth({ keys: none, isReadingOpen: () => true, metricsGuarded: false, limiting, metrics });
-  const answers = new ResponseCache(clock, { ttlMs: 0, writes: new WriteTracker(clock), count: () => undefined });
+  const limiting = new RateLimiting(
+    rateLimits({}, { clock, redis: undefined, keySecret: "" }),
+    metrics,
+  );
+  const auth = new Auth({
+    keys: none,
+    isReadingOpen: () => true,
+    metricsGuarded: false,
+    limiting,
+    metrics,
+  });
+  const answers = new ResponseCache(clock, {
+    ttlMs: 0,
+    writes: new WriteTracker(clock),
+    count: () => undefined,
+  });
   const routes = serviceRoutes({
     store,
     ingest: {
@@ -90,7 +103,13 @@ export async function bareServer(options: BareServerOptions): Promise<BareServer
       ...options,
     },
     routes: options.routes ?? routes,
-    runtime: { clock, log: createLog({ level: "INFO", destination, now: clock.now }), metrics, random, newId },
+    runtime: {
+      clock,
+      log: createLog({ level: "INFO", destination, now: clock.now }),
+      metrics,
+      random,
+      newId,
+    },
     auth,
     limiting,
     queue: committer,

@@ -70,14 +70,17 @@ export function everyAnswer(path: string, ids: readonly string[]): readonly stri
     try {
       attachReadIndex(db, path);
       const statements = new Statements(db);
-      const read = <T>(work: (snapshot: Snapshot) => T) => inSnapshot(statements, () => undefined, work);
+      const read = <T>(work: (snapshot: Snapshot) => T) =>
+        inSnapshot(statements, () => undefined, work);
       answer(() => read(stats));
       answer(() => read((snapshot) => findSenders(snapshot, { limit: 100, offset: 0 })));
       for (const bucket of ["minute", "hour", "day"] as const)
         answer(() => read((snapshot) => timeline(snapshot, { bucket, bucketsMax: 10_000 })));
       for (const filter of LISTS)
         for (const offset of ["0", "100", "250"])
-          answer(() => read((snapshot) => find(snapshot, query({ limit: "100", offset, ...filter }))));
+          answer(() =>
+            read((snapshot) => find(snapshot, query({ limit: "100", offset, ...filter }))),
+          );
       for (const messageId of ids) answer(() => findOne(statements, { messageId }));
     } finally {
       db.close();

@@ -20,15 +20,22 @@ export class Authority {
   }
 
   /** The default name is an address of this machine. With negative days it has expired. */
-  certify({ days = 1, name = "IP:127.0.0.1" }: { readonly days?: number; readonly name?: string } = {}): Certificate {
+  certify({
+    days = 1,
+    name = "IP:127.0.0.1",
+  }: {
+    readonly days?: number;
+    readonly name?: string;
+  } = {}): Certificate {
     const base = `${++this.#made}`;
-    this.#openssl(`req -subj /CN=server -addext subjectAltName=${name} -out ${base}.csr -keyout ${base}.key`, NEW_KEY);
-    this.#openssl(`x509 -req -in ${base}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copy`, [
-      "-days",
-      `${days}`,
-      "-out",
-      `${base}.pem`,
-    ]);
+    this.#openssl(
+      `req -subj /CN=server -addext subjectAltName=${name} -out ${base}.csr -keyout ${base}.key`,
+      NEW_KEY,
+    );
+    this.#openssl(
+      `x509 -req -in ${base}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copy`,
+      ["-days", `${days}`, "-out", `${base}.pem`],
+    );
     const read = (ending: string) => readFileSync(join(this.#folder, `${base}.${ending}`));
     return { key: read("key"), cert: read("pem") };
   }

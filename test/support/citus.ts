@@ -16,7 +16,8 @@ interface Node {
  */
 export async function createOnCluster(name: string): Promise<FreshDatabase> {
   const coordinator = process.env.TEST_CITUS_URL;
-  if (!coordinator) throw new Error("TEST_CITUS_URL must name a database of a superuser on the coordinator");
+  if (!coordinator)
+    throw new Error("TEST_CITUS_URL must name a database of a superuser on the coordinator");
   const workers = await workersOf(coordinator);
   const nodes = [coordinator, ...workers.map((worker) => onNode(coordinator, worker))];
   const drop = async () => {
@@ -30,7 +31,8 @@ export async function createOnCluster(name: string): Promise<FreshDatabase> {
     }
     const { hostname, port } = new URL(coordinator);
     await sql(url, "SELECT citus_set_coordinator_host($1, $2)", [hostname, Number(port || 5432)]);
-    for (const worker of workers) await sql(url, "SELECT citus_add_node($1, $2)", [worker.host, worker.port]);
+    for (const worker of workers)
+      await sql(url, "SELECT citus_add_node($1, $2)", [worker.host, worker.port]);
     const env = { PATH: process.env.PATH ?? "", DATABASE_URL: url };
     await promisify(execFile)(process.execPath, [BIN, "migrate", "--citus"], { cwd: "/", env });
   } catch (error) {

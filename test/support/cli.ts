@@ -27,16 +27,26 @@ export interface RunOptions {
  * Runs `lyftr ARGS` to its end, with `input` on its standard input and only `INHERITED` of this
  * process's environment.
  */
-export async function run(args: readonly string[], { cwd, env = {}, input = "" }: RunOptions): Promise<Finished> {
+export async function run(
+  args: readonly string[],
+  { cwd, env = {}, input = "" }: RunOptions,
+): Promise<Finished> {
   const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...INHERITED, ...env } });
   // A command that refuses its arguments does not read its input.
   child.stdin.on("error", () => undefined).end(input);
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close"),
+  ]);
   return { code, stdout, stderr };
 }
 
 /** A temporary folder that is removed at the end of the block. */
-export function temporaryFolder(): Disposable & { readonly path: string; file(name: string): string } {
+export function temporaryFolder(): Disposable & {
+  readonly path: string;
+  file(name: string): string;
+} {
   const path = mkdtempSync(join(tmpdir(), "lyftr-cli-"));
   return {
     path,

@@ -50,7 +50,11 @@ export function macOf(payload: string | Uint8Array, secret: string = SECRET): st
 /** Status, type and bytes of an answer, to be compared as a whole. */
 export async function seen(response: Promise<Response>): Promise<Seen> {
   const answer = await response;
-  return { status: answer.status, type: answer.headers.get("content-type"), text: await answer.text() };
+  return {
+    status: answer.status,
+    type: answer.headers.get("content-type"),
+    text: await answer.text(),
+  };
 }
 
 /** A plain JSON answer of the service, in the form of `seen`. */
@@ -101,7 +105,10 @@ export async function scrape(
 export function series(exposition: string): ReadonlyMap<string, number> {
   const samples = exposition.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(
-    samples.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]),
+    samples.map((line) => [
+      line.slice(0, line.lastIndexOf(" ")),
+      Number(line.slice(line.lastIndexOf(" ") + 1)),
+    ]),
   );
 }
 

@@ -30,7 +30,10 @@ export function composeServices(name: string): Readonly<Record<string, ComposeSe
   const whole = Object.entries(own).map(([service, described]) => {
     if (described.extends === undefined) return [service, described];
     equal(described.extends.file, "compose.yaml");
-    return [service, { ...composeServices("compose.yaml")[described.extends.service], ...described }];
+    return [
+      service,
+      { ...composeServices("compose.yaml")[described.extends.service], ...described },
+    ];
   });
   return Object.fromEntries(whole);
 }

@@ -13,14 +13,29 @@ export type DiskFault = "FILE" | "COPY" | "FAIL_SYNC" | "SYNC_MS" | "FULL" | "FU
 /**
  * The environment of a process whose disk fails like this. Compiles the library at the first call.
  */
-export function diskFaults(faults: Readonly<Partial<Record<DiskFault, string | number>>>): Record<string, string> {
+export function diskFaults(
+  faults: Readonly<Partial<Record<DiskFault, string | number>>>,
+): Record<string, string> {
   library ??= compile();
-  const entries = Object.entries(faults).map(([name, value]) => [`DISK_${name}`, String(value)] as const);
+  const entries = Object.entries(faults).map(
+    ([name, value]) => [`DISK_${name}`, String(value)] as const,
+  );
   return { LD_PRELOAD: library, ...Object.fromEntries(entries) };
 }
 
 function compile(): string {
   const path = join(mkdtempSync(join(tmpdir(), "lyftr-disk-faults-")), "disk-faults.so");
-  execFileSync("gcc", ["-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", path, SOURCE, "-ldl"]);
+  execFileSync("gcc", [
+    "-O1",
+    "-shared",
+    "-fPIC",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-o",
+    path,
+    SOURCE,
+    "-ldl",
+  ]);
   return path;
 }

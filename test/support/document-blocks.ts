@@ -80,7 +80,10 @@ export class Terminal {
     const blocks = blocksOf(documentText(name)).filter(({ language }) => language !== "text");
     const runnable = blocks.filter(({ language }) => language !== "json");
     for (const block of runnable) {
-      ok(["sh", "js"].includes(block.language), `${name}: no test runs a block of "${block.language}"`);
+      ok(
+        ["sh", "js"].includes(block.language),
+        `${name}: no test runs a block of "${block.language}"`,
+      );
       const shown = blocks[blocks.indexOf(block) + 1];
       if (shown?.language === "json") await this.#runUntil(block, shown);
       // curl ends with 0 whatever the status.
@@ -96,14 +99,17 @@ export class Terminal {
   async run({ language, text }: Block): Promise<string> {
     const { folder, port } = this.#options;
     const block = text.replaceAll(DEFAULT_ADDRESS, `127.0.0.1:${port}`);
-    if (language === "js") writeFileSync(join(folder, "block.mjs"), block.replace("lyftr/client", CLIENT));
+    if (language === "js")
+      writeFileSync(join(folder, "block.mjs"), block.replace("lyftr/client", CLIENT));
     const command = language === "js" ? ["node", "block.mjs"] : ["sh", "-e", "-c", block];
     const options = { cwd: folder, env: this.#env, detached: true } as const;
     const child = spawn("env", command, { ...options, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stderr.setEncoding("utf8").on("data", (chunk) => (stderr += chunk));
-    const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | string);
+    const ended = once(child, "close").then(
+      ([code, signal]) => (code ?? signal) as number | string,
+    );
     const end = async (signal: NodeJS.Signals) => {
       if (!child.stdout.closed) process.kill(-(child.pid ?? 0), signal);
       await ended;
@@ -125,7 +131,9 @@ export class Terminal {
   /** A block that only reads is repeated until its output is as shown; others run once. */
   async #runUntil(block: Block, shown: Block): Promise<void> {
     const wanted = new RegExp(`${shown.text.trim().split("…").map(escaped).join(".*")}\\s*$`);
-    const onlyReads = block.text.split("\n").every((line) => line === "" || /^curl -sS '?http[^ ]*$/.test(line));
+    const onlyReads = block.text
+      .split("\n")
+      .every((line) => line === "" || /^curl -sS '?http[^ ]*$/.test(line));
     const deadline = performance.now() + AGREES_MS_MAX;
     let stdout = await this.run(block);
     while (onlyReads && !wanted.test(stdout) && performance.now() < deadline) {

@@ -27,14 +27,36 @@ export async function everyTraffic(receiver: Receiver): Promise<void> {
   const forgotten = sender();
   equal(await status(post(url, body({ message_id: randomUUID(), from: forgotten }))), 200);
   await webhooks(receiver);
-  const paths = ["/messages", "/messages?q=hello", "/messages?q=hello", "/stats", "/stats/timeline", "/senders"];
-  for (const path of [...paths, "/messages/export", "/docs/", "/openapi.json", "/audit", "/health/ready"])
+  const paths = [
+    "/messages",
+    "/messages?q=hello",
+    "/messages?q=hello",
+    "/stats",
+    "/stats/timeline",
+    "/senders",
+  ];
+  for (const path of [
+    ...paths,
+    "/messages/export",
+    "/docs/",
+    "/openapi.json",
+    "/audit",
+    "/health/ready",
+  ])
     equal(await status(fetch(url + path, { headers: bearer(adminKey) })), 200, path);
   equal(await status(fetch(`${url}/no/such/path`, { headers: bearer(adminKey) })), 404);
   equal(await status(fetch(`${url}/messages?limit=x`, { headers: bearer(adminKey) })), 422);
-  equal(await status(fetch(`${url}/messages`, { method: "DELETE", headers: bearer(adminKey) })), 405);
+  equal(
+    await status(fetch(`${url}/messages`, { method: "DELETE", headers: bearer(adminKey) })),
+    405,
+  );
   await keys(receiver);
-  equal(await status(fetch(`${url}/senders/${forgotten}`, { method: "DELETE", headers: bearer(adminKey) })), 200);
+  equal(
+    await status(
+      fetch(`${url}/senders/${forgotten}`, { method: "DELETE", headers: bearer(adminKey) }),
+    ),
+    200,
+  );
 }
 
 async function webhooks({ url, oldSecret, bodyBytesMax }: Receiver): Promise<void> {

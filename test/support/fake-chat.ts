@@ -29,7 +29,9 @@ export async function fakeChat(): Promise<FakeChat> {
     request.on("end", () => {
       if (status === 200) texts.push(String(JSON.parse(body).text));
       // An echo, like a careless server would send: none of it may be in the log.
-      response.writeHead(status, { location: "http://127.0.0.1:1/" }).end(status === 200 ? "ok" : `no ${request.url}`);
+      response
+        .writeHead(status, { location: "http://127.0.0.1:1/" })
+        .end(status === 200 ? "ok" : `no ${request.url}`);
     });
   });
   server.listen(0, "127.0.0.1");

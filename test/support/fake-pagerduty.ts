@@ -60,7 +60,10 @@ export interface FakePagerDuty extends AsyncDisposable {
 const ANSWERS = {
   202: { status: "success", message: "Event processed" },
   400: { status: "invalid event", message: "Event object is invalid", errors: ["told to refuse"] },
-  429: { status: "throttle exceeded", message: "Requests for this service are arriving too quickly." },
+  429: {
+    status: "throttle exceeded",
+    message: "Requests for this service are arriving too quickly.",
+  },
   500: { status: "error", message: "Internal Server Error" },
 } as const;
 const LOOK_EVERY_MS = 20;
@@ -71,7 +74,10 @@ export async function fakePagerDuty(): Promise<FakePagerDuty> {
   let how: PagerDutyAnswer = 202;
   const server = createServer(async (request, response) => {
     const event = await jsonOf(request);
-    const errors = request.method === "POST" && request.url === "/v2/enqueue" ? problemsOf(event) : ["not found"];
+    const errors =
+      request.method === "POST" && request.url === "/v2/enqueue"
+        ? problemsOf(event)
+        : ["not found"];
     const answered = errors.length > 0 ? 400 : how;
     received.push({ atMs: Date.now(), event: event as PagerDutyEvent, answered });
     if (answered === "hang") return;
@@ -92,7 +98,9 @@ export async function fakePagerDuty(): Promise<FakePagerDuty> {
       const deadlineMs = performance.now() + msMax;
       while (!holds()) {
         if (performance.now() > deadlineMs)
-          throw new Error(`not within ${msMax} ms; received:\n${JSON.stringify(received, undefined, 1)}`);
+          throw new Error(
+            `not within ${msMax} ms; received:\n${JSON.stringify(received, undefined, 1)}`,
+          );
         await setTimeout(LOOK_EVERY_MS);
       }
     },
@@ -113,12 +121,22 @@ function incidentsOf(received: readonly ReceivedEvent[]): readonly Incident[] {
   for (const { atMs, event, answered } of received) {
     if (answered !== 202) continue;
     const { dedup_key: dedupKey, payload } = event;
-    const at = all.findLastIndex((one) => one.dedupKey === dedupKey && one.resolvedAtMs === undefined);
+    const at = all.findLastIndex(
+      (one) => one.dedupKey === dedupKey && one.resolvedAtMs === undefined,
+    );
     const open = all[at];
     if (event.event_action === "trigger" && open === undefined)
-      all.push({ dedupKey, summary: payload?.summary ?? "", openedAtMs: atMs, triggers: 1, resolvedAtMs: undefined });
-    else if (event.event_action === "trigger" && open !== undefined) all[at] = { ...open, triggers: open.triggers + 1 };
-    else if (event.event_action === "resolve" && open !== undefined) all[at] = { ...open, resolvedAtMs: atMs };
+      all.push({
+        dedupKey,
+        summary: payload?.summary ?? "",
+        openedAtMs: atMs,
+        triggers: 1,
+        resolvedAtMs: undefined,
+      });
+    else if (event.event_action === "trigger" && open !== undefined)
+      all[at] = { ...open, triggers: open.triggers + 1 };
+    else if (event.event_action === "resolve" && open !== undefined)
+      all[at] = { ...open, resolvedAtMs: atMs };
   }
   return all;
 }
@@ -134,9 +152,14 @@ function problemsOf(event: unknown): readonly string[] {
   if (typeof event !== "object" || event === null) return ["'event' is not an object"];
   const { routing_key, event_action, dedup_key, payload } = event as Partial<PagerDutyEvent>;
   const problems: string[] = [];
-  if (routing_key?.length !== ROUTING_KEY_CHARACTERS) problems.push("Length of 'routing_key' is incorrect");
+  if (routing_key?.length !== ROUTING_KEY_CHARACTERS)
+    problems.push("Length of 'routing_key' is incorrect");
   if (!ACTIONS.includes(event_action ?? "")) problems.push("'event_action' is invalid");
-  if (typeof dedup_key !== "string" || dedup_key === "" || dedup_key.length > DEDUP_KEY_CHARACTERS_MAX)
+  if (
+    typeof dedup_key !== "string" ||
+    dedup_key === "" ||
+    dedup_key.length > DEDUP_KEY_CHARACTERS_MAX
+  )
     problems.push("'dedup_key' is missing or too long");
   if (event_action !== "trigger") return problems;
   const { summary = "", source = "", severity = "", timestamp } = payload ?? {};
@@ -144,7 +167,8 @@ function problemsOf(event: unknown): readonly string[] {
     problems.push("'payload.summary' is missing or too long");
   if (source === "") problems.push("'payload.source' is missing or blank");
   if (!SEVERITIES.includes(severity)) problems.push("'payload.severity' is invalid");
-  if (timestamp !== undefined && Number.isNaN(Date.parse(timestamp))) problems.push("'payload.timestamp' is invalid");
+  if (timestamp !== undefined && Number.isNaN(Date.parse(timestamp)))
+    problems.push("'payload.timestamp' is invalid");
   return problems;
 }
 

@@ -36,9 +36,16 @@ export interface DashboardPanel {
   readonly type: string;
   readonly title: string;
   readonly description?: string;
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly gridPos: {
+    readonly x: number;
+    readonly y: number;
+    readonly w: number;
+    readonly h: number;
+  };
   readonly datasource?: { readonly uid: string };
-  readonly fieldConfig?: { readonly defaults: { readonly unit?: string; readonly noValue?: string } };
+  readonly fieldConfig?: {
+    readonly defaults: { readonly unit?: string; readonly noValue?: string };
+  };
   readonly targets?: readonly { readonly expr: string; readonly instant: boolean }[];
   /** The panels of a collapsed row. */
   readonly panels?: readonly DashboardPanel[];
@@ -48,7 +55,9 @@ export interface Dashboard {
   readonly uid: string;
   readonly panels: readonly DashboardPanel[];
   readonly templating: { readonly list: readonly Variable[] };
-  readonly annotations: { readonly list: readonly { readonly name: string; readonly expr: string }[] };
+  readonly annotations: {
+    readonly list: readonly { readonly name: string; readonly expr: string }[];
+  };
 }
 
 interface Variable {
@@ -59,12 +68,16 @@ interface Variable {
 
 /** The shipped dashboard, read from its file like Grafana does. */
 export function shippedDashboard(): Dashboard {
-  return JSON.parse(readFileSync(new URL("../../deploy/grafana/dashboards/lyftr.json", import.meta.url), "utf8"));
+  return JSON.parse(
+    readFileSync(new URL("../../deploy/grafana/dashboards/lyftr.json", import.meta.url), "utf8"),
+  );
 }
 
 /** Every panel that shows something, collapsed or not. */
 export function panelsOf({ panels }: Pick<Dashboard, "panels">): readonly DashboardPanel[] {
-  return panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]).filter(({ type }) => type !== "row");
+  return panels
+    .flatMap((panel) => [panel, ...(panel.panels ?? [])])
+    .filter(({ type }) => type !== "row");
 }
 
 export function queriesOf(dashboard: Pick<Dashboard, "panels">): readonly DashboardQuery[] {
@@ -82,7 +95,10 @@ export function queriesOf(dashboard: Pick<Dashboard, "panels">): readonly Dashbo
  * The expression with the values of its variables, in the form of Grafana's Prometheus data source.
  * Throws when a variable is left.
  */
-export function interpolate(expr: string, { job, instances, fromMs, toMs, scrapeSeconds }: Chosen): string {
+export function interpolate(
+  expr: string,
+  { job, instances, fromMs, toMs, scrapeSeconds }: Chosen,
+): string {
   const rangeSeconds = Math.round((toMs - fromMs) / 1_000);
   const values: Readonly<Record<string, string>> = {
     // Four scrapes, so that it contains two samples even when one is late.
@@ -111,7 +127,11 @@ function escapedForRegex(value: string): string {
  * Queries Prometheus over its HTTP API. Rejects with its message for a wrong query. Series without
  * a number are left out.
  */
-export async function ask(url: string, query: DashboardQuery, chosen: Chosen): Promise<readonly Series[]> {
+export async function ask(
+  url: string,
+  query: DashboardQuery,
+  chosen: Chosen,
+): Promise<readonly Series[]> {
   const [from, to] = [chosen.fromMs / 1_000, chosen.toMs / 1_000];
   const expr = interpolate(query.expr, chosen);
   const parameters: Readonly<Record<string, string>> = query.instant
@@ -126,7 +146,9 @@ export async function ask(url: string, query: DashboardQuery, chosen: Chosen): P
   if (data === undefined) throw new Error(`${query.panel}: ${expr}: ${error}`);
   const series = data.result.map(({ metric, value, values }) => ({
     labels: metric,
-    values: (values ?? (value ? [value] : [])).map(([, text]) => Number(text)).filter((each) => !Number.isNaN(each)),
+    values: (values ?? (value ? [value] : []))
+      .map(([, text]) => Number(text))
+      .filter((each) => !Number.isNaN(each)),
   }));
   return series.filter(({ values }) => values.length > 0);
 }

@@ -62,7 +62,9 @@ ${servers.join("\n")}
       (answer) => answer.text(),
       () => "",
     );
-    return csv.split("\n").filter((line) => line.startsWith("replicas,replica") && /,UP[, ]/.test(line)).length;
+    return csv
+      .split("\n")
+      .filter((line) => line.startsWith("replicas,replica") && /,UP[, ]/.test(line)).length;
   };
   return {
     url: `http://127.0.0.1:${port}`,

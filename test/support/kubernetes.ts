@@ -13,10 +13,12 @@ const SCHEMAS: Readonly<Record<string, string>> = {
   "v1 Service": "kubernetes-models/_schemas/IoK8sApiCoreV1Service",
   "apps/v1 Deployment": "kubernetes-models/_schemas/IoK8sApiAppsV1Deployment",
   "apps/v1 StatefulSet": "kubernetes-models/_schemas/IoK8sApiAppsV1StatefulSet",
-  "autoscaling/v2 HorizontalPodAutoscaler": "kubernetes-models/_schemas/IoK8sApiAutoscalingV2HorizontalPodAutoscaler",
+  "autoscaling/v2 HorizontalPodAutoscaler":
+    "kubernetes-models/_schemas/IoK8sApiAutoscalingV2HorizontalPodAutoscaler",
   "batch/v1 Job": "kubernetes-models/_schemas/IoK8sApiBatchV1Job",
   "networking.k8s.io/v1 Ingress": "kubernetes-models/_schemas/IoK8sApiNetworkingV1Ingress",
-  "networking.k8s.io/v1 NetworkPolicy": "kubernetes-models/_schemas/IoK8sApiNetworkingV1NetworkPolicy",
+  "networking.k8s.io/v1 NetworkPolicy":
+    "kubernetes-models/_schemas/IoK8sApiNetworkingV1NetworkPolicy",
   "policy/v1 PodDisruptionBudget": "kubernetes-models/_schemas/IoK8sApiPolicyV1PodDisruptionBudget",
   "gateway.networking.k8s.io/v1 HTTPRoute":
     "@kubernetes-models/gateway-api/_schemas/IoK8sSigsGatewayApiApisV1HTTPRoute",
@@ -44,7 +46,11 @@ export interface Container {
     readonly limits: Readonly<Record<string, string>>;
   };
   readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
-  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
+  readonly volumeMounts: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly readOnly?: boolean;
+  }[];
   readonly startupProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly readinessProbe?: Probe;
@@ -84,21 +90,29 @@ export function manifestFiles(): readonly string[] {
 }
 
 export function objectsIn(name: string): readonly KubernetesObject[] {
-  return parseAllDocuments(readFileSync(new URL(name, FOLDER), "utf8")).map((document) => document.toJS());
+  return parseAllDocuments(readFileSync(new URL(name, FOLDER), "utf8")).map((document) =>
+    document.toJS(),
+  );
 }
 
 /** The parts of a folder's kustomization that are tested here. */
 export function kustomizationOf(folder: string): {
   readonly resources: readonly string[];
   readonly images: readonly { readonly name: string; readonly newTag: string }[];
-  readonly configMapGenerator?: readonly { readonly name: string; readonly literals: readonly string[] }[];
+  readonly configMapGenerator?: readonly {
+    readonly name: string;
+    readonly literals: readonly string[];
+  }[];
 } {
   return parse(readFileSync(new URL(`${folder}/kustomization.yaml`, FOLDER), "utf8"));
 }
 
 /** The objects that Kustomize, as in kubectl, makes from a folder. */
 export async function built(folder: string): Promise<readonly KubernetesObject[]> {
-  const { stdout } = await promisify(execFile)("kubectl", ["kustomize", fileURLToPath(new URL(folder, FOLDER))]);
+  const { stdout } = await promisify(execFile)("kubectl", [
+    "kustomize",
+    fileURLToPath(new URL(folder, FOLDER)),
+  ]);
   return parseAllDocuments(stdout).map((document) => document.toJS());
 }
 
@@ -111,7 +125,9 @@ export async function complaintsAbout(object: KubernetesObject): Promise<readonl
   const schema = SCHEMAS[`${object.apiVersion} ${object.kind}`];
   if (schema === undefined) return [`${object.apiVersion} ${object.kind}: there is no schema`];
   // By its file: not every package exports its schemas individually.
-  const { validate }: { readonly validate: Validate } = await import(new URL(`${schema}.js`, PACKAGES).href);
+  const { validate }: { readonly validate: Validate } = await import(
+    new URL(`${schema}.js`, PACKAGES).href
+  );
   const unread = new Set<string>();
   const valid = validate(watched(object, "", unread));
   return valid

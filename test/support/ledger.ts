@@ -41,7 +41,13 @@ const ROWS = `SELECT message_id, from_msisdn AS "from", to_msisdn AS "to", ts, t
 /** The findings that must all be 0. */
 export const CLEAN = { lost: 0, duplicated: 0, unexpected: 0, phantom: 0, corrupted: 0 };
 
-export function faultsIn({ lost, duplicated, unexpected, phantom, corrupted }: Findings): typeof CLEAN {
+export function faultsIn({
+  lost,
+  duplicated,
+  unexpected,
+  phantom,
+  corrupted,
+}: Findings): typeof CLEAN {
   return { lost, duplicated, unexpected, phantom, corrupted };
 }
 
@@ -59,10 +65,18 @@ export class Ledger {
    * Sends one message and records its outcome. A forgery has a wrong signature and must be
    * rejected.
    */
-  async send(url: string, id: string, { forged = false, textCharacters = 0 }: Sending = {}): Promise<Fate> {
+  async send(
+    url: string,
+    id: string,
+    { forged = false, textCharacters = 0 }: Sending = {},
+  ): Promise<Fate> {
     const text = `message ${id} ${"x".repeat(id.length % 7)}`.padEnd(textCharacters, "漢");
     const payload = body({ message_id: id, text });
-    const entry = this.#entries.get(id) ?? { payload, hash: hashOf(JSON.parse(payload)), fate: undefined };
+    const entry = this.#entries.get(id) ?? {
+      payload,
+      hash: hashOf(JSON.parse(payload)),
+      fate: undefined,
+    };
     this.#entries.set(id, entry);
     const startMs = performance.now();
     const fate = await attempt(url, payload, forged);
@@ -124,7 +138,9 @@ export class Ledger {
  * The ids of all messages from the pages of /messages, and whether totals and statistics agree with
  * their number.
  */
-export async function listedIds(url: string): Promise<{ readonly ids: readonly string[]; readonly agree: boolean }> {
+export async function listedIds(
+  url: string,
+): Promise<{ readonly ids: readonly string[]; readonly agree: boolean }> {
   const ids: string[] = [];
   let page = await getJson(`${url}/messages?limit=100`);
   const { total } = page;

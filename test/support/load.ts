@@ -28,12 +28,16 @@ export class Load implements AsyncDisposable {
     const sender = async () => {
       while (!this.#stopping.signal.aborted) {
         this.#waiting++;
-        const fate = await ledger.send(url, `r${run}-${++sent}`, { forged: sent % FORGED_EVERY === 0 });
+        const fate = await ledger.send(url, `r${run}-${++sent}`, {
+          forged: sent % FORGED_EVERY === 0,
+        });
         this.#waiting--;
         if (fate === "ok") this.#accepted++;
         if (fate !== "unknown") continue;
         this.#failed++;
-        await setTimeout(AFTER_FAILURE_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+        await setTimeout(AFTER_FAILURE_MS, undefined, { signal: this.#stopping.signal }).catch(
+          () => undefined,
+        );
       }
     };
     this.#senders = Array.from({ length: SENDERS }, sender);
@@ -62,7 +66,9 @@ export class Load implements AsyncDisposable {
     const deadline = performance.now() + msMax;
     while (count() < goal) {
       if (performance.now() > deadline)
-        throw new Error(`${goal - count()} of the requests are not ${what} within ${msMax} ms; ${this.#waiting} wait`);
+        throw new Error(
+          `${goal - count()} of the requests are not ${what} within ${msMax} ms; ${this.#waiting} wait`,
+        );
       await setTimeout(5);
     }
   }

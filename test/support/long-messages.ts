@@ -25,7 +25,9 @@ const WALK = { ...PLAN_BOUNDS, fewRows: 1_000_000 };
 
 const { path, letters, codePoints, rows } = workerData as LongMessages;
 using parts = new SqliteParts(path);
-const text = [...letters.repeat(Math.ceil(codePoints / [...letters].length))].slice(0, codePoints).join("");
+const text = [...letters.repeat(Math.ceil(codePoints / [...letters].length))]
+  .slice(0, codePoints)
+  .join("");
 const prefix = "é".repeat(ID_BYTES_MAX / 2 - 4);
 for (let stored = 0; stored < rows; stored += ROWS_PER_BATCH) {
   parts.insert(
@@ -36,24 +38,38 @@ for (let stored = 0; stored < rows; stored += ROWS_PER_BATCH) {
 }
 const far = { q: letters, limit: "1", offset: String(rows - 1) };
 const unindexed = parts.read((snapshot) => find(snapshot, query(far)));
-const unfiltered = parts.read((snapshot) => find(snapshot, query({ limit: "1", offset: String(rows - 1) })));
-const plain = parts.read((snapshot) => find(snapshot, query(far), { ...PLAN_BOUNDS, tailRowsMax: 10 }));
+const unfiltered = parts.read((snapshot) =>
+  find(snapshot, query({ limit: "1", offset: String(rows - 1) })),
+);
+const plain = parts.read((snapshot) =>
+  find(snapshot, query(far), { ...PLAN_BOUNDS, tailRowsMax: 10 }),
+);
 const senders = parts.read((snapshot) => findSenders(snapshot, { limit: 10, offset: 0 }));
 while (indexMessages(parts.index, rows).backlog > 0);
 const searched = parts.read((snapshot) => find(snapshot, query({ q: letters, limit: "1" })));
 // So short that it scans all texts.
-const walked = parts.read((snapshot) => find(snapshot, query({ q: [...letters][0] ?? "", source: "native" }), WALK));
+const walked = parts.read((snapshot) =>
+  find(snapshot, query({ q: [...letters][0] ?? "", source: "native" }), WALK),
+);
 const deleter = new Deleter(parts.index);
 let deleted = 0;
 for (let place: string | undefined; ; ) {
-  const step = deleter.erase({ msisdn: "+1", rowsMax: rows, tombstonesUntil: "2026", position: place });
+  const step = deleter.erase({
+    msisdn: "+1",
+    rowsMax: rows,
+    tombstonesUntil: "2026",
+    position: place,
+  });
   deleted += step.deleted;
   place = step.position;
   if (place === undefined) break;
 }
 const left = parts.read((snapshot) => find(snapshot, query({ q: letters, limit: "1" })));
 parentPort?.postMessage([
-  [unindexed, unfiltered, plain, searched, walked].map(({ total, messages }) => [total, messages.length > 0]),
+  [unindexed, unfiltered, plain, searched, walked].map(({ total, messages }) => [
+    total,
+    messages.length > 0,
+  ]),
   senders.senders.map(({ count }) => count),
   [deleted, left.total],
 ]);

@@ -31,9 +31,22 @@ export async function startNginx(servicePorts: readonly number[]): Promise<Nginx
     const [certificate, key] = [join(folder.path, "tls.crt"), join(folder.path, "tls.key")];
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
     const files = ["-keyout", key, "-out", certificate];
-    await folder.run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...subject, ...files]);
+    await folder.run("openssl", [
+      "req",
+      "-x509",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-days",
+      "1",
+      ...subject,
+      ...files,
+    ]);
     setDefaultCACertificates([...getCACertificates("default"), readFileSync(certificate, "utf8")]);
-    const logs = { access: join(folder.path, "access.log"), errors: join(folder.path, "errors.log") };
+    const logs = {
+      access: join(folder.path, "access.log"),
+      errors: join(folder.path, "errors.log"),
+    };
     const shipped = readFileSync(SHIPPED, "utf8")
       .replaceAll("/var/log/nginx/lyftr.log", logs.access)
       .replaceAll("/var/log/nginx/lyftr-error.log", logs.errors);
@@ -67,7 +80,10 @@ ${temporary.map((name) => `  ${name}_temp_path ${join(folder.path, `${name}_temp
     const deadline = performance.now() + START_MS_MAX;
     // Any answer will do.
     while (!(await fetch(`${url}/up`).then(Boolean, () => false))) {
-      ok(child.exitCode === null && performance.now() < deadline, `nginx does not start:\n${folder.log()}`);
+      ok(
+        child.exitCode === null && performance.now() < deadline,
+        `nginx does not start:\n${folder.log()}`,
+      );
       await setTimeout(20);
     }
     const log = () => readFileSync(logs.access, "utf8");

@@ -46,7 +46,11 @@ function converse(socket: Socket): void {
     .on("error", () => undefined)
     .on("data", (more: Buffer) => {
       bytes = Buffer.concat([bytes, more]);
-      while (!started && bytes.length >= STARTUP_HEADER_BYTES && bytes.length >= bytes.readUInt32BE(0)) {
+      while (
+        !started &&
+        bytes.length >= STARTUP_HEADER_BYTES &&
+        bytes.length >= bytes.readUInt32BE(0)
+      ) {
         const tls = bytes.readUInt32BE(4) === SSL_REQUEST;
         bytes = bytes.subarray(bytes.readUInt32BE(0));
         socket.write(tls ? "N" : greeting());
@@ -54,16 +58,22 @@ function converse(socket: Socket): void {
       }
       while (started && bytes.length >= HEADER_BYTES && bytes.length > bytes.readUInt32BE(1)) {
         const end = 1 + bytes.readUInt32BE(1);
-        const [type, text] = [bytes.toString("latin1", 0, 1), bytes.toString("utf8", HEADER_BYTES, end)];
+        const [type, text] = [
+          bytes.toString("latin1", 0, 1),
+          bytes.toString("utf8", HEADER_BYTES, end),
+        ];
         bytes = bytes.subarray(end);
-        if (type === "P" || type === "Q") columns = text.split(/\bSELECT\b/)[1]?.split(/,(?![^(]*\))/) ?? [];
+        if (type === "P" || type === "Q")
+          columns = text.split(/\bSELECT\b/)[1]?.split(/,(?![^(]*\))/) ?? [];
         socket.write(answerTo(type, columns));
       }
     });
 }
 
 function greeting(): Buffer {
-  const parameters = Object.entries(SETTINGS).map(([name, value]) => say("S", `${name}\0${value}\0`));
+  const parameters = Object.entries(SETTINGS).map(([name, value]) =>
+    say("S", `${name}\0${value}\0`),
+  );
   return Buffer.concat([say("R", int32(0)), ...parameters, say("Z", "I")]);
 }
 
@@ -79,8 +89,13 @@ function answerTo(type: string, columns: readonly string[]): Buffer {
     case "D":
       return say("T", int16(columns.length), ...columns.map((column) => describe(column)));
     case "E": {
-      const values = columns.map((column) => SETTINGS[/current_setting\('(\w+)'/.exec(column)?.[1] ?? ""]);
-      return Buffer.concat([say("D", int16(values.length), ...values.map(field)), say("C", "SELECT 1\0")]);
+      const values = columns.map(
+        (column) => SETTINGS[/current_setting\('(\w+)'/.exec(column)?.[1] ?? ""],
+      );
+      return Buffer.concat([
+        say("D", int16(values.length), ...values.map(field)),
+        say("C", "SELECT 1\0"),
+      ]);
     }
     case "S":
       return say("Z", "I");
@@ -91,11 +106,21 @@ function answerTo(type: string, columns: readonly string[]): Buffer {
 
 function describe(column: string): Buffer {
   const name = / AS "?(\w+)"?\s*$/.exec(column.split(/\bFROM\b/)[0] ?? "")?.[1] ?? "?column?";
-  return Buffer.concat([Buffer.from(`${name}\0`), int32(0), int16(0), int32(TEXT_OID), int16(-1), int32(-1), int16(0)]);
+  return Buffer.concat([
+    Buffer.from(`${name}\0`),
+    int32(0),
+    int16(0),
+    int32(TEXT_OID),
+    int16(-1),
+    int32(-1),
+    int16(0),
+  ]);
 }
 
 function field(value: string | undefined): Buffer {
-  return value === undefined ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(value)), Buffer.from(value)]);
+  return value === undefined
+    ? int32(-1)
+    : Buffer.concat([int32(Buffer.byteLength(value)), Buffer.from(value)]);
 }
 
 function say(type: string, ...parts: readonly (string | Buffer)[]): Buffer {

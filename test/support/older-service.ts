@@ -48,9 +48,16 @@ export class OlderService {
   readonly #answers: AsyncIterator<string>;
 
   constructor(path: string, { journalMode, keepsConnections, rollsBack = true }: OlderOptions) {
-    const args = [PROGRAM, path, journalMode, rollsBack ? (keepsConnections ? "keep" : "open") : "forget"];
+    const args = [
+      PROGRAM,
+      path,
+      journalMode,
+      rollsBack ? (keepsConnections ? "keep" : "open") : "forget",
+    ];
     this.#child = spawn("python3", args, { stdio: ["pipe", "pipe", "inherit"] });
-    const lines: Interface = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
+    const lines: Interface = createInterface({
+      input: this.#child.stdout as NodeJS.ReadableStream,
+    });
     this.#answers = lines[Symbol.asyncIterator]();
   }
 

@@ -23,7 +23,10 @@ export const OPENAPI_SCHEMA = {
       },
       ...closed(),
     },
-    servers: { type: "array", items: { type: "object", required: ["url"], properties: { url: { type: "string" } } } },
+    servers: {
+      type: "array",
+      items: { type: "object", required: ["url"], properties: { url: { type: "string" } } },
+    },
     paths: {
       type: "object",
       propertyNames: { pattern: "^(/|x-)" },
@@ -159,7 +162,10 @@ export const OPENAPI_SCHEMA = {
             "links",
             "callbacks",
             "pathItems",
-          ].map((name) => [name, { type: "object", propertyNames: { pattern: "^[a-zA-Z0-9._-]+$" } }]),
+          ].map((name) => [
+            name,
+            { type: "object", propertyNames: { pattern: "^[a-zA-Z0-9._-]+$" } },
+          ]),
         ),
       },
       ...closed(),
@@ -174,7 +180,10 @@ export const OPENAPI_SCHEMA = {
       },
       ...closed(),
     },
-    security: { type: "object", additionalProperties: { type: "array", items: { type: "string" } } },
+    security: {
+      type: "object",
+      additionalProperties: { type: "array", items: { type: "string" } },
+    },
     schema: { $ref: "https://json-schema.org/draft/2020-12/schema" },
   },
 } as const;

@@ -43,7 +43,9 @@ function fieldsOf(bytes: Buffer): Fields {
   };
   while (at < bytes.length) {
     const tag = Number(varint());
-    const read = { 0: varint, 1: () => take(8), 2: () => take(Number(varint())), 5: () => take(4) }[tag & 7];
+    const read = { 0: varint, 1: () => take(8), 2: () => take(Number(varint())), 5: () => take(4) }[
+      tag & 7
+    ];
     if (read === undefined) throw new Error(`a field of type ${tag & 7}`);
     fields.set(tag >> 3, [...(fields.get(tag >> 3) ?? []), read()]);
   }
@@ -52,7 +54,8 @@ function fieldsOf(bytes: Buffer): Fields {
 
 const messages = (fields: Fields, number: number): readonly Fields[] =>
   (fields.get(number) ?? []).map((value) => fieldsOf(value as Buffer));
-const bytesOf = (fields: Fields, number: number): Buffer => (fields.get(number)?.[0] as Buffer) ?? Buffer.alloc(0);
+const bytesOf = (fields: Fields, number: number): Buffer =>
+  (fields.get(number)?.[0] as Buffer) ?? Buffer.alloc(0);
 const textOf = (fields: Fields, number: number): string => bytesOf(fields, number).toString("utf8");
 const hexOf = (fields: Fields, number: number): string => bytesOf(fields, number).toString("hex");
 const numberOf = (fields: Fields, number: number): number => Number(fields.get(number)?.[0] ?? 0n);
@@ -64,7 +67,9 @@ function attributesOf(all: readonly Fields[]): Record<string, unknown> {
     if (value.has(4)) return bytesOf(value, 4).readDoubleLE();
     return textOf(value, 1);
   };
-  return Object.fromEntries(all.map((pair) => [textOf(pair, 1), valueIn(fieldsOf(bytesOf(pair, 2)))]));
+  return Object.fromEntries(
+    all.map((pair) => [textOf(pair, 1), valueIn(fieldsOf(bytesOf(pair, 2)))]),
+  );
 }
 
 /** The spans of an ExportTraceServiceRequest in Protocol Buffers. */
@@ -85,8 +90,14 @@ export function decodeProtobuf(body: Buffer): readonly ReceivedSpan[] {
           startNs: bytesOf(span, 7).readBigUInt64LE(),
           endNs: bytesOf(span, 8).readBigUInt64LE(),
           attributes: attributesOf(messages(span, 9)),
-          links: messages(span, 13).map((link) => ({ traceId: hexOf(link, 1), spanId: hexOf(link, 2) })),
-          status: { code: status ? numberOf(status, 3) : 0, message: status ? textOf(status, 2) : "" },
+          links: messages(span, 13).map((link) => ({
+            traceId: hexOf(link, 1),
+            spanId: hexOf(link, 2),
+          })),
+          status: {
+            code: status ? numberOf(status, 3) : 0,
+            message: status ? textOf(status, 2) : "",
+          },
           resource: resource ?? {},
           scope,
         };
@@ -117,12 +128,16 @@ interface JsonSpan {
 interface JsonRequest {
   readonly resourceSpans: readonly {
     readonly resource: { readonly attributes: readonly JsonPair[] };
-    readonly scopeSpans: readonly { readonly scope: { readonly name: string }; readonly spans: readonly JsonSpan[] }[];
+    readonly scopeSpans: readonly {
+      readonly scope: { readonly name: string };
+      readonly spans: readonly JsonSpan[];
+    }[];
   }[];
 }
 
 function jsonAttributes(pairs: readonly JsonPair[] = []): Record<string, unknown> {
-  const valueIn = ({ value }: JsonPair) => ("intValue" in value ? Number(value.intValue) : Object.values(value)[0]);
+  const valueIn = ({ value }: JsonPair) =>
+    "intValue" in value ? Number(value.intValue) : Object.values(value)[0];
   return Object.fromEntries(pairs.map((pair) => [pair.key, valueIn(pair)]));
 }
 

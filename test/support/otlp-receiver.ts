@@ -1,5 +1,10 @@
 import { EventEmitter, once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -68,8 +73,10 @@ export async function startOtlpReceiver(first: Behaviour = "take"): Promise<Otlp
     }
     arrivals.emit("request");
     if (behaviour === "hang") return;
-    if (behaviour === "endless") for (;;) if (!response.write("{".repeat(1_000))) await once(response, "drain");
-    if (behaviour === "drip") for (; !response.closed; await sleep(DRIP_EVERY_MS)) response.write(" ");
+    if (behaviour === "endless")
+      for (;;) if (!response.write("{".repeat(1_000))) await once(response, "drain");
+    if (behaviour === "drip")
+      for (; !response.closed; await sleep(DRIP_EVERY_MS)) response.write(" ");
     const type = request.headers["content-type"] ?? "";
     const wait = RETRY_AFTER_SECONDS[Number(behaviour)];
     const status = typeof behaviour === "number" ? behaviour : 200;
@@ -124,7 +131,8 @@ async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
   const { url: path = "", headers, method } = request;
   const body = await buffer(request);
   const decode = DECODERS[headers["content-type"] ?? ""];
-  if (method !== "POST" || decode === undefined) throw new Error(`${method} of ${headers["content-type"]}`);
+  if (method !== "POST" || decode === undefined)
+    throw new Error(`${method} of ${headers["content-type"]}`);
   const spans = decode(headers["content-encoding"] === "gzip" ? gunzipSync(body) : body);
   for (const span of spans) requireShape(span);
   return { path, headers, spans };
@@ -134,9 +142,19 @@ async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
 function requireShape(span: ReceivedSpan): void {
   const ids: readonly SpanId[] = [span, ...span.links];
   const goodIds = ids.every(
-    ({ traceId, spanId }) => /^(?!0+$)[0-9a-f]{32}$/.test(traceId) && /^(?!0+$)[0-9a-f]{16}$/.test(spanId),
+    ({ traceId, spanId }) =>
+      /^(?!0+$)[0-9a-f]{32}$/.test(traceId) && /^(?!0+$)[0-9a-f]{16}$/.test(spanId),
   );
-  const goodParent = span.parentSpanId === undefined || /^(?!0+$)[0-9a-f]{16}$/.test(span.parentSpanId);
-  if (!goodIds || !goodParent || span.name === "" || span.endNs < span.startNs || span.startNs === 0n)
-    throw new Error(`a span that is none: ${span.name} ${span.traceId} ${span.spanId} ${span.startNs} ${span.endNs}`);
+  const goodParent =
+    span.parentSpanId === undefined || /^(?!0+$)[0-9a-f]{16}$/.test(span.parentSpanId);
+  if (
+    !goodIds ||
+    !goodParent ||
+    span.name === "" ||
+    span.endNs < span.startNs ||
+    span.startNs === 0n
+  )
+    throw new Error(
+      `a span that is none: ${span.name} ${span.traceId} ${span.spanId} ${span.startNs} ${span.endNs}`,
+    );
 }

@@ -11,7 +11,13 @@ const outbox = await Outbox.open(path, client);
 process.stdout.write(`opened ${outbox.pending}\n`);
 for (let at = 0; at < Number(count); at++) {
   const id = `${run}-${at}`;
-  const message = { message_id: id, from: "+1", to: "+2", ts: "2025-01-15T10:00:00Z", text: `text of ${id}` };
+  const message = {
+    message_id: id,
+    from: "+1",
+    to: "+2",
+    ts: "2025-01-15T10:00:00Z",
+    text: `text of ${id}`,
+  };
   await outbox.append(message).then(
     () => process.stdout.write(`${id}\n`),
     (error) => process.stdout.write(`failed ${id} ${error.code}\n`),

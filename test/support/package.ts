@@ -38,12 +38,20 @@ export function installPackage(): InstalledPackage {
   npm(["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], home);
   symlinkSync(process.execPath, join(bin, "node"));
   for (const name of ["npm", "npx", "sh"]) symlinkSync(programOnPath(name), join(bin, name));
-  return { tarball, home, env: { HOME: home, PATH: bin }, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+  return {
+    tarball,
+    home,
+    env: { HOME: home, PATH: bin },
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
 }
 
 /** The content of a clean clone, and the dependencies of this checkout. */
 export function copyCheckout(to: string): void {
-  cpSync(ROOT, to, { recursive: true, filter: (path) => !NOT_CLONED.includes(relative(ROOT, path)) });
+  cpSync(ROOT, to, {
+    recursive: true,
+    filter: (path) => !NOT_CLONED.includes(relative(ROOT, path)),
+  });
   symlinkSync(join(ROOT, "node_modules"), join(to, "node_modules"));
 }
 
@@ -51,7 +59,9 @@ export function copyCheckout(to: string): void {
  * npm describes its run in the environment. Another npm would conclude that it is in this checkout.
  */
 function npm(args: readonly string[], cwd: string): string {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|INIT_CWD)/i.test(name)));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(npm_|INIT_CWD)/i.test(name)),
+  );
   return execFileSync("npm", args, {
     cwd,
     env,

@@ -11,7 +11,9 @@ export class PlainMessages {
 
   add(messages: readonly NewMessage[]): void {
     for (const message of messages) {
-      const known = this.rows.some((row) => row.messageId === message.messageId && row.source === message.source);
+      const known = this.rows.some(
+        (row) => row.messageId === message.messageId && row.source === message.source,
+      );
       if (!known) this.rows.push(message);
     }
   }
@@ -44,7 +46,12 @@ export class PlainMessages {
     const groups = Map.groupBy(this.rows.toSorted(byPosition), ({ from }) => String(from));
     return [...groups]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([from, rows]) => ({ from, count: rows.length, firstTs: rows[0]?.ts, lastTs: rows.at(-1)?.ts }));
+      .map(([from, rows]) => ({
+        from,
+        count: rows.length,
+        firstTs: rows[0]?.ts,
+        lastTs: rows.at(-1)?.ts,
+      }));
   }
 
   stats() {
@@ -69,11 +76,16 @@ export class PlainMessages {
       .filter((instant) => /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(instant))
       .map((instant) => instant.slice(0, characters));
     const counts = Map.groupBy(starts, (start) => start);
-    return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([start, all]) => ({ start, count: all.length }));
+    return [...counts]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([start, all]) => ({ start, count: all.length }));
   }
 }
 
-function fits(row: NewMessage, { from, to, source, since, until, q }: MessageQuery["filter"]): boolean {
+function fits(
+  row: NewMessage,
+  { from, to, source, since, until, q }: MessageQuery["filter"],
+): boolean {
   const instant = Buffer.from(instantOf(row.ts));
   return (
     (from === undefined || row.from === from) &&

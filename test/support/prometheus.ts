@@ -75,10 +75,16 @@ export function shipped(path: string, replacements: Readonly<Record<string, stri
 }
 
 /** Resolves when a server answers 200 there; rejects with its log when it ends instead. */
-export async function untilReady(url: string, child: ChildProcess, folder: ServerFolder): Promise<void> {
+export async function untilReady(
+  url: string,
+  child: ChildProcess,
+  folder: ServerFolder,
+): Promise<void> {
   const deadline = performance.now() + START_MS_MAX;
   for (;;) {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) }).catch(() => undefined);
+    const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) }).catch(
+      () => undefined,
+    );
     await answer?.body?.cancel();
     if (answer?.ok === true) return;
     if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline)
@@ -98,15 +104,23 @@ interface InstantSeries {
   readonly value: readonly [seconds: number, value: string];
 }
 
-async function query(url: string, promql: string, atMs: number | undefined): Promise<readonly QueriedSample[]> {
-  const body = new URLSearchParams({ query: promql, ...(atMs !== undefined && { time: String(atMs / 1_000) }) });
+async function query(
+  url: string,
+  promql: string,
+  atMs: number | undefined,
+): Promise<readonly QueriedSample[]> {
+  const body = new URLSearchParams({
+    query: promql,
+    ...(atMs !== undefined && { time: String(atMs / 1_000) }),
+  });
   const answer = await fetch(`${url}/api/v1/query`, {
     method: "POST",
     body,
     signal: AbortSignal.timeout(ANSWER_MS_MAX),
   });
   const { error, data } = (await answer.json()) as Answer;
-  if (data?.resultType !== "vector") throw new Error(`${promql}: ${error ?? `no vector but a ${data?.resultType}`}`);
+  if (data?.resultType !== "vector")
+    throw new Error(`${promql}: ${error ?? `no vector but a ${data?.resultType}`}`);
   return data.result.map(({ metric, value }) => ({ metric, value: toNumber(value[1]) }));
 }
 

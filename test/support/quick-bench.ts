@@ -20,9 +20,9 @@ const skip =
     : false;
 
 /** The files of `bench/` that all.ts runs. */
-export const BENCHMARKS: readonly string[] = [...readFileSync(ALL, "utf8").matchAll(/file: "([a-z-]+\.ts)"/g)].map(
-  (match) => match[1] ?? "",
-);
+export const BENCHMARKS: readonly string[] = [
+  ...readFileSync(ALL, "utf8").matchAll(/file: "([a-z-]+\.ts)"/g),
+].map((match) => match[1] ?? "");
 /**
  * The benchmarks of writing, which are half of them. All together take longer than the runner
  * allows a test on a busy machine.
@@ -48,7 +48,9 @@ export function testBenchmarks(title: string, files: readonly string[]): void {
   });
 }
 
-function runQuick(files: readonly string[]): Promise<{ code: number | string | null; output: string }> {
+function runQuick(
+  files: readonly string[],
+): Promise<{ code: number | string | null; output: string }> {
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,

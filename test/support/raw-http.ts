@@ -39,7 +39,10 @@ export class RawConnection {
   }
 
   /** `reading: false` leaves every answer in the kernel until `read()`. */
-  static async open(port: number, options: { reading?: boolean; localAddress?: string } = {}): Promise<RawConnection> {
+  static async open(
+    port: number,
+    options: { reading?: boolean; localAddress?: string } = {},
+  ): Promise<RawConnection> {
     const { localAddress } = options;
     const socket = connect({
       port,
@@ -129,7 +132,9 @@ export class RawConnection {
       progress.catch(() => {});
       const last = this.answers(options);
       if (last.length >= count) return last;
-      throw new Error(`the connection ended after ${last.length} of ${count} answers: ${this.received()}`);
+      throw new Error(
+        `the connection ended after ${last.length} of ${count} answers: ${this.received()}`,
+      );
     }
   }
 
@@ -160,13 +165,22 @@ export async function exchange(
  * Like `exchange` with a half-close, for bytes with unknown answers: only the status lines are
  * read.
  */
-export async function statusesOf(port: number, data: string | Uint8Array): Promise<readonly number[]> {
+export async function statusesOf(
+  port: number,
+  data: string | Uint8Array,
+): Promise<readonly number[]> {
   await using connection = await send(port, data, true);
   await connection.ending();
-  return Array.from(connection.received().matchAll(/HTTP\/1\.[01] ([0-9]{3}) /g), ([, status]) => Number(status));
+  return Array.from(connection.received().matchAll(/HTTP\/1\.[01] ([0-9]{3}) /g), ([, status]) =>
+    Number(status),
+  );
 }
 
-async function send(port: number, data: string | Uint8Array, halfClose: boolean): Promise<RawConnection> {
+async function send(
+  port: number,
+  data: string | Uint8Array,
+  halfClose: boolean,
+): Promise<RawConnection> {
   const connection = await RawConnection.open(port);
   await connection.write(data);
   if (halfClose) connection.end();
@@ -174,7 +188,11 @@ async function send(port: number, data: string | Uint8Array, halfClose: boolean)
 }
 
 /** The bytes of a request. Header lines are used unchanged; only the empty line is added. */
-export function rawRequest(requestLine: string, headers: readonly string[], payload: string | Uint8Array = ""): Buffer {
+export function rawRequest(
+  requestLine: string,
+  headers: readonly string[],
+  payload: string | Uint8Array = "",
+): Buffer {
   const head = `${[requestLine, ...headers].join("\r\n")}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head, "latin1"), Buffer.from(payload as string)]);
 }
@@ -190,7 +208,10 @@ export function chunked(payload: string | Uint8Array, size = 65_536): Buffer {
   return Buffer.concat([...parts, Buffer.from("0\r\n\r\n")]);
 }
 
-function parseAnswer(bytes: Buffer, head: boolean): { answer: RawAnswer; bytes: number } | undefined {
+function parseAnswer(
+  bytes: Buffer,
+  head: boolean,
+): { answer: RawAnswer; bytes: number } | undefined {
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd < 0) return undefined;
   const [statusLine = "", ...lines] = bytes.subarray(0, headEnd).toString("latin1").split("\r\n");
@@ -213,7 +234,9 @@ function parseBody(
 ): { text: string; bytes: number } | undefined {
   if (headers.get("transfer-encoding")?.[0] !== "chunked") {
     const length = Number(headers.get("content-length")?.[0] ?? bytes.length);
-    return bytes.length < length ? undefined : { text: bytes.subarray(0, length).toString(), bytes: length };
+    return bytes.length < length
+      ? undefined
+      : { text: bytes.subarray(0, length).toString(), bytes: length };
   }
   const parts: Buffer[] = [];
   for (let at = 0; ; ) {
@@ -230,7 +253,10 @@ function parseBody(
 async function bounded<T>(promise: Promise<T>, complaint: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${complaint} within ${WAIT_MS_MAX} ms`)), WAIT_MS_MAX);
+    timer = setTimeout(
+      () => reject(new Error(`${complaint} within ${WAIT_MS_MAX} ms`)),
+      WAIT_MS_MAX,
+    );
   });
   try {
     return await Promise.race([promise, late]);

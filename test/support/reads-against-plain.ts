@@ -92,13 +92,19 @@ const messages = array(
     from: constantFrom("+1", "+1", "+1", "+22", "+333", "+4"),
     to: constantFrom("+9", "+9", "+8"),
     ts: nat(30).chain((n) =>
-      constantFrom("", ".5", ".50", ".123456789").map((f) => `2025-01-${15 + (n % 3)}T10:0${n % 2}:${10 + n}${f}Z`),
+      constantFrom("", ".5", ".50", ".123456789").map(
+        (f) => `2025-01-${15 + (n % 3)}T10:0${n % 2}:${10 + n}${f}Z`,
+      ),
     ),
     text: option(texts, { nil: null, freq: 8 }),
-  }).map((fields) => ({ ...fields, createdAt: "2025-01-15T10:00:01.000Z" }) as unknown as NewMessage),
+  }).map(
+    (fields) => ({ ...fields, createdAt: "2025-01-15T10:00:01.000Z" }) as unknown as NewMessage,
+  ),
   { minLength: 5, maxLength: 60, size: "max" },
 );
-const moment = nat(30).map((n) => `2025-01-${15 + (n % 3)}T10:0${n % 2}:${10 + n}${n % 4 ? "" : ".5"}`);
+const moment = nat(30).map(
+  (n) => `2025-01-${15 + (n % 3)}T10:0${n % 2}:${10 + n}${n % 4 ? "" : ".5"}`,
+);
 const everyFilter = record({
   from: constantFrom("+1", "+22", "+333", "+5"),
   to: constantFrom("+9", "+8", "+7"),
@@ -156,7 +162,9 @@ const everyFilter = record({
 const filters = tuple(
   everyFilter,
   shuffledSubarray(["from", "to", "source", "since", "until", "q"], { maxLength: 3 }),
-).map(([all, names]) => Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name))));
+).map(([all, names]) =>
+  Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name))),
+);
 export const queries = record({
   filter: filters,
   order: constantFrom("asc", "desc"),
@@ -206,7 +214,11 @@ async function walk(reads: Reads, query: MessageQuery): Promise<readonly string[
   }
 }
 
-async function expectSamePage(reads: Reads, plain: PlainMessages, query: MessageQuery): Promise<void> {
+async function expectSamePage(
+  reads: Reads,
+  plain: PlainMessages,
+  query: MessageQuery,
+): Promise<void> {
   if (query.count === "none" && query.offset === 0) {
     const whole = plain.page({ ...query, limit: Number.MAX_SAFE_INTEGER });
     deepEqual(await walk(reads, query), whole.ids, JSON.stringify(query));
@@ -216,9 +228,17 @@ async function expectSamePage(reads: Reads, plain: PlainMessages, query: Message
   const got = await answer(reads, query);
   deepEqual(got.ids, ids, JSON.stringify(query));
   equal(got.total, query.count === "exact" ? total : null, JSON.stringify(query));
-  equal(got.next !== null, goesOn || (query.cursor?.side === "before" && ids.length > 0), JSON.stringify(query));
+  equal(
+    got.next !== null,
+    goesOn || (query.cursor?.side === "before" && ids.length > 0),
+    JSON.stringify(query),
+  );
   if (ids.length > 0 && query.offset + (query.cursor === undefined ? 0 : 1) > 0)
-    equal(got.previous !== null, hasPrevious || query.cursor?.side === "after", JSON.stringify(query));
+    equal(
+      got.previous !== null,
+      hasPrevious || query.cursor?.side === "after",
+      JSON.stringify(query),
+    );
   // From the page to its neighbours and back: the cursors are positions in the same list.
   for (const place of [got.next, got.previous]) {
     if (place === null) continue;
@@ -229,7 +249,11 @@ async function expectSamePage(reads: Reads, plain: PlainMessages, query: Message
 }
 
 /** Compares every kind of answer of a store with those of a plain scan of all messages. */
-export async function expectSame(reads: Reads, plain: PlainMessages, asked: readonly MessageQuery[]): Promise<void> {
+export async function expectSame(
+  reads: Reads,
+  plain: PlainMessages,
+  asked: readonly MessageQuery[],
+): Promise<void> {
   for (const query of asked) await expectSamePage(reads, plain, query);
   deepEqual(plainObjects(await reads.stats()), plainObjects(plain.stats()));
   deepEqual(
@@ -246,14 +270,20 @@ export async function expectSame(reads: Reads, plain: PlainMessages, asked: read
     );
     const after = beginning[0]?.from ?? "+";
     const next = await reads.findSenders({ limit: 9, offset: 0, prefix, after });
-    deepEqual(plainObjects([next.senders, next.total]), plainObjects([beginning.slice(1), beginning.length]), prefix);
+    deepEqual(
+      plainObjects([next.senders, next.total]),
+      plainObjects([beginning.slice(1), beginning.length]),
+      prefix,
+    );
   }
   for (const [bucket, characters] of Object.entries(BUCKETS)) {
     for (const { filter } of asked) {
       const { from, since, until } = filter;
       const wanted = { ...(from && { from }), ...(since && { since }), ...(until && { until }) };
       deepEqual(
-        plainObjects(await reads.timeline({ ...wanted, bucket: bucket as "day", bucketsMax: 1_000 })),
+        plainObjects(
+          await reads.timeline({ ...wanted, bucket: bucket as "day", bucketsMax: 1_000 }),
+        ),
         plain.timeline(characters, wanted),
         JSON.stringify({ bucket, wanted }),
       );

@@ -24,7 +24,11 @@ export async function ready(url: string, msMax: number = HEAL_MS_MAX): Promise<v
  * when they are sent again, unknown ones end accepted. The lists and the statistics agree with the
  * rows. `databaseUrl` is read directly.
  */
-export async function provesClean(ledger: Ledger, url: string, databaseUrl: string): Promise<Findings> {
+export async function provesClean(
+  ledger: Ledger,
+  url: string,
+  databaseUrl: string,
+): Promise<Findings> {
   ok(ledger.slowestMs < REQUEST_MS_MAX, `a request took ${Math.round(ledger.slowestMs)} ms`);
   await ready(url);
   await quiet(databaseUrl);
@@ -42,7 +46,11 @@ export async function provesClean(ledger: Ledger, url: string, databaseUrl: stri
   deepEqual(await since(results, url), { created: 0, duplicate: again.length, conflict: 0 });
   await inParallel(unknown, async (id) => equal(await ledger.send(url, id), "ok"));
   const created = unknown.length - found.recovered;
-  deepEqual(await since(results, url), { created, duplicate: again.length + found.recovered, conflict: 0 });
+  deepEqual(await since(results, url), {
+    created,
+    duplicate: again.length + found.recovered,
+    conflict: 0,
+  });
 
   const after = await ledger.checkPostgres(databaseUrl);
   deepEqual(faultsIn(after), CLEAN);
@@ -82,7 +90,10 @@ async function quiet(databaseUrl: string): Promise<void> {
   }
 }
 
-async function inParallel(ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
+async function inParallel(
+  ids: readonly string[],
+  work: (id: string) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const worker = async () => {
     for (let id = ids[next++]; id !== undefined; id = ids[next++]) await work(id);

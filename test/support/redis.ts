@@ -49,10 +49,16 @@ export async function ownRedis(...settings: readonly string[]): Promise<RedisSer
  * A Redis for tests that need no signals: TEST_REDIS_URL, which must not be used by others, or one
  * of this test.
  */
-export async function testedRedis(): Promise<Pick<RedisServer, "url" | "command"> & AsyncDisposable> {
+export async function testedRedis(): Promise<
+  Pick<RedisServer, "url" | "command"> & AsyncDisposable
+> {
   const url = process.env.TEST_REDIS_URL;
   if (url === undefined) return ownRedis();
-  return { url, command: (...words) => redisCommand(url, words), [Symbol.asyncDispose]: async () => undefined };
+  return {
+    url,
+    command: (...words) => redisCommand(url, words),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
 }
 
 class Server implements RedisServer {
@@ -71,11 +77,22 @@ class Server implements RedisServer {
 
   async start(): Promise<void> {
     const place = ["--bind", "127.0.0.1", "--port", String(this.#port), "--dir", this.#folder.path];
-    const child = this.#folder.spawn("redis-server", [...place, "--save", "", "--appendonly", "no", ...this.#settings]);
+    const child = this.#folder.spawn("redis-server", [
+      ...place,
+      "--save",
+      "",
+      "--appendonly",
+      "no",
+      ...this.#settings,
+    ]);
     this.#child = child;
     const deadline = performance.now() + START_MS_MAX;
     // With a password it answers NOAUTH, which is an answer.
-    while (!(await redisCommand(this.url, ["PING"]).catch((error: Error) => error.message.startsWith("NOAUTH")))) {
+    while (
+      !(await redisCommand(this.url, ["PING"]).catch((error: Error) =>
+        error.message.startsWith("NOAUTH"),
+      ))
+    ) {
       if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline)
         throw new Error(`Redis does not start:\n${this.#folder.log()}`);
       await setTimeout(20);
@@ -109,7 +126,11 @@ class Server implements RedisServer {
 }
 
 async function redisCommand(url: string, words: readonly string[]): Promise<unknown> {
-  const socket = { connectTimeout: ANSWER_MS_MAX, socketTimeout: ANSWER_MS_MAX, reconnectStrategy: false } as const;
+  const socket = {
+    connectTimeout: ANSWER_MS_MAX,
+    socketTimeout: ANSWER_MS_MAX,
+    reconnectStrategy: false,
+  } as const;
   const client = createClient({ url, socket, RESP: 2 });
   client.on("error", () => undefined);
   try {

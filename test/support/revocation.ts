@@ -8,7 +8,12 @@ const LOOK_EVERY_MS = 20;
  * Resolves with the milliseconds until a service answers a key with a status; rejects when that
  * takes longer than `msMax`.
  */
-export async function untilAnswered(url: string, key: string, status: number, msMax: number): Promise<number> {
+export async function untilAnswered(
+  url: string,
+  key: string,
+  status: number,
+  msMax: number,
+): Promise<number> {
   const startMs = performance.now();
   for (;;) {
     const answer = await fetch(`${url}/stats`, { headers: bearer(key) });

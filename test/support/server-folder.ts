@@ -85,7 +85,11 @@ export class ServerFolder implements AsyncDisposable {
 
   /** Runs a command to its end, as the user that the server runs as. */
   async run(command: string, args: readonly string[]): Promise<void> {
-    await promisify(execFile)(command, args, { ...UNPRIVILEGED, cwd: this.path, env: environment() });
+    await promisify(execFile)(command, args, {
+      ...UNPRIVILEGED,
+      cwd: this.path,
+      env: environment(),
+    });
   }
 
   log(): string {

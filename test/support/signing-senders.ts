@@ -47,7 +47,10 @@ export class SigningSenders {
   #next: { readonly secret: string; readonly withinRequests: number } | undefined;
   #stopAt = Number.POSITIVE_INFINITY;
 
-  constructor(urls: readonly string[], { senders, secret }: { readonly senders: number; readonly secret: string }) {
+  constructor(
+    urls: readonly string[],
+    { senders, secret }: { readonly senders: number; readonly secret: string },
+  ) {
     const ports = urls.map((url) => Number(new URL(url).port));
     this.#secrets = Array.from({ length: senders }, () => secret);
     this.#running = this.#secrets.map((_, at) => this.#run(at, ports[at % ports.length] ?? 0));
@@ -81,7 +84,10 @@ export class SigningSenders {
         left ??= Math.floor(Math.random() * next.withinRequests);
         if (left-- <= 0) this.#secrets[at] = next.secret;
       }
-      const status = await sender.send(body({ message_id: `m${++this.#sent}` }), this.#secrets[at] ?? "");
+      const status = await sender.send(
+        body({ message_id: `m${++this.#sent}` }),
+        this.#secrets[at] ?? "",
+      );
       this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
       if (status === 0) break;
     }

@@ -11,7 +11,10 @@ export async function createDatabase(server: string, name: string): Promise<void
   const [row] = await sql(server, "SHOW server_version_num");
   const builtin = Number(row?.server_version_num) >= 170_000;
   const locale = builtin ? "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'" : "";
-  await sql(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' ${locale} LOCALE 'C.UTF-8'`);
+  await sql(
+    server,
+    `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8' ${locale} LOCALE 'C.UTF-8'`,
+  );
 }
 
 export async function dropDatabase(server: string, name: string): Promise<void> {

@@ -13,7 +13,10 @@ import type { InsertOutcome } from "../../src/store/store.ts";
 /** A path in a new folder that is removed at the end of the scope. */
 export function temporaryDatabase(): { readonly path: string } & Disposable {
   const folder = mkdtempSync(join(tmpdir(), "lyftr-store-"));
-  return { path: join(folder, "app.db"), [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+  return {
+    path: join(folder, "app.db"),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
 }
 
 /**

@@ -15,7 +15,9 @@ export function snapshotOf(folder: string): readonly string[] {
 function lineOf(folder: string, name: string): string {
   const path = join(folder, name);
   const { mode, size, mtimeNs } = statSync(path, { bigint: true });
-  const bytes = statSync(path).isFile() ? createHash("sha256").update(readFileSync(path)).digest("hex") : "folder";
+  const bytes = statSync(path).isFile()
+    ? createHash("sha256").update(readFileSync(path)).digest("hex")
+    : "folder";
   return `${name} ${mode} ${size} ${mtimeNs} ${bytes}`;
 }
 
@@ -59,10 +61,15 @@ export const OURS: Readonly<Record<string, (path: string) => Promise<void>>> = {
 };
 
 /** Other things that a DATABASE_URL may name, and the expected message. */
-export const NOT_OURS: Readonly<Record<string, readonly [make: (path: string) => unknown, said: RegExp]>> = {
+export const NOT_OURS: Readonly<
+  Record<string, readonly [make: (path: string) => unknown, said: RegExp]>
+> = {
   "an empty file": [(path) => writeFileSync(path, ""), /is empty/],
   "a text": [(path) => writeFileSync(path, "messages\n".repeat(100)), /is not a SQLite database/],
-  "a database of the older service": [(path) => execute(path, PYTHON_SCHEMA), /is a database of the older service/],
+  "a database of the older service": [
+    (path) => execute(path, PYTHON_SCHEMA),
+    /is a database of the older service/,
+  ],
   "a database of the older service in WAL mode": [
     (path) => execute(path, `PRAGMA journal_mode = WAL; ${PYTHON_SCHEMA}`),
     /is a database of the older service/,
@@ -72,13 +79,17 @@ export const NOT_OURS: Readonly<Record<string, readonly [make: (path: string) =>
     /is a database of the older service/,
   ],
   "a database of another program": [
-    (path) => execute(path, "CREATE TABLE orders (id INTEGER); CREATE TABLE customers (id INTEGER)"),
+    (path) =>
+      execute(path, "CREATE TABLE orders (id INTEGER); CREATE TABLE customers (id INTEGER)"),
     /belongs to another program \(it has the tables customers, orders\)/,
   ],
   "an older schema": [
     async (path) => {
       await ours(path);
-      execute(path, "DELETE FROM lyftr_migrations WHERE version = (SELECT max(version) FROM lyftr_migrations)");
+      execute(
+        path,
+        "DELETE FROM lyftr_migrations WHERE version = (SELECT max(version) FROM lyftr_migrations)",
+      );
     },
     /has schema [0-9]+, .* needs schema [0-9]+: run lyftr migrate first/,
   ],

@@ -9,7 +9,9 @@ export async function attachStrace(
   pid: number,
   args: readonly string[],
 ): Promise<{ readonly strace: ChildProcess; detach(): Promise<void> } & AsyncDisposable> {
-  const strace = spawn("strace", ["-f", "-p", String(pid), ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const strace = spawn("strace", ["-f", "-p", String(pid), ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let said = "";
   strace.stderr?.setEncoding("utf8").on("data", (text: string) => (said += text));
   const ended = once(strace, "exit");

@@ -37,7 +37,9 @@ export function unitEnvironment(
 }
 
 /** The system calls that the filters of a unit allow, by systemd's own groups. */
-export async function allowedCalls(settings: ReadonlyMap<string, readonly string[]>): Promise<ReadonlySet<string>> {
+export async function allowedCalls(
+  settings: ReadonlyMap<string, readonly string[]>,
+): Promise<ReadonlySet<string>> {
   const allowed = new Set(await callsIn("@default"));
   for (const filter of settings.get("SystemCallFilter") ?? []) {
     const without = filter.startsWith("~");
@@ -49,11 +51,17 @@ export async function allowedCalls(settings: ReadonlyMap<string, readonly string
 
 async function callsIn(group: string): Promise<readonly string[]> {
   if (!group.startsWith("@")) return [group];
-  const { stdout } = await promisify(execFile)("systemd-analyze", ["--no-pager", "syscall-filter", group]);
+  const { stdout } = await promisify(execFile)("systemd-analyze", [
+    "--no-pager",
+    "syscall-filter",
+    group,
+  ]);
   const names = stdout
     .split("\n")
     .slice(1)
     .map((line) => line.trim());
-  const calls = await Promise.all(names.filter((name) => /^@?[a-z0-9_-]+$/.test(name)).map(callsIn));
+  const calls = await Promise.all(
+    names.filter((name) => /^@?[a-z0-9_-]+$/.test(name)).map(callsIn),
+  );
   return calls.flat();
 }

@@ -45,7 +45,9 @@ export class TcpProxy implements AsyncDisposable {
 
   constructor(host: string, port: number) {
     const options = { allowHalfOpen: true, noDelay: true };
-    this.#listener = createServer(options, (client) => this.#take(client, connect({ host, port, ...options })));
+    this.#listener = createServer(options, (client) =>
+      this.#take(client, connect({ host, port, ...options })),
+    );
   }
 
   /** The same URL through this proxy. */

@@ -11,7 +11,11 @@ interface Tool {
 
 export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "chromium", neededFor: "the documentation page in a real browser", debian: "chromium" },
-  { name: "strace", neededFor: "I/O errors of the disk, and that an answer follows its fsync", debian: "strace" },
+  {
+    name: "strace",
+    neededFor: "I/O errors of the disk, and that an answer follows its fsync",
+    debian: "strace",
+  },
   { name: "gcc", neededFor: "disks that lose writes, are slow or full", debian: "build-essential" },
   { name: "wrk", neededFor: "that the benchmarks still run", debian: "wrk" },
   { name: "openssl", neededFor: "TLS to PostgreSQL", debian: "openssl" },
@@ -19,16 +23,44 @@ export const REQUIRED_TOOLS: readonly Tool[] = [
   { name: "haproxy", neededFor: "several replicas behind a load balancer", debian: "haproxy" },
   { name: "curl", neededFor: "the example of sending with curl", debian: "curl" },
   { name: "python3", neededFor: "the example of sending with Python", debian: "python3" },
-  { name: "redis-server", neededFor: "limits and answers that replicas share", debian: "redis-server" },
-  { name: "prometheus", neededFor: "the rules of alerts and the queries of dashboards", debian: "prometheus" },
+  {
+    name: "redis-server",
+    neededFor: "limits and answers that replicas share",
+    debian: "redis-server",
+  },
+  {
+    name: "prometheus",
+    neededFor: "the rules of alerts and the queries of dashboards",
+    debian: "prometheus",
+  },
   { name: "promtool", neededFor: "the tests of the rules of alerts", debian: "prometheus" },
-  { name: "prometheus-alertmanager", neededFor: "that a fault pages once", debian: "prometheus-alertmanager" },
-  { name: "amtool", neededFor: "the configuration of Alertmanager", debian: "prometheus-alertmanager" },
-  { name: "kubectl", neededFor: "that Kustomize can build the manifests", debian: "kubernetes-client" },
+  {
+    name: "prometheus-alertmanager",
+    neededFor: "that a fault pages once",
+    debian: "prometheus-alertmanager",
+  },
+  {
+    name: "amtool",
+    neededFor: "the configuration of Alertmanager",
+    debian: "prometheus-alertmanager",
+  },
+  {
+    name: "kubectl",
+    neededFor: "that Kustomize can build the manifests",
+    debian: "kubernetes-client",
+  },
   { name: "nginx", neededFor: "the service behind nginx", debian: "nginx" },
-  { name: "systemd-analyze", neededFor: "the unit of systemd, and how little it may do", debian: "systemd" },
+  {
+    name: "systemd-analyze",
+    neededFor: "the unit of systemd, and how little it may do",
+    debian: "systemd",
+  },
   // Part of a server, unlike pg_dump alone.
-  { name: "pg_createcluster", neededFor: "that a dump of PostgreSQL can be restored", debian: "postgresql" },
+  {
+    name: "pg_createcluster",
+    neededFor: "that a dump of PostgreSQL can be restored",
+    debian: "postgresql",
+  },
 ];
 
 /** The names of the tools on PATH. */

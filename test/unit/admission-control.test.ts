@@ -8,7 +8,10 @@ const MANY = 1_000;
 /** An admission control that gets the given delays at each tick of 20 ms. */
 function watched() {
   const state = { nowMs: 0, queueDelayMs: 0, queueRows: MANY };
-  const admission = new AdmissionControl({ queueDelayMs: () => state.queueDelayMs, queueRows: () => state.queueRows });
+  const admission = new AdmissionControl({
+    queueDelayMs: () => state.queueDelayMs,
+    queueRows: () => state.queueRows,
+  });
   return {
     state,
     admission,
@@ -26,7 +29,9 @@ function watched() {
      */
     refused: () => {
       for (let at = 0; at < 200; at++) admission.refuses();
-      const reasons = Array.from({ length: 1_000 }, () => admission.refuses()).filter((reason) => reason !== undefined);
+      const reasons = Array.from({ length: 1_000 }, () => admission.refuses()).filter(
+        (reason) => reason !== undefined,
+      );
       return { share: reasons.length / 1_000, reasons: [...new Set(reasons)] };
     },
   };
@@ -73,12 +78,17 @@ test("a late queue refuses messages only, a late loop reads too", () => {
   queue.pass(5_000, 0, 1_000);
   equal(queue.refused().share > 0.9, true);
   equal(
-    Array.from({ length: MANY }, () => queue.admission.refuses(false)).every((reason) => reason === undefined),
+    Array.from({ length: MANY }, () => queue.admission.refuses(false)).every(
+      (reason) => reason === undefined,
+    ),
     true,
   );
   const loop = watched();
   loop.pass(5_000, 100, 1_000);
-  equal(Array.from({ length: MANY }, () => loop.admission.refuses(false)).includes("event_loop"), true);
+  equal(
+    Array.from({ length: MANY }, () => loop.admission.refuses(false)).includes("event_loop"),
+    true,
+  );
 });
 
 test("the longer and the later, the more is refused, but never everything", () => {

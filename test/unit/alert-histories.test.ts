@@ -2,7 +2,14 @@ import { deepEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { PostResult } from "../../src/alerts/post.ts";
-import { type AlertProcess, AlertWorld, type Listener, NOT_READY, TAKEN, WELL } from "../support/alert-world.ts";
+import {
+  type AlertProcess,
+  AlertWorld,
+  type Listener,
+  NOT_READY,
+  TAKEN,
+  WELL,
+} from "../support/alert-world.ts";
 
 const PLACES = [0, 1] as const;
 type Place = (typeof PLACES)[number];
@@ -31,13 +38,19 @@ const AGAIN_SECONDS_MAX = 65;
 /** Longer than any wait for a target that was down. */
 const CALM_SECONDS = 400;
 const SLOW = { ...WELL, queueAgeMs: 5_000 };
-const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, isOutcomeUnknown: false };
+const DOWN: PostResult = {
+  kind: "failed",
+  reason: "ECONNREFUSED",
+  retryAfterMs: 0,
+  isOutcomeUnknown: false,
+};
 
 const place = fc.constantFrom(...PLACES);
 const seconds = fc.integer({ min: 1, max: 100 });
 const placed = (...kinds: readonly ("break" | "mend" | "kill" | "restart")[]) =>
   fc.record({ kind: fc.constantFrom(...kinds), place });
-const steps = (event: fc.Arbitrary<Event>) => fc.array(fc.record({ event, seconds }), { minLength: 1, maxLength: 12 });
+const steps = (event: fc.Arbitrary<Event>) =>
+  fc.array(fc.record({ event, seconds }), { minLength: 1, maxLength: 12 });
 
 /** Two replicas of one database, of which each has its own faults. */
 class Service {
@@ -150,12 +163,15 @@ async function history(all: readonly Step[]): Promise<Service> {
  * Triggers and resolves of a rule in turn: a repeated one changes nothing if repeats are merged.
  */
 function incidents({ told, mergesRepeats }: Listener, rule: string): readonly string[] {
-  const events = told.filter((line) => line.endsWith(` ${rule}`)).map((line) => line.split(" ")[1] ?? "");
+  const events = told
+    .filter((line) => line.endsWith(` ${rule}`))
+    .map((line) => line.split(" ")[1] ?? "");
   if (!mergesRepeats) return events;
   return events.filter((event, at) => event !== (events[at - 1] ?? "resolve"));
 }
 
-const inTurn = (count: number) => Array.from({ length: count }, () => ["trigger", "resolve"]).flat();
+const inTurn = (count: number) =>
+  Array.from({ length: count }, () => ["trigger", "resolve"]).flat();
 
 test("however replicas break, restart and are killed, the start and the end of a fault are sent once", async () => {
   await fc.assert(
@@ -177,21 +193,32 @@ test("a page comes within ninety seconds of a lasting fault, and its end within 
     fc.asyncProperty(steps(placed("break", "mend")), async (all) => {
       const service = await history(all);
       const { told } = service.world.chat;
-      const at = (event: string) => told.filter((line) => line.includes(event)).map((line) => Number.parseFloat(line));
+      const at = (event: string) =>
+        told.filter((line) => line.includes(event)).map((line) => Number.parseFloat(line));
       const [triggers, resolves] = [at("trigger"), at("resolve")];
       const pages = triggers.map((fromS, nth) => ({ fromS, untilS: resolves[nth] ?? Number.NaN }));
-      for (const { fromS, untilS } of service.faults.filter((one) => one.untilS - one.fromS >= TOLD_SECONDS_MAX))
+      for (const { fromS, untilS } of service.faults.filter(
+        (one) => one.untilS - one.fromS >= TOLD_SECONDS_MAX,
+      ))
         ok(
           pages.some(
             (page, nth) =>
               page.untilS >= untilS &&
-              page.fromS <= Math.max(fromS + TOLD_SECONDS_MAX, (pages[nth - 1]?.untilS ?? 0) + AGAIN_SECONDS_MAX),
+              page.fromS <=
+                Math.max(
+                  fromS + TOLD_SECONDS_MAX,
+                  (pages[nth - 1]?.untilS ?? 0) + AGAIN_SECONDS_MAX,
+                ),
           ),
           `${told} of ${JSON.stringify(service.faults)}`,
         );
       for (const { untilS } of pages) {
         ok(!service.wasFiring(untilS));
-        ok(service.faults.some((fault) => untilS > fault.untilS && untilS <= fault.untilS + TOLD_SECONDS_MAX));
+        ok(
+          service.faults.some(
+            (fault) => untilS > fault.untilS && untilS <= fault.untilS + TOLD_SECONDS_MAX,
+          ),
+        );
       }
     }),
     { numRuns: 40 },

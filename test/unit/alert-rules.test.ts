@@ -26,17 +26,26 @@ function evaluated(name: AlertRule, figures: Partial<Figures>): string {
 
 test("a process that cannot take messages is not ready, with the reason", () => {
   equal(evaluated("not_ready", {}), "well");
-  equal(evaluated("not_ready", { notReady: "database not ready" }), "cannot take messages: database not ready");
+  equal(
+    evaluated("not_ready", { notReady: "database not ready" }),
+    "cannot take messages: database not ready",
+  );
 });
 
 test("errors count if they are many of enough requests and continue", () => {
   const ratio = (lastMinute: number[], justNow: number[]) => {
     const requests = ([answered = 0, failed = 0]: number[]) => ({ answered, failed });
-    return evaluated("error_ratio", { lastMinute: requests(lastMinute), justNow: requests(justNow) });
+    return evaluated("error_ratio", {
+      lastMinute: requests(lastMinute),
+      justNow: requests(justNow),
+    });
   };
   equal(ratio([0, 0], [0, 0]), "well");
   equal(ratio([10_000, 499], [2_000, 400]), "between");
-  equal(ratio([10_000, 500], [2_000, 400]), "5 % of the webhooks of the last minute were answered with 5xx");
+  equal(
+    ratio([10_000, 500], [2_000, 400]),
+    "5 % of the webhooks of the last minute were answered with 5xx",
+  );
   equal(ratio([9, 9], [3, 3]), "between");
   equal(ratio([10, 10], [3, 3]), "100 % of the webhooks of the last minute were answered with 5xx");
   equal(ratio([10_000, 5_000], [1_000, 10]), "well");
@@ -49,9 +58,15 @@ test("the age of the queue has different thresholds for start and end", () => {
 });
 
 test("one fault makes one rule fire: the most specific one", () => {
-  const failing = { lastMinute: { answered: 10, failed: 10 }, justNow: { answered: 3, failed: 3 }, queueAgeMs: 3_000 };
+  const failing = {
+    lastMinute: { answered: 10, failed: 10 },
+    justNow: { answered: 3, failed: 3 },
+    queueAgeMs: 3_000,
+  };
   const firing = (figures: Partial<Figures>) =>
-    RULES.filter(({ name }) => !/^(well|between)$/.test(evaluated(name, figures))).map(({ name }) => name);
+    RULES.filter(({ name }) => !/^(well|between)$/.test(evaluated(name, figures))).map(
+      ({ name }) => name,
+    );
   deepEqual(firing({ ...failing, notReady: "database not ready" }), ["not_ready"]);
   deepEqual(firing(failing), ["error_ratio"]);
   deepEqual(firing({ queueAgeMs: 3_000 }), ["queue_age"]);
@@ -74,9 +89,18 @@ test("a disk is nearly full by its share or by its bytes, but a large one not by
 });
 
 test("silence counts when it is long and unusual; a process that started during it does not end it", () => {
-  const silence = (minutes: number | undefined, hasReceived: boolean, unusual: boolean | undefined) =>
+  const silence = (
+    minutes: number | undefined,
+    hasReceived: boolean,
+    unusual: boolean | undefined,
+  ) =>
     evaluated("silence", {
-      silence: { ms: minutes === undefined ? undefined : minutes * 60_000, hasReceived, msMax: 3_600_000, unusual },
+      silence: {
+        ms: minutes === undefined ? undefined : minutes * 60_000,
+        hasReceived,
+        msMax: 3_600_000,
+        unusual,
+      },
     });
   equal(silence(61, true, true), "no message for 61 minutes, although this is usually a busy time");
   equal(silence(61, true, false), "between");
@@ -95,7 +119,10 @@ function course(looks: string, hysteresis = new Hysteresis()): string {
   };
   return [...looks]
     .map((look, at) => {
-      hysteresis.update(evaluations[look] ?? { kind: "well" }, { nowMs: at * 5_000, monotonicMs: at * 5_000 });
+      hysteresis.update(evaluations[look] ?? { kind: "well" }, {
+        nowMs: at * 5_000,
+        monotonicMs: at * 5_000,
+      });
       return hysteresis.firing ? "f" : ".";
     })
     .join("");
@@ -113,7 +140,8 @@ test("it fires after forty bad seconds without a break, and ends after forty goo
 
 test("bad evaluations before and after a pause of the machine do not count as bad in between", () => {
   const hysteresis = new Hysteresis();
-  const look = (atMs: number) => hysteresis.update({ kind: "bad", summary: "it" }, { nowMs: atMs, monotonicMs: atMs });
+  const look = (atMs: number) =>
+    hysteresis.update({ kind: "bad", summary: "it" }, { nowMs: atMs, monotonicMs: atMs });
   look(0);
   look(60_000);
   equal(hysteresis.firing, undefined);
@@ -140,9 +168,18 @@ test("requests of the last minute and of its end are computed from counters", ()
     recent.add({ answered: at * 10, failed: Math.max(0, at - 8) * 10 }, at * 5_000),
   );
   deepEqual(looks[0], { lastMinute: NONE, justNow: NONE });
-  deepEqual(looks[8], { lastMinute: { answered: 80, failed: 0 }, justNow: { answered: 30, failed: 0 } });
-  deepEqual(looks[10], { lastMinute: { answered: 100, failed: 20 }, justNow: { answered: 30, failed: 20 } });
-  deepEqual(looks[24], { lastMinute: { answered: 120, failed: 120 }, justNow: { answered: 30, failed: 30 } });
+  deepEqual(looks[8], {
+    lastMinute: { answered: 80, failed: 0 },
+    justNow: { answered: 30, failed: 0 },
+  });
+  deepEqual(looks[10], {
+    lastMinute: { answered: 100, failed: 20 },
+    justNow: { answered: 30, failed: 20 },
+  });
+  deepEqual(looks[24], {
+    lastMinute: { answered: 120, failed: 120 },
+    justNow: { answered: 30, failed: 30 },
+  });
 });
 
 test("a peak is kept for fifteen seconds", () => {

@@ -22,7 +22,10 @@ interface Watched {
   watch(minutes: number): Promise<Awaited<ReturnType<SilenceWatch["measure"]>>>;
 }
 
-async function watching(body: (watched: Watched) => Promise<void>, msMax: number | undefined = 60 * MINUTE_MS) {
+async function watching(
+  body: (watched: Watched) => Promise<void>,
+  msMax: number | undefined = 60 * MINUTE_MS,
+) {
   const folder = mkdtempSync(join(tmpdir(), "lyftr-silence-"));
   const store = await SqliteStore.open(join(folder, "app.db"));
   const clock = new HandClock();
@@ -50,7 +53,8 @@ async function watching(body: (watched: Watched) => Promise<void>, msMax: number
 /** Messages half an hour after the clock's start, and two hours after it, this many days before. */
 async function busyOn(store: Store, days: readonly number[], messages = 10): Promise<void> {
   for (const day of days) {
-    const at = (minutes: number) => new Date(BEGIN_MS - day * 86_400_000 + minutes * MINUTE_MS).toISOString();
+    const at = (minutes: number) =>
+      new Date(BEGIN_MS - day * 86_400_000 + minutes * MINUTE_MS).toISOString();
     const rows = Array.from({ length: messages }, (_, n) =>
       [30, 120].map((minutes) => message(`${day} ${minutes} ${n}`, { ts: at(minutes) })),
     );
@@ -61,8 +65,18 @@ async function busyOn(store: Store, days: readonly number[], messages = 10): Pro
 test("an hour without a message is unusual if there were ten a week ago and on three days since", async () => {
   await watching(async ({ store, watch }) => {
     await busyOn(store, [1, 2, 3, 7]);
-    deepEqual(await watch(59), { ms: 59 * MINUTE_MS, hasReceived: false, msMax: 3_600_000, unusual: undefined });
-    deepEqual(await watch(1), { ms: 60 * MINUTE_MS, hasReceived: false, msMax: 3_600_000, unusual: true });
+    deepEqual(await watch(59), {
+      ms: 59 * MINUTE_MS,
+      hasReceived: false,
+      msMax: 3_600_000,
+      unusual: undefined,
+    });
+    deepEqual(await watch(1), {
+      ms: 60 * MINUTE_MS,
+      hasReceived: false,
+      msMax: 3_600_000,
+      unusual: true,
+    });
   });
 });
 

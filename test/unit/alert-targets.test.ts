@@ -1,7 +1,13 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { postJson } from "../../src/alerts/post.ts";
-import { type AlertMessage, chatText, chatWebhook, pagerDuty, pagerDutyEvent } from "../../src/alerts/targets.ts";
+import {
+  type AlertMessage,
+  chatText,
+  chatWebhook,
+  pagerDuty,
+  pagerDutyEvent,
+} from "../../src/alerts/targets.ts";
 import { badServer } from "../support/bad-server.ts";
 import { fakeChat } from "../support/fake-chat.ts";
 import { fakePagerDuty } from "../support/fake-pagerduty.ts";
@@ -51,7 +57,10 @@ test("a trigger has the fields that PagerDuty's Events API v2 requires, and a re
 
 test("a chat shows what is wrong and what to do, and afterwards how long it lasted, without foreign markup", () => {
   equal(chatText(message()), "*Lyftr, error:* web-1 has &lt;little&gt; &amp; less\nMake room.");
-  equal(chatText(message({ event: "resolve" })), "*Lyftr, over:* web-1 has &lt;little&gt; &amp; less (after 3 min)");
+  equal(
+    chatText(message({ event: "resolve" })),
+    "*Lyftr, over:* web-1 has &lt;little&gt; &amp; less (after 3 min)",
+  );
 });
 
 test("PagerDuty's answers are distinguished: accepted, refused for good, to be retried", async () => {
@@ -100,14 +109,21 @@ test("a redirect is not followed, and a chat's answer is shown without its addre
 async function posted(answer: Parameters<typeof badServer>[0], signal = NEVER_ABORTED) {
   await using server = await badServer(answer);
   const startMs = performance.now();
-  const result = await postJson(`${server.url}/secret`, { text: "it" }, { signal, secrets: ["/secret", "geheim"] });
+  const result = await postJson(
+    `${server.url}/secret`,
+    { text: "it" },
+    { signal, secrets: ["/secret", "geheim"] },
+  );
   return { result, ms: performance.now() - startMs };
 }
 
 test("a requested wait is respected, five minutes at most, and secrets are removed from an answer", async () => {
   const asked = (status: string, headers: string, body = "") =>
     posted(
-      (socket) => void socket.end(`HTTP/1.1 ${status}\r\ncontent-length: ${body.length}\r\n${headers}\r\n\r\n${body}`),
+      (socket) =>
+        void socket.end(
+          `HTTP/1.1 ${status}\r\ncontent-length: ${body.length}\r\n${headers}\r\n\r\n${body}`,
+        ),
     );
   const waits = (result: object) => (result as { retryAfterMs: number }).retryAfterMs;
   equal(waits((await asked("429 Too Many", "retry-after: 7")).result), 7_000);

@@ -3,13 +3,25 @@ import { test } from "node:test";
 import type { PostResult } from "../../src/alerts/post.ts";
 import { AlertWorld, NOT_READY, TAKEN, WELL } from "../support/alert-world.ts";
 
-const DOWN: PostResult = { kind: "failed", reason: "ECONNREFUSED", retryAfterMs: 0, isOutcomeUnknown: false };
-const LOST: PostResult = { kind: "failed", reason: "no answer within 10 s", retryAfterMs: 0, isOutcomeUnknown: true };
+const DOWN: PostResult = {
+  kind: "failed",
+  reason: "ECONNREFUSED",
+  retryAfterMs: 0,
+  isOutcomeUnknown: false,
+};
+const LOST: PostResult = {
+  kind: "failed",
+  reason: "no answer within 10 s",
+  retryAfterMs: 0,
+  isOutcomeUnknown: true,
+};
 const REFUSED: PostResult = { kind: "refused", status: 400, words: "no such key" };
 
 /** The messages about one rule. */
-const of = (told: readonly string[], rule = "not_ready") => told.filter((line) => line.endsWith(` ${rule}`));
-const messages = (lines: readonly Readonly<Record<string, unknown>>[]) => lines.map(({ msg }) => msg);
+const of = (told: readonly string[], rule = "not_ready") =>
+  told.filter((line) => line.endsWith(` ${rule}`));
+const messages = (lines: readonly Readonly<Record<string, unknown>>[]) =>
+  lines.map(({ msg }) => msg);
 
 test("a lasting fault is sent once, and its end once, within ninety seconds each", async () => {
   const world = new AlertWorld();
@@ -27,7 +39,10 @@ test("a lasting fault is sent once, and its end once, within ninety seconds each
     [trigger?.key, trigger?.summary, trigger?.rule.severity],
     ["lyftr-id-not_ready", "p1 cannot take messages: database not ready", "critical"],
   );
-  deepEqual([resolve?.key, resolve?.summary, resolve?.sinceMs], [trigger?.key, trigger?.summary, trigger?.sinceMs]);
+  deepEqual(
+    [resolve?.key, resolve?.summary, resolve?.sinceMs],
+    [trigger?.key, trigger?.summary, trigger?.sinceMs],
+  );
   equal(await one.metric('alerts_firing{rule="not_ready"}'), 'alerts_firing{rule="not_ready"} 0');
   equal(
     await one.metric('alert_notifications_total{target="webhook",result="sent"}'),
@@ -63,7 +78,10 @@ test("after a kill while an alert fires, the next process does not send it again
   await world.pass(10);
   const second = world.start(NOT_READY);
   await world.pass(200);
-  deepEqual([of(world.pagerduty.told), world.chat.told], [["40 trigger not_ready"], ["40 trigger not_ready"]]);
+  deepEqual(
+    [of(world.pagerduty.told), world.chat.told],
+    [["40 trigger not_ready"], ["40 trigger not_ready"]],
+  );
   second.figures = WELL;
   await world.pass(100);
   await second.alerts.stop();
@@ -89,7 +107,8 @@ test("after a process that may have notified PagerDuty without storing it, the n
     const world = new AlertWorld();
     const first = world.start();
     await world.pass(60);
-    if (how === "ended while the database was down") Object.assign(first, { figures: NOT_READY, away: "refuses" });
+    if (how === "ended while the database was down")
+      Object.assign(first, { figures: NOT_READY, away: "refuses" });
     await world.pass(60);
     if (how === "killed") first.kill();
     else await first.alerts.stop();
@@ -100,7 +119,9 @@ test("after a process that may have notified PagerDuty without storing it, the n
     }
     return world.pagerduty.told.map((line) => line.replace(/^[0-9]+ /, "")).sort();
   };
-  const all = ["disk_nearly_full", "error_ratio", "not_ready", "queue_age", "silence"].map((rule) => `resolve ${rule}`);
+  const all = ["disk_nearly_full", "error_ratio", "not_ready", "queue_age", "silence"].map(
+    (rule) => `resolve ${rule}`,
+  );
   deepEqual(await toldAfter("ended"), []);
   deepEqual(await toldAfter("killed"), all);
   deepEqual(await toldAfter("ended while the database was down"), [...all, "trigger not_ready"]);
@@ -139,7 +160,11 @@ test("an endpoint that is down is notified later, with waits that grow to a minu
   deepEqual(of(world.pagerduty.told), ["350 trigger not_ready"]);
   const late = one.lines.find(({ msg, target }) => msg === "alert sent" && target === "pagerduty");
   equal(late?.outage_ms, 310_000);
-  equal(messages(one.lines).filter((msg) => msg === "alert could not be sent, trying again").length >= 1, true);
+  equal(
+    messages(one.lines).filter((msg) => msg === "alert could not be sent, trying again").length >=
+      1,
+    true,
+  );
   await one.alerts.stop();
 });
 
@@ -165,7 +190,10 @@ test("after an hour it gives up with an ERROR, and the next alert is sent again"
   world.chat.answer = () => DOWN;
   await world.pass(2 * 3_600);
   const { attempts } = world.chat;
-  equal(messages(one.lines).filter((msg) => msg === "alert could not be sent, giving up").length, 1);
+  equal(
+    messages(one.lines).filter((msg) => msg === "alert could not be sent, giving up").length,
+    1,
+  );
   equal(
     await one.metric('alert_notifications_total{target="webhook",result="gave_up"}'),
     'alert_notifications_total{target="webhook",result="gave_up"} 1',
@@ -191,7 +219,12 @@ test("a refusal is an ERROR with advice, and is not repeated", async () => {
   const { msg, status, answer, rule } = refusals[0] ?? {};
   deepEqual(
     [msg, status, answer, rule],
-    ["alert refused: check the target; check it with lyftr alerts test", 400, "no such key", "not_ready"],
+    [
+      "alert refused: check the target; check it with lyftr alerts test",
+      400,
+      "no such key",
+      "not_ready",
+    ],
   );
   deepEqual(world.chat.told, ["40 trigger not_ready"]);
   await one.alerts.stop();
@@ -211,7 +244,10 @@ test("of two replicas that see a fault one sends it, and it ends when neither se
   await world.pass(100);
   deepEqual(world.chat.told, ["150 trigger queue_age", "365 resolve queue_age"]);
   equal(world.chat.messages[0]?.summary, "p2 messages wait 5.0 s to be stored");
-  deepEqual(of(world.pagerduty.told, "queue_age"), ["150 trigger queue_age", "365 resolve queue_age"]);
+  deepEqual(of(world.pagerduty.told, "queue_age"), [
+    "150 trigger queue_age",
+    "365 resolve queue_age",
+  ]);
   await Promise.all([one.alerts.stop(), two.alerts.stop()]);
 });
 
@@ -363,7 +399,10 @@ test("a process without the database opens its incident again after ten minutes,
   await world.pass(100);
   one.figures = WELL;
   await world.pass(1_300);
-  deepEqual(of(world.pagerduty.told, "queue_age"), ["40 trigger queue_age", "245 resolve queue_age"]);
+  deepEqual(of(world.pagerduty.told, "queue_age"), [
+    "40 trigger queue_age",
+    "245 resolve queue_age",
+  ]);
   deepEqual(
     of(world.pagerduty.told).filter((line) => line.includes("trigger")),
     ["145 trigger not_ready", "745 trigger not_ready", "1345 trigger not_ready"],

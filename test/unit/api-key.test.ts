@@ -25,7 +25,11 @@ test("a key has the form that secret scanners look for, and its own checksum mat
 });
 
 test("the same bytes make the same key, other bytes another, at the ends of the range too", () => {
-  const [none, one, all] = [new Uint8Array(32), new Uint8Array(32).fill(0, 0, 31), new Uint8Array(32).fill(255)];
+  const [none, one, all] = [
+    new Uint8Array(32),
+    new Uint8Array(32).fill(0, 0, 31),
+    new Uint8Array(32).fill(255),
+  ];
   one[31] = 1;
   equal(keyOf(none), keyOf(new Uint8Array(32)));
   equal(new Set([none, one, all].map(keyOf)).size, 3);
@@ -38,7 +42,9 @@ test("the same bytes make the same key, other bytes another, at the ends of the 
 test("a key with any one character changed, left out, added or swapped is invalid", () => {
   const text = key();
   for (let at = 0; at < text.length; at++) {
-    for (const other of ["0", "z", "Z", "_", " ", "é"].filter((character) => character !== text[at]))
+    for (const other of ["0", "z", "Z", "_", " ", "é"].filter(
+      (character) => character !== text[at],
+    ))
       equal(isKey(text.slice(0, at) + other + text.slice(at + 1)), false, `${at} ${other}`);
     equal(isKey(text.slice(0, at) + text.slice(at + 1)), false, `without ${at}`);
     equal(isKey(`${text.slice(0, at)}a${text.slice(at)}`), false, `more at ${at}`);
@@ -46,7 +52,13 @@ test("a key with any one character changed, left out, added or swapped is invali
     if (swapped !== text) equal(isKey(swapped), false, `swapped at ${at}`);
   }
   for (const cut of [0, 1, 6, 10, 49, 54]) equal(isKey(text.slice(0, cut)), false);
-  for (const near of [`${text}\n`, ` ${text}`, text.toLowerCase(), text.replace("lyftr_", "LYFTR_"), text + text])
+  for (const near of [
+    `${text}\n`,
+    ` ${text}`,
+    text.toLowerCase(),
+    text.replace("lyftr_", "LYFTR_"),
+    text + text,
+  ])
     equal(isKey(near), false, near);
 });
 
@@ -59,7 +71,12 @@ test("a key is stored as its SHA-256, and the shown part does not reveal it", ()
 
 test("admin includes read, and not the other way round", () => {
   deepEqual(
-    [covers("read", "read"), covers("read", "admin"), covers("admin", "read"), covers("admin", "admin")],
+    [
+      covers("read", "read"),
+      covers("read", "admin"),
+      covers("admin", "read"),
+      covers("admin", "admin"),
+    ],
     [true, false, true, true],
   );
 });
@@ -90,5 +107,9 @@ test("a key lives until it expires, retires or is revoked, whichever comes first
     equal(endOf(limited), early);
     deepEqual([isLive(limited, before), isLive(limited, early)], [true, false]);
   }
-  equal(isLive({ ...base, revokedAt: late }, early), false, "a process whose clock is behind refuses it too");
+  equal(
+    isLive({ ...base, revokedAt: late }, early),
+    false,
+    "a process whose clock is behind refuses it too",
+  );
 });

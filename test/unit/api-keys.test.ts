@@ -34,7 +34,9 @@ class Bench implements AsyncDisposable {
   readonly hanging: (() => void)[] = [];
   readonly #close: () => Promise<void>;
 
-  static async start(prepare: (other: KeyIssuer) => Promise<unknown> = async () => undefined): Promise<Bench> {
+  static async start(
+    prepare: (other: KeyIssuer) => Promise<unknown> = async () => undefined,
+  ): Promise<Bench> {
     const folder = temporaryFolder();
     const access = await createdAccess(`sqlite:///${folder.file("app.db")}`);
     const bench = new Bench(access.keys, async () => {
@@ -42,7 +44,11 @@ class Bench implements AsyncDisposable {
       folder[Symbol.dispose]();
     });
     await prepare(bench.other);
-    const options = { store: bench.#failing(access.keys), issuer: bench.other, adminKey: undefined };
+    const options = {
+      store: bench.#failing(access.keys),
+      issuer: bench.other,
+      adminKey: undefined,
+    };
     return Object.assign(bench, { keys: await ApiKeys.start(bench.#runtime, options) });
   }
 
@@ -76,7 +82,8 @@ class Bench implements AsyncDisposable {
     const through = async <T>(call: () => Promise<T>, asksForAll = false): Promise<T> => {
       if (this.condition === "refusing") throw new StoreUnavailable("the database is unavailable");
       const answer = call();
-      const hangs = this.condition === "hanging" || (this.condition === "slow to tell all" && asksForAll);
+      const hangs =
+        this.condition === "hanging" || (this.condition === "slow to tell all" && asksForAll);
       if (hangs) await new Promise<void>((resolve) => this.hanging.push(resolve));
       return answer;
     };
@@ -114,9 +121,12 @@ test("the reason why a text is not an accepted key is known, for the log", async
     equal(bench.keys.refusalOf(text), "malformed");
 });
 
-test("a million guesses are refused, and none of them is stored", { timeout: 120_000 }, async () => {
+test("a million guesses are refused, and none of them is stored", {
+  timeout: 120_000,
+}, async () => {
   await using bench = await Bench.start(async (other) => {
-    for (let name = 0; name < 100; name++) await other.create({ name: `k${name}`, scope: "admin" }, "test");
+    for (let name = 0; name < 100; name++)
+      await other.create({ name: `k${name}`, scope: "admin" }, "test");
   });
   const good = await bench.make("good");
   await bench.clock.advance(2_000);
@@ -130,7 +140,8 @@ test("a million guesses are refused, and none of them is stored", { timeout: 120
   for (let guess = 0; guess < GUESSES; guess++) {
     bytes.writeUInt32LE(guess, guess % 28);
     // Valid keys, whose checksums match, are expensive to make: one in ten.
-    const text = guess % 10 === 0 ? keyOf(bytes) : good.text.slice(0, guess % 55) + guess.toString(36);
+    const text =
+      guess % 10 === 0 ? keyOf(bytes) : good.text.slice(0, guess % 55) + guess.toString(36);
     if (bench.keys.authenticate(text) !== undefined) accepted += 1;
   }
   equal(accepted, 0);
@@ -142,7 +153,9 @@ test("a million guesses are refused, and none of them is stored", { timeout: 120
 
 for (const condition of ["well", "refusing", "hanging"] as const) {
   test(`a key that another process revokes is refused within 5 s, with the database ${condition} at the next reload`, async () => {
-    await using bench = await Bench.start((other) => other.create({ name: "a", scope: "read" }, "test"));
+    await using bench = await Bench.start((other) =>
+      other.create({ name: "a", scope: "read" }, "test"),
+    );
     const late = await bench.make("late");
     await bench.clock.advance(2_001);
     ok(bench.accepts(late), "a key of another process is known too");
@@ -169,7 +182,10 @@ test("while the database is unavailable the last known keys are accepted, still 
   deepEqual(
     bench.lines.map(({ level, msg }) => [level, msg]),
     [
-      ["WARNING", "API keys cannot be read: the last known keys are accepted, revocations are not seen"],
+      [
+        "WARNING",
+        "API keys cannot be read: the last known keys are accepted, revocations are not seen",
+      ],
       ["INFO", "API keys can be read again"],
     ],
   );
@@ -204,14 +220,20 @@ test("keys made, rotated and revoked here count at once", async () => {
   equal(bench.keys.hasEverExisted(), false);
   const made = await bench.keys.create({ name: "a", scope: "admin" }, "test");
   ok(made.kind === "created");
-  deepEqual([bench.accepts(made), bench.keys.hasEverExisted(), bench.keys.anyLive()], [true, true, true]);
+  deepEqual(
+    [bench.accepts(made), bench.keys.hasEverExisted(), bench.keys.anyLive()],
+    [true, true, true],
+  );
   const next = await bench.keys.rotate(made.key.id, 60_000, "test");
   ok(next.kind === "rotated");
   deepEqual([bench.accepts(made), bench.accepts(next)], [true, true]);
   await bench.clock.advance(60_000);
   deepEqual([bench.accepts(made), bench.accepts(next)], [false, true]);
   equal(await bench.keys.revoke(next.key.id, "test"), true);
-  deepEqual([bench.accepts(next), bench.keys.hasEverExisted(), bench.keys.anyLive()], [false, true, false]);
+  deepEqual(
+    [bench.accepts(next), bench.keys.hasEverExisted(), bench.keys.anyLive()],
+    [false, true, false],
+  );
   equal(await bench.keys.revoke("nothing", "test"), false);
 });
 

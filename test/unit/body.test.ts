@@ -28,10 +28,14 @@ function budget() {
 
 test("short bodies have 24 MiB that long ones cannot take, whatever their number and their addresses", () => {
   const { begin } = budget();
-  const long = Array.from({ length: 600 }, (_, at) => begin(`192.0.2.${at % 6}`, { "transfer-encoding": "chunked" }));
+  const long = Array.from({ length: 600 }, (_, at) =>
+    begin(`192.0.2.${at % 6}`, { "transfer-encoding": "chunked" }),
+  );
   for (const body of long) body.send(256 * 1024);
   equal(long.filter((body) => body.isRefused()).length > 400, true);
-  const short = Array.from({ length: 5_000 }, () => begin("192.0.2.1", { "content-length": "4096" }));
+  const short = Array.from({ length: 5_000 }, () =>
+    begin("192.0.2.1", { "content-length": "4096" }),
+  );
   equal(short.length, 5_000);
   // One without a length is equal while it is short.
   const chunked = begin("192.0.2.1", { "transfer-encoding": "chunked" });
@@ -63,7 +67,9 @@ test("one address has 16 MiB of long bodies, and has them again when its answers
 
 test("all bodies together stay below 64 MiB", () => {
   const { begin } = budget();
-  const held = Array.from({ length: (64 * MIB) / 4_096 }, () => begin("192.0.2.1", { "content-length": "4096" }));
+  const held = Array.from({ length: (64 * MIB) / 4_096 }, () =>
+    begin("192.0.2.1", { "content-length": "4096" }),
+  );
   throws(() => begin("192.0.2.2", { "content-length": "1" }), Overloaded);
   held[0]?.end();
   begin("192.0.2.2", { "content-length": "4096" }).end();

@@ -4,7 +4,12 @@ import { array, assert, boolean, integer, property } from "fast-check";
 import { addressOf, inNetworks, networkOf } from "../../src/http/client-address.ts";
 
 test("an IPv4 address is itself, even if it is written as IPv6", () => {
-  for (const address of ["203.0.113.7", "::ffff:203.0.113.7", "::FFFF:203.0.113.7", "::ffff:cb00:7107"])
+  for (const address of [
+    "203.0.113.7",
+    "::ffff:203.0.113.7",
+    "::FFFF:203.0.113.7",
+    "::ffff:cb00:7107",
+  ])
     equal(networkOf(address), "203.0.113.7", address);
   equal(networkOf("0:0:0:0:0:ffff:cb00:7107"), "203.0.113.7");
 });
@@ -36,7 +41,9 @@ test("all ways to write an IPv6 address are the same network", () => {
     property(groups, choices, integer({ min: 0, max: 7 }), (numbers, padded, zeros) => {
       // With a run of zeros for `::`.
       const all = numbers.map((number, at) => (at >= zeros && at < zeros + 2 ? 0 : number));
-      const full = all.map((number, at) => number.toString(16).padStart(padded[at] === true ? 4 : 1, "0")).join(":");
+      const full = all
+        .map((number, at) => number.toString(16).padStart(padded[at] === true ? 4 : 1, "0"))
+        .join(":");
       const short = new URL(`http://[${full}]`).hostname.slice(1, -1);
       equal(networkOf(full), networkOf(short));
       equal(networkOf(full), networkOf(full.toUpperCase()));
@@ -62,12 +69,19 @@ test("an address is in the networks of TRUST_PROXY, by their names, as addresses
   const listed = inNetworks(["203.0.113.7", "198.51.100.0/24", "2001:db8::/32"]);
   for (const address of ["203.0.113.7", "::ffff:203.0.113.7", "198.51.100.200", "2001:db8:1::1"])
     equal(listed(address), true, address);
-  for (const address of ["203.0.113.8", "198.51.101.1", "2001:db9::1"]) equal(listed(address), false, address);
+  for (const address of ["203.0.113.8", "198.51.101.1", "2001:db9::1"])
+    equal(listed(address), false, address);
   equal(inNetworks([])("127.0.0.1"), false);
 });
 
 test("an entry of X-Forwarded-For may have a port after its address, and brackets and quotes around it", () => {
-  for (const entry of ["203.0.113.7", "203.0.113.7:1", "203.0.113.7:65535", '"203.0.113.7:443"', " 203.0.113.7:80 "])
+  for (const entry of [
+    "203.0.113.7",
+    "203.0.113.7:1",
+    "203.0.113.7:65535",
+    '"203.0.113.7:443"',
+    " 203.0.113.7:80 ",
+  ])
     equal(addressOf(entry), "203.0.113.7", entry);
   for (const entry of ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", '"[2001:db8::1]:443"'])
     equal(addressOf(entry), "2001:db8::1", entry);

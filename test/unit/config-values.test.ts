@@ -13,7 +13,10 @@ const folder = mkdtempSync(join(tmpdir(), "lyftr-config-values-"));
 after(() => rmSync(folder, { recursive: true }));
 const RANDOM = "9f3c61b07ae84d25c1f09e7b35d86a42";
 
-function problems(env: Readonly<Record<string, string>>, read: () => unknown = () => readConfig(env)) {
+function problems(
+  env: Readonly<Record<string, string>>,
+  read: () => unknown = () => readConfig(env),
+) {
   try {
     read();
     return [];
@@ -55,10 +58,15 @@ test("blanks, line ends and quotes around a value are not part of it, in the var
   };
   const plain = readConfig(values);
   for (const wrap of WRAPPED) {
-    const wrapped = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, wrap(value)]));
+    const wrapped = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, wrap(value)]),
+    );
     deepEqual(readConfig(wrapped), plain, JSON.stringify(wrap("x")));
     if (wrap("").startsWith("\ufeff")) continue;
-    const files = Object.entries(wrapped).map(([name, text]) => [`${name}_FILE`, wrap(file(name, text))]);
+    const files = Object.entries(wrapped).map(([name, text]) => [
+      `${name}_FILE`,
+      wrap(file(name, text)),
+    ]);
     deepEqual(readConfig(Object.fromEntries(files)), plain, JSON.stringify(wrap("x")));
   }
   const lines = Object.entries(values).map(([name, value]) => `${name} = " ${value} "\r\n`);
@@ -68,7 +76,11 @@ test("blanks, line ends and quotes around a value are not part of it, in the var
 test("a blank value or empty quotes count as no value", () => {
   const names = Object.values(VARIABLES).map(({ name }) => name);
   for (const blank of [" ", "\n", " \t\r\n"])
-    deepEqual(readConfig(Object.fromEntries(names.map((name) => [name, blank]))), readConfig({}), blank);
+    deepEqual(
+      readConfig(Object.fromEntries(names.map((name) => [name, blank]))),
+      readConfig({}),
+      blank,
+    );
   const open = Object.values(VARIABLES).filter(({ verbatim }) => !verbatim);
   deepEqual(readConfig(Object.fromEntries(open.map(({ name }) => [name, '""']))), readConfig({}));
 });
@@ -80,7 +92,10 @@ test("a line end or another control character inside a value is refused, except 
     ["HOST", "127.0.0.1\n::1"],
     ["PAGERDUTY_URL", "https://events.example\n/v2"],
   ] as const)
-    match(problems({ [name]: value })[0] ?? "", new RegExp(`^${name} has a line end or another control character`));
+    match(
+      problems({ [name]: value })[0] ?? "",
+      new RegExp(`^${name} has a line end or another control character`),
+    );
   const networks = ["10.0.0.0/8", "127.0.0.1"];
   for (const text of [
     "10.0.0.0/8,127.0.0.1",
@@ -90,7 +105,10 @@ test("a line end or another control character inside a value is refused, except 
   ])
     deepEqual(readConfig({ TRUST_PROXY: text }).trustProxy, networks, text);
   const origins = ["https://a.example", "https://b.example"];
-  deepEqual(readConfig({ CORS_ORIGINS: "https://a.example https://b.example" }).corsOrigins, origins);
+  deepEqual(
+    readConfig({ CORS_ORIGINS: "https://a.example https://b.example" }).corsOrigins,
+    origins,
+  );
 });
 
 test("bytes of the environment that are not UTF-8 are refused instead of becoming another value", () => {
@@ -118,8 +136,14 @@ test("a secret keeps its bytes in all three places, and the start warns of blank
       ok(!warnings[0]?.includes(RANDOM));
     }
   // One line end of a file is the editor's; a second one is kept.
-  equal(readConfig({ WEBHOOK_SECRET_FILE: file("one", ` ${RANDOM} \n`) }).webhookSecret, ` ${RANDOM} `);
-  equal(readConfig({ WEBHOOK_SECRET_FILE: file("two", `${RANDOM}\n\n`) }).webhookSecret, `${RANDOM}\n`);
+  equal(
+    readConfig({ WEBHOOK_SECRET_FILE: file("one", ` ${RANDOM} \n`) }).webhookSecret,
+    ` ${RANDOM} `,
+  );
+  equal(
+    readConfig({ WEBHOOK_SECRET_FILE: file("two", `${RANDOM}\n\n`) }).webhookSecret,
+    `${RANDOM}\n`,
+  );
   const quoted = file("quoted.env", `WEBHOOK_SECRET=" ${RANDOM} "\n`);
   equal(readConfig(withDotEnv({}, quoted)).webhookSecret, ` ${RANDOM} `);
 });
@@ -130,8 +154,13 @@ test("the warnings of a master key and of a list with a line end between its sec
     master,
     /^MASTER_KEY begins with a blank, which is a part of the secret: secrets that were encrypted without a blank/,
   );
-  const [previous = ""] = configWarnings(readConfig({ WEBHOOK_SECRET_PREVIOUS: `${RANDOM}\n${RANDOM}` }));
-  match(previous, /^entry 1 of WEBHOOK_SECRET_PREVIOUS has a line end in it; only commas begin another secret/);
+  const [previous = ""] = configWarnings(
+    readConfig({ WEBHOOK_SECRET_PREVIOUS: `${RANDOM}\n${RANDOM}` }),
+  );
+  match(
+    previous,
+    /^entry 1 of WEBHOOK_SECRET_PREVIOUS has a line end in it; only commas begin another secret/,
+  );
 });
 
 test("short secrets and secrets of words or a pattern cause a warning, random ones do not", () => {
@@ -148,12 +177,21 @@ test("short secrets and secrets of words or a pattern cause a warning, random on
   for (const [name, value] of warned) {
     const warnings = configWarnings(readConfig({ [name]: value }));
     equal(warnings.length, 1, value);
-    match(warnings[0] ?? "", new RegExp(`${name} .*so it can be guessed. Generate a random one: openssl rand -hex 32`));
+    match(
+      warnings[0] ?? "",
+      new RegExp(`${name} .*so it can be guessed. Generate a random one: openssl rand -hex 32`),
+    );
     ok(value.length < 8 || !warnings[0]?.includes(value));
   }
   for (const good of [RANDOM, "q8Zr+0Tn4hVb1kXe", "d41d8cd98f00b204e9800998ecf8427e"]) {
-    deepEqual(configWarnings(readConfig({ WEBHOOK_SECRET: good, WEBHOOK_SECRET_PREVIOUS: good })), []);
-    equal(configWarnings(readConfig({ MASTER_KEY: good + good.split("").reverse().join("") })).length, 0);
+    deepEqual(
+      configWarnings(readConfig({ WEBHOOK_SECRET: good, WEBHOOK_SECRET_PREVIOUS: good })),
+      [],
+    );
+    equal(
+      configWarnings(readConfig({ MASTER_KEY: good + good.split("").reverse().join("") })).length,
+      0,
+    );
   }
 });
 
@@ -167,7 +205,12 @@ test("a comma inside a previous secret is refused with advice, and none of its p
   ] as const) {
     const [problem = "", ...more] = problems({ WEBHOOK_SECRET_PREVIOUS: text });
     equal(more.length, 0);
-    match(problem, new RegExp(`fewer than 16 characters in its entry ${entry}: each comma starts another secret`));
+    match(
+      problem,
+      new RegExp(
+        `fewer than 16 characters in its entry ${entry}: each comma starts another secret`,
+      ),
+    );
     match(problem, /lyftr secrets add NAME --secret-file FILE$/);
     ok(!/horse|staple|fifteen|9f3c/.test(problem));
   }
@@ -193,9 +236,16 @@ test("an end of a previous secret that is not a timestamp is refused instead of 
       end,
     );
   const odd = `p@ssword-that-is-odd-${RANDOM}`;
-  deepEqual(readConfig({ WEBHOOK_SECRET_PREVIOUS: odd }).webhookSecretsPrevious, [{ secret: odd, untilMs: undefined }]);
-  match(configWarnings(readConfig({ WEBHOOK_SECRET_PREVIOUS: `p@ss-${RANDOM}` }))[0] ?? "", /has an @ and no end/);
-  const [ends] = readConfig({ WEBHOOK_SECRET_PREVIOUS: `${RANDOM}@7d@2026-12-31T00:00:00Z` }).webhookSecretsPrevious;
+  deepEqual(readConfig({ WEBHOOK_SECRET_PREVIOUS: odd }).webhookSecretsPrevious, [
+    { secret: odd, untilMs: undefined },
+  ]);
+  match(
+    configWarnings(readConfig({ WEBHOOK_SECRET_PREVIOUS: `p@ss-${RANDOM}` }))[0] ?? "",
+    /has an @ and no end/,
+  );
+  const [ends] = readConfig({
+    WEBHOOK_SECRET_PREVIOUS: `${RANDOM}@7d@2026-12-31T00:00:00Z`,
+  }).webhookSecretsPrevious;
   equal(ends?.secret, `${RANDOM}@7d`);
 });
 
@@ -216,7 +266,8 @@ const LEVELS: Readonly<Record<string, string>> = {
 };
 
 test("levels of Python's logging are accepted, others are refused with the list of names", () => {
-  for (const [given, level] of Object.entries(LEVELS)) equal(readConfig({ LOG_LEVEL: given }).logLevel, level, given);
+  for (const [given, level] of Object.entries(LEVELS))
+    equal(readConfig({ LOG_LEVEL: given }).logLevel, level, given);
   for (const given of ["verbose", "25", "logging.INFO", "constructor"])
     deepEqual(problems({ LOG_LEVEL: given }), [
       `LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not "${given}"`,
@@ -232,12 +283,14 @@ test("spellings of SQLAlchemy name the same database", () => {
     "sqlite+pysqlite:///./app.db": "sqlite:///./app.db",
     "SQLITE:////data/app.db": "sqlite:////data/app.db",
     "sqlite:////data/app.db?check_same_thread=False": "sqlite:////data/app.db",
-    "sqlite:////data/app.db?check_same_thread=false&timeout=15&isolation_level=IMMEDIATE": "sqlite:////data/app.db",
+    "sqlite:////data/app.db?check_same_thread=false&timeout=15&isolation_level=IMMEDIATE":
+      "sqlite:////data/app.db",
     "postgresql+asyncpg://u:p@h:1/x": "postgresql://u:p@h:1/x",
     "postgresql+psycopg2://u:p@h/x?sslmode=require": "postgresql://u:p@h/x?sslmode=require",
     "Postgres://h/x": "postgres://h/x",
   };
-  for (const [given, url] of Object.entries(same)) equal(readConfig({ DATABASE_URL: given }).databaseUrl, url);
+  for (const [given, url] of Object.entries(same))
+    equal(readConfig({ DATABASE_URL: given }).databaseUrl, url);
 });
 
 const HOME = `sqlite:///${homedir()}`;
@@ -286,16 +339,20 @@ test("any other spelling of a database is refused with the right one, and no pas
     ok(problem.includes(said), `${DATABASE_URL}: ${problem}`);
     ok(!problem.includes("hush"), problem);
     const [, suggested] = /; write (sqlite:\S+)$/.exec(problem) ?? [];
-    if (suggested !== undefined) ok(sqlitePath(readConfig({ DATABASE_URL: suggested }).databaseUrl));
+    if (suggested !== undefined)
+      ok(sqlitePath(readConfig({ DATABASE_URL: suggested }).databaseUrl));
   }
 });
 
 test("an address to listen on is one address or name", () => {
   equal(readConfig({ HOST: "[::1]" }).host, "::1");
   equal(readConfig({ HOST: "localhost" }).host, "localhost");
-  for (const HOST of ["0", "0.0", "0.0.0.0", "::ffff:0.0.0.0"]) equal(readConfig({ HOST }).host, "0.0.0.0", HOST);
-  for (const HOST of ["::0", "0:0:0:0:0:0:0:0", "[::]"]) equal(readConfig({ HOST }).host, "::", HOST);
-  for (const HOST of ["fe80::1%lo", "2001:db8::1", "256.0.0.1", "192.0.2.7"]) equal(readConfig({ HOST }).host, HOST);
+  for (const HOST of ["0", "0.0", "0.0.0.0", "::ffff:0.0.0.0"])
+    equal(readConfig({ HOST }).host, "0.0.0.0", HOST);
+  for (const HOST of ["::0", "0:0:0:0:0:0:0:0", "[::]"])
+    equal(readConfig({ HOST }).host, "::", HOST);
+  for (const HOST of ["fe80::1%lo", "2001:db8::1", "256.0.0.1", "192.0.2.7"])
+    equal(readConfig({ HOST }).host, HOST);
   equal(readConfig({ HOST: "127.1" }).host, "127.0.0.1");
   for (const HOST of ["127.0.0.1:8000", "http://127.0.0.1", "127.0.0.1, ::1", "a b", "*"])
     match(problems({ HOST })[0] ?? "", /^HOST must be one address or name/, HOST);
@@ -328,18 +385,25 @@ test("only a small regular text file is read; a pipe, a device, a socket and a f
       match(problem, said);
     }
     const url = `postgres://h/x?sslmode=verify-ca&sslrootcert=${path}`;
-    if (!path.endsWith("large")) match(problems({ DATABASE_URL: url })[0] ?? "", /sslrootcert=.* cannot be read: /);
+    if (!path.endsWith("large"))
+      match(problems({ DATABASE_URL: url })[0] ?? "", /sslrootcert=.* cannot be read: /);
     if (/nowhere|directory/.test(path)) deepEqual(withDotEnv({ PORT: "1" }, path), { PORT: "1" });
     else match(problems({}, () => withDotEnv({}, path))[0] ?? "", said);
   }
   ok(performance.now() - startMs < LIMIT_MS);
   socket.close();
-  equal(readConfig({ WEBHOOK_SECRET_FILE: file("largest", "x".repeat(65_536)) }).webhookSecret?.length, 65_536);
+  equal(
+    readConfig({ WEBHOOK_SECRET_FILE: file("largest", "x".repeat(65_536)) }).webhookSecret?.length,
+    65_536,
+  );
 });
 
 test("a # inside a value of .env, where Node begins a comment, is refused instead of cutting the value", () => {
   for (const line of [`WEBHOOK_SECRET=ab#${RANDOM}`, `export WEBHOOK_SECRET_FILE = /run/a#b`])
-    match(problems({}, () => withDotEnv({}, file("hash.env", `PORT=1 # fine\n${line}\n`)))[0] ?? "", /has a # in it/);
+    match(
+      problems({}, () => withDotEnv({}, file("hash.env", `PORT=1 # fine\n${line}\n`)))[0] ?? "",
+      /has a # in it/,
+    );
   const fine = `# WEBHOOK_SECRET=a#b\nWEBHOOK_SECRET="ab#${RANDOM}" # quoted\nOTHER=a#b\nPORT=1 # comment\n`;
   equal(withDotEnv({}, file("fine.env", fine)).WEBHOOK_SECRET, `ab#${RANDOM}`);
 });
@@ -357,16 +421,28 @@ test("a line of .env without =, or in the form of YAML or of Windows, is refused
       ["DATABASE_URL in .env is not written as DATABASE_URL=value"],
       line,
     );
-  const other = "# DATABASE_URL: x\nNOTE=DATABASE_URL: x\nDATABASE_URL \nhost_name: x\nhostname x\nPORT  =1\n";
+  const other =
+    "# DATABASE_URL: x\nNOTE=DATABASE_URL: x\nDATABASE_URL \nhost_name: x\nhostname x\nPORT  =1\n";
   equal(withDotEnv({}, file(".env", other)).PORT, "1");
 });
 
 test("an error about a value from a file does not repeat it: the file may hold a secret", () => {
   const path = file("named-by-mistake", `${RANDOM}\n`);
-  const names = ["LOG_LEVEL", "PORT", "HOST", "MIGRATE", "READ_AUTH", "TRUST_PROXY", "CORS_ORIGINS", "DATABASE_URL"];
+  const names = [
+    "LOG_LEVEL",
+    "PORT",
+    "HOST",
+    "MIGRATE",
+    "READ_AUTH",
+    "TRUST_PROXY",
+    "CORS_ORIGINS",
+    "DATABASE_URL",
+  ];
   const found = problems(Object.fromEntries(names.map((name) => [`${name}_FILE`, path])));
   ok(
-    found.includes("LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not the content of the file"),
+    found.includes(
+      "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not the content of the file",
+    ),
     `${found}`,
   );
   deepEqual(

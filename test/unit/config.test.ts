@@ -58,13 +58,22 @@ test("nothing set gives the defaults of the contract", () => {
     connectionsMax: 5_000,
     drainMs: 10_000,
     workers: 1,
-    ...Object.fromEntries(Object.entries(TRACING_VARIABLES).map(([key, { fallback }]) => [key, fallback])),
+    ...Object.fromEntries(
+      Object.entries(TRACING_VARIABLES).map(([key, { fallback }]) => [key, fallback]),
+    ),
   });
 });
 
 test("empty values are no values", () => {
   deepEqual(
-    readConfig({ WEBHOOK_SECRET: "", PORT: "", HOST: "", DATABASE_URL: "", LOG_LEVEL: "", MAX_BODY_BYTES: "" }),
+    readConfig({
+      WEBHOOK_SECRET: "",
+      PORT: "",
+      HOST: "",
+      DATABASE_URL: "",
+      LOG_LEVEL: "",
+      MAX_BODY_BYTES: "",
+    }),
     readConfig({}),
   );
 });
@@ -96,7 +105,9 @@ test("numbers are whole, in range and in plain digits", () => {
 
 test("workers are a whole number from 1 to 64, or one per processor", () => {
   for (const WORKERS of ["0", "65", "-1", "2.0", "AUTO", "two"]) {
-    deepEqual(problems({ WORKERS }), [`WORKERS must be a whole number from 1 to 64 or auto, not "${WORKERS}"`]);
+    deepEqual(problems({ WORKERS }), [
+      `WORKERS must be a whole number from 1 to 64 or auto, not "${WORKERS}"`,
+    ]);
   }
   equal(readConfig({ WORKERS: "64" }).workers, 64);
   equal(readConfig({ WORKERS: "auto" }).workers, Math.min(64, availableParallelism()));
@@ -107,7 +118,10 @@ test("levels are accepted in any case", () => {
 });
 
 test("the value may be in a file, whose last line end does not count", () => {
-  equal(readConfig({ WEBHOOK_SECRET_FILE: file("secret", "from file\n") }).webhookSecret, "from file");
+  equal(
+    readConfig({ WEBHOOK_SECRET_FILE: file("secret", "from file\n") }).webhookSecret,
+    "from file",
+  );
   equal(readConfig({ PORT_FILE: file("port", "9000\r\n") }).port, 9000);
 });
 
@@ -162,7 +176,10 @@ test("a refused database URL is not repeated, because it contains a password", (
 });
 
 test("the shown configuration has no secrets in it", () => {
-  const shown = redacted({ ...readConfig({ WEBHOOK_SECRET: "hush" }), databaseUrl: "postgres://user:hush@host/db" });
+  const shown = redacted({
+    ...readConfig({ WEBHOOK_SECRET: "hush" }),
+    databaseUrl: "postgres://user:hush@host/db",
+  });
   equal(JSON.stringify(shown).includes("hush"), false);
   equal(shown.WEBHOOK_SECRET, "(set)");
 });
@@ -189,7 +206,9 @@ test("a rate is a number of tokens per span, with an optional burst", () => {
     "100/1m burst=2",
     "1e3/1m",
   ]) {
-    deepEqual(problems({ RATE_LIMIT_PER_SENDER: text }), [`RATE_LIMIT_PER_SENDER ${LIMIT_FORM}, not "${text}"`]);
+    deepEqual(problems({ RATE_LIMIT_PER_SENDER: text }), [
+      `RATE_LIMIT_PER_SENDER ${LIMIT_FORM}, not "${text}"`,
+    ]);
   }
 });
 
@@ -221,21 +240,31 @@ test("invalid durations, days, networks, origins and URLs of Redis are refused w
 });
 
 test("neither a key nor a password of Redis is repeated in an error, or shown", () => {
-  const found = problems({ ADMIN_API_KEY: "hunter2", REDIS_URL: "redis//:hunter2@host", MASTER_KEY: "hunter2" });
+  const found = problems({
+    ADMIN_API_KEY: "hunter2",
+    REDIS_URL: "redis//:hunter2@host",
+    MASTER_KEY: "hunter2",
+  });
   equal(found.length, 3);
   equal(found.join().includes("hunter2"), false);
-  const shown = redacted(readConfig({ REDIS_URL: "redis://:hunter2@host", ADMIN_API_KEY: "hunter2".repeat(5) }));
+  const shown = redacted(
+    readConfig({ REDIS_URL: "redis://:hunter2@host", ADMIN_API_KEY: "hunter2".repeat(5) }),
+  );
   equal(JSON.stringify(shown).includes("hunter2"), false);
 });
 
 const [A, B, C] = ["first@previous-secret", "second-previous-secret", "third-previous-secret"];
 
 test("previous secrets are separated by commas, each with an end if there is one", () => {
-  deepEqual(readConfig({ WEBHOOK_SECRET_PREVIOUS: `${A}, ${B}@2026-12-31T00:00:00Z,${C}` }).webhookSecretsPrevious, [
-    { secret: A, untilMs: undefined },
-    { secret: B, untilMs: Date.UTC(2026, 11, 31) },
-    { secret: C, untilMs: undefined },
-  ]);
+  deepEqual(
+    readConfig({ WEBHOOK_SECRET_PREVIOUS: `${A}, ${B}@2026-12-31T00:00:00Z,${C}` })
+      .webhookSecretsPrevious,
+    [
+      { secret: A, untilMs: undefined },
+      { secret: B, untilMs: Date.UTC(2026, 11, 31) },
+      { secret: C, untilMs: undefined },
+    ],
+  );
   const found = problems({ WEBHOOK_SECRET_PREVIOUS: "hunter1,hunter2@2026-02-30T00:00:00Z" });
   deepEqual(found, [
     "WEBHOOK_SECRET_PREVIOUS has an end in its entry 2 that is not a timestamp such as 2026-12-31T00:00:00Z",
@@ -258,7 +287,10 @@ test("targets of alerts are checked without repeating them, and not shown", () =
     "ALERT_WEBHOOK_URL has a user or a password in it, which is not sent",
   ]);
   const key = file("key", `${"k".repeat(32)}\n`);
-  const env = { PAGERDUTY_ROUTING_KEY_FILE: key, ALERT_WEBHOOK_URL: "https://hooks.example/secret" };
+  const env = {
+    PAGERDUTY_ROUTING_KEY_FILE: key,
+    ALERT_WEBHOOK_URL: "https://hooks.example/secret",
+  };
   const config = readConfig({ ...env, ALERT_SILENCE_MINUTES: "off" });
   deepEqual([config.pagerdutyRoutingKey, config.alertSilenceMinutes], ["k".repeat(32), undefined]);
   const shown = redacted(config);

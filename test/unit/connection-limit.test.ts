@@ -18,6 +18,9 @@ test("with too few open files there are fewer connections, and a warning with ad
   equal(connections, 1_024 - 60 - 32);
   const [line] = lines;
   match(String(line?.msg), /allows 932 connections instead of 5000.*ulimit -n.*MAX_CONNECTIONS/);
-  deepEqual([line?.open_files_max, line?.open_files_needed, line?.connections_max], [1_024, 5_092, 932]);
+  deepEqual(
+    [line?.open_files_max, line?.open_files_needed, line?.connections_max],
+    [1_024, 5_092, 932],
+  );
   equal(limited(5_000, 64, 60).connections, 8);
 });

@@ -15,7 +15,9 @@ const [buildStage = "", runtimeStage = ""] = dockerfile.split(/^FROM /m).slice(1
 
 /** The sources of the COPY instructions of a stage that come from the checkout. */
 function copied(stage: string): readonly string[] {
-  const lines = [...stage.matchAll(/^COPY (?!--from)(.+)$/gm)].map(([, rest = ""]) => rest.split(" "));
+  const lines = [...stage.matchAll(/^COPY (?!--from)(.+)$/gm)].map(([, rest = ""]) =>
+    rest.split(" "),
+  );
   return lines.flatMap((words) => words.slice(0, -1));
 }
 
@@ -27,7 +29,9 @@ function ignored(path: string): boolean {
     .split("\n")
     .filter((line) => line !== "")
     .some((line) =>
-      line.startsWith("*") ? path.endsWith(line.slice(1)) : path === line || path.startsWith(`${line}/`),
+      line.startsWith("*")
+        ? path.endsWith(line.slice(1))
+        : path === line || path.startsWith(`${line}/`),
     );
 }
 
@@ -46,7 +50,9 @@ test("everything the image copies is in the checkout and not ignored", () => {
 
 test("the image contains the compiled service and what it needs to run, and no sources and no secrets", () => {
   deepEqual(copied(runtimeStage), ["bin"]);
-  const built = [...runtimeStage.matchAll(/^COPY --from=build \/build\/(\S+) /gm)].map(([, name]) => name);
+  const built = [...runtimeStage.matchAll(/^COPY --from=build \/build\/(\S+) /gm)].map(
+    ([, name]) => name,
+  );
   deepEqual(built, ["package.json", "node_modules", "dist"]);
   match(buildStage, /^RUN npm run build && npm prune --omit=dev /m);
   for (const name of [".env", ".git", "node_modules", "data", "dist"])
@@ -66,7 +72,10 @@ test("the image runs without root, with its data in a volume, and gets signals i
 });
 
 test("the image's environment is that of the contract", () => {
-  match(runtimeStage, /^ENV DATABASE_URL=sqlite:\/\/\/\/data\/app\.db HOST=0\.0\.0\.0 PORT=8000 NODE_ENV=production$/m);
+  match(
+    runtimeStage,
+    /^ENV DATABASE_URL=sqlite:\/\/\/\/data\/app\.db HOST=0\.0\.0\.0 PORT=8000 NODE_ENV=production$/m,
+  );
   // On a read-only root SQLite has no other folder for sorting, and calls that an I/O error.
   match(runtimeStage, /^ENV SQLITE_TMPDIR=\/data$/m);
 });
@@ -76,7 +85,10 @@ test("the compose service is that of the contract", () => {
   match(compose, /^ {6}- "8000:8000"$/m);
   match(compose, /^ {6}- webhook-data:\/data$/m);
   match(compose, /^volumes:\n {2}webhook-data:$/m);
-  match(compose, /^ {6}test: \["CMD", "node", "\/app\/bin\/lyftr\.js", "healthcheck"\]\n {6}interval: 30s$/m);
+  match(
+    compose,
+    /^ {6}test: \["CMD", "node", "\/app\/bin\/lyftr\.js", "healthcheck"\]\n {6}interval: 30s$/m,
+  );
   match(compose, /^ {4}restart: unless-stopped$/m);
   match(compose, /^ {6}WEBHOOK_SECRET: \$\{WEBHOOK_SECRET:-\}$/m);
 });
@@ -106,10 +118,19 @@ const seconds = (duration = "") => Number(/^([0-9]+)s$/.exec(duration)?.[1]);
 test("plain `docker compose up` still is one service on SQLite; Redis is optional, and the replicas have their own file", () => {
   deepEqual(
     Object.entries(alone).map(([name, { profiles }]) => [name, profiles]),
-    [["webhook-api", undefined], ["redis", ["redis"]], ...OBSERVERS.map((name) => [name, ["observability"]])],
+    [
+      ["webhook-api", undefined],
+      ["redis", ["redis"]],
+      ...OBSERVERS.map((name) => [name, ["observability"]]),
+    ],
   );
   const replicated = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
-  deepEqual(replicated.map(([name]) => name).sort(), ["haproxy", "pgbouncer", "postgres", ...REPLICAS]);
+  deepEqual(replicated.map(([name]) => name).sort(), [
+    "haproxy",
+    "pgbouncer",
+    "postgres",
+    ...REPLICAS,
+  ]);
 });
 
 test("the Redis beside the single service stores nothing, is bounded, reached by no other client, and has few rights", () => {
@@ -126,7 +147,10 @@ test("the Redis beside the single service stores nothing, is bounded, reached by
     "--maxmemory-policy",
     "allkeys-lru",
   ]);
-  deepEqual([redis.ports, redis.volumes, redis.read_only, redis.cap_drop], [undefined, undefined, true, ["ALL"]]);
+  deepEqual(
+    [redis.ports, redis.volumes, redis.read_only, redis.cap_drop],
+    [undefined, undefined, true, ["ALL"]],
+  );
   deepEqual([redis.security_opt, redis.user], [["no-new-privileges:true"], "999:999"]);
   ok((redis.healthcheck?.test.length ?? 0) > 1);
   // Empty means not set: without the profile the service uses no Redis.
@@ -153,7 +177,11 @@ test("every image of another project has a digest or an exact version", () => {
     .filter((name) => /\.ya?ml$/.test(name))
     .map((name) => `deploy/${name}`);
   const named = ["compose.yaml", "compose.replicas.yaml", "Dockerfile", ...yaml].flatMap((file) =>
-    [...readFileSync(new URL(file, root), "utf8").matchAll(/^\s*(?:- )?(?:image:|FROM) +"?([^\s"]+)/gm)]
+    [
+      ...readFileSync(new URL(file, root), "utf8").matchAll(
+        /^\s*(?:- )?(?:image:|FROM) +"?([^\s"]+)/gm,
+      ),
+    ]
       .map(([, image = ""]) => ({ file, image }))
       .filter(({ image }) => !/^lyftr(-pgbouncer)?(:[0-9.]+)?$/.test(image)),
   );
@@ -167,10 +195,16 @@ test("every image of another project has a digest or an exact version", () => {
 test("foreign images are pinned, and nothing is published except the load balancer, and monitoring to this machine", () => {
   for (const name of ["haproxy", "postgres"]) match(serviceOf(name).image ?? "", EXACT, name);
   const { build } = serviceOf("pgbouncer");
-  match(typeof build === "object" ? build.dockerfile_inline : "", /^FROM debian:[0-9]+\.[0-9]+-slim$/m);
-  for (const name of OBSERVERS) match(serviceOf(name).image ?? "", /^[a-z]+\/[a-z]+:v?[0-9]+\.[0-9]+\.[0-9]+$/, name);
+  match(
+    typeof build === "object" ? build.dockerfile_inline : "",
+    /^FROM debian:[0-9]+\.[0-9]+-slim$/m,
+  );
+  for (const name of OBSERVERS)
+    match(serviceOf(name).image ?? "", /^[a-z]+\/[a-z]+:v?[0-9]+\.[0-9]+\.[0-9]+$/, name);
   deepEqual(
-    Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`)),
+    Object.entries(services).flatMap(([name, { ports = [] }]) =>
+      ports.map((port) => `${name} ${port}`),
+    ),
     [
       "haproxy 8000:8000",
       "prometheus 127.0.0.1:9090:9090",
@@ -181,14 +215,26 @@ test("foreign images are pinned, and nothing is published except the load balanc
 });
 
 test("no secret is in the files: each comes from the environment, and a missing one is named", () => {
-  match(serviceOf("replica-1").environment?.WEBHOOK_SECRET ?? "", /^\$\{WEBHOOK_SECRET:\?set it in .+\}$/);
-  match(serviceOf("postgres").environment?.POSTGRES_PASSWORD ?? "", /^\$\{POSTGRES_PASSWORD:\?set it in .+\}$/);
-  match(serviceOf("replica-1").environment?.ADMIN_API_KEY ?? "", /^\$\{ADMIN_API_KEY:\?set it in .+\}$/);
+  match(
+    serviceOf("replica-1").environment?.WEBHOOK_SECRET ?? "",
+    /^\$\{WEBHOOK_SECRET:\?set it in .+\}$/,
+  );
+  match(
+    serviceOf("postgres").environment?.POSTGRES_PASSWORD ?? "",
+    /^\$\{POSTGRES_PASSWORD:\?set it in .+\}$/,
+  );
+  match(
+    serviceOf("replica-1").environment?.ADMIN_API_KEY ?? "",
+    /^\$\{ADMIN_API_KEY:\?set it in .+\}$/,
+  );
   for (const { environment = {} } of [...Object.values(services), ...Object.values(alone)]) {
     for (const [name, value] of Object.entries(environment))
       if (/SECRET|PASSWORD|KEY/.test(name)) match(value, /^\$\{[A-Z_]+(:\?.+|:-)?\}$/, name);
   }
-  doesNotMatch(read("deploy/pgbouncer.ini") + read("deploy/postgres-init.sql"), /password *=|PASSWORD '/i);
+  doesNotMatch(
+    read("deploy/pgbouncer.ini") + read("deploy/postgres-init.sql"),
+    /password *=|PASSWORD '/i,
+  );
 });
 
 test("reading from the replicas needs a key, and clients cannot forge their address", () => {
@@ -204,9 +250,21 @@ test("the checks of HAProxy, one a second for each replica, are not logged", () 
 test("every replica is the same service on the database behind PgBouncer", () => {
   for (const name of REPLICAS) deepEqual(serviceOf(name), serviceOf("replica-1"), name);
   const replica = serviceOf("replica-1");
-  const url = (replica.environment?.DATABASE_URL ?? "").replace(/\$\{POSTGRES_PASSWORD\}/, "0123456789abcdef");
-  equal(readConfig({ DATABASE_URL: url }).databaseUrl, "postgres://lyftr:0123456789abcdef@pgbouncer:6432/lyftr");
-  deepEqual(replica.healthcheck?.test, ["CMD", "node", "/app/bin/lyftr.js", "healthcheck", "--ready"]);
+  const url = (replica.environment?.DATABASE_URL ?? "").replace(
+    /\$\{POSTGRES_PASSWORD\}/,
+    "0123456789abcdef",
+  );
+  equal(
+    readConfig({ DATABASE_URL: url }).databaseUrl,
+    "postgres://lyftr:0123456789abcdef@pgbouncer:6432/lyftr",
+  );
+  deepEqual(replica.healthcheck?.test, [
+    "CMD",
+    "node",
+    "/app/bin/lyftr.js",
+    "healthcheck",
+    "--ready",
+  ]);
   ok(seconds(replica.stop_grace_period) * 1_000 > Number(VARIABLES.drainMs.fallback));
   // The image declares a volume for /data, which each replica would leave behind.
   ok(replica.tmpfs?.includes("/data"));
@@ -227,7 +285,10 @@ test("files that the services mount exist, and are mounted read-only", () => {
 test("PgBouncer shares its connections per transaction, and has only default rights", () => {
   const settings = read("deploy/pgbouncer.ini");
   match(settings, /^pool_mode = transaction$/m);
-  doesNotMatch(settings, /^(ignore_startup_parameters|max_prepared_statements|server_reset_query)/m);
+  doesNotMatch(
+    settings,
+    /^(ignore_startup_parameters|max_prepared_statements|server_reset_query)/m,
+  );
   const port = /^listen_port = ([0-9]+)$/m.exec(settings)?.[1];
   ok(serviceOf("replica-1").environment?.DATABASE_URL?.includes(`@pgbouncer:${port}/`));
   const file = /^auth_file = (.+)$/m.exec(settings)?.[1] ?? "none";
@@ -235,7 +296,8 @@ test("PgBouncer shares its connections per transaction, and has only default rig
 });
 
 test("the load balancer checks each replica's readiness, retries only requests that were not taken, and drains", () => {
-  for (const name of REPLICAS) match(haproxyFile, new RegExp(`^ {2}server ${name} ${name}:8000$`, "m"));
+  for (const name of REPLICAS)
+    match(haproxyFile, new RegExp(`^ {2}server ${name} ${name}:8000$`, "m"));
   match(haproxyFile, /^ {2}option httpchk$/m);
   match(haproxyFile, /^ {2}http-check send meth GET uri \/health\/ready$/m);
   match(haproxyFile, /^ {2}retry-on conn-failure empty-response$/m);
@@ -252,7 +314,9 @@ test("the load balancer logs routes, not paths or query strings, which may conta
 
 test("HAProxy accepts its configuration", { skip: unlessTool("haproxy") }, () => {
   const path = fileURLToPath(new URL("deploy/haproxy.cfg", root));
-  const { status, stdout, stderr } = spawnSync("haproxy", ["-c", "-V", "-f", path], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync("haproxy", ["-c", "-V", "-f", path], {
+    encoding: "utf8",
+  });
   equal(status, 0, stderr);
   doesNotMatch(stdout + stderr, /WARNING|ALERT/);
 });

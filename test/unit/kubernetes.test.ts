@@ -32,7 +32,9 @@ const pods = all.flatMap(({ name, object }) => {
 });
 const servers = pods.filter(({ container }) => container.args === undefined);
 const one = (base: Base, kind: string): KubernetesObject => {
-  const found = all.filter(({ name, object }) => name.startsWith(`${base}/`) && object.kind === kind);
+  const found = all.filter(
+    ({ name, object }) => name.startsWith(`${base}/`) && object.kind === kind,
+  );
   equal(found.length, 1, `${base} ${kind}`);
   return found[0]?.object as KubernetesObject;
 };
@@ -51,7 +53,9 @@ const SECRETS: Readonly<Record<string, string>> = {
 function configurationIn(base: Base, container: Container): Config {
   const image = /^ENV (DATABASE_URL=.+)$/m.exec(read("Dockerfile"))?.[1]?.split(" ") ?? [];
   const literals = (kustomizationOf(base).configMapGenerator ?? []).flatMap((map) => map.literals);
-  const pairs = [...image, ...literals].map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]);
+  const pairs = [...image, ...literals].map(
+    (pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string],
+  );
   const env = {
     ...Object.fromEntries(pairs),
     ...Object.fromEntries(container.env?.map((e) => [e.name, e.value]) ?? []),
@@ -59,7 +63,10 @@ function configurationIn(base: Base, container: Container): Config {
   const folder = mkdtempSync(join(tmpdir(), "lyftr-kubernetes-"));
   try {
     for (const [name, value] of Object.entries(SECRETS)) writeFileSync(join(folder, name), value);
-    const mounted = Object.entries(env).map(([name, value]) => [name, value.replace("/run/secrets/lyftr", folder)]);
+    const mounted = Object.entries(env).map(([name, value]) => [
+      name,
+      value.replace("/run/secrets/lyftr", folder),
+    ]);
     return readConfig(Object.fromEntries(mounted));
   } finally {
     rmSync(folder, { recursive: true });
@@ -79,11 +86,15 @@ test("the schemas are used: a wrong type, a missing field and a misspelt one are
     change(copy);
     return complaintsAbout(copy);
   };
-  match(String(await broken(({ spec }) => (spec.minReadySeconds = "soon"))), /minReadySeconds.*type/);
+  match(
+    String(await broken(({ spec }) => (spec.minReadySeconds = "soon"))),
+    /minReadySeconds.*type/,
+  );
   match(String(await broken(({ spec }) => delete spec.selector)), /required.*selector/);
-  deepEqual(await broken(({ spec }) => (spec.template.spec.containers[0].securityContext.readOnly = true)), [
-    "/spec/template/spec/containers/0/securityContext/readOnly is no field",
-  ]);
+  deepEqual(
+    await broken(({ spec }) => (spec.template.spec.containers[0].securityContext.readOnly = true)),
+    ["/spec/template/spec/containers/0/securityContext/readOnly is no field"],
+  );
 });
 
 for (const base of BASES) {
@@ -94,19 +105,25 @@ for (const base of BASES) {
     const files = all.filter(({ name }) => name.startsWith(`${base}/`));
     deepEqual(
       objects.map(({ kind }) => kind).sort(),
-      [...files.map(({ object }) => object.kind), ...(base === "migrate" ? [] : ["ConfigMap"])].sort(),
+      [
+        ...files.map(({ object }) => object.kind),
+        ...(base === "migrate" ? [] : ["ConfigMap"]),
+      ].sort(),
     );
     for (const object of objects) deepEqual(await complaintsAbout(object), [], object.kind);
     const { version } = JSON.parse(read("package.json"));
     for (const pod of objects.map(podOf))
-      if (pod !== undefined) equal(pod.containers[0]?.image, `lyftr:${version}`, "the version of package.json");
+      if (pod !== undefined)
+        equal(pod.containers[0]?.image, `lyftr:${version}`, "the version of package.json");
     const map = objects.find(({ kind }) => kind === "ConfigMap")?.metadata.name;
     for (const pod of objects.map(podOf))
       for (const from of pod?.containers[0]?.envFrom ?? []) equal(from.configMapRef.name, map);
   });
 
   test(`every file of ${base} is in its kustomization`, () => {
-    const files = all.filter(({ name }) => name.startsWith(`${base}/`)).map(({ name }) => name.slice(base.length + 1));
+    const files = all
+      .filter(({ name }) => name.startsWith(`${base}/`))
+      .map(({ name }) => name.slice(base.length + 1));
     deepEqual(kustomizationOf(base).resources.toSorted(), files.sort());
   });
 }
@@ -119,19 +136,29 @@ test("every pod has few rights: the Pod Security Standard `restricted`, a read-o
     deepEqual(seccompProfile, { type: "RuntimeDefault" }, name);
     deepEqual(
       container.securityContext,
-      { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
+      {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      },
       name,
     );
     deepEqual([pod.automountServiceAccountToken, pod.enableServiceLinks], [false, false], name);
     equal(pod.containers.length, 1, name);
-    for (const [kind] of pod.volumes.flatMap(({ name: _, ...rest }) => Object.keys(rest).map((key) => [key])))
+    for (const [kind] of pod.volumes.flatMap(({ name: _, ...rest }) =>
+      Object.keys(rest).map((key) => [key]),
+    ))
       ok(["emptyDir", "secret"].includes(kind as string), `${name}: ${kind}`);
   }
 });
 
 test("every pod has a measured memory limit, and no CPU limit", () => {
   for (const { name, container } of servers)
-    deepEqual([container.resources.limits, container.resources.requests.memory], [{ memory: "512Mi" }, "512Mi"], name);
+    deepEqual(
+      [container.resources.limits, container.resources.requests.memory],
+      [{ memory: "512Mi" }, "512Mi"],
+      name,
+    );
   match(read("docs/operations/scaling.md"), /Give it 512 MiB/);
 });
 
@@ -165,45 +192,71 @@ test("no secret is in the files: each pod reads the mounted ones, and no other u
     const secrets = pod.volumes.find((volume) => volume.name === "secrets") as {
       readonly secret: { readonly secretName: string; readonly defaultMode: number };
     };
-    deepEqual([secrets.secret.secretName, secrets.secret.defaultMode.toString(8)], ["lyftr", "440"], name);
+    deepEqual(
+      [secrets.secret.secretName, secrets.secret.defaultMode.toString(8)],
+      ["lyftr", "440"],
+      name,
+    );
     equal(container.volumeMounts.find((mount) => mount.name === "secrets")?.readOnly, true, name);
   }
 });
 
 test("the configuration is accepted: one process on SQLite, with its database on its volume", () => {
-  const { container } = servers.find(({ name }) => name.startsWith("sqlite/")) as (typeof servers)[number];
-  const { databaseUrl, readAuth, webhookSecret, adminApiKey } = configurationIn("sqlite", container) as Config & {
+  const { container } = servers.find(({ name }) =>
+    name.startsWith("sqlite/"),
+  ) as (typeof servers)[number];
+  const { databaseUrl, readAuth, webhookSecret, adminApiKey } = configurationIn(
+    "sqlite",
+    container,
+  ) as Config & {
     readonly webhookSecret: string;
     readonly adminApiKey: string;
   };
   deepEqual([databaseUrl, readAuth], ["sqlite:////data/app.db", "required"]);
   deepEqual([webhookSecret, adminApiKey], [SECRETS["webhook-secret"], SECRETS["admin-api-key"]]);
   const claim = one("sqlite", "StatefulSet").spec.volumeClaimTemplates[0];
-  equal(container.volumeMounts.find(({ mountPath }) => mountPath === "/data")?.name, claim.metadata.name);
+  equal(
+    container.volumeMounts.find(({ mountPath }) => mountPath === "/data")?.name,
+    claim.metadata.name,
+  );
 });
 
 test("the configuration is accepted: replicas and the migration use the database of the secret", () => {
   for (const base of ["postgres", "migrate"] as const) {
     const pod = podOf(one(base, base === "postgres" ? "Deployment" : "Job")) as PodSpec;
-    equal(configurationIn(base, pod.containers[0] as Container).databaseUrl, SECRETS["database-url"], base);
+    equal(
+      configurationIn(base, pod.containers[0] as Container).databaseUrl,
+      SECRETS["database-url"],
+      base,
+    );
   }
 });
 
 test("one process writes the SQLite file: a StatefulSet of one, which nothing scales", () => {
   equal(one("sqlite", "StatefulSet").spec.replicas, 1);
   for (const kind of ["HorizontalPodAutoscaler", "PodDisruptionBudget", "Deployment"])
-    equal(all.filter(({ name, object }) => name.startsWith("sqlite/") && object.kind === kind).length, 0, kind);
+    equal(
+      all.filter(({ name, object }) => name.startsWith("sqlite/") && object.kind === kind).length,
+      0,
+      kind,
+    );
 });
 
 test("an update of replicas removes none before another is ready, and only the autoscaler sets their number", () => {
   const { spec } = one("postgres", "Deployment");
-  deepEqual(spec.strategy, { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+  deepEqual(spec.strategy, {
+    type: "RollingUpdate",
+    rollingUpdate: { maxUnavailable: 0, maxSurge: 1 },
+  });
   equal(spec.replicas, undefined);
   const scaler = one("postgres", "HorizontalPodAutoscaler").spec;
   ok(scaler.minReplicas >= 2);
   deepEqual(scaler.scaleTargetRef, { apiVersion: "apps/v1", kind: "Deployment", name: "lyftr" });
   equal(one("postgres", "PodDisruptionBudget").spec.maxUnavailable, 1);
-  ok((scaler.maxReplicas + 1) * Number(VARIABLES.databaseConnections.fallback) < 100, "PostgreSQL's max_connections");
+  ok(
+    (scaler.maxReplicas + 1) * Number(VARIABLES.databaseConnections.fallback) < 100,
+    "PostgreSQL's max_connections",
+  );
 });
 
 test("selectors match the pods: of services, budgets, policies and spreads", () => {
@@ -218,14 +271,21 @@ test("selectors match the pods: of services, budgets, policies and spreads", () 
   for (const spread of one("postgres", "Deployment").spec.template.spec.topologySpreadConstraints)
     deepEqual(spread.labelSelector.matchLabels, label);
   // The migration's pods are not replicas: no service may send them anything.
-  equal(one("migrate", "Job").spec.template.metadata.labels["app.kubernetes.io/name"], "lyftr-migrate");
+  equal(
+    one("migrate", "Job").spec.template.metadata.labels["app.kubernetes.io/name"],
+    "lyftr-migrate",
+  );
 });
 
 test("the documented secret has what the pods read", () => {
-  const made = [...read("docs/deployment/kubernetes.md").matchAll(/--from-literal=([a-z-]+)=/g)].map(([, key]) => key);
+  const made = [
+    ...read("docs/deployment/kubernetes.md").matchAll(/--from-literal=([a-z-]+)=/g),
+  ].map(([, key]) => key);
   const settings = BASES.flatMap((base) => read(`deploy/kubernetes/${base}/kustomization.yaml`));
   const files = [...settings, read("deploy/kubernetes/migrate/job.yaml")].join("\n");
-  const wanted = new Set([...files.matchAll(/\/run\/secrets\/lyftr\/([a-z-]+)/g)].map(([, key]) => key));
+  const wanted = new Set(
+    [...files.matchAll(/\/run\/secrets\/lyftr\/([a-z-]+)/g)].map(([, key]) => key),
+  );
   deepEqual(made.sort(), [...wanted].sort());
   deepEqual(Object.keys(SECRETS).sort(), [...wanted].sort());
 });
@@ -253,7 +313,10 @@ test("the rules for the Prometheus operator are those for Prometheus, and each p
   deepEqual(rules, parse(read("deploy/prometheus/lyftr.rules.yml")));
   const { endpoints } = objectsIn("monitoring/service-monitor.yaml")[0]?.spec ?? {};
   const { global } = parse(read("deploy/prometheus/prometheus.yml"));
-  deepEqual([endpoints[0].interval, endpoints[0].scrapeTimeout], [global.scrape_interval, global.scrape_timeout]);
+  deepEqual(
+    [endpoints[0].interval, endpoints[0].scrapeTimeout],
+    [global.scrape_interval, global.scrape_timeout],
+  );
 });
 
 test("a trailing slash passes the gateway and the ingress: no route of clients is matched exactly", () => {

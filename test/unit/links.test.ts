@@ -49,7 +49,8 @@ for (const name of documents) {
       const url = path === "" ? new URL(name, root) : new URL(path, new URL(name, root));
       ok(existsSync(url), `${target}: there is no such file`);
       const file = url.href.slice(root.href.length);
-      if (anchor !== undefined) ok(anchorsOf(file).has(anchor), `${target}: there is no such heading`);
+      if (anchor !== undefined)
+        ok(anchorsOf(file).has(anchor), `${target}: there is no such heading`);
     }
   });
 }
@@ -76,7 +77,9 @@ const TITLES = /`(?:test\/)?([a-z0-9/-]+\.test\.ts)`:?\s+\(?((?:"[^"]+"(?:,\s+)?
 
 for (const name of documents) {
   test(`every title of a test that ${name} quotes is in the file that it names`, () => {
-    for (const [, path = "", titles = ""] of readFileSync(new URL(name, root), "utf8").matchAll(TITLES)) {
+    for (const [, path = "", titles = ""] of readFileSync(new URL(name, root), "utf8").matchAll(
+      TITLES,
+    )) {
       const sources = testFiles
         .filter((file) => `/${file}`.endsWith(`/${path}`))
         .map((file) => readFileSync(new URL(`test/${file}`, root), "utf8"));

@@ -91,10 +91,16 @@ test("a page of a listed origin may read that its read was refused", () => {
     limiting: undefined as never,
     runtime,
   });
-  const writeHead = (_status: number, head: Readonly<Record<string, unknown>>) => void heads.push(head);
+  const writeHead = (_status: number, head: Readonly<Record<string, unknown>>) =>
+    void heads.push(head);
   for (const origin of ["https://dashboard.example", "https://other.example"]) {
     const request = new Request({
-      raw: { url: "/stats", method: "GET", headers: { origin }, socket: { destroyed: false } } as never,
+      raw: {
+        url: "/stats",
+        method: "GET",
+        headers: { origin },
+        socket: { destroyed: false },
+      } as never,
       response: { destroyed: false, writeHead, end: () => undefined } as never,
       target: new Router([]).find("GET", "/stats"),
       id: "1",

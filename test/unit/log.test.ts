@@ -8,7 +8,11 @@ const LINE_ENDS = /[\n\v\f\r\x7f-\x9f\u2028\u2029]/;
 
 test("whatever is logged is one line for every reader, and is parsed back unchanged", () => {
   const lines: string[] = [];
-  const log = createLog({ level: "INFO", destination: { write: (line) => void lines.push(line) }, now: () => 0 });
+  const log = createLog({
+    level: "INFO",
+    destination: { write: (line) => void lines.push(line) },
+    now: () => 0,
+  });
   const text = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.string({ unit: fc.constantFrom(..."a\x7f\x80\x85\x9f\u2028\u2029\n") }),
@@ -45,7 +49,11 @@ test("a line has its level, its time and its worker first, then its fields in or
 
 test("a field that is not JSON loses the fields of its line, and does not affect the caller", () => {
   const lines: string[] = [];
-  const log = createLog({ level: "INFO", destination: { write: (line) => void lines.push(line) }, now: () => 0 });
+  const log = createLog({
+    level: "INFO",
+    destination: { write: (line) => void lines.push(line) },
+    now: () => 0,
+  });
   const circle: Record<string, unknown> = {};
   circle.itself = circle;
   for (const field of [1n, circle]) {
@@ -57,6 +65,8 @@ test("a field that is not JSON loses the fields of its line, and does not affect
 
 test("a text that is JSON stays the same JSON", () => {
   fc.assert(
-    fc.property(fc.json({ stringUnit: "binary" }), (json) => deepEqual(JSON.parse(oneLine(json)), JSON.parse(json))),
+    fc.property(fc.json({ stringUnit: "binary" }), (json) =>
+      deepEqual(JSON.parse(oneLine(json)), JSON.parse(json)),
+    ),
   );
 });

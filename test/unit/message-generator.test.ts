@@ -1,7 +1,11 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { demoTraffic } from "../../src/cli/demo/demo-traffic.ts";
-import { type GeneratedMessage, generateMessages, senderNumber } from "../../src/cli/sending/message-generator.ts";
+import {
+  type GeneratedMessage,
+  generateMessages,
+  senderNumber,
+} from "../../src/cli/sending/message-generator.ts";
 import { COMMON_WORD, LOCALES, RARE_WORD } from "../../src/cli/sending/sample-texts.ts";
 import { pickerByRank, scattered, seededRandom } from "../../src/cli/sending/seeded-random.ts";
 import { parseMessage } from "../../src/domain/message.ts";
@@ -11,7 +15,9 @@ const NOW_MS = Date.UTC(2025, 0, 15, 10);
 const DAY_MS = 86_400_000;
 const messages = [...generateMessages({ seed: 7, count: COUNT, nowMs: NOW_MS })];
 const MANY = 20_000;
-const many = [...generateMessages({ seed: 7, count: MANY, nowMs: NOW_MS, spanMs: MANY * 1_000, senders: 500 })];
+const many = [
+  ...generateMessages({ seed: 7, count: MANY, nowMs: NOW_MS, spanMs: MANY * 1_000, senders: 500 }),
+];
 const textsWith = (word: string, list: readonly GeneratedMessage[]) =>
   list.filter(({ text }) => text?.toLowerCase().includes(word)).length;
 
@@ -28,8 +34,11 @@ test("the same seed makes the same messages, another seed makes other ids", () =
 
 test("ids have no order unless one is requested, and are unique in both cases", () => {
   const ids = (options: { readonly ids?: "random" | "ascending" }) =>
-    [...generateMessages({ seed: 7, count: COUNT, nowMs: NOW_MS, ...options })].map(({ message_id }) => message_id);
-  const ascents = (list: readonly string[]) => list.filter((id, at) => at > 0 && id > (list[at - 1] as string)).length;
+    [...generateMessages({ seed: 7, count: COUNT, nowMs: NOW_MS, ...options })].map(
+      ({ message_id }) => message_id,
+    );
+  const ascents = (list: readonly string[]) =>
+    list.filter((id, at) => at > 0 && id > (list[at - 1] as string)).length;
   const random = ids({});
   for (const id of random) match(id, /^[0-9a-f]{16}$/);
   ok(Math.abs(ascents(random) - COUNT / 2) < COUNT / 20, `${ascents(random)} ascents`);
@@ -71,7 +80,10 @@ test("the number of senders is as requested, each with its own number", () => {
   const senders = new Set(many.map(({ from }) => from));
   ok(senders.size > 400 && senders.size <= 500, `${senders.size} senders`);
   const counts = Map.groupBy(many, ({ from }) => from);
-  equal(Math.max(...[...counts.values()].map(({ length }) => length)), counts.get(senderNumber(0))?.length);
+  equal(
+    Math.max(...[...counts.values()].map(({ length }) => length)),
+    counts.get(senderNumber(0))?.length,
+  );
 });
 
 test("timestamps are within the last five days, none in the future", () => {
@@ -107,7 +119,8 @@ test("one word occurs in a hundredth of the texts, another in three of them, and
 });
 
 test("a webhook's body has about 160 bytes", () => {
-  const bytes = many.reduce((sum, message) => sum + Buffer.byteLength(JSON.stringify(message)), 0) / MANY;
+  const bytes =
+    many.reduce((sum, message) => sum + Buffer.byteLength(JSON.stringify(message)), 0) / MANY;
   ok(bytes > 140 && bytes < 180, `${bytes} bytes`);
 });
 
@@ -135,7 +148,8 @@ test("texts come in many scripts, some long and some missing", () => {
 });
 
 test("the traffic of a demonstration has every kind of trouble in it, however short it is", async () => {
-  const bodies: { readonly message_id: string; readonly text: string; readonly from: string }[] = [];
+  const bodies: { readonly message_id: string; readonly text: string; readonly from: string }[] =
+    [];
   let forged = 0;
   for await (const { body, secret } of demoTraffic({ messages: 30, nowMs: NOW_MS })) {
     if (secret === undefined) bodies.push(JSON.parse(String(body)));

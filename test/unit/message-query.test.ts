@@ -1,8 +1,17 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodeCursor, decodeSenderCursor, encodeCursor, encodeSenderCursor } from "../../src/domain/cursor.ts";
-import type { CursorPosition, MessageFilter, MessageList } from "../../src/domain/message-filter.ts";
+import {
+  decodeCursor,
+  decodeSenderCursor,
+  encodeCursor,
+  encodeSenderCursor,
+} from "../../src/domain/cursor.ts";
+import type {
+  CursorPosition,
+  MessageFilter,
+  MessageList,
+} from "../../src/domain/message-filter.ts";
 import { parseMessageList, parseMessageQuery } from "../../src/domain/message-query.ts";
 
 const ALL = { filter: {}, order: "asc", limit: 50, offset: 0, count: "exact" } as const;
@@ -14,7 +23,19 @@ const parsed = (parameters: Record<string, string>) => {
 
 test("no parameters mean the first fifty of all", () => {
   deepEqual(parsed({}), ALL);
-  const names = ["limit", "offset", "from", "to", "source", "since", "until", "q", "order", "count", "cursor"];
+  const names = [
+    "limit",
+    "offset",
+    "from",
+    "to",
+    "source",
+    "since",
+    "until",
+    "q",
+    "order",
+    "count",
+    "cursor",
+  ];
   deepEqual(parsed(Object.fromEntries(names.map((name) => [name, ""]))), ALL);
 });
 
@@ -34,7 +55,12 @@ test("a limit out of range is clamped", () => {
 });
 
 test("an offset is never negative and never more than a database can count", () => {
-  const cases: Record<string, number> = { "-1": 0, "-1e3": 0, "1e300": Number.MAX_SAFE_INTEGER, "12": 12 };
+  const cases: Record<string, number> = {
+    "-1": 0,
+    "-1e3": 0,
+    "1e300": Number.MAX_SAFE_INTEGER,
+    "12": 12,
+  };
   for (const [offset, expected] of Object.entries(cases))
     deepEqual(parsed({ offset }), { ...ALL, offset: expected }, offset);
 });
@@ -42,15 +68,20 @@ test("an offset is never negative and never more than a database can count", () 
 test("all problems are reported at once, in order", () => {
   const wrong = { since: "soon", until: "later", q: "x".repeat(257), order: "up" };
   const result = parseMessageQuery({ limit: "ten", offset: "NaN", ...wrong, count: "all" });
-  deepEqual(!result.ok && result.reason === "issues" && result.issues.map(({ type, loc }) => [type, ...loc]), [
-    ["int_parsing", "query", "limit"],
-    ["int_parsing", "query", "offset"],
-    ["datetime_from_date_parsing", "query", "since"],
-    ["datetime_from_date_parsing", "query", "until"],
-    ["string_too_long", "query", "q"],
-    ["literal_error", "query", "order"],
-    ["literal_error", "query", "count"],
-  ]);
+  deepEqual(
+    !result.ok &&
+      result.reason === "issues" &&
+      result.issues.map(({ type, loc }) => [type, ...loc]),
+    [
+      ["int_parsing", "query", "limit"],
+      ["int_parsing", "query", "offset"],
+      ["datetime_from_date_parsing", "query", "since"],
+      ["datetime_from_date_parsing", "query", "until"],
+      ["string_too_long", "query", "q"],
+      ["literal_error", "query", "order"],
+      ["literal_error", "query", "count"],
+    ],
+  );
   const list = parseMessageList(wrong);
   deepEqual(!list.ok && list.issues.map(({ loc }) => loc[1]), ["since", "until", "q", "order"]);
 });
@@ -101,7 +132,10 @@ const filter: fc.Arbitrary<MessageFilter> = fc.record(
   { from: text, to: text, source: text, since: text, until: text, q: text },
   { requiredKeys: [] },
 ) as never;
-const list: fc.Arbitrary<MessageList> = fc.record({ filter, order: fc.constantFrom("asc", "desc") });
+const list: fc.Arbitrary<MessageList> = fc.record({
+  filter,
+  order: fc.constantFrom("asc", "desc"),
+});
 
 const named = ({ filter: { from, to, source, since, until, q }, order }: MessageList) =>
   JSON.stringify([from, to, source, since, until, q, order]);
@@ -140,7 +174,17 @@ test("a cursor with any character changed, added or removed is invalid", () => {
 });
 
 test("arbitrary parameters are a query or issues, never an exception", () => {
-  const name = fc.constantFrom("limit", "offset", "from", "until", "order", "q", "cursor", "__proto__", "other");
+  const name = fc.constantFrom(
+    "limit",
+    "offset",
+    "from",
+    "until",
+    "order",
+    "q",
+    "cursor",
+    "__proto__",
+    "other",
+  );
   fc.assert(
     fc.property(
       fc.dictionary(name, fc.string({ unit: "binary" })),

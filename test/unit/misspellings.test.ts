@@ -22,7 +22,20 @@ test("a variable whose name is nearly one of Lyftr's is found, with the one that
 test("variables of Lyftr, of other programs and of a shell are not taken for misspelt ones", () => {
   for (const name of [
     ...["WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE", "PORT", "HOST", "COPY_FROM", "COPY_TO_FILE"],
-    ...["PATH", "HOME", "PWD", "USER", "SHELL", "TERM", "LANG", "HOSTNAME", "LOGNAME", "TMPDIR", "HOSTS", "MAIL"],
+    ...[
+      "PATH",
+      "HOME",
+      "PWD",
+      "USER",
+      "SHELL",
+      "TERM",
+      "LANG",
+      "HOSTNAME",
+      "LOGNAME",
+      "TMPDIR",
+      "HOSTS",
+      "MAIL",
+    ],
     ...[
       "PGHOST",
       "PGPORT",
@@ -33,8 +46,18 @@ test("variables of Lyftr, of other programs and of a shell are not taken for mis
       "KUBERNETES_PORT",
       "NOTIFY_SOCKET",
     ],
-    ...["OTEL_LOGS_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTEL_PROPAGATORS"],
-    ...["OTEL_BLRP_MAX_QUEUE_SIZE", "OTEL_BLRP_SCHEDULE_DELAY", "OTEL_BLRP_EXPORT_TIMEOUT", "OTEL_LOG_LEVEL"],
+    ...[
+      "OTEL_LOGS_EXPORTER",
+      "OTEL_METRICS_EXPORTER",
+      "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+      "OTEL_PROPAGATORS",
+    ],
+    ...[
+      "OTEL_BLRP_MAX_QUEUE_SIZE",
+      "OTEL_BLRP_SCHEDULE_DELAY",
+      "OTEL_BLRP_EXPORT_TIMEOUT",
+      "OTEL_LOG_LEVEL",
+    ],
   ])
     deepEqual(meantBy(name), [], name);
 });

@@ -9,7 +9,8 @@ async function linesOf(text: string, size: number, from?: { offset: number; line
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
   const lines: { number: number; bytes: string | undefined; end: number }[] = [];
-  for await (const line of readNdjson(chunks(), from)) lines.push({ ...line, bytes: line.bytes?.toString() });
+  for await (const line of readNdjson(chunks(), from))
+    lines.push({ ...line, bytes: line.bytes?.toString() });
   return lines;
 }
 
@@ -21,7 +22,8 @@ test("lines are the same wherever the chunks are cut, and empty ones are left ou
     { number: 5, bytes: "  ", end: 22 },
     { number: 6, bytes: "drei", end: 26 },
   ];
-  for (const size of [1, 2, 3, 7, 1_000]) deepEqual(await linesOf(text, size), expected, `chunks of ${size}`);
+  for (const size of [1, 2, 3, 7, 1_000])
+    deepEqual(await linesOf(text, size), expected, `chunks of ${size}`);
 });
 
 test("reading from the end of any line gives the following lines, with the same numbers", async () => {

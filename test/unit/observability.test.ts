@@ -24,18 +24,29 @@ const targetsOf = (path: string) => parse(read(path)).scrape_configs[0].static_c
 test("Grafana does not start without a password, requires it, and contacts no other host", () => {
   const { environment = {}, entrypoint = [] } = grafana;
   equal(environment.GF_SECURITY_ADMIN_PASSWORD, "$" + "{GRAFANA_PASSWORD:-}");
-  const script = (entrypoint.at(-1) ?? "").replaceAll("$$", "$").replace("exec /run.sh", "echo started");
+  const script = (entrypoint.at(-1) ?? "")
+    .replaceAll("$$", "$")
+    .replace("exec /run.sh", "echo started");
   const started = (password: string) =>
-    spawnSync("sh", ["-c", script], { env: { GF_SECURITY_ADMIN_PASSWORD: password }, encoding: "utf8" });
+    spawnSync("sh", ["-c", script], {
+      env: { GF_SECURITY_ADMIN_PASSWORD: password },
+      encoding: "utf8",
+    });
   deepEqual([started("").status, started("").stdout, started("a b").stdout], [1, "", "started\n"]);
   match(started("").stderr, /set GRAFANA_PASSWORD/);
-  for (const name of ["AUTH_ANONYMOUS_ENABLED", "USERS_ALLOW_SIGN_UP", "ANALYTICS_REPORTING_ENABLED"])
+  for (const name of [
+    "AUTH_ANONYMOUS_ENABLED",
+    "USERS_ALLOW_SIGN_UP",
+    "ANALYTICS_REPORTING_ENABLED",
+  ])
     equal(environment[`GF_${name}`], "false", name);
   equal(environment.GF_PLUGINS_PREINSTALL_DISABLED, "true");
 });
 
 test("Grafana opens with the dashboard, and finds the dashboard and Prometheus where they are mounted", () => {
-  const mounts = new Map(grafana.volumes?.map((mount) => [mount.split(":")[1], mount.split(":")[0]]));
+  const mounts = new Map(
+    grafana.volumes?.map((mount) => [mount.split(":")[1], mount.split(":")[0]]),
+  );
   equal(mounts.get("/etc/grafana/provisioning"), "./deploy/grafana/provisioning");
   const { providers } = parse(read("deploy/grafana/provisioning/dashboards/lyftr.yaml"));
   equal(mounts.get(providers[0].options.path), "./deploy/grafana/dashboards");
@@ -68,7 +79,11 @@ test("Prometheus scrapes the service of its compose file, each of the replicas i
       equal(port, "8000");
     }
   }
-  deepEqual(targetsOf("deploy/prometheus/replicas.yml"), ["replica-1:8000", "replica-2:8000", "replica-3:8000"]);
+  deepEqual(targetsOf("deploy/prometheus/replicas.yml"), [
+    "replica-1:8000",
+    "replica-2:8000",
+    "replica-3:8000",
+  ]);
   ok(prometheus.volumes?.includes("./deploy/prometheus:/etc/prometheus:ro"));
   ok(alertmanager.volumes?.includes("./deploy/alertmanager:/etc/alertmanager:ro"));
   equal(flag(alertmanager.command, "--config.file"), "/etc/alertmanager/alertmanager.yml");
@@ -77,10 +92,16 @@ test("Prometheus scrapes the service of its compose file, each of the replicas i
 test("with replicas only the targets differ, and Prometheus keeps the 30 days of the error budget", () => {
   const other = parse(read("deploy/prometheus/replicas.yml"));
   const one = parse(read("deploy/prometheus/prometheus.yml"));
-  one.scrape_configs[0].static_configs[0].targets = other.scrape_configs[0].static_configs[0].targets;
+  one.scrape_configs[0].static_configs[0].targets =
+    other.scrape_configs[0].static_configs[0].targets;
   deepEqual(other, one);
-  const flags = ["--storage.tsdb.path", "--storage.tsdb.retention.time", "--storage.tsdb.retention.size"];
-  for (const name of flags) equal(flag(replicated.prometheus?.command, name), flag(prometheus.command, name), name);
+  const flags = [
+    "--storage.tsdb.path",
+    "--storage.tsdb.retention.time",
+    "--storage.tsdb.retention.size",
+  ];
+  for (const name of flags)
+    equal(flag(replicated.prometheus?.command, name), flag(prometheus.command, name), name);
   ok(Number.parseInt(flag(prometheus.command, "--storage.tsdb.retention.time") ?? "", 10) >= 31);
 });
 
@@ -91,6 +112,8 @@ test("keys of PagerDuty and of Prometheus beside the configurations stay out of 
 
 test("promtool accepts the configuration for replicas", { skip: unlessTool("promtool") }, () => {
   const path = fileURLToPath(new URL("../../deploy/prometheus/replicas.yml", import.meta.url));
-  const { status, stdout, stderr } = spawnSync("promtool", ["check", "config", path], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync("promtool", ["check", "config", path], {
+    encoding: "utf8",
+  });
   equal(status, 0, stdout + stderr);
 });

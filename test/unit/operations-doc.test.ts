@@ -10,7 +10,8 @@ const rows = readFileSync(new URL("../../docs/operations/metrics.md", import.met
   .map((line) => line.split("|").map((cell) => cell.trim()));
 
 /** The row whose first cell names this. */
-const rowOf = (name: string) => rows.find(([, first]) => first?.split(", ").includes(`\`${name}\``));
+const rowOf = (name: string) =>
+  rows.find(([, first]) => first?.split(", ").includes(`\`${name}\``));
 
 test("every metric has a line in docs/operations/metrics.md", async () => {
   const names = await metricNames();

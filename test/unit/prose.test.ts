@@ -70,7 +70,9 @@ test("a document has at most 100 columns, counted in characters", () => {
 
 test("a comment of TypeScript has at most 100 columns, and code may be wider", () => {
   deepEqual(complaintsAbout("src/a.ts", `// ${wide(97)}`), []);
-  deepEqual(complaintsAbout("src/a.ts", `// ${wide(98)}`), ["src/a.ts:1 has 101 columns: wrap it at 100"]);
+  deepEqual(complaintsAbout("src/a.ts", `// ${wide(98)}`), [
+    "src/a.ts:1 has 101 columns: wrap it at 100",
+  ]);
   deepEqual(complaintsAbout("src/a.ts", `/** ${wide(98)} */`).length, 1);
   deepEqual(complaintsAbout("src/a.ts", ` * ${wide(98)}`).length, 1);
   deepEqual(complaintsAbout("src/a.ts", `const text = "${wide(98)}";`), []);
@@ -79,7 +81,13 @@ test("a comment of TypeScript has at most 100 columns, and code may be wider", (
 
 test("tables, code blocks and URLs may be wider", () => {
   deepEqual(complaintsAbout("docs/page.md", `| ${wide(200)} |`), []);
-  deepEqual(complaintsAbout("docs/page.md", `  - step:\n    \`\`\`sh\n${wide(200)}\n    \`\`\`\n`), []);
-  deepEqual(complaintsAbout("docs/page.md", `[The specification](https://example.com/${"a".repeat(150)})`), []);
+  deepEqual(
+    complaintsAbout("docs/page.md", `  - step:\n    \`\`\`sh\n${wide(200)}\n    \`\`\`\n`),
+    [],
+  );
+  deepEqual(
+    complaintsAbout("docs/page.md", `[The specification](https://example.com/${"a".repeat(150)})`),
+    [],
+  );
   deepEqual(complaintsAbout("docs/page.md", `\`\`\`sh\nls\n\`\`\`\n${wide(101)}`).length, 1);
 });

@@ -9,7 +9,10 @@ const KEYS_MAX = 100_000;
 /** A limiter whose time only the test moves. */
 function limiterOf(rate: Rate): { limiter: LocalRateLimiter; pass: (ms: number) => void } {
   let nowMs = 1_000_000_000;
-  return { limiter: new LocalRateLimiter(rate, { monotonic: () => nowMs }), pass: (ms) => (nowMs += ms) };
+  return {
+    limiter: new LocalRateLimiter(rate, { monotonic: () => nowMs }),
+    pass: (ms) => (nowMs += ms),
+  };
 }
 
 /**
@@ -26,7 +29,10 @@ class PlainBucket {
   }
 
   pass(ms: number): void {
-    this.#parts = Math.min(this.#rate.burst * this.#rate.perMs, this.#parts + ms * this.#rate.count);
+    this.#parts = Math.min(
+      this.#rate.burst * this.#rate.perMs,
+      this.#parts + ms * this.#rate.count,
+    );
   }
 
   take(): { allowed: boolean; remaining: number; nextMs: number } {
@@ -44,10 +50,13 @@ test("for any sequence of requests the limiter agrees with a plain token bucket"
     perMs: integer({ min: 10, max: 100_000 }),
     burst: integer({ min: 1, max: 50 }),
   });
-  const events = array(record({ key: constantFrom("a", "b", "c"), afterMs: integer({ min: 0, max: 3_000 }) }), {
-    maxLength: 100,
-    size: "max",
-  });
+  const events = array(
+    record({ key: constantFrom("a", "b", "c"), afterMs: integer({ min: 0, max: 3_000 }) }),
+    {
+      maxLength: 100,
+      size: "max",
+    },
+  );
   assert(
     property(rates, events, (rate, requests) => {
       const { limiter, pass } = limiterOf(rate);
@@ -56,7 +65,11 @@ test("for any sequence of requests the limiter agrees with a plain token bucket"
         pass(afterMs);
         for (const bucket of plain.values()) bucket.pass(afterMs);
         const said = limiter.take(key);
-        const { allowed, remaining, nextMs } = plain.get(key)?.take() ?? { allowed: false, remaining: 0, nextMs: 0 };
+        const { allowed, remaining, nextMs } = plain.get(key)?.take() ?? {
+          allowed: false,
+          remaining: 0,
+          nextMs: 0,
+        };
         deepEqual({ allowed: said.allowed, remaining: said.remaining }, { allowed, remaining });
         ok(Math.abs(said.nextMs - nextMs) < 0.001, `${said.nextMs} is not ${nextMs}`);
       }
@@ -139,7 +152,10 @@ test("without room the keys with full buckets go first", () => {
   const lateKeys = KEYS_MAX - 1;
   for (let n = 0; n < lateKeys; n++) limiter.take(`late-${n}`);
   // The late keys did not replace each other; the early ones, whose buckets are full, were dropped.
-  const kept = Array.from({ length: lateKeys }, (_, n) => limiter.take(`late-${n}`).remaining === 98);
+  const kept = Array.from(
+    { length: lateKeys },
+    (_, n) => limiter.take(`late-${n}`).remaining === 98,
+  );
   equal(kept.filter((known) => !known).length, 0);
   deepEqual(limiter.take("deep").remaining, 1);
 });

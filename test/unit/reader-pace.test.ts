@@ -10,7 +10,12 @@ function paced() {
   let nowMs = 0;
   let cuts = 0;
   const clock = { monotonic: () => nowMs };
-  const pace = new ReaderPace({ clock, bytesPerSecondMin: 1_000, behindMsMax: 10_000, tooSlow: () => cuts++ });
+  const pace = new ReaderPace({
+    clock,
+    bytesPerSecondMin: 1_000,
+    behindMsMax: 10_000,
+    tooSlow: () => cuts++,
+  });
   const wait = (ms: number) => {
     nowMs += ms;
     mock.timers.tick(ms);

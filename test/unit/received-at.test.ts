@@ -53,7 +53,8 @@ const NOT_UNDERSTOOD = [
 ];
 
 test("the time a message was received has one spelling, however it was written", () => {
-  for (const [text, expected] of Object.entries(UNDERSTOOD)) equal(parseReceivedAt(text), expected, text);
+  for (const [text, expected] of Object.entries(UNDERSTOOD))
+    equal(parseReceivedAt(text), expected, text);
   for (const text of NOT_UNDERSTOOD) equal(parseReceivedAt(text), undefined, text);
 });
 

@@ -22,14 +22,23 @@ test("a URL is shown without its password, wherever and however it is spelt", ()
       "postgres://lyftr@db/lyftr?%70%61%73%73%77%6f%72%64=hunter2",
       "postgres://lyftr@db/lyftr?%70%61%73%73%77%6f%72%64=***",
     ],
-    ["postgres://lyftr@db/lyftr?ssl%70assword=hunter%32&a=1", "postgres://lyftr@db/lyftr?ssl%70assword=***&a=1"],
-    ["postgres://lyftr@db/lyftr?pass%2577ord=hunter2", "postgres://lyftr@db/lyftr?pass%2577ord=***"],
+    [
+      "postgres://lyftr@db/lyftr?ssl%70assword=hunter%32&a=1",
+      "postgres://lyftr@db/lyftr?ssl%70assword=***&a=1",
+    ],
+    [
+      "postgres://lyftr@db/lyftr?pass%2577ord=hunter2",
+      "postgres://lyftr@db/lyftr?pass%2577ord=***",
+    ],
     ["postgres://lyftr@db/lyftr?pass%77ord%=hunter2", "postgres://lyftr@db/lyftr?pass%77ord%=***"],
     ["postgres://lyftr@db/lyftr?%20password=hunter2", "postgres://lyftr@db/lyftr?%20password=***"],
     ["postgres://lyftr%3Ahunter2@db/lyftr", "postgres://lyftr%3A***@db/lyftr"],
     ["postgres://lyftr@db/lyftr?password%3Dhunter2&a=1", "postgres://lyftr@db/lyftr?***&a=1"],
     ["postgres://lyftr@db/lyftr?a=1&p%61ssword%3dhunter2", "postgres://lyftr@db/lyftr?a=1&***"],
-    ["postgres://lyftr@db/lyftr?options=-c%20password%3Dhunter2", "postgres://lyftr@db/lyftr?options=***"],
+    [
+      "postgres://lyftr@db/lyftr?options=-c%20password%3Dhunter2",
+      "postgres://lyftr@db/lyftr?options=***",
+    ],
     [
       "postgres://lyftr@db/lyftr?options=-c%20statement_timeout%3D5s",
       "postgres://lyftr@db/lyftr?options=-c%20statement_timeout%3D5s",
@@ -39,7 +48,10 @@ test("a URL is shown without its password, wherever and however it is spelt", ()
     ["password=hunter2", "password=***"],
     ["redis://:hunter2@cache:6379/0", "redis://:***@cache:6379/0"],
     ["rediss://user:@cache:6379/0", "rediss://user:***@cache:6379/0"],
-    ["https://events.example/v2?routing_key=hunter2&x=1", "https://events.example/v2?routing_key=***&x=1"],
+    [
+      "https://events.example/v2?routing_key=hunter2&x=1",
+      "https://events.example/v2?routing_key=***&x=1",
+    ],
     ["https://collector.example/?token=hunter2", "https://collector.example/?token=***"],
     ["sqlite:///./a:b@c.db", "sqlite:///./a:b@c.db"],
     ["https://a.example,https://b.example:8443", "https://a.example,https://b.example:8443"],

@@ -20,7 +20,12 @@ function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: Shared
   const clock = { monotonic: () => nowMs };
   const writes = new WriteTracker(clock);
   const sources: CacheResult[] = [];
-  const cache = new ResponseCache(clock, { ttlMs, writes, count: (source) => sources.push(source), shared });
+  const cache = new ResponseCache(clock, {
+    ttlMs,
+    writes,
+    count: (source) => sources.push(source),
+    shared,
+  });
   const read = async () => {
     reads++;
     return String(stored);
@@ -121,7 +126,12 @@ test("while a write is under way no earlier response is served: another read may
 
 test("equal requests at once share one read, different ones do not", async () => {
   const { ask, reads, sources } = cacheOver();
-  deepEqual(await Promise.all([ask(["a"]), ask(["a"]), ask(["b"]), ask(["a"])]), ["0", "0", "0", "0"]);
+  deepEqual(await Promise.all([ask(["a"]), ask(["a"]), ask(["b"]), ask(["a"])]), [
+    "0",
+    "0",
+    "0",
+    "0",
+  ]);
   equal(reads(), 2);
   deepEqual(sources.toSorted(), ["joined", "joined", "miss", "miss"]);
 });
@@ -275,7 +285,10 @@ test("beyond 1,000 different requests under way each is read by itself", async (
 });
 
 /** Shared responses that other processes left: `left` milliseconds of `text`, or none. */
-function sharedWith(found: { text: string; leftMs: number } | undefined, onFind: () => unknown = () => undefined) {
+function sharedWith(
+  found: { text: string; leftMs: number } | undefined,
+  onFind: () => unknown = () => undefined,
+) {
   const given: string[] = [];
   let asked = 0;
   const shared: SharedResponses = {
@@ -391,13 +404,27 @@ test("a response of more than 2 MiB is not kept, and the kept one of that reques
  * The events of the property: time passes, requests come, writes begin, take effect and are
  * acknowledged.
  */
-const EVENTS = ["ask a", "ask b", "begin", "effect", "acknowledge", "fail", "read", "answer", "turn", "pass"] as const;
+const EVENTS = [
+  "ask a",
+  "ask b",
+  "begin",
+  "effect",
+  "acknowledge",
+  "fail",
+  "read",
+  "answer",
+  "turn",
+  "pass",
+] as const;
 
 test("a read that begins after a write was acknowledged, or after another read saw it, always sees it", async () => {
   await assert(
-    asyncProperty(array(constantFrom(...EVENTS), { minLength: 20, maxLength: 120 }), async (events) => {
-      await interleave(events);
-    }),
+    asyncProperty(
+      array(constantFrom(...EVENTS), { minLength: 20, maxLength: 120 }),
+      async (events) => {
+        await interleave(events);
+      },
+    ),
     { numRuns: 500 },
   );
 });
@@ -456,8 +483,10 @@ async function interleave(events: readonly (typeof EVENTS)[number][]): Promise<v
     // One batch is under way at a time.
     else if (event === "begin" && next() === undefined) begin();
     else if (event === "effect") takeEffect(next());
-    else if (event === "acknowledge") begun.filter(({ took }) => took).forEach(({ done }) => void done.resolve());
-    else if (event === "fail") begun.filter(({ took }) => took).forEach(({ done }) => void done.reject(new Error("?")));
+    else if (event === "acknowledge")
+      begun.filter(({ took }) => took).forEach(({ done }) => void done.resolve());
+    else if (event === "fail")
+      begun.filter(({ took }) => took).forEach(({ done }) => void done.reject(new Error("?")));
     else if (event === "read") waitingToRead.shift()?.();
     else if (event === "answer") waitingToAnswer.shift()?.();
     else if (event === "turn") await turn();
@@ -466,7 +495,9 @@ async function interleave(events: readonly (typeof EVENTS)[number][]): Promise<v
   takeEffect(next());
   for (const { done } of begun) done.resolve();
   let over = false;
-  const all = Promise.all([...answers, ...begun.map((write) => write.over)]).finally(() => (over = true));
+  const all = Promise.all([...answers, ...begun.map((write) => write.over)]).finally(
+    () => (over = true),
+  );
   for (let turns = 0; turns < 1_000 && !over; turns++) {
     waitingToRead.splice(0).forEach((go) => void go());
     waitingToAnswer.splice(0).forEach((go) => void go());

@@ -75,25 +75,52 @@ test("secrets of the environment are named by their position; blank ones are ign
 });
 
 function known(name: string, fields: Partial<KnownSecret> = {}): KnownSecret {
-  return { name, fingerprint: name, sinceMs: NOW - 90 * DAY, endMs: undefined, lastVerifiedMs: undefined, ...fields };
+  return {
+    name,
+    fingerprint: name,
+    sinceMs: NOW - 90 * DAY,
+    endMs: undefined,
+    lastVerifiedMs: undefined,
+    ...fields,
+  };
 }
 
 const usedNow = known("new", { lastVerifiedMs: NOW });
 
 test("a secret may be retired a week after its last use, when another has been used since", () => {
   const decisions: [KnownSecret, readonly KnownSecret[], RetirementDecision][] = [
-    [known("old", { lastVerifiedMs: NOW - 8 * DAY }), [usedNow], { kind: "replaced", unusedMs: 8 * DAY }],
-    [known("old", { lastVerifiedMs: NOW - 7 * DAY }), [usedNow], { kind: "replaced", unusedMs: 7 * DAY }],
+    [
+      known("old", { lastVerifiedMs: NOW - 8 * DAY }),
+      [usedNow],
+      { kind: "replaced", unusedMs: 8 * DAY },
+    ],
+    [
+      known("old", { lastVerifiedMs: NOW - 7 * DAY }),
+      [usedNow],
+      { kind: "replaced", unusedMs: 7 * DAY },
+    ],
     [
       known("old", { lastVerifiedMs: NOW - 7 * DAY + 1 }),
       [usedNow],
       { kind: "retries", unusedMs: 7 * DAY - 1, untilMs: NOW + 1 },
     ],
-    [known("old", { lastVerifiedMs: NOW - 3 * MINUTE }), [usedNow], { kind: "in_use", unusedMs: 3 * MINUTE }],
-    [known("old", { lastVerifiedMs: NOW - 8 * DAY }), [known("new")], { kind: "not_replaced", unusedMs: 8 * DAY }],
+    [
+      known("old", { lastVerifiedMs: NOW - 3 * MINUTE }),
+      [usedNow],
+      { kind: "in_use", unusedMs: 3 * MINUTE },
+    ],
+    [
+      known("old", { lastVerifiedMs: NOW - 8 * DAY }),
+      [known("new")],
+      { kind: "not_replaced", unusedMs: 8 * DAY },
+    ],
     [known("old", { lastVerifiedMs: NOW }), [], { kind: "only_one" }],
     [known("old"), [usedNow], { kind: "replaced", unusedMs: 90 * DAY }],
-    [known("old", { sinceMs: NOW - MINUTE }), [usedNow], { kind: "new", untilMs: NOW - MINUTE + 7 * DAY }],
+    [
+      known("old", { sinceMs: NOW - MINUTE }),
+      [usedNow],
+      { kind: "new", untilMs: NOW - MINUTE + 7 * DAY },
+    ],
     [known("old", { sinceMs: undefined }), [usedNow], { kind: "new", untilMs: NOW + 7 * DAY }],
     [known("old"), [known("new")], { kind: "not_replaced", unusedMs: undefined }],
     [known("old", { endMs: NOW }), [usedNow], { kind: "ended" }],
@@ -106,12 +133,17 @@ test("a secret may be retired a week after its last use, when another has been u
     ],
     [known("old"), [known("new", { fingerprint: "old", endMs: NOW + DAY })], { kind: "only_one" }],
   ];
-  for (const [secret, others, decision] of decisions) deepEqual(mayRetire(secret, [secret, ...others], NOW), decision);
+  for (const [secret, others, decision] of decisions)
+    deepEqual(mayRetire(secret, [secret, ...others], NOW), decision);
 });
 
 test("a secret may be retired only if each process that accepts it allows it, and an objecting process is named", () => {
   const old = known("old", { lastVerifiedMs: NOW - 8 * DAY });
-  const view = (process: string, others: readonly KnownSecret[]) => ({ process, secret: old, others });
+  const view = (process: string, others: readonly KnownSecret[]) => ({
+    process,
+    secret: old,
+    others,
+  });
   const replaced: RetirementDecision = { kind: "replaced", unusedMs: 8 * DAY };
   const retirements: [Parameters<typeof mayRetireEverywhere>[0], RetirementDecision, string?][] = [
     [[], { kind: "not_accepted" }],
@@ -135,7 +167,10 @@ test("each decision on a secret's retirement is a sentence that begins with its 
       { kind: "replaced", unusedMs: 8 * DAY },
       "yes: another secret has verified messages since, and this one none for 8 days (senders try again for up to 7 days)",
     ],
-    [{ kind: "new", untilMs: NOW }, `not yet: it is new and has verified nothing so far; check again after ${day}`],
+    [
+      { kind: "new", untilMs: NOW },
+      `not yet: it is new and has verified nothing so far; check again after ${day}`,
+    ],
     [
       { kind: "not_accepted_yet" },
       "not yet: it is new, and running processes accept it within seconds; check again in a minute",
@@ -151,21 +186,34 @@ test("each decision on a secret's retirement is a sentence that begins with its 
       { kind: "not_replaced", unusedMs: 8 * DAY },
       "no: it verified a message 8 days ago, and no other secret has verified a message since",
     ],
-    [{ kind: "not_replaced", unusedMs: undefined }, "no: no other secret has verified a message since"],
+    [
+      { kind: "not_replaced", unusedMs: undefined },
+      "no: no other secret has verified a message since",
+    ],
     [{ kind: "ended" }, "ended: it is refused"],
-    [{ kind: "unreadable" }, "unknown: MASTER_KEY is not set, or not the key that it is encrypted with"],
+    [
+      { kind: "unreadable" },
+      "unknown: MASTER_KEY is not set, or not the key that it is encrypted with",
+    ],
   ];
   for (const [decision, sentence] of sentences) {
     equal(retirementInWords({ decision, process: undefined }), sentence);
-    equal(retirementInWords({ decision, process: "1 on a" }), `${sentence} (in the process 1 on a)`);
+    equal(
+      retirementInWords({ decision, process: "1 on a" }),
+      `${sentence} (in the process 1 on a)`,
+    );
   }
 });
 
 test("a process records what it accepts at its start and at each change, every 18 seconds in between, and deletes the record at its end", async () => {
   const store = new FakeStore();
   store.kept = [kept("b", "same"), kept("c", "other", new Date(NOW + 9_000).toISOString())];
-  const { ring, look, clock } = await ringOn(store, ["same", [{ secret: " ", untilMs: undefined }]]);
-  const names = () => store.accepted.get("host:1:a")?.map(({ name, endsAt }) => `${name} ${endsAt}`);
+  const { ring, look, clock } = await ringOn(store, [
+    "same",
+    [{ secret: " ", untilMs: undefined }],
+  ]);
+  const names = () =>
+    store.accepted.get("host:1:a")?.map(({ name, endsAt }) => `${name} ${endsAt}`);
   await until(() => store.accepted.size === 1);
   deepEqual(names(), ["current null", "b null", "c 2026-11-25T12:00:09.000Z"]);
   const [current, b, c] = store.accepted.get("host:1:a") ?? [];
@@ -195,10 +243,18 @@ test("a secret that was retired a moment ago does not count as another one, alth
   const running = { ...store, accepting: async () => [{ process: "host:1:x", secrets: recorded }] };
   const ago = (ms: number) => new Date(now - ms).toISOString();
   const uses = recorded.map((one, at) => {
-    return { fingerprint: one.fingerprint, seenAt: ago(90 * DAY), lastVerifiedAt: ago((9 - at) * DAY) };
+    return {
+      fingerprint: one.fingerprint,
+      seenAt: ago(90 * DAY),
+      lastVerifiedAt: ago((9 - at) * DAY),
+    };
   });
   const retirements = async (list: readonly KeptSecret[]) => {
-    const methods = { list: async () => list, uses: async () => uses, databaseId: async () => "id" };
+    const methods = {
+      list: async () => list,
+      uses: async () => uses,
+      databaseId: async () => "id",
+    };
     const store = { ...running, ...methods } as never;
     const { secrets, processes } = await allSecrets(NO_SETTINGS, { store, nowMs: now });
     equal(processes, 1);
@@ -310,7 +366,8 @@ async function ringOn(store: FakeStore, fixed: Parameters<typeof environmentSecr
     });
     await new Promise(setImmediate);
   };
-  const verify = (secret: string) => ring.signing.verify(Buffer.from("x"), sign(secret, "x"), clock.now());
+  const verify = (secret: string) =>
+    ring.signing.verify(Buffer.from("x"), sign(secret, "x"), clock.now());
   return { ring, look, verify, said, clock };
 }
 
@@ -352,7 +409,10 @@ test("an unavailable database changes nothing, and is logged once", async () => 
 
 test("without any accepted secret the service is not configured, and says so when the last one ends", async () => {
   const store = new FakeStore();
-  const { ring, look, clock, said } = await ringOn(store, [undefined, [{ secret: "a", untilMs: NOW + 3_000 }]]);
+  const { ring, look, clock, said } = await ringOn(store, [
+    undefined,
+    [{ secret: "a", untilMs: NOW + 3_000 }],
+  ]);
   equal(ring.configured(), true);
   clock.pass(3_000);
   equal(ring.configured(), false);
@@ -366,7 +426,12 @@ test("without any accepted secret the service is not configured, and says so whe
 
 test("a secret that was sealed by another master key stops the start", async () => {
   const store = new FakeStore();
-  store.kept = [{ ...kept("b", "b"), sealed: new SecretBox("x".repeat(32)).seal("b", "b", Buffer.alloc(12, 1)) }];
+  store.kept = [
+    {
+      ...kept("b", "b"),
+      sealed: new SecretBox("x".repeat(32)).seal("b", "b", Buffer.alloc(12, 1)),
+    },
+  ];
   await rejects(ringOn(store, ["a", []]), ConfigError);
   store.kept = store.kept.map((one) => ({ ...one, retiresAt: new Date(NOW).toISOString() }));
   const { ring } = await ringOn(store, ["a", []]);
@@ -383,7 +448,9 @@ test("the last use belongs to the secret, whatever its name, and is stored at th
   await until(() => store.rows.size === 2);
   await second.ring.stop();
   deepEqual(
-    second.ring.figures().map(({ key, verified, lastVerifiedMs }) => [key, verified, lastVerifiedMs]),
+    second.ring
+      .figures()
+      .map(({ key, verified, lastVerifiedMs }) => [key, verified, lastVerifiedMs]),
     [
       ["current", 0, 0],
       ["previous_1", 0, NOW + 5],
@@ -400,7 +467,10 @@ test("of two uses the later one counts, here and in the database, and unchanged 
   const [row] = [...store.rows.values()];
   deepEqual([row?.seenAt, row?.lastVerifiedAt], [new Date(NOW).toISOString(), null]);
   store.noteUses = () => Promise.reject(new Error("nothing is new"));
-  store.rows.set(row?.fingerprint ?? "", { ...(row as SecretUse), lastVerifiedAt: new Date(NOW + 9).toISOString() });
+  store.rows.set(row?.fingerprint ?? "", {
+    ...(row as SecretUse),
+    lastVerifiedAt: new Date(NOW + 9).toISOString(),
+  });
   await uses.exchange();
   equal(use?.lastMs, NOW + 9);
   equal(uses.hasUnsaved(), false);

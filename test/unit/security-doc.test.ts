@@ -10,7 +10,9 @@ const rows = text.split("\n").filter((line) => /^\| (?!threat|---)/.test(line));
 test("every threat in SECURITY.md names tests, and every file it names exists", () => {
   ok(rows.length > 20, `${rows.length}`);
   for (const row of rows) ok(/`test\/[^`]+` \|$/.test(row), row);
-  const named = [...text.matchAll(/`((?:test|src|docs|scripts)\/[^`]+)`/g)].map(([, path = ""]) => path);
+  const named = [...text.matchAll(/`((?:test|src|docs|scripts)\/[^`]+)`/g)].map(
+    ([, path = ""]) => path,
+  );
   deepEqual(
     named.filter((path) => !existsSync(new URL(path, root))),
     [],
@@ -19,7 +21,9 @@ test("every threat in SECURITY.md names tests, and every file it names exists", 
 
 test("every variable that SECURITY.md names exists, and every script is in package.json", () => {
   const names = new Set(Object.values(VARIABLES).map(({ name }) => name));
-  const named = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)(?:=[a-z]+)?`/g)].map(([, name = ""]) => name);
+  const named = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)(?:=[a-z]+)?`/g)].map(
+    ([, name = ""]) => name,
+  );
   ok(named.length > 5);
   deepEqual(
     named.filter((name) => !names.has(name)),

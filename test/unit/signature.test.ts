@@ -7,7 +7,10 @@ const BODY =
   '{"message_id":"m1","from":"+919876543210","to":"+14155550100","ts":"2025-01-15T10:00:00Z","text":"Hello"}';
 
 test("the known answer of the contract", () => {
-  equal(sign("testsecret", BODY), "ff1016e524bc9299d18988ecf27a880af9428140e3850af0c73ea1eef091a4cb");
+  equal(
+    sign("testsecret", BODY),
+    "ff1016e524bc9299d18988ecf27a880af9428140e3850af0c73ea1eef091a4cb",
+  );
 });
 
 test("case 2 of RFC 4231", () => {
@@ -18,7 +21,8 @@ test("case 2 of RFC 4231", () => {
 });
 
 /** Secrets that are their own names. */
-const named = (...secrets: readonly string[]) => secrets.map((secret) => ({ name: secret, secret }));
+const named = (...secrets: readonly string[]) =>
+  secrets.map((secret) => ({ name: secret, secret }));
 
 test("a signature with any of the secrets is accepted, in upper case too, and the secret is named", () => {
   const secrets = new SigningSecrets(named("old", "new", "newer"));
@@ -30,8 +34,12 @@ test("a signature with any of the secrets is accepted, in upper case too, and th
 });
 
 test("a secret with an end is refused from that millisecond on, the others are not", () => {
-  const secrets = new SigningSecrets([{ name: "old", secret: "old", untilMs: 1_000 }, ...named("new")]);
-  const verify = (secret: string, nowMs: number) => secrets.verify(Buffer.from(BODY), sign(secret, BODY), nowMs);
+  const secrets = new SigningSecrets([
+    { name: "old", secret: "old", untilMs: 1_000 },
+    ...named("new"),
+  ]);
+  const verify = (secret: string, nowMs: number) =>
+    secrets.verify(Buffer.from(BODY), sign(secret, BODY), nowMs);
   equal(verify("old", 999), "old");
   equal(verify("old", 1_000), undefined);
   equal(verify("new", 1_000), "new");
@@ -57,7 +65,10 @@ test("too many secrets at once are not accepted, and the earlier ones stay", () 
 
 test("blank secrets accept nothing, not even their own signatures", () => {
   for (const secret of ["", " ", "\t\n"])
-    equal(new SigningSecrets(named(secret)).verify(Buffer.from(BODY), sign(secret, BODY), 0), undefined);
+    equal(
+      new SigningSecrets(named(secret)).verify(Buffer.from(BODY), sign(secret, BODY), 0),
+      undefined,
+    );
   equal(new SigningSecrets([]).verify(Buffer.from(""), sign("", ""), 0), undefined);
 });
 

@@ -22,10 +22,17 @@ interface How {
 }
 
 /** The clock of this machine, moved by some days. */
-const movedBy = (days: number): Clock => ({ ...systemClock, now: () => Date.now() + days * DAY_MS });
+const movedBy = (days: number): Clock => ({
+  ...systemClock,
+  now: () => Date.now() + days * DAY_MS,
+});
 
 /** A sweeper that begins at once, and its log. */
-async function swept(store: SqliteStore, retention: RetentionStore = store.retention, how: How = {}) {
+async function swept(
+  store: SqliteStore,
+  retention: RetentionStore = store.retention,
+  how: How = {},
+) {
   const { clock = systemClock, beforeFirstSweep = async () => undefined } = how;
   const days = "days" in how ? how.days : 10;
   const lines = new EventEmitter();
@@ -70,7 +77,10 @@ test("a sweep deletes old messages, and reports it in the log, the metrics and t
     match(text, /^retention_last_run_timestamp_seconds [1-9]/m);
     equal((await store.stats()).total, 10);
     const [entry] = await store.credentials.audit.newest({ limit: 1 });
-    deepEqual([entry?.actor, entry?.action, entry?.details.messages], ["service", "retention.ran", 20]);
+    deepEqual(
+      [entry?.actor, entry?.action, entry?.details.messages],
+      ["service", "retention.ran", 20],
+    );
     // A sweep that deletes nothing is not audited.
     equal((await swept(store)).line.messages, 0);
     equal((await store.credentials.audit.newest({ limit: 5 })).length, 1);
@@ -83,7 +93,10 @@ test("a failed sweep is logged without the database's own words, and one that an
   using file = temporaryDatabase();
   const store = await SqliteStore.open(file.path);
   try {
-    const failing = { ...store.retention, expire: () => Promise.reject(new Error("+919876543210 is private")) };
+    const failing = {
+      ...store.retention,
+      expire: () => Promise.reject(new Error("+919876543210 is private")),
+    };
     const { line } = await swept(store, failing);
     deepEqual([line.level, line.msg], ["ERROR", "deleting old messages failed"]);
     equal(JSON.stringify(line).includes("private"), false);
@@ -112,7 +125,9 @@ test("a failed sweep is logged without the database's own words, and one that an
 
 /** One a day, the newest half a day old. */
 const daily = (count: number, youngest = 0.5, name = "m") =>
-  Array.from({ length: count }, (_, at) => message(`${name}${at}`, { createdAt: daysAgo(count - 1 - at + youngest) }));
+  Array.from({ length: count }, (_, at) =>
+    message(`${name}${at}`, { createdAt: daysAgo(count - 1 - at + youngest) }),
+  );
 
 async function withStore(work: (store: SqliteStore) => Promise<void>): Promise<void> {
   using file = temporaryDatabase();
@@ -126,7 +141,9 @@ async function withStore(work: (store: SqliteStore) => Promise<void>): Promise<v
 
 const totalOf = async (store: SqliteStore) => (await store.stats()).total;
 const refused = (text: string) =>
-  ["clock", "nearly_all"].filter((reason) => text.includes(`retention_refused{reason="${reason}"} 1`));
+  ["clock", "nearly_all"].filter((reason) =>
+    text.includes(`retention_refused{reason="${reason}"} 1`),
+  );
 
 test("a clock 400 days ahead deletes nothing, even if messages arrive under it: ERROR, metric, and the way to confirm", () =>
   withStore(async (store) => {
@@ -135,13 +152,22 @@ test("a clock 400 days ahead deletes nothing, even if messages arrive under it: 
     const late = [message("late", { createdAt: new Date(clock.now()).toISOString() })];
     const how = { days: 365, clock, beforeFirstSweep: () => store.insertMessages(late) };
     const { line, text } = await swept(store, store.retention, how);
-    deepEqual([line.level, line.msg, line.reason], ["ERROR", "deleting old messages refused", "clock"]);
-    match(line.error, /40[01] days ahead of .* If the clock is wrong, set it: .* confirm it with lyftr retention\./);
+    deepEqual(
+      [line.level, line.msg, line.reason],
+      ["ERROR", "deleting old messages refused", "clock"],
+    );
+    match(
+      line.error,
+      /40[01] days ahead of .* If the clock is wrong, set it: .* confirm it with lyftr retention\./,
+    );
     deepEqual([await totalOf(store), refused(text)], [31, ["clock"]]);
     // Again and again; once it is corrected, sweeps continue by themselves.
     deepEqual(refused((await swept(store, store.retention, how)).text), ["clock"]);
     const again = await swept(store, store.retention, { days: 20 });
-    deepEqual([again.line.msg, again.line.messages, refused(again.text)], ["old messages deleted", 10, []]);
+    deepEqual(
+      [again.line.msg, again.line.messages, refused(again.text)],
+      ["old messages deleted", 10, []],
+    );
   }));
 
 test("a clock that jumped by more than a week since the last sweep is refused, in both directions", () =>
@@ -166,8 +192,14 @@ test("a sweep that would delete nearly all messages is refused, unless they beca
   withStore(async (store) => {
     await store.insertMessages(daily(100));
     const first = await swept(store, store.retention, { days: 10 });
-    deepEqual([first.line.level, first.line.reason, refused(first.text)], ["ERROR", "nearly_all", ["nearly_all"]]);
-    match(first.line.error, /^90 of 100 messages were received before .* Check RETENTION_DAYS and the clock/);
+    deepEqual(
+      [first.line.level, first.line.reason, refused(first.text)],
+      ["ERROR", "nearly_all", ["nearly_all"]],
+    );
+    match(
+      first.line.error,
+      /^90 of 100 messages were received before .* Check RETENTION_DAYS and the clock/,
+    );
     equal(await totalOf(store), 100);
     // Not so a step of a few days at a time, nor a service without new messages that becomes empty.
     equal((await swept(store, store.retention, { days: 50 })).line.messages, 50);
@@ -194,7 +226,10 @@ test("without retention a clock that has jumped does not matter, unless tombston
     await store.insertMessages(daily(30));
     const { line: quiet } = await swept(store, store.retention, { ...off, clock: movedBy(100) });
     // Without retention the log does not say that old messages were deleted.
-    deepEqual([quiet.level, quiet.msg, quiet.tombstones_dropped], ["DEBUG", "tombstones dropped", 0]);
+    deepEqual(
+      [quiet.level, quiet.msg, quiet.tombstones_dropped],
+      ["DEBUG", "tombstones dropped", 0],
+    );
     // The right clock is the one that has jumped now.
     equal((await swept(store, store.retention, off)).line.level, "DEBUG");
     equal((await swept(store, store.retention, { days: 20 })).line.messages, 10);

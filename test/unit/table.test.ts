@@ -31,7 +31,10 @@ test("a table whose words do not fit becomes a block for each row", () => {
     ["a", ID, ID],
     ["b", ID, ID],
   ];
-  equal(tableOf(rows, 60), `NAME   a\nID     ${ID}\nOTHER  ${ID}\n\nNAME   b\nID     ${ID}\nOTHER  ${ID}\n`);
+  equal(
+    tableOf(rows, 60),
+    `NAME   a\nID     ${ID}\nOTHER  ${ID}\n\nNAME   b\nID     ${ID}\nOTHER  ${ID}\n`,
+  );
 });
 
 test("facts are broken between words under their values", () => {

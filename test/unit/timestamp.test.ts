@@ -6,7 +6,15 @@ import { instantOf, isCalendarDate, parseInstant } from "../../src/domain/timest
 test("the calendar knows leap years and the lengths of months", () => {
   for (const day of ["2024-02-29", "2000-02-29", "2025-12-31", "0001-01-01", "0004-02-29"])
     equal(isCalendarDate(day), true, day);
-  for (const day of ["2025-02-29", "1900-02-29", "2025-02-30", "2025-04-31", "2025-13-01", "2025-00-10", "2025-01-00"])
+  for (const day of [
+    "2025-02-29",
+    "1900-02-29",
+    "2025-02-30",
+    "2025-04-31",
+    "2025-13-01",
+    "2025-00-10",
+    "2025-01-00",
+  ])
     equal(isCalendarDate(day), false, day);
 });
 
@@ -33,7 +41,8 @@ test("instants order like their moments, whatever the spelling of the fraction",
   });
   const spell = ({ ms, nanos, zeros }: { ms: number; nanos: number; zeros: number }) => {
     const [whole, fraction] = new Date(ms).toISOString().slice(0, -1).split(".");
-    const digits = `${fraction}${String(nanos).padStart(6, "0")}`.replace(/0+$/, "") + "0".repeat(zeros);
+    const digits =
+      `${fraction}${String(nanos).padStart(6, "0")}`.replace(/0+$/, "") + "0".repeat(zeros);
     return `${whole}${digits === "" ? "" : `.${digits}`}Z`;
   };
   fc.assert(
@@ -78,7 +87,8 @@ test("a filter's moment may have a fraction, any offset, a blank for the T, no s
     "0000-01-01T00:00:00+23:59": "0000-01-01T00:00:00",
     "9999-12-31T23:59:59.999999999-00:01": "9999-12-31T24:00:00",
   };
-  for (const [text, instant] of Object.entries(understood)) equal(parseInstant(text), instant, text);
+  for (const [text, instant] of Object.entries(understood))
+    equal(parseInstant(text), instant, text);
 });
 
 test("an offset is converted as Date does", () => {

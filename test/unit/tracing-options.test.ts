@@ -8,7 +8,9 @@ const URL_OF_TRACES = "http://127.0.0.1:4318/v1/traces";
 /** The result of the environment, and its warnings. */
 function optionsOf(env: Readonly<Record<string, string>>) {
   const complaints: string[] = [];
-  const options = tracingOptions(readConfig(env), URL_OF_TRACES, (sentence) => complaints.push(sentence));
+  const options = tracingOptions(readConfig(env), URL_OF_TRACES, (sentence) =>
+    complaints.push(sentence),
+  );
   return { ...options, complaints };
 }
 
@@ -46,7 +48,8 @@ test("variables of OpenTelemetry are read as it specifies, those for traces befo
   deepEqual(queue, { spansMax: 100, spansPerRequestMax: 100, delayMs: 10 });
   deepEqual(resource, { "service.name": "other", "deployment.environment.name": "prüf" });
   equal(
-    optionsOf({ OTEL_SERVICE_NAME: "mine", OTEL_RESOURCE_ATTRIBUTES: "service.name=other" }).resource["service.name"],
+    optionsOf({ OTEL_SERVICE_NAME: "mine", OTEL_RESOURCE_ATTRIBUTES: "service.name=other" })
+      .resource["service.name"],
     "mine",
   );
 });
@@ -66,18 +69,26 @@ test("an invalid value causes a warning without repeating it, and its default is
     OTEL_RESOURCE_ATTRIBUTES: "a=1,b",
   };
   const { complaints, ...options } = optionsOf(wrong);
-  deepEqual(new Set(complaints.map((sentence) => sentence.split(" ")[0])), new Set(Object.keys(wrong)));
+  deepEqual(
+    new Set(complaints.map((sentence) => sentence.split(" ")[0])),
+    new Set(Object.keys(wrong)),
+  );
   equal(complaints.join().includes("hunter2"), false);
   const { complaints: none, ...defaults } = optionsOf({});
   deepEqual([options, none], [defaults, []]);
   deepEqual(optionsOf({ OTEL_TRACES_SAMPLER_ARG: "2" }).complaints.length, 1);
-  deepEqual(optionsOf({ OTEL_EXPORTER_OTLP_HEADERS: "good=1,b%0Ad=x,c=%0A" }).otlp.headers, { good: "1" });
+  deepEqual(optionsOf({ OTEL_EXPORTER_OTLP_HEADERS: "good=1,b%0Ad=x,c=%0A" }).otlp.headers, {
+    good: "1",
+  });
 });
 
 test("an invalid endpoint ends the start, and one with a password is not repeated", () => {
   for (const name of ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) {
     for (const text of ["collector:4318", "4318", "grpc://collector:4317", "http://"])
-      throws(() => readConfig({ [name]: text }), new RegExp(`${name} must look like http://collector:4318`));
+      throws(
+        () => readConfig({ [name]: text }),
+        new RegExp(`${name} must look like http://collector:4318`),
+      );
     throws(
       () => readConfig({ [name]: "http://user:hunter2@collector" }),
       (error: Error) => {
@@ -90,8 +101,14 @@ test("an invalid endpoint ends the start, and one with a password is not repeate
 
 test("the headers for the collector are not shown", () => {
   const shown = redacted(
-    readConfig({ OTEL_EXPORTER_OTLP_HEADERS: "key=hunter2", OTEL_EXPORTER_OTLP_TRACES_HEADERS: "" }),
+    readConfig({
+      OTEL_EXPORTER_OTLP_HEADERS: "key=hunter2",
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: "",
+    }),
   );
-  deepEqual([shown.OTEL_EXPORTER_OTLP_HEADERS, shown.OTEL_EXPORTER_OTLP_TRACES_HEADERS], ["(set)", "(not set)"]);
+  deepEqual(
+    [shown.OTEL_EXPORTER_OTLP_HEADERS, shown.OTEL_EXPORTER_OTLP_TRACES_HEADERS],
+    ["(set)", "(not set)"],
+  );
   equal(JSON.stringify(shown).includes("hunter2"), false);
 });

@@ -23,7 +23,9 @@ const LINKS_MAX = 128;
 /** The result of the environment, and its warnings. */
 function optionsOf(env: Readonly<Record<string, string>>) {
   const complaints: string[] = [];
-  const options = tracingOptions(readConfig(env), URL_OF_TRACES, (sentence) => complaints.push(sentence));
+  const options = tracingOptions(readConfig(env), URL_OF_TRACES, (sentence) =>
+    complaints.push(sentence),
+  );
   return { ...options, complaints };
 }
 
@@ -48,9 +50,11 @@ test("a valid traceparent is returned unchanged, and any other text never produc
     }),
   );
   const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  const spoilt = fc.tuple(fc.nat(good.length - 1), fc.string({ maxLength: 3 }), fc.nat(3)).map(([at, text, cut]) => {
-    return good.slice(0, at) + text + good.slice(at + cut);
-  });
+  const spoilt = fc
+    .tuple(fc.nat(good.length - 1), fc.string({ maxLength: 3 }), fc.nat(3))
+    .map(([at, text, cut]) => {
+      return good.slice(0, at) + text + good.slice(at + cut);
+    });
   fc.assert(
     fc.property(fc.oneof(fc.string(), spoilt, fc.anything()), (field) => {
       const { traceId, traceparent } = begin(field);
@@ -60,12 +64,16 @@ test("a valid traceparent is returned unchanged, and any other text never produc
     }),
   );
   await tracing.stop();
-  const sent = receiver.spans().map(({ traceId, spanId, parentSpanId }) => [`${traceId} ${spanId}`, parentSpanId]);
+  const sent = receiver
+    .spans()
+    .map(({ traceId, spanId, parentSpanId }) => [`${traceId} ${spanId}`, parentSpanId]);
   deepEqual(new Map(sent as [string, string][]), parents);
 });
 
 test("moments keep their order, and follow the wall clock when it is set", () => {
-  const moments = [1_763_000_000_000.25, 1_763_000_000_000.5, 1_763_000_000_999.75, 1_763_000_001_000];
+  const moments = [
+    1_763_000_000_000.25, 1_763_000_000_000.5, 1_763_000_000_999.75, 1_763_000_001_000,
+  ];
   const nanoseconds = moments
     .map((ms) => millisToHrTime(ms))
     .map(([seconds, rest]) => BigInt(seconds) * 1_000_000_000n + BigInt(rest));
@@ -134,12 +142,22 @@ test("beyond the limit spans are dropped and counted, and a collector that accep
 });
 
 /** Traces that are sent to a receiver. */
-function tracingTo(receiver: Pick<OtlpReceiver, "url">, env: Readonly<Record<string, string>> = {}): Tracing {
+function tracingTo(
+  receiver: Pick<OtlpReceiver, "url">,
+  env: Readonly<Record<string, string>> = {},
+): Tracing {
   const { complaints, ...options } = optionsOf({ OTEL_BSP_MAX_QUEUE_SIZE: "65536", ...env });
   deepEqual(complaints, []);
   const log = { info: () => undefined, warn: () => undefined } as never;
   const otlp = { ...options.otlp, url: `${receiver.url}/v1/traces` };
-  return new OpenTelemetry({ ...options, otlp, version: "0.0.0", clock: systemClock, random: Math.random, log });
+  return new OpenTelemetry({
+    ...options,
+    otlp,
+    version: "0.0.0",
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
 }
 
 /**
@@ -147,7 +165,9 @@ function tracingTo(receiver: Pick<OtlpReceiver, "url">, env: Readonly<Record<str
  */
 async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promise<void> {
   const { monotonic } = systemClock;
-  const store = { insertMessages: async (rows: readonly unknown[]) => rows.map(() => "created" as const) };
+  const store = {
+    insertMessages: async (rows: readonly unknown[]) => rows.map(() => "created" as const),
+  };
   const committer = new GroupCommit(testRuntime(), { store, tracing });
   const traces = flags.map((sampled, at) => {
     const traceparent = `00-${`${at + 1}`.padStart(32, "a")}-${"1".padStart(16, "0")}-0${Number(sampled)}`;
@@ -161,40 +181,46 @@ async function commitAtOnce(tracing: Tracing, flags: readonly boolean[]): Promis
   // The first sixteen do not wait for the others. So one is committed before, and the others after
   // it together.
   await Promise.all(traces.map((trace, at) => committer.insert(message(`m${at}`), 1, trace)));
-  for (const trace of traces) trace.end({ atMs: monotonic(), attributes: () => ({}), failed: false });
+  for (const trace of traces)
+    trace.end({ atMs: monotonic(), attributes: () => ({}), failed: false });
 }
 
 test("each batch is linked to its sampled requests up to the limit, and the commit of each of these to its batch", async () => {
   await using receiver = await startOtlpReceiver();
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 400, size: "max" }), async (flags) => {
-      const from = receiver.spans().length;
-      // The service's own sampler is not asked, neither for the requests nor for their batches.
-      const tracing = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
-      await commitAtOnce(tracing, flags);
-      await tracing.stop();
-      const spans = receiver.spans().slice(from);
-      const sampled = flags.filter(Boolean).length;
-      const named = (name: string) => spans.filter((span) => span.name === name);
-      const commits = named("commit");
-      const batches = named("commit batch");
-      equal(commits.length, sampled);
-      equal(named("POST /webhook").length, sampled);
-      for (const batch of batches) {
-        const own = commits.filter(({ links }) => links[0]?.spanId === batch.spanId);
-        ok(own.length > 0);
-        equal(batch.attributes["lyftr.batch.messages_sampled"], own.length);
-        const linked = new Set(batch.links.map(({ spanId }) => spanId));
-        equal(linked.size, Math.min(LINKS_MAX, own.length));
-        const parents = new Set(own.map(({ parentSpanId }) => parentSpanId));
-        ok([...linked].every((spanId) => parents.has(spanId)));
-      }
-      const inBatches = batches.map(({ attributes }) => Number(attributes["lyftr.batch.messages_sampled"]));
-      equal(
-        inBatches.reduce((sum, count) => sum + count, 0),
-        sampled,
-      );
-    }),
+    fc.asyncProperty(
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 400, size: "max" }),
+      async (flags) => {
+        const from = receiver.spans().length;
+        // The service's own sampler is not asked, neither for the requests nor for their batches.
+        const tracing = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
+        await commitAtOnce(tracing, flags);
+        await tracing.stop();
+        const spans = receiver.spans().slice(from);
+        const sampled = flags.filter(Boolean).length;
+        const named = (name: string) => spans.filter((span) => span.name === name);
+        const commits = named("commit");
+        const batches = named("commit batch");
+        equal(commits.length, sampled);
+        equal(named("POST /webhook").length, sampled);
+        for (const batch of batches) {
+          const own = commits.filter(({ links }) => links[0]?.spanId === batch.spanId);
+          ok(own.length > 0);
+          equal(batch.attributes["lyftr.batch.messages_sampled"], own.length);
+          const linked = new Set(batch.links.map(({ spanId }) => spanId));
+          equal(linked.size, Math.min(LINKS_MAX, own.length));
+          const parents = new Set(own.map(({ parentSpanId }) => parentSpanId));
+          ok([...linked].every((spanId) => parents.has(spanId)));
+        }
+        const inBatches = batches.map(({ attributes }) =>
+          Number(attributes["lyftr.batch.messages_sampled"]),
+        );
+        equal(
+          inBatches.reduce((sum, count) => sum + count, 0),
+          sampled,
+        );
+      },
+    ),
     { numRuns: 20, examples: [[Array.from({ length: 400 }, () => true)]] },
   );
 });
@@ -203,11 +229,19 @@ test("without a sampled request a batch leaves no span, and the sampler decides 
   await using receiver = await startOtlpReceiver();
   const off = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "parentbased_always_off" });
   await commitAtOnce(off, [false, false]);
-  const alone = { name: "GET /stats", atMs: systemClock.monotonic(), traceparent: undefined, tracestate: undefined };
+  const alone = {
+    name: "GET /stats",
+    atMs: systemClock.monotonic(),
+    traceparent: undefined,
+    tracestate: undefined,
+  };
   equal(off.begin(alone)?.traceparent.endsWith("-00"), true);
   await off.stop();
   equal(receiver.requests.length, 0);
-  const half = tracingTo(receiver, { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.5" });
+  const half = tracingTo(receiver, {
+    OTEL_TRACES_SAMPLER: "traceidratio",
+    OTEL_TRACES_SAMPLER_ARG: "0.5",
+  });
   const begun = Array.from({ length: 400 }, () => half.begin(alone)?.traceparent.endsWith("-01"));
   const taken = begun.filter(Boolean).length;
   ok(taken > 120 && taken < 280, `${taken} of 400`);
@@ -228,9 +262,14 @@ test("spans arrive in either encoding, compressed or not, with the configured he
       await tracing.stop();
       deepEqual(tracing.spanCounts(), { sent: 4, failed: 0, dropped: 0 });
       const { headers, spans, path } = receiver.requests.at(-1) ?? { headers: {}, spans: [] };
-      deepEqual([path, headers.authorization, headers["user-agent"]], ["/v1/traces", "Bearer key", "lyftr/0.0.0"]);
+      deepEqual(
+        [path, headers.authorization, headers["user-agent"]],
+        ["/v1/traces", "Bearer key", "lyftr/0.0.0"],
+      );
       equal(headers["content-encoding"], compression === "gzip" ? "gzip" : undefined);
-      seen.push(spans.map(({ name, kind, attributes, status }) => ({ name, kind, attributes, status })));
+      seen.push(
+        spans.map(({ name, kind, attributes, status }) => ({ name, kind, attributes, status })),
+      );
     }
   }
   deepEqual(seen.slice(1), [seen[0], seen[0], seen[0]]);
@@ -268,7 +307,10 @@ test("a collector that says how long to wait is not asked before", async () => {
 test("a collector that hangs, or answers without an end, is given up after the time limit", async () => {
   for (const behaviour of ["hang", "endless"] as const) {
     await using receiver = await startOtlpReceiver(behaviour);
-    const tracing = tracingTo(receiver, { OTEL_EXPORTER_OTLP_TIMEOUT: "200", OTEL_BSP_SCHEDULE_DELAY: "1" });
+    const tracing = tracingTo(receiver, {
+      OTEL_EXPORTER_OTLP_TIMEOUT: "200",
+      OTEL_BSP_SCHEDULE_DELAY: "1",
+    });
     await commitAtOnce(tracing, [true]);
     await receiver.asked(1);
     await commitAtOnce(tracing, [true]);
@@ -284,7 +326,10 @@ test("a collector that hangs, or answers without an end, is given up after the t
 
 test("a collector that answers a byte now and then is given up after the time limit", async () => {
   await using receiver = await startOtlpReceiver("drip");
-  const tracing = tracingTo(receiver, { OTEL_EXPORTER_OTLP_TIMEOUT: "300", OTEL_BSP_SCHEDULE_DELAY: "1" });
+  const tracing = tracingTo(receiver, {
+    OTEL_EXPORTER_OTLP_TIMEOUT: "300",
+    OTEL_BSP_SCHEDULE_DELAY: "1",
+  });
   await commitAtOnce(tracing, [true]);
   await receiver.asked(1);
   const askedMs = performance.now();

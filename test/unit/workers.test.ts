@@ -32,7 +32,10 @@ function newMetrics(figure: number): ServiceMetrics {
 }
 
 /** A worker that answers as long as `answers` says so. */
-function counting(metrics: ServiceMetrics, answers: () => boolean = () => true): Counting & { counts: Samples } {
+function counting(
+  metrics: ServiceMetrics,
+  answers: () => boolean = () => true,
+): Counting & { counts: Samples } {
   const worker = {
     counts: [] as Samples,
     listens: () => true,
@@ -75,7 +78,9 @@ test("a line longer than a mebibyte is left out and counted, and the next one is
 
 test("a worker is restarted after 1, 2, 4 … 30 seconds, and after a minute of life after 1 again", () => {
   const backOff = new BackOff();
-  const delays = [0, 10, 59_999, 0, 0, 0, 0, 60_000, 0].map((livedMs) => backOff.delayMs(livedMs) / 1_000);
+  const delays = [0, 10, 59_999, 0, 0, 0, 0, 60_000, 0].map(
+    (livedMs) => backOff.delayMs(livedMs) / 1_000,
+  );
   deepEqual(delays, [1, 2, 4, 8, 16, 30, 30, 1, 2]);
 });
 
@@ -125,11 +130,24 @@ test("counters, histograms and queues of workers are summed; figures that all sh
   const text = await team.render();
   const samples = series(text);
   const value = (name: string) => samples.get(name);
-  deepEqual([value(CREATED), value("commit_batch_rows_count"), value("commit_batch_rows_sum")], [10, 2, 14]);
-  deepEqual([value(`commit_batch_rows_bucket{le="4"}`), value(`commit_batch_rows_bucket{le="8"}`)], [0, 2]);
-  deepEqual([value("commit_queue_rows"), value("commit_queue_bytes"), value("read_queue_requests")], [7, 7, 7]);
   deepEqual(
-    [value("log_lines_dropped_total"), value("database_size_bytes"), value("read_index_backlog_rows")],
+    [value(CREATED), value("commit_batch_rows_count"), value("commit_batch_rows_sum")],
+    [10, 2, 14],
+  );
+  deepEqual(
+    [value(`commit_batch_rows_bucket{le="4"}`), value(`commit_batch_rows_bucket{le="8"}`)],
+    [0, 2],
+  );
+  deepEqual(
+    [value("commit_queue_rows"), value("commit_queue_bytes"), value("read_queue_requests")],
+    [7, 7, 7],
+  );
+  deepEqual(
+    [
+      value("log_lines_dropped_total"),
+      value("database_size_bytes"),
+      value("read_index_backlog_rows"),
+    ],
     [7, 4, 4],
   );
   equal(value(`lyftr_build_info{version="test",node="test"}`), 1);
@@ -142,7 +160,8 @@ test("counters, histograms and queues of workers are summed; figures that all sh
   );
   // The same except what cannot be summed, and in the same order, so that the counters of the
   // contract come first.
-  const types = (exposition: string) => [...exposition.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
+  const types = (exposition: string) =>
+    [...exposition.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
   const alone = types(await newMetrics(0).render());
   deepEqual(
     types(text),
@@ -158,7 +177,10 @@ test("figures of processes: memory is summed, for open files and delays the wors
   const one = series(await newMetrics(0).render());
   const all = series(await team.render());
   const ratio = (name: string) => Math.round((all.get(name) ?? 0) / (one.get(name) ?? 1));
-  deepEqual([ratio("process_resident_memory_bytes"), ratio("process_max_fds"), ratio("process_open_fds")], [3, 1, 1]);
+  deepEqual(
+    [ratio("process_resident_memory_bytes"), ratio("process_max_fds"), ratio("process_open_fds")],
+    [3, 1, 1],
+  );
   equal(all.get("process_start_time_seconds"), one.get("process_start_time_seconds"));
   ok((all.get("nodejs_eventloop_lag_p99_seconds") ?? 1) < 1);
 });
@@ -196,7 +218,10 @@ test("a worker that dies during a scrape is counted once", async () => {
   const metrics = newMetrics(0);
   metrics.webhookRequests.inc({ result: "created" }, 5);
   const workers: Counting[] = [];
-  const team: WorkersMetrics = new WorkersMetrics(systemClock, { own: newMetrics(0), workers: () => [...workers] });
+  const team: WorkersMetrics = new WorkersMetrics(systemClock, {
+    own: newMetrics(0),
+    workers: () => [...workers],
+  });
   const mortal = {
     counts: await metrics.counts(),
     listens: () => true,

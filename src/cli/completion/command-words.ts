@@ -31,7 +31,11 @@ const HELP: OptionWords = {
   values: [],
   takesFiles: false,
 };
-const VERSION: OptionWords = { ...HELP, name: "--version", description: "output the version number" };
+const VERSION: OptionWords = {
+  ...HELP,
+  name: "--version",
+  description: "output the version number",
+};
 
 /** The words of a program and of all its commands. */
 export function wordsOf(program: Command): readonly CommandWords[] {
@@ -46,13 +50,35 @@ function wordsBelow(command: Command, path: string): readonly CommandWords[] {
 }
 
 function ownWords(command: Command, path: string): CommandWords {
-  const commands = command.commands.map((below) => ({ name: below.name(), description: below.description() }));
+  const commands = command.commands.map((below) => ({
+    name: below.name(),
+    description: below.description(),
+  }));
   const values = command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices);
   const takesFiles = command.registeredArguments.some((argument) => argument.name() === "file");
-  return { path, commands, options: [...command.options.map(optionWords), HELP], values, takesFiles };
+  return {
+    path,
+    commands,
+    options: [...command.options.map(optionWords), HELP],
+    values,
+    takesFiles,
+  };
 }
 
-function optionWords({ long, flags, description, required, optional, argChoices = [] }: Option): OptionWords {
+function optionWords({
+  long,
+  flags,
+  description,
+  required,
+  optional,
+  argChoices = [],
+}: Option): OptionWords {
   const takesValue = required || optional;
-  return { name: long ?? flags, description, takesValue, values: argChoices, takesFiles: /<file>/.test(flags) };
+  return {
+    name: long ?? flags,
+    description,
+    takesValue,
+    values: argChoices,
+    takesFiles: /<file>/.test(flags),
+  };
 }

@@ -36,7 +36,11 @@ function valueCases({ path, options }: CommandWords): readonly string[] {
   return options
     .filter(({ takesValue }) => takesValue)
     .map(({ name, values, takesFiles }) => {
-      const follow = takesFiles ? "_files; " : values.length > 0 ? `compadd -- ${values.join(" ")}; ` : "";
+      const follow = takesFiles
+        ? "_files; "
+        : values.length > 0
+          ? `compadd -- ${values.join(" ")}; `
+          : "";
       return `    ("${prefixed(path)} ${name}") ${follow}return ;;`;
     });
 }

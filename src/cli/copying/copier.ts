@@ -71,7 +71,8 @@ export class Copier {
         return;
       }
       this.tally.refused++;
-      for (const message of messages) refused(message, error instanceof Error ? error.message : String(error));
+      for (const message of messages)
+        refused(message, error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -95,7 +96,12 @@ export interface CopyComparison {
  * in the target. Ends early when the signal is aborted.
  */
 export async function verifyCopy(
-  { source, target, signal, progress }: Pick<CopierOptions, "source" | "target" | "signal" | "progress">,
+  {
+    source,
+    target,
+    signal,
+    progress,
+  }: Pick<CopierOptions, "source" | "target" | "signal" | "progress">,
   upTo: CopyPosition,
 ): Promise<CopyComparison> {
   const comparison = { source: new Checksum(), target: new Checksum() };

@@ -22,7 +22,12 @@ export interface BulkOptions {
  * Stores messages directly, without HTTP. Resolves with the speed, or undefined when it was
  * interrupted.
  */
-export async function bulk({ databaseUrl, messages, nowMs, signal }: BulkOptions): Promise<string | undefined> {
+export async function bulk({
+  databaseUrl,
+  messages,
+  nowMs,
+  signal,
+}: BulkOptions): Promise<string | undefined> {
   writeStderr(`Storing ${messages} messages before the service starts\n`);
   const bars = progressBars();
   const store = await openStore(databaseUrl);

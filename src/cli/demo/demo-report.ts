@@ -9,9 +9,17 @@ const result = (name: string) => `webhook_requests_total{result="${name}"}`;
 const OUTCOMES: readonly (readonly [string, string, string])[] = [
   [result("created"), "created", "stored"],
   [result("duplicate"), "duplicate", "sent again: stored only once"],
-  ["webhook_conflicts_total", "conflict", "duplicates with other content: the first message is kept"],
+  [
+    "webhook_conflicts_total",
+    "conflict",
+    "duplicates with other content: the first message is kept",
+  ],
   [result("invalid_signature"), "invalid_signature", "wrong signature: refused with 401"],
-  [result("validation_error"), "validation_error", "signed, but not a valid message: refused with 422"],
+  [
+    result("validation_error"),
+    "validation_error",
+    "signed, but not a valid message: refused with 422",
+  ],
 ];
 
 export interface DemoReportOptions {
@@ -24,11 +32,20 @@ export interface DemoReportOptions {
 }
 
 /** The report of the demo, from the metrics of the service, and what to try next. */
-export async function demoReport({ url, secret, nowMs, speed, logPath }: DemoReportOptions): Promise<string> {
+export async function demoReport({
+  url,
+  secret,
+  nowMs,
+  speed,
+  logPath,
+}: DemoReportOptions): Promise<string> {
   const fetch = nodeFetch();
-  const get = async (path: string) => (await fetch(url + path, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })).text();
+  const get = async (path: string) =>
+    (await fetch(url + path, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })).text();
   const metrics = await get("/metrics");
-  const outcomes = OUTCOMES.map(([metric, name, meaning]) => row(sample(metrics, metric), name, meaning));
+  const outcomes = OUTCOMES.map(([metric, name, meaning]) =>
+    row(sample(metrics, metric), name, meaning),
+  );
   return [
     `\n${speed}\n`,
     ...outcomes,
@@ -62,7 +79,9 @@ function row(count: string, name: string, meaning: string): string {
  */
 function pretty(value: Readonly<Record<string, unknown>>): string {
   const members = Object.entries(value).map(([name, member]) => {
-    const elements = Array.isArray(member) && member.map((element) => `    ${JSON.stringify(element)}`).join(",\n");
+    const elements =
+      Array.isArray(member) &&
+      member.map((element) => `    ${JSON.stringify(element)}`).join(",\n");
     return `  ${JSON.stringify(name)}: ${elements ? `[\n${elements}\n  ]` : JSON.stringify(member)}`;
   });
   return `{\n${members.join(",\n")}\n}`;

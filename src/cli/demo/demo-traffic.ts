@@ -42,6 +42,7 @@ export async function* demoTraffic({
     if (chosen(DUPLICATES)) yield outgoing(earlier);
     if (chosen(CONFLICTS)) yield outgoing({ ...earlier, text: "The same id, but another text" });
     if (chosen(FORGERIES)) yield outgoing({ ...message, text: "Send me money" }, "a guess");
-    if (chosen(INVALIDS)) yield outgoing({ ...message, message_id: `${message.message_id}-x`, from: "no number" });
+    if (chosen(INVALIDS))
+      yield outgoing({ ...message, message_id: `${message.message_id}-x`, from: "no number" });
   }
 }

@@ -1,7 +1,11 @@
 import type { Clock } from "../../domain/clock.ts";
 import { NATIVE_SOURCE, type NewMessage, parseMessage } from "../../domain/message.ts";
 import type { Store } from "../../store/store.ts";
-import { type GeneratedMessage, type GeneratorOptions, generateMessages } from "../sending/message-generator.ts";
+import {
+  type GeneratedMessage,
+  type GeneratorOptions,
+  generateMessages,
+} from "../sending/message-generator.ts";
 
 const ROWS_PER_BATCH = 5_000;
 const POLL_MS = 100;
@@ -58,7 +62,10 @@ export async function loadMessages(
   };
 }
 
-async function storeRows(store: Pick<Store, "insertMessages">, options: LoadOptions): Promise<number> {
+async function storeRows(
+  store: Pick<Store, "insertMessages">,
+  options: LoadOptions,
+): Promise<number> {
   const { seed, count, ids = "random", nowMs, signal, progress } = options;
   const spanMs = count * MS_PER_MESSAGE;
   const messages = generateMessages({ seed, count, ids, nowMs, spanMs, senders: sendersOf(count) });
@@ -95,7 +102,11 @@ function nextBatch(messages: Iterator<GeneratedMessage>): readonly NewMessage[] 
     if (done) return batch;
     const parsed = parseMessage(value);
     if (!parsed.ok) throw new Error(`a generated message is invalid: ${JSON.stringify(value)}`);
-    batch.push({ ...parsed.message, source: NATIVE_SOURCE, createdAt: receivedAt(parsed.message.ts) });
+    batch.push({
+      ...parsed.message,
+      source: NATIVE_SOURCE,
+      createdAt: receivedAt(parsed.message.ts),
+    });
   }
   return batch;
 }

@@ -11,7 +11,11 @@ export type ImportLine =
   | { readonly ok: false; readonly problem: string };
 
 /** Parses one line into a row. A time of receipt in the line, as in a list of messages, is kept. */
-export function parseImportLine(bytes: Buffer | undefined, source: string, now: () => number): ImportLine {
+export function parseImportLine(
+  bytes: Buffer | undefined,
+  source: string,
+  now: () => number,
+): ImportLine {
   if (bytes === undefined) return { ok: false, problem: `longer than ${LINE_BYTES_MAX} bytes` };
   if (!isUtf8(bytes)) return { ok: false, problem: "not UTF-8" };
   let body: unknown;
@@ -25,12 +29,16 @@ export function parseImportLine(bytes: Buffer | undefined, source: string, now: 
     const [first] = parsed.issues;
     return { ok: false, problem: first === undefined ? "not a message" : issueInWords(first) };
   }
-  return { ok: true, row: { ...parsed.message, source, createdAt: createdAt(body) ?? new Date(now()).toISOString() } };
+  return {
+    ok: true,
+    row: { ...parsed.message, source, createdAt: createdAt(body) ?? new Date(now()).toISOString() },
+  };
 }
 
 function createdAt(body: unknown): string | undefined {
   const { created_at: given } = body as { created_at?: unknown };
-  if (typeof given !== "string" || !UTC_TIMESTAMP.test(given) || !isCalendarDate(given)) return undefined;
+  if (typeof given !== "string" || !UTC_TIMESTAMP.test(given) || !isCalendarDate(given))
+    return undefined;
   // Retention compares this text, so it must include seconds.
   return given.length === "2025-01-15T10:00Z".length ? given.replace("Z", ":00Z") : given;
 }

@@ -36,7 +36,9 @@ export const NOTHING_IMPORTED: ImportState = {
  * the file.
  */
 export async function fingerprint(input: InputFile, databaseUrl: string): Promise<string> {
-  const hash = createHash("sha256").update(JSON.stringify([input.bytes, input.modifiedMs, databaseUrl]));
+  const hash = createHash("sha256").update(
+    JSON.stringify([input.bytes, input.modifiedMs, databaseUrl]),
+  );
   return hash.update(await input.head(HEAD_BYTES)).digest("hex");
 }
 
@@ -71,7 +73,9 @@ export class ImportProgress {
     if (!this.#isKept) return undefined;
     try {
       // Written under another name first, so that a kill never leaves a partial file.
-      writeFileSync(`${this.path}~`, JSON.stringify({ fingerprint: this.#fingerprint, state }), { mode: OWNER_ONLY });
+      writeFileSync(`${this.path}~`, JSON.stringify({ fingerprint: this.#fingerprint, state }), {
+        mode: OWNER_ONLY,
+      });
       renameSync(`${this.path}~`, this.path);
       return undefined;
     } catch (error) {

@@ -44,7 +44,8 @@ export class Importer {
       last = line;
       this.#add(line);
       const isFull =
-        this.#rows.length >= ROWS_PER_BATCH_MAX || line.end - this.#state.offset >= LINE_BYTES_PER_BATCH_MAX;
+        this.#rows.length >= ROWS_PER_BATCH_MAX ||
+        line.end - this.#state.offset >= LINE_BYTES_PER_BATCH_MAX;
       if (isFull) await this.#commit(line);
     }
     if (last !== undefined && !signal.aborted) await this.#commit(last);
@@ -63,7 +64,8 @@ export class Importer {
 
   async #commit({ number, end }: NdjsonLine): Promise<void> {
     const outcomes = await this.#insert(this.#rows);
-    const count = (wanted: InsertOutcome) => outcomes.filter((outcome) => outcome === wanted).length;
+    const count = (wanted: InsertOutcome) =>
+      outcomes.filter((outcome) => outcome === wanted).length;
     this.#state = {
       offset: end,
       line: number,

@@ -36,12 +36,18 @@ export async function openInput(path: string): Promise<InputFile> {
 }
 
 /** Returns the kind of a file without opening it. Opening a pipe would wait for its writer. */
-export async function kindOf(path: string): Promise<{ readonly isFile: boolean; readonly isDirectory: boolean }> {
+export async function kindOf(
+  path: string,
+): Promise<{ readonly isFile: boolean; readonly isDirectory: boolean }> {
   const about = await stat(path).catch((error: unknown) => unreadable(error, path));
   return { isFile: about.isFile(), isDirectory: about.isDirectory() };
 }
 
-function chunksOf(handle: FileHandle, signal: AbortSignal, offset?: number): AsyncGenerator<Buffer> {
+function chunksOf(
+  handle: FileHandle,
+  signal: AbortSignal,
+  offset?: number,
+): AsyncGenerator<Buffer> {
   const from = offset === undefined ? {} : { start: offset };
   return untilAborted(handle.createReadStream({ highWaterMark: CHUNK_BYTES, ...from }), signal);
 }

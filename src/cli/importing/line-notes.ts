@@ -18,6 +18,7 @@ export class LineNotes {
   add(line: number, problem: string): void {
     this.#notes++;
     if (this.#notes <= NOTES_MAX) this.#write(`${this.#unit} ${line}: ${problem}`);
-    else if (this.#notes === NOTES_MAX + 1) this.#write("Further problems are counted, but not shown.");
+    else if (this.#notes === NOTES_MAX + 1)
+      this.#write("Further problems are counted, but not shown.");
   }
 }

@@ -41,13 +41,15 @@ export async function* readNdjson(
       start = end + 1;
       number++;
       const bytes = open.take();
-      if (bytes === undefined || !isBlank(bytes)) yield { number, bytes: trimmed(bytes, number), end: offset + start };
+      if (bytes === undefined || !isBlank(bytes))
+        yield { number, bytes: trimmed(bytes, number), end: offset + start };
     }
     open.add(chunk.subarray(start));
     offset += chunk.length;
   }
   const last = open.take();
-  if (last === undefined || !isBlank(last)) yield { number: number + 1, bytes: trimmed(last, number + 1), end: offset };
+  if (last === undefined || !isBlank(last))
+    yield { number: number + 1, bytes: trimmed(last, number + 1), end: offset };
 }
 
 /** The line that is being read. */
@@ -64,7 +66,8 @@ class OpenLine {
   /** Returns the line, or undefined when it is too long, and starts the next one. */
   take(): Buffer | undefined {
     const [first] = this.#parts;
-    const line = this.#parts.length === 1 && first !== undefined ? first : Buffer.concat(this.#parts);
+    const line =
+      this.#parts.length === 1 && first !== undefined ? first : Buffer.concat(this.#parts);
     const tooLong = this.#bytes > LINE_BYTES_MAX;
     this.#parts = [];
     this.#bytes = 0;
@@ -83,6 +86,8 @@ function isBlank(bytes: Buffer): boolean {
 function trimmed(bytes: Buffer | undefined, number: number): Buffer | undefined {
   const end = bytes?.at(-1) === CARRIAGE_RETURN ? -1 : undefined;
   const start =
-    number === 1 && bytes?.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+    number === 1 && bytes?.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
+      ? BYTE_ORDER_MARK.length
+      : 0;
   return bytes?.subarray(start, end);
 }

@@ -53,7 +53,8 @@ export function* generateMessages(options: GeneratorOptions): Generator<Generate
   const numbers = Array.from({ length: senders }, (_, rank) => senderNumber(rank));
   const texts = LOCALES.map((locale) => new TextGenerator(locale, random));
   const timestamp = timestamps(random);
-  const rareEvery = count >= COUNT_FOR_RARE_MIN ? Math.floor(count / RARE_MIN) : Number.POSITIVE_INFINITY;
+  const rareEvery =
+    count >= COUNT_FOR_RARE_MIN ? Math.floor(count / RARE_MIN) : Number.POSITIVE_INFINITY;
   const startMs = nowMs - spanMs;
   for (let index = 0; index < count; index++) {
     const rank = pickSender(random());
@@ -110,6 +111,8 @@ function timestamps(random: () => number): (ms: number) => string {
     const kind = random();
     if (kind < 0.7) return `${seconds}Z`;
     const milliseconds = `${seconds}.${String(inMinute % 1_000).padStart(3, "0")}`;
-    return kind < 0.9 ? `${milliseconds}Z` : `${milliseconds}${String(Math.floor(random() * 1_000)).padStart(3, "0")}Z`;
+    return kind < 0.9
+      ? `${milliseconds}Z`
+      : `${milliseconds}${String(Math.floor(random() * 1_000)).padStart(3, "0")}Z`;
   };
 }

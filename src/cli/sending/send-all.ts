@@ -1,4 +1,10 @@
-import { type Fetch, LyftrClient, type LyftrClientOptions, LyftrError, nodeFetch } from "../../../client/client.ts";
+import {
+  type Fetch,
+  LyftrClient,
+  type LyftrClientOptions,
+  LyftrError,
+  nodeFetch,
+} from "../../../client/client.ts";
 import { connectionProblem, issueInWords } from "../failures.ts";
 import { LINE_BYTES_MAX } from "../importing/ndjson.ts";
 import { isUnreachable, type SendTally } from "./send-tally.ts";

@@ -38,7 +38,8 @@ export async function messagesOf(options: SendSource, signal: AbortSignal): Prom
 }
 
 function fileMessages(input: InputFile, signal: AbortSignal): Messages {
-  if (input.bytes === undefined) return { messages: linesOf(input.chunks(signal)), total: undefined, unit: "messages" };
+  if (input.bytes === undefined)
+    return { messages: linesOf(input.chunks(signal)), total: undefined, unit: "messages" };
   return { messages: linesOf(input.chunks(signal), "bytes"), total: input.bytes, unit: "bytes" };
 }
 
@@ -53,7 +54,8 @@ async function* linesOf(
 
 async function* numbered(bodies: Iterable<unknown>): AsyncGenerator<Message> {
   let number = 0;
-  for (const body of bodies) yield { line: ++number, body: Buffer.from(JSON.stringify(body)), progress: number };
+  for (const body of bodies)
+    yield { line: ++number, body: Buffer.from(JSON.stringify(body)), progress: number };
 }
 
 function generated(count: number): Iterable<unknown> {
@@ -69,5 +71,11 @@ function oneMessage({ from, to, text, id, ts }: SendSource): unknown {
       EXIT_USAGE,
     );
   }
-  return { message_id: id ?? randomUUID(), from, to, ts: ts ?? new Date().toISOString(), text: text ?? null };
+  return {
+    message_id: id ?? randomUUID(),
+    from,
+    to,
+    ts: ts ?? new Date().toISOString(),
+    text: text ?? null,
+  };
 }

@@ -68,14 +68,17 @@ export class SendTally {
     const seconds = Math.max(0.001, (performance.now() - this.#startMs) / 1_000);
     const rate = `${this.total} message${this.total === 1 ? "" : "s"} in ${seconds.toFixed(1)} s, ${Math.round(this.total / seconds)}/s`;
     if (this.#latencyMicroseconds.count === 0) return rate;
-    const percentile = (percent: number) => (this.#latencyMicroseconds.percentile(percent) / 1_000).toFixed(1);
+    const percentile = (percent: number) =>
+      (this.#latencyMicroseconds.percentile(percent) / 1_000).toFixed(1);
     return `${rate}, p50 ${percentile(50)} ms, p99 ${percentile(99)} ms`;
   }
 
   /** The same as {@link summary}, for programs. */
   facts() {
     const percentile = (percent: number) =>
-      this.#latencyMicroseconds.count === 0 ? null : this.#latencyMicroseconds.percentile(percent) / 1_000;
+      this.#latencyMicroseconds.count === 0
+        ? null
+        : this.#latencyMicroseconds.percentile(percent) / 1_000;
     return {
       accepted: this.#accepted,
       refused: this.#refusedTotal,
@@ -89,7 +92,9 @@ export class SendTally {
   }
 
   summary(): string {
-    const statuses = [...this.#refused].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
+    const statuses = [...this.#refused]
+      .sort(([a], [b]) => a - b)
+      .map(([status, count]) => `${status}: ${count}`);
     const lines = [
       `accepted ${this.#accepted}`,
       `refused  ${this.#refusedTotal}${statuses.length === 0 ? "" : ` (${statuses.join(", ")})`}`,

@@ -5,7 +5,15 @@ import { sign } from "../../providers/signature.ts";
  * A shell command that posts one signed message. A second run of the command shows how a duplicate
  * is answered.
  */
-export function signedCurl({ url, secret, nowMs }: { url: string; secret: string; nowMs: number }): string {
+export function signedCurl({
+  url,
+  secret,
+  nowMs,
+}: {
+  url: string;
+  secret: string;
+  nowMs: number;
+}): string {
   const body = JSON.stringify({
     message_id: `hello-${nowMs}`,
     from: "+919876543210",

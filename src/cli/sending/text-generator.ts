@@ -39,7 +39,8 @@ export class TextGenerator {
     if (rare || this.#random() < RARE) return `${this.#sentence()} ${RARE_WORD}`;
     if (kind < COMMON) return `${this.#sentence()} ${COMMON_WORD}`;
     if (kind < MISSING) return null;
-    if (kind < LONG) return Array.from({ length: LONG_TEXT_SENTENCES }, () => this.#sentence()).join("\n");
+    if (kind < LONG)
+      return Array.from({ length: LONG_TEXT_SENTENCES }, () => this.#sentence()).join("\n");
     return this.#sentence();
   }
 
@@ -55,7 +56,8 @@ export class TextGenerator {
     const { between = " " } = this.#locale;
     let sentence = this.#words[this.#pickWord(this.#random())] as string;
     const words = WORDS_MIN + Math.floor(this.#random() * (WORDS_MAX - WORDS_MIN + 1));
-    for (let word = 1; word < words; word++) sentence += between + this.#words[this.#pickWord(this.#random())];
+    for (let word = 1; word < words; word++)
+      sentence += between + this.#words[this.#pickWord(this.#random())];
     return this.#random() < WITH_NUMBER ? `${sentence} ${this.#number()}` : sentence;
   }
 

@@ -33,8 +33,16 @@ function endVariants(text: string): readonly Variant[] {
     ["line_end_added", "without the line end at its end", text.replace(/\r?\n$/, "")],
     ["line_end_removed", "with a line end (LF) at its end", `${text}\n`],
     ["line_end_removed", "with a line end (CR LF) at its end", `${text}\r\n`],
-    ["byte_order_mark_added", "without the byte order mark at its beginning", text.replace(BYTE_ORDER_MARK, "")],
-    ["byte_order_mark_removed", "with a byte order mark at its beginning", `${BYTE_ORDER_MARK}${text}`],
+    [
+      "byte_order_mark_added",
+      "without the byte order mark at its beginning",
+      text.replace(BYTE_ORDER_MARK, ""),
+    ],
+    [
+      "byte_order_mark_removed",
+      "with a byte order mark at its beginning",
+      `${BYTE_ORDER_MARK}${text}`,
+    ],
     ["blanks_added", "without the blanks and line ends around it", text.trim()],
     ["line_ends_changed", "with LF line ends instead of CR LF", text.replaceAll("\r\n", "\n")],
     ["line_ends_changed", "with CR LF line ends instead of LF", text.replace(/\r?\n/g, "\r\n")],
@@ -75,7 +83,10 @@ function spaced(value: unknown): string {
 }
 
 function ascii(text: string): string {
-  return text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replace(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function sorted(value: unknown): unknown {

@@ -13,7 +13,10 @@ export interface CheckedSecrets {
 }
 
 /** The secret in the file, or all secrets of the environment and of the database. */
-export async function checkedSecrets(env: Environment, file: string | undefined): Promise<CheckedSecrets> {
+export async function checkedSecrets(
+  env: Environment,
+  file: string | undefined,
+): Promise<CheckedSecrets> {
   if (file !== undefined) return { secrets: [{ name: file, secret: requiredSecret(env, file) }] };
   const { webhookSecret, webhookSecretsPrevious, masterKey } = secretSettingsOf(env);
   const own = environmentSecrets(webhookSecret, webhookSecretsPrevious);
@@ -25,7 +28,10 @@ export async function checkedSecrets(env: Environment, file: string | undefined)
   }
 }
 
-async function databaseSecrets(env: Environment, masterKey: string): Promise<readonly CheckedSecret[]> {
+async function databaseSecrets(
+  env: Environment,
+  masterKey: string,
+): Promise<readonly CheckedSecret[]> {
   const access = await openCredentials(existingDatabaseUrlOf(env), "read");
   try {
     const box = new SecretBox(masterKey);

@@ -40,13 +40,21 @@ export interface SignatureCheckOptions {
 }
 
 /** Verifies a signature as the service does. If it is wrong, tries likely mistakes to say why. */
-export function explainSignature({ body, signature, secrets, nowMs }: SignatureCheckOptions): SignatureReport {
-  if (secrets.length === 0) return refused("no_secret", "No webhook secret is set here, so nothing can be verified.");
+export function explainSignature({
+  body,
+  signature,
+  secrets,
+  nowMs,
+}: SignatureCheckOptions): SignatureReport {
+  if (secrets.length === 0)
+    return refused("no_secret", "No webhook secret is set here, so nothing can be verified.");
   const form = formProblem(signature, secrets.length > 0);
   const mac = macIn(signature);
   if (mac === undefined) return refused("malformed", form ?? "");
   const found =
-    match(mac, body, secrets) ?? matchVariants(mac, body, secrets) ?? matchSecretVariants(mac, body, secrets);
+    match(mac, body, secrets) ??
+    matchVariants(mac, body, secrets) ??
+    matchSecretVariants(mac, body, secrets);
   if (found === undefined) return withForm(form, noMatch(secrets, nowMs));
   const { secret, reason, detail, change } = found;
   if (reason === "verified" && secret.untilMs !== undefined && nowMs >= secret.untilMs) {
@@ -54,7 +62,8 @@ export function explainSignature({ body, signature, secrets, nowMs }: SignatureC
     const ended = `The signature fits the secret ${secret.name}, which has been refused since ${end}. Let the sender use a current secret.`;
     return withForm(form, { ...refused("secret_ended", ended), secret: secret.name });
   }
-  if (reason === "verified" && form === undefined) return { verified: true, reason, detail, secret: secret.name };
+  if (reason === "verified" && form === undefined)
+    return { verified: true, reason, detail, secret: secret.name };
   return withForm(form, {
     ...refused(reason === "verified" ? "malformed" : reason, detail),
     secret: secret.name,
@@ -74,15 +83,20 @@ function refused(reason: SignatureReason, detail: string): SignatureReport {
 }
 
 function withForm(form: string | undefined, report: SignatureReport): SignatureReport {
-  return form === undefined ? report : { ...report, verified: false, detail: `${form} ${report.detail}` };
+  return form === undefined
+    ? report
+    : { ...report, verified: false, detail: `${form} ${report.detail}` };
 }
 
 const FORMS: Readonly<Record<string, string>> = {
   empty: "The signature is empty.",
   "repeated header": "The signature has two values: the header X-Signature was sent twice.",
-  "sha256= prefix": "The service refuses the prefix sha256=. The sender must send the hex digits only.",
-  base64: "The signature is base64. The service needs 64 hex digits: the sender must encode it as hex.",
-  "wrong length": "The signature does not have 64 hex digits. It is incomplete, or made with another algorithm.",
+  "sha256= prefix":
+    "The service refuses the prefix sha256=. The sender must send the hex digits only.",
+  base64:
+    "The signature is base64. The service needs 64 hex digits: the sender must encode it as hex.",
+  "wrong length":
+    "The signature does not have 64 hex digits. It is incomplete, or made with another algorithm.",
   "not hexadecimal": "The signature has characters that are not hex digits.",
 };
 
@@ -99,16 +113,26 @@ function macIn(signature: string): string | undefined {
   const bare = signature.trim().replace(/^sha256=/i, "");
   if (/^[0-9a-f]{64}$/i.test(bare)) return bare.toLowerCase();
   const decoded = Buffer.from(bare, "base64");
-  return /^[A-Za-z0-9+/_-]{43}=?$/.test(bare) && decoded.length === 32 ? decoded.toString("hex") : undefined;
+  return /^[A-Za-z0-9+/_-]{43}=?$/.test(bare) && decoded.length === 32
+    ? decoded.toString("hex")
+    : undefined;
 }
 
 function match(mac: string, body: Buffer, secrets: readonly CheckedSecret[]): Match | undefined {
   const secret = secrets.find((one) => macOf(one.secret, body) === mac);
   if (secret === undefined) return undefined;
-  return { secret, reason: "verified", detail: `The signature fits the body and the secret ${secret.name}.` };
+  return {
+    secret,
+    reason: "verified",
+    detail: `The signature fits the body and the secret ${secret.name}.`,
+  };
 }
 
-function matchVariants(mac: string, body: Buffer, secrets: readonly CheckedSecret[]): Match | undefined {
+function matchVariants(
+  mac: string,
+  body: Buffer,
+  secrets: readonly CheckedSecret[],
+): Match | undefined {
   for (const { change, words, bytes } of bodyVariants(body)) {
     const secret = secrets.find((one) => macOf(one.secret, bytes) === mac);
     if (secret === undefined) continue;
@@ -121,7 +145,11 @@ function matchVariants(mac: string, body: Buffer, secrets: readonly CheckedSecre
 }
 
 /** Mistakes with the key: a line end of an editor or of echo, quotes, or a decoded text. */
-function matchSecretVariants(mac: string, body: Buffer, secrets: readonly CheckedSecret[]): Match | undefined {
+function matchSecretVariants(
+  mac: string,
+  body: Buffer,
+  secrets: readonly CheckedSecret[],
+): Match | undefined {
   for (const secret of secrets) {
     for (const [words, key] of secretVariants(secret.secret)) {
       if (key.length === 0 || macOf(key, body) !== mac) continue;
@@ -132,14 +160,19 @@ function matchSecretVariants(mac: string, body: Buffer, secrets: readonly Checke
   return undefined;
 }
 
-function secretVariants(secret: string): readonly (readonly [words: string, key: string | Buffer])[] {
+function secretVariants(
+  secret: string,
+): readonly (readonly [words: string, key: string | Buffer])[] {
   return [
     ["with a line end (LF) at its end", `${secret}\n`],
     ["with a line end (CR LF) at its end", `${secret}\r\n`],
     ["without the blanks and line ends around it", secret.trim()],
     ["with double quotes around it", `"${secret}"`],
     ["with single quotes around it", `'${secret}'`],
-    ["decoded from hex to bytes", /^([0-9a-f]{2})+$/i.test(secret) ? Buffer.from(secret, "hex") : ""],
+    [
+      "decoded from hex to bytes",
+      /^([0-9a-f]{2})+$/i.test(secret) ? Buffer.from(secret, "hex") : "",
+    ],
     ["decoded from base64 to bytes", Buffer.from(secret, "base64")],
   ];
 }

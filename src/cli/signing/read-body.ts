@@ -12,7 +12,10 @@ export async function readBody(path: string): Promise<Buffer> {
   for await (const chunk of input.chunks(new AbortController().signal)) {
     bytes += chunk.length;
     if (bytes > BODY_BYTES_MAX)
-      throw new CliError(`${path} has more than ${BODY_BYTES_MAX} bytes, so it is not a webhook.`, EXIT_USAGE);
+      throw new CliError(
+        `${path} has more than ${BODY_BYTES_MAX} bytes, so it is not a webhook.`,
+        EXIT_USAGE,
+      );
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

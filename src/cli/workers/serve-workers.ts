@@ -15,7 +15,11 @@ export async function serveWorkers(
   stdout: Stdout,
   listening: (listeningInfo: ListeningInfo) => void,
 ): Promise<number> {
-  const log = createLog({ level: config.logLevel as LogLevel, destination: stdout, now: systemClock.now });
+  const log = createLog({
+    level: config.logLevel as LogLevel,
+    destination: stdout,
+    now: systemClock.now,
+  });
   const supervisor = new Supervisor({ clock: systemClock, log }, { config, stdout, listening });
   let running = Promise.resolve(0);
   const close = async () => {

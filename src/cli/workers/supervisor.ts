@@ -66,9 +66,16 @@ export class Supervisor {
       logLinesDropped: () => options.stdout.dropped() + this.#tornLines,
       signatureKeys: () => [],
       traceSpans: () => NO_SPANS,
-      workers: () => ({ configured: options.config.workers, alive: this.#alive(), restarts: this.#restarts }),
+      workers: () => ({
+        configured: options.config.workers,
+        alive: this.#alive(),
+        restarts: this.#restarts,
+      }),
     });
-    this.#metrics = new WorkersMetrics(runtime.clock, { own, workers: () => [...this.#workers.values()] });
+    this.#metrics = new WorkersMetrics(runtime.clock, {
+      own,
+      workers: () => [...this.#workers.values()],
+    });
     this.#shared = new SharedRender({
       render: () => this.#metrics.render(),
       monotonic: () => runtime.clock.monotonic(),
@@ -90,7 +97,12 @@ export class Supervisor {
       await this.#begin(1);
       await Promise.all(Array.from({ length: config.workers - 1 }, (_, at) => this.#begin(at + 2)));
       if (!this.#closing.signal.aborted) {
-        log.info({ msg: "listening", ...this.#listeningInfo, version: VERSION, workers: config.workers });
+        log.info({
+          msg: "listening",
+          ...this.#listeningInfo,
+          version: VERSION,
+          workers: config.workers,
+        });
         if (this.#listeningInfo !== undefined) this.#options.listening(this.#listeningInfo);
       }
     } catch (error) {
@@ -120,7 +132,8 @@ export class Supervisor {
     if (this.#closing.signal.aborted) return;
     const first = this.#start(worker);
     const listeningInfo = await first.listening;
-    if (listeningInfo === undefined && !this.#closing.signal.aborted) throw cannotStart(await first.ended);
+    if (listeningInfo === undefined && !this.#closing.signal.aborted)
+      throw cannotStart(await first.ended);
     this.#listeningInfo ??= listeningInfo;
     this.#running.push(this.#keepUp(worker, first));
   }
@@ -155,12 +168,21 @@ export class Supervisor {
       if (this.#closing.signal.aborted) return;
       const delayMs = backOff.delayMs(clock.monotonic() - startedMs);
       const error = explanation?.text.trim();
-      log.error({ msg: "worker ended", worker, pid: current.pid, code, signal, error, restart_ms: delayMs });
+      log.error({
+        msg: "worker ended",
+        worker,
+        pid: current.pid,
+        code,
+        signal,
+        error,
+        restart_ms: delayMs,
+      });
       await clock.sleep(delayMs, this.#closing.signal).catch(() => undefined);
       if (this.#closing.signal.aborted) return;
       this.#restarts++;
       current = this.#start(worker);
-      if ((await current.listening) !== undefined) log.info({ msg: "worker started again", worker, pid: current.pid });
+      if ((await current.listening) !== undefined)
+        log.info({ msg: "worker started again", worker, pid: current.pid });
     }
   }
 
@@ -190,6 +212,7 @@ export class Supervisor {
 }
 
 function cannotStart({ explanation, code, signal }: WorkerEnd): CliError {
-  if (explanation !== undefined) return new CliError(explanation.text.trimEnd(), explanation.exitCode);
+  if (explanation !== undefined)
+    return new CliError(explanation.text.trimEnd(), explanation.exitCode);
   return new CliError(`A worker ended before it listened, with ${signal ?? `exit code ${code}`}.`);
 }

@@ -56,7 +56,11 @@ async function run(app: App, drainMs: number): Promise<number> {
   await link.send({ kind: "listening", listeningInfo: app.listeningInfo });
   const counting = new AbortController();
   const counted = every(COUNTS_EVERY_MS, counting.signal, count);
-  const exitCode = await Promise.race([untilBroken(app), untilFault(app.log), closed(app, drainMs)]);
+  const exitCode = await Promise.race([
+    untilBroken(app),
+    untilFault(app.log),
+    closed(app, drainMs),
+  ]);
   counting.abort();
   await counted;
   await count();

@@ -127,7 +127,9 @@ export class WorkerProcess {
         this.counts = report.counts;
         return;
       case "sampled":
-        this.counts = report.samples.filter(({ type }) => type === "counter" || type === "histogram");
+        this.counts = report.samples.filter(
+          ({ type }) => type === "counter" || type === "histogram",
+        );
         if (report.id === this.#asked) this.#sampled(report.samples);
         return;
       case "scraped":

@@ -23,7 +23,8 @@ export function auditRoute({ store }: { readonly store: Pick<Store, "credentials
       const last = data.at(-1);
       const next = entries.length > limit && last !== undefined ? positionText(last) : null;
       const from = ["before", next ?? ""] as const;
-      const headers = next === null ? {} : linkToNext({ path: PATH, parameters, names: [], limit, from });
+      const headers =
+        next === null ? {} : linkToNext({ path: PATH, parameters, names: [], limit, from });
       return json({ data, next_before: next }, { headers });
     },
   };
@@ -38,11 +39,15 @@ const SCHEMA: RouteSchema = {
   tags: ["administration"],
   querystring: Type.Object({
     limit: Type.Optional(
-      Type.Integer({ default: 50, description: `1 to ${AUDIT_LIMIT_MAX}. Other values are clamped.` }),
+      Type.Integer({
+        default: 50,
+        description: `1 to ${AUDIT_LIMIT_MAX}. Other values are clamped.`,
+      }),
     ),
     before: Type.Optional(
       Type.String({
-        description: "Only entries before this time: a timestamp, a date, or the `next_before` of the previous page.",
+        description:
+          "Only entries before this time: a timestamp, a date, or the `next_before` of the previous page.",
       }),
     ),
   }),
@@ -53,7 +58,9 @@ const SCHEMA: RouteSchema = {
           Type.Object({
             at: Type.String(),
             id: Type.String(),
-            actor: Type.String({ description: "Who did it: `key:NAME`, `ADMIN_API_KEY`, `cli` or `service`." }),
+            actor: Type.String({
+              description: "Who did it: `key:NAME`, `ADMIN_API_KEY`, `cli` or `service`.",
+            }),
             action: Type.String({ description: "What was done, for example `key.created`." }),
             subject: Type.String({ description: "What it was done to. Empty for personal data." }),
             details: Type.Object({}, { additionalProperties: Scalar }),

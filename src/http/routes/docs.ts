@@ -44,7 +44,9 @@ export function docsRoutes(document: object): readonly Route[] {
   });
   return [
     file("/openapi.json", { status: 200, body: text }),
-    file("/docs", ({ url }) => page(html(/^\/docs\/(\?|$)/.test(url) ? "." : "/docs"), "text/html; charset=utf-8")),
+    file("/docs", ({ url }) =>
+      page(html(/^\/docs\/(\?|$)/.test(url) ? "." : "/docs"), "text/html; charset=utf-8"),
+    ),
     file("/docs/json", page(text, "application/json; charset=utf-8")),
     file("/docs/yaml", () => page(stringify(document, { strict: false }), "application/x-yaml")),
     // A second URL of the page.

@@ -108,11 +108,17 @@ async function* paced(text: AsyncGenerator<string>, pace: ReaderPace): AsyncGene
 
 type PageReader = (place?: CursorPosition) => Promise<MessagePage>;
 
-function pageReader(store: ExportRouteOptions["store"], list: MessageList, signal: AbortSignal): PageReader {
+function pageReader(
+  store: ExportRouteOptions["store"],
+  list: MessageList,
+  signal: AbortSignal,
+): PageReader {
   return async (place) => {
     for (let at = place; ; ) {
       const query = { ...list, limit: MESSAGES_PER_PAGE, offset: 0, count: "none" as const };
-      const page = await store.findMessages(at === undefined ? query : { ...query, cursor: at }, { signal });
+      const page = await store.findMessages(at === undefined ? query : { ...query, cursor: at }, {
+        signal,
+      });
       // A page may be empty although the list continues.
       if (page.messages.length > 0 || page.next === null) return page;
       at = page.next;
@@ -121,7 +127,11 @@ function pageReader(store: ExportRouteOptions["store"], list: MessageList, signa
 }
 
 /** Reads a page only after the previous page has been sent. */
-async function* textOf(page: MessagePage, read: PageReader, { head, line }: ExportFormat): AsyncGenerator<string> {
+async function* textOf(
+  page: MessagePage,
+  read: PageReader,
+  { head, line }: ExportFormat,
+): AsyncGenerator<string> {
   if (head !== "") yield head;
   for (let current = page; ; current = await read(current.next)) {
     yield* chunksOf(current.messages.map(line));
@@ -181,7 +191,9 @@ const SCHEMA: RouteSchema = {
     200: {
       description: "The messages.",
       headers: {
-        "content-disposition": Type.String({ description: "The name of the file: messages.ndjson or messages.csv." }),
+        "content-disposition": Type.String({
+          description: "The name of the file: messages.ndjson or messages.csv.",
+        }),
       },
       content: {
         "application/x-ndjson": {
@@ -189,7 +201,9 @@ const SCHEMA: RouteSchema = {
             description: "One JSON object a line. U+007F to U+009F, U+2028 and U+2029 are escaped.",
           }),
         },
-        "text/csv": { schema: Type.String({ description: "RFC 4180, UTF-8. A null text is an empty cell." }) },
+        "text/csv": {
+          schema: Type.String({ description: "RFC 4180, UTF-8. A null text is an empty cell." }),
+        },
       },
     },
     ...problemResponses(422, 429, 500, 503),

@@ -20,7 +20,8 @@ const PROBE = {
 export function healthRoutes(readiness: Pick<Readiness, "problem" | "reason">): readonly Route[] {
   const live = () => json({ status: "alive" });
   const ready = async ({ isShuttingDown }: Request) => {
-    if (isShuttingDown) return problem(503, "shutting down", { log: { reason: "The service is shutting down." } });
+    if (isShuttingDown)
+      return problem(503, "shutting down", { log: { reason: "The service is shutting down." } });
     const detail = await readiness.problem();
     if (detail === null) return json({ status: "ready" });
     return problem(503, detail, { log: { reason: await readiness.reason() } });
@@ -38,7 +39,9 @@ const LIVE_SCHEMA: RouteSchema = {
   operationId: "checkLiveness",
   summary: "Check liveness: whether the process runs",
   tags: ["operations"],
-  response: { 200: Type.Object({ status: Type.Literal("alive") }, { description: "The process runs." }) },
+  response: {
+    200: Type.Object({ status: Type.Literal("alive") }, { description: "The process runs." }),
+  },
 };
 const READY_SCHEMA: RouteSchema = {
   operationId: "checkReadiness",

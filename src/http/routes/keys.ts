@@ -1,7 +1,11 @@
 import Type, { type TSchema } from "typebox";
 import { type ApiKey, KEY_NAME_PATTERN, KEY_PATTERN, SCOPES } from "../../domain/api-key.ts";
 import { parseJson } from "../../domain/json.ts";
-import { OVERLAP_DEFAULT, parseKeyRequest, parseRotationRequest } from "../../domain/key-request.ts";
+import {
+  OVERLAP_DEFAULT,
+  parseKeyRequest,
+  parseRotationRequest,
+} from "../../domain/key-request.ts";
 import type { ApiKeys } from "../../keys/api-keys.ts";
 import type { Creation, IssuedKey, Rotation } from "../../keys/key-issuer.ts";
 import { actorIn } from "../auth.ts";
@@ -18,7 +22,8 @@ const CONFLICTS = {
   name_taken: "a live key has this name: rotate or revoke it, or choose another name",
   full: "there are too many keys",
   over: "the key has ended: create another one",
-  two_live: "the key has a successor, or is one, and both are live: revoke one, or wait until the older one has ended",
+  two_live:
+    "the key has a successor, or is one, and both are live: revoke one, or wait until the older one has ended",
 } as const;
 
 /**
@@ -32,9 +37,23 @@ export function keysRoutes({ keys }: { readonly keys: Keys }): readonly Route[] 
   const revoke = (request: Request) => revokeKey(keys, request);
   const admin = { access: "admin" } as const;
   return [
-    { ...admin, method: "POST", path: "/keys", limits: BODY, schema: CREATE_SCHEMA, handle: create },
+    {
+      ...admin,
+      method: "POST",
+      path: "/keys",
+      limits: BODY,
+      schema: CREATE_SCHEMA,
+      handle: create,
+    },
     { ...admin, method: "GET", path: "/keys", schema: LIST_SCHEMA, handle: list },
-    { ...admin, method: "POST", path: "/keys/:id/rotate", limits: BODY, schema: ROTATE_SCHEMA, handle: rotate },
+    {
+      ...admin,
+      method: "POST",
+      path: "/keys/:id/rotate",
+      limits: BODY,
+      schema: ROTATE_SCHEMA,
+      handle: rotate,
+    },
     { ...admin, method: "DELETE", path: "/keys/:id", schema: REVOKE_SCHEMA, handle: revoke },
   ];
 }
@@ -89,7 +108,17 @@ function issuedBody({ key, text }: IssuedKey) {
 }
 
 /** A key as routes and commands return it. */
-export function keyBody({ id, name, scope, hint, createdAt, expiresAt, retiresAt, revokedAt, lastUsedAt }: ApiKey) {
+export function keyBody({
+  id,
+  name,
+  scope,
+  hint,
+  createdAt,
+  expiresAt,
+  retiresAt,
+  revokedAt,
+  lastUsedAt,
+}: ApiKey) {
   return {
     id,
     name,
@@ -121,7 +150,10 @@ const KEY = {
   last_used_at: moment("The last use, to about a minute. Null: never used."),
 };
 const KeySchema = Type.Object(KEY);
-const TextSchema = Type.String({ pattern: KEY_PATTERN, description: "The key itself. It is returned only once." });
+const TextSchema = Type.String({
+  pattern: KEY_PATTERN,
+  description: "The key itself. It is returned only once.",
+});
 
 const tags: RouteSchema["tags"] = ["administration"];
 const issued = (more: Record<string, TSchema>) =>
@@ -148,7 +180,10 @@ const LIST_SCHEMA: RouteSchema = {
   description: "Every key, the oldest first. Ended keys are included.",
   tags,
   response: {
-    200: Type.Object({ data: Type.Array(KeySchema) }, { description: "The keys, without their texts." }),
+    200: Type.Object(
+      { data: Type.Array(KeySchema) },
+      { description: "The keys, without their texts." },
+    ),
     ...problemResponses(500, 503),
   },
 };
@@ -169,7 +204,10 @@ const ROTATE_SCHEMA: RouteSchema = {
       }),
     ),
   }),
-  response: { 201: issued({ replaces: KeySchema }), ...problemResponses(404, 409, 413, 422, 500, 503) },
+  response: {
+    201: issued({ replaces: KeySchema }),
+    ...problemResponses(404, 409, 413, 422, 500, 503),
+  },
 };
 const REVOKE_SCHEMA: RouteSchema = {
   operationId: "revokeKey",
@@ -178,5 +216,8 @@ const REVOKE_SCHEMA: RouteSchema = {
     "The process that answers refuses the key at once, all others within 5 seconds. Revoking it again is safe.",
   tags,
   params,
-  response: { 204: Type.Null({ description: "The key is revoked." }), ...problemResponses(404, 500, 503) },
+  response: {
+    204: Type.Null({ description: "The key is revoked." }),
+    ...problemResponses(404, 500, 503),
+  },
 };

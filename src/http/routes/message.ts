@@ -25,7 +25,9 @@ const SCHEMA: RouteSchema = {
   description:
     "The id is escaped as any path segment, a slash as `%2F`. A message whose id is `export` can be read only in the list.",
   tags: ["messages"],
-  params: Type.Object({ message_id: Type.String({ description: "The id that the sender gave the message." }) }),
+  params: Type.Object({
+    message_id: Type.String({ description: "The id that the sender gave the message." }),
+  }),
   querystring: Type.Object({
     source: Type.Optional(
       Type.String({

@@ -6,14 +6,22 @@ import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cache
 import { LinkHeader, linkToNext, nextCursorIn } from "../next-page.ts";
 import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
-import { ListParameters, MessageBodySchema, messageBody, PageParameters, problemResponses } from "../schemas.ts";
+import {
+  ListParameters,
+  MessageBodySchema,
+  messageBody,
+  PageParameters,
+  problemResponses,
+} from "../schemas.ts";
 
 const PATH = "/messages";
 /** The parameters that define a list, without its position. */
 const LINKED = [...Object.keys(ListParameters), "count"];
 
 /** `GET /messages`: a page of stored messages, filtered, with the exact number of all matches. */
-export function messagesRoute(options: CachedResponses & { readonly store: Pick<Store, "findMessages"> }): Route {
+export function messagesRoute(
+  options: CachedResponses & { readonly store: Pick<Store, "findMessages"> },
+): Route {
   return {
     method: "GET",
     path: PATH,
@@ -24,11 +32,18 @@ export function messagesRoute(options: CachedResponses & { readonly store: Pick<
       const parsed = parseMessageQuery(parameters);
       if (!parsed.ok) return invalidQuery(parsed);
       const { query } = parsed;
-      const read = async (signal: AbortSignal) => pageBody(query, await options.store.findMessages(query, { signal }));
+      const read = async (signal: AbortSignal) =>
+        pageBody(query, await options.store.findMessages(query, { signal }));
       const headers = (text: string) => {
         const cursor = nextCursorIn(text);
         if (cursor === undefined) return {};
-        return linkToNext({ path: PATH, parameters, names: LINKED, limit: query.limit, from: ["cursor", cursor] });
+        return linkToNext({
+          path: PATH,
+          parameters,
+          names: LINKED,
+          limit: query.limit,
+          from: ["cursor", cursor],
+        });
       };
       return cachedReply(request, options, { parts: ["messages", query], read, headers });
     },
@@ -76,7 +91,8 @@ const SCHEMA: RouteSchema = {
       {
         data: Type.Array(MessageBodySchema),
         total: Type.Union([Type.Integer(), Type.Null()], {
-          description: "The number of all messages that match, on all pages. Null with `count=none`.",
+          description:
+            "The number of all messages that match, on all pages. Null with `count=none`.",
         }),
         limit: Type.Integer(),
         offset: Type.Integer(),

@@ -38,9 +38,12 @@ const SCHEMA: RouteSchema = {
   response: {
     200: Type.Object(
       {
-        messages_deleted: Type.Integer({ description: "The number of messages that this request deleted." }),
+        messages_deleted: Type.Integer({
+          description: "The number of messages that this request deleted.",
+        }),
         remains: Type.Array(Type.String(), {
-          description: "Sentences that name what may still store data of the person, such as backups.",
+          description:
+            "Sentences that name what may still store data of the person, such as backups.",
         }),
       },
       { description: "No message from or to the number is left." },

@@ -11,7 +11,9 @@ import { PageParameters, problemResponses } from "../schemas.ts";
 const PATH = "/senders";
 
 /** `GET /senders`: a page of the senders, all or those with a prefix. */
-export function sendersRoute(options: CachedResponses & { readonly store: Pick<Store, "findSenders"> }): Route {
+export function sendersRoute(
+  options: CachedResponses & { readonly store: Pick<Store, "findSenders"> },
+): Route {
   return {
     method: "GET",
     path: PATH,
@@ -22,11 +24,18 @@ export function sendersRoute(options: CachedResponses & { readonly store: Pick<S
       const parsed = parseSenderQuery(parameters);
       if (!parsed.ok) return invalidQuery(parsed);
       const { query } = parsed;
-      const read = async (signal: AbortSignal) => pageBody(query, await options.store.findSenders(query, { signal }));
+      const read = async (signal: AbortSignal) =>
+        pageBody(query, await options.store.findSenders(query, { signal }));
       const headers = (text: string) => {
         const cursor = nextCursorIn(text);
         if (cursor === undefined) return {};
-        return linkToNext({ path: PATH, parameters, names: ["prefix"], limit: query.limit, from: ["cursor", cursor] });
+        return linkToNext({
+          path: PATH,
+          parameters,
+          names: ["prefix"],
+          limit: query.limit,
+          from: ["cursor", cursor],
+        });
       };
       return cachedReply(request, options, { parts: ["senders", query], read, headers });
     },
@@ -57,7 +66,8 @@ const SCHEMA: RouteSchema = {
     ...PageParameters,
     prefix: Type.Optional(
       Type.String({
-        description: "Only senders whose number begins with this, such as `+9190`. `total` counts these.",
+        description:
+          "Only senders whose number begins with this, such as `+9190`. `total` counts these.",
       }),
     ),
     cursor: Type.Optional(
@@ -75,7 +85,9 @@ const SCHEMA: RouteSchema = {
             last_seen: Type.String({ description: "The latest `ts` of these messages." }),
           }),
         ),
-        total: Type.Integer({ description: "The number of all senders with the prefix, on all pages." }),
+        total: Type.Integer({
+          description: "The number of all senders with the prefix, on all pages.",
+        }),
         limit: Type.Integer(),
         offset: Type.Integer(),
         next_cursor: Type.Union([Type.String(), Type.Null()], {

@@ -5,7 +5,9 @@ import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
 /** `GET /stats`: totals that always agree with `/messages`. */
-export function statsRoute(options: CachedResponses & { readonly store: Pick<Store, "stats"> }): Route {
+export function statsRoute(
+  options: CachedResponses & { readonly store: Pick<Store, "stats"> },
+): Route {
   const read = async (signal: AbortSignal) => statsBody(await options.store.stats({ signal }));
   return {
     method: "GET",
@@ -35,11 +37,18 @@ const SCHEMA: RouteSchema = {
       {
         total_messages: Type.Integer(),
         senders_count: Type.Integer(),
-        messages_per_sender: Type.Array(Type.Object({ from: Type.String(), count: Type.Integer() }), {
-          description: "The ten senders with the most messages.",
+        messages_per_sender: Type.Array(
+          Type.Object({ from: Type.String(), count: Type.Integer() }),
+          {
+            description: "The ten senders with the most messages.",
+          },
+        ),
+        first_message_ts: Type.Union([Type.String(), Type.Null()], {
+          description: "The earliest `ts`.",
         }),
-        first_message_ts: Type.Union([Type.String(), Type.Null()], { description: "The earliest `ts`." }),
-        last_message_ts: Type.Union([Type.String(), Type.Null()], { description: "The latest `ts`." }),
+        last_message_ts: Type.Union([Type.String(), Type.Null()], {
+          description: "The latest `ts`.",
+        }),
       },
       { description: "The totals." },
     ),

@@ -10,7 +10,9 @@ import { FromParameter, problemResponses, SpanParameters } from "../schemas.ts";
 const BUCKETS_MAX = 10_000;
 
 /** `GET /stats/timeline`: the number of messages in each minute, hour or day. */
-export function timelineRoute(options: CachedResponses & { readonly store: Pick<Store, "timeline"> }): Route {
+export function timelineRoute(
+  options: CachedResponses & { readonly store: Pick<Store, "timeline"> },
+): Route {
   return {
     method: "GET",
     path: "/stats/timeline",
@@ -55,7 +57,9 @@ const SCHEMA: RouteSchema = {
         bucket: Type.String({ description: "The `bucket` of the request." }),
         data: Type.Array(
           Type.Object({
-            start: Type.String({ description: "The beginning of the bucket, such as 2025-01-15T10:00:00Z." }),
+            start: Type.String({
+              description: "The beginning of the bucket, such as 2025-01-15T10:00:00Z.",
+            }),
             count: Type.Integer({ description: "The number of messages, at least 1." }),
           }),
         ),

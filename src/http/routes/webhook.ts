@@ -37,13 +37,18 @@ export function webhookRoute(options: WebhookRouteOptions): Route {
 
 /** The only place where an outcome becomes a status. */
 function replyTo(request: Request, outcome: IngestOutcome, limiting: RateLimiting): Reply {
-  if ("decision" in outcome && outcome.decision?.allowed) limiting.addHeaders(request, "sender", outcome.decision);
+  if ("decision" in outcome && outcome.decision?.allowed)
+    limiting.addHeaders(request, "sender", outcome.decision);
   switch (outcome.kind) {
     case "created":
     case "duplicate":
       return { ...ACCEPTED, log: logOf(outcome.messageId), result: outcome.kind };
     case "conflict":
-      return { ...ACCEPTED, log: { ...logOf(outcome.messageId), conflict: true }, result: "duplicate" };
+      return {
+        ...ACCEPTED,
+        log: { ...logOf(outcome.messageId), conflict: true },
+        result: "duplicate",
+      };
     case "invalid_signature": {
       const refused =
         limiting.refuseFailure(request, "failed_signature") ??
@@ -60,7 +65,9 @@ function replyTo(request: Request, outcome: IngestOutcome, limiting: RateLimitin
 }
 
 function logOf(messageId: MessageId | undefined): Readonly<Record<string, unknown>> {
-  return messageId === undefined ? {} : { message_id: messageId.slice(0, MESSAGE_ID_CHARACTERS_MAX) };
+  return messageId === undefined
+    ? {}
+    : { message_id: messageId.slice(0, MESSAGE_ID_CHARACTERS_MAX) };
 }
 
 const SCHEMA: RouteSchema = {
@@ -78,8 +85,14 @@ const SCHEMA: RouteSchema = {
   }),
   body: MessageBody,
   response: {
-    200: Type.Object({ status: Type.Literal("ok") }, { description: "The message is stored, now or before." }),
+    200: Type.Object(
+      { status: Type.Literal("ok") },
+      { description: "The message is stored, now or before." },
+    ),
     ...problemResponses(401, 413, 415, 422, 429, 500, 503),
-    401: Type.Object({ detail: Type.String() }, { description: "Unauthorized: the signature is missing or wrong." }),
+    401: Type.Object(
+      { detail: Type.String() },
+      { description: "Unauthorized: the signature is missing or wrong." },
+    ),
   },
 };

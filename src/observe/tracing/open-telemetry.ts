@@ -1,4 +1,10 @@
-import { defaultTextMapGetter, type Link, ROOT_CONTEXT, SpanKind, type Tracer } from "@opentelemetry/api";
+import {
+  defaultTextMapGetter,
+  type Link,
+  ROOT_CONTEXT,
+  SpanKind,
+  type Tracer,
+} from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { defaultResource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
@@ -10,7 +16,14 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { Runtime } from "../../runtime.ts";
-import type { Attributes, BegunRequest, CommittedBatch, RequestTrace, SpanCounts, Tracing } from "../trace.ts";
+import type {
+  Attributes,
+  BegunRequest,
+  CommittedBatch,
+  RequestTrace,
+  SpanCounts,
+  Tracing,
+} from "../trace.ts";
 import { AnchoredTime } from "./anchored-time.ts";
 import { type OtlpOptions, OtlpSender } from "./otlp-sender.ts";
 import { type BatchLimits, SpanExport } from "./span-export.ts";
@@ -54,14 +67,24 @@ export class OpenTelemetry implements Tracing {
     const { clock, version } = common;
     this.#monotonic = clock.monotonic;
     this.#time = new AnchoredTime(clock);
-    this.#export = new SpanExport({ ...queue, ...common, sender: new OtlpSender({ ...otlp, ...common }) });
+    this.#export = new SpanExport({
+      ...queue,
+      ...common,
+      sender: new OtlpSender({ ...otlp, ...common }),
+    });
     const shared = {
       resource: defaultResource().merge(resourceFromAttributes({ ...resource })),
       spanProcessors: [this.#export],
       spanLimits: { linkCountLimit: LINKS_PER_BATCH_MAX },
     };
-    this.#requests = new TracerProvider({ ...shared, sampler: samplerOf(sampler) }).getTracer(SCOPE, version);
-    this.#parts = new TracerProvider({ ...shared, sampler: new AlwaysOnSampler() }).getTracer(SCOPE, version);
+    this.#requests = new TracerProvider({ ...shared, sampler: samplerOf(sampler) }).getTracer(
+      SCOPE,
+      version,
+    );
+    this.#parts = new TracerProvider({ ...shared, sampler: new AlwaysOnSampler() }).getTracer(
+      SCOPE,
+      version,
+    );
   }
 
   begin(request: BegunRequest): RequestTrace | undefined {
@@ -86,9 +109,16 @@ export class OpenTelemetry implements Tracing {
       }
       // No request would lead to its span.
       if (sampled === 0) return;
-      const attributes = { "lyftr.batch.messages": messages.length, "lyftr.batch.messages_sampled": sampled };
+      const attributes = {
+        "lyftr.batch.messages": messages.length,
+        "lyftr.batch.messages_sampled": sampled,
+      };
       const startTime = wallAheadMs + fromMs;
-      const batch = this.#parts.startSpan("commit batch", { startTime, attributes, links }, ROOT_CONTEXT);
+      const batch = this.#parts.startSpan(
+        "commit batch",
+        { startTime, attributes, links },
+        ROOT_CONTEXT,
+      );
       if (failed) batch.setStatus(failure());
       batch.end(wallAheadMs + toMs);
       const context = batch.spanContext();

@@ -59,7 +59,11 @@ export class OtlpSender {
       const bytes = ENCODINGS[encoding].serializer.serializeRequest(spans);
       if (bytes === undefined) return { reason: "The spans cannot be encoded." };
       const body = new Uint8Array(this.#options.gzip ? await promisify(gzip)(bytes) : bytes);
-      for (let backOffMs = BACK_OFF_MS_FIRST; ; backOffMs = Math.min(BACK_OFF_MS_MAX, 2 * backOffMs)) {
+      for (
+        let backOffMs = BACK_OFF_MS_FIRST;
+        ;
+        backOffMs = Math.min(BACK_OFF_MS_MAX, 2 * backOffMs)
+      ) {
         const refusal = await this.#attempt(body, signal);
         if (refusal === undefined) return undefined;
         const retryMs = refusal.retryAfterMs ?? backOffMs * (0.5 + random());
@@ -109,7 +113,9 @@ export class OtlpSender {
     try {
       const answer = await readBounded(response);
       const { serializer } = ENCODINGS[this.#options.encoding];
-      const spans = Number(serializer.deserializeResponse(answer).partialSuccess?.rejectedSpans ?? 0);
+      const spans = Number(
+        serializer.deserializeResponse(answer).partialSuccess?.rejectedSpans ?? 0,
+      );
       return spans > 0 ? { spans, reason: "The collector rejected them." } : undefined;
     } catch {
       // The rest of the body does not matter: the status said that the spans are taken.
@@ -140,6 +146,7 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "It failed for an unknown reason.";
   if (error.name === "TimeoutError") return codeInWords("timeout");
   const { cause } = error;
-  const code = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.name) : undefined;
+  const code =
+    cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.name) : undefined;
   return codeInWords(code ?? (error instanceof TypeError ? error.name : error.message));
 }

@@ -1,5 +1,9 @@
 import { ExportResultCode } from "@opentelemetry/core";
-import { BatchSpanProcessor, type ReadableSpan, type SpanProcessor } from "@opentelemetry/sdk-trace";
+import {
+  BatchSpanProcessor,
+  type ReadableSpan,
+  type SpanProcessor,
+} from "@opentelemetry/sdk-trace";
 import { within } from "../../domain/clock.ts";
 import type { Runtime } from "../../runtime.ts";
 import type { SpanCounts } from "../trace.ts";

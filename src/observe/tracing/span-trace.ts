@@ -75,7 +75,8 @@ export class SpanTrace implements RequestTrace {
     if (!this.sampled) return () => {};
     const { monotonic } = this.#options;
     const fromMs = monotonic();
-    return (attributes = {}) => this.#add({ name, fromMs, toMs: monotonic(), attributes, links: [] });
+    return (attributes = {}) =>
+      this.#add({ name, fromMs, toMs: monotonic(), attributes, links: [] });
   }
 
   part(name: PartName, fromMs: number, toMs: number): void {
@@ -84,7 +85,8 @@ export class SpanTrace implements RequestTrace {
 
   committed({ sinceMs, fromMs, toMs, batch }: CommittedMessage): void {
     this.part("wait", sinceMs, fromMs);
-    if (this.sampled) this.#add({ name: "commit", fromMs, toMs, attributes: {}, links: [{ context: batch }] });
+    if (this.sampled)
+      this.#add({ name: "commit", fromMs, toMs, attributes: {}, links: [{ context: batch }] });
   }
 
   end({ atMs, attributes, failed }: EndedRequest): void {
@@ -93,7 +95,8 @@ export class SpanTrace implements RequestTrace {
     try {
       const last = this.#parts.at(-1);
       // A message with a good signature fails in the part that it reached last.
-      for (const part of this.#parts) this.#makeSpan(part, failed && part === last && part.name !== "verify");
+      for (const part of this.#parts)
+        this.#makeSpan(part, failed && part === last && part.name !== "verify");
       const ended = attributes();
       span.setAttributes(ended);
       if (failed) span.setStatus(failure(ended));

@@ -18,10 +18,15 @@ export interface AdministrationOptions {
  * Does what a start does, and what takes too long for one: the search index on tables that have
  * messages, and Citus. Returns what was done.
  */
-export async function migratePostgres(url: string, options: AdministrationOptions): Promise<readonly string[]> {
+export async function migratePostgres(
+  url: string,
+  options: AdministrationOptions,
+): Promise<readonly string[]> {
   const { allowWeakDurability, citus, partitions } = options;
   if (citus && partitions !== undefined) {
-    throw new ConfigError(["--citus already distributes the messages over shards: omit --partitions"]);
+    throw new ConfigError([
+      "--citus already distributes the messages over shards: omit --partitions",
+    ]);
   }
   const database = new Database(url, { connectionsMax: 1 });
   try {
@@ -35,8 +40,12 @@ export async function migratePostgres(url: string, options: AdministrationOption
       ...warnings.map((warning) => `warning: ${warning}`),
       ...applied.map((name) => `applied ${name}`),
       ...distributed,
-      ...(search === "built" ? ["built the search index; a running service uses it from its next start on"] : []),
-      ...(oldForms ? ["built the index of texts that an older version stored in another form than NFC"] : []),
+      ...(search === "built"
+        ? ["built the search index; a running service uses it from its next start on"]
+        : []),
+      ...(oldForms
+        ? ["built the index of texts that an older version stored in another form than NFC"]
+        : []),
       ...(search === "cannot" ? [`warning: ${NO_SEARCH_INDEX}`] : []),
     ];
   } finally {

@@ -35,14 +35,18 @@ async function exchange(tx: Transaction, report: AlertReport): Promise<AlertStat
     votes: await tx.all<AlertVote>(
       "SELECT rule, summary, since FROM alert_votes WHERE expires_at >= now() ORDER BY since, holder",
     ),
-    notices: await tx.all<AlertNotice>("SELECT rule, target, firing, at FROM alert_notices ORDER BY rule, target"),
+    notices: await tx.all<AlertNotice>(
+      "SELECT rule, target, firing, at FROM alert_notices ORDER BY rule, target",
+    ),
   };
 }
 
 /** Takes, renews or releases the lease. */
 async function holdLease(tx: Transaction, { holder, mayLead }: AlertReport): Promise<boolean> {
   if (!mayLead) {
-    await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'alerts' AND holder = $1", [holder]);
+    await tx.run("UPDATE leases SET expires_at = 'epoch' WHERE name = 'alerts' AND holder = $1", [
+      holder,
+    ]);
     return false;
   }
   const taken = await tx.run(

@@ -65,5 +65,8 @@ async function hasCitus(tx: Transaction): Promise<boolean> {
 }
 
 async function isDistributed(tx: Transaction, table: string): Promise<boolean> {
-  return (await tx.all("SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass($1)", [table])).length > 0;
+  return (
+    (await tx.all("SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass($1)", [table]))
+      .length > 0
+  );
 }

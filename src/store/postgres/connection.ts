@@ -24,7 +24,11 @@ export class Statements implements Transaction {
     this.#deadlineMs = deadlineMs;
   }
 
-  async all<T = Row>(sql: string, values: readonly Value[] = [], name?: string): Promise<readonly T[]> {
+  async all<T = Row>(
+    sql: string,
+    values: readonly Value[] = [],
+    name?: string,
+  ): Promise<readonly T[]> {
     return (await this.#query(sql, values, name)).rows as readonly T[];
   }
 
@@ -83,4 +87,11 @@ export async function allOrFirst<const T extends readonly Promise<unknown>[]>(
   await Promise.allSettled(promises);
   // Of those that have failed by now, the first in the list is reported.
   return Promise.all(promises);
+}
+
+/** The driver would treat `sslmode=require` as `verify-full`. People expect what psql does. */
+export function withLibpqTls(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.searchParams.has("sslmode")) parsed.searchParams.set("uselibpqcompat", "true");
+  return parsed.href;
 }

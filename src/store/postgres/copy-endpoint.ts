@@ -37,7 +37,9 @@ export class PostgresCopyEndpoint implements CopyEndpoint {
   }
 
   async count(): Promise<number> {
-    const [row] = await this.#all<{ messages: number }>("SELECT count(*) AS messages FROM messages");
+    const [row] = await this.#all<{ messages: number }>(
+      "SELECT count(*) AS messages FROM messages",
+    );
     return row?.messages ?? 0;
   }
 
@@ -99,7 +101,9 @@ export class PostgresCopyEndpoint implements CopyEndpoint {
   }
 
   async find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]> {
-    const wanted = messages.filter(({ messageId, source }) => isStorable(messageId) && isStorable(source));
+    const wanted = messages.filter(
+      ({ messageId, source }) => isStorable(messageId) && isStorable(source),
+    );
     const keys = new Set(wanted.map(({ messageId, source }) => `${messageId}\0${source}`));
     const rows = await this.#all<StoredMessage>(
       `SELECT ${MESSAGE_FIELDS} FROM messages WHERE message_id = ANY($1::text[])`,
@@ -126,7 +130,10 @@ export class PostgresCopyEndpoint implements CopyEndpoint {
     return this.#database.close();
   }
 
-  #all<T>(sql: string, values: readonly (string | number | readonly string[])[] = []): Promise<readonly T[]> {
+  #all<T>(
+    sql: string,
+    values: readonly (string | number | readonly string[])[] = [],
+  ): Promise<readonly T[]> {
     return this.#database.all<T>(sql, values, { msMax: COPY_MS_MAX });
   }
 }

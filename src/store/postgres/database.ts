@@ -1,6 +1,14 @@
 import { Pool, type PoolClient, types } from "pg";
 import { StoreDamaged, StoreUnavailable } from "../../domain/errors.ts";
-import { allOrFirst, type Row, Statements, streamOf, type Transaction, type Value } from "./connection.ts";
+import {
+  allOrFirst,
+  type Row,
+  Statements,
+  streamOf,
+  type Transaction,
+  type Value,
+  withLibpqTls,
+} from "./connection.ts";
 import { toStoreError } from "./failures.ts";
 
 /** How long making a connection, or waiting for a free one, may take. */
@@ -78,9 +86,15 @@ export class Database {
   readonly #damaged: DatabaseOptions["damaged"];
 
   /** `url` is a `postgres://` or `postgresql://` URL. Connections are made when they are needed. */
-  constructor(url: string, { connectionsMax, settings = [], readOnly = false, damaged }: DatabaseOptions) {
+  constructor(
+    url: string,
+    { connectionsMax, settings = [], readOnly = false, damaged }: DatabaseOptions,
+  ) {
     this.#damaged = damaged;
-    this.#sessionSettings = [...settings, ...(readOnly ? ["default_transaction_read_only = on"] : [])];
+    this.#sessionSettings = [
+      ...settings,
+      ...(readOnly ? ["default_transaction_read_only = on"] : []),
+    ];
     this.#settings = [...settings, ...(readOnly ? ["transaction_read_only = on"] : [])];
     this.#pool = new Pool({
       connectionString: withLibpqTls(url),
@@ -92,7 +106,10 @@ export class Database {
       application_name: "lyftr",
       onConnect: (client) => this.#detectPooler(client as PoolClient),
       // Counts of rows fit into a number.
-      types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : types.getTypeParser(oid, format)) as never },
+      types: {
+        getTypeParser: (oid, format) =>
+          (oid === INT8 ? Number : types.getTypeParser(oid, format)) as never,
+      },
     });
     // Without a listener, a broken connection would end the process. The pool removes it by itself.
     this.#pool.on("error", () => undefined);
@@ -103,11 +120,17 @@ export class Database {
    * Runs `work` in one transaction. Rejects with the error of {@link toStoreError}; then the
    * outcome is unknown.
    */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+  async transaction<T>(
+    work: (tx: Transaction) => Promise<T>,
+    options: TransactionOptions = {},
+  ): Promise<T> {
     const { mode = "", msMax = CALL_MS_MAX, settings = [], signal } = options;
     const deadlineMs = performance.now() + msMax;
     const client = await this.#connect();
-    const begin = beginning({ mode, msMax }, this.#direct.has(client) ? settings : [...this.#settings, ...settings]);
+    const begin = beginning(
+      { mode, msMax },
+      this.#direct.has(client) ? settings : [...this.#settings, ...settings],
+    );
     const giveUp = () => void streamOf(client).destroy();
     signal?.addEventListener("abort", giveUp, { once: true });
     const tx = new Statements(client, deadlineMs);
@@ -151,7 +174,12 @@ export class Database {
       const plain = this.#direct.has(client) && msMax <= CALL_MS_MAX;
       const rows = plain
         ? await tx.all<T>(sql, values, name)
-        : await enclosed<T>(tx, { msMax, settings: this.#direct.has(client) ? [] : this.#settings }, sql, values);
+        : await enclosed<T>(
+            tx,
+            { msMax, settings: this.#direct.has(client) ? [] : this.#settings },
+            sql,
+            values,
+          );
       client.release();
       return rows;
     } catch (error) {
@@ -165,15 +193,22 @@ export class Database {
    * Runs several statements in one transaction, sent in one write. If one fails, COMMIT rolls all
    * back. Resolves with the rows of each when they are committed.
    */
-  async batch<T = Row>(statements: readonly Statement[], msMax: number): Promise<readonly (readonly T[])[]> {
+  async batch<T = Row>(
+    statements: readonly Statement[],
+    msMax: number,
+  ): Promise<readonly (readonly T[])[]> {
     const deadlineMs = performance.now() + msMax;
     const client = await this.#connect();
     const tx = new Statements(client, deadlineMs);
     try {
       const own = this.#direct.has(client);
       const results = await allOrFirst([
-        tx.all<T>(own && msMax <= CALL_MS_MAX ? "BEGIN" : beginning({ msMax }, own ? [] : this.#settings)),
-        ...statements.map(({ sql, values, name }) => tx.all<T>(sql, values, own ? name : undefined)),
+        tx.all<T>(
+          own && msMax <= CALL_MS_MAX ? "BEGIN" : beginning({ msMax }, own ? [] : this.#settings),
+        ),
+        ...statements.map(({ sql, values, name }) =>
+          tx.all<T>(sql, values, own ? name : undefined),
+        ),
         tx.all<T>("COMMIT"),
       ]);
       client.release();
@@ -220,7 +255,8 @@ export class Database {
     const statements = new Statements(client, performance.now() + CONNECT_MS_MAX);
     const [row] = await statements.all<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     if (row?.pid !== (client as unknown as { processID: number | null }).processID) return;
-    const settings = [`statement_timeout = ${CALL_MS_MAX - SERVER_MS_LESS}`, IDLE_LIMIT, ...this.#sessionSettings];
+    const timeLimit = `statement_timeout = ${CALL_MS_MAX - SERVER_MS_LESS}`;
+    const settings = [timeLimit, IDLE_LIMIT, ...this.#sessionSettings];
     await statements.all(settings.map((setting) => `SET ${setting}`).join("; "));
     this.#direct.add(client);
   }
@@ -259,11 +295,4 @@ async function enclosed<T>(
   ]);
   const [, [rows]] = await done;
   return rows;
-}
-
-/** The driver would treat `sslmode=require` as `verify-full`. People expect what psql does. */
-export function withLibpqTls(url: string): string {
-  const parsed = new URL(url);
-  if (parsed.searchParams.has("sslmode")) parsed.searchParams.set("uselibpqcompat", "true");
-  return parsed.href;
 }

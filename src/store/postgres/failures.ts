@@ -54,7 +54,14 @@ export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === LOCK_NOT_AVAILABLE;
 }
 
-const OUR_OWN = [StoreUnavailable, StoreRefused, ConfigError, Overloaded, QueryTooExpensive, ReadCancelled];
+const OUR_OWN = [
+  StoreUnavailable,
+  StoreRefused,
+  ConfigError,
+  Overloaded,
+  QueryTooExpensive,
+  ReadCancelled,
+];
 
 /**
  * Translates a failure of the server or the connection into an error of the store; see the `Store`
@@ -64,11 +71,14 @@ export function toStoreError(error: unknown): Error {
   const failure = error instanceof Error ? error : new Error(String(error));
   if (OUR_OWN.some((Known) => failure instanceof Known)) return failure;
   const code = codeOf(failure);
-  if (DAMAGED.includes(code)) return new StoreDamaged(`PostgreSQL: ${failure.message} (${code})`, { cause: failure });
+  if (DAMAGED.includes(code))
+    return new StoreDamaged(`PostgreSQL: ${failure.message} (${code})`, { cause: failure });
   // Five capitals and digits are the server's own code. The error of a bad row is thrown as it is,
   // so that the other rows can be stored.
   if (/^[0-9A-Z]{5}$/.test(code) && !PASSING.test(code)) return failure;
   // Neither the row nor its values are repeated. The server quotes them only in the details of an
   // error, not in its message.
-  return new StoreUnavailable(`PostgreSQL: ${failure.message}${code === "" ? "" : ` (${code})`}`, { cause: failure });
+  return new StoreUnavailable(`PostgreSQL: ${failure.message}${code === "" ? "" : ` (${code})`}`, {
+    cause: failure,
+  });
 }

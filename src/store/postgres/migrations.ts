@@ -50,7 +50,9 @@ export async function migrate(
   await makeTable(database);
   return database.transaction(
     async (tx) => {
-      await tx.run("UPDATE lyftr_migrations SET name = name WHERE version = $1", [MIGRATION_LOCK_VERSION]);
+      await tx.run("UPDATE lyftr_migrations SET name = name WHERE version = $1", [
+        MIGRATION_LOCK_VERSION,
+      ]);
       const pending = pendingMigrations(all, await versionIn(tx));
       for (const migration of pending) await apply(tx, migration, partitions);
       return pending.map(({ name }) => name);
@@ -68,7 +70,10 @@ export async function requireCurrentSchema(database: Database): Promise<void> {
  * For a command: rejects with `ConfigError` or `StoreRefused` unless it is a current database of
  * Lyftr.
  */
-export async function requireOurs(database: Database, mode: Exclude<OpenMode, "create">): Promise<void> {
+export async function requireOurs(
+  database: Database,
+  mode: Exclude<OpenMode, "create">,
+): Promise<void> {
   // The durability of the server matters to the service, not to a command.
   await examine(database, { allowWeakDurability: true, mode });
   await requireCurrentSchema(database);
@@ -91,7 +96,9 @@ function versionIn(tx: Transaction): Promise<number> {
 
 async function makeTable(database: Database): Promise<void> {
   try {
-    await database.all("CREATE TABLE IF NOT EXISTS lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)");
+    await database.all(
+      "CREATE TABLE IF NOT EXISTS lyftr_migrations (version integer PRIMARY KEY, name text NOT NULL)",
+    );
   } catch (error) {
     if (!CREATED_CONCURRENTLY.includes(String((error as { code?: unknown }).code))) throw error;
   }
@@ -106,7 +113,9 @@ async function apply(
   partitions: number | undefined,
 ): Promise<void> {
   if (version === 1) await refuseForeign(tx);
-  await tx.run(sql.replace(PARTITIONED, partitions === undefined ? "" : "PARTITION BY HASH (message_id)"));
+  await tx.run(
+    sql.replace(PARTITIONED, partitions === undefined ? "" : "PARTITION BY HASH (message_id)"),
+  );
   if (version === 1) {
     for (let part = 0; part < (partitions ?? 0); part++) {
       await tx.run(
@@ -122,8 +131,14 @@ async function apply(
 const CREATED = /^CREATE (?:UNIQUE )?(?:TABLE|INDEX) (?:IF NOT EXISTS )?([a-z_]+)/gm;
 
 /** Rejects a database in which another program uses a name that pending migrations need. */
-async function refuseTakenNames(database: Database, version: number, pending: readonly Migration[]): Promise<void> {
-  const names = pending.flatMap(({ sql }) => [...sql.matchAll(CREATED)].map(([, name = ""]) => name));
+async function refuseTakenNames(
+  database: Database,
+  version: number,
+  pending: readonly Migration[],
+): Promise<void> {
+  const names = pending.flatMap(({ sql }) =>
+    [...sql.matchAll(CREATED)].map(([, name = ""]) => name),
+  );
   const [taken] = await database.all<{ name: string; isIndex: boolean }>(
     `SELECT relname AS name, relkind IN ('i', 'I') AS "isIndex" FROM pg_catalog.pg_class
      WHERE relnamespace = current_schema()::regnamespace AND relname = ANY ($1) ORDER BY relname <> 'messages', relname`,
@@ -132,7 +147,9 @@ async function refuseTakenNames(database: Database, version: number, pending: re
   // Another process may have migrated between the two queries.
   if (taken === undefined || (await schemaVersion(database)) !== version) return;
   const what = `${taken.isIndex ? "an index" : "a table"} "${taken.name}" that does not belong to Lyftr`;
-  throw new StoreRefused(`it has ${what}, and Lyftr needs that name: name another database in DATABASE_URL`);
+  throw new StoreRefused(
+    `it has ${what}, and Lyftr needs that name: name another database in DATABASE_URL`,
+  );
 }
 
 async function refuseForeign(tx: Transaction): Promise<void> {
@@ -143,7 +160,10 @@ async function refuseForeign(tx: Transaction): Promise<void> {
 }
 
 async function tableExists(tx: Transaction, name: string): Promise<boolean> {
-  const [row] = await tx.all<{ present: boolean }>("SELECT to_regclass($1) IS NOT NULL AS present", [name]);
+  const [row] = await tx.all<{ present: boolean }>(
+    "SELECT to_regclass($1) IS NOT NULL AS present",
+    [name],
+  );
   return row?.present === true;
 }
 

@@ -50,7 +50,11 @@ const LONG_MS_MAX = 5_000;
 /** With a longer tail every read takes long. */
 const TAIL_ROWS_QUICK = 20_000;
 
-const SEARCH_WARNINGS = { none: [NO_SEARCH_INDEX], ascii: [ASCII_SEARCH_INDEX], "all letters": [] } as const;
+const SEARCH_WARNINGS = {
+  none: [NO_SEARCH_INDEX],
+  ascii: [ASCII_SEARCH_INDEX],
+  "all letters": [],
+} as const;
 
 export interface PostgresOptions extends Pick<Runtime, "random"> {
   /** Connections of this process, 4 or more. */
@@ -69,7 +73,12 @@ export interface PostgresOptions extends Pick<Runtime, "random"> {
 function reportOnce(report: PostgresOptions["damaged"]): (error: StoreDamaged) => void {
   let reported = false;
   return ({ message }) => {
-    if (!reported) report?.({ kind: "database", file: "the database of the PostgreSQL server", problem: message });
+    if (!reported)
+      report?.({
+        kind: "database",
+        file: "the database of the PostgreSQL server",
+        problem: message,
+      });
     reported = true;
   };
 }
@@ -107,7 +116,9 @@ export class PostgresStore implements Store {
       const { mode = "create", allowWeakDurability } = options;
       const facts = await examine(database, { allowWeakDurability, mode });
       const mayMigrate = mode === "create" && options.migrate;
-      const upgrades = mayMigrate ? await migrate(database, { newDatabaseError: options.newDatabaseError }) : [];
+      const upgrades = mayMigrate
+        ? await migrate(database, { newDatabaseError: options.newDatabaseError })
+        : [];
       if (!mayMigrate) await requireCurrentSchema(database);
       const searchIndex = await searchIndexOf(database);
       const backlog = await database.transaction(async (tx) => backlogOf(tx, await watermarks(tx)));
@@ -144,7 +155,11 @@ export class PostgresStore implements Store {
     this.#counting = new Database(url, { connectionsMax: 1, settings: BY_INDEX, damaged });
     this.#searchForm.start(this.#counting);
     this.retention = new PostgresRetention(this.#counting, url);
-    this.#reading = new Database(url, { connectionsMax: readers, settings: facts.readSettings, damaged });
+    this.#reading = new Database(url, {
+      connectionsMax: readers,
+      settings: facts.readSettings,
+      damaged,
+    });
     this.credentials = credentialsIn(this.#reading);
     this.alerts = alertsIn(this.#reading);
     this.#writer = new Writer(writing, { random });
@@ -154,7 +169,10 @@ export class PostgresStore implements Store {
       visibilityDelay: facts.citus ? new DelayedVisibility(() => performance.now()) : NO_DELAY,
     });
     this.#quick = new ReadQueue({ runningMax: readers, waitingMax: QUICK_WAITING_MAX });
-    this.#long = new ReadQueue({ runningMax: Math.floor(readers / 2), waitingMax: LONG_WAITING_MAX });
+    this.#long = new ReadQueue({
+      runningMax: Math.floor(readers / 2),
+      waitingMax: LONG_WAITING_MAX,
+    });
   }
 
   async insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
@@ -165,7 +183,8 @@ export class PostgresStore implements Store {
 
   findMessages(query: MessageQuery, { signal }: ReadOptions = {}): Promise<MessagePage> {
     const { from, to, q, source } = query.filter;
-    const narrowed = q !== undefined || source !== undefined || (from !== undefined && to !== undefined);
+    const narrowed =
+      q !== undefined || source !== undefined || (from !== undefined && to !== undefined);
     const long = narrowed || query.limit > LIMIT_MAX;
     return this.#read((snapshot) => find(snapshot, query), { long, signal });
   }
@@ -205,7 +224,9 @@ export class PostgresStore implements Store {
 
   async sizeBytes(): Promise<number> {
     try {
-      const [row] = await this.#reading.all<{ bytes: number }>("SELECT pg_database_size(current_database()) AS bytes");
+      const [row] = await this.#reading.all<{ bytes: number }>(
+        "SELECT pg_database_size(current_database()) AS bytes",
+      );
       this.#sizeBytes = row?.bytes ?? 0;
     } catch {
       // Metrics are needed most when the database is unavailable, so the last value is used.

@@ -50,7 +50,8 @@ export class ReadQueue {
   }
 
   #turn(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#waiting.length >= this.#waitingMax) throw new Overloaded("too many reads are waiting");
+    if (this.#waiting.length >= this.#waitingMax)
+      throw new Overloaded("too many reads are waiting");
     return new Promise((resolve, reject) => {
       const leave = (error: Error) => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
@@ -58,7 +59,10 @@ export class ReadQueue {
         reject(error);
       };
       const gone = () => leave(new ReadCancelled());
-      const timer = setTimeout(() => leave(new Overloaded("a read waited too long for its turn")), this.#waitMsMax);
+      const timer = setTimeout(
+        () => leave(new Overloaded("a read waited too long for its turn")),
+        this.#waitMsMax,
+      );
       const letGo = () => {
         clearTimeout(timer);
         // One signal may serve many reads one after the other, so each removes its listener.

@@ -50,13 +50,21 @@ export async function examine(
 ): Promise<ServerFacts> {
   const settings = await firstAnswer(database, mode);
   refuseUnfit(settings, mode);
-  const weak = [...weaknesses("", settings), ...(settings.citus ? await weakWorkers(database) : [])];
+  const weak = [
+    ...weaknesses("", settings),
+    ...(settings.citus ? await weakWorkers(database) : []),
+  ];
   if (weak.length > 0 && !allowWeakDurability) {
-    const reason = "a message that was acknowledged could be lost. Set it, or ALLOW_WEAK_DURABILITY=1 to take the risk";
-    throw new ConfigError(weak.map((weakness) => `DATABASE_URL names a server ${weakness}: ${reason}`));
+    const reason =
+      "a message that was acknowledged could be lost. Set it, or ALLOW_WEAK_DURABILITY=1 to take the risk";
+    throw new ConfigError(
+      weak.map((weakness) => `DATABASE_URL names a server ${weakness}: ${reason}`),
+    );
   }
   return {
-    warnings: weak.map((weakness) => `the server runs ${weakness}: acknowledged messages can be lost`),
+    warnings: weak.map(
+      (weakness) => `the server runs ${weakness}: acknowledged messages can be lost`,
+    ),
     citus: settings.citus,
     identity: await identityOf(database),
     readSettings: await readSettings(database, settings),
@@ -78,12 +86,15 @@ async function firstAnswer(database: Database, mode: OpenMode): Promise<Settings
       const [settings] = await database.all<Settings>(SETTINGS);
       return settings as Settings;
     } catch (error) {
-      const cause = (error instanceof Error ? error.cause : undefined) as NodeJS.ErrnoException | undefined;
+      const cause = (error instanceof Error ? error.cause : undefined) as
+        | NodeJS.ErrnoException
+        | undefined;
       const passing = [STARTING_UP, TOO_MANY_CONNECTIONS].includes(cause?.code ?? "");
       // For a command that creates nothing, this is a missing database, like a missing file.
       if (cause?.code === NO_SUCH_DATABASE && mode !== "create")
         throw new StoreRefused(`${cause.message}: check DATABASE_URL`);
-      if (!passing || performance.now() > deadlineMs) throw new ConfigError([whyUnreachable(cause ?? error)]);
+      if (!passing || performance.now() > deadlineMs)
+        throw new ConfigError([whyUnreachable(cause ?? error)]);
       await sleep(START_RETRY_MS);
     }
   }
@@ -92,11 +103,15 @@ async function firstAnswer(database: Database, mode: OpenMode): Promise<Settings
 function refuseUnfit({ version, encoding, readOnly }: Settings, mode: OpenMode): void {
   const major = Number.parseInt(version, 10);
   if (major < VERSION_MIN) {
-    throw new ConfigError([`DATABASE_URL names a server of version ${version}; ${VERSION_MIN} or newer is needed`]);
+    throw new ConfigError([
+      `DATABASE_URL names a server of version ${version}; ${VERSION_MIN} or newer is needed`,
+    ]);
   }
   if (encoding !== "UTF8") {
     const how = "createdb --encoding UTF8 --template template0 NAME";
-    throw new ConfigError([`DATABASE_URL names a database in ${encoding}; it must be in UTF8: ${how}`]);
+    throw new ConfigError([
+      `DATABASE_URL names a database in ${encoding}; it must be in UTF8: ${how}`,
+    ]);
   }
   if (readOnly === "on" && mode !== "read") {
     const reason = "it is a standby, or default_transaction_read_only is on";
@@ -110,7 +125,10 @@ type Durability = Pick<Settings, "fsync" | "fullPageWrites" | "synchronousCommit
  * Settings with which a commit may not survive a crash. A setting that the server does not report
  * cannot be relied on.
  */
-function weaknesses(where: string, { fsync, fullPageWrites, synchronousCommit }: Durability): readonly string[] {
+function weaknesses(
+  where: string,
+  { fsync, fullPageWrites, synchronousCommit }: Durability,
+): readonly string[] {
   const told = (value: string | null) => value ?? "unknown";
   return [
     ...(fsync === "on" ? [] : [`with fsync=${told(fsync)}${where}`]),
@@ -148,7 +166,10 @@ async function identityOf(database: Database): Promise<string | undefined> {
 }
 
 /** The settings of reads. Where the server can, it notices clients that have disconnected. */
-async function readSettings(database: Database, { checkInterval }: Settings): Promise<readonly string[]> {
+async function readSettings(
+  database: Database,
+  { checkInterval }: Settings,
+): Promise<readonly string[]> {
   if (checkInterval === null) return BY_INDEX;
   const noticing = "client_connection_check_interval = '500ms'";
   // Not every operating system supports it.

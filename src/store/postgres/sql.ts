@@ -56,7 +56,11 @@ export function aboutList({ kind, name }: List, values: Values): string {
 }
 
 /** The one number that a statement returns; 0 for null. */
-export async function numberOf(tx: Transaction, sql: string, values: readonly Value[] = []): Promise<number> {
+export async function numberOf(
+  tx: Transaction,
+  sql: string,
+  values: readonly Value[] = [],
+): Promise<number> {
   const [row] = await tx.all(sql, values);
   return Number(Object.values(row ?? {})[0] ?? 0);
 }
@@ -74,7 +78,11 @@ export const MESSAGE_FIELDS = `source, message_id AS "messageId", from_msisdn AS
  * would scan the whole table, or start parallel workers and JIT. These settings make it use the
  * index, as in SET.
  */
-export const BY_INDEX: readonly string[] = ["jit = off", "max_parallel_workers_per_gather = 0", "enable_seqscan = off"];
+export const BY_INDEX: readonly string[] = [
+  "jit = off",
+  "max_parallel_workers_per_gather = 0",
+  "enable_seqscan = off",
+];
 
 /** For a statement that has to read every message anyway. */
 export const BY_TABLE = "SET LOCAL enable_seqscan = on";

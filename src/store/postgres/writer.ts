@@ -21,7 +21,17 @@ const RETRY_MS_FIRST = 10;
 const STREAM_MS_MAX = 12 * 60 * 60 * 1_000;
 const STREAM_NUMBER_MAX = 2 ** 48;
 
-const COLUMNS = ["source", "message_id", "from_msisdn", "to_msisdn", "ts", "instant", "text", "folded", "created_at"];
+const COLUMNS = [
+  "source",
+  "message_id",
+  "from_msisdn",
+  "to_msisdn",
+  "ts",
+  "instant",
+  "text",
+  "folded",
+  "created_at",
+];
 const insertWhere = (condition: string) => `
   INSERT INTO messages (${COLUMNS.join(", ")}, stream, seq)
   SELECT ${COLUMNS.join(", ")}, $11, seq
@@ -31,7 +41,10 @@ const insertWhere = (condition: string) => `
   RETURNING message_id AS "messageId", source`;
 // The stream has to be known: messages in an unknown stream count as counted.
 const KNOWN = "EXISTS (SELECT 1 FROM streams WHERE stream = $11)";
-const INSERT = { name: "insert", sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELECT 1 FROM deletions)`) };
+const INSERT = {
+  name: "insert",
+  sql: insertWhere(`${KNOWN} AND NOT EXISTS (SELECT 1 FROM deletions)`),
+};
 // Once messages have been deleted, a batch removes those of its own messages that have a tombstone.
 // It checks after the insert, with a new snapshot. An insert that waited for a running deletion has
 // a snapshot from before the deletion.
@@ -90,7 +103,9 @@ export class Writer {
     const first = new Map<string, NewMessage>();
     for (const row of rows) if (!first.has(keyOf(row))) first.set(keyOf(row), row);
     const { created, deleted } = await this.#store([...first.values()].sort(byKey), deadlineMs);
-    const late = [...first].filter(([key]) => !created.has(key) && !deleted.has(key)).map(([, row]) => row);
+    const late = [...first]
+      .filter(([key]) => !created.has(key) && !deleted.has(key))
+      .map(([, row]) => row);
     const stored = await this.#stored(late, deadlineMs);
     const missing = late.filter((row) => !stored.has(keyOf(row)));
     if (missing.length > 0 && !this.#checksTombstones && (await this.#hasDeletions(deadlineMs)))
@@ -130,7 +145,10 @@ export class Writer {
     const values = valuesOf(rows, stream, seqs);
     if (!this.#checksTombstones) {
       const { name, sql } = INSERT;
-      const created = await this.#database.all<StoredKey>(sql, values, { msMax: left(deadlineMs), name });
+      const created = await this.#database.all<StoredKey>(sql, values, {
+        msMax: left(deadlineMs),
+        name,
+      });
       return { created: new Set(created.map(keyOf)), deleted: new Set() };
     }
     const hashes = rows.map((row) => tombstoneOf(row).toString("hex"));
@@ -146,16 +164,23 @@ export class Writer {
     return { created: new Set(created), deleted };
   }
 
-  async #stored(rows: readonly NewMessage[], deadlineMs: number): Promise<ReadonlyMap<string, StoredContent>> {
+  async #stored(
+    rows: readonly NewMessage[],
+    deadlineMs: number,
+  ): Promise<ReadonlyMap<string, StoredContent>> {
     if (rows.length === 0) return new Map();
     const ids = rows.map(({ messageId }) => messageId);
-    const stored = await this.#database.all<StoredContent>(STORED, [ids], { msMax: left(deadlineMs) });
+    const stored = await this.#database.all<StoredContent>(STORED, [ids], {
+      msMax: left(deadlineMs),
+    });
     return new Map(stored.map((row) => [keyOf(row), row]));
   }
 
   /** Whether a message was ever deleted. Once true, it is remembered. */
   async #hasDeletions(deadlineMs: number): Promise<boolean> {
-    const begun = await this.#database.all("SELECT 1 FROM deletions", [], { msMax: left(deadlineMs) });
+    const begun = await this.#database.all("SELECT 1 FROM deletions", [], {
+      msMax: left(deadlineMs),
+    });
     this.#checksTombstones = begun.length > 0;
     return this.#checksTombstones;
   }
@@ -177,7 +202,8 @@ export class Writer {
       await this.#closeStream();
     }
     if (this.#stream === undefined) {
-      if (!this.#budget.allows()) throw new StoreUnavailable("PostgreSQL: too many batches in a row were aborted");
+      if (!this.#budget.allows())
+        throw new StoreUnavailable("PostgreSQL: too many batches in a row were aborted");
       const number = 1 + Math.floor(this.#random() * STREAM_NUMBER_MAX);
       const openedMs = performance.now();
       await this.#database.all("INSERT INTO streams VALUES ($1, 0, now(), false)", [number], {
@@ -227,7 +253,11 @@ interface Stored {
   readonly deleted: Set<string>;
 }
 
-function valuesOf(rows: readonly NewMessage[], stream: number, seqs: readonly number[]): readonly Value[] {
+function valuesOf(
+  rows: readonly NewMessage[],
+  stream: number,
+  seqs: readonly number[],
+): readonly Value[] {
   return [
     rows.map(({ source }) => source),
     rows.map(({ messageId }) => messageId),

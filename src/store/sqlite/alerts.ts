@@ -1,4 +1,10 @@
-import { type AlertNotice, type AlertReport, type AlertState, type AlertVote, VOTE_SECONDS } from "../alerts.ts";
+import {
+  type AlertNotice,
+  type AlertReport,
+  type AlertState,
+  type AlertVote,
+  VOTE_SECONDS,
+} from "../alerts.ts";
 import { transaction } from "./connection.ts";
 import type { Statements } from "./statements.ts";
 
@@ -29,13 +35,10 @@ function vote(statements: Statements, { holder, nowMs, votes }: AlertReport): vo
   const until = new Date(nowMs + VOTE_SECONDS * 1_000).toISOString();
   statements.run("DELETE FROM alert_votes WHERE holder = ? OR expires_at < ?", [holder, now]);
   for (const { rule, summary, since } of votes) {
-    statements.run("INSERT INTO alert_votes (rule, holder, summary, since, expires_at) VALUES (?, ?, ?, ?, ?)", [
-      rule,
-      holder,
-      summary,
-      since,
-      until,
-    ]);
+    statements.run(
+      "INSERT INTO alert_votes (rule, holder, summary, since, expires_at) VALUES (?, ?, ?, ?, ?)",
+      [rule, holder, summary, since, until],
+    );
   }
 }
 

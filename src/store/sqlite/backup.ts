@@ -18,11 +18,16 @@ export interface BackupOptions {
  * state of one moment, and is checked and on disk when this resolves. An existing `target` is
  * replaced at the end, in one step. Rejects as the store does.
  */
-export async function backUp(path: string, target: string, { progress }: BackupOptions): Promise<void> {
+export async function backUp(
+  path: string,
+  target: string,
+  { progress }: BackupOptions,
+): Promise<void> {
   const partial = `${target}.partial-${process.pid}`;
   // No partial file is left behind when this process ends normally.
   const tidy = () => {
-    for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(partial + suffix, { force: true });
+    for (const suffix of ["", "-journal", "-wal", "-shm"])
+      rmSync(partial + suffix, { force: true });
   };
   process.once("exit", tidy);
   try {
@@ -39,7 +44,11 @@ export async function backUp(path: string, target: string, { progress }: BackupO
   }
 }
 
-async function copy(path: string, partial: string, progress: BackupOptions["progress"]): Promise<void> {
+async function copy(
+  path: string,
+  partial: string,
+  progress: BackupOptions["progress"],
+): Promise<void> {
   await readUnchanged(path, async (db) => {
     // Only the owner may read the messages, here as in the database.
     rmSync(partial, { force: true });
@@ -51,7 +60,8 @@ async function copy(path: string, partial: string, progress: BackupOptions["prog
     db.prepare("SELECT count(*) FROM sqlite_schema").get();
     await backup(db, partial, {
       rate: PAGES_PER_STEP,
-      progress: ({ totalPages, remainingPages }) => progress(totalPages - remainingPages, totalPages),
+      progress: ({ totalPages, remainingPages }) =>
+        progress(totalPages - remainingPages, totalPages),
     });
   });
 }

@@ -115,13 +115,21 @@ function pragma(db: DatabaseSync, name: string): unknown {
 function refuseOldSqlite(): void {
   const parts = (process.versions.sqlite ?? "0.0.0").split(".").map(Number);
   const older =
-    VERSION_MIN.map((part, index) => (parts[index] ?? 0) - part).find((difference) => difference !== 0) ?? 0;
+    VERSION_MIN.map((part, index) => (parts[index] ?? 0) - part).find(
+      (difference) => difference !== 0,
+    ) ?? 0;
   if (older < 0)
-    throw new StoreRefused(`SQLite ${parts.join(".")} is older than ${VERSION_MIN.join(".")}; use a newer Node.js`);
+    throw new StoreRefused(
+      `SQLite ${parts.join(".")} is older than ${VERSION_MIN.join(".")}; use a newer Node.js`,
+    );
 }
 
 /** Runs `work` in one transaction. */
-export function transaction<T>(db: DatabaseSync, begin: "BEGIN" | "BEGIN IMMEDIATE", work: () => T): T {
+export function transaction<T>(
+  db: DatabaseSync,
+  begin: "BEGIN" | "BEGIN IMMEDIATE",
+  work: () => T,
+): T {
   db.exec(begin);
   try {
     const result = work();
@@ -184,9 +192,13 @@ export function toStoreError(error: unknown, path?: string): Error {
   if (typeof code !== "number") return failure;
   const options = { cause: failure };
   if (path !== undefined && mayBeFull(code) && isDiskFull(path)) {
-    return new StoreUnavailable(`the disk is full, or its files may not grow (SQLite: ${failure.message})`, options);
+    return new StoreUnavailable(
+      `the disk is full, or its files may not grow (SQLite: ${failure.message})`,
+      options,
+    );
   }
-  if (PASSING_IOERRS.includes(code)) return new StoreUnavailable(`SQLite: ${failure.message}`, options);
+  if (PASSING_IOERRS.includes(code))
+    return new StoreUnavailable(`SQLite: ${failure.message}`, options);
   switch (code & PRIMARY_CODE) {
     case BUSY:
     case LOCKED:

@@ -6,7 +6,12 @@ import { readHeader } from "./file-header.ts";
 import { refuseLeftBehind } from "./left-behind.ts";
 import { RecoveryNeeded, readUnchanged } from "./read-unchanged.ts";
 import { findOldTable } from "./takeover/old-table.ts";
-import { refuseNewerSchema, requireCurrentSchema, requireUpgradable, schemaVersion } from "./upgrade.ts";
+import {
+  refuseNewerSchema,
+  requireCurrentSchema,
+  requireUpgradable,
+  schemaVersion,
+} from "./upgrade.ts";
 
 /**
  * The content of a file. `python` is a database of the older service, which an upgrade takes over.
@@ -90,7 +95,10 @@ export async function requireOursUnlessDamaged(path: string): Promise<void> {
  */
 export async function requireCreatable(
   path: string,
-  { migrate, newDatabaseError }: { readonly migrate: boolean; readonly newDatabaseError?: Error | undefined },
+  {
+    migrate,
+    newDatabaseError,
+  }: { readonly migrate: boolean; readonly newDatabaseError?: Error | undefined },
 ): Promise<void> {
   const contents = await contentsForStart(path);
   const isNew = ["missing", "empty", "python"].includes(contents.kind);

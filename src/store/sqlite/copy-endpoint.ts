@@ -10,7 +10,8 @@ import { MESSAGE_FIELDS } from "./sql.ts";
 const BYTES = "octet_length(message_id) + coalesce(octet_length(text), 0)";
 /** SQLite numbers its messages in one sequence. */
 const STREAM = "seq";
-const PLACES = "CREATE TABLE IF NOT EXISTS lyftr_copies (source_id TEXT PRIMARY KEY, place TEXT NOT NULL)";
+const PLACES =
+  "CREATE TABLE IF NOT EXISTS lyftr_copies (source_id TEXT PRIMARY KEY, place TEXT NOT NULL)";
 
 /** Runs `work` on a connection. */
 type On = <T>(work: (db: DatabaseSync) => T) => Promise<T>;
@@ -27,7 +28,9 @@ export class SqliteCopyEndpoint implements CopyEndpoint {
   /** Rejects with `StoreRefused` when there is no database of Lyftr at `path`. */
   static async open(path: string, mode: Exclude<OpenMode, "create">): Promise<SqliteCopyEndpoint> {
     await requireOurs(path);
-    const id = await readUnchanged(path, (db) => String(db.prepare("SELECT id FROM lyftr_database").get()?.id));
+    const id = await readUnchanged(path, (db) =>
+      String(db.prepare("SELECT id FROM lyftr_database").get()?.id),
+    );
     if (mode === "read")
       return new SqliteCopyEndpoint(
         id,
@@ -49,7 +52,9 @@ export class SqliteCopyEndpoint implements CopyEndpoint {
   }
 
   count(): Promise<number> {
-    return this.#on((db) => Number(db.prepare("SELECT count(*) AS messages FROM lyftr_messages").get()?.messages));
+    return this.#on((db) =>
+      Number(db.prepare("SELECT count(*) AS messages FROM lyftr_messages").get()?.messages),
+    );
   }
 
   async read(position: CopyPosition, limit: number, upTo?: CopyPosition): Promise<CopyPart> {
@@ -71,7 +76,9 @@ export class SqliteCopyEndpoint implements CopyEndpoint {
 
   find(messages: readonly StoredMessage[]): Promise<readonly StoredMessage[]> {
     return this.#on((db) => {
-      const one = db.prepare(`SELECT ${MESSAGE_FIELDS} FROM lyftr_messages WHERE message_id = ? AND source = ?`);
+      const one = db.prepare(
+        `SELECT ${MESSAGE_FIELDS} FROM lyftr_messages WHERE message_id = ? AND source = ?`,
+      );
       return messages.flatMap(
         ({ messageId, source }) => (one.get(messageId, source) as StoredMessage | undefined) ?? [],
       );
@@ -89,7 +96,9 @@ export class SqliteCopyEndpoint implements CopyEndpoint {
   async savePosition(sourceId: string, position: CopyPosition): Promise<void> {
     await this.#on((db) =>
       db
-        .prepare("INSERT INTO lyftr_copies VALUES (?, ?) ON CONFLICT DO UPDATE SET place = excluded.place")
+        .prepare(
+          "INSERT INTO lyftr_copies VALUES (?, ?) ON CONFLICT DO UPDATE SET place = excluded.place",
+        )
         .run(sourceId, JSON.stringify(position)),
     );
   }

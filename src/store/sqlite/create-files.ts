@@ -14,7 +14,8 @@ export function createFiles(...paths: readonly [string, ...string[]]): Undo {
   const made = paths.filter((path) => !existsSync(path));
   for (const path of paths) closeSync(openSync(path, "a", 0o600));
   return () => {
-    for (const path of made) if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path);
+    for (const path of made)
+      if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path);
     if (firstFolder !== undefined) removeEmpty(folder, firstFolder);
   };
 }

@@ -22,7 +22,8 @@ export function requireWritable(path: string): void {
 function existingFolder(folder: string): string {
   const stat = statOf(folder);
   if (stat === undefined && dirname(folder) !== folder) return existingFolder(dirname(folder));
-  if (stat?.isDirectory() === false) throw new StoreRefused(`${folder} is a file, and a folder is needed there`);
+  if (stat?.isDirectory() === false)
+    throw new StoreRefused(`${folder} is a file, and a folder is needed there`);
   return folder;
 }
 
@@ -42,7 +43,9 @@ function requireAccess(path: string, mode: number): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EROFS") {
-      throw new StoreRefused(`${path} is on a read-only file system: mount it so that it can be written`);
+      throw new StoreRefused(
+        `${path} is on a read-only file system: mount it so that it can be written`,
+      );
     }
     throw new StoreRefused(permissionProblem(path));
   }

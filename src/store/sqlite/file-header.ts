@@ -19,7 +19,10 @@ export function readHeader(path: string): FileHeader | undefined {
   if (header.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
   const pageBytes = header.readUInt16BE(PAGE_BYTES_AT);
   // The largest size does not fit into the two bytes.
-  return { pageBytes: pageBytes === 1 ? 65_536 : pageBytes, isWal: header[WRITE_VERSION_AT] === WAL_VERSION };
+  return {
+    pageBytes: pageBytes === 1 ? 65_536 : pageBytes,
+    isWal: header[WRITE_VERSION_AT] === WAL_VERSION,
+  };
 }
 
 /** The first bytes of a file; zeros where it is shorter. */

@@ -13,7 +13,8 @@ const PRIMARY_CODE = 0xff;
 export function refuseInUse(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   const process = lockHolder([path, `${path}-shm`]);
-  if (process !== undefined) throw new StoreRefused(`process ${process} uses ${path}: stop the service first`);
+  if (process !== undefined)
+    throw new StoreRefused(`process ${process} uses ${path}: stop the service first`);
   if (stat === undefined || stat.size === 0) return;
   if (isLocked(path)) throw new StoreRefused(`a process uses ${path}: stop the service first`);
 }

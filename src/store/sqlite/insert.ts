@@ -14,7 +14,8 @@ export const COLUMNS_PER_ROW = 7;
 
 export function packRows(rows: readonly NewMessage[]): PackedRows {
   const packed: (string | null)[] = [];
-  for (const row of rows) packed.push(row.source, row.messageId, row.from, row.to, row.ts, row.text, row.createdAt);
+  for (const row of rows)
+    packed.push(row.source, row.messageId, row.from, row.to, row.ts, row.text, row.createdAt);
   return packed;
 }
 
@@ -24,7 +25,8 @@ type InsertOne = (row: PackedRows, at: number, seq: number) => InsertOutcome;
  * No number is used twice, not even that of a deleted message: the index and a copy are tracked by
  * it.
  */
-const LAST_SEQ = "SELECT max(seq_floor, coalesce((SELECT max(seq) FROM lyftr_messages), 0)) FROM deletions";
+const LAST_SEQ =
+  "SELECT max(seq_floor, coalesce((SELECT max(seq) FROM lyftr_messages), 0)) FROM deletions";
 const ANY_TOMBSTONE = "SELECT 1 FROM tombstones LIMIT 1";
 const TOMBSTONE = "SELECT 1 FROM tombstones WHERE hash = ?";
 
@@ -34,7 +36,11 @@ export function inserting(statements: Statements): (rows: PackedRows) => readonl
   return (rows) => insertAll(statements, insertOne, rows);
 }
 
-function insertAll(statements: Statements, insertOne: InsertOne, rows: PackedRows): readonly InsertOutcome[] {
+function insertAll(
+  statements: Statements,
+  insertOne: InsertOne,
+  rows: PackedRows,
+): readonly InsertOutcome[] {
   const outcomes: InsertOutcome[] = [];
   let last = statements.number(LAST_SEQ);
   const anyDeleted = statements.get(ANY_TOMBSTONE) !== undefined;
@@ -69,7 +75,8 @@ function prepareInsert({ db }: Statements): InsertOne {
       string | null,
       string,
     ];
-    if (insert.run(seq, source, id, from, to, ts, text, createdAt, instantOf(ts)).changes === 1) return "created";
+    if (insert.run(seq, source, id, from, to, ts, text, createdAt, instantOf(ts)).changes === 1)
+      return "created";
     return same.get(source, id, from, to, ts, text) === undefined ? "conflict" : "duplicate";
   };
 }

@@ -25,9 +25,9 @@ export function refuseLeftBehind(path: string): void {
 }
 
 function refuseMissing(path: string, real: string): void {
-  const files = SUFFIXES.map((suffix) => (suffix.startsWith("-index") ? path : real) + suffix).filter((file) =>
-    file.endsWith("-journal") ? journalHoldsPages(file) : sizeOf(file) > 0,
-  );
+  const files = SUFFIXES.map(
+    (suffix) => (suffix.startsWith("-index") ? path : real) + suffix,
+  ).filter((file) => (file.endsWith("-journal") ? journalHoldsPages(file) : sizeOf(file) > 0));
   if (files.length === 0) return;
   const what = statSync(real, { throwIfNoEntry: false }) === undefined ? "is missing" : "is empty";
   throw new StoreRefused(
@@ -63,7 +63,10 @@ function damagedLog(path: string, wal: string, damagedAt = 0): string {
   );
 }
 
-function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWal): string | undefined {
+function mismatch(
+  path: string,
+  { pageBytes, pages, databasePages }: CommittedWal,
+): string | undefined {
   const header = readHeader(path);
   if (header === undefined) return undefined;
   // The header is written before the first entry of a log, and changed back when the log has been
@@ -72,7 +75,8 @@ function mismatch(path: string, { pageBytes, pages, databasePages }: CommittedWa
   if (header.pageBytes !== pageBytes) return "its pages have another size";
   const pendingPage = PENDING_BYTE / pageBytes + 1;
   for (let page = Math.floor(sizeOf(path) / pageBytes) + 1; page <= databasePages; page++) {
-    if (!pages.has(page) && page !== pendingPage) return "some pages are in neither of the two files";
+    if (!pages.has(page) && page !== pendingPage)
+      return "some pages are in neither of the two files";
   }
   return undefined;
 }

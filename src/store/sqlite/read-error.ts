@@ -12,7 +12,8 @@ export function readError(path: string): string | undefined {
     const file = openSync(path, "r");
     try {
       const buffer = Buffer.allocUnsafe(BYTES_PER_READ);
-      for (let at = 0, bytes = 1; bytes > 0; at += bytes) bytes = readSync(file, buffer, 0, BYTES_PER_READ, at);
+      for (let at = 0, bytes = 1; bytes > 0; at += bytes)
+        bytes = readSync(file, buffer, 0, BYTES_PER_READ, at);
     } finally {
       closeSync(file);
     }

@@ -138,9 +138,18 @@ export function readOnlyAccess(link: string, at = 0): ReadOnlyAccess {
     return { path, uri: uri("&readonly_shm=1"), inUseUri: uri(""), isStillRight: () => true };
   }
   if (sizeOf(wal) > 0 && sizeOf(path) > 0) {
-    if (at > 0) throw new RecoveryNeeded(`${shm} is missing beside ${wal}: start the service once, which creates it`);
+    if (at > 0)
+      throw new RecoveryNeeded(
+        `${shm} is missing beside ${wal}: start the service once, which creates it`,
+      );
     const alone = uri("&vfs=unix-none");
-    return { path, uri: alone, inUseUri: alone, isAlone: true, isStillRight: () => !existsSync(shm) };
+    return {
+      path,
+      uri: alone,
+      inUseUri: alone,
+      isAlone: true,
+      isStillRight: () => !existsSync(shm),
+    };
   }
   if (!existsSync(wal) && (sizeOf(path) === 0 || readHeader(path)?.isWal !== true)) {
     return { path, uri: uri(""), inUseUri: uri(""), isStillRight: () => true };

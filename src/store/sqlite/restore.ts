@@ -68,7 +68,13 @@ export async function prepareRestore(backup: string, path: string): Promise<Prep
     fsync(partial);
     const { size } = statSync(partial);
     const replaces = existsSync(place.real);
-    return { messages, bytes: size, replaces, discard, commit: (nowMs) => commit(place, partial, nowMs) };
+    return {
+      messages,
+      bytes: size,
+      replaces,
+      discard,
+      commit: (nowMs) => commit(place, partial, nowMs),
+    };
   } catch (error) {
     discard();
     throw toStoreError(error);
@@ -84,7 +90,10 @@ interface Place {
 function placeOf(path: string): Place {
   if (existsSync(path)) return { given: path, real: realpathSync(path) };
   const folder = dirname(resolve(path));
-  return { given: path, real: join(existsSync(folder) ? realpathSync(folder) : folder, basename(path)) };
+  return {
+    given: path,
+    real: join(existsSync(folder) ? realpathSync(folder) : folder, basename(path)),
+  };
 }
 
 function refuseUnusable({ real }: Place): void {
@@ -102,7 +111,9 @@ function refuseUnusable({ real }: Place): void {
 async function refuseForeign(path: string): Promise<void> {
   const contents = await contentsOf(path).catch(() => undefined);
   if (contents?.kind === "foreign")
-    throw new StoreRefused(`${path} belongs to another program (it has the table ${contents.tables[0]})`);
+    throw new StoreRefused(
+      `${path} belongs to another program (it has the table ${contents.tables[0]})`,
+    );
 }
 
 /**
@@ -119,11 +130,16 @@ function refuseLog(backup: string): void {
 
 /** Reads the copy completely, as a file of its own. Returns the number of messages. */
 function checkCopy(partial: string): number {
-  const db = new DatabaseSync(`${pathToFileURL(resolve(partial)).href}?mode=ro&immutable=1`, { readOnly: true });
+  const db = new DatabaseSync(`${pathToFileURL(resolve(partial)).href}?mode=ro&immutable=1`, {
+    readOnly: true,
+  });
   try {
     requireIntegrity(db, "the backup is damaged");
-    const isOurs = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'lyftr_messages'").get() !== undefined;
-    const row = db.prepare(`SELECT count(*) AS messages FROM ${isOurs ? "lyftr_messages" : "messages"}`).get();
+    const isOurs =
+      db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'lyftr_messages'").get() !== undefined;
+    const row = db
+      .prepare(`SELECT count(*) AS messages FROM ${isOurs ? "lyftr_messages" : "messages"}`)
+      .get();
     return Number(row?.messages);
   } finally {
     db.close();
@@ -136,7 +152,8 @@ function takeOwner(partial: string, previous: Stats | undefined): void {
   const { uid, gid } = previous ?? statSync(dirname(partial));
   const now = statSync(partial);
   // Only root can change the owner of a file.
-  if (process.getuid?.() === 0 && (now.uid !== uid || now.gid !== gid)) chownSync(partial, uid, gid);
+  if (process.getuid?.() === 0 && (now.uid !== uid || now.gid !== gid))
+    chownSync(partial, uid, gid);
 }
 
 /**

@@ -13,14 +13,22 @@ const ROW_BYTES = `octet_length(source) + octet_length(message_id) + octet_lengt
  * The first part of a range with at most `bytesMax`, or a single number: a longer message is a part
  * of its own.
  */
-export function beginningOf(statements: Statements, [after, upTo]: SeqRange, bytesMax: number): SeqRange {
+export function beginningOf(
+  statements: Statements,
+  [after, upTo]: SeqRange,
+  bytesMax: number,
+): SeqRange {
   let end = upTo;
   while (isTooLarge(statements, [after, end], bytesMax)) end = middleOf([after, end]);
   return [after, end];
 }
 
 /** A range in parts of at most `bytesMax`, or of a single number. */
-export function* partsOf(statements: Statements, range: SeqRange, bytesMax: number): Generator<SeqRange> {
+export function* partsOf(
+  statements: Statements,
+  range: SeqRange,
+  bytesMax: number,
+): Generator<SeqRange> {
   if (!isTooLarge(statements, range, bytesMax)) return yield range;
   const middle = middleOf(range);
   yield* partsOf(statements, [range[0], middle], bytesMax);

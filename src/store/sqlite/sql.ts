@@ -30,7 +30,11 @@ export const IN_RANGE = `${POSITION_COLUMNS} >= (?, ?, ?) AND ${POSITION_COLUMNS
 /** The condition that a message is one of several; its value is a JSON array of their seq. */
 export const IN_SEQS = "seq IN (SELECT value FROM json_each(?))";
 
-export function positionValues({ instant, messageId, source }: ListPosition): readonly [string, string, string] {
+export function positionValues({
+  instant,
+  messageId,
+  source,
+}: ListPosition): readonly [string, string, string] {
   return [instant, messageId, source];
 }
 

@@ -1,7 +1,12 @@
 import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { ReadIndexBehind, type StoreBroken, StoreDamaged, StoreRefused } from "../../domain/errors.ts";
+import {
+  ReadIndexBehind,
+  type StoreBroken,
+  StoreDamaged,
+  StoreRefused,
+} from "../../domain/errors.ts";
 import type { NewMessage } from "../../domain/message.ts";
 import { LIMIT_MAX, type MessageQuery } from "../../domain/message-query.ts";
 import type { AlertStore } from "../alerts.ts";
@@ -103,15 +108,22 @@ export class SqliteStore implements Store {
       createFiles(readIndexPath(path));
       const indexer = opening(new WorkerClient("indexer", { path }));
       const { backlog, discarded } = await indexer.call<OpenedIndex>("opened");
-      if (discarded !== undefined) damaged({ kind: "read_index", file: readIndexPath(path), problem: discarded });
+      if (discarded !== undefined)
+        damaged({ kind: "read_index", file: readIndexPath(path), problem: discarded });
       const readers = opening(
-        new ReaderPool(path, { threads: READER_THREADS, queueMax: READ_QUEUE_MAX, threadEnded: readThreadEnded }),
+        new ReaderPool(path, {
+          threads: READER_THREADS,
+          queueMax: READ_QUEUE_MAX,
+          threadEnded: readThreadEnded,
+        }),
       );
       await readers.callAnyway("ping");
       return new SqliteStore({ path, writer, indexer, readers, upgraded, backlog, damaged });
     } catch (error) {
       for (const part of opened) await part.close();
-      throw error instanceof StoreDamaged ? new StoreRefused(`${path} is damaged: ${error.message}. ${REPAIR}`) : error;
+      throw error instanceof StoreDamaged
+        ? new StoreRefused(`${path} is damaged: ${error.message}. ${REPAIR}`)
+        : error;
     }
   }
 
@@ -123,7 +135,9 @@ export class SqliteStore implements Store {
     this.upgrades = inWords(upgraded);
     this.warnings = isDiskFull(path) ? [DISK_FULL] : [];
     this.#damage = new DamageWatch({ path, damaged, rebuildIndex: () => this.#rebuildIndex() });
-    this.retention = retentionBy((operation, argument) => this.#watched(indexer.call(operation, argument)));
+    this.retention = retentionBy((operation, argument) =>
+      this.#watched(indexer.call(operation, argument)),
+    );
     const ask = <T>(operation: CredentialsOperation, argument?: unknown) =>
       this.#watched(writer.call<T>("credentials", { operation, argument }));
     this.credentials = credentialsBy(ask);
@@ -138,14 +152,17 @@ export class SqliteStore implements Store {
   }
 
   async insertMessages(rows: readonly NewMessage[]): Promise<readonly InsertOutcome[]> {
-    const outcomes = await this.#watched(this.#writer.call<readonly InsertOutcome[]>("insert", packRows(rows)));
+    const outcomes = await this.#watched(
+      this.#writer.call<readonly InsertOutcome[]>("insert", packRows(rows)),
+    );
     this.#indexLoop.stored(outcomes.length);
     return outcomes;
   }
 
   findMessages(query: MessageQuery, { signal }: ReadOptions = {}): Promise<MessagePage> {
     const { q, to, source } = query.filter;
-    const heavy = q !== undefined || to !== undefined || source !== undefined || query.limit > LIMIT_MAX;
+    const heavy =
+      q !== undefined || to !== undefined || source !== undefined || query.limit > LIMIT_MAX;
     return this.#read("find", query, { heavy: heavy || this.#behind(), signal });
   }
 
@@ -238,7 +255,8 @@ export class SqliteStore implements Store {
       // A long read makes it fail, and each attempt makes writers wait.
       if (sizeOf(log) < WAL_BYTES_MAX || performance.now() < this.#truncateNotBeforeMs) continue;
       await line.call("truncateWal");
-      if (sizeOf(log) >= WAL_BYTES_MAX) this.#truncateNotBeforeMs = performance.now() + TRUNCATE_EVERY_MS;
+      if (sizeOf(log) >= WAL_BYTES_MAX)
+        this.#truncateNotBeforeMs = performance.now() + TRUNCATE_EVERY_MS;
     }
   }
 

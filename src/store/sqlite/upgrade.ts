@@ -3,7 +3,13 @@ import { type Migration, pendingMigrations, readMigrations, refusePending } from
 import { transaction } from "./connection.ts";
 import { respellCreatedAt } from "./takeover/created-at.ts";
 import { refuseTakenNames } from "./takeover/name-conflicts.ts";
-import { findOldTable, freedNames, KEPT_NAME, type OldTable, refuseBrokenViews } from "./takeover/old-table.ts";
+import {
+  findOldTable,
+  freedNames,
+  KEPT_NAME,
+  type OldTable,
+  refuseBrokenViews,
+} from "./takeover/old-table.ts";
 import { setOldTableAside, takeOver } from "./takeover/take-over.ts";
 import { refuseUnusableRows } from "./takeover/unusable-rows.ts";
 
@@ -26,7 +32,8 @@ const ONE_SPELLING_SINCE = 6;
  */
 export function upgrade(db: DatabaseSync, report: (progress: string) => void): Upgrade {
   const migrations = knownMigrations();
-  if (pendingMigrations(migrations, schemaVersion(db)).length === 0) return { applied: [], notes: [] };
+  if (pendingMigrations(migrations, schemaVersion(db)).length === 0)
+    return { applied: [], notes: [] };
   try {
     return transaction(db, "BEGIN IMMEDIATE", () => upgradeLocked(db, migrations, report));
   } finally {
@@ -44,7 +51,9 @@ function upgradeLocked(
   if (old !== undefined) setOldTableAside(db, old);
   // A broken view or trigger of another program would otherwise prevent renaming a table.
   if (version === 0) db.exec("PRAGMA legacy_alter_table = ON");
-  db.exec("CREATE TABLE IF NOT EXISTS lyftr_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)");
+  db.exec(
+    "CREATE TABLE IF NOT EXISTS lyftr_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+  );
   const record = db.prepare("INSERT INTO lyftr_migrations (version, name) VALUES (?, ?)");
   const applied: string[] = [];
   for (const migration of pendingMigrations(migrations, version)) {
@@ -53,17 +62,28 @@ function upgradeLocked(
     applied.push(migration.name);
   }
   if (old !== undefined) return { applied, notes: takeOver(db, old, report) };
-  return { applied, notes: version > 0 && version < ONE_SPELLING_SINCE ? respellCreatedAt(db) : [] };
+  return {
+    applied,
+    notes: version > 0 && version < ONE_SPELLING_SINCE ? respellCreatedAt(db) : [],
+  };
 }
 
 /**
  * Rejects what an upgrade from `version` could not do, or would have to leave out. Returns the
  * table of the older service, if there is one.
  */
-function refuseUnfit(db: DatabaseSync, migrations: readonly Migration[], version: number): OldTable | undefined {
+function refuseUnfit(
+  db: DatabaseSync,
+  migrations: readonly Migration[],
+  version: number,
+): OldTable | undefined {
   const old = version === 0 ? findOldTable(db) : undefined;
   const free = old === undefined ? [] : freedNames(old);
-  refuseTakenNames(db, migrations, { version, free, alsoNeeded: old === undefined ? [] : [KEPT_NAME] });
+  refuseTakenNames(db, migrations, {
+    version,
+    free,
+    alsoNeeded: old === undefined ? [] : [KEPT_NAME],
+  });
   if (old === undefined) return undefined;
   refuseBrokenViews(db, old);
   refuseUnusableRows(db, old);
@@ -94,9 +114,14 @@ function knownMigrations(): readonly Migration[] {
 /** 0 for a database without the tables of Lyftr. */
 export function schemaVersion(db: DatabaseSync): number {
   if (!tableExists(db, "lyftr_migrations")) return 0;
-  return Number(db.prepare("SELECT coalesce(max(version), 0) AS version FROM lyftr_migrations").get()?.version);
+  return Number(
+    db.prepare("SELECT coalesce(max(version), 0) AS version FROM lyftr_migrations").get()?.version,
+  );
 }
 
 function tableExists(db: DatabaseSync, name: string): boolean {
-  return db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined;
+  return (
+    db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !==
+    undefined
+  );
 }

@@ -44,7 +44,8 @@ async function verifyAll(path: string, options: VerifyOptions): Promise<VerifyRe
   if (stored.damage.length > 0) return { ...stored, backlog: 0, differences: [] };
   const index = readIndexPath(path);
   // A backup has no read index. It is created when the service starts.
-  if (!existsSync(index)) return { messages: stored.messages, backlog: stored.messages, differences: [] };
+  if (!existsSync(index))
+    return { messages: stored.messages, backlog: stored.messages, differences: [] };
   phase(`reading ${basename(index)}`);
   const broken = await findFileDamage(index, signal);
   if (broken.length > 0) return { messages: 0, backlog: stored.messages, differences: broken };
@@ -55,7 +56,8 @@ async function verifyAll(path: string, options: VerifyOptions): Promise<VerifyRe
 async function findFileDamage(path: string, signal: AbortSignal): Promise<readonly string[]> {
   const findings = await examine(path, signal);
   if (findings.kind === "sound") return [];
-  if (findings.kind === "damaged") return findings.problems.map((problem) => `${basename(path)}: ${problem}`);
+  if (findings.kind === "damaged")
+    return findings.problems.map((problem) => `${basename(path)}: ${problem}`);
   throw unreadable(path, findings.problem);
 }
 
@@ -79,6 +81,9 @@ function verifyStored(path: string, { progress, signal }: VerifyOptions): Promis
       await turn();
       signal.throwIfAborted();
     });
-    return { damage, messages: damage.length > 0 ? 0 : statements.number("SELECT count(*) FROM lyftr_messages") };
+    return {
+      damage,
+      messages: damage.length > 0 ? 0 : statements.number("SELECT count(*) FROM lyftr_messages"),
+    };
   });
 }

@@ -57,7 +57,8 @@ function contentsOf(file: number, bytes: number): WalContents {
   const { pages, databasePages, broken } = committedFrames(frames, header, sum);
   return {
     committed: databasePages === 0 ? undefined : { pageBytes, pages, databasePages },
-    damagedAt: broken !== undefined && continuesAfter(broken, frames, header) ? broken.at : undefined,
+    damagedAt:
+      broken !== undefined && continuesAfter(broken, frames, header) ? broken.at : undefined,
   };
 }
 
@@ -80,7 +81,9 @@ function sumOfHeader(header: Buffer): Checksum | undefined {
   const magic = header.readUInt32BE(0);
   const sum = new Checksum((magic & BIG_ENDIAN_BIT) === BIG_ENDIAN_BIT);
   sum.add(header.subarray(0, HEADER_BYTES - 8));
-  return (magic & ~BIG_ENDIAN_BIT) === MAGIC && sum.equals(header, HEADER_BYTES - 8) ? sum : undefined;
+  return (magic & ~BIG_ENDIAN_BIT) === MAGIC && sum.equals(header, HEADER_BYTES - 8)
+    ? sum
+    : undefined;
 }
 
 /** The first frame that a recovery would not take. */
@@ -148,7 +151,8 @@ function* framesOf(file: number, pageBytes: number): Generator<Buffer> {
   for (let at = HEADER_BYTES; ; at += chunk.length) {
     const bytes = readSync(file, chunk, 0, chunk.length, at);
     const frames = Math.floor(bytes / frameBytes);
-    for (let frame = 0; frame < frames; frame++) yield chunk.subarray(frame * frameBytes, (frame + 1) * frameBytes);
+    for (let frame = 0; frame < frames; frame++)
+      yield chunk.subarray(frame * frameBytes, (frame + 1) * frameBytes);
     if (frames < FRAMES_PER_READ) return;
   }
 }

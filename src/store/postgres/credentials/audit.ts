@@ -8,10 +8,16 @@ export async function addToAudit(
   { at, id, actor, action, subject, details }: AuditEntry,
 ): Promise<void> {
   const values = [at, id, actor, action, subject, JSON.stringify(details)];
-  await tx.run("INSERT INTO audit (at, id, actor, action, subject, details) VALUES ($1, $2, $3, $4, $5, $6)", values);
+  await tx.run(
+    "INSERT INTO audit (at, id, actor, action, subject, details) VALUES ($1, $2, $3, $4, $5, $6)",
+    values,
+  );
 }
 
-export async function newestAudit(database: Database, { limit, before }: AuditQuery): Promise<readonly AuditEntry[]> {
+export async function newestAudit(
+  database: Database,
+  { limit, before }: AuditQuery,
+): Promise<readonly AuditEntry[]> {
   const [where, values]: [string, readonly Value[]] =
     before === undefined ? ["", []] : ["WHERE (at, id) < ($2, $3)", [before.at, before.id]];
   const rows = await database.all<AuditEntry & { details: string }>(

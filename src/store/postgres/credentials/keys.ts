@@ -1,5 +1,12 @@
 import type { ApiKey } from "../../../domain/api-key.ts";
-import type { AuditStamp, KeyAddition, KeyRotation, KeyStore, KeyUse, Successor } from "../../credentials.ts";
+import type {
+  AuditStamp,
+  KeyAddition,
+  KeyRotation,
+  KeyStore,
+  KeyUse,
+  Successor,
+} from "../../credentials.ts";
 import {
   decideAddition,
   decideRotation,
@@ -43,7 +50,9 @@ function changing<T>(database: Database, work: (tx: Transaction) => Promise<T>):
  * these counts identify the state.
  */
 async function version(database: Database): Promise<string> {
-  const [row] = await database.all("SELECT count(*) AS total, count(revoked_at) AS revoked FROM api_keys");
+  const [row] = await database.all(
+    "SELECT count(*) AS total, count(revoked_at) AS revoked FROM api_keys",
+  );
   return `${row?.total} ${row?.revoked}`;
 }
 
@@ -59,7 +68,9 @@ async function rotate(
   tx: Transaction,
   rotating: { readonly id: string; readonly successor: Successor; readonly by: AuditStamp },
 ): Promise<KeyRotation> {
-  const [row] = await tx.all<{ name: string }>("SELECT name FROM api_keys WHERE id = $1", [rotating.id]);
+  const [row] = await tx.all<{ name: string }>("SELECT name FROM api_keys WHERE id = $1", [
+    rotating.id,
+  ]);
   if (row === undefined) return { kind: "unknown" };
   const rotation = decideRotation(await namesakes(tx, row.name), rotating);
   if (rotation.kind !== "rotated") return rotation;
@@ -76,11 +87,18 @@ async function revoke(
   by: AuditStamp,
 ): Promise<readonly ApiKey[] | undefined> {
   const [column, value] = "id" in which ? ["id", which.id] : ["name", which.name];
-  const found = await tx.all<ApiKey>(`SELECT ${COLUMNS} FROM api_keys WHERE ${column} = $1`, [value]);
+  const found = await tx.all<ApiKey>(`SELECT ${COLUMNS} FROM api_keys WHERE ${column} = $1`, [
+    value,
+  ]);
   if (found.length === 0) return undefined;
-  const revoked = found.filter(({ revokedAt }) => revokedAt === null).map((key) => ({ ...key, revokedAt: by.at }));
+  const revoked = found
+    .filter(({ revokedAt }) => revokedAt === null)
+    .map((key) => ({ ...key, revokedAt: by.at }));
   if (revoked.length === 0) return [];
-  await tx.run(`UPDATE api_keys SET revoked_at = $1 WHERE ${column} = $2 AND revoked_at IS NULL`, [by.at, value]);
+  await tx.run(`UPDATE api_keys SET revoked_at = $1 WHERE ${column} = $2 AND revoked_at IS NULL`, [
+    by.at,
+    value,
+  ]);
   await addToAudit(tx, entryOfRevocation(revoked, by));
   return revoked;
 }
@@ -94,10 +112,10 @@ async function touch(database: Database, uses: readonly KeyUse[]): Promise<void>
   await database.transaction(async (tx) => {
     const noted = sorted.map(({ id, at }) =>
       // Another process may have stored a later use.
-      tx.run("UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)", [
-        at,
-        id,
-      ]),
+      tx.run(
+        "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)",
+        [at, id],
+      ),
     );
     await Promise.all(noted);
   });

@@ -16,7 +16,8 @@ export function secretsIn(database: Database): SecretStore {
   return {
     list: () => listSecrets(database),
     add: (secret, entry) => database.transaction((tx) => addSecret(tx, secret, entry)),
-    retire: (name, retiresAt, entry) => database.transaction((tx) => retireSecret(tx, { name, retiresAt, entry })),
+    retire: (name, retiresAt, entry) =>
+      database.transaction((tx) => retireSecret(tx, { name, retiresAt, entry })),
     uses: (fingerprints) => secretUses(database, fingerprints),
     noteUses: (uses) => database.transaction((tx) => noteUses(tx, uses)),
     noteAccepted: (report) => database.transaction((tx) => noteAccepted(tx, report)),
@@ -42,30 +43,46 @@ async function addSecret(
 ): Promise<"added" | "name_taken" | "too_many"> {
   await oneAfterTheOther(tx);
   await removeEnded(tx, entry.at);
-  if ((await numberOf(tx, "SELECT count(*) FROM webhook_secrets WHERE name = $1", [secret.name])) > 0)
+  if (
+    (await numberOf(tx, "SELECT count(*) FROM webhook_secrets WHERE name = $1", [secret.name])) > 0
+  )
     return "name_taken";
-  if ((await numberOf(tx, "SELECT count(*) FROM webhook_secrets")) >= KEPT_SECRETS_MAX) return "too_many";
+  if ((await numberOf(tx, "SELECT count(*) FROM webhook_secrets")) >= KEPT_SECRETS_MAX)
+    return "too_many";
   const { name, sealed, createdAt, retiresAt } = secret;
   const values = [name, sealed, createdAt, retiresAt];
-  await tx.run("INSERT INTO webhook_secrets (name, sealed, created_at, retires_at) VALUES ($1, $2, $3, $4)", values);
+  await tx.run(
+    "INSERT INTO webhook_secrets (name, sealed, created_at, retires_at) VALUES ($1, $2, $3, $4)",
+    values,
+  );
   await addToAudit(tx, entry);
   return "added";
 }
 
 async function retireSecret(
   tx: Transaction,
-  { name, retiresAt, entry }: { readonly name: string; readonly retiresAt: string; readonly entry: AuditEntry },
+  {
+    name,
+    retiresAt,
+    entry,
+  }: { readonly name: string; readonly retiresAt: string; readonly entry: AuditEntry },
 ): Promise<boolean> {
   await oneAfterTheOther(tx);
   await removeEnded(tx, entry.at);
-  const found = await tx.run("UPDATE webhook_secrets SET retires_at = $2 WHERE name = $1", [name, retiresAt]);
+  const found = await tx.run("UPDATE webhook_secrets SET retires_at = $2 WHERE name = $1", [
+    name,
+    retiresAt,
+  ]);
   if (found === 0) return false;
   await removeEnded(tx, entry.at);
   await addToAudit(tx, entry);
   return true;
 }
 
-function secretUses(database: Database, fingerprints: readonly string[]): Promise<readonly SecretUse[]> {
+function secretUses(
+  database: Database,
+  fingerprints: readonly string[],
+): Promise<readonly SecretUse[]> {
   return database.all<SecretUse>(
     `SELECT fingerprint, seen_at AS "seenAt", last_verified_at AS "lastVerifiedAt" FROM secret_uses
      WHERE fingerprint = ANY($1)`,
@@ -87,7 +104,10 @@ async function noteUses(tx: Transaction, uses: readonly SecretUse[]): Promise<vo
 }
 
 /** By the clock of the database, which is the same for all processes. */
-async function noteAccepted(tx: Transaction, { process, secrets }: AcceptingProcess): Promise<void> {
+async function noteAccepted(
+  tx: Transaction,
+  { process, secrets }: AcceptingProcess,
+): Promise<void> {
   // A row that another process is removing is left to that process, so that two never wait for each
   // other.
   await tx.run(

@@ -29,7 +29,8 @@ export async function announceDeletions(database: Database): Promise<void> {
       if (!isLockTimeout(error instanceof Error ? error.cause : error)) throw error;
       const reason =
         "another session holds a lock on the table deletions, which the first deletion needs exclusively for a moment: perhaps a dump";
-      if (performance.now() > deadlineMs) throw new StoreUnavailable(`PostgreSQL: ${reason}`, { cause: error });
+      if (performance.now() > deadlineMs)
+        throw new StoreUnavailable(`PostgreSQL: ${reason}`, { cause: error });
       // During this pause the inserts that queued behind the lock run.
       await sleep(BARRIER_PAUSE_MS);
     }
@@ -51,7 +52,10 @@ export interface Deletion {
  * Deletes messages, removes the counted ones from the counts, and adds tombstones, in one
  * transaction. Other sessions see all of it or nothing. Resolves with the number of messages.
  */
-export function deleteChosen(database: Database, { chosen, tombstonesUntil }: Deletion): Promise<number> {
+export function deleteChosen(
+  database: Database,
+  { chosen, tombstonesUntil }: Deletion,
+): Promise<number> {
   return database.transaction(async (tx) => {
     // Counting, recounting and deleting are serialized by this row. The holder keeps its lease.
     await tx.run("UPDATE leases SET holder = holder WHERE name = 'index'");
@@ -69,7 +73,11 @@ export function deleteChosen(database: Database, { chosen, tombstonesUntil }: De
   });
 }
 
-async function insertTombstones(tx: Transaction, chosen: Condition, tombstonesUntil: string): Promise<number> {
+async function insertTombstones(
+  tx: Transaction,
+  chosen: Condition,
+  tombstonesUntil: string,
+): Promise<number> {
   const values = new Values();
   return tx.run(
     `WITH gone AS (DELETE FROM messages WHERE ${chosen(values)} RETURNING source, message_id)

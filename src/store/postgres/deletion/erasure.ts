@@ -32,7 +32,11 @@ interface ErasureSearch {
 }
 
 /** Finds messages from a number and, after those, messages to it from others. */
-export async function findOf(database: Database, { kind, lo }: ErasurePosition, look: ErasureSearch): Promise<Found> {
+export async function findOf(
+  database: Database,
+  { kind, lo }: ErasurePosition,
+  look: ErasureSearch,
+): Promise<Found> {
   const { msisdn, rowsMax } = look;
   const list: List = { kind, name: msisdn };
   const values = new Values();
@@ -47,7 +51,8 @@ export async function findOf(database: Database, { kind, lo }: ErasurePosition, 
   return {
     chosen: theseOf(rows),
     rows: rows.length,
-    position: last === undefined || rows.length < rowsMax ? onward : { kind, lo: positionAfter(last) },
+    position:
+      last === undefined || rows.length < rowsMax ? onward : { kind, lo: positionAfter(last) },
   };
 }
 
@@ -62,6 +67,9 @@ function theseOf(rows: readonly { readonly stream: number; readonly seq: number 
 /** Whether any message from or to a number exists. */
 export async function hasAny(database: Database, msisdn: string): Promise<boolean> {
   const any = (kind: string) => `EXISTS (SELECT 1 FROM messages WHERE ${kind}_msisdn = $1)`;
-  const [row] = await database.all<{ any: boolean }>(`SELECT ${any("from")} OR ${any("to")} AS any`, [msisdn]);
+  const [row] = await database.all<{ any: boolean }>(
+    `SELECT ${any("from")} OR ${any("to")} AS any`,
+    [msisdn],
+  );
   return row?.any === true;
 }

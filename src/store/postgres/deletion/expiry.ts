@@ -28,7 +28,11 @@ interface ExpirySearch {
 }
 
 /** Finds messages that were received before a moment. Their number and the time are limited. */
-export async function findExpired(database: Database, from: ExpiryPosition, look: ExpirySearch): Promise<Expired> {
+export async function findExpired(
+  database: Database,
+  from: ExpiryPosition,
+  look: ExpirySearch,
+): Promise<Expired> {
   const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const windows: Window[] = [];
   let rows = 0;
@@ -56,7 +60,11 @@ interface Part {
   readonly old: number;
 }
 
-function searchAfter(database: Database, { stream, seq }: ExpiryPosition, { receivedBefore, rowsMax }: ExpirySearch) {
+function searchAfter(
+  database: Database,
+  { stream, seq }: ExpiryPosition,
+  { receivedBefore, rowsMax }: ExpirySearch,
+) {
   return database.all<Part>(
     `SELECT stream, min(seq) AS first, max(seq) AS "upTo", count(*) AS looked, count(*) FILTER (WHERE created_at < $3) AS old
      FROM (

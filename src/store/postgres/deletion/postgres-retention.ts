@@ -59,10 +59,15 @@ export class PostgresRetention implements RetentionStore {
     const { dryRun = false, everywhere } = step;
     const receivedBefore = cutoffText(step.receivedBefore);
     const from: ExpiryPosition =
-      step.position === undefined ? { stream: 0, seq: 0, everywhere } : (JSON.parse(step.position) as ExpiryPosition);
+      step.position === undefined
+        ? { stream: 0, seq: 0, everywhere }
+        : (JSON.parse(step.position) as ExpiryPosition);
     // Counting is limited by time only.
     const rowsMax = dryRun ? Number.MAX_SAFE_INTEGER : Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
-    const { chosen, rows, position } = await findExpired(this.#database, from, { receivedBefore, rowsMax });
+    const { chosen, rows, position } = await findExpired(this.#database, from, {
+      receivedBefore,
+      rowsMax,
+    });
     const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
     return { deleted, position: position && JSON.stringify(position) };
   }
@@ -71,16 +76,27 @@ export class PostgresRetention implements RetentionStore {
     const { msisdn, dryRun = false } = step;
     if (!isStorable(msisdn)) return { deleted: 0, position: undefined };
     const from: ErasurePosition =
-      step.position === undefined ? { kind: "from" } : (JSON.parse(step.position) as ErasurePosition);
+      step.position === undefined
+        ? { kind: "from" }
+        : (JSON.parse(step.position) as ErasurePosition);
     const rowsMax = Math.min(step.rowsMax, ERASED_PER_STEP_MAX);
     const { chosen, rows, position } = await findOf(this.#database, from, { msisdn, rowsMax });
     const deleted = dryRun || rows === 0 ? rows : await this.#delete(chosen, step);
     // Messages that arrived during the scan may lie before the position.
     const again = !dryRun && position === undefined && (await hasAny(this.#database, msisdn));
-    return { deleted, position: again ? JSON.stringify({ kind: "from" }) : position && JSON.stringify(position) };
+    return {
+      deleted,
+      position: again ? JSON.stringify({ kind: "from" }) : position && JSON.stringify(position),
+    };
   }
 
-  async dropTombstones({ now, rowsMax }: { readonly now: string; readonly rowsMax: number }): Promise<number> {
+  async dropTombstones({
+    now,
+    rowsMax,
+  }: {
+    readonly now: string;
+    readonly rowsMax: number;
+  }): Promise<number> {
     return this.#database.transaction((tx) =>
       tx.run(
         `DELETE FROM tombstones WHERE hash IN (

@@ -20,7 +20,12 @@ export async function openPostgresRetentionPreview(url: string): Promise<Retenti
     throw error;
   }
   const retention = new PostgresRetention(database, url);
-  const options = { searchIndex: "none", oldFormsIndexed: false, msMax: TOTAL_MS_MAX, long: false } as const;
+  const options = {
+    searchIndex: "none",
+    oldFormsIndexed: false,
+    msMax: TOTAL_MS_MAX,
+    long: false,
+  } as const;
   return {
     total: async () => (await inSnapshot(database, options, stats)).total,
     expire: (step) => retention.expire(step),

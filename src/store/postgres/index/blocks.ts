@@ -1,7 +1,16 @@
 import type { ListPosition } from "../../../domain/message-filter.ts";
 import type { ListRange } from "../../list-position.ts";
 import type { Transaction } from "../connection.ts";
-import { aboutList, every, inList, inRange, type List, POSITION_COLUMNS, POSITION_FIELDS, Values } from "../sql.ts";
+import {
+  aboutList,
+  every,
+  inList,
+  inRange,
+  type List,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
+  Values,
+} from "../sql.ts";
 import { inTail, type Watermark } from "./streams.ts";
 
 /** This many index entries are scanned in two or three milliseconds. */
@@ -19,14 +28,19 @@ const START: ListPosition = { instant: "", messageId: "", source: "" };
  * Gives the lists that have become too long to scan their first block, and divides the blocks that
  * count more than `blockRowsMax`.
  */
-export async function divideBlocks(tx: Transaction, marks: readonly Watermark[], blockRowsMax: number): Promise<void> {
+export async function divideBlocks(
+  tx: Transaction,
+  marks: readonly Watermark[],
+  blockRowsMax: number,
+): Promise<void> {
   const grown = await tx.all<List & { messages: number }>(
     `SELECT kind, name, messages FROM totals WHERE kind IN ('from', 'to') AND messages > $1 AND NOT EXISTS (
        SELECT 1 FROM blocks WHERE blocks.kind = totals.kind AND blocks.name = totals.name)
      ORDER BY kind, name`,
     [blockRowsMax],
   );
-  for (const { kind, name, messages } of grown) await insertBlock(tx, { list: { kind, name }, lo: START, messages });
+  for (const { kind, name, messages } of grown)
+    await insertBlock(tx, { list: { kind, name }, lo: START, messages });
   const large = await tx.all<List & ListPosition & { messages: number }>(
     `SELECT kind, name, ${POSITION_FIELDS}, messages FROM blocks WHERE messages > $1 ORDER BY kind, name, ${POSITION_COLUMNS}`,
     [blockRowsMax],
@@ -46,7 +60,11 @@ interface Limits {
  * The last block of a list usually grows at its end, so it is cut there. Others are cut in equal
  * parts.
  */
-async function divide(tx: Transaction, block: Block, { marks, blockRowsMax }: Limits): Promise<void> {
+async function divide(
+  tx: Transaction,
+  block: Block,
+  { marks, blockRowsMax }: Limits,
+): Promise<void> {
   const { list } = block;
   const hi = await nextBlock(tx, block);
   let { lo, messages } = block;
@@ -85,11 +103,22 @@ async function keyAfter(
 /** How many messages of a part of a list are counted. */
 export async function countIndexed(
   tx: Transaction,
-  { list, range, marks }: { readonly list: List; readonly range: ListRange; readonly marks: readonly Watermark[] },
+  {
+    list,
+    range,
+    marks,
+  }: { readonly list: List; readonly range: ListRange; readonly marks: readonly Watermark[] },
 ): Promise<number> {
   const values = new Values();
-  const where = every([...inList(list, values), ...inRange(range, values), `NOT ${inTail(marks, values)}`]);
-  const [row] = await tx.all<{ rows: number }>(`SELECT count(*) AS rows FROM messages WHERE ${where}`, values.list);
+  const where = every([
+    ...inList(list, values),
+    ...inRange(range, values),
+    `NOT ${inTail(marks, values)}`,
+  ]);
+  const [row] = await tx.all<{ rows: number }>(
+    `SELECT count(*) AS rows FROM messages WHERE ${where}`,
+    values.list,
+  );
   return row?.rows ?? 0;
 }
 

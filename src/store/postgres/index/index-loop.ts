@@ -74,7 +74,10 @@ export class IndexLoop {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      if (this.#pendingTexts >= SEARCH_INDEX_AT_ROWS || (this.#backlog === 0 && this.#pendingTexts > 0))
+      if (
+        this.#pendingTexts >= SEARCH_INDEX_AT_ROWS ||
+        (this.#backlog === 0 && this.#pendingTexts > 0)
+      )
         await this.#index();
       if (this.#backlog === 0) await this.#pause(IDLE_MS);
       if (this.#backlog < COUNT_AT_ROWS) await this.#pause(QUIET_MS);
@@ -120,6 +123,8 @@ export class IndexLoop {
   }
 
   async #quiet(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
+    await sleep(ms, undefined, { signal: this.#stopping.signal, ref: false }).catch(
+      () => undefined,
+    );
   }
 }

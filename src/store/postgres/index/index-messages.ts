@@ -41,7 +41,11 @@ export async function indexMessages(
   holder: string,
   options: IndexOptions = {},
 ): Promise<IndexStep> {
-  const { visibilityDelay = NO_DELAY, seqsMax = SEQS_PER_STEP, blockRowsMax = BLOCK_ROWS_MAX } = options;
+  const {
+    visibilityDelay = NO_DELAY,
+    seqsMax = SEQS_PER_STEP,
+    blockRowsMax = BLOCK_ROWS_MAX,
+  } = options;
   return database.transaction(
     async (tx) => {
       if (!(await takeLease(tx, holder))) return { advanced: false, backlog: undefined };
@@ -73,7 +77,10 @@ const BACKLOG_COUNTED_MAX = 100_000;
 export async function backlogOf(tx: Transaction, marks: readonly Watermark[]): Promise<number> {
   const values = new Values();
   const tail = `SELECT 1 FROM messages WHERE ${inTail(marks, values)} LIMIT ${BACKLOG_COUNTED_MAX}`;
-  const [row] = await tx.all<{ rows: number }>(`SELECT count(*) AS rows FROM (${tail}) AS tail`, values.list);
+  const [row] = await tx.all<{ rows: number }>(
+    `SELECT count(*) AS rows FROM (${tail}) AS tail`,
+    values.list,
+  );
   return row?.rows ?? 0;
 }
 
@@ -93,7 +100,10 @@ async function takeLease(tx: Transaction, holder: string): Promise<boolean> {
 async function windowsOf(
   tx: Transaction,
   marks: readonly Watermark[],
-  { visibilityDelay, seqsMax }: { readonly visibilityDelay: VisibilityDelay; readonly seqsMax: number },
+  {
+    visibilityDelay,
+    seqsMax,
+  }: { readonly visibilityDelay: VisibilityDelay; readonly seqsMax: number },
 ): Promise<readonly Window[]> {
   let found = await findUncounted(tx, marks, seqsMax);
   // A long run of duplicates leaves a gap in the numbers of a stream.
@@ -142,5 +152,6 @@ async function removeEndedStreams(tx: Transaction): Promise<void> {
     const tail = `SELECT 1 FROM messages WHERE ${inTail([mark], values)} LIMIT 1`;
     if ((await tx.all(tail, values.list)).length === 0) counted.push(mark.stream);
   }
-  if (counted.length > 0) await tx.run("DELETE FROM streams WHERE stream = ANY($1::bigint[])", [counted]);
+  if (counted.length > 0)
+    await tx.run("DELETE FROM streams WHERE stream = ANY($1::bigint[])", [counted]);
 }

@@ -9,7 +9,10 @@ export interface MessagesIndex {
 }
 
 /** Whether an index exists and is complete. */
-export async function isBuilt(database: Pick<Database, "all">, { name }: MessagesIndex): Promise<boolean> {
+export async function isBuilt(
+  database: Pick<Database, "all">,
+  { name }: MessagesIndex,
+): Promise<boolean> {
   const [row] = await database.all<{ valid: boolean | null }>(
     `SELECT bool_and(indisvalid) AS valid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass('${name}')`,
   );
@@ -17,14 +20,19 @@ export async function isBuilt(database: Pick<Database, "all">, { name }: Message
 }
 
 /** Builds an index while messages are stored. */
-export async function buildIndex(database: Database, index: MessagesIndex, msMax: number): Promise<void> {
+export async function buildIndex(
+  database: Database,
+  index: MessagesIndex,
+  msMax: number,
+): Promise<void> {
   const { name, definition } = index;
   const alone = (statement: string) => database.outsideTransaction(statement, msMax);
   const partitions = await partitionsOf(database);
   // An index of an interrupted build is useless. The parts of a partitioned index are dropped with
   // it.
   await alone(`DROP INDEX ${partitions.length === 0 ? "CONCURRENTLY " : ""}IF EXISTS ${name}`);
-  if (partitions.length === 0) await alone(`CREATE INDEX CONCURRENTLY ${name} ON messages ${definition}`);
+  if (partitions.length === 0)
+    await alone(`CREATE INDEX CONCURRENTLY ${name} ON messages ${definition}`);
   else await alone(`CREATE INDEX ${name} ON ONLY messages ${definition}`);
   for (const partition of partitions) {
     const part = `${partition}_${name.replace("messages_", "")}`;

@@ -9,15 +9,22 @@ const KINDS = ["all", "from", "to", "source", ...Object.keys(BUCKETS)];
  * Removes changed totals and blocks that count nothing any more. A list's first block stays as long
  * as the list.
  */
-export async function pruneCounts(tx: Transaction, changed: readonly ChangedBlock[]): Promise<void> {
+export async function pruneCounts(
+  tx: Transaction,
+  changed: readonly ChangedBlock[],
+): Promise<void> {
   const gone = await tx.all<{ kind: string; name: string }>(
     "DELETE FROM totals WHERE kind = ANY($1::text[]) AND messages = 0 RETURNING kind, name",
     [KINDS],
   );
-  const namesOf = (kind: string) => gone.filter((total) => total.kind === kind).map(({ name }) => name);
+  const namesOf = (kind: string) =>
+    gone.filter((total) => total.kind === kind).map(({ name }) => name);
   const senders = namesOf("from");
   if (senders.length > 0) {
-    await tx.run("UPDATE totals SET messages = messages - $1 WHERE kind = 'senders' AND name = ''", [senders.length]);
+    await tx.run(
+      "UPDATE totals SET messages = messages - $1 WHERE kind = 'senders' AND name = ''",
+      [senders.length],
+    );
   }
   for (const kind of ["from", "to"]) {
     const names = namesOf(kind);

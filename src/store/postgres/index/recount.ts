@@ -34,7 +34,9 @@ async function reset(tx: Transaction): Promise<void> {
  * Streams that were removed when all of their messages were counted, with one index look-up each.
  */
 async function removedStreams(tx: Transaction): Promise<readonly number[]> {
-  const known = new Set((await tx.all<{ stream: number }>("SELECT stream FROM streams")).map(({ stream }) => stream));
+  const known = new Set(
+    (await tx.all<{ stream: number }>("SELECT stream FROM streams")).map(({ stream }) => stream),
+  );
   const forgotten: number[] = [];
   for (let last = 0; ; ) {
     const next = "SELECT stream FROM messages WHERE stream > $1 ORDER BY stream LIMIT 1";

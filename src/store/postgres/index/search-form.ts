@@ -8,7 +8,10 @@ import { foldedUnlessAscii, IS_NOT_NFC } from "./searchable.ts";
  * The rows whose text is stored in another form than NFC, by an older version. Once they are
  * converted there are none.
  */
-const OLD_FORMS: MessagesIndex = { name: "messages_not_nfc", definition: `(message_id) WHERE ${IS_NOT_NFC}` };
+const OLD_FORMS: MessagesIndex = {
+  name: "messages_not_nfc",
+  definition: `(message_id) WHERE ${IS_NOT_NFC}`,
+};
 const LEASE = "search_form";
 /**
  * The lease of a dead process lasts as long as a build may take, so this limits a build. `lyftr
@@ -122,13 +125,18 @@ export class SearchForm {
       this.#indexed = await isBuilt(database, OLD_FORMS);
     } finally {
       await own.close();
-      await database.all(`UPDATE leases SET expires_at = 'epoch' WHERE name = '${LEASE}' AND holder = $1`, [holder]);
+      await database.all(
+        `UPDATE leases SET expires_at = 'epoch' WHERE name = '${LEASE}' AND holder = $1`,
+        [holder],
+      );
     }
   }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
 }
 
 interface OldForm {

@@ -19,7 +19,9 @@ export interface Window {
  * counted.
  */
 export function watermarks(tx: Transaction): Promise<readonly Watermark[]> {
-  return tx.all<Watermark>(`SELECT stream, indexed_seq AS "indexedSeq" FROM streams ORDER BY stream`);
+  return tx.all<Watermark>(
+    `SELECT stream, indexed_seq AS "indexedSeq" FROM streams ORDER BY stream`,
+  );
 }
 
 /**
@@ -29,7 +31,8 @@ export function watermarks(tx: Transaction): Promise<readonly Watermark[]> {
  */
 export function inTail(marks: readonly Watermark[], values: Values): string {
   const tails = marks.map(
-    ({ stream, indexedSeq }) => `(stream = ${values.add(stream)} AND seq > ${values.add(indexedSeq)})`,
+    ({ stream, indexedSeq }) =>
+      `(stream = ${values.add(stream)} AND seq > ${values.add(indexedSeq)})`,
   );
   return tails.length === 0 ? "false" : `(${tails.join(" OR ")})`;
 }

@@ -26,7 +26,9 @@ export const NO_SEARCH_INDEX =
 export async function searchIndexOf(database: Database): Promise<SearchIndex> {
   if (!(await isBuilt(database, { name: INDEX, definition: DEFINITION }))) return "none";
   // The locale of the database decides what the extension treats as a letter.
-  const [known] = await database.all<{ letters: boolean }>("SELECT cardinality(show_trgm('äöü')) > 0 AS letters");
+  const [known] = await database.all<{ letters: boolean }>(
+    "SELECT cardinality(show_trgm('äöü')) > 0 AS letters",
+  );
   return known?.letters ? "all letters" : "ascii";
 }
 
@@ -50,7 +52,9 @@ export async function makeSearchIndex(tx: Transaction): Promise<boolean> {
  * Creates the search index for tables that have messages, while messages are stored. Returns the
  * outcome.
  */
-export async function buildSearchIndex(database: Database): Promise<"was there" | "built" | "cannot"> {
+export async function buildSearchIndex(
+  database: Database,
+): Promise<"was there" | "built" | "cannot"> {
   if ((await searchIndexOf(database)) !== "none") return "was there";
   await database.all(EXTENSION).catch(() => undefined);
   if (!(await hasTrigrams(database))) return "cannot";
@@ -65,7 +69,9 @@ export async function buildSearchIndex(database: Database): Promise<"was there" 
 export async function emptyPendingList(database: Database): Promise<void> {
   const parts = `SELECT inhrelid AS part FROM pg_catalog.pg_inherits WHERE inhparent = to_regclass('${INDEX}')`;
   const all = `SELECT to_regclass('${INDEX}')::oid AS part WHERE NOT EXISTS (${parts}) UNION ALL ${parts}`;
-  await database.all(`SELECT gin_clean_pending_list(part::regclass) FROM (${all}) AS lists`).catch(() => undefined);
+  await database
+    .all(`SELECT gin_clean_pending_list(part::regclass) FROM (${all}) AS lists`)
+    .catch(() => undefined);
 }
 
 async function hasTrigrams(asked: Pick<Transaction, "all">): Promise<boolean> {

@@ -1,7 +1,14 @@
 import type { ListPosition } from "../../../domain/message-filter.ts";
 import { BUCKETS } from "../../store.ts";
 import type { Transaction } from "../connection.ts";
-import { type Condition, hasBucket, type List, POSITION_COLUMNS, POSITION_FIELDS, Values } from "../sql.ts";
+import {
+  type Condition,
+  hasBucket,
+  type List,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
+  Values,
+} from "../sql.ts";
 
 /** 1 for messages that are added to the counts, -1 for those that are removed. */
 export type Sign = 1 | -1;
@@ -44,7 +51,11 @@ export type ChangedBlock = List & ListPosition & { readonly messages: number };
  * has many blocks; only those around the step are read. Resolves with the blocks that lost
  * messages.
  */
-export async function addToBlocks(tx: Transaction, step: Condition, sign: Sign): Promise<readonly ChangedBlock[]> {
+export async function addToBlocks(
+  tx: Transaction,
+  step: Condition,
+  sign: Sign,
+): Promise<readonly ChangedBlock[]> {
   const values = new Values();
   return tx.all<ChangedBlock>(
     `WITH step AS MATERIALIZED (

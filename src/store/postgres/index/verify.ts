@@ -4,7 +4,14 @@ import { DIFFERENCES_MAX, type VerifyOptions, type VerifyReport } from "../../ve
 import type { Transaction } from "../connection.ts";
 import { Database } from "../database.ts";
 import { requireOurs } from "../migrations.ts";
-import { hasBucket, type List, numberOf, POSITION_COLUMNS, POSITION_FIELDS, Values } from "../sql.ts";
+import {
+  hasBucket,
+  type List,
+  numberOf,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
+  Values,
+} from "../sql.ts";
 import { countIndexed } from "./blocks.ts";
 import { backlogOf } from "./index-messages.ts";
 import { inTail, type Watermark, watermarks } from "./streams.ts";
@@ -35,16 +42,23 @@ export async function verifyCounts(url: string, options: VerifyOptions): Promise
 
 async function verify(tx: Transaction, { progress, signal }: VerifyOptions): Promise<VerifyReport> {
   const marks = await watermarks(tx);
-  const messages = await numberOf(tx, "SELECT messages FROM totals WHERE kind = 'all' AND name = ''");
+  const messages = await numberOf(
+    tx,
+    "SELECT messages FROM totals WHERE kind = 'all' AND name = ''",
+  );
   const differences = await differingTotals(tx, marks);
   const blocks = await blocksOf(tx);
   for (const [at, { list, lo, messages: indexed }] of blocks.entries()) {
     signal.throwIfAborted();
     const next = blocks[at + 1];
-    const hi = next !== undefined && next.list.kind === list.kind && next.list.name === list.name ? next.lo : undefined;
+    const hi =
+      next !== undefined && next.list.kind === list.kind && next.list.name === list.name
+        ? next.lo
+        : undefined;
     const counted = await countIndexed(tx, { list, range: { lo, hi }, marks });
     if (indexed !== counted) {
-      const what = list.kind === "all" ? "all messages" : list.kind === "from" ? "one sender" : "one receiver";
+      const what =
+        list.kind === "all" ? "all messages" : list.kind === "from" ? "one sender" : "one receiver";
       differences.push(
         `a block of ${what} (from ${lo.instant || "the beginning"}) counts ${indexed}, the messages are ${counted}`,
       );
@@ -52,13 +66,18 @@ async function verify(tx: Transaction, { progress, signal }: VerifyOptions): Pro
     progress(at + 1, blocks.length);
     if (differences.length >= DIFFERENCES_MAX) break;
   }
-  return { messages, backlog: await backlogOf(tx, marks), differences: differences.slice(0, DIFFERENCES_MAX) };
+  return {
+    messages,
+    backlog: await backlogOf(tx, marks),
+    differences: differences.slice(0, DIFFERENCES_MAX),
+  };
 }
 
 /** Every kind of total, and the statement that computes it from the counted messages. */
 function totals(): readonly (readonly [kind: string, name: string, where: string])[] {
   const spans = Object.entries(BUCKETS).map(
-    ([bucket, characters]) => [bucket, `substr(instant, 1, ${characters})`, hasBucket(characters)] as const,
+    ([bucket, characters]) =>
+      [bucket, `substr(instant, 1, ${characters})`, hasBucket(characters)] as const,
   );
   return [
     ["all", "''", "true"],
@@ -82,11 +101,16 @@ async function differingTotals(tx: Transaction, marks: readonly Watermark[]): Pr
        WHERE counted.messages IS DISTINCT FROM stored.messages`,
       values.list,
     );
-    if (differing > 0) differences.push(`totals of kind "${kind}": ${differing} differ from the messages`);
+    if (differing > 0)
+      differences.push(`totals of kind "${kind}": ${differing} differ from the messages`);
   }
-  const senders = await numberOf(tx, "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''");
+  const senders = await numberOf(
+    tx,
+    "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''",
+  );
   const counted = await numberOf(tx, "SELECT count(*) FROM totals WHERE kind = 'from'");
-  if (senders !== counted) differences.push(`the number of senders is ${senders}, and ${counted} have a total`);
+  if (senders !== counted)
+    differences.push(`the number of senders is ${senders}, and ${counted} have a total`);
   return differences;
 }
 

@@ -1,5 +1,11 @@
 import type { ListPosition } from "../../../domain/message-filter.ts";
-import { comparePositions, isEmpty, isWholeList, type ListRange, overlap } from "../../list-position.ts";
+import {
+  comparePositions,
+  isEmpty,
+  isWholeList,
+  type ListRange,
+  overlap,
+} from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import { inTail } from "../index/streams.ts";
 import {
@@ -33,9 +39,13 @@ export class CountedList {
   async count(range: ListRange): Promise<number> {
     if (isWholeList(range)) return this.#total();
     if (isEmpty(range)) return 0;
-    const [first, last] = await Promise.all([this.#firstBlock(range.lo), this.#lastBlock(range.hi)]);
+    const [first, last] = await Promise.all([
+      this.#firstBlock(range.lo),
+      this.#lastBlock(range.hi),
+    ]);
     const hasWhole =
-      first !== undefined && (range.hi === undefined || (last !== undefined && comparePositions(first, last) < 0));
+      first !== undefined &&
+      (range.hi === undefined || (last !== undefined && comparePositions(first, last) < 0));
     if (!hasWhole) return this.#countRows(range);
     const whole = { lo: first, hi: range.hi === undefined ? undefined : last };
     const parts = [
@@ -68,13 +78,19 @@ export class CountedList {
     const block = await this.#blockAt(before + offset);
     if (block === undefined) return { range, slice };
     const rest = overlap(range, { lo: block });
-    return { range: rest, slice: { ...slice, offset: before + offset - Math.max(before, block.before) } };
+    return {
+      range: rest,
+      slice: { ...slice, offset: before + offset - Math.max(before, block.before) },
+    };
   }
 
   async #total(): Promise<number> {
     const values = new Values();
     const sql = `SELECT sum(messages)::bigint FROM totals WHERE ${aboutList(this.#list, values)}`;
-    const [counted, tail] = await Promise.all([numberOf(this.#snapshot.tx, sql, values.list), this.#countTail({})]);
+    const [counted, tail] = await Promise.all([
+      numberOf(this.#snapshot.tx, sql, values.list),
+      this.#countTail({}),
+    ]);
     return counted + tail;
   }
 
@@ -96,7 +112,11 @@ export class CountedList {
   #countBlocks(range: ListRange): Promise<number> {
     const values = new Values();
     const where = every([aboutList(this.#list, values), ...inRange(range, values)]);
-    return numberOf(this.#snapshot.tx, `SELECT sum(messages)::bigint FROM blocks WHERE ${where}`, values.list);
+    return numberOf(
+      this.#snapshot.tx,
+      `SELECT sum(messages)::bigint FROM blocks WHERE ${where}`,
+      values.list,
+    );
   }
 
   #countTail(range: ListRange): Promise<number> {

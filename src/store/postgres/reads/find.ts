@@ -35,13 +35,21 @@ export interface FindBounds extends ScanLimits {
   readonly offsetWalkedMax: number;
 }
 
-export const FIND_BOUNDS: FindBounds = { ...SCAN_LIMITS, sortedMatchesMax: 20_000, offsetWalkedMax: 1_000 };
+export const FIND_BOUNDS: FindBounds = {
+  ...SCAN_LIMITS,
+  sortedMatchesMax: 20_000,
+  offsetWalkedMax: 1_000,
+};
 
 type Row = StoredMessage & { readonly instant: string };
 type Found = PageRows<Row>;
 
 /** Reads a page. */
-export async function find(snapshot: Snapshot, query: MessageQuery, bounds = FIND_BOUNDS): Promise<MessagePage> {
+export async function find(
+  snapshot: Snapshot,
+  query: MessageQuery,
+  bounds = FIND_BOUNDS,
+): Promise<MessagePage> {
   const found = await rowsOf(snapshot, query, bounds);
   return pageOf(query, found, ({ instant: _position, ...message }) => message);
 }
@@ -50,7 +58,8 @@ async function rowsOf(snapshot: Snapshot, query: MessageQuery, bounds: FindBound
   const { filter, count } = query;
   // A value that the database cannot store matches nothing.
   const { from = "", to = "", source = "", q = "" } = filter;
-  if (![from, to, source, q].every(isStorable)) return { rows: [], total: count === "exact" ? 0 : null };
+  if (![from, to, source, q].every(isStorable))
+    return { rows: [], total: count === "exact" ? 0 : null };
   const question = pageQueryOf(query, q !== "" && (await hasOldForms(snapshot)));
   if (!question.narrowed) return plainRows(snapshot, question, bounds);
   if (q !== "" && isIndexable(q, snapshot.searchIndex)) {
@@ -70,7 +79,11 @@ async function hasOldForms({ tx, oldFormsIndexed }: Snapshot): Promise<boolean> 
 }
 
 /** A whole list, or a part of it, counted by its blocks. */
-async function plainRows(snapshot: Snapshot, question: PageQuery, { offsetWalkedMax }: FindBounds): Promise<Found> {
+async function plainRows(
+  snapshot: Snapshot,
+  question: PageQuery,
+  { offsetWalkedMax }: FindBounds,
+): Promise<Found> {
   const list = new CountedList(snapshot, question.list);
   const page = async () => {
     const { range, slice } = await list.jump(question.rest, question.slice, offsetWalkedMax);
@@ -78,7 +91,10 @@ async function plainRows(snapshot: Snapshot, question: PageQuery, { offsetWalked
     // A position far from the beginning of a reversed list was reached from its end.
     return slice.reverse === question.slice.reverse ? rows : rows.toReversed();
   };
-  const [rows, total] = await Promise.all([page(), question.exact ? list.count(question.range) : null]);
+  const [rows, total] = await Promise.all([
+    page(),
+    question.exact ? list.count(question.range) : null,
+  ]);
   return { rows, total };
 }
 
@@ -94,7 +110,11 @@ function select({ tx }: Snapshot, question: PageQuery): Promise<readonly Row[]> 
 }
 
 /** Whether the matches are so few that sorting them costs less than scanning. */
-async function hasFewMatches({ tx }: Snapshot, question: PageQuery, bounds: FindBounds): Promise<boolean> {
+async function hasFewMatches(
+  { tx }: Snapshot,
+  question: PageQuery,
+  bounds: FindBounds,
+): Promise<boolean> {
   await tx.run(BY_SEARCH_INDEX);
   const values = new Values();
   const where = every([...conditions(question, values), ...inRange(question.rest, values)]);
@@ -108,7 +128,10 @@ async function hasFewMatches({ tx }: Snapshot, question: PageQuery, bounds: Find
 async function searchedRows({ tx }: Snapshot, question: PageQuery): Promise<Found> {
   const { range, rest, slice, exact } = question;
   const values = new Values();
-  const matching = every([...conditions(question, values), ...inRange(exact ? range : rest, values)]);
+  const matching = every([
+    ...conditions(question, values),
+    ...inRange(exact ? range : rest, values),
+  ]);
   const onPage = every(inRange(rest, values));
   const sql = `WITH found AS MATERIALIZED (SELECT ${POSITION_COLUMNS} FROM messages WHERE ${matching}),
     page AS (SELECT ${POSITION_COLUMNS} FROM found WHERE ${onPage} ORDER BY ${slice.reverse ? DESCENDING : POSITION_COLUMNS}
@@ -122,20 +145,31 @@ async function searchedRows({ tx }: Snapshot, question: PageQuery): Promise<Foun
   const ids = keys.flatMap(({ messageId }) => messageId ?? []);
   if (ids.length === 0) return { rows: [], total };
   await tx.run(BY_ANY_INDEX);
-  const rows = await tx.all<Row>(`SELECT ${MESSAGE_FIELDS}, instant FROM messages WHERE message_id = ANY($1::text[])`, [
-    ids,
-  ]);
+  const rows = await tx.all<Row>(
+    `SELECT ${MESSAGE_FIELDS}, instant FROM messages WHERE message_id = ANY($1::text[])`,
+    [ids],
+  );
   const byKey = new Map(rows.map((row) => [`${row.messageId}\0${row.source}`, row]));
-  return { rows: keys.flatMap(({ messageId, source }) => byKey.get(`${messageId}\0${source}`) ?? []), total };
+  return {
+    rows: keys.flatMap(({ messageId, source }) => byKey.get(`${messageId}\0${source}`) ?? []),
+    total,
+  };
 }
 
 type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 
 /** Scans the messages of a list one by one. */
-async function walkedRows(snapshot: Snapshot, question: PageQuery, bounds: FindBounds): Promise<Found> {
+async function walkedRows(
+  snapshot: Snapshot,
+  question: PageQuery,
+  bounds: FindBounds,
+): Promise<Found> {
   const { range, rest, exact, stepwise } = question;
   if (exact && isWholeSource(question)) {
-    const [rows, total] = await Promise.all([select(snapshot, question), sourceTotal(snapshot, question)]);
+    const [rows, total] = await Promise.all([
+      select(snapshot, question),
+      sourceTotal(snapshot, question),
+    ]);
     return { rows, total };
   }
   if (!stepwise) {
@@ -150,7 +184,10 @@ async function walkedRows(snapshot: Snapshot, question: PageQuery, bounds: FindB
   return { rows, total: null, stoppedAt };
 }
 
-async function sourceTotal({ tx, marks }: Snapshot, { filter: { source = "" } }: PageQuery): Promise<number> {
+async function sourceTotal(
+  { tx, marks }: Snapshot,
+  { filter: { source = "" } }: PageQuery,
+): Promise<number> {
   const values = new Values();
   const tail = `SELECT count(*) FROM messages WHERE ${inTail(marks, values)} AND source = ${values.add(source)}`;
   const counts = await Promise.all([

@@ -19,9 +19,16 @@ export function pageQueryOf(query: MessageQuery, oldForms: boolean): PageQuery {
   const { filter, cursor } = query;
   const { from, to, source, q } = filter;
   const list: List =
-    from !== undefined ? { kind: "from", name: from } : to !== undefined ? { kind: "to", name: to } : ALL;
-  const narrowed = (from !== undefined && to !== undefined) || source !== undefined || q !== undefined;
-  const read = pageReadOf(cursor === undefined ? query : { ...query, cursor: storableCursor(cursor) });
+    from !== undefined
+      ? { kind: "from", name: from }
+      : to !== undefined
+        ? { kind: "to", name: to }
+        : ALL;
+  const narrowed =
+    (from !== undefined && to !== undefined) || source !== undefined || q !== undefined;
+  const read = pageReadOf(
+    cursor === undefined ? query : { ...query, cursor: storableCursor(cursor) },
+  );
   return { ...read, list, filter, narrowed, oldForms };
 }
 
@@ -32,11 +39,17 @@ export function pageQueryOf(query: MessageQuery, oldForms: boolean): PageQuery {
 function storableCursor({ position, side }: CursorPosition): CursorPosition {
   const clean = <T extends string>(text: T) => text.toWellFormed().replaceAll("\0", "") as T;
   const { instant, messageId, source } = position;
-  return { position: { instant: clean(instant), messageId: clean(messageId), source: clean(source) }, side };
+  return {
+    position: { instant: clean(instant), messageId: clean(messageId), source: clean(source) },
+    side,
+  };
 }
 
 /** The conditions on a row other than its position. */
-export function conditions({ list, filter, narrowed, oldForms }: PageQuery, values: Values): readonly string[] {
+export function conditions(
+  { list, filter, narrowed, oldForms }: PageQuery,
+  values: Values,
+): readonly string[] {
   const { from, to, source, q } = filter;
   const equal = (column: string, value: string | undefined) =>
     value === undefined ? [] : [`${column} = ${values.add(value)}`];
@@ -53,5 +66,9 @@ export function conditions({ list, filter, narrowed, oldForms }: PageQuery, valu
 /** Whether the query is only about one source, which has its own total. */
 export function isWholeSource({ filter, range }: PageQuery): boolean {
   const { from, to, source, q } = filter;
-  return source !== undefined && isWholeList(range) && [from, to, q].every((other) => other === undefined);
+  return (
+    source !== undefined &&
+    isWholeList(range) &&
+    [from, to, q].every((other) => other === undefined)
+  );
 }

@@ -41,10 +41,15 @@ function rangeOf(prefix: string | undefined, values: Values): (column: string) =
 }
 
 function countIndexed({ tx }: Snapshot, prefix: string | undefined): Promise<number> {
-  if (prefix === undefined) return numberOf(tx, "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''");
+  if (prefix === undefined)
+    return numberOf(tx, "SELECT messages FROM totals WHERE kind = 'senders' AND name = ''");
   const values = new Values();
   const inRange = rangeOf(prefix, values);
-  return numberOf(tx, `SELECT count(*) FROM totals WHERE kind = 'from' ${inRange("name")}`, values.list);
+  return numberOf(
+    tx,
+    `SELECT count(*) FROM totals WHERE kind = 'from' ${inRange("name")}`,
+    values.list,
+  );
 }
 
 async function senderOf(snapshot: Snapshot, row: { from: string; count: number }): Promise<Sender> {

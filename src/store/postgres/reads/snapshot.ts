@@ -35,14 +35,16 @@ export async function inSnapshot<T>(
   work: (snapshot: Snapshot) => Promise<T>,
 ): Promise<T> {
   try {
-    const inside = async (tx: Transaction) => work({ tx, marks: await watermarks(tx), searchIndex, oldFormsIndexed });
+    const inside = async (tx: Transaction) =>
+      work({ tx, marks: await watermarks(tx), searchIndex, oldFormsIndexed });
     return await database.transaction(inside, {
       mode: "ISOLATION LEVEL REPEATABLE READ READ ONLY",
       msMax,
       signal,
     });
   } catch (error) {
-    if (long && isStatementTimeout(error instanceof Error ? error.cause : error)) throw tooSlow(msMax);
+    if (long && isStatementTimeout(error instanceof Error ? error.cause : error))
+      throw tooSlow(msMax);
     throw error;
   }
 }

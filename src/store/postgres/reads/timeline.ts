@@ -10,7 +10,10 @@ import type { Snapshot } from "./snapshot.ts";
  * Messages per time span: whole spans from the counts and the tail, the spans that are cut at both
  * ends by counting.
  */
-export async function timeline(snapshot: Snapshot, query: TimelineQuery): Promise<readonly TimelineBucket[]> {
+export async function timeline(
+  snapshot: Snapshot,
+  query: TimelineQuery,
+): Promise<readonly TimelineBucket[]> {
   if (!isStorable(query.from ?? "")) return [];
   const parts =
     query.from === undefined
@@ -45,7 +48,10 @@ function wholeSpans({ tx }: Snapshot, query: TimelineQuery): Promise<readonly Ti
 
 function tailSpans(snapshot: Snapshot, query: TimelineQuery): Promise<readonly TimelineBucket[]> {
   const start = `substr(instant, 1, ${BUCKETS[query.bucket]})`;
-  return grouped(snapshot, query, (values) => [inTail(snapshot.marks, values), ...isWhole(start, query, values)]);
+  return grouped(snapshot, query, (values) => [
+    inTail(snapshot.marks, values),
+    ...isWhole(start, query, values),
+  ]);
 }
 
 function countSpans(snapshot: Snapshot, query: TimelineQuery, list: List, range: ListRange) {

@@ -24,7 +24,9 @@ export function allKeys(statements: Statements): readonly ApiKey[] {
  * these counts identify the state.
  */
 export function keysVersion(statements: Statements): string {
-  const row = statements.get("SELECT count(*) AS total, count(revoked_at) AS revoked FROM api_keys");
+  const row = statements.get(
+    "SELECT count(*) AS total, count(revoked_at) AS revoked FROM api_keys",
+  );
   return `${row?.total} ${row?.revoked}`;
 }
 
@@ -60,15 +62,28 @@ export function rotateKey(
 
 export function revokeKeys(
   statements: Statements,
-  { which, by }: { readonly which: { readonly id: string } | { readonly name: string }; readonly by: AuditStamp },
+  {
+    which,
+    by,
+  }: {
+    readonly which: { readonly id: string } | { readonly name: string };
+    readonly by: AuditStamp;
+  },
 ): readonly ApiKey[] | undefined {
   return transaction(statements.db, "BEGIN IMMEDIATE", () => {
     const [condition, value] = "id" in which ? ["id = ?", which.id] : ["name = ?", which.name];
-    const found = statements.all<ApiKey>(`SELECT ${COLUMNS} FROM api_keys WHERE ${condition}`, [value]);
+    const found = statements.all<ApiKey>(`SELECT ${COLUMNS} FROM api_keys WHERE ${condition}`, [
+      value,
+    ]);
     if (found.length === 0) return undefined;
-    const revoked = found.filter(({ revokedAt }) => revokedAt === null).map((key) => ({ ...key, revokedAt: by.at }));
+    const revoked = found
+      .filter(({ revokedAt }) => revokedAt === null)
+      .map((key) => ({ ...key, revokedAt: by.at }));
     if (revoked.length === 0) return [];
-    statements.run(`UPDATE api_keys SET revoked_at = ? WHERE ${condition} AND revoked_at IS NULL`, [by.at, value]);
+    statements.run(`UPDATE api_keys SET revoked_at = ? WHERE ${condition} AND revoked_at IS NULL`, [
+      by.at,
+      value,
+    ]);
     addToAudit(statements, entryOfRevocation(revoked, by));
     return revoked;
   });

@@ -44,6 +44,9 @@ export interface CredentialsCall {
   readonly argument: unknown;
 }
 
-export function carryOut(statements: Statements, { operation, argument }: CredentialsCall): unknown {
+export function carryOut(
+  statements: Statements,
+  { operation, argument }: CredentialsCall,
+): unknown {
   return CREDENTIALS_OPERATIONS[operation](statements, argument as never);
 }

@@ -26,10 +26,14 @@ export function addSecret(
     removeEnded(statements, entry.at);
     if (statements.number("SELECT count(*) FROM webhook_secrets WHERE name = ?", [secret.name]) > 0)
       return "name_taken";
-    if (statements.number("SELECT count(*) FROM webhook_secrets") >= KEPT_SECRETS_MAX) return "too_many";
+    if (statements.number("SELECT count(*) FROM webhook_secrets") >= KEPT_SECRETS_MAX)
+      return "too_many";
     const { name, sealed, createdAt, retiresAt } = secret;
     const values = [name, sealed, createdAt, retiresAt];
-    statements.run("INSERT INTO webhook_secrets (name, sealed, created_at, retires_at) VALUES (?, ?, ?, ?)", values);
+    statements.run(
+      "INSERT INTO webhook_secrets (name, sealed, created_at, retires_at) VALUES (?, ?, ?, ?)",
+      values,
+    );
     addToAudit(statements, entry);
     return "added";
   });
@@ -37,11 +41,20 @@ export function addSecret(
 
 export function retireSecret(
   statements: Statements,
-  { name, retiresAt, entry }: { readonly name: string; readonly retiresAt: string; readonly entry: AuditEntry },
+  {
+    name,
+    retiresAt,
+    entry,
+  }: { readonly name: string; readonly retiresAt: string; readonly entry: AuditEntry },
 ): boolean {
   return transaction(statements.db, "BEGIN IMMEDIATE", () => {
     removeEnded(statements, entry.at);
-    if (statements.run("UPDATE webhook_secrets SET retires_at = ? WHERE name = ?", [retiresAt, name]) === 0)
+    if (
+      statements.run("UPDATE webhook_secrets SET retires_at = ? WHERE name = ?", [
+        retiresAt,
+        name,
+      ]) === 0
+    )
       return false;
     removeEnded(statements, entry.at);
     addToAudit(statements, entry);
@@ -49,7 +62,10 @@ export function retireSecret(
   });
 }
 
-export function secretUses(statements: Statements, fingerprints: readonly string[]): readonly SecretUse[] {
+export function secretUses(
+  statements: Statements,
+  fingerprints: readonly string[],
+): readonly SecretUse[] {
   return statements.all<SecretUse>(
     `SELECT fingerprint, seen_at AS "seenAt", last_verified_at AS "lastVerifiedAt" FROM secret_uses
      WHERE fingerprint IN (SELECT value FROM json_each(?))`,
@@ -89,7 +105,10 @@ export function dropAccepted(statements: Statements, process: string): void {
   statements.run("DELETE FROM accepted_secrets WHERE process = ?", [process]);
 }
 
-export function acceptingProcesses(statements: Statements, nowMs: number): readonly AcceptingProcess[] {
+export function acceptingProcesses(
+  statements: Statements,
+  nowMs: number,
+): readonly AcceptingProcess[] {
   return statements
     .all<{ process: string; secrets: string }>(
       "SELECT process, secrets FROM accepted_secrets WHERE expires_at >= ? ORDER BY process",

@@ -24,7 +24,11 @@ export const INDEXED = `seq, source, message_id AS messageId, from_msisdn AS "fr
  * (`deletions`), and tries again. The index is fsynced too: after a power cut it must not count
  * deleted messages.
  */
-export function deleteMessages(statements: Statements, rows: readonly Indexed[], deletion: Deletion): number {
+export function deleteMessages(
+  statements: Statements,
+  rows: readonly Indexed[],
+  deletion: Deletion,
+): number {
   if (rows.length === 0) return 0;
   const { db } = statements;
   // Freed pages are overwritten. That is too expensive for all other writes.
@@ -41,7 +45,11 @@ export function deleteMessages(statements: Statements, rows: readonly Indexed[],
 
 class DeletedConcurrently extends Error {}
 
-function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion: Deletion): number {
+function deleteInBoth(
+  statements: Statements,
+  rows: readonly Indexed[],
+  deletion: Deletion,
+): number {
   // The write lock of the index keeps other threads and processes from indexing or deleting. The
   // messages are not read yet: a read would pin a snapshot, which cannot become a write once
   // another connection has stored something.
@@ -51,7 +59,8 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   unindexMessages(statements, indexed, deletion);
   let lastSeq = 0;
   for (const { seq, source, messageId } of rows) {
-    if (statements.run("DELETE FROM lyftr_messages WHERE seq = ?", [seq]) === 0) throw new DeletedConcurrently();
+    if (statements.run("DELETE FROM lyftr_messages WHERE seq = ?", [seq]) === 0)
+      throw new DeletedConcurrently();
     lastSeq = Math.max(lastSeq, seq);
     statements.run(
       "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)",
@@ -61,7 +70,10 @@ function deleteInBoth(statements: Statements, rows: readonly Indexed[], deletion
   // A process ended between its two commits, so the entries just removed belong to other messages.
   // The whole index is rebuilt.
   if (!isInSync(statements)) rebuild(statements.db);
-  statements.run("UPDATE deletions SET generation = generation + 1, seq_floor = max(seq_floor, ?)", [lastSeq]);
+  statements.run(
+    "UPDATE deletions SET generation = generation + 1, seq_floor = max(seq_floor, ?)",
+    [lastSeq],
+  );
   statements.run(
     `UPDATE index_state SET deletions = (SELECT generation FROM main.deletions), last_message = (${LAST_INDEXED})`,
   );

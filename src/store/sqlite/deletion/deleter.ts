@@ -1,5 +1,10 @@
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import { cutoffText, type DeletedStep, type DeletionStep, type ExpiryStep } from "../../retention.ts";
+import {
+  cutoffText,
+  type DeletedStep,
+  type DeletionStep,
+  type ExpiryStep,
+} from "../../retention.ts";
 import { BLOCK_ROWS_MAX } from "../index/blocks.ts";
 import type { Indexed } from "../index/unindex-messages.ts";
 import type { Statements, Values } from "../statements.ts";
@@ -70,14 +75,18 @@ export class Deleter {
     });
   }
 
-  #step({ tombstonesUntil, dryRun = false, ...step }: DeletionStep, { search, from, thorough }: How): DeletedStep {
+  #step(
+    { tombstonesUntil, dryRun = false, ...step }: DeletionStep,
+    { search, from, thorough }: How,
+  ): DeletedStep {
     if (dryRun) return count(this.#statements, from, search);
     const rowsMax = Math.min(step.rowsMax, ROWS_PER_STEP_MAX);
     const deletion = { tombstonesUntil, thorough, blockRowsMax: this.#blockRowsMax };
     for (let tries = 1; tries <= TRIES_MAX; tries++) {
       const { rows, position } = find(this.#statements, from, { ...search, rowsMax });
       const deleted = deleteMessages(this.#statements, rows, deletion);
-      if (deleted === rows.length) return { deleted, position: position && JSON.stringify(position) };
+      if (deleted === rows.length)
+        return { deleted, position: position && JSON.stringify(position) };
     }
     throw new StoreUnavailable("SQLite: another process deletes the same messages");
   }
@@ -91,7 +100,11 @@ function positionOf({ position }: DeletionStep): SearchPosition | undefined {
  * Scans the messages in the order in which they were stored. The number of matches and the time are
  * limited.
  */
-function find(statements: Statements, from: SearchPosition, { where, values, rowsMax }: Search): Found {
+function find(
+  statements: Statements,
+  from: SearchPosition,
+  { where, values, rowsMax }: Search,
+): Found {
   const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const rows: Indexed[] = [];
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
@@ -111,7 +124,11 @@ function find(statements: Statements, from: SearchPosition, { where, values, row
  * Adds the matches of a range to `rows`. Returns whether they are enough for one step, by their
  * number or their texts.
  */
-function take(statements: Statements, rows: Indexed[], { where, values, rowsMax }: Search): boolean {
+function take(
+  statements: Statements,
+  rows: Indexed[],
+  { where, values, rowsMax }: Search,
+): boolean {
   let characters = rows.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
   const sql = `SELECT ${INDEXED} FROM lyftr_messages WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`;
   for (const row of statements.each<Indexed>(sql, [...values, rowsMax - rows.length])) {
@@ -123,7 +140,11 @@ function take(statements: Statements, rows: Indexed[], { where, values, rowsMax 
 }
 
 /** The same scan, which only counts: as many as can be read in that time. */
-function count(statements: Statements, from: SearchPosition, { where, values }: Omit<Search, "rowsMax">): DeletedStep {
+function count(
+  statements: Statements,
+  from: SearchPosition,
+  { where, values }: Omit<Search, "rowsMax">,
+): DeletedStep {
   const deadlineMs = performance.now() + SEARCH_MS_MAX;
   const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
   let [deleted, { seq }] = [0, from];
@@ -142,9 +163,9 @@ function count(statements: Statements, from: SearchPosition, { where, values }: 
  * The end of a range of a fixed number of messages, however large the gaps in their numbers are.
  */
 function endOfStep(statements: Statements, seq: number): number {
-  const last = statements.number("SELECT seq FROM lyftr_messages WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?", [
-    seq,
-    SEQS_PER_STEP - 1,
-  ]);
+  const last = statements.number(
+    "SELECT seq FROM lyftr_messages WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ?",
+    [seq, SEQS_PER_STEP - 1],
+  );
   return last === 0 ? Number.MAX_SAFE_INTEGER : last;
 }

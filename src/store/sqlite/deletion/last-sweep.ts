@@ -13,8 +13,15 @@ export function lastSweep(statements: Statements): RetentionSweep | undefined {
   return statements.get<RetentionSweep>(`SELECT ${COLUMNS} FROM retention_sweep`);
 }
 
-export function recordSweep(statements: Statements, { at, receivedBefore, fullScanAt }: RetentionSweep): void {
-  statements.run("INSERT OR REPLACE INTO main.retention_sweep VALUES (1, ?, ?, ?)", [at, receivedBefore, fullScanAt]);
+export function recordSweep(
+  statements: Statements,
+  { at, receivedBefore, fullScanAt }: RetentionSweep,
+): void {
+  statements.run("INSERT OR REPLACE INTO main.retention_sweep VALUES (1, ?, ?, ?)", [
+    at,
+    receivedBefore,
+    fullScanAt,
+  ]);
 }
 
 export function seedLastSweep(statements: Statements): void {

@@ -12,7 +12,8 @@ import { lastSweep } from "./last-sweep.ts";
 export async function openSqliteRetentionPreview(path: string): Promise<RetentionPreview> {
   await requireOurs(path);
   return {
-    total: () => readUnchanged(path, (db) => new Statements(db).number("SELECT count(*) FROM lyftr_messages")),
+    total: () =>
+      readUnchanged(path, (db) => new Statements(db).number("SELECT count(*) FROM lyftr_messages")),
     expire: (step) => readUnchanged(path, (db) => new Deleter(new Statements(db)).expire(step)),
     lastSweep: () => readUnchanged(path, (db) => lastSweep(new Statements(db))),
     close: async () => undefined,

@@ -53,7 +53,10 @@ const MESSAGE_PAGES_MAX = 16_384;
  * SQLite splits or merges pages, it leaves copies of moved content in their unused parts. Deleting
  * the original does not reach these. Returns what could not be done, a sentence each.
  */
-export function scrub(statements: Statements, messagePagesMax = MESSAGE_PAGES_MAX): readonly string[] {
+export function scrub(
+  statements: Statements,
+  messagePagesMax = MESSAGE_PAGES_MAX,
+): readonly string[] {
   const { db } = statements;
   const left: string[] = [];
   // Inserts do not need the index.
@@ -61,7 +64,9 @@ export function scrub(statements: Statements, messagePagesMax = MESSAGE_PAGES_MA
   const small = statements.number("PRAGMA main.page_count") <= messagePagesMax;
   if (!small || !vacuum(db, "main")) left.push(MESSAGES_KEPT);
   while (reclaimSpace(statements, 0) > 0);
-  const remains = FILES.filter((schema) => !truncateWithRetries(db, schema)).map((schema) => LOG_READ[schema]);
+  const remains = FILES.filter((schema) => !truncateWithRetries(db, schema)).map(
+    (schema) => LOG_READ[schema],
+  );
   const kept = statements.get("SELECT 1 FROM main.sqlite_schema WHERE name = ?", [KEPT_NAME]);
   return [...left, ...remains, ...(kept === undefined ? [] : [OLD_TABLE_KEPT]), ...ELSEWHERE];
 }

@@ -65,14 +65,18 @@ export function makeBlocks(
  * Removes entries of a list from their blocks. A block that becomes empty is merged with the block
  * before it.
  */
-export function takeFromBlocks(statements: Statements, { list, entries }: Pick<Addition, "list" | "entries">): void {
+export function takeFromBlocks(
+  statements: Statements,
+  { list, entries }: Pick<Addition, "list" | "entries">,
+): void {
   for (let at = 0; at < entries.length; ) {
     const block = blockOf(statements, list, entries[at] as ListEntry);
     const taken = inBlock(entries, at, block);
     at += taken.length;
     if (list === "") countReceivers(statements, block.lo, taken, -1);
     const messages = block.messages - taken.length;
-    if (messages > 0 || comparePositions(block.lo, START) === 0) setMessages(statements, block, messages);
+    if (messages > 0 || comparePositions(block.lo, START) === 0)
+      setMessages(statements, block, messages);
     else
       statements.run(`DELETE FROM blocks WHERE list = ? AND ${POSITION_COLUMNS} = (?, ?, ?)`, [
         list,
@@ -84,7 +88,11 @@ export function takeFromBlocks(statements: Statements, { list, entries }: Pick<A
 /** The entries from an index on that belong to a block. */
 function inBlock(entries: Addition["entries"], from: number, { hi }: Block): Addition["entries"] {
   let at = from;
-  while (at < entries.length && (hi === undefined || comparePositions(entries[at] as ListEntry, hi) < 0)) at++;
+  while (
+    at < entries.length &&
+    (hi === undefined || comparePositions(entries[at] as ListEntry, hi) < 0)
+  )
+    at++;
   return entries.slice(from, at);
 }
 
@@ -111,10 +119,15 @@ function split(statements: Statements, block: Block, limits: Limits): void {
   const { indexedSeq, blockRowsMax } = limits;
   if (block.messages <= blockRowsMax) return;
   const { list, lo, hi, messages } = block;
-  const kept = hi === undefined ? blockRowsMax : Math.ceil(messages / Math.ceil(messages / blockRowsMax));
+  const kept =
+    hi === undefined ? blockRowsMax : Math.ceil(messages / Math.ceil(messages / blockRowsMax));
   const { sql, values } = entriesOf(list, { lo, hi }, indexedSeq);
-  const first = statements.get<ListEntry>(`${sql} ORDER BY ${ASCENDING} LIMIT 1 OFFSET ?`, [...values, kept]);
-  if (first === undefined) throw new Error("a block of the read index counts more messages than there are");
+  const first = statements.get<ListEntry>(`${sql} ORDER BY ${ASCENDING} LIMIT 1 OFFSET ?`, [
+    ...values,
+    kept,
+  ]);
+  if (first === undefined)
+    throw new Error("a block of the read index counts more messages than there are");
   const rest = { list, lo: first, hi, messages: messages - kept };
   setMessages(statements, block, kept);
   insertBlock(statements, rest);
@@ -123,19 +136,27 @@ function split(statements: Statements, block: Block, limits: Limits): void {
 }
 
 function insertBlock(statements: Statements, { list, lo, messages }: Block): void {
-  statements.run("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", [list, ...positionValues(lo), messages]);
-}
-
-function setMessages(statements: Statements, { list, lo }: Block, messages: number): void {
-  statements.run(`UPDATE blocks SET messages = ? WHERE list = ? AND ${POSITION_COLUMNS} = (?, ?, ?)`, [
-    messages,
+  statements.run("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", [
     list,
     ...positionValues(lo),
+    messages,
   ]);
 }
 
+function setMessages(statements: Statements, { list, lo }: Block, messages: number): void {
+  statements.run(
+    `UPDATE blocks SET messages = ? WHERE list = ? AND ${POSITION_COLUMNS} = (?, ?, ?)`,
+    [messages, list, ...positionValues(lo)],
+  );
+}
+
 /** `sign` is 1 for new entries, -1 for removed ones. */
-function countReceivers(statements: Statements, lo: ListPosition, entries: Addition["entries"], sign: 1 | -1): void {
+function countReceivers(
+  statements: Statements,
+  lo: ListPosition,
+  entries: Addition["entries"],
+  sign: 1 | -1,
+): void {
   const counts = new Map<string, { to: string; source: string; messages: number }>();
   for (const { to = "", source } of entries) {
     const pair = JSON.stringify([to, source]);
@@ -150,7 +171,11 @@ function countReceivers(statements: Statements, lo: ListPosition, entries: Addit
 }
 
 /** A count of 0 is not stored. */
-function dropReceivers(statements: Statements, { to, source }: { to: string; source: string }, lo: ListPosition): void {
+function dropReceivers(
+  statements: Statements,
+  { to, source }: { to: string; source: string },
+  lo: ListPosition,
+): void {
   statements.run(
     `DELETE FROM receiver_blocks WHERE to_msisdn = ? AND via_source = ? AND ${POSITION_COLUMNS} = (?, ?, ?) AND messages = 0`,
     [to, source, ...positionValues(lo)],
@@ -173,7 +198,12 @@ function addReceived(statements: Statements, { to, source, lo }: Receiver, messa
 }
 
 /** Moves the receiver counts of a new block out of the block that it was split from. */
-function moveReceivers(statements: Statements, from: ListPosition, { lo, hi }: Block, indexedSeq: number): void {
+function moveReceivers(
+  statements: Statements,
+  from: ListPosition,
+  { lo, hi }: Block,
+  indexedSeq: number,
+): void {
   const moved = statements.all<{ to: string; source: string; messages: number }>(
     `SELECT to_msisdn AS "to", source, count(*) AS messages FROM lyftr_messages INDEXED BY messages_by_instant
      WHERE ${IN_RANGE} AND seq <= ? GROUP BY to_msisdn, source`,

@@ -29,14 +29,18 @@ export function attachReadIndex(db: DatabaseSync, path: string): void {
  * A connection that adds messages to the read index. An index that is damaged, of another version
  * or of other messages is emptied: it can be rebuilt from the messages.
  */
-export function openReadIndex(path: string, discarded: (problem: string) => void = () => undefined): Statements {
+export function openReadIndex(
+  path: string,
+  discarded: (problem: string) => void = () => undefined,
+): Statements {
   try {
     return openTwiceIfDamaged(path);
   } catch (error) {
     const meaning = toStoreError(error, path);
     if (!(meaning instanceof StoreDamaged)) throw error;
     const unreadable = readError(readIndexPath(path)) ?? readError(path);
-    if (unreadable !== undefined) throw new StoreBroken(`the disk reports an I/O error: ${unreadable}`);
+    if (unreadable !== undefined)
+      throw new StoreBroken(`the disk reports an I/O error: ${unreadable}`);
     removeReadIndex(path);
     const statements = open(path);
     discarded(meaning.message);
@@ -73,7 +77,8 @@ function open(path: string): Statements {
   attachReadIndex(db, path);
   const statements = new Statements(db);
   // This writes, and an existing index may be on a full disk.
-  if (statements.number("PRAGMA read_index.page_count") === 0) db.exec("PRAGMA read_index.auto_vacuum = INCREMENTAL");
+  if (statements.number("PRAGMA read_index.page_count") === 0)
+    db.exec("PRAGMA read_index.auto_vacuum = INCREMENTAL");
   // A power cut may remove the newest transactions of the index, but never a part of one: the
   // messages are indexed again. Deleted content is overwritten in every page that is written
   // anyway.
@@ -96,7 +101,11 @@ function open(path: string): Statements {
 function addFunctions(db: DatabaseSync): void {
   db.function("searchable", { deterministic: true }, (text) => searchable(String(text)));
   db.function("content_sum", { deterministic: true }, (ts, createdAt, text) =>
-    contentSum({ ts: String(ts), createdAt: String(createdAt), text: text === null ? null : String(text) }),
+    contentSum({
+      ts: String(ts),
+      createdAt: String(createdAt),
+      text: text === null ? null : String(text),
+    }),
   );
 }
 
@@ -118,7 +127,8 @@ export function hasCurrentTables(db: DatabaseSync): boolean {
     const state = db.prepare(
       "SELECT count(*) AS n FROM pragma_table_list WHERE schema = 'read_index' AND name = 'index_state'",
     );
-    if (state.get()?.n !== 1 || db.prepare("SELECT 1 FROM index_state").get() === undefined) return false;
+    if (state.get()?.n !== 1 || db.prepare("SELECT 1 FROM index_state").get() === undefined)
+      return false;
     return tablesOf(db) === tablesOf(scratch);
   } finally {
     scratch.close();
@@ -126,7 +136,9 @@ export function hasCurrentTables(db: DatabaseSync): boolean {
 }
 
 function tablesOf(db: DatabaseSync): string {
-  const rows = db.prepare("SELECT type, name, sql FROM read_index.sqlite_schema ORDER BY type, name").all();
+  const rows = db
+    .prepare("SELECT type, name, sql FROM read_index.sqlite_schema ORDER BY type, name")
+    .all();
   return JSON.stringify(rows);
 }
 
@@ -152,5 +164,7 @@ export function rebuild(db: DatabaseSync): void {
     .all();
   for (const { name } of tables) db.exec(`DROP TABLE read_index."${name}"`);
   db.exec(SCHEMA);
-  db.exec("INSERT INTO index_state SELECT 1, 0, 0, 0, 0, id, NULL, generation FROM lyftr_database, main.deletions");
+  db.exec(
+    "INSERT INTO index_state SELECT 1, 0, 0, 0, 0, id, NULL, generation FROM lyftr_database, main.deletions",
+  );
 }

@@ -82,7 +82,10 @@ export class IndexLoop {
       this.#options.failed(error);
       if (error instanceof StoreBroken) this.#stopping.abort();
       // Not woken by new messages: under load there are always some.
-      else await sleep(RETRY_MS, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
+      else
+        await sleep(RETRY_MS, undefined, { signal: this.#stopping.signal, ref: false }).catch(
+          () => undefined,
+        );
     }
   }
 

@@ -1,6 +1,11 @@
 import { BUCKETS } from "../../store.ts";
 import { transaction } from "../connection.ts";
-import { beginningOf, IN_SEQ_RANGE as IN_STEP, partsOf, type SeqRange as Step } from "../seq-range.ts";
+import {
+  beginningOf,
+  IN_SEQ_RANGE as IN_STEP,
+  partsOf,
+  type SeqRange as Step,
+} from "../seq-range.ts";
 import { ASCENDING, ENTRY_FIELDS, hasBucket, type ListEntry } from "../sql.ts";
 import type { Statements } from "../statements.ts";
 import { addToBlocks, BLOCK_ROWS_MAX, makeBlocks } from "./blocks.ts";
@@ -16,7 +21,9 @@ export interface IndexStep {
 
 /** The maximum number of unindexed messages: numbers that were never used count too. */
 export function backlogOf(statements: Statements): number {
-  return statements.number("SELECT max(0, coalesce((SELECT max(seq) FROM lyftr_messages), 0) - seq) FROM index_state");
+  return statements.number(
+    "SELECT max(0, coalesce((SELECT max(seq) FROM lyftr_messages), 0) - seq) FROM index_state",
+  );
 }
 
 /**
@@ -25,7 +32,9 @@ export function backlogOf(statements: Statements): number {
  */
 export function isInSync(statements: Statements): boolean {
   return (
-    statements.get("SELECT 1 FROM index_state JOIN main.deletions ON generation = index_state.deletions") !== undefined
+    statements.get(
+      "SELECT 1 FROM index_state JOIN main.deletions ON generation = index_state.deletions",
+    ) !== undefined
   );
 }
 
@@ -37,7 +46,11 @@ const BYTES_PER_STEP_MAX = 8 * 1024 * 1024;
 const BYTES_PER_STATEMENT_MAX = 4 * 1024 * 1024;
 
 /** Indexes the oldest unindexed messages, in one transaction. */
-export function indexMessages(statements: Statements, rowsMax: number, blockRowsMax = BLOCK_ROWS_MAX): IndexStep {
+export function indexMessages(
+  statements: Statements,
+  rowsMax: number,
+  blockRowsMax = BLOCK_ROWS_MAX,
+): IndexStep {
   return transaction(statements.db, "BEGIN", () => {
     // The write lock of the index, before anything is read: another process may index as well.
     statements.run("UPDATE index_state SET seq = seq");
@@ -47,7 +60,11 @@ export function indexMessages(statements: Statements, rowsMax: number, blockRows
     const after = statements.number("SELECT seq FROM index_state");
     const newest = statements.number("SELECT max(seq) FROM lyftr_messages");
     if (newest <= after) return { rows: 0, backlog: 0 };
-    const step = beginningOf(statements, [after, Math.min(newest, after + rowsMax)], BYTES_PER_STEP_MAX);
+    const step = beginningOf(
+      statements,
+      [after, Math.min(newest, after + rowsMax)],
+      BYTES_PER_STEP_MAX,
+    );
     const [, upTo] = step;
     const rows = statements.number(`SELECT count(*) FROM lyftr_messages WHERE ${IN_STEP}`, step);
     indexAll(statements, step, blockRowsMax);
@@ -111,7 +128,8 @@ function indexSenders(statements: Statements, step: Step, blockRowsMax: number):
   const limits = { indexedSeq: step[1], blockRowsMax };
   for (const { list, messages, hasBlocks } of busy) {
     if (hasBlocks === 0) makeBlocks(statements, { list, messages, ...limits });
-    else addToBlocks(statements, { list, entries: senderEntries(statements, list, step), ...limits });
+    else
+      addToBlocks(statements, { list, entries: senderEntries(statements, list, step), ...limits });
   }
 }
 

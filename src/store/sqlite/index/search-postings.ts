@@ -31,17 +31,24 @@ export class ExpectedPostings implements Postings {
   add(seq: number, text: string): void {
     const letters = Array.from(searchable(text), (letter) => letter.codePointAt(0) ?? 0);
     for (let offset = 0; offset + 2 < letters.length; offset++) {
-      const [first = 0, second = 0, third = 0] = [letters[offset], letters[offset + 1], letters[offset + 2]];
+      const [first = 0, second = 0, third = 0] = [
+        letters[offset],
+        letters[offset + 1],
+        letters[offset + 2],
+      ];
       this.postings++;
       this.grams = (this.grams + gramHash(first, second, third)) >>> 0;
-      const place = Math.imul(Math.imul(seq, SEQ_FACTOR) + Math.imul(offset, OFFSET_FACTOR), first) >>> 0;
+      const place =
+        Math.imul(Math.imul(seq, SEQ_FACTOR) + Math.imul(offset, OFFSET_FACTOR), first) >>> 0;
       this.places = (this.places + place) % (SUM_MASK + 1);
     }
   }
 }
 
 function gramHash(first: number, second: number, third: number): number {
-  return (Math.imul(first, FACTOR_1) + Math.imul(second, FACTOR_2) + Math.imul(third, FACTOR_3)) >>> 0;
+  return (
+    (Math.imul(first, FACTOR_1) + Math.imul(second, FACTOR_2) + Math.imul(third, FACTOR_3)) >>> 0
+  );
 }
 
 /** The first and the last gram of a step. */
@@ -51,10 +58,15 @@ type Step = readonly [from: string, to: string];
  * Sums up what the search index contains, on a connection that may have its own tables. `pause` is
  * awaited between steps.
  */
-export async function indexedPostings(statements: Statements, pause: () => Promise<void>): Promise<Postings> {
+export async function indexedPostings(
+  statements: Statements,
+  pause: () => Promise<void>,
+): Promise<Postings> {
   const { db } = statements;
   const { steps, grams } = await stepsOf(statements, pause);
-  db.exec("CREATE VIRTUAL TABLE IF NOT EXISTS temp.search_postings USING fts5vocab(read_index, search, instance)");
+  db.exec(
+    "CREATE VIRTUAL TABLE IF NOT EXISTS temp.search_postings USING fts5vocab(read_index, search, instance)",
+  );
   const sum = db.prepare(
     `SELECT count(*) AS postings, coalesce(sum(
        ((((doc & ${UINT32}) * ${SEQ_FACTOR} + offset * ${OFFSET_FACTOR}) & ${UINT32}) * unicode(term)) & ${UINT32}

@@ -23,7 +23,10 @@ const GRAMS_MAX = 400;
 
 /** A text in the form of the search index. */
 export function searchable(text: string): string {
-  return foldCase(text).replace(UNREADABLE, "\ufffd").replaceAll("\0", NUL) + END_OF_TEXT.repeat(GRAM_CODE_POINTS - 1);
+  return (
+    foldCase(text).replace(UNREADABLE, "\ufffd").replaceAll("\0", NUL) +
+    END_OF_TEXT.repeat(GRAM_CODE_POINTS - 1)
+  );
 }
 
 /** A query for the search index. */
@@ -40,7 +43,11 @@ export interface SearchExpression {
  * The query that finds a literal part of texts, or undefined when the index cannot. A part of more
  * than `phraseMax` code points also has pieces, from its beginning, its middle and its end.
  */
-export function searchExpression(statements: Statements, q: string, phraseMax: number): SearchExpression | undefined {
+export function searchExpression(
+  statements: Statements,
+  q: string,
+  phraseMax: number,
+): SearchExpression | undefined {
   const part = foldCase(q);
   if (RESERVED.test(part)) return undefined;
   const letters = [...part];
@@ -49,11 +56,10 @@ export function searchExpression(statements: Statements, q: string, phraseMax: n
     const whole = { exact: quoted(part), grams };
     return letters.length <= phraseMax ? whole : { ...whole, pieces: piecesOf(letters, phraseMax) };
   }
-  const grams = statements.all<{ term: string }>("SELECT term FROM search_terms WHERE term >= ? AND term < ? LIMIT ?", [
-    part,
-    part + LAST_LETTER.repeat(GRAM_CODE_POINTS),
-    GRAMS_MAX + 1,
-  ]);
+  const grams = statements.all<{ term: string }>(
+    "SELECT term FROM search_terms WHERE term >= ? AND term < ? LIMIT ?",
+    [part, part + LAST_LETTER.repeat(GRAM_CODE_POINTS), GRAMS_MAX + 1],
+  );
   if (grams.length > GRAMS_MAX) return undefined;
   // Letters that occur in no text still need an expression. This one also matches nothing.
   const exact =

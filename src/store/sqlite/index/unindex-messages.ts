@@ -26,12 +26,18 @@ export interface UnindexOptions {
  * Removes messages from every part of the read index. It reads only the index and its arguments,
  * because the same transaction is about to delete the messages.
  */
-export function unindexMessages(statements: Statements, rows: readonly Indexed[], options: UnindexOptions): void {
+export function unindexMessages(
+  statements: Statements,
+  rows: readonly Indexed[],
+  options: UnindexOptions,
+): void {
   const sorted = [...rows].sort(comparePositions);
   takeFromSearch(statements, sorted, options.thorough);
   takeFromBlocks(statements, { list: "", entries: sorted });
   const senders = [...Map.groupBy(sorted, ({ from }) => from)];
-  const gone = senders.filter(([from, entries]) => takeFromSender(statements, { from, entries, ...options })).length;
+  const gone = senders.filter(([from, entries]) =>
+    takeFromSender(statements, { from, entries, ...options }),
+  ).length;
   takeFromSpans(statements, sorted);
   const sum = sorted.reduce((total, row) => total + contentSum(row), 0);
   statements.run(
@@ -48,7 +54,10 @@ function takeFromSearch(statements: Statements, rows: readonly Indexed[], thorou
   if (thorough) setThorough(1);
   for (const { seq, text } of rows) {
     if (text === null) continue;
-    statements.run("INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)", [seq, searchable(text)]);
+    statements.run("INSERT INTO search (search, rowid, text) VALUES ('delete', ?, ?)", [
+      seq,
+      searchable(text),
+    ]);
   }
   if (thorough) setThorough(0);
 }
@@ -63,14 +72,15 @@ function takeFromSender(
   }: UnindexOptions & { readonly from: string; readonly entries: readonly Indexed[] },
 ): boolean {
   for (const { instant, messageId, source } of entries) {
-    statements.run(`DELETE FROM messages_by_sender WHERE from_msisdn = ? AND ${POSITION_COLUMNS} = (?, ?, ?)`, [
-      from,
-      instant,
-      messageId,
-      source,
-    ]);
+    statements.run(
+      `DELETE FROM messages_by_sender WHERE from_msisdn = ? AND ${POSITION_COLUMNS} = (?, ?, ?)`,
+      [from, instant, messageId, source],
+    );
   }
-  statements.run("UPDATE senders SET messages = messages - ? WHERE msisdn = ?", [entries.length, from]);
+  statements.run("UPDATE senders SET messages = messages - ? WHERE msisdn = ?", [
+    entries.length,
+    from,
+  ]);
   const left = statements.number("SELECT messages FROM senders WHERE msisdn = ?", [from]);
   if (left === 0) statements.run("DELETE FROM senders WHERE msisdn = ?", [from]);
   // Indexing would not maintain the blocks of a list that needs none.
@@ -82,10 +92,18 @@ function takeFromSender(
 function takeFromSpans(statements: Statements, rows: readonly Indexed[]): void {
   for (const characters of Object.values(BUCKETS)) {
     // A message without such a bucket is counted in none, so the statement changes nothing.
-    for (const [start, { length }] of Map.groupBy(rows, ({ instant }) => instant.slice(0, characters))) {
+    for (const [start, { length }] of Map.groupBy(rows, ({ instant }) =>
+      instant.slice(0, characters),
+    )) {
       const place = [characters, start];
-      statements.run("UPDATE spans SET messages = messages - ? WHERE characters = ? AND start = ?", [length, ...place]);
-      statements.run("DELETE FROM spans WHERE characters = ? AND start = ? AND messages = 0", place);
+      statements.run(
+        "UPDATE spans SET messages = messages - ? WHERE characters = ? AND start = ?",
+        [length, ...place],
+      );
+      statements.run(
+        "DELETE FROM spans WHERE characters = ? AND start = ? AND messages = 0",
+        place,
+      );
     }
   }
 }

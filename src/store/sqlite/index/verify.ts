@@ -31,7 +31,9 @@ const RETRY_MS = 10;
  */
 export async function verifyReadIndex(path: string, options: VerifyOptions): Promise<VerifyReport> {
   if (!existsSync(readIndexPath(path))) {
-    throw new StoreRefused(`there is no ${readIndexPath(path)}: it is created when the service starts`);
+    throw new StoreRefused(
+      `there is no ${readIndexPath(path)}: it is created when the service starts`,
+    );
   }
   const withoutTables: VerifyReport = {
     messages: 0,
@@ -49,7 +51,10 @@ export async function verifyReadIndex(path: string, options: VerifyOptions): Pro
   return readUnchanged(path, verifyOn, readIndexPath(path));
 }
 
-async function verify(statements: Statements, { progress, signal }: VerifyOptions): Promise<VerifyReport> {
+async function verify(
+  statements: Statements,
+  { progress, signal }: VerifyOptions,
+): Promise<VerifyReport> {
   const state = statements.get<State>(
     "SELECT seq, messages, senders, content_sum AS contentSum FROM index_state",
   ) as State;
@@ -57,7 +62,14 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
   const differences: string[] = [];
   const expected = new ExpectedPostings();
   let contents = 0;
-  for (const check of [checkTotals, checkSenders, checkListsOfBlocks, checkBlocks, checkReceivers, checkSpans]) {
+  for (const check of [
+    checkTotals,
+    checkSenders,
+    checkListsOfBlocks,
+    checkBlocks,
+    checkReceivers,
+    checkSpans,
+  ]) {
     differences.push(...first(check(statements, state)));
     await pause(signal);
   }
@@ -78,10 +90,10 @@ async function verify(statements: Statements, { progress, signal }: VerifyOption
     );
   const indexed = await indexedPostings(statements, () => pause(signal));
   differences.push(...differingPostings(indexed, expected));
-  const backlog = statements.number("SELECT count(*) FROM lyftr_messages WHERE seq > ? AND seq <= ?", [
-    state.seq,
-    newest,
-  ]);
+  const backlog = statements.number(
+    "SELECT count(*) FROM lyftr_messages WHERE seq > ? AND seq <= ?",
+    [state.seq, newest],
+  );
   return { messages: state.messages, backlog, differences: differences.slice(0, DIFFERENCES_MAX) };
 }
 
@@ -93,7 +105,9 @@ async function beginBetweenDeletions(statements: Statements, signal: AbortSignal
     if (isInSync(statements)) return;
     statements.db.exec("ROLLBACK");
     if (look === ATTEMPTS_MAX)
-      throw new StoreRefused("its read index has not followed a deletion: a start of the service rebuilds it");
+      throw new StoreRefused(
+        "its read index has not followed a deletion: a start of the service rebuilds it",
+      );
     await sleep(RETRY_MS, undefined, { signal });
   }
 }
@@ -128,7 +142,8 @@ function* checkListsOfBlocks(statements: Statements, { messages }: State): Gener
      WHERE first <> '' OR lists.messages IS NOT (CASE list WHEN '' THEN ? ELSE senders.messages END)`,
     [messages],
   );
-  if (differing > 0) yield `the blocks of ${differing} lists do not count as many messages as the lists have`;
+  if (differing > 0)
+    yield `the blocks of ${differing} lists do not count as many messages as the lists have`;
   const orphans = statements.number(
     `SELECT count(*) FROM receiver_blocks r WHERE NOT EXISTS (SELECT 1 FROM blocks b WHERE b.list = ''
        AND (b.instant, b.message_id, b.source) = (r.instant, r.message_id, r.source))`,
@@ -140,9 +155,16 @@ function* checkListsOfBlocks(statements: Statements, { messages }: State): Gener
   if (strange > 0) yield `${strange} counts of time spans belong to no bucket`;
 }
 
-function* checkTotals(statements: Statements, { seq, messages, senders }: State): Generator<string> {
+function* checkTotals(
+  statements: Statements,
+  { seq, messages, senders }: State,
+): Generator<string> {
   yield* differ("the total of messages", messages, count(statements, "count(*)", seq));
-  yield* differ("the total of senders", senders, count(statements, "count(DISTINCT from_msisdn)", seq));
+  yield* differ(
+    "the total of senders",
+    senders,
+    count(statements, "count(DISTINCT from_msisdn)", seq),
+  );
   const listed = statements.number("SELECT count(*) FROM messages_by_sender");
   yield* differ("the number of messages by sender", listed, count(statements, "count(*)", seq));
 }
@@ -259,8 +281,14 @@ function* contentsOf(
   after: number,
   upTo: number,
 ): Generator<Content & { readonly seq: number }> {
-  const sql = "SELECT seq, ts, created_at AS createdAt, text FROM lyftr_messages WHERE seq > ? AND seq <= ?";
+  const sql =
+    "SELECT seq, ts, created_at AS createdAt, text FROM lyftr_messages WHERE seq > ? AND seq <= ?";
   for (const { seq, ts, createdAt, text } of statements.db.prepare(sql).iterate(after, upTo)) {
-    yield { seq: Number(seq), ts: String(ts), createdAt: String(createdAt), text: text === null ? null : String(text) };
+    yield {
+      seq: Number(seq),
+      ts: String(ts),
+      createdAt: String(createdAt),
+      text: text === null ? null : String(text),
+    };
   }
 }

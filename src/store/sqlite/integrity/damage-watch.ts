@@ -83,15 +83,18 @@ export class DamageWatch {
     const indexPath = readIndexPath(path);
     const index = await examine(indexPath);
     if (index.kind === "damaged") await this.#discardIndex(index.problems[0] ?? "");
-    if (index.kind === "unreadable") this.#report({ kind: "unreadable", file: indexPath, problem: index.problem });
+    if (index.kind === "unreadable")
+      this.#report({ kind: "unreadable", file: indexPath, problem: index.problem });
     const database = await examine(path);
     if (database.kind === "damaged")
       this.#report({ kind: "database", file: path, problem: database.problems[0] ?? "" });
-    if (database.kind === "unreadable") this.#report({ kind: "unreadable", file: path, problem: database.problem });
+    if (database.kind === "unreadable")
+      this.#report({ kind: "unreadable", file: path, problem: database.problem });
     if (this.#isReported || index.kind === "damaged") return true;
     // Both files are sound. If SQLite reported the damage, a read failed once. If a read found a
     // contradiction, the index is wrong.
-    if (met !== undefined && !met.message.startsWith("SQLite:")) await this.#discardIndex(met.message);
+    if (met !== undefined && !met.message.startsWith("SQLite:"))
+      await this.#discardIndex(met.message);
     return met !== undefined;
   }
 

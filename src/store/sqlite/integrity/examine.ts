@@ -7,9 +7,12 @@ export async function examine(path: string, signal?: AbortSignal): Promise<Findi
   signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<Findings>();
   // The source runs as .ts, the published package as .js.
-  const thread = new Worker(new URL(`../threads/examiner${extname(import.meta.url)}`, import.meta.url), {
-    workerData: { path },
-  });
+  const thread = new Worker(
+    new URL(`../threads/examiner${extname(import.meta.url)}`, import.meta.url),
+    {
+      workerData: { path },
+    },
+  );
   const abort = () => reject(signal?.reason);
   thread.on("message", resolve);
   thread.on("error", reject);

@@ -13,7 +13,10 @@ type Pause = (seqsDone: number, seqsTotal: number) => Promise<void>;
  * Checks the stored data against its rules: the schema, the types of values, each `ts` against its
  * `instant`, and tables with exactly one row. Returns the damage, a sentence each.
  */
-export async function findStoredDamage(statements: Statements, pause: Pause): Promise<readonly string[]> {
+export async function findStoredDamage(
+  statements: Statements,
+  pause: Pause,
+): Promise<readonly string[]> {
   const expected = expectedSchema();
   const schema = schemaDamage(statements, expected);
   // Without its tables no other check is possible.
@@ -32,7 +35,8 @@ interface SchemaRow {
   readonly sql: string;
 }
 
-const SCHEMA = "SELECT type, name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name";
+const SCHEMA =
+  "SELECT type, name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name";
 
 /** The schema of a new database. */
 function expectedSchema(): readonly SchemaRow[] {
@@ -45,7 +49,9 @@ function expectedSchema(): readonly SchemaRow[] {
 
 /** Tables and indexes that an operator has added are ignored. */
 function schemaDamage(statements: Statements, expected: readonly SchemaRow[]): readonly string[] {
-  const found = new Map(statements.all<SchemaRow>(SCHEMA).map((row) => [`${row.type} ${row.name}`, row.sql]));
+  const found = new Map(
+    statements.all<SchemaRow>(SCHEMA).map((row) => [`${row.type} ${row.name}`, row.sql]),
+  );
   return expected.flatMap(({ type, name, sql }) => {
     const there = found.get(`${type} ${name}`);
     if (there === undefined) return [`the ${type} ${name} is missing`];
@@ -61,21 +67,28 @@ interface Column {
 
 /** SQLite stores any type, so a damaged byte can turn a text into a number, or into nothing. */
 function typeDamage(statements: Statements, table: string): readonly string[] {
-  const columns = statements.all<Column>(`SELECT name, type, "notnull" FROM pragma_table_info(?)`, [table]);
+  const columns = statements.all<Column>(`SELECT name, type, "notnull" FROM pragma_table_info(?)`, [
+    table,
+  ]);
   const counts = columns
     .filter(({ type }) => ["TEXT", "INTEGER", "BLOB"].includes(type))
     .map(({ name, type, notnull }) => {
-      const kinds = [type.toLowerCase(), ...(notnull === 1 ? [] : ["null"])].map((kind) => `'${kind}'`);
+      const kinds = [type.toLowerCase(), ...(notnull === 1 ? [] : ["null"])].map(
+        (kind) => `'${kind}'`,
+      );
       return `coalesce(sum(typeof("${name}") NOT IN (${kinds.join(", ")})), 0) AS "${name}"`;
     });
-  const row = statements.get<Record<string, number>>(`SELECT ${counts.join(", ")} FROM main."${table}"`) ?? {};
+  const row =
+    statements.get<Record<string, number>>(`SELECT ${counts.join(", ")} FROM main."${table}"`) ??
+    {};
   return Object.entries(row)
     .filter(([, wrong]) => wrong > 0)
     .map(([name, wrong]) => `${table}: ${name} has a value of the wrong kind in ${wrong} rows`);
 }
 
 /** An ISO moment. Everything has this form except `ts` and an old `created_at`. */
-const isMoment = (column: string) => `${column} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:*Z'`;
+const isMoment = (column: string) =>
+  `${column} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:*Z'`;
 
 /** The rules for the rows of each table. Rows that break one are counted. */
 const ROW_RULES: readonly (readonly [table: string, rule: string])[] = [
@@ -94,7 +107,10 @@ const ROW_RULES: readonly (readonly [table: string, rule: string])[] = [
     "webhook_secrets",
     `sealed <> '' AND ${isMoment("created_at")} AND (retires_at IS NULL OR ${isMoment("retires_at")})`,
   ],
-  ["secret_uses", `${isMoment("seen_at")} AND (last_verified_at IS NULL OR ${isMoment("last_verified_at")})`],
+  [
+    "secret_uses",
+    `${isMoment("seen_at")} AND (last_verified_at IS NULL OR ${isMoment("last_verified_at")})`,
+  ],
   ["audit", `${isMoment("at")} AND json_valid(details)`],
 ];
 
@@ -109,7 +125,8 @@ function singleRowDamage(statements: Statements): readonly string[] {
   const damage: string[] = [];
   if (statements.number("SELECT count(*) FROM lyftr_database WHERE length(id) = 32") !== 1)
     damage.push("lyftr_database does not have exactly one row, the identity of the database");
-  const floor = "SELECT count(*) FROM deletions WHERE one = 1 AND generation >= 0 AND seq_floor >= 0";
+  const floor =
+    "SELECT count(*) FROM deletions WHERE one = 1 AND generation >= 0 AND seq_floor >= 0";
   if (statements.number(floor) !== 1) damage.push("deletions does not have exactly one row");
   return damage;
 }
@@ -142,8 +159,12 @@ async function messageDamage(statements: Statements, pause: Pause): Promise<read
     await pause(after, newest);
   }
   return [
-    ...(wrong.instants === 0 ? [] : [`${wrong.instants} messages have a place in lists that does not match their ts`]),
-    ...(wrong.moments === 0 ? [] : [`${wrong.moments} messages have a created_at that is not a timestamp`]),
+    ...(wrong.instants === 0
+      ? []
+      : [`${wrong.instants} messages have a place in lists that does not match their ts`]),
+    ...(wrong.moments === 0
+      ? []
+      : [`${wrong.moments} messages have a created_at that is not a timestamp`]),
   ];
 }
 

@@ -52,7 +52,11 @@ export class CountedList implements IndexedList {
     if (offset >= total) return [];
     if (reverse) {
       const taken = Math.min(limit, total - offset);
-      return this.entries(range, { reverse: false, offset: total - offset - taken, limit: taken }).toReversed();
+      return this.entries(range, {
+        reverse: false,
+        offset: total - offset - taken,
+        limit: taken,
+      }).toReversed();
     }
     const { lo, before } = this.#blockAt(first + offset);
     return this.#walk({ lo, hi: range.hi }, false, first + offset - before, limit);

@@ -1,7 +1,13 @@
 import type { ListPosition, MessageFilter } from "../../../domain/message-filter.ts";
 import { isWholeList, type ListRange } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
-import { type ListEntry, POSITION_COLUMNS, POSITION_FIELDS, positionValues, type Query } from "../sql.ts";
+import {
+  type ListEntry,
+  POSITION_COLUMNS,
+  POSITION_FIELDS,
+  positionValues,
+  type Query,
+} from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
 import type { Block, CountedList } from "./counted-list.ts";
 import type { IndexedList } from "./merged.ts";
@@ -32,7 +38,8 @@ export class FilteredList implements IndexedList {
     this.#base = base;
     this.#conditions = conditionsOf(filter);
     this.#has = textTestOf(filter);
-    if (filter.from === undefined && filter.q === undefined) this.#known = receivedPerBlock(snapshot, filter);
+    if (filter.from === undefined && filter.q === undefined)
+      this.#known = receivedPerBlock(snapshot, filter);
   }
 
   /** Whether `count` and `entries` need not read every row. */
@@ -43,7 +50,10 @@ export class FilteredList implements IndexedList {
   count(range: ListRange): number {
     if (this.#known !== undefined && isWholeList(range))
       return [...this.#known.values()].reduce((sum, count) => sum + count, 0);
-    return this.#blocksOf(range).reduce((sum, block) => sum + (this.#countKnown(block) ?? this.#countRows(block)), 0);
+    return this.#blocksOf(range).reduce(
+      (sum, block) => sum + (this.#countKnown(block) ?? this.#countRows(block)),
+      0,
+    );
   }
 
   entries(range: ListRange, { reverse, offset, limit }: Slice): readonly ListEntry[] {
@@ -59,7 +69,10 @@ export class FilteredList implements IndexedList {
       }
       const order = reverse ? ORDERS.descending : ORDERS.ascending;
       const matching = { from: this.#matching(block), has: this.#has, order };
-      const { entries, skipped } = findMatching(this.#snapshot, matching, { skip, limit: limit - found.length });
+      const { entries, skipped } = findMatching(this.#snapshot, matching, {
+        skip,
+        limit: limit - found.length,
+      });
       found.push(...entries);
       skip -= skipped;
     }
@@ -102,7 +115,10 @@ export class FilteredList implements IndexedList {
  * For each block of all messages, by its start: how many went to a receiver or came through a
  * source.
  */
-function receivedPerBlock({ statements }: Snapshot, { to, source }: MessageFilter): Map<string, number> {
+function receivedPerBlock(
+  { statements }: Snapshot,
+  { to, source }: MessageFilter,
+): Map<string, number> {
   const conditions = [
     ...(to === undefined ? [] : ["to_msisdn = ?"]),
     ...(source === undefined ? [] : ["via_source = ?"]),

@@ -17,7 +17,11 @@ export function find(snapshot: Snapshot, query: MessageQuery, bounds = PLAN_BOUN
   return pageOf(query, { ...rows, total }, ({ seq }) => messageAt(snapshot.statements, seq));
 }
 
-function rowsOf(plan: Plan, read: PageRead, walkedRowsMax: number): Omit<PageRows<ListEntry>, "total"> {
+function rowsOf(
+  plan: Plan,
+  read: PageRead,
+  walkedRowsMax: number,
+): Omit<PageRows<ListEntry>, "total"> {
   const { rest, slice, stepwise } = read;
   const { list, walked } = plan.paging(slice.offset + slice.limit);
   const stopAt = { reverse: slice.reverse, offset: walkedRowsMax - 1, limit: 1 };
@@ -27,7 +31,10 @@ function rowsOf(plan: Plan, read: PageRead, walkedRowsMax: number): Omit<PageRow
 }
 
 export function messageAt(statements: Statements, seq: number): StoredMessage {
-  const row = statements.get<StoredMessage>(`SELECT ${MESSAGE_FIELDS} FROM lyftr_messages WHERE seq = ?`, [seq]);
+  const row = statements.get<StoredMessage>(
+    `SELECT ${MESSAGE_FIELDS} FROM lyftr_messages WHERE seq = ?`,
+    [seq],
+  );
   if (row === undefined) throw new StoreDamaged("an index names a message that is not there");
   return checked(row);
 }

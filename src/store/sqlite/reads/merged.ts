@@ -12,7 +12,12 @@ export interface IndexedList {
 }
 
 /** A slice of a list with its tail: the indexed entries and the unindexed ones, in one order. */
-export function mergedEntries(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly ListEntry[] {
+export function mergedEntries(
+  indexed: IndexedList,
+  tail: Tail,
+  range: ListRange,
+  slice: Slice,
+): readonly ListEntry[] {
   const { reverse, offset, limit } = slice;
   if (offset === 0) return firstEntries(indexed, tail, range, { reverse, limit });
   const late = tail.count(range);
@@ -28,14 +33,20 @@ export function mergedEntries(indexed: IndexedList, tail: Tail, range: ListRange
   const [first] = passed === 0 ? [] : indexed.entries(range, { reverse, offset: passed, limit: 1 });
   if (passed > 0 && first === undefined) return [];
   const rest = first === undefined ? range : from(range, first, reverse);
-  const skipped = offset - passed - (first === undefined ? 0 : tail.count(upTo(range, first, reverse)));
+  const skipped =
+    offset - passed - (first === undefined ? 0 : tail.count(upTo(range, first, reverse)));
   return entriesAfter(indexed, tail, rest, { reverse, offset: skipped, limit });
 }
 
 /** Keys may be long, so the skipped entries are never in memory together. */
 const SKIPPED_AT_ONCE = 1_000;
 
-function entriesAfter(indexed: IndexedList, tail: Tail, range: ListRange, slice: Slice): readonly ListEntry[] {
+function entriesAfter(
+  indexed: IndexedList,
+  tail: Tail,
+  range: ListRange,
+  slice: Slice,
+): readonly ListEntry[] {
   const { reverse, limit } = slice;
   let [rest, skip] = [range, slice.offset];
   while (skip > SKIPPED_AT_ONCE) {
@@ -68,7 +79,11 @@ function from(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
 }
 
 /** Merges two sorted parts of a list. */
-export function merge(a: readonly ListEntry[], b: readonly ListEntry[], reverse: boolean): readonly ListEntry[] {
+export function merge(
+  a: readonly ListEntry[],
+  b: readonly ListEntry[],
+  reverse: boolean,
+): readonly ListEntry[] {
   if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
   const merged: ListEntry[] = [];
   let at = 0;

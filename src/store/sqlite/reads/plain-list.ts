@@ -1,7 +1,15 @@
 import type { ListPosition, MessageFilter } from "../../../domain/message-filter.ts";
 import { type ListRange, positionAfter } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
-import { ASCENDING, DESCENDING, IN_RANGE, type ListEntry, POSITION_FIELDS, type Query, rangeValues } from "../sql.ts";
+import {
+  ASCENDING,
+  DESCENDING,
+  IN_RANGE,
+  type ListEntry,
+  POSITION_FIELDS,
+  type Query,
+  rangeValues,
+} from "../sql.ts";
 import { conditionsOf, type TextTest, textTestOf } from "./conditions.ts";
 import type { IndexedList } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -40,7 +48,10 @@ export class PlainList implements IndexedList {
     let skip = offset;
     for (const stretch of this.#stretches(range, reverse)) {
       const matching = { from: this.#matching(stretch), has: this.#has, order };
-      const { entries, skipped } = findMatching(this.#snapshot, matching, { skip, limit: limit - found.length });
+      const { entries, skipped } = findMatching(this.#snapshot, matching, {
+        skip,
+        limit: limit - found.length,
+      });
       found.push(...entries);
       skip -= skipped;
       if (found.length >= limit) break;
@@ -66,6 +77,9 @@ export class PlainList implements IndexedList {
 
   #matching(range: ListRange): Query {
     const { sql, values } = this.#conditions;
-    return { sql: `${TABLE} WHERE ${IN_RANGE} AND ${sql}`, values: [...rangeValues(range), ...values] };
+    return {
+      sql: `${TABLE} WHERE ${IN_RANGE} AND ${sql}`,
+      values: [...rangeValues(range), ...values],
+    };
   }
 }

@@ -60,7 +60,8 @@ interface PlanQuery extends Pick<PageRead, "range" | "exact" | "stepwise"> {
 
 export function planFor(question: PlanQuery): Plan {
   const { snapshot, filter, range, bounds } = question;
-  const backlog = snapshot.statements.number("SELECT max(seq) FROM lyftr_messages") - snapshot.indexedSeq;
+  const backlog =
+    snapshot.statements.number("SELECT max(seq) FROM lyftr_messages") - snapshot.indexedSeq;
   if (backlog <= 0) return { ...indexedPlan(question), tail: NO_TAIL };
   if (backlog > bounds.tailRowsMax) {
     const plain = new PlainList(snapshot, filter);
@@ -73,7 +74,11 @@ function indexedPlan(question: PlanQuery): Omit<Plan, "tail"> {
   const { snapshot, filter, range, exact, bounds } = question;
   const base = new CountedList(snapshot, filter.from ?? "");
   const { from: _sender, ...conditions } = filter;
-  if (conditions.to === undefined && conditions.source === undefined && conditions.q === undefined) {
+  if (
+    conditions.to === undefined &&
+    conditions.source === undefined &&
+    conditions.q === undefined
+  ) {
     return { counting: base, paging: () => ({ list: base }) };
   }
   const filtered = new FilteredList(snapshot, base, filter);
@@ -82,7 +87,9 @@ function indexedPlan(question: PlanQuery): Omit<Plan, "tail"> {
   const rows = base.count(range);
   const few = rows <= bounds.fewRows;
   const expression =
-    filter.q === undefined || few ? undefined : searchExpression(snapshot.statements, filter.q, bounds.phraseMax);
+    filter.q === undefined || few
+      ? undefined
+      : searchExpression(snapshot.statements, filter.q, bounds.phraseMax);
   if (expression === undefined) {
     if (exact) requireScannable(rows, filter, bounds);
     return { counting: filtered, paging: () => walk };
@@ -95,7 +102,10 @@ function indexedPlan(question: PlanQuery): Omit<Plan, "tail"> {
  * statement, which cannot be stopped. With 256 characters like "the the the" it took 11 s in
  * 900,000 texts. If that is too much, pieces of the phrase select the texts to read.
  */
-function searchListOf({ snapshot, filter, bounds }: PlanQuery, { exact, grams, pieces }: SearchExpression): SearchList {
+function searchListOf(
+  { snapshot, filter, bounds }: PlanQuery,
+  { exact, grams, pieces }: SearchExpression,
+): SearchList {
   const whole = new SearchList(snapshot, exact, { filter, has: undefined });
   if (pieces === undefined) return whole;
   const candidates = new SearchList(snapshot, pieces, { filter, has: textTestOf(filter) });
@@ -111,9 +121,13 @@ function searchPlan(
   const { snapshot, filter, exact, stepwise, bounds } = question;
   const matches = search.matches();
   const everywhere =
-    search.exact && rows === snapshot.indexedMessages && filter.to === undefined && filter.source === undefined;
+    search.exact &&
+    rows === snapshot.indexedMessages &&
+    filter.to === undefined &&
+    filter.source === undefined;
   const cost = Math.min(MATCH_COST * matches, rows);
-  if (exact && !everywhere && cost > bounds.scannedTextsMax) throw tooManyRows(rows, filter, bounds.scannedTextsMax);
+  if (exact && !everywhere && cost > bounds.scannedTextsMax)
+    throw tooManyRows(rows, filter, bounds.scannedTextsMax);
   return {
     // The search index alone gives the number of matching texts. Whether they belong to the sender
     // or the span, only their rows tell.
@@ -122,7 +136,8 @@ function searchPlan(
       // How far to scan, if the matches are as dense there as everywhere.
       const walked = (passed * snapshot.indexedMessages) / Math.max(1, matches);
       const sorted = MATCH_COST * matches;
-      if (sorted <= Math.max(bounds.fewRows, walked) && sorted <= bounds.scannedTextsMax) return { list: search };
+      if (sorted <= Math.max(bounds.fewRows, walked) && sorted <= bounds.scannedTextsMax)
+        return { list: search };
       if (!stepwise && Math.min(walked, rows) > bounds.scannedTextsMax)
         throw tooManyRows(rows, filter, bounds.scannedTextsMax);
       return walk;

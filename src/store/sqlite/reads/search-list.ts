@@ -40,7 +40,8 @@ export class SearchList implements IndexedList {
     const { q: _found, ...others } = filter;
     this.#snapshot = snapshot;
     this.#expression = expression;
-    this.#filtered = others.from !== undefined || others.to !== undefined || others.source !== undefined;
+    this.#filtered =
+      others.from !== undefined || others.to !== undefined || others.source !== undefined;
     this.#conditions = conditionsOf(others);
     this.#has = has;
   }
@@ -56,9 +57,10 @@ export class SearchList implements IndexedList {
    */
   matches(): number {
     this.#snapshot.check();
-    this.#matches ??= this.#snapshot.statements.number("SELECT count(*) FROM search WHERE search MATCH ?", [
-      this.#expression,
-    ]);
+    this.#matches ??= this.#snapshot.statements.number(
+      "SELECT count(*) FROM search WHERE search MATCH ?",
+      [this.#expression],
+    );
     return this.#matches;
   }
 
@@ -72,7 +74,8 @@ export class SearchList implements IndexedList {
       ORDER BY ${reverse ? DESCENDING : ASCENDING} LIMIT ? OFFSET ?`;
     const { statements, check } = this.#snapshot;
     if (offset >= seqs.length) return [];
-    if (offset + limit > KEYS_KEPT_MAX) return statements.all<ListEntry>(sql, [JSON.stringify(seqs), limit, offset]);
+    if (offset + limit > KEYS_KEPT_MAX)
+      return statements.all<ListEntry>(sql, [JSON.stringify(seqs), limit, offset]);
     let first: readonly ListEntry[] = [];
     for (let at = 0; at < seqs.length; at += SEQS_PER_STATEMENT) {
       check();
@@ -100,7 +103,10 @@ export class SearchList implements IndexedList {
   #matching(range: ListRange): Query {
     const { sql, values } = this.#conditions;
     if (this.#isAll(range)) {
-      return { sql: "SELECT rowid, NULL FROM search WHERE search MATCH ?", values: [this.#expression] };
+      return {
+        sql: "SELECT rowid, NULL FROM search WHERE search MATCH ?",
+        values: [this.#expression],
+      };
     }
     return {
       sql: `SELECT search.rowid, ${this.exact ? "NULL" : "lyftr_messages.text"}

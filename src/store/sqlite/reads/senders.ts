@@ -7,10 +7,14 @@ import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
 
 /** Senders in the order of their numbers, each with its indexed counts plus the tail. */
-export function findSenders(snapshot: Snapshot, { limit, offset, after = "", prefix }: SenderQuery): SenderPage {
+export function findSenders(
+  snapshot: Snapshot,
+  { limit, offset, after = "", prefix }: SenderQuery,
+): SenderPage {
   const { statements, indexedSeq, indexedSenders } = snapshot;
   const range = prefix === undefined ? undefined : [prefix, prefixEnd(prefix)];
-  const inRange = (column: string) => (range === undefined ? "" : `AND ${column} >= ? AND ${column} < ?`);
+  const inRange = (column: string) =>
+    range === undefined ? "" : `AND ${column} >= ? AND ${column} < ?`;
   const bounds = range ?? [];
   const newcomers = `SELECT DISTINCT from_msisdn AS msisdn FROM lyftr_messages NOT INDEXED
     WHERE seq > ? ${inRange("from_msisdn")} AND NOT EXISTS (SELECT 1 FROM senders WHERE senders.msisdn = from_msisdn)`;
@@ -18,7 +22,8 @@ export function findSenders(snapshot: Snapshot, { limit, offset, after = "", pre
     range === undefined
       ? indexedSenders
       : statements.number("SELECT count(*) FROM senders WHERE msisdn >= ? AND msisdn < ?", range);
-  const total = indexed + statements.number(`SELECT count(*) FROM (${newcomers})`, [indexedSeq, ...bounds]);
+  const total =
+    indexed + statements.number(`SELECT count(*) FROM (${newcomers})`, [indexedSeq, ...bounds]);
   const rows = statements.all<{ msisdn: string }>(
     `SELECT msisdn FROM senders WHERE msisdn > ? ${inRange("msisdn")}
      UNION ALL SELECT msisdn FROM (${newcomers}) WHERE msisdn > ?
@@ -38,7 +43,10 @@ interface TailOfSender {
   last: ListEntry;
 }
 
-function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): ReadonlyMap<string, TailOfSender> {
+function tailOfSenders(
+  snapshot: Snapshot,
+  numbers: readonly string[],
+): ReadonlyMap<string, TailOfSender> {
   const late = new Map<string, TailOfSender>();
   const rows = walk<[number, string, string, string, string]>(snapshot, {
     sql: `SELECT seq, instant, message_id, source, from_msisdn FROM lyftr_messages NOT INDEXED
@@ -61,8 +69,12 @@ function tailOfSenders(snapshot: Snapshot, numbers: readonly string[]): Readonly
 
 function senderOf(snapshot: Snapshot, from: string, late: TailOfSender | undefined): Sender {
   const list = new CountedList(snapshot, from);
-  const ends = [false, true].flatMap((reverse) => list.entries({}, { reverse, offset: 0, limit: 1 }));
-  const entries = [...ends, ...(late === undefined ? [] : [late.first, late.last])].sort(comparePositions);
+  const ends = [false, true].flatMap((reverse) =>
+    list.entries({}, { reverse, offset: 0, limit: 1 }),
+  );
+  const entries = [...ends, ...(late === undefined ? [] : [late.first, late.last])].sort(
+    comparePositions,
+  );
   const tsOf = (entry: ListEntry | undefined) =>
     entry === undefined ? "" : messageAt(snapshot.statements, entry.seq).ts;
   const count = list.total() + (late?.count ?? 0);

@@ -28,7 +28,11 @@ const BETWEEN = Symbol("between the two commits of a deletion");
  * Runs `work` in one transaction. Rejects with `ReadIndexBehind` when the index does not follow a
  * deletion, because the deleting process has crashed.
  */
-export function inSnapshot<T>(statements: Statements, check: () => void, work: (snapshot: Snapshot) => T): T {
+export function inSnapshot<T>(
+  statements: Statements,
+  check: () => void,
+  work: (snapshot: Snapshot) => T,
+): T {
   const deadlineMs = performance.now() + BETWEEN_COMMITS_MS_MAX;
   for (;;) {
     const result = readOnce(statements, check, work);
@@ -39,14 +43,26 @@ export function inSnapshot<T>(statements: Statements, check: () => void, work: (
   }
 }
 
-function readOnce<T>(statements: Statements, check: () => void, work: (snapshot: Snapshot) => T): T | typeof BETWEEN {
+function readOnce<T>(
+  statements: Statements,
+  check: () => void,
+  work: (snapshot: Snapshot) => T,
+): T | typeof BETWEEN {
   return transaction(statements.db, "BEGIN", () => {
     // The index is read first. The messages, read later, then include at least everything that it
     // counts, and the rest is the tail.
-    const state = statements.get<State>("SELECT seq, messages, senders, deletions FROM index_state");
+    const state = statements.get<State>(
+      "SELECT seq, messages, senders, deletions FROM index_state",
+    );
     const { seq = 0, messages = 0, senders = 0, deletions = 0 } = state ?? {};
     if (statements.number("SELECT generation FROM main.deletions") !== deletions) return BETWEEN;
-    return work({ statements, indexedSeq: seq, indexedMessages: messages, indexedSenders: senders, check });
+    return work({
+      statements,
+      indexedSeq: seq,
+      indexedMessages: messages,
+      indexedSenders: senders,
+      check,
+    });
   });
 }
 

@@ -4,7 +4,12 @@ import type { Statements } from "../statements.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Totals, from the indexed counts and the tail. */
-export function stats({ statements, indexedSeq, indexedMessages, indexedSenders }: Snapshot): MessageStats {
+export function stats({
+  statements,
+  indexedSeq,
+  indexedMessages,
+  indexedSenders,
+}: Snapshot): MessageStats {
   // The busiest senders: those with the highest indexed counts, and those in the tail, which is
   // scanned once.
   const rows = statements.all<{ from: string; count: number; late: number; newcomers: number }>(
@@ -31,5 +36,8 @@ export function stats({ statements, indexedSeq, indexedMessages, indexedSenders 
 
 /** The timestamp at one end of the list of all messages. */
 function tsAtEnd(statements: Statements, order: string): string | null {
-  return statements.get<{ ts: string }>(`SELECT ts FROM lyftr_messages ORDER BY ${order} LIMIT 1`)?.ts ?? null;
+  return (
+    statements.get<{ ts: string }>(`SELECT ts FROM lyftr_messages ORDER BY ${order} LIMIT 1`)?.ts ??
+    null
+  );
 }

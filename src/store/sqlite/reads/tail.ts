@@ -18,7 +18,10 @@ import { walk } from "./walk.ts";
 export interface Tail {
   count(range: ListRange): number;
   /** The first ones of the range, or the last ones, descending. */
-  entries(range: ListRange, end: { readonly reverse: boolean; readonly limit: number }): readonly ListEntry[];
+  entries(
+    range: ListRange,
+    end: { readonly reverse: boolean; readonly limit: number },
+  ): readonly ListEntry[];
 }
 
 export const NO_TAIL: Tail = { count: () => 0, entries: () => [] };
@@ -48,10 +51,10 @@ class WholeTail implements Tail {
 
   count(range: ListRange): number {
     const { statements, indexedSeq } = this.#snapshot;
-    return statements.number(`SELECT count(*) FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}`, [
-      indexedSeq,
-      ...rangeValues(range),
-    ]);
+    return statements.number(
+      `SELECT count(*) FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE}`,
+      [indexedSeq, ...rangeValues(range)],
+    );
   }
 
   entries(
@@ -94,6 +97,9 @@ class FilteredTail implements Tail {
   }
 
   #within(range: ListRange): Query {
-    return { sql: `FROM lyftr_messages WHERE ${IN_SEQS} AND ${IN_RANGE}`, values: [this.#seqs, ...rangeValues(range)] };
+    return {
+      sql: `FROM lyftr_messages WHERE ${IN_SEQS} AND ${IN_RANGE}`,
+      values: [this.#seqs, ...rangeValues(range)],
+    };
   }
 }

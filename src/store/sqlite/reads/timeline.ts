@@ -49,7 +49,8 @@ function counted(
 }
 
 function tail({ indexedSeq }: Snapshot, query: TimelineQuery): Query {
-  const [condition, values] = query.from === undefined ? ["", []] : ["AND from_msisdn = ?", [query.from]];
+  const [condition, values] =
+    query.from === undefined ? ["", []] : ["AND from_msisdn = ?", [query.from]];
   return {
     sql: `SELECT instant FROM lyftr_messages NOT INDEXED WHERE seq > ? AND ${IN_RANGE} ${condition}`,
     values: [indexedSeq, ...rangeValues(rangeOf(query)), ...values],

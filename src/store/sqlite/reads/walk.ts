@@ -12,7 +12,10 @@ const ROWS_PER_CHECK = 256;
  * Yields the rows of a statement, with only one in memory. Stops when the result is no longer
  * wanted.
  */
-export function* walk<T extends readonly unknown[]>(snapshot: Snapshot, { sql, values }: Query): Generator<T> {
+export function* walk<T extends readonly unknown[]>(
+  snapshot: Snapshot,
+  { sql, values }: Query,
+): Generator<T> {
   let rows = 0;
   for (const row of snapshot.statements.iterate<T>(sql, values)) {
     if (rows++ % ROWS_PER_CHECK === 0) snapshot.check();
@@ -34,7 +37,10 @@ export function countMatching(snapshot: Snapshot, { from, has }: Omit<Matching, 
   const { sql, values } = from;
   if (has === undefined) return snapshot.statements.number(`SELECT count(*) ${sql}`, values);
   let count = 0;
-  for (const [text] of walk<[string]>(snapshot, { sql: `SELECT lyftr_messages.text ${sql}`, values })) {
+  for (const [text] of walk<[string]>(snapshot, {
+    sql: `SELECT lyftr_messages.text ${sql}`,
+    values,
+  })) {
     if (has(text)) count++;
   }
   return count;
@@ -46,7 +52,8 @@ interface MatchingPart {
   readonly skipped: number;
 }
 
-const COLUMNS = "lyftr_messages.seq, lyftr_messages.instant, lyftr_messages.message_id, lyftr_messages.source";
+const COLUMNS =
+  "lyftr_messages.seq, lyftr_messages.instant, lyftr_messages.message_id, lyftr_messages.source";
 
 /** At most `limit` matches of a part in its order, after the first `skip`. */
 export function findMatching(

@@ -37,7 +37,11 @@ export function respellCreatedAt(db: DatabaseSync): readonly string[] {
   const write = db.prepare("UPDATE lyftr_messages SET created_at = ? WHERE seq = ?");
   let respelt = 0;
   let unreadable = 0;
-  for (let rows = read.all(Number.MIN_SAFE_INTEGER); rows.length > 0; rows = read.all(rows.at(-1)?.seq ?? null)) {
+  for (
+    let rows = read.all(Number.MIN_SAFE_INTEGER);
+    rows.length > 0;
+    rows = read.all(rows.at(-1)?.seq ?? null)
+  ) {
     for (const { seq, createdAt } of rows) {
       const receivedAt = parseReceivedAt(String(createdAt));
       write.run(receivedAt ?? now, seq ?? null);
@@ -48,9 +52,13 @@ export function respellCreatedAt(db: DatabaseSync): readonly string[] {
   return [
     ...(respelt === 0
       ? []
-      : [`rewrote the created_at of ${respelt} messages as UTC, so that retention compares them correctly`]),
+      : [
+          `rewrote the created_at of ${respelt} messages as UTC, so that retention compares them correctly`,
+        ]),
     ...(unreadable === 0
       ? []
-      : [`${unreadable} messages had no readable created_at: they count as received now, at ${now}`]),
+      : [
+          `${unreadable} messages had no readable created_at: they count as received now, at ${now}`,
+        ]),
   ];
 }

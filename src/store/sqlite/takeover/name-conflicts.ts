@@ -47,7 +47,9 @@ function namesCreatedBy(migrations: readonly Migration[]): readonly string[] {
   try {
     for (const { sql } of migrations) scratch.exec(sql);
     return scratch
-      .prepare("SELECT lower(name) AS name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+      .prepare(
+        "SELECT lower(name) AS name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+      )
       .all()
       .map(({ name }) => String(name));
   } finally {

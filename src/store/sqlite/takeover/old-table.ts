@@ -25,7 +25,9 @@ export interface OldTable {
  */
 export function findOldTable(db: DatabaseSync): OldTable | undefined {
   const found = db
-    .prepare("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND name = 'messages' COLLATE NOCASE")
+    .prepare(
+      "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND name = 'messages' COLLATE NOCASE",
+    )
     .get();
   if (found === undefined) return undefined;
   const name = String(found.name);
@@ -43,7 +45,11 @@ export function findOldTable(db: DatabaseSync): OldTable | undefined {
     name,
     rowid: found.wr === 1 ? undefined : ROWID_NAMES.find((alias) => !known.includes(alias)),
     unknown: unknownOf(db, name, columns),
-    indexes: textsOf(db, "SELECT name FROM pragma_index_list(?) WHERE origin = 'c' ORDER BY name", name),
+    indexes: textsOf(
+      db,
+      "SELECT name FROM pragma_index_list(?) WHERE origin = 'c' ORDER BY name",
+      name,
+    ),
   };
 }
 
@@ -53,7 +59,9 @@ export function findOldTable(db: DatabaseSync): OldTable | undefined {
  */
 export function refuseBrokenViews(db: DatabaseSync, { name, unknown }: OldTable): void {
   if (unknown.length === 0) return;
-  for (const view of db.prepare("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name").all()) {
+  for (const view of db
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name")
+    .all()) {
     const broken = quoted(String(view.name));
     try {
       db.prepare(`SELECT * FROM ${broken}`);
@@ -86,7 +94,11 @@ function notATable(name: string, type: string): string {
 
 function unknownOf(db: DatabaseSync, name: string, columns: readonly string[]): readonly string[] {
   const extra = columns.filter((column) => !OLD_COLUMNS.includes(column.toLowerCase()));
-  const foreign = textsOf(db, `SELECT DISTINCT "table" AS name FROM pragma_foreign_key_list(?)`, name);
+  const foreign = textsOf(
+    db,
+    `SELECT DISTINCT "table" AS name FROM pragma_foreign_key_list(?)`,
+    name,
+  );
   const dependent = textsOf(
     db,
     `SELECT DISTINCT t.name FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) f
@@ -100,7 +112,8 @@ function unknownOf(db: DatabaseSync, name: string, columns: readonly string[]): 
     .all(name)
     .filter(
       ({ type, sql }) =>
-        /\bmessages\b/i.test(String(sql)) && (type !== "table" || /^\s*CREATE\s+VIRTUAL/i.test(String(sql))),
+        /\bmessages\b/i.test(String(sql)) &&
+        (type !== "table" || /^\s*CREATE\s+VIRTUAL/i.test(String(sql))),
     );
   return [
     ...extra.map((column) => `the column ${quoted(column)}`),

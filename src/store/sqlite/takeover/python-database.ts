@@ -22,9 +22,12 @@ export class PythonDatabase implements PythonExport {
   /** Creates the file if needed. Rejects with `StoreRefused` when it holds something else. */
   static async open(path: string): Promise<PythonDatabase> {
     const contents = await contentsOf(path);
-    if (contents.kind === "ours") throw new StoreRefused(`${path} is a database of Lyftr: name another file`);
+    if (contents.kind === "ours")
+      throw new StoreRefused(`${path} is a database of Lyftr: name another file`);
     if (contents.kind === "foreign" || contents.kind === "not_sqlite") {
-      throw new StoreRefused(`${path} holds something other than messages of the Python service: name another file`);
+      throw new StoreRefused(
+        `${path} holds something other than messages of the Python service: name another file`,
+      );
     }
     try {
       return new PythonDatabase(path);
@@ -57,8 +60,18 @@ export class PythonDatabase implements PythonExport {
     this.#db.close();
   }
 
-  #addOne({ source, messageId, from, to, ts, text, createdAt }: StoredMessage): keyof PythonExportStep {
+  #addOne({
+    source,
+    messageId,
+    from,
+    to,
+    ts,
+    text,
+    createdAt,
+  }: StoredMessage): keyof PythonExportStep {
     if (source !== NATIVE_SOURCE) return "otherSources";
-    return this.#add.run(messageId, from, to, ts, text, createdAt).changes === 1 ? "added" : "present";
+    return this.#add.run(messageId, from, to, ts, text, createdAt).changes === 1
+      ? "added"
+      : "present";
   }
 }

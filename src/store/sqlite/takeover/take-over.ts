@@ -20,7 +20,9 @@ export function setOldTableAside(db: DatabaseSync, { name, unknown, indexes }: O
   const kept = unknown.length > 0;
   if (!kept) for (const index of indexes) db.exec(`DROP INDEX ${quoted(index)}`);
   try {
-    db.exec(`PRAGMA legacy_alter_table = ${kept ? "OFF" : "ON"}; ALTER TABLE ${quoted(name)} RENAME TO ${KEPT_NAME}`);
+    db.exec(
+      `PRAGMA legacy_alter_table = ${kept ? "OFF" : "ON"}; ALTER TABLE ${quoted(name)} RENAME TO ${KEPT_NAME}`,
+    );
   } catch (error) {
     throw new StoreRefused(
       `its table "${name}" of the older service cannot be renamed to ${KEPT_NAME}: ${String((error as Error).message)}. ` +
@@ -34,7 +36,11 @@ export function setOldTableAside(db: DatabaseSync, { name, unknown, indexes }: O
  * Stores every row of the old table as a message. Returns what the operator must know, a sentence
  * each.
  */
-export function takeOver(db: DatabaseSync, old: OldTable, report: (progress: string) => void): readonly string[] {
+export function takeOver(
+  db: DatabaseSync,
+  old: OldTable,
+  report: (progress: string) => void,
+): readonly string[] {
   const standIn = timeNow(db);
   let unreadable = 0;
   db.function("instant_of", { deterministic: true }, (ts) => instantOf(String(ts)));
@@ -120,7 +126,8 @@ function copyRows(db: DatabaseSync, rows: Rows, report: (progress: string) => vo
     }
     first = nextOf(last);
   }
-  if (copied !== total) throw new Error(`took over ${copied} of ${total} messages of the Python service`);
+  if (copied !== total)
+    throw new Error(`took over ${copied} of ${total} messages of the Python service`);
   return copied;
 }
 

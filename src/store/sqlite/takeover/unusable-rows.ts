@@ -19,7 +19,9 @@ export function refuseUnusableRows(db: DatabaseSync, { name }: Pick<OldTable, "n
     const rows = countOf(db, `SELECT count(*) AS n FROM ${table} WHERE ${column} IS NULL`);
     return rows === 0
       ? []
-      : [`${rowsInWords(rows)} no ${column} (to see them: SELECT * FROM ${table} WHERE ${column} IS NULL)`];
+      : [
+          `${rowsInWords(rows)} no ${column} (to see them: SELECT * FROM ${table} WHERE ${column} IS NULL)`,
+        ];
   });
   const ids = "CAST(message_id AS TEXT)";
   const again = `SELECT ${ids} FROM ${table} WHERE message_id IS NOT NULL GROUP BY ${ids} HAVING count(*) > 1`;

@@ -48,14 +48,19 @@ const PAGE_UNREADABLE = /error code=([0-9]+)/;
 
 function findingsOf(lines: readonly string[]): Findings {
   if (lines.length === 1 && lines[0] === "ok") return { kind: "sound" };
-  const problems = lines.filter((line) => !line.startsWith("*** in database")).slice(0, PROBLEMS_MAX);
-  const unreadable = problems.find((line) => (Number(PAGE_UNREADABLE.exec(line)?.[1] ?? 0) & PRIMARY_CODE) === IOERR);
+  const problems = lines
+    .filter((line) => !line.startsWith("*** in database"))
+    .slice(0, PROBLEMS_MAX);
+  const unreadable = problems.find(
+    (line) => (Number(PAGE_UNREADABLE.exec(line)?.[1] ?? 0) & PRIMARY_CODE) === IOERR,
+  );
   if (unreadable !== undefined) return { kind: "unreadable", problem: unreadable };
   return { kind: "damaged", problems };
 }
 
 // The code of a thread that reads a file from end to end, which takes seconds to minutes, and then
 // ends.
-if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
+if (isMainThread || parentPort === null)
+  throw new Error("this file is the code of a worker thread");
 const { path } = workerData as { path: string };
 parentPort.postMessage(await examineFile(path));

@@ -1,7 +1,12 @@
 import type { ExpiryStep, RetentionStore, RetentionSweep } from "../../retention.ts";
 import { checkpoint, isReadError, truncateWal } from "../connection.ts";
 import { Deleter } from "../deletion/deleter.ts";
-import { hasEndedTombstones, lastSweep, recordSweep, seedLastSweep } from "../deletion/last-sweep.ts";
+import {
+  hasEndedTombstones,
+  lastSweep,
+  recordSweep,
+  seedLastSweep,
+} from "../deletion/last-sweep.ts";
 import { dropTombstones, reclaimSpace, scrub } from "../deletion/space.ts";
 import { openReadIndex, removeReadIndex } from "../index/connection.ts";
 import { backlogOf, indexMessages } from "../index/index-messages.ts";
@@ -36,7 +41,8 @@ serveWorker(({ path }: { path: string }) => {
     indexMessages: (rowsMax: number) => indexMessages(statements, rowsMax),
     expire: (step: ExpiryStep) => deleter.expire(step),
     erase: (step: ErasureStep) => deleter.erase(step),
-    dropTombstones: (options: { now: string; rowsMax: number }) => dropTombstones(statements, options),
+    dropTombstones: (options: { now: string; rowsMax: number }) =>
+      dropTombstones(statements, options),
     reclaimSpace: () => reclaimSpace(statements),
     lastSweep: () => lastSweep(statements),
     recordSweep: (sweep: RetentionSweep) => recordSweep(statements, sweep),

@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Overloaded, ReadCancelled, type StoreBroken, StoreUnavailable } from "../../../domain/errors.ts";
+import {
+  Overloaded,
+  ReadCancelled,
+  type StoreBroken,
+  StoreUnavailable,
+} from "../../../domain/errors.ts";
 import { tooSlow } from "../../read-limits.ts";
 import type { ReadThreadEnd } from "../../store.ts";
 import { ReadingThread } from "./reading-thread.ts";
@@ -101,7 +106,11 @@ export class ReaderPool {
     return this.#restarts;
   }
 
-  call<T>(operation: string, argument?: unknown, { heavy = false, signal }: ReadCall = {}): Promise<T> {
+  call<T>(
+    operation: string,
+    argument?: unknown,
+    { heavy = false, signal }: ReadCall = {},
+  ): Promise<T> {
     const [queue, max] = heavy ? [this.#heavy, HEAVY_QUEUE_MAX] : [this.#quick, this.#queueMax];
     if (queue.length >= max) return Promise.reject(new Overloaded("too many reads are waiting"));
     return this.#enqueue(queue, operation, argument, signal);
@@ -129,7 +138,12 @@ export class ReaderPool {
     await Promise.race([Promise.all(ends), sleep(CLOSE_MS_MAX, undefined, { ref: false })]);
   }
 
-  #enqueue<T>(queue: WaitingRead[], operation: string, argument: unknown, signal: AbortSignal | undefined): Promise<T> {
+  #enqueue<T>(
+    queue: WaitingRead[],
+    operation: string,
+    argument: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     if (signal?.aborted) return Promise.reject(new ReadCancelled());
     return new Promise<T>((resolve, reject) => {
       const leave = (error: Error) => {
@@ -138,7 +152,10 @@ export class ReaderPool {
         reject(error);
       };
       const gone = () => leave(new ReadCancelled());
-      const timer = setTimeout(() => leave(new Overloaded("a read waited too long for its turn")), this.#waitMsMax);
+      const timer = setTimeout(
+        () => leave(new Overloaded("a read waited too long for its turn")),
+        this.#waitMsMax,
+      );
       const begin = () => {
         clearTimeout(timer);
         // One signal may serve many reads one after the other, so each removes its listener.
@@ -179,9 +196,13 @@ export class ReaderPool {
       });
   }
 
-  async #run(thread: ReadingThread, { operation, argument, heavy, signal, resolve, reject }: WaitingRead) {
+  async #run(
+    thread: ReadingThread,
+    { operation, argument, heavy, signal, resolve, reject }: WaitingRead,
+  ) {
     const msMax = heavy ? this.#heavyMsMax : QUICK_MS_MAX;
-    const tooLate = () => (heavy ? tooSlow(msMax) : new StoreUnavailable("SQLite: a read took too long"));
+    const tooLate = () =>
+      heavy ? tooSlow(msMax) : new StoreUnavailable("SQLite: a read took too long");
     try {
       // A thread that ended while idle may still be restarting.
       await thread.ready();

@@ -36,11 +36,14 @@ serveWorker(({ path, stop }: ReaderData) => {
       statements.db.close();
       statements = open();
     },
-    find: (query: MessageQuery) => inSnapshot(statements, check, (snapshot) => find(snapshot, query)),
+    find: (query: MessageQuery) =>
+      inSnapshot(statements, check, (snapshot) => find(snapshot, query)),
     findOne: (id: { messageId: string; source?: string }) => findOne(statements, id),
     stats: () => inSnapshot(statements, check, stats),
-    timeline: (query: TimelineQuery) => inSnapshot(statements, check, (snapshot) => timeline(snapshot, query)),
-    findSenders: (query: SenderQuery) => inSnapshot(statements, check, (snapshot) => findSenders(snapshot, query)),
+    timeline: (query: TimelineQuery) =>
+      inSnapshot(statements, check, (snapshot) => timeline(snapshot, query)),
+    findSenders: (query: SenderQuery) =>
+      inSnapshot(statements, check, (snapshot) => findSenders(snapshot, query)),
     ping: () => {
       statements.get("SELECT 1 FROM lyftr_messages LIMIT 1");
       statements.get("SELECT seq FROM index_state");

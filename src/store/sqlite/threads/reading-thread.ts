@@ -69,7 +69,8 @@ export class ReadingThread {
    */
   async run<T>(read: Read): Promise<T> {
     const thread = this.#thread;
-    if (thread === undefined) throw new StoreUnavailable("SQLite: a reading thread is being started again");
+    if (thread === undefined)
+      throw new StoreUnavailable("SQLite: a reading thread is being started again");
     if (read.signal?.aborted) throw new ReadCancelled();
     let late = false;
     let giveUp: NodeJS.Timeout | undefined;
@@ -88,7 +89,10 @@ export class ReadingThread {
     }, read.msMax);
     read.signal?.addEventListener("abort", stop, { once: true });
     try {
-      return await Promise.race([thread.line.call<T>(read.operation, read.argument), stuck.promise]);
+      return await Promise.race([
+        thread.line.call<T>(read.operation, read.argument),
+        stuck.promise,
+      ]);
     } catch (error) {
       throw error instanceof ReadCancelled && late ? read.tooLate() : error;
     } finally {

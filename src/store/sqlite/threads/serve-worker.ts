@@ -17,7 +17,8 @@ type Operations = Readonly<Record<string, (argument: never) => unknown>>;
 export function serveWorker<Data extends { readonly path: string }>(
   open: (data: Data, report: (progress: string) => void) => Operations,
 ): void {
-  if (isMainThread || parentPort === null) throw new Error("this file is the code of a worker thread");
+  if (isMainThread || parentPort === null)
+    throw new Error("this file is the code of a worker thread");
   const port = parentPort;
   const data = workerData as Data;
   const report = (progress: string) => port.postMessage({ progress } satisfies Answer);
@@ -46,7 +47,8 @@ export function serveWorker<Data extends { readonly path: string }>(
     try {
       if (broken !== undefined) throw broken;
       // Nothing was opened, so there is nothing to close.
-      if (operation === "close" && operations === undefined) operations = { close: () => undefined };
+      if (operation === "close" && operations === undefined)
+        operations = { close: () => undefined };
       operations ??= open(data, report);
       port.postMessage({ id, result: operations[operation]?.(argument as never) } satisfies Answer);
     } catch (error) {

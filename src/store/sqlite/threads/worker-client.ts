@@ -63,7 +63,11 @@ export class WorkerClient {
   readonly ended: Promise<string> = this.#ended.promise;
 
   /** `name` is a file in this folder that calls {@link serveWorker}. */
-  constructor(name: string, data: unknown, { progress = () => {}, replaceable = false }: WorkerClientOptions = {}) {
+  constructor(
+    name: string,
+    data: unknown,
+    { progress = () => {}, replaceable = false }: WorkerClientOptions = {},
+  ) {
     // The source runs as .ts, the published package as .js.
     this.#worker = new Worker(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url), {
       workerData: data,
@@ -87,7 +91,8 @@ export class WorkerClient {
   }
 
   call<T>(operation: string, argument?: unknown): Promise<T> {
-    if (this.#closed !== undefined) return Promise.reject(new StoreUnavailable("the database is closed"));
+    if (this.#closed !== undefined)
+      return Promise.reject(new StoreUnavailable("the database is closed"));
     return this.#send(operation, argument);
   }
 
@@ -124,7 +129,8 @@ export class WorkerClient {
 
   #die(reason: string, Failure: typeof StoreBroken | typeof StoreUnavailable): void {
     this.#dead ??= new Failure(reason);
-    if (this.#closed === undefined && this.#dead instanceof StoreBroken) this.#broken.resolve(this.#dead);
+    if (this.#closed === undefined && this.#dead instanceof StoreBroken)
+      this.#broken.resolve(this.#dead);
     this.#ended.resolve(reason);
     for (const waiting of this.#waiting.values()) waiting.reject(this.#dead);
     this.#waiting.clear();
