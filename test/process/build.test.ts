@@ -84,6 +84,9 @@ test("npm start builds only what has changed, and says that it builds on standar
   writeFileSync(folder.file("src/another.ts"), "export const another = 1;\n");
   match(build(), /^Building/);
   equal(existsSync(folder.file("dist/another.js")), true);
+  writeFileSync(folder.file("src/another.ts"), "export const another = 2;\n");
+  match(build(), /^Building/);
+  match(readFileSync(folder.file("dist/another.js"), "utf8"), /another = 2/);
   rmSync(folder.file("src/another.ts"));
   match(build(), /^Building/);
   equal(existsSync(folder.file("dist/another.js")), false);

@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { SELF_SIGNED } from "../support/certificate.ts";
 import { macOf } from "../support/client.ts";
 import { blocksOf, documentText, Terminal } from "../support/document-blocks.ts";
 import { HIDDEN_PATHS, PATHS_WITH_NUMBERS, ROUTES_LOGGED } from "../support/proxied-paths.ts";
@@ -36,16 +37,7 @@ async function startHaproxy(servicePort: number) {
     "-out",
     pem,
   ];
-  await folder.run("openssl", [
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "1",
-    ...certificate,
-  ]);
+  await folder.run("openssl", [...SELF_SIGNED, ...certificate]);
   const settings = SHIPPED.replace(/^resolvers docker\n(?: .*\n)+/m, "")
     .replace(" resolvers docker init-addr none", "")
     .replace(/^ +server replica-[0-9] .*\n/gm, "")

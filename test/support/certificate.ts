@@ -2,6 +2,9 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** The arguments of `openssl` for a new key with a certificate that it signs itself. */
+export const SELF_SIGNED = "req -x509 -newkey rsa:2048 -nodes -days 1".split(" ");
+
 export interface Certificate {
   readonly key: Buffer;
   readonly cert: Buffer;

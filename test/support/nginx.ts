@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { SELF_SIGNED } from "./certificate.ts";
 import { freePorts, ServerFolder } from "./server-folder.ts";
 
 const START_MS_MAX = 10_000;
@@ -31,17 +32,7 @@ export async function startNginx(servicePorts: readonly number[]): Promise<Nginx
     const [certificate, key] = [join(folder.path, "tls.crt"), join(folder.path, "tls.key")];
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
     const files = ["-keyout", key, "-out", certificate];
-    await folder.run("openssl", [
-      "req",
-      "-x509",
-      "-newkey",
-      "rsa:2048",
-      "-nodes",
-      "-days",
-      "1",
-      ...subject,
-      ...files,
-    ]);
+    await folder.run("openssl", [...SELF_SIGNED, ...subject, ...files]);
     setDefaultCACertificates([...getCACertificates("default"), readFileSync(certificate, "utf8")]);
     const logs = {
       access: join(folder.path, "access.log"),

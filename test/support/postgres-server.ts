@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Client } from "pg";
+import { SELF_SIGNED } from "./certificate.ts";
 import { freePort, ServerFolder, UNPRIVILEGED } from "./server-folder.ts";
 
 const START_MS_MAX = 30_000;
@@ -183,17 +184,7 @@ async function selfSigned(folder: ServerFolder): Promise<Readonly<Record<string,
     "subjectAltName=DNS:localhost,IP:127.0.0.1",
   ];
   const files = ["-keyout", key, "-out", certificate];
-  await folder.run("openssl", [
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "1",
-    ...subject,
-    ...files,
-  ]);
+  await folder.run("openssl", [...SELF_SIGNED, ...subject, ...files]);
   await folder.run("chmod", ["600", key]);
   return { ssl: "on", ssl_cert_file: certificate, ssl_key_file: key };
 }
