@@ -6,8 +6,9 @@ COPY package.json package-lock.json ./
 # The development dependency `node` brings a runtime by its install script; the image has one already.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
-COPY scripts/build.ts scripts/
+COPY scripts/build.ts scripts/web.ts scripts/
 COPY client client
+COPY web web
 COPY src src
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 

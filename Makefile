@@ -24,7 +24,7 @@ logs:
 	docker compose logs --follow
 
 test: node_modules/.installed ## everything that can be tested on this machine; with CI=true, everything
-	scripts/install-debian.sh chromium:chromium strace:strace gcc:build-essential wrk:wrk python3:python3 openssl:openssl curl:curl pgbouncer:pgbouncer haproxy:haproxy redis-server:redis-server prometheus:prometheus promtool:prometheus prometheus-alertmanager:prometheus-alertmanager amtool:prometheus-alertmanager kubectl:kubernetes-client nginx:nginx systemd-analyze:systemd pg_createcluster:postgresql
+	scripts/install-debian.sh chromium:chromium strace:strace gcc:build-essential faketime:faketime wrk:wrk python3:python3 openssl:openssl curl:curl pgbouncer:pgbouncer haproxy:haproxy redis-server:redis-server prometheus:prometheus promtool:prometheus prometheus-alertmanager:prometheus-alertmanager amtool:prometheus-alertmanager kubectl:kubernetes-client nginx:nginx systemd-analyze:systemd pg_createcluster:postgresql
 	npm run --silent lint
 	npm test --silent
 

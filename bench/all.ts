@@ -44,6 +44,18 @@ const BENCHMARKS: readonly Benchmark[] = [
     quick: "--rows 2000 --rounds 1 --seconds 1 --connections 4 --ingest-rate 100 --engines sqlite",
   },
   {
+    file: "dashboard.ts",
+    title: "Dashboard",
+    quick:
+      "--rows 2000 --requests 5 --tab-seconds 1 --tab-rounds 1 --rates 0,50 --tabs 3 --seconds 1 --warmup-seconds 0 --rounds 1 --connections 4",
+  },
+  {
+    file: "dashboard-browser.ts",
+    title: "Dashboard in a browser",
+    quick:
+      "--rows 1000 --rounds 1 --listed-rows 100 --presses 2 --searches 2 --scroll-rows 300 --rate 50 --live-minutes 0.02 --sample-seconds 0.5",
+  },
+  {
     file: "limits.ts",
     title: "Limits",
     quick: `${QUICK_LOAD} --warmup-seconds 0 --rounds 1 --redis-seconds 1 --redis-rounds 1 --rate 100`,

@@ -125,10 +125,10 @@ const ENDED = /EOF|CLOSED_CONNECTION/i;
 function failureOf(error: unknown, url: string): LyftrError {
   const { code, name, message } = rootOf(error);
   const { origin } = new URL(url);
-  const words = [code ?? "", name, message];
+  const what = code ?? message;
+  const words = [what, name, message];
   const says = (pattern: RegExp) => words.some((text) => pattern.test(text));
   const details = { code, cause: error };
-  const what = code ?? message;
   if (says(CERTIFICATE))
     return new LyftrError(
       "certificate",
@@ -153,7 +153,7 @@ interface Root {
 function rootOf(error: unknown): Root {
   const { cause, code, errors, name, message } = error as Readonly<Record<string, unknown>>;
   if (cause instanceof Error) return rootOf(cause);
-  const [first] = Array.isArray(errors) ? errors : [];
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
   if (first instanceof Error) return rootOf(first);
   return {
     code: typeof code === "string" ? code : undefined,

@@ -38,11 +38,14 @@ export function retryDelayMs(
 
 /** `Retry-After`: seconds, or a date. Undefined when it is neither. */
 export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
-  const text = header?.trim() ?? "";
+  if (header === null) return undefined;
+  const text = header.trim();
   if (/^[0-9]{1,10}$/.test(text)) return Number(text) * SECOND_MS;
   // The three date forms of HTTP begin with a weekday. Date.parse alone would also accept "-5" and
   // "1.5" as dates.
-  const dateMs = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;
+  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return undefined;
+  // The oldest form names no zone. Date.parse would take it as local time.
+  const dateMs = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`);
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }
 

@@ -11,7 +11,7 @@ import { readPackages } from "./lockfile.ts";
 
 const FILE_DEFAULT = "executable/lyftr";
 /** Files that are run, read or shown, and the licences, whose texts must accompany the code. */
-const NEEDED = /(\.(js|cjs|mjs|json|sql|html|css|png|svg)|^licen[cs]e.*)$/i;
+const NEEDED = /(\.(js|cjs|mjs|json|sql|html|css|png|svg|br|gz)|^licen[cs]e.*)$/i;
 /** Limits the memory as `npm start` and the image do; see docs/adr/0010. */
 const NODE_FLAGS = ["--max-semi-space-size=8", "--disable-sigusr1", "--experimental-vfs"];
 

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -26,11 +27,17 @@ const built = join(partial, "src");
 const old = `${OLD}${process.pid}`;
 /** With this option, which `npm start` uses, nothing is built when dist/ is of the same sources. */
 const isOnDemand = process.argv.includes("--if-changed");
+/** With this option nothing is built while another build runs: ten starts at once need one. */
+const givesWay = process.argv.includes("--unless-building");
 /** The hash of the sources of dist/. It is not in a package, which is built without the option. */
 const STAMP = ".built-from";
 
 const sources = isOnDemand ? hashOfSources() : "";
-if (isOnDemand && stampOf("dist") === sources) process.exit(0);
+if (isOnDemand && stampOf("dist") === sources) {
+  markBuilt();
+  process.exit(0);
+}
+if (givesWay && readdirSync(".").some(isOfRunningBuild)) process.exit(0);
 if (isOnDemand) process.stderr.write("Building Lyftr: compiling the sources to dist/ …\n");
 
 for (const name of readdirSync("."))
@@ -50,6 +57,9 @@ const sql = [
   "store/postgres/migrations",
 ];
 for (const path of sql) cpSync(`src/${path}`, join(built, path), { recursive: true });
+// Vite is loaded here because a start that builds nothing need not wait for it.
+const { buildWeb } = await import("./web.ts");
+await buildWeb(join(root, built, "web"));
 if (isOnDemand) writeFileSync(join(built, STAMP), sources);
 replace();
 if (isOnDemand) process.stderr.write(`Built in ${(performance.now() / 1_000).toFixed(1)} s.\n`);
@@ -57,7 +67,7 @@ if (isOnDemand) process.stderr.write(`Built in ${(performance.now() / 1_000).toF
 /** Of everything that decides what is built. */
 function hashOfSources(): string {
   const hash = createHash("sha256");
-  const files = ["src", "client"].flatMap((folder) =>
+  const files = ["src", "client", "web"].flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)),
   );
   const others = [
@@ -65,13 +75,22 @@ function hashOfSources(): string {
     "tsconfig.build.json",
     "tsconfig.client.json",
     "scripts/build.ts",
+    "scripts/web.ts",
   ];
-  const compiler = "node_modules/typescript/package.json";
-  for (const file of [...files.sort(), ...others, compiler].filter((name) =>
+  const tools = ["typescript", "vite", "preact", "@preact/signals"].map(
+    (name) => `node_modules/${name}/package.json`,
+  );
+  for (const file of [...files.sort(), ...others, ...tools].filter((name) =>
     statSync(name).isFile(),
   ))
     hash.update(`${file}\0`).update(readFileSync(file)).update("\0");
   return hash.digest("hex");
+}
+
+/** `bin/lyftr.js` compares times first: the next start need not read the sources again. */
+function markBuilt(): void {
+  const now = new Date();
+  if (existsSync("dist/web/index.html")) utimesSync("dist/web/index.html", now, now);
 }
 
 function stampOf(folder: string): string | undefined {
@@ -98,23 +117,44 @@ function importClientInside(folder: string): void {
 }
 
 function replace(): void {
-  try {
-    renameSync("dist", old);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  for (let isPlaced = false; !isPlaced; ) {
+    rmSync(old, { recursive: true, force: true });
+    rename("dist", old, "ENOENT");
+    // Another build may have placed its own in between.
+    isPlaced = rename(built, "dist", "ENOTEMPTY");
   }
-  renameSync(built, "dist");
   rmSync(old, { recursive: true, force: true });
+}
+
+/** Returns false when it fails with this code. */
+function rename(from: string, to: string, expected: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== expected) throw error;
+    return false;
+  }
 }
 
 /** Whether a folder is left over from a killed build. The folder of a running build is not. */
 function isLeftOver(name: string): boolean {
-  const prefix = [PARTIAL, OLD].find((each) => name.startsWith(each));
-  if (prefix === undefined) return false;
+  return pidIn(name) !== undefined && !isOfRunningBuild(name);
+}
+
+function isOfRunningBuild(name: string): boolean {
+  const pid = pidIn(name);
+  if (pid === undefined) return false;
   try {
-    process.kill(Number(name.slice(prefix.length)), 0);
-    return false;
-  } catch {
+    process.kill(pid, 0);
     return true;
+  } catch {
+    return false;
   }
+}
+
+/** The process that makes this folder, or undefined when it is another folder. */
+function pidIn(name: string): number | undefined {
+  const prefix = [PARTIAL, OLD].find((each) => name.startsWith(each));
+  return prefix === undefined ? undefined : Number(name.slice(prefix.length));
 }

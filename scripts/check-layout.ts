@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { complaintsAboutWeb } from "./web-layout.ts";
 
 // Checks which module imports which. The floors are read from the table in ARCHITECTURE.md, so the
 // table and the code agree. The client is separate: others install it, and it knows the service by
@@ -38,6 +39,7 @@ const complaints = [
   ...loopsIn(imports).map((loop) => `import loop: ${loop}`),
   ...foldersOf(files).flatMap(loopsBetweenParts),
   ...clientFiles.flatMap(complaintsAboutClient),
+  ...complaintsAboutWeb(fileURLToPath(new URL("../web", import.meta.url))),
   ...complaintsAboutArchitecture(),
 ];
 for (const complaint of complaints) process.stderr.write(`${complaint}\n`);
@@ -131,7 +133,7 @@ function complaintsAboutShape(file: string, text: string): readonly string[] {
 function complaintsAboutArchitecture(): readonly string[] {
   const named = new Set([...architecture.matchAll(/`([^`\s]+)`/g)].map(([, name = ""]) => name));
   const checkout = fileURLToPath(new URL("..", import.meta.url));
-  const known = ["bench", "client", "scripts", "src", "test"].flatMap((folder) =>
+  const known = ["bench", "campaign", "client", "scripts", "src", "test", "web"].flatMap((folder) =>
     sourcesIn(join(checkout, folder)).map((name) => `/${folder}/${name}`),
   );
   const folders = readdirSync(root, { recursive: true, withFileTypes: true })

@@ -6,8 +6,10 @@ import { complaintsAbout } from "./prose-rules.ts";
 // Checks the English of comments, texts and documents, and the width of documents.
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const FOLDERS = ["src", "client", "bench", "scripts", "docs", "deploy", "test"];
-const KINDS = /\.(?:ts|js|sql|md|sh|pl|lua|py|ya?ml|conf|cfg|ini|service)$/;
+const FOLDERS = ["src", "client", "web", "bench", "campaign", "scripts", "docs", "deploy", "test"];
+/** A folder below `campaign/` may have dependencies of its own. */
+const OF_OTHERS = /\/node_modules\//;
+const KINDS = /\.(?:ts|js|sql|md|tsx|css|html|sh|pl|lua|py|ya?ml|conf|cfg|ini|service)$/;
 
 /**
  * Files, and folders that end in "/", with a reason. An entry that is no longer needed is an error
@@ -44,5 +46,5 @@ function filesToRead(): readonly string[] {
       (name) => `${folder}/${name}`,
     ),
   );
-  return [...atRoot, ...inFolders.filter((name) => KINDS.test(name))];
+  return [...atRoot, ...inFolders.filter((name) => KINDS.test(name) && !OF_OTHERS.test(name))];
 }

@@ -67,7 +67,7 @@ export function complaintsAbout(file: string, text: string): readonly string[] {
   const isMarkdown = file.endsWith(".md");
   const wide = isMarkdown
     ? tooWideLines(text)
-    : file.endsWith(".ts")
+    : /\.tsx?$/.test(file)
       ? tooWideComments(text)
       : NONE;
   return text.split("\n").flatMap((line, at) => {

@@ -1,30 +1,75 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, globSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import {
+  chmodSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { ownServer, type PostgresServer } from "../test/support/postgres-server.ts";
 import { availableTools, REQUIRED_TOOLS } from "../test/support/tools.ts";
 
 // `npm test`: runs every test with the embedded database, with coverage if --coverage is given.
 // Then it runs what every database must do, with PostgreSQL and with Citus. The summary lists what
-// is missing on this machine; with CI=true a missing tool is a failure. `--quick` runs only tests
-// that need no server, no process and little time.
+// is missing on this machine; with CI=true a missing tool is a failure. The short fault campaign
+// comes last. `--quick` runs the lint beside only those tests that need no server, no process and
+// little time.
 
 const EVERYTHING = globSync("test/**/*.test.ts");
 /**
- * Tests that `--quick` leaves to `npm test`: each takes 7 to 13 s of CPU, or waits 20 s for time
- * limits.
+ * Tests that `--quick` leaves to `npm test`. On a quiet machine such a file takes more than 4 s of
+ * CPU, or one test of it more than 3 s, or it waits longer than 5 s for real time limits. Tests of
+ * the way of a message stay (webhook, messages, sqlite-store, sqlite-reads), whatever they take.
  */
-const SLOW =
-  /\/(auth-matrix|cache|export-limits|export-stream|never-closing|overload|rate-limit|slow-clients|sqlite-long-messages)\.test\.ts$/;
+const SLOW = new RegExp(
+  `/(${[
+    "admin-bodies",
+    "alert-targets",
+    "auth-matrix",
+    "cache",
+    "export-limits",
+    "export-stream",
+    "never-closing",
+    "overload",
+    "rate-limit",
+    "reader-death",
+    "secrets",
+    "session",
+    "slow-clients",
+    "sqlite-administration",
+    "sqlite-deletion",
+    "sqlite-long-messages",
+    "sqlite-reader-pool",
+    "sqlite-search-pages",
+    "sqlite-takeover",
+    "sqlite-timeline",
+    "sqlite-traces",
+    "sqlite-verify",
+    "tracing",
+    "webhook-secrets",
+  ].join("|")})\\.test\\.ts$`,
+);
 /** Tests with the service in their own process, on SQLite. */
 const QUICK = globSync("test/{unit,store,http}/**/*.test.ts", {
   exclude: ["test/store/postgres*"],
-}).filter((file) => !SLOW.test(file));
-/** Rounds of the property tests of the store. `npm test` runs up to 60. */
-const QUICK_PROPERTY_RUNS = "12";
+})
+  .filter((file) => !SLOW.test(file))
+  .sort();
+/**
+ * The quick run gives each process several test files. A process with a service costs 0.6 s of
+ * CPU before its first test. More files a process would leave a processor idle at the end.
+ */
+const QUICK_FILES_PER_PROCESS = 9;
+/** Each process of the quick run imports it first: a start of a service costs half as much then. */
+const CHEAP_SCRYPT = "test/support/cheap-scrypt.ts";
+/** The quick run does a tenth of the rounds of each property test. */
+const QUICK_PROPERTY_RUNS_DIVISOR = "10";
 /**
  * Tests that never reach the store, or need none: connections and bytes, CORS, the documents. On
  * another database they would only repeat.
@@ -68,7 +113,8 @@ const folder = mkdtempSync(join(inMemory() ? MEMORY : tmpdir(), "lyftr-tests-"))
 chmodSync(folder, 0o755);
 process.env.TMPDIR = folder;
 // Each test is a process with several threads, and each of them would compile the same files again.
-process.env.NODE_COMPILE_CACHE ??= join(folder, "compiled");
+// Node compares the contents, so what an earlier run left is never out of date.
+process.env.NODE_COMPILE_CACHE ??= resolve("node_modules/.cache/compiled");
 const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => interrupted.abort());
@@ -79,9 +125,41 @@ try {
 }
 
 async function quick(): Promise<number> {
-  // Some tests mostly wait. So with two processors three test files run at a time.
-  const env = { TEST_POSTGRES_URL: "", PROPERTY_RUNS: QUICK_PROPERTY_RUNS };
-  return run("the embedded database", env, QUICK, ["--test-concurrency=3"]);
+  // Some tests mostly wait. So with two processors three processes run at a time, and the lint.
+  const env = { TEST_POSTGRES_URL: "", PROPERTY_RUNS_DIVISOR: QUICK_PROPERTY_RUNS_DIVISOR };
+  const linted = lint();
+  const tested = await run("the embedded database", env, inGroups(QUICK), ["--test-concurrency=3"]);
+  const { status, text } = await linted;
+  process.stdout.write(`\nLint\n${text}`);
+  return Math.max(tested, status);
+}
+
+/** `npm run lint`. Its output comes after that of the tests, so that it is not missed. */
+async function lint(): Promise<{ readonly status: number; readonly text: string }> {
+  const child = spawn("npm", ["run", "--silent", "lint"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? "1" : "0" },
+  });
+  interrupted.signal.addEventListener("abort", () => child.kill());
+  let text = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (part: string) => (text += part));
+  const [status] = await once(child, "close");
+  return { status: status ?? 1, text };
+}
+
+/** Files that import some test files each: the runner starts a process for each of them. */
+function inGroups(files: readonly string[]): readonly string[] {
+  const groups = Math.ceil(files.length / QUICK_FILES_PER_PROCESS);
+  return Array.from({ length: groups }, (_, group) => {
+    // Neighbours in the list take about as long, so each group gets files from all parts of it.
+    const imports = [CHEAP_SCRYPT, ...files.filter((_, at) => at % groups === group)].map(
+      (file) => `import ${JSON.stringify(pathToFileURL(resolve(file)).href)};\n`,
+    );
+    const path = join(folder, `group-${String(group).padStart(2, "0")}.mjs`);
+    writeFileSync(path, imports.join(""));
+    return path;
+  });
 }
 
 async function everything(): Promise<number> {
@@ -94,6 +172,9 @@ async function everything(): Promise<number> {
     say("CI must test everything: install what is missing, `make test` does it on Debian.");
     return 1;
   }
+  // For the tests in a browser, and once: two of them that build at the same time replace each
+  // other's dist/.
+  execFileSync(process.execPath, ["scripts/build.ts", "--if-changed"], { stdio: "inherit" });
   await using own = process.env.TEST_POSTGRES_URL ? undefined : await sharedServer();
   const postgres = process.env.TEST_POSTGRES_URL || own?.url || "";
   if (postgres === "" && inCi) return 1;
@@ -103,6 +184,7 @@ async function everything(): Promise<number> {
   const statuses = [await run("the embedded database", shared, EVERYTHING, coverage)];
   if (postgres !== "")
     statuses.push(await run("PostgreSQL", { ...shared, TEST_STORE: "postgres" }, CONTRACT));
+  if (missing.length === 0) statuses.push(await shortCampaign(shared));
   if (process.env.TEST_CITUS_URL)
     statuses.push(await run("Citus", { ...shared, TEST_STORE: "citus" }, [...EXAM, ...CONTRACT]));
 
@@ -146,6 +228,19 @@ async function sharedServer(): Promise<PostgresServer | undefined> {
     );
     return undefined;
   }
+}
+
+/** Breaks the service in every way once, and checks that the checks notice broken services. */
+async function shortCampaign(env: Readonly<Record<string, string>>): Promise<number> {
+  if (interrupted.signal.aborted) return 1;
+  process.stdout.write("\nThe short fault campaign\n");
+  const child = spawn(process.execPath, ["campaign/main.ts", "--short"], {
+    stdio: "inherit",
+    env: { ...process.env, ...env },
+  });
+  interrupted.signal.addEventListener("abort", () => child.kill());
+  const [status] = await once(child, "exit");
+  return status ?? 1;
 }
 
 async function run(

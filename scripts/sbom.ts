@@ -7,13 +7,20 @@ import {
   readPackages,
 } from "./lockfile.ts";
 
-// `npm run sbom`: writes the components of a running service, as CycloneDX 1.6, to standard output,
-// from the lockfile. npm can do that too, but not every version of npm, and each time with another
-// date and random number. This output has neither, so that two can be compared.
+// `npm run sbom`: writes the components of a running service and of its dashboard to standard
+// output, as CycloneDX 1.6, from the lockfile. npm can do that too, but not every version of npm,
+// and each time with another date and random number. This output has neither, so that two can be
+// compared.
 
-/** What is installed without devDependencies. */
+/** Packages whose code is in the built dashboard, besides those that they depend on. */
+export const BUNDLED: readonly string[] = ["@preact/signals", "preact"];
+
+/** What is installed without devDependencies, and what the dashboard is built of. */
 export function billOfMaterials(manifest: Manifest, packages: Packages) {
-  const installed = Object.entries(packages).filter(([, { dev }]) => dev !== true);
+  const bundled = bundledFolders(packages);
+  const installed = Object.entries(packages).filter(
+    ([folder, { dev }]) => dev !== true || bundled.has(folder),
+  );
   // A package in two folders is one component.
   const components = [
     ...new Map(installed.map((one) => [reference(nameOf(one[0]), one[1]), one])).values(),
@@ -28,7 +35,11 @@ export function billOfMaterials(manifest: Manifest, packages: Packages) {
     dependencies: [
       {
         ref: reference(manifest.name, manifest),
-        dependsOn: dependsOn("", manifest.dependencies, packages),
+        dependsOn: dependsOn(
+          "",
+          { ...manifest.dependencies, ...directlyBundled(manifest) },
+          packages,
+        ),
       },
       ...components.map(([folder, locked]) => ({
         ref: reference(nameOf(folder), locked),
@@ -36,6 +47,25 @@ export function billOfMaterials(manifest: Manifest, packages: Packages) {
       })),
     ],
   };
+}
+
+function directlyBundled({ devDependencies = {} }: Manifest): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(devDependencies).filter(([name]) => BUNDLED.includes(name)),
+  );
+}
+
+/** The folders of the bundled packages and of all that they need. */
+function bundledFolders(packages: Packages): ReadonlySet<string> {
+  const found = new Set<string>();
+  const add = (name: string): void => {
+    const folder = `node_modules/${name}`;
+    if (found.has(folder)) return;
+    found.add(folder);
+    for (const needed of Object.keys(packages[folder]?.dependencies ?? {})) add(needed);
+  };
+  for (const name of BUNDLED) add(name);
+  return found;
 }
 
 function component(type: "application" | "library", name: string, locked: LockedPackage) {

@@ -2,13 +2,26 @@ import { randomUUID } from "node:crypto";
 import { startAlerts } from "./app/alerting.ts";
 import { type Caching, createCache } from "./app/cache.ts";
 import { connectionLimit } from "./app/connection-limit.ts";
-import { type ReadAccess, startKeys, startSecrets } from "./app/credentials.ts";
+import {
+  createSecretIssuer,
+  createSessions,
+  type ReadAccess,
+  startKeys,
+  startSecrets,
+} from "./app/credentials.ts";
 import { openDatabase, startCatchUpLog } from "./app/database.ts";
 import { type Ingestion, startIngestion } from "./app/ingestion.ts";
+import { createOverview } from "./app/overview.ts";
 import { createRateLimits, startRedis } from "./app/redis.ts";
 import { serviceRoutes } from "./app/routes.ts";
 import { observeService } from "./app/service-figures.ts";
-import { type AppRuntime, NO_LOG, type Part, type StartUp, VERSION } from "./app/start-up.ts";
+import {
+  type AppRuntime,
+  type Part,
+  type StartOptions,
+  type StartUp,
+  VERSION,
+} from "./app/start-up.ts";
 import { tracingOf } from "./app/tracing.ts";
 import { type Config, configWarnings } from "./config.ts";
 import { systemClock } from "./domain/clock.ts";
@@ -16,8 +29,11 @@ import type { StoreBroken } from "./domain/errors.ts";
 import { Auth } from "./http/auth.ts";
 import { listensOn, requireFreePort } from "./http/listen-address.ts";
 import { RateLimiting, type RateLimits } from "./http/rate-limit.ts";
+import type { Overview } from "./http/routes/overview.ts";
 import { Server } from "./http/server.ts";
-import { createLog, type LogDestination, type LogLevel } from "./observe/log.ts";
+import type { IngestOptions } from "./ingest/ingest.ts";
+import { TestMessages } from "./ingest/test-messages.ts";
+import { createLog, type LogDestination, type LogLevel, NO_LOG } from "./observe/log.ts";
 import { createMetrics, type ServiceMetrics } from "./observe/metrics.ts";
 import type { Tracing } from "./observe/trace.ts";
 import { Eraser } from "./retention/eraser.ts";
@@ -62,12 +78,17 @@ export interface LogSink extends LogDestination {
  * Builds the service and starts it, step by step. Rejects with `StoreRefused` or the error of
  * listening; then nothing is left running.
  */
-export async function startApp(config: Config, sink: LogSink, part?: Part): Promise<App> {
+export async function startApp(
+  config: Config,
+  sink: LogSink,
+  { settings, part }: StartOptions,
+): Promise<App> {
   await using stopping = new AsyncDisposableStack();
   const runtime = createRuntime(config, sink, part);
+  const startedMs = runtime.clock.now();
   const isFirst = part === undefined || part.worker === 1;
   const firstLog = isFirst ? runtime.log : NO_LOG;
-  const start: StartUp = { config, runtime, part, isFirst, firstLog, stopping };
+  const start: StartUp = { config, settings, runtime, part, isFirst, firstLog, stopping };
   const tracing = await startTracing(start);
   if (part === undefined) await requireFreePort(config.host, config.port);
   const store = await openDatabase(start);
@@ -75,7 +96,8 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
   const limits = createRateLimits(start, redis);
   const cache = createCache(start, store, redis);
   const secrets = await startSecrets(start, store);
-  const { keys, isReadingOpen } = await startKeys(start, store);
+  const readAccess = await startKeys(start, store);
+  const { isReadingOpen, readMode } = readAccess;
   for (const warning of configWarnings(config))
     firstLog.warn({ msg: "a setting needs attention", warning });
   const eraser = startRetention(start, store, cache.retention);
@@ -91,17 +113,24 @@ export async function startApp(config: Config, sink: LogSink, part?: Part): Prom
     logLinesDropped,
   });
   const alerts = await startAlerts(config, { store, ...runtime, ...ingestion, part });
-  stopping.defer(() => alerts?.stop());
+  stopping.defer(() => alerts.stop());
+  const overview = createOverview(start, {
+    store,
+    readiness: ingestion.readiness,
+    alerts,
+    readMode,
+    startedMs,
+  });
   const server = await startServer(start, {
     store,
     tracing,
     limits,
     cache,
     secrets,
-    keys,
-    isReadingOpen,
+    ...readAccess,
     ingestion,
     eraser,
+    overview,
   });
   const listeningInfo: ListeningInfo = {
     url: server.url,
@@ -173,41 +202,50 @@ interface ServerParts extends ReadAccess {
   readonly secrets: WebhookSecrets;
   readonly ingestion: Ingestion;
   readonly eraser: Eraser;
+  readonly overview: () => Promise<Overview>;
 }
 
-async function startServer(
-  { config, runtime, part, firstLog, stopping }: StartUp,
-  parts: ServerParts,
-): Promise<Server> {
-  const { store, tracing, limits, cache, secrets, keys, isReadingOpen, ingestion, eraser } = parts;
+async function startServer(start: StartUp, parts: ServerParts): Promise<Server> {
+  const { config, settings, runtime, part, firstLog, stopping } = start;
+  const { store, tracing, limits, cache, secrets, keys, ingestion, eraser } = parts;
   const { received, committer } = ingestion;
   const { host, port, bodyBytesMax, corsOrigins, trustProxy, logHealth, metricsAuth } = config;
   const { metrics, clock } = runtime;
   const limiting = new RateLimiting(limits, metrics);
+  const sessions = createSessions(start);
   const auth = new Auth({
     keys,
-    isReadingOpen,
+    isReadingOpen: parts.isReadingOpen,
+    sessions,
     metricsGuarded: metricsAuth === "required",
     limiting,
     metrics,
   });
+  const ingest: IngestOptions = {
+    provider: ingestion.provider,
+    committer,
+    clock,
+    senders: limits.sender,
+    verified: secrets.verified,
+    received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
+  };
+  const { audit } = store.credentials;
   const routes = serviceRoutes({
     store,
-    ingest: {
-      provider: ingestion.provider,
-      committer,
-      clock,
-      senders: limits.sender,
-      verified: secrets.verified,
-      received: (source) => received.set(source, (received.get(source) ?? 0) + 1),
-    },
+    ingest,
+    testMessages: new TestMessages(runtime, { ingest, audit }),
     responses: cache.responses,
     auth,
     limiting,
+    sessions,
+    readMode: parts.readMode,
     keys,
+    secrets: createSecretIssuer(start, store, secrets),
     eraser,
     readiness: ingestion.readiness,
     metrics: { contentType: metrics.contentType, render: part?.renderAll ?? metrics.render },
+    overview: parts.overview,
+    settings,
     bodyBytesMax,
     version: VERSION,
   });

@@ -6,6 +6,7 @@ const ANSWER_MS_MAX = 600_000;
 export interface TimedAnswer {
   readonly status: number;
   readonly body: string;
+  readonly etag: string | undefined;
   /** From the request to the end of the answer. */
   readonly ms: number;
 }
@@ -37,10 +38,12 @@ export function latenciesOf(times: readonly number[]): Latencies {
 /** One keep-alive connection that sends one request after the other. */
 export class ClosedLoop implements Disposable {
   readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-  constructor(url: string) {
+  constructor(url: string, headers: Readonly<Record<string, string>> = {}) {
     this.#url = url;
+    this.#headers = headers;
   }
 
   get(path: string): Promise<TimedAnswer> {
@@ -48,7 +51,7 @@ export class ClosedLoop implements Disposable {
     return new Promise((resolve, reject) => {
       const request = get(
         `${this.#url}${path}`,
-        { agent: this.#agent, timeout: ANSWER_MS_MAX },
+        { agent: this.#agent, headers: this.#headers, timeout: ANSWER_MS_MAX },
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk)).on("error", reject);
@@ -57,6 +60,7 @@ export class ClosedLoop implements Disposable {
             resolve({
               status: response.statusCode ?? 0,
               body: Buffer.concat(chunks).toString(),
+              etag: response.headers.etag,
               ms,
             });
           });

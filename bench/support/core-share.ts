@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -37,7 +38,7 @@ export function holdToShare(pids: readonly number[], share: CoreShare): Disposab
   try {
     // Without processes, it only checks that this works.
     for (const pid of pids.length === 0 ? [undefined] : pids) {
-      const path = join(root, `lyftr-bench-${process.pid}-${groups.length}`);
+      const path = join(root, `lyftr-bench-${process.pid}-${randomUUID()}`);
       mkdirSync(path);
       groups.push({ path, pid, from: pid === undefined ? root : groupOf(pid, root) });
       const quota = Math.round(share * PERIOD_MICROS);

@@ -32,23 +32,19 @@ const { hostname, port } = new URL(flags.url);
 
 /** One keep-alive connection with at most one request under way. */
 class Connection {
-  readonly #socket: Socket;
+  readonly #free: (connection: Connection) => void;
+  #socket!: Socket;
   #received = "";
   #answered: ((status: number) => void) | undefined;
 
   constructor(free: (connection: Connection) => void) {
-    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    this.#socket.setEncoding("latin1").on("connect", () => free(this));
-    // Requests under way get no answer, and are counted so at the end.
-    this.#socket.on("error", (error) => process.stderr.write(`${error.message}\n`));
-    this.#socket.on("data", (text: string) => {
-      this.#received += text;
-      if (!isWhole(this.#received)) return;
-      const status = Number(this.#received.slice(9, 12));
-      this.#received = "";
-      this.#answered?.(status);
-      free(this);
-    });
+    this.#free = free;
+    this.#open();
+  }
+
+  /** The server closes a connection that was idle for some seconds. */
+  get isOpen(): boolean {
+    return this.#socket.writable && this.#socket.readable;
   }
 
   send(request: string, answered: (status: number) => void): void {
@@ -58,6 +54,28 @@ class Connection {
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  /** Opens it again after the server has closed it. It is free when it is open. */
+  reopen(): void {
+    this.#socket.destroy();
+    this.#open();
+  }
+
+  #open(): void {
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    this.#socket = socket;
+    socket.setEncoding("latin1").on("connect", () => this.#free(this));
+    // Requests under way get no answer, and are counted so at the end.
+    socket.on("error", (error) => process.stderr.write(`${error.message}\n`));
+    socket.on("data", (text: string) => {
+      this.#received += text;
+      if (!isWhole(this.#received)) return;
+      const status = Number(this.#received.slice(9, 12));
+      this.#received = "";
+      this.#answered?.(status);
+      this.#free(this);
+    });
   }
 }
 
@@ -116,6 +134,10 @@ function sendWhatIsDue(): void {
     connection !== undefined;
     connection = sent < due ? free.pop() : undefined
   ) {
+    if (!connection.isOpen) {
+      connection.reopen();
+      continue;
+    }
     const index = sent++;
     latenessMs[index] = performance.now() - dueMs(index);
     connection.send(request(index), (status) => {

@@ -73,7 +73,9 @@ let built = process.env.BENCH_BUILT === "1";
 /** Builds, so that the benchmark measures what `npm start` serves. */
 function build(): void {
   if (!built)
-    execFileSync(process.execPath, [join(PROJECT, "scripts/build.ts")], { stdio: "inherit" });
+    execFileSync(process.execPath, [join(PROJECT, "scripts/build.ts"), "--if-changed"], {
+      stdio: "inherit",
+    });
   built = true;
 }
 

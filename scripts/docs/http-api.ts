@@ -64,6 +64,9 @@ const UNDESCRIBED: Readonly<Record<string, string>> = {
   "/livez": "The same as `GET /health/live`.",
   "/readyz": "The same as `GET /health/ready`.",
   "/docs": "An interactive page of the API, which needs nothing from the internet.",
+  "/": "Sends a browser (`Accept: text/html`) to the dashboard. To all others the path does not exist.",
+  "/ui": "The dashboard, a page for people. Its files are below `/ui/assets/`.",
+  "/favicon.ico": "The icon of the dashboard, as SVG.",
   "/openapi.json": "The OpenAPI 3.1 document from which this page is generated.",
 };
 
@@ -76,7 +79,7 @@ const INTRODUCTION = [
   list([
     "**API keys.** `Authorization: Bearer lyftr_…`. `lyftr keys create` creates one. Until the first key exists, reading " +
       "is open, unless [READ_AUTH](configuration.md#read_auth) says otherwise. Without a valid key: 401 " +
-      '`{"detail":"unauthorized"}`. With a key of too small a scope: 403 `{"detail":"forbidden"}`.',
+      '`{"detail":"unauthorized"}`. Browsers can send the cookie of `POST /session` instead. With a key of too small a scope: 403 `{"detail":"forbidden"}`.',
     '**Errors** are `{"detail": …}`. Clients that send `Accept: application/problem+json` get RFC 9457 instead.',
     "**HEAD** works wherever GET does. A path with a trailing slash is the same route.",
     '**Pages.** A list links to its next page: `Link: </messages?limit=100&cursor=…>; rel="next"`. Follow that, or ' +
@@ -84,7 +87,8 @@ const INTRODUCTION = [
     "**429 and 503** have `Retry-After`, in seconds. A 5xx or no answer to `POST /webhook` means that the outcome is " +
       "unknown. Send it again: the id prevents duplicates.",
     "**Caching.** Reads that list the status 304 have an `ETag`. With `If-None-Match` an unchanged response is a 304 " +
-      "without a body.",
+      "without a body. With `Cache-Control: max-age=1` the response may be a second old, and so may miss what was " +
+      "stored since. Use it to ask often while many messages come in.",
   ]),
 ];
 
@@ -97,7 +101,7 @@ export function httpApiPage(): string {
   const { paths } = openApi(routes, { version: VERSION, requiresKey }) as OpenApi;
   const described = routes.filter(({ schema }) => schema !== undefined);
   const others = routes.filter(
-    ({ schema, path }) => schema === undefined && !path.startsWith("/docs/"),
+    ({ schema, path }) => schema === undefined && !/^\/(docs|ui)\//.test(path),
   );
   return page(
     GENERATED,

@@ -7,6 +7,7 @@ import { type Firing, Hysteresis, type Moment } from "./hysteresis.ts";
 import { Notifier } from "./notifier.ts";
 import { evaluateRule, RULES, type Rule, type RuleEvaluation } from "./rules.ts";
 import type { AlertMessage, Target } from "./targets.ts";
+import { firingOf, voteOf } from "./votes.ts";
 
 const EVALUATE_EVERY_MS = 5_000;
 /** A database that hangs must not delay the alert about it. */
@@ -24,10 +25,11 @@ const SETTLED_AFTER_LEADING_MS = 60_000;
 /** After this time without the database, another process may have died or ended this incident. */
 const WITHOUT_DATABASE_MS_MAX = 10 * 60 * 1_000;
 /**
- * A process that started just before the alert ended still votes for the alert that it took over.
- * Within this time after the end, such a vote is not a new alert.
+ * A process that started just before the alert ended votes once more for the alert that it took
+ * over. If it dies then, its vote counts for another minute. Within this time after the end, such a
+ * vote is not a new alert.
  */
-const REPEAT_AFTER_MS = 60_000;
+const REPEAT_AFTER_MS = 70_000;
 const STOP_MS_MAX = 3_000;
 
 /**
@@ -114,6 +116,11 @@ export class Alerts {
     await this.#running;
   }
 
+  /** The alerts that fire in this process. */
+  get votes(): readonly AlertVote[] {
+    return this.#rules.flatMap(voteOf);
+  }
+
   async #run(): Promise<void> {
     const { clock, log } = this.#options;
     while (!this.#stopping) {
@@ -160,7 +167,7 @@ export class Alerts {
         holder,
         nowMs: clock.now(),
         mayLead: targets.length > 0 && !this.#leaving,
-        votes: this.#rules.flatMap(voteOf),
+        votes: this.votes,
         notices: [...notices, ...this.#leaderNotice()],
       })
       .catch(() => undefined)
@@ -187,6 +194,7 @@ export class Alerts {
     this.#state = state;
     for (const notifier of this.#notifiers) notifier.adopt(state.notices);
     if (before === undefined) this.#inherit(state);
+    else this.#endInherited(state);
     if (!state.leads || before?.leads) return;
     this.#leadsSinceMs = this.#exchangedMs;
     if (hasActiveLeader(state)) for (const notifier of this.#notifiers) notifier.markUnknown();
@@ -204,6 +212,17 @@ export class Alerts {
     }
   }
 
+  /**
+   * The end was sent before this process could vote for the alert. Its vote would begin the alert
+   * again.
+   */
+  #endInherited({ notices }: AlertState): void {
+    for (const { rule, own } of this.#rules) {
+      const isOver = notices.every((notice) => notice.rule !== rule.name || !notice.firing);
+      if (isOver) own.endInherited();
+    }
+  }
+
   /** The message that is due for this target, if any. */
   #messageFor(one: RuleState, notifier: Notifier): AlertMessage | undefined {
     const { rule, key, own } = one;
@@ -214,14 +233,8 @@ export class Alerts {
     if (!isDue) return undefined;
     const { nowMs } = this.#now();
     const { summary, sinceMs } = one.last ?? { summary: rule.name, sinceMs: nowMs };
-    return {
-      event: firing === undefined ? "resolve" : "trigger",
-      key,
-      rule,
-      summary,
-      sinceMs,
-      nowMs,
-    };
+    const event = firing === undefined ? "resolve" : "trigger";
+    return { event, key, rule, summary, sinceMs, nowMs };
   }
 
   /**
@@ -229,11 +242,10 @@ export class Alerts {
    * process sends to targets that merge repeats, and only the last leader sends to a chat, for as
    * long as its lease may be valid.
    */
-  #isTriggerDue({ target, lastSent, lastSentMs }: Notifier): boolean {
+  #isTriggerDue({ target, lastSent, sentAgoMs }: Notifier): boolean {
     const leads = this.#state?.leads === true;
-    const { nowMs, monotonicMs } = this.#now();
-    const sentAgoMs = nowMs - lastSentMs;
-    if (lastSent === "over" && sentAgoMs >= 0 && sentAgoMs < REPEAT_AFTER_MS) return false;
+    const { monotonicMs } = this.#now();
+    if (lastSent === "over" && sentAgoMs < REPEAT_AFTER_MS) return false;
     if (target.mergesRepeats) {
       const isOld = this.#isDatabaseDown && sentAgoMs >= WITHOUT_DATABASE_MS_MAX;
       return (leads || this.#isDatabaseDown) && (lastSent !== "firing" || isOld);
@@ -280,16 +292,4 @@ export class Alerts {
 /** Whether a leader is running, or has ended before it stored all its notices. */
 function hasActiveLeader({ notices }: AlertState): boolean {
   return notices.some(({ rule, firing }) => rule === LEADER_NOTICE.rule && firing);
-}
-
-function voteOf({ rule, own: { firing } }: RuleState): readonly AlertVote[] {
-  if (firing === undefined) return [];
-  const since = new Date(firing.sinceMs).toISOString();
-  return [{ rule: rule.name, summary: firing.summary, since }];
-}
-
-/** The alert of a rule in any process. The oldest vote counts. */
-function firingOf(state: AlertState | undefined, rule: Rule): Firing | undefined {
-  const vote = state?.votes.find((one) => one.rule === rule.name);
-  return vote && { summary: vote.summary, sinceMs: Date.parse(vote.since) };
 }

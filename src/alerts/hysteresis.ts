@@ -32,6 +32,8 @@ export class Hysteresis {
   /** When the evaluations began to contradict the present state. */
   #turning: Moment | undefined;
   #updatedMs = Number.NEGATIVE_INFINITY;
+  /** The alert is that of an earlier process, and this one has seen nothing bad yet. */
+  #isInherited = false;
 
   get firing(): Firing | undefined {
     return this.#firing;
@@ -44,7 +46,16 @@ export class Hysteresis {
 
   /** Continues an alert of an earlier process until the rule has been good for long enough. */
   inherit(firing: Firing): void {
+    this.#isInherited = this.#firing === undefined;
     this.#firing ??= firing;
+    this.#turning = undefined;
+  }
+
+  /** The alert that {@link inherit} continued is over for all other processes. */
+  endInherited(): void {
+    if (!this.#isInherited) return;
+    this.#isInherited = false;
+    this.#firing = undefined;
     this.#turning = undefined;
   }
 
@@ -52,6 +63,7 @@ export class Hysteresis {
     if (at.monotonicMs - this.#updatedMs > EVALUATIONS_APART_MS_MAX) this.#turning = undefined;
     this.#updatedMs = at.monotonicMs;
     const { kind } = evaluation;
+    if (kind === "bad") this.#isInherited = false;
     if (this.#firing !== undefined && kind === "bad")
       this.#firing = { ...this.#firing, summary: evaluation.summary };
     if (kind !== (this.#firing === undefined ? "bad" : "well")) {
@@ -64,5 +76,6 @@ export class Hysteresis {
     const { nowMs: sinceMs } = this.#turning;
     this.#firing = kind === "bad" ? { summary: evaluation.summary, sinceMs } : undefined;
     this.#turning = undefined;
+    this.#isInherited = false;
   }
 }

@@ -29,8 +29,10 @@ export class Notifier {
   readonly target: Target;
   readonly #options: NotifierOptions;
   #lastSent: "firing" | "over" | "unknown" = "over";
-  /** When it was sent, by the wall clock. */
+  /** When it was sent, by the wall clock. It orders the notices of all processes. */
   #lastSentMs = 0;
+  /** The same moment by the monotonic clock, because the wall clock may jump. */
+  #lastSentMonotonicMs = Number.NEGATIVE_INFINITY;
   #unstored: AlertNotice | undefined;
   #delivery: Delivery | undefined;
   #request: Promise<void> | undefined;
@@ -48,8 +50,9 @@ export class Notifier {
     return this.#lastSent;
   }
 
-  get lastSentMs(): number {
-    return this.#lastSentMs;
+  /** Milliseconds since the last message was sent. */
+  get sentAgoMs(): number {
+    return this.#options.clock.monotonic() - this.#lastSentMonotonicMs;
   }
 
   /** The last notice, until it is known to be stored. */
@@ -65,8 +68,10 @@ export class Notifier {
     if (notice === undefined || atMs < this.#lastSentMs) return;
     this.#unstored = undefined;
     if (atMs === this.#lastSentMs) return;
+    const { clock } = this.#options;
     this.#lastSent = notice.firing ? "firing" : "over";
     this.#lastSentMs = atMs;
+    this.#lastSentMonotonicMs = clock.monotonic() - Math.max(0, clock.now() - atMs);
   }
 
   /** Assumes that an earlier process may have notified this target without storing the notice. */
@@ -117,6 +122,7 @@ export class Notifier {
     this.#lastSent = event === "trigger" ? "firing" : "over";
     // Two notices of the same millisecond need an order.
     this.#lastSentMs = Math.max(nowMs, this.#lastSentMs + 1);
+    this.#lastSentMonotonicMs = clock.monotonic();
     const at = new Date(this.#lastSentMs).toISOString();
     this.#unstored = { ...this.#names(), firing: event === "trigger", at };
     delivered();

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { Alerts } from "../alerts/alerts.ts";
+import { Alerts, type AlertsOptions } from "../alerts/alerts.ts";
 import { Observation, type Requests } from "../alerts/figures.ts";
+import { shownOnly } from "../alerts/shown-alerts.ts";
 import { SilenceWatch } from "../alerts/silence.ts";
 import { chatWebhook, pagerDuty, type Target } from "../alerts/targets.ts";
 import type { Config } from "../config.ts";
@@ -43,18 +44,16 @@ export function alertTargets({
 }
 
 /**
- * Starts the built-in alerts if a target is configured. Of several workers each evaluates, and the
- * first one notifies.
+ * Starts the built-in alerts. Of several workers each evaluates, and the first one notifies.
+ * Without a target the rules are evaluated too, for the dashboard alone: nothing is sent, logged or
+ * counted.
  */
-export async function startAlerts(
-  config: Config,
-  parts: AlertingParts,
-): Promise<Alerts | undefined> {
+export async function startAlerts(config: Config, parts: AlertingParts): Promise<Alerts> {
   const targets = alertTargets(config);
-  if (targets.length === 0) return undefined;
   const { store, clock, log, metrics, part } = parts;
   const observation = observe(config, parts);
-  return new Alerts({
+  const isTold = targets.length > 0;
+  const options: AlertsOptions = {
     store: store.alerts,
     clock,
     log,
@@ -63,9 +62,10 @@ export async function startAlerts(
     holder: randomUUID(),
     random: Math.random,
     targets: part === undefined || part.worker === 1 ? targets : [],
-    databaseId: await store.credentials.secrets.databaseId(),
+    databaseId: isTold ? await store.credentials.secrets.databaseId() : "",
     measure: (atMs) => observation.measure(atMs),
-  });
+  };
+  return new Alerts(isTold ? options : shownOnly(options));
 }
 
 function observe({ alertSilenceMinutes }: Config, parts: AlertingParts): Observation {

@@ -29,6 +29,7 @@ export function createCache(
     writes,
     count: (result) => metrics.cacheRequests.inc({ result }),
     shared: sharedResponses(store, redis, ttlMs),
+    dataVersion: () => store.dataVersion(),
   });
   return {
     responses,

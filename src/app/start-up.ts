@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "../config.ts";
+import type { Setting } from "../domain/setting.ts";
 import type { ServiceMetrics } from "../observe/metrics.ts";
+import type { OverviewFigures } from "../observe/overview-figures.ts";
 import type { Log, Runtime } from "../runtime.ts";
 
 /** The version in package.json. */
@@ -8,12 +10,21 @@ export const VERSION: string = JSON.parse(
   readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
 ).version;
 
+/** What a service is started with besides its configuration. */
+export interface StartOptions {
+  /** The settings as an administrator may see them. */
+  readonly settings: readonly Setting[];
+  /** Given when this process is one of several. */
+  readonly part?: Part;
+}
+
 /**
  * What every step of the start-up gets. A step returns what it started, and registers in `stopping`
  * how to stop it.
  */
 export interface StartUp {
   readonly config: Config;
+  readonly settings: readonly Setting[];
   readonly runtime: AppRuntime;
   /** Undefined when this process works alone. */
   readonly part: Part | undefined;
@@ -37,15 +48,10 @@ export interface Part {
    * closed.
    */
   readonly worker: number;
+  /** When the service was started, by the wall clock. This process may be younger. */
+  readonly startedMs: number;
   /** Renders the metrics of all processes as one text. */
   readonly renderAll: () => Promise<string>;
+  /** The figures of all processes for the overview, as those of one. */
+  readonly figuresOfAll: () => Promise<OverviewFigures>;
 }
-
-const nothing = () => undefined;
-export const NO_LOG: Log = {
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: nothing,
-  fatal: nothing,
-};

@@ -27,6 +27,8 @@ export interface KeptResponse {
   readonly body: ResponseBody;
   /** The write generation of this process in which it was read. */
   readonly generation: number;
+  /** The version of the stored data from before it was read, if it was asked for. */
+  readonly version?: string | undefined;
   /** By the monotonic clock. */
   readonly untilMs: number;
 }

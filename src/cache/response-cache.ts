@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import type { CacheResult } from "../runtime.ts";
-import { bodyOf, keptResponses, type ResponseBody } from "./kept-responses.ts";
+import { bodyOf, type KeptResponse, keptResponses, type ResponseBody } from "./kept-responses.ts";
 import { SingleFlight } from "./single-flight.ts";
 import type { WriteTracker } from "./write-tracker.ts";
 
@@ -35,6 +35,12 @@ export interface ResponseCacheOptions {
   readonly writes: WriteTracker;
   readonly count: (source: CacheResult) => void;
   readonly shared?: SharedResponses | undefined;
+  /**
+   * Resolves soon with a version of the stored data that changes with every write of any process,
+   * or with undefined when it is not known now. Never rejects. Without it, an outdated response is
+   * always read again.
+   */
+  readonly dataVersion?: (() => Promise<string | undefined>) | undefined;
 }
 
 /** The writes that a read has seen, and until when its response may be served. */
@@ -42,6 +48,8 @@ interface Freshness {
   readonly generation: number;
   readonly untilMs: number;
 }
+
+type Versioned = Pick<KeptResponse, "version">;
 
 /**
  * The reads for equal requests. One runs; requests that must see a later write wait for the next.
@@ -56,7 +64,8 @@ interface Reads {
  * Keeps responses, and answers equal requests with one read. A response or a running read is used
  * only if it began after the last write of this process, and within the time to live. So every
  * later response shows a write of this process, and a write of another process is missing no longer
- * than the time to live.
+ * than the time to live. After that time a response is used again if no process has written since.
+ * A request can accept that it misses the newest writes of this process, too.
  */
 export class ResponseCache {
   readonly #clock: Pick<Clock, "monotonic">;
@@ -64,6 +73,9 @@ export class ResponseCache {
   /** Outdated responses stay until newer ones replace them. */
   readonly #kept = keptResponses();
   readonly #reads = new Map<string, Reads>();
+  /** The last version that was asked for, and how long it may be used. */
+  #known: (Freshness & Versioned) | undefined;
+  #asking: Promise<void> | undefined;
 
   constructor(clock: Pick<Clock, "monotonic">, options: ResponseCacheOptions) {
     this.#clock = clock;
@@ -72,28 +84,30 @@ export class ResponseCache {
 
   /**
    * `parts` is everything that the response depends on, except the stored data. `gone` makes the
-   * signal that is aborted when the client disconnects.
+   * signal that is aborted when the client disconnects. A response or a read that began at most
+   * `maxAgeMs` ago, and within the time to live, may miss a write of this process.
    */
   async getOrRead(
     parts: readonly unknown[],
     read: Read,
     gone: () => AbortSignal,
+    maxAgeMs = 0,
   ): Promise<ResponseBody> {
     if (this.#options.ttlMs === 0) return bodyOf(await read(gone()));
     const question = JSON.stringify(parts);
     const kept = this.#kept.get(question);
-    if (kept !== undefined && this.#isFresh(kept)) {
+    if (kept !== undefined && (this.#isUsable(kept, maxAgeMs) || this.#isOfKnownVersion(kept))) {
       this.#options.count("hit");
       return kept.body;
     }
-    return this.#joinOrStart(question, read).join(gone());
+    return this.#joinOrStart(question, read, maxAgeMs).join(gone());
   }
 
-  #joinOrStart(question: string, read: Read): SingleFlight<ResponseBody> {
+  #joinOrStart(question: string, read: Read, maxAgeMs: number): SingleFlight<ResponseBody> {
     const reads = this.#reads.get(question);
     if (reads === undefined) return this.#start(question, read);
     const { running, freshness, next } = reads;
-    if (!running.cancelled && this.#isFresh(freshness)) {
+    if (!running.cancelled && this.#isUsable(freshness, maxAgeMs)) {
       this.#options.count("joined");
       return running;
     }
@@ -140,12 +154,53 @@ export class ResponseCache {
       this.#options.count("shared_hit");
       return found.body;
     }
+    await this.#askVersion();
+    const kept = this.#kept.get(question);
+    if (kept !== undefined && this.#isOfKnownVersion(kept)) {
+      this.#options.count("hit");
+      return kept.body;
+    }
     this.#options.count("miss");
     const freshness = this.#freshness();
+    const version = this.#knownVersion();
     const body = bodyOf(await read(signal));
     if (this.#isFresh(freshness)) found.share(body.text);
-    this.#keep(question, body, freshness);
+    this.#keep(question, body, { ...freshness, version });
     return body;
+  }
+
+  /**
+   * Asks for the version of the data, unless it is known. Soon after a write of this process it
+   * does not: the process is likely to write again before the next equal request.
+   */
+  async #askVersion(): Promise<void> {
+    const { dataVersion, writes, ttlMs } = this.#options;
+    if (dataVersion === undefined || writes.quietMs() < ttlMs) return;
+    if (this.#knownVersion() !== undefined) return;
+    this.#asking ??= this.#learnVersion(dataVersion).finally(() => {
+      this.#asking = undefined;
+    });
+    await this.#asking;
+  }
+
+  async #learnVersion(ask: () => Promise<string | undefined>): Promise<void> {
+    const freshness = this.#freshness();
+    this.#known = { ...freshness, version: await ask() };
+  }
+
+  /** The version, like a response that was read when it was asked for. */
+  #knownVersion(): string | undefined {
+    return this.#known !== undefined && this.#isFresh(this.#known)
+      ? this.#known.version
+      : undefined;
+  }
+
+  /**
+   * Whether no process has written between the read of the response and the last question for the
+   * version: then the response is as good as one that was read at that moment.
+   */
+  #isOfKnownVersion({ version }: KeptResponse): boolean {
+    return version !== undefined && version === this.#knownVersion();
   }
 
   /**
@@ -163,20 +218,26 @@ export class ResponseCache {
     // A request may have joined in between, and the response would be too old for it.
     if (this.#clock.monotonic() >= untilMs) return NOT_SHARED;
     const body = bodyOf(found.text);
-    this.#keep(question, body, { generation, untilMs });
+    this.#keep(question, body, { generation, untilMs, version: undefined });
     return { kind: "found", body };
   }
 
-  #keep(question: string, body: ResponseBody, { generation, untilMs }: Freshness): void {
-    const { writes } = this.#options;
-    if (generation === writes.generation() && this.#clock.monotonic() < untilMs) {
-      this.#kept.set(question, { body, generation, untilMs });
-    }
+  #keep(question: string, body: ResponseBody, read: Freshness & Versioned): void {
+    const isLate = read.version === undefined && this.#clock.monotonic() >= read.untilMs;
+    if (!isLate) this.#kept.set(question, { body, ...read });
   }
 
   #freshness(): Freshness {
     const { writes, ttlMs } = this.#options;
     return { generation: writes.generation(), untilMs: this.#clock.monotonic() + ttlMs };
+  }
+
+  /** Also when a write of this process came after the read, if that was at most `maxAgeMs` ago. */
+  #isUsable(read: Freshness, maxAgeMs: number): boolean {
+    if (this.#isFresh(read)) return true;
+    const { ttlMs } = this.#options;
+    const ageMs = this.#clock.monotonic() - (read.untilMs - ttlMs);
+    return ageMs < Math.min(maxAgeMs, ttlMs);
   }
 
   #isFresh({ generation, untilMs }: Freshness): boolean {

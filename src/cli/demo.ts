@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { type App, type LogSink, startApp } from "../app.ts";
-import { type Environment, readConfig } from "../config.ts";
+import { type Environment, readConfig, settingsOf } from "../config.ts";
+import { systemClock } from "../domain/clock.ts";
 import { wholeNumber } from "./arguments.ts";
 import { showBanner } from "./banner.ts";
 import { bulk } from "./demo/bulk.ts";
-import { demoReport } from "./demo/demo-report.ts";
+import { makeDemoKey } from "./demo/demo-key.ts";
+import { type DemoReportOptions, demoReport } from "./demo/demo-report.ts";
 import { demoTraffic } from "./demo/demo-traffic.ts";
+import { LIVE_MESSAGES_MAX, liveTraffic } from "./demo/live-traffic.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { interruption, untilEnded } from "./lifecycle.ts";
 import { startProgressBar } from "./progress-bar.ts";
@@ -20,19 +23,22 @@ import { writeStderr, writeStdout } from "./terminal.ts";
 const MESSAGES_DEFAULT = 3_000;
 const MESSAGES_MAX = 20_000_000;
 /**
- * This many are sent over HTTP, which takes some seconds. The rest is written to the database
- * directly.
+ * The newest messages are sent over HTTP, and were written seconds ago. The ones before them are
+ * written to the database directly, because the service would note that it received them days late.
  */
-const HTTP_MESSAGES_MAX = 20_000;
+const HTTP_MESSAGES_MAX = 60;
+const HTTP_SPAN_MS = 10_000;
 const CONCURRENCY = 32;
 const SECRET_BYTES = 32;
 
 const HELP: CommandHelp = {
   notes: [
-    "Nothing is kept: the database, the secret and the log of this run are in a temporary folder. PORT " +
+    "Nothing is kept: the database, the secrets, the API key and the log of this run are in a temporary folder. PORT " +
       "chooses another port than 8000. The demo listens on this machine only, unless HOST is set.",
-    "The last 20,000 messages are sent over HTTP. Some are sent twice, or have a wrong signature or content. The " +
-      "messages before them are written to the database directly.",
+    `The last ${HTTP_MESSAGES_MAX} messages are sent over HTTP. Some are sent twice, or have a wrong signature or content. ` +
+      "The messages before them are written to the database directly.",
+    `When all are there, one or two a second follow, ${LIVE_MESSAGES_MAX.toLocaleString("en")} at most, so that the dashboard shows something new. ` +
+      "Its link signs you in as an administrator. Reading needs no key.",
   ],
   examples: ["lyftr demo", "PORT=8001 lyftr demo --messages 1000000"],
 };
@@ -58,46 +64,45 @@ async function demo(env: Environment, messages: number): Promise<number> {
   const logPath = join(folder, "log.ndjson");
   const log = openSync(logPath, "a");
   const databaseUrl = `sqlite:///${join(folder, "app.db")}`;
-  const config = readConfig({
+  const own = {
     HOST: env.HOST || "127.0.0.1",
     PORT: env.PORT,
     PORT_FILE: env.PORT_FILE,
     WEBHOOK_SECRET: secret,
+    // For webhook secrets that are added on the page Sources.
+    MASTER_KEY: randomBytes(SECRET_BYTES).toString("hex"),
     DATABASE_URL: databaseUrl,
-  });
+    READ_AUTH: "open",
+  };
+  const config = readConfig(own);
+  const settings = settingsOf(config, { env: own, outside: own });
   const sink = fileSink(log);
-  const nowMs = Date.now();
   const overHttp = Math.min(messages, HTTP_MESSAGES_MAX);
   const report: string[] = [];
   if (messages > overHttp) {
     // A port that is taken is reported now, not after the database is filled.
-    await (await startApp(config, sink)).close();
+    await (await startApp(config, sink, { settings })).close();
     const speed = await bulk({
       databaseUrl,
       messages: messages - overHttp,
-      nowMs,
+      nowMs: Date.now() - HTTP_SPAN_MS,
       signal: interrupted,
     });
     if (speed === undefined) return 0;
     report.push(speed);
   }
-  const app = await startApp(config, sink);
-  showBanner(app.listeningInfo, config.databaseUrl);
+  const key = await makeDemoKey(databaseUrl);
+  const app = await startApp(config, sink, { settings });
+  showBanner(app.listeningInfo, config);
   if (interrupted.aborted) return app.close().then(() => 0);
   const stopped = new AbortController();
   const ended = untilEnded(app, config.drainMs).finally(() => stopped.abort());
-  const speed = await fill(app, { secret, messages: overHttp, nowMs, signal: stopped.signal });
+  const speed = await fill(app, { secret, messages: overHttp, signal: stopped.signal });
   if (speed !== undefined) {
     report.push(speed);
-    writeStdout(
-      await demoReport({
-        url: app.url,
-        secret,
-        speed: report.join("\n"),
-        logPath,
-        nowMs: Date.now(),
-      }),
-    );
+    const told = { url: app.url, secret, key, speed: report.join("\n"), logPath };
+    await tell({ ...told, nowMs: Date.now() }, interrupted);
+    await sendLive(app, { secret, signal: stopped.signal });
   }
   const code = await ended;
   closeSync(log);
@@ -105,10 +110,34 @@ async function demo(env: Environment, messages: number): Promise<number> {
   return code;
 }
 
+/** Writes the report. A service that is being stopped answers no question for it. */
+async function tell(options: DemoReportOptions, interrupted: AbortSignal): Promise<void> {
+  try {
+    writeStdout(await demoReport(options));
+  } catch (error) {
+    if (!interrupted.aborted) throw error;
+  }
+}
+
+/** Sends messages until the service is stopped, or there are enough of them. */
+async function sendLive(
+  app: App,
+  { secret, signal }: Pick<FillOptions, "secret" | "signal">,
+): Promise<void> {
+  await sendAll(liveTraffic({ clock: systemClock, signal }), {
+    url: app.url,
+    secret,
+    concurrency: 1,
+    tally: new SendTally(),
+    signal,
+    graceMs: 0,
+    done: () => undefined,
+  });
+}
+
 interface FillOptions {
   readonly secret: string;
   readonly messages: number;
-  readonly nowMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -118,12 +147,12 @@ interface FillOptions {
  */
 async function fill(
   app: App,
-  { secret, messages, nowMs, signal }: FillOptions,
+  { secret, messages, signal }: FillOptions,
 ): Promise<string | undefined> {
   if (!process.stderr.isTTY) writeStderr(`The service runs at ${app.url}\n`);
   const tally = new SendTally();
   const bar = startProgressBar({ label: "sending", total: messages, unit: "messages" });
-  await sendAll(demoTraffic({ messages, nowMs }), {
+  await sendAll(demoTraffic({ messages, nowMs: Date.now(), spanMs: HTTP_SPAN_MS }), {
     url: app.url,
     secret,
     concurrency: CONCURRENCY,

@@ -72,5 +72,7 @@ function appendToDotEnv(line: string): void {
 
 function tryIt(env: Environment, secret: string): string {
   if (env.PORT === "0") return "";
-  return `When the service runs, this command sends a message to it:\n\n${signedCurl({ url: urlOf(env), secret, nowMs: Date.now() })}\n\n`;
+  const url = urlOf(env);
+  const curl = signedCurl({ url, secret, nowMs: Date.now() });
+  return `When the service runs, its dashboard is at ${url}/ui/, and this command sends a message to it:\n\n${curl}\n\n`;
 }

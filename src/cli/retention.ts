@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Command, Option } from "commander";
 import type { Environment } from "../config.ts";
-import { systemClock } from "../domain/clock.ts";
+import { systemClock, withoutJumps } from "../domain/clock.ts";
 import { clockInWords, suspectClock, sweepRecord } from "../retention/guard.ts";
 import {
   countOld,
@@ -147,6 +147,7 @@ async function deleteOld(
 
 async function run(store: Store, { days, tombstoneDays, yes, json }: Deletion): Promise<number> {
   const signal = interruption();
+  const clock = withoutJumps(systemClock);
   const { total: before } = await store.stats();
   const last = await store.retention.lastSweep();
   if (yes) noteClock(last);
@@ -164,12 +165,15 @@ async function run(store: Store, { days, tombstoneDays, yes, json }: Deletion): 
     },
   };
   try {
-    const report = await sweep(systemClock, options);
+    const report = await sweep(clock, options);
     bar.stop();
     if (report.messages > 0) await recordInAudit(store, report);
     // The service compares its next sweep with this one.
+    const { receivedBefore } = report;
     if (!signal.aborted)
-      await store.retention.recordSweep(sweepRecord(systemClock, { days, everywhere: true, last }));
+      await store.retention.recordSweep(
+        sweepRecord(clock, { receivedBefore, everywhere: true, last }),
+      );
     writeResult(json, factsOf(report, before), inWords(report, before));
     if (signal.aborted) writeStderr("Interrupted. Run the same command again to continue.\n");
     return signal.aborted ? EXIT_FAILED : 0;

@@ -1,37 +1,36 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { Command, InvalidArgumentError } from "commander";
-import { type Environment, secretWarnings } from "../config.ts";
+import type { Environment } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
 import { durationInWords, parseDuration } from "../domain/duration.ts";
-import { CURRENT, masterKeyProblem, openKept, PREVIOUS } from "../secrets/accepted-secrets.ts";
-import { answerOf, leavesAnother } from "../secrets/retirement.ts";
-import { NONCE_BYTES, SecretBox } from "../secrets/sealing.ts";
+import { isSecretName, SECRET_CHARACTERS_MAX, SECRET_NAME_FORM } from "../domain/secret-request.ts";
+import { secretWarnings } from "../domain/secret-warnings.ts";
+import { isOfEnvironment } from "../secrets/accepted-secrets.ts";
+import { Fingerprints } from "../secrets/fingerprints.ts";
+import { answerOf } from "../secrets/retirement.ts";
+import { minute, retirementInWords } from "../secrets/retirement-words.ts";
 import {
-  allSecrets,
-  endsOf,
-  type ListedSecret,
-  type SecretSettings,
-} from "../secrets/secret-list.ts";
-import {
-  type AuditEntry,
-  type CredentialsStore,
-  KEPT_SECRETS_MAX,
-  type SecretStore,
-} from "../store/credentials.ts";
+  FROM_ENVIRONMENT,
+  LAST_ONE,
+  NO_MASTER_KEY,
+  type SecretAddition,
+  SecretIssuer,
+  type SecretRetirement,
+} from "../secrets/secret-issuer.ts";
+import type { ListedSecret, SecretList } from "../secrets/secret-list.ts";
+import { KEPT_SECRETS_MAX } from "../store/credentials.ts";
 import { openCredentials } from "../store/open.ts";
 import { durationBy } from "./arguments.ts";
 import { CliError, EXIT_FAILED, EXIT_USAGE } from "./cli-error.ts";
 import { type CommandHelp, withHelp } from "./help.ts";
 import { type JsonFlag, withJson, writeJson } from "./json-output.ts";
-import { minute, retirementInWords } from "./retirement-words.ts";
 import { existingDatabaseUrlOf, requiredSecret, secretSettingsOf } from "./settings.ts";
 import { tableOf } from "./table.ts";
 import { writeStderr, writeStdout } from "./terminal.ts";
 
-const NAME = /^(?!current|previous)[a-z0-9][a-z0-9_-]{0,31}$/;
 const duration = durationBy(parseDuration, "must be a duration such as 30m, 24h or 7d");
-const SECRET_BYTES = 32;
-const SECRET_CHARACTERS_MAX = 4_096;
+/** The actor in the audit. */
+const ACTOR = "cli";
 const HELP: CommandHelp = {
   notes: [
     "The service accepts secrets in the database besides WEBHOOK_SECRET and WEBHOOK_SECRET_PREVIOUS. They are " +
@@ -53,10 +52,6 @@ const HELP: CommandHelp = {
     2: "wrong arguments or configuration; `list`: for one secret the answer is unknown",
   },
 };
-const NO_MASTER_KEY =
-  "MASTER_KEY is not set. Stored secrets are encrypted with it.\n" +
-  "Generate one, give it to every process of the service, and keep a copy: MASTER_KEY=$(openssl rand -hex 32)";
-
 /** `lyftr secrets`: manages the webhook secrets in the database. */
 export function secretsCommand(env: Environment, exit: (code: number) => void): Command {
   return withHelp(new Command("secrets"), HELP)
@@ -75,12 +70,12 @@ function addCommand(env: Environment): Command {
     .option("--secret-file <file>", "store the secret in this file")
     .action(async (name: string, { secretFile }: { readonly secretFile?: string }) => {
       const { masterKey } = secretSettingsOf(env);
-      if (masterKey === undefined) throw new CliError(NO_MASTER_KEY, EXIT_USAGE);
-      const random = () => randomBytes(SECRET_BYTES).toString("hex");
-      const secret = secretFile === undefined ? random() : givenSecret(env, secretFile);
-      await withSecrets("write", existingDatabaseUrlOf(env), (store) =>
-        add(store, { name, secret, box: new SecretBox(masterKey) }),
+      if (masterKey === undefined) throw new CliError(NO_MASTER_KEY.join("\n"), EXIT_USAGE);
+      const given = secretFile === undefined ? undefined : givenSecret(env, secretFile);
+      const addition = await withSecrets("write", env, (issuer) =>
+        issuer.add({ name, secret: given }, ACTOR),
       );
+      const secret = requireAdded(name, addition);
       for (const warning of secretWarnings(name, secret)) writeStderr(`Warning: ${warning}\n`);
       writeStderr(`Added ${name}. A running service accepts it within 2 seconds.\n`);
       if (secretFile !== undefined) return;
@@ -89,23 +84,14 @@ function addCommand(env: Environment): Command {
     });
 }
 
-interface NewSecret {
-  readonly name: string;
-  readonly secret: string;
-  readonly box: SecretBox;
-}
-
-async function add({ secrets }: CredentialsStore, { name, secret, box }: NewSecret): Promise<void> {
-  const nowMs = systemClock.now();
-  // Encrypted with another key than the others, this secret would prevent the service from
-  // starting.
-  const { unreadable } = openKept(await secrets.list(), { box, nowMs });
-  if (unreadable.length > 0) throw new CliError(masterKeyProblem(unreadable, true), EXIT_USAGE);
-  const entry = entryOf("secret.added", name, nowMs, {});
-  const sealed = box.seal(name, secret, randomBytes(NONCE_BYTES));
-  switch (await secrets.add({ name, sealed, createdAt: entry.at, retiresAt: null }, entry)) {
+function requireAdded(name: string, addition: SecretAddition): string {
+  switch (addition.kind) {
     case "added":
-      return;
+      return addition.secret;
+    case "no_master_key":
+      throw new CliError(NO_MASTER_KEY.join("\n"), EXIT_USAGE);
+    case "other_master_key":
+      throw new CliError(addition.problem, EXIT_USAGE);
     case "name_taken":
       throw new CliError(
         `A secret has the name ${name} already. Choose another name, or retire it: lyftr secrets retire ${name}`,
@@ -124,16 +110,12 @@ function listCommand(env: Environment, exit: (code: number) => void): Command {
   return withJson(withHelp(new Command("list"), HELP))
     .description("Show every secret by name, its last use, and whether it may be retired.")
     .action(async ({ json }: JsonFlag) => {
-      const { secrets, processes } = await withSecrets(
-        "read",
-        existingDatabaseUrlOf(env),
-        (access) =>
-          allSecrets(secretSettingsOf(env), { store: access.secrets, nowMs: systemClock.now() }),
-      );
+      const list = await withSecrets("read", env, (issuer) => issuer.list());
+      const { secrets, processes } = list;
       if (secrets.length === 0) writeStderr("There are no secrets, so every webhook is refused.\n");
       else if (processes === 0) writeStderr(`${NO_PROCESS}\n`);
       const headings = [...HEADINGS, ...(processes > 0 ? ["ACCEPTED BY"] : []), QUESTION];
-      if (json) writeJson({ data: secrets.map(factsOf), processes });
+      if (json) await writeList(list);
       else if (secrets.length > 0)
         writeStdout(tableOf([headings, ...secrets.map((one) => rowOf(one, processes))]));
       if (secrets.some(({ retirement }) => answerOf(retirement.decision) === "unknown"))
@@ -141,19 +123,10 @@ function listCommand(env: Environment, exit: (code: number) => void): Command {
     });
 }
 
-function factsOf({ name, from, since, ends, known, processes, retirement }: ListedSecret) {
-  const instant = (ms: number | undefined) =>
-    ms === undefined ? null : new Date(ms).toISOString();
-  return {
-    name,
-    from,
-    since: instant(since),
-    ends: instant(ends),
-    last_verified_at: instant(known?.lastVerifiedMs),
-    accepted_by: processes,
-    may_be_retired: answerOf(retirement.decision),
-    reason: retirementInWords(retirement),
-  };
+/** Writes the fields of GET /secrets. */
+async function writeList({ secrets, processes }: SecretList): Promise<void> {
+  const { secretBody } = await import("../http/routes/secrets.ts");
+  writeJson({ data: secrets.map(secretBody), processes });
 }
 
 function rowOf(secret: ListedSecret, processes: number): readonly string[] {
@@ -187,24 +160,12 @@ function retireCommand(env: Environment): Command {
       false,
     )
     .action(async (name: string, { in: inMs, force }: RetireOptions) => {
-      if (name === CURRENT || name.startsWith(PREVIOUS))
-        throw new CliError(FROM_ENVIRONMENT, EXIT_USAGE);
-      await withSecrets("write", existingDatabaseUrlOf(env), async ({ secrets }) => {
-        const nowMs = systemClock.now();
-        const untilMs = nowMs + inMs;
-        if (!force)
-          await requireRetirable(name, untilMs, {
-            settings: secretSettingsOf(env),
-            store: secrets,
-          });
-        const retiresAt = new Date(untilMs).toISOString();
-        const entry = entryOf("secret.retired", name, nowMs, { retires_at: retiresAt });
-        if (!(await secrets.retire(name, retiresAt, entry)))
-          throw new CliError(
-            `No secret of the database has the name ${name}. See lyftr secrets list.`,
-            EXIT_FAILED,
-          );
-      });
+      if (isOfEnvironment(name)) throw new CliError(FROM_ENVIRONMENT, EXIT_USAGE);
+      const order = { name, inMs, force };
+      requireRetired(
+        name,
+        await withSecrets("write", env, (issuer) => issuer.retire(order, ACTOR)),
+      );
       const when =
         inMs === 0
           ? "A running service refuses it within 2 seconds"
@@ -213,69 +174,54 @@ function retireCommand(env: Environment): Command {
     });
 }
 
-interface RetireContext {
-  readonly settings: SecretSettings;
-  readonly store: SecretStore;
-}
-
-/** Rejects unless `list` says that the secret may be retired. */
-async function requireRetirable(
-  name: string,
-  untilMs: number,
-  { settings, store }: RetireContext,
-): Promise<void> {
-  const { secrets, processes } = await allSecrets(settings, { store, nowMs: systemClock.now() });
-  const found = secrets.find((one) => one.from === "database" && one.name === name);
-  if (found === undefined) return;
-  if (processes === 0) {
-    if (!leavesAnother(name, untilMs, endsOf(settings, await store.list())))
+function requireRetired(name: string, outcome: SecretRetirement): void {
+  if ("isUnreported" in outcome && outcome.isUnreported) writeStderr(`${NO_PROCESS}\n`);
+  switch (outcome.kind) {
+    case "retired":
+      return;
+    case "refused": {
+      const answer = retirementInWords(outcome.retirement);
+      throw new CliError(
+        `${name} was not retired. The answer of lyftr secrets list: ${answer}.\n${FORCE}`,
+      );
+    }
+    case "last_one":
       throw new CliError(`${LAST_ONE} ${FORCE}`);
-    writeStderr(`${NO_PROCESS}\n`);
-  }
-  if (["no", "not yet"].includes(answerOf(found.retirement.decision))) {
-    const answer = retirementInWords(found.retirement);
-    throw new CliError(
-      `${name} was not retired. The answer of lyftr secrets list: ${answer}.\n${FORCE}`,
-    );
+    case "of_environment":
+      throw new CliError(FROM_ENVIRONMENT, EXIT_USAGE);
+    case "unknown":
+      throw new CliError(
+        `No secret of the database has the name ${name}. See lyftr secrets list.`,
+        EXIT_FAILED,
+      );
   }
 }
 
-const LAST_ONE =
-  "No other secret would be left, in the database or in this environment, and every webhook would be refused.";
 const FORCE =
   "First add another secret and let the sender use it. With --force, webhooks with this secret are refused.";
 const NO_PROCESS =
   "No running service has reported to this database within the last minute, so the answer is based on the environment of this command.";
-const FROM_ENVIRONMENT =
-  "That secret comes from the environment: remove it from WEBHOOK_SECRET or WEBHOOK_SECRET_PREVIOUS, and restart the service.";
-
 async function withSecrets<T>(
   mode: "read" | "write",
-  url: string,
-  work: (access: CredentialsStore) => Promise<T>,
+  env: Environment,
+  work: (issuer: SecretIssuer) => Promise<T>,
 ): Promise<T> {
-  const access = await openCredentials(url, mode);
+  const access = await openCredentials(existingDatabaseUrlOf(env), mode);
   try {
-    return await work(access);
+    const { secrets: store } = access;
+    const issuer = new SecretIssuer(
+      { clock: systemClock, newId: randomUUID },
+      {
+        store,
+        settings: () => secretSettingsOf(env),
+        fingerprints: new Fingerprints(store),
+        randomBytes,
+      },
+    );
+    return await work(issuer);
   } finally {
     await access.close();
   }
-}
-
-function entryOf(
-  action: string,
-  subject: string,
-  atMs: number,
-  details: AuditEntry["details"],
-): AuditEntry {
-  return {
-    at: new Date(atMs).toISOString(),
-    id: randomUUID(),
-    actor: "cli",
-    action,
-    subject,
-    details,
-  };
 }
 
 function givenSecret(env: Environment, file: string): string {
@@ -289,10 +235,6 @@ function givenSecret(env: Environment, file: string): string {
 }
 
 function secretName(text: string): string {
-  if (!NAME.test(text)) {
-    throw new InvalidArgumentError(
-      "It must have 1 to 32 lower-case letters, digits, - and _, begin with a letter or digit, and not begin with current or previous.",
-    );
-  }
+  if (!isSecretName(text)) throw new InvalidArgumentError(`It ${SECRET_NAME_FORM}.`);
   return text;
 }

@@ -1,10 +1,13 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { ListeningInfo } from "../app.ts";
 import {
   type Config,
   type Environment,
   misspellingInWords,
   misspellings,
   readConfig,
+  type SettingSources,
+  settingsOf,
   VARIABLES,
 } from "../config.ts";
 import { systemClock } from "../domain/clock.ts";
@@ -30,7 +33,11 @@ const HELP: CommandHelp = {
 };
 
 /** `lyftr serve`: runs the service until a signal ends it. Stdout carries only the log. */
-export function serveCommand(env: Environment, exit: (code: number) => void): Command {
+export function serveCommand(
+  env: Environment,
+  exit: (code: number) => void,
+  outside: Environment,
+): Command {
   return withHelp(new Command("serve"), HELP)
     .description("Run the service until a signal ends it.")
     .addOption(
@@ -45,31 +52,33 @@ export function serveCommand(env: Environment, exit: (code: number) => void): Co
     )
     .action(
       async ({ workers, migrate }: { readonly workers?: number; readonly migrate: boolean }) => {
-        const overridden = workers === undefined ? env : withWorkers(env, workers);
-        const config = readConfig(
-          migrate ? overridden : { ...overridden, MIGRATE: "0", MIGRATE_FILE: undefined },
-        );
+        const options = {
+          ...(workers === undefined ? {} : overriding("WORKERS", String(workers))),
+          ...(migrate ? {} : overriding("MIGRATE", "0")),
+        };
+        const sources = { env: { ...env, ...options }, outside: { ...outside, ...options } };
         const stdout = new Stdout();
-        warnAboutMisspellings(env, config, stdout);
-        exit(await serve(config, stdout));
+        exit(await serve(sources, stdout));
         await stdout.flush();
       },
     );
 }
 
-async function serve(config: Config, stdout: Stdout): Promise<number> {
+async function serve(sources: SettingSources, stdout: Stdout): Promise<number> {
+  const config = readConfig(sources.env);
+  const settings = settingsOf(config, sources);
+  warnAboutMisspellings(sources.env, config, stdout);
   if (config.workers > 1 && sqlitePath(config.databaseUrl) === undefined) {
     // The supervisor does not load the web server and the stores, which saves a third of its
     // memory.
     const { serveWorkers } = await import("./workers/serve-workers.ts");
-    return serveWorkers(config, stdout, (listeningInfo) =>
-      showBanner(listeningInfo, config.databaseUrl),
-    );
+    const listening = (listeningInfo: ListeningInfo) => showBanner(listeningInfo, config);
+    return serveWorkers({ config, settings, stdout, listening });
   }
   if (config.workers > 1) warnAboutOneWriter(config, stdout);
   const { startApp } = await import("../app.ts");
-  const app = await startApp(config, stdout);
-  showBanner(app.listeningInfo, config.databaseUrl);
+  const app = await startApp(config, stdout, { settings });
+  showBanner(app.listeningInfo, config);
   return untilEnded(app, config.drainMs);
 }
 
@@ -104,6 +113,7 @@ function workersArgument(text: string): number {
   }
 }
 
-function withWorkers(env: Environment, workers: number): Environment {
-  return { ...env, WORKERS: String(workers), WORKERS_FILE: undefined };
+/** An option of the command, which counts more than the variable and its file. */
+function overriding(name: string, value: string): Environment {
+  return { [name]: value, [`${name}_FILE`]: undefined };
 }

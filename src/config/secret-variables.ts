@@ -45,7 +45,10 @@ export const SECRET_VARIABLES: { readonly [K in keyof SecretConfig]: Variable<Se
     fallback: undefined,
     help: "Encrypts the webhook secrets that are stored in the database (`lyftr secrets`).",
     values: "Random text of 32 characters or more, for example from `openssl rand -hex 32`.",
-    details: ["It is needed only with such secrets. It must be the same on every replica."],
+    details: [
+      "It is needed only with such secrets. It must be the same on every replica. It also encrypts the " +
+        "cookies with which people sign in to the dashboard; without it `WEBHOOK_SECRET` does.",
+    ],
     secret: true,
     verbatim: true,
     parse: longSecret(SECRET_CHARACTERS_MIN),

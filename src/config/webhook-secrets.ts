@@ -1,3 +1,4 @@
+import { SECRET_CHARACTERS_SHORT } from "../domain/secret-warnings.ts";
 import { isCalendarDate, UTC_TIMESTAMP_PATTERN } from "../domain/timestamp.ts";
 
 /** A secret that was used before, and the moment from which it is refused. */
@@ -6,11 +7,6 @@ export interface PreviousSecret {
   readonly untilMs: number | undefined;
 }
 
-/**
- * A shorter secret can be guessed from one signed webhook. Pieces of a secret with commas are short
- * too.
- */
-export const SECRET_CHARACTERS_SHORT = 16;
 /**
  * The maximum number of previous secrets. With the current one they are half of the accepted
  * secrets; the other half may be in the database.

@@ -17,6 +17,19 @@ export const systemClock: Clock = {
 };
 
 /**
+ * The clock as it continues from now, without later jumps of the wall clock. Work that checks the
+ * clock first uses it, so that every later moment is one that was checked.
+ */
+export function withoutJumps(clock: Clock): Clock {
+  const aheadMs = clock.now() - clock.monotonic();
+  return {
+    now: () => clock.monotonic() + aheadMs,
+    monotonic: () => clock.monotonic(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+  };
+}
+
+/**
  * The result of `work`, or undefined when that takes longer than `ms`. The work itself continues.
  */
 export async function within<T>(

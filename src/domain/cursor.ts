@@ -24,7 +24,8 @@ export function encodeCursor({ position, side }: CursorPosition, list: MessageLi
 /** The position, or undefined when the text was altered or belongs to another list. */
 export function decodeCursor(text: string, list: MessageList): CursorPosition | undefined {
   const [instant, messageId, source, side = "after"] = opened(text, nameOf(list));
-  if (instant === undefined || messageId === undefined || source === undefined) return undefined;
+  // The parts are in order: if there is a source, there are the two before it.
+  if (source === undefined) return undefined;
   if (side !== "after" && side !== "before") return undefined;
   return {
     position: { instant: instant as Instant, messageId: messageId as MessageId, source },

@@ -48,7 +48,7 @@ function invalidJson(position: number, error: string): Issue {
  * The position where the parser stopped. Its own message is not used, because it quotes the text.
  */
 function positionOf(error: unknown, json: string): number {
-  const message = error instanceof Error ? error.message : "";
+  const message = String(error);
   const position = /at position ([0-9]+)/.exec(message)?.[1];
   if (position !== undefined) return Number(position);
   return message.includes("end of JSON") ? json.length : 0;

@@ -1,4 +1,5 @@
 import { ADMIN_KEY_NAME, KEY_NAME_PATTERN, SCOPES, type Scope } from "./api-key.ts";
+import { durationIn, fieldsOf, missing, noString, type Parsed, wrong } from "./body-fields.ts";
 import { parseDuration } from "./duration.ts";
 import { type Issue, shownInput } from "./issue.ts";
 
@@ -11,10 +12,6 @@ export interface KeyRequest {
   /** The lifetime of the key; undefined means for ever. */
   readonly lifeMs: number | undefined;
 }
-
-type Parsed<T> =
-  | ({ readonly ok: true } & T)
-  | { readonly ok: false; readonly issues: readonly Issue[] };
 
 const NAME = new RegExp(KEY_NAME_PATTERN);
 export const NAME_FORM = `must have 1 to 64 characters of A-Z a-z 0-9 . _ -, the first of them a letter or a digit, and not be ${ADMIN_KEY_NAME}`;
@@ -45,11 +42,11 @@ export function parseKeyRequest(body: unknown): Parsed<{ readonly request: KeyRe
   const { name, scope, expires_in: life } = fields.given;
   const issues = [...fields.unknown];
   if (name === undefined) issues.push(missing("name"));
-  else if (typeof name !== "string") issues.push(noString("name", name));
-  else if (!isKeyName(name)) issues.push(wrong("name", NAME_FORM, name));
+  else if (typeof name !== "string") issues.push(noString("name", shownInput(name)));
+  else if (!isKeyName(name)) issues.push(wrong("name", NAME_FORM, shownInput(name)));
   if (scope === undefined) issues.push(missing("scope"));
   else if (!isScope(scope)) issues.push(noScope(scope));
-  const lifeMs = durationOf("expires_in", life, { parse: parseLife, form: LIFE_FORM }, issues);
+  const lifeMs = durationIn("expires_in", life, { parse: parseLife, form: LIFE_FORM }, issues);
   if (issues.length > 0 || typeof name !== "string" || !isScope(scope))
     return { ok: false, issues };
   return { ok: true, request: { name, scope, lifeMs } };
@@ -61,7 +58,7 @@ export function parseRotationRequest(body: unknown): Parsed<{ readonly overlapMs
   if (!fields.ok) return fields;
   const issues = [...fields.unknown];
   const given = fields.given.overlap ?? OVERLAP_DEFAULT;
-  const overlapMs = durationOf(
+  const overlapMs = durationIn(
     "overlap",
     given,
     { parse: parseOverlap, form: OVERLAP_FORM },
@@ -72,74 +69,8 @@ export function parseRotationRequest(body: unknown): Parsed<{ readonly overlapMs
     : { ok: true, overlapMs };
 }
 
-type Fields = Parsed<{
-  readonly given: Readonly<Record<string, unknown>>;
-  readonly unknown: readonly Issue[];
-}>;
-
-function fieldsOf(body: unknown, names: readonly string[]): Fields {
-  if (body === null || body === undefined)
-    return refused({ type: "missing", loc: ["body"], msg: "Field required" });
-  if (typeof body !== "object" || Array.isArray(body)) {
-    const msg = "Input should be a valid dictionary or object to extract fields from";
-    return refused({ type: "model_attributes_type", loc: ["body"], msg });
-  }
-  const entries = Object.entries(body);
-  const unknown = entries
-    .filter(([name]) => !names.includes(name))
-    .map(([name]) => ({
-      type: "extra_forbidden",
-      loc: ["body", name],
-      msg: "Extra inputs are not permitted",
-    }));
-  return {
-    ok: true,
-    given: Object.fromEntries(entries.filter(([name]) => names.includes(name))),
-    unknown,
-  };
-}
-
-function refused(issue: Issue): Fields {
-  return { ok: false, issues: [issue] };
-}
-
-interface Duration {
-  readonly parse: (text: string) => number | undefined;
-  readonly form: string;
-}
-
-/** Null counts as missing. */
-function durationOf(
-  name: string,
-  value: unknown,
-  { parse, form }: Duration,
-  issues: Issue[],
-): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== "string") {
-    issues.push(noString(name, value));
-    return undefined;
-  }
-  const ms = parse(value);
-  if (ms === undefined) issues.push(wrong(name, form, value));
-  return ms;
-}
-
 function isScope(value: unknown): value is Scope {
   return SCOPES.some((scope) => scope === value);
-}
-
-function missing(name: string): Issue {
-  return { type: "missing", loc: ["body", name], msg: "Field required" };
-}
-
-function noString(name: string, value: unknown): Issue {
-  return {
-    type: "string_type",
-    loc: ["body", name],
-    msg: "Input should be a valid string",
-    ...shownInput(value),
-  };
 }
 
 function noScope(value: unknown): Issue {
@@ -151,14 +82,5 @@ function noScope(value: unknown): Issue {
     msg,
     ...shownInput(value),
     ctx: { expected },
-  };
-}
-
-function wrong(name: string, form: string, value: string): Issue {
-  return {
-    type: "value_error",
-    loc: ["body", name],
-    msg: `Value error, ${form}`,
-    ...shownInput(value),
   };
 }

@@ -189,8 +189,8 @@ export function parseMessage(body: unknown): ParsedMessage {
       issues.push(explain(field, value));
   }
   if (issues.length > 0) {
-    const isIdValid = issues[0]?.loc[1] !== "message_id";
-    return refused(issues, isIdValid ? (values.message_id as MessageId) : undefined);
+    const isIdRefused = issues.some(({ loc }) => loc[1] === "message_id");
+    return refused(issues, isIdRefused ? undefined : (values.message_id as MessageId));
   }
   const message = {
     messageId: values.message_id as MessageId,

@@ -1,4 +1,5 @@
 import { type Issue, shownInput } from "./issue.ts";
+import { parseTimeZone, type TimeZone } from "./time-zone.ts";
 import { type Instant, parseInstant } from "./timestamp.ts";
 
 /** The decoded parameters of a URL. An empty value counts as missing; unknown names are ignored. */
@@ -88,4 +89,15 @@ export function moment(
     });
   }
   return instant;
+}
+
+export function zone(parameters: QueryParams, name: string, issues: Issue[]): TimeZone | undefined {
+  const text = parameters[name]?.trim();
+  if (!text) return undefined;
+  const parsed = parseTimeZone(text);
+  if (parsed === undefined) {
+    const msg = "Input should be the name of an IANA time zone, such as Asia/Kolkata";
+    issues.push({ type: "zoneinfo_str", loc: ["query", name], msg, ...shownInput(text) });
+  }
+  return parsed;
 }

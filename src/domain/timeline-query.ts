@@ -1,5 +1,6 @@
 import type { Issue } from "./issue.ts";
-import { moment, msisdn, oneOf, optional, type QueryParams } from "./query-params.ts";
+import { moment, msisdn, oneOf, optional, type QueryParams, zone } from "./query-params.ts";
+import type { TimeZone } from "./time-zone.ts";
 import type { Instant } from "./timestamp.ts";
 
 /** The span and the unit of a timeline. */
@@ -10,6 +11,8 @@ export interface TimelineParameters {
   readonly since?: Instant;
   /** Exclusive. */
   readonly until?: Instant;
+  /** Where buckets begin. Default: UTC. */
+  readonly zone?: TimeZone;
 }
 
 export type ParsedTimelineQuery =
@@ -24,6 +27,7 @@ export function parseTimelineQuery(parameters: QueryParams): ParsedTimelineQuery
     ...optional("from", msisdn(parameters.from)),
     ...optional("since", moment(parameters, "since", issues)),
     ...optional("until", moment(parameters, "until", issues)),
+    ...optional("zone", zone(parameters, "zone", issues)),
   };
   return issues.length > 0 ? { ok: false, reason: "issues", issues } : { ok: true, query };
 }

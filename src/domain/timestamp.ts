@@ -66,9 +66,9 @@ export function parseInstant(text: string): Instant | undefined {
   const parts = MOMENT.exec(text);
   if (parts === null || !isCalendarDate(text)) return undefined;
   const [, date] = parts;
-  const { time = "00:00", rest = ":00", sign, hours = "00", minutes = "00" } = parts.groups ?? {};
-  const aheadMinutes = (sign === "-" ? -1 : 1) * (60 * Number(hours) + Number(minutes));
-  if (aheadMinutes === 0) return instantOf(`${date}T${time}${rest}Z`);
+  const { time = "00:00", rest = "", sign, hours, minutes } = parts.groups ?? {};
+  const offsetMinutes = 60 * Number(hours ?? 0) + Number(minutes ?? 0);
+  const aheadMinutes = sign === "-" ? -offsetMinutes : offsetMinutes;
   const utc = new Date(Date.parse(`${date}T${time}:00Z`) - aheadMinutes * MS_PER_MINUTE);
   if (utc.getUTCFullYear() < 0) return FIRST_INSTANT;
   if (utc.getUTCFullYear() > 9999) return LAST_INSTANT;

@@ -28,7 +28,9 @@ export async function cachedReply(
   { parts, read, headers }: CachedRead,
 ): Promise<Reply> {
   const asText = async (signal: AbortSignal) => JSON.stringify(await read(signal));
-  const { text, tag } = await responses.getOrRead(parts, asText, () => request.clientGone());
+  const maxAgeMs = 1_000 * maxAgeOf(request.headers["cache-control"]);
+  const gone = () => request.clientGone();
+  const { text, tag } = await responses.getOrRead(parts, asText, gone, maxAgeMs);
   // Only the client may cache it, and it must revalidate it each time.
   const replyHeaders = {
     etag: `"${tag}"`,
@@ -37,6 +39,16 @@ export async function cachedReply(
   };
   if (hasTag(request.headers["if-none-match"], tag)) return { status: 304, headers: replyHeaders };
   return { status: 200, headers: replyHeaders, body: text };
+}
+
+/**
+ * The seconds of `max-age` in the `Cache-Control` of a request: how old a response the client
+ * accepts (RFC 9111, section 5.2.1). 0 without it, and with `no-cache`.
+ */
+export function maxAgeOf(cacheControl: string | undefined): number {
+  if (cacheControl === undefined || /(?:^|[\t ,])no-cache(?:$|[\t ,])/i.test(cacheControl))
+    return 0;
+  return Number(/(?:^|[\t ,])max-age="?(\d{1,9})"?(?:$|[\t ,])/i.exec(cacheControl)?.[1] ?? 0);
 }
 
 /** One tag of a list, up to the following comma. An opaque tag may contain commas. */

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Runtime } from "../runtime.ts";
 import { networkOf } from "./client-address.ts";
 import { type Admission, Connection } from "./connection.ts";
+import { framingOf } from "./framing.ts";
 
 /** The share of all connections that one address may have. */
 const SHARE_OF_ONE_ADDRESS = 0.75;
@@ -76,6 +77,8 @@ export class Connections {
   admit(request: IncomingMessage, response: ServerResponse, admission: Admission): void {
     const connection = this.#bySocket.get(request.socket);
     if (connection === undefined) return;
+    // Before the next request arrives: see there.
+    framingOf(request);
     this.#silent.delete(connection);
     this.#used.add(connection);
     if (hasBody(request)) this.#uploading.add(connection);

@@ -90,7 +90,8 @@ export class Handler {
     const { unlimited, plainBodiesOnly, bodyBytesMax, countsBodies } = route.limits ?? {};
     if (auth.requiresKey(route.access)) {
       const unauthorized = auth.refuse(request, route.access);
-      if (unauthorized !== undefined) return unauthorized;
+      if (unauthorized !== undefined)
+        return route.whenRefused?.(request, unauthorized) ?? unauthorized;
       const limited = unlimited ? undefined : limiting.refuseKey(request);
       const refusal = limited instanceof Promise ? await limited : limited;
       if (refusal !== undefined) return refusal;

@@ -7,11 +7,13 @@ import { CLOSE, problem, type Reply, retryAfter } from "./reply.ts";
 import type { Request, Route } from "./route.ts";
 
 /**
- * Monitoring must work under overload too, so a bounded number of health checks and scrapes is
- * admitted at each tick. 1,600 health checks and 400 scrapes a second take a tenth of the time.
+ * Monitoring must work under overload too, and so must the dashboard. So a bounded number of each
+ * is admitted at each tick. 1,600 health checks and 400 scrapes a second take a tenth of the time.
  */
 const HEALTH_CHECKS_PER_TICK_MAX = 32;
 const SCRAPES_PER_TICK_MAX = 8;
+/** 400 requests a second: some 80 browsers that open the page. */
+const PAGES_PER_TICK_MAX = 8;
 /**
  * Requests that are refused at once between two ticks. Each takes some 30 µs, so they take at most
  * a tenth of the time.
@@ -22,7 +24,7 @@ const HELD_MS_MAX = 1_000;
 const HELD_MAX = 10_000;
 
 export interface LoadShedderOptions {
-  readonly admission: Pick<AdmissionControl, "refuses">;
+  readonly admission: Pick<AdmissionControl, "refuses" | "wake">;
   /** Answers a refused request and logs it. */
   readonly refuse: (request: Request, reply: Reply) => void;
   readonly isDraining: () => boolean;
@@ -49,6 +51,7 @@ export class LoadShedder {
   readonly #held: Refused[] = [];
   readonly #healthChecks = new ProbePace(HEALTH_CHECKS_PER_TICK_MAX);
   readonly #scrapes = new ProbePace(SCRAPES_PER_TICK_MAX);
+  readonly #pages = new ProbePace(PAGES_PER_TICK_MAX);
   #refusedAtOnce = 0;
 
   constructor(options: LoadShedderOptions) {
@@ -57,6 +60,7 @@ export class LoadShedder {
 
   /** Handles a request now or later, or refuses it. */
   admit(request: Request, handle: () => void): void {
+    this.#options.admission.wake();
     const { route, ofPath } = request.target;
     const pace = this.#paceOf(ofPath?.admission);
     const isMessage = route?.admission === "message";
@@ -81,6 +85,7 @@ export class LoadShedder {
    * answer.
    */
   refusePipelined(request: Request): void {
+    this.#options.admission.wake();
     this.#answer(request, "pipelined", CLOSE);
   }
 
@@ -91,6 +96,7 @@ export class LoadShedder {
   release(countMax: number = REFUSED_AT_ONCE_MAX): void {
     this.#healthChecks.tick();
     this.#scrapes.tick();
+    this.#pages.tick();
     const dueMs = this.#options.runtime.clock.monotonic() - HELD_MS_MAX;
     let count = 0;
     while (
@@ -102,16 +108,32 @@ export class LoadShedder {
     this.#refusedAtOnce = count;
   }
 
+  /** Whether any request waits for its turn or its refusal. */
+  isBusy(): boolean {
+    const paces = [this.#healthChecks, this.#scrapes, this.#pages];
+    return this.#held.length > 0 || paces.some((pace) => pace.isBusy());
+  }
+
   /** Answers all held requests. */
   releaseAll(): void {
     this.#healthChecks.releaseAll();
     this.#scrapes.releaseAll();
+    this.#pages.releaseAll();
     this.release(HELD_MAX);
   }
 
   #paceOf(admission: Route["admission"]): ProbePace | undefined {
-    if (admission === "scrape") return this.#scrapes;
-    return admission === "health" ? this.#healthChecks : undefined;
+    switch (admission) {
+      case "health":
+        return this.#healthChecks;
+      case "scrape":
+        return this.#scrapes;
+      case "page":
+        return this.#pages;
+      case "message":
+      case undefined:
+        return undefined;
+    }
   }
 
   #refuse(request: Request, reason: ShedReason): void {

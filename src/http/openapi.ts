@@ -2,14 +2,28 @@ import type { TSchema } from "typebox";
 import type { ResponseSchema, Route, RouteSchema } from "./route.ts";
 import { problemResponses } from "./schemas.ts";
 
-/** The name of the security scheme. */
+/** The names of the security schemes. */
 const SECURITY_SCHEME = "apiKey";
+const COOKIE_SCHEME = "session";
+/** The ways to present a key. The name of the cookie has digits that differ by installation. */
+const SECURITY_SCHEMES = {
+  [SECURITY_SCHEME]: { type: "http", scheme: "bearer" },
+  [COOKIE_SCHEME]: {
+    type: "apiKey",
+    in: "cookie",
+    name: "lyftr_",
+    description:
+      "The cookie of `POST /session`, for browsers. Its name is `lyftr_` and 8 hexadecimal digits, with `__Host-` " +
+      "before it over HTTPS. It is not looked at beside `Authorization`, and for other methods than GET and HEAD only " +
+      "with `X-Lyftr-UI: 1`.",
+  },
+};
 const INFO = {
   title: "Lyftr",
   description:
     "A webhook inbox: verifies every request, stores each message once, acknowledges only what is on disk.\n\n" +
     "Routes with a lock need an API key: `Authorization: Bearer lyftr_…`. `lyftr keys create` creates one; " +
-    "“Authorize” adds it to the requests of this page. Until the first key exists, reading is open, unless " +
+    "“Authorize” adds it to the requests of this page, which also uses the sign-in of the dashboard. Until the first key exists, reading is open, unless " +
     "READ_AUTH says otherwise. Such responses have the header `X-Read-Auth: open`.",
 };
 const TAGS = [
@@ -43,7 +57,7 @@ export function openApi(
     servers: [{ url: "/", description: "This service" }],
     tags: TAGS,
     paths,
-    components: { securitySchemes: { [SECURITY_SCHEME]: { type: "http", scheme: "bearer" } } },
+    components: { securitySchemes: SECURITY_SCHEMES },
   };
 }
 
@@ -62,7 +76,7 @@ function operation(schema: RouteSchema, access: Route["access"], requiresKey: bo
     tags,
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: requestBody(body) }),
-    security: requiresKey ? [{ [SECURITY_SCHEME]: [] }] : [],
+    security: requiresKey ? [{ [SECURITY_SCHEME]: [] }, { [COOKIE_SCHEME]: [] }] : [],
     responses: {
       ...responses(response),
       ...(requiresKey && responses(problemResponses(...refusals(access)))),

@@ -28,6 +28,11 @@ export class ProbePace {
     return true;
   }
 
+  /** Whether any probe waits for its turn. */
+  isBusy(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Handles the next ones. */
   tick(): void {
     this.#left = this.#perTickMax - this.#handleNext(this.#perTickMax);

@@ -8,6 +8,7 @@ import {
 } from "../domain/errors.ts";
 import type { Issue } from "../domain/issue.ts";
 import type { WebhookResult } from "../runtime.ts";
+import { namesType } from "./accept.ts";
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -18,6 +19,8 @@ export interface Reply {
   readonly status: number;
   /** Added to the headers of every answer, and override them. */
   readonly headers?: Headers;
+  /** The values of `Set-Cookie`, of which there may be several. */
+  readonly cookies?: readonly string[];
   /** Sent unchanged. A reply has at most one of `body`, `problem` and `stream`. */
   readonly body?: string | Buffer;
   /** The content type of `body`. Default: compact JSON. */
@@ -157,7 +160,7 @@ export function problemBody(
   status: number,
   { detail, issues }: Problem,
 ): { readonly text: string; readonly type: string } {
-  if (!wantsProblemJson(accept)) {
+  if (!namesType(accept, PROBLEM_JSON)) {
     return { text: JSON.stringify({ detail: issues ?? detail }), type: "application/json" };
   }
   const title = STATUS_CODES[status] ?? "Error";
@@ -166,12 +169,4 @@ export function problemBody(
     text: JSON.stringify({ type: "about:blank", title, status, detail, ...errors }),
     type: PROBLEM_JSON,
   };
-}
-
-function wantsProblemJson(accept: string | undefined): boolean {
-  if (accept === undefined || !accept.includes(PROBLEM_JSON)) return false;
-  return accept.split(",").some((range) => {
-    const [type, ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
-    return type === PROBLEM_JSON && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-  });
 }

@@ -69,6 +69,11 @@ export class RequestLog {
     return this.#draining;
   }
 
+  /** Whether any request is under way. */
+  isBusy(): boolean {
+    return this.#inFlight.size > 0;
+  }
+
   /**
    * Resets the connections of incomplete answers. Over HTTP/1.0 a normal close would make an answer
    * look complete.

@@ -28,11 +28,15 @@ export interface Route {
    */
   readonly schema?: RouteSchema;
   readonly handle: (request: Request) => Reply | Promise<Reply>;
+  /** Replaces the refusal of a request without a valid key. Undefined keeps it. */
+  readonly whenRefused?: (request: Request, refusal: Reply) => Reply | undefined;
+  /** Which requests see the path. To others it does not exist, whatever their method. */
+  readonly isFor?: (request: Pick<IncomingMessage, "method" | "headers">) => boolean;
   /**
-   * How load shedding treats the route. Messages also wait for the commit queue; health checks and
-   * scrapes are paced.
+   * How load shedding treats the route. Messages also wait for the commit queue; health checks,
+   * scrapes and pages are paced.
    */
-  readonly admission?: "message" | "health" | "scrape";
+  readonly admission?: "message" | "health" | "scrape" | "page";
   /** Its result is in the log line and in `webhook_requests_total`. */
   readonly countsResults?: true;
   /** Its work is finished and logged even if the client does not wait for it. */
@@ -43,7 +47,7 @@ export interface Route {
   readonly quiet?: true;
   /** A machine asks every few seconds, so its traces would outnumber all others. */
   readonly untraced?: true;
-  /** Other programs post to it, and browsers do not need it. So it gets no CORS headers. */
+  /** No page of another origin needs it. So it gets no CORS headers. */
   readonly withoutCors?: true;
 }
 
@@ -156,9 +160,10 @@ export class Request {
   }
 
   /** `https` when a trusted proxy says so. */
-  get scheme(): string {
+  get scheme(): "http" | "https" {
     if (!this.context.isProxy(this.socket.remoteAddress ?? "")) return "http";
-    return this.#forwarded("x-forwarded-proto").at(-1) ?? "http";
+    const told = this.#forwarded("x-forwarded-proto").at(-1)?.toLowerCase();
+    return told === "https" ? "https" : "http";
   }
 
   /** Adds headers to the answer. */
@@ -184,6 +189,11 @@ export class Request {
 
   get params(): Readonly<Record<string, string>> {
     return this.target.params;
+  }
+
+  /** Whether the path ends with a slash. Relative addresses in a page depend on it. */
+  get hasTrailingSlash(): boolean {
+    return /^[^?#]*\/(?:[?#]|$)/.test(this.url);
   }
 
   /** The parameters of the query. If one is repeated, its last value counts. */

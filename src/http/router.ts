@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Route, Target } from "./route.ts";
 
 const PATH_CHARACTERS_MAX = 256;
@@ -21,6 +22,8 @@ interface Path {
   readonly routes: Map<string, Route>;
 }
 
+type Incoming = Pick<IncomingMessage, "method" | "url" | "headers">;
+
 /** Finds the route of a request. */
 export class Router {
   readonly #paths = new Map<string, Path>();
@@ -30,11 +33,11 @@ export class Router {
     for (const route of routes) this.#add(route);
   }
 
-  find(method: string, url: string): Target {
+  find({ method = "", url = "", headers }: Incoming): Target {
     const path = pathOf(url);
     const found =
       this.#paths.get(path) ?? this.#withParameters.find(({ parts }) => fits(path, parts));
-    if (found === undefined) {
+    if (found === undefined || found.first.isFor?.({ method, headers }) === false) {
       return {
         path,
         template: undefined,

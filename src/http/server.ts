@@ -168,13 +168,12 @@ export class Server {
     const first = await this.#listenOn(host, port);
     // It stands for 127.0.0.1 and ::1, if both exist.
     const others = host === "localhost" ? await lookup(host, { all: true }) : [];
-    for (const { address } of others) {
-      if (address !== first.address)
-        await this.#listenOn(address, first.port).catch(() => undefined);
-    }
+    for (const { address } of others.filter((other) => other.address !== first.address))
+      await this.#listenOn(address, first.port).catch(() => undefined);
     this.#watching = this.#admission.watch(this.#runtime.clock, this.#closing.signal, () => {
       this.#shedder.release();
       this.#log.cutSlow(answerMsMax);
+      return this.#log.isBusy() || this.#shedder.isBusy();
     });
   }
 
@@ -237,7 +236,7 @@ export class Server {
     return new Request({
       raw,
       response,
-      target: this.#router.find(raw.method ?? "", raw.url ?? ""),
+      target: this.#router.find(raw),
       id: typeof given === "string" && REQUEST_ID.test(given) ? given : this.#runtime.newId(),
       startedMs: this.#runtime.clock.monotonic(),
       context: this.#context,

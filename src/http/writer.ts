@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type { Connections } from "./connections.ts";
+import { isLast } from "./framing.ts";
 import {
   CLIENT_CLOSED_REQUEST,
   type Headers,
@@ -46,15 +47,16 @@ export class Writer {
     request.reply = reply;
     const { response } = request;
     if (response.destroyed) return;
-    if (this.log.isDraining()) response.shouldKeepAlive = false;
+    if (this.log.isDraining() || isLast(request.raw)) response.shouldKeepAlive = false;
     const { text, type } = bodyOf(request, reply);
-    const headers: Record<string, string | number> = {
+    const headers: Record<string, string | number | string[]> = {
       "x-request-id": request.id,
       ...SECURITY_HEADERS,
       ...request.answerHeaders,
     };
     if (type !== undefined) headers["content-type"] = type;
     if (text !== undefined) headers["content-length"] = Buffer.byteLength(text);
+    if (reply.cookies !== undefined) headers["set-cookie"] = [...reply.cookies];
     response.writeHead(
       reply.status,
       reply.headers === undefined ? headers : { ...headers, ...reply.headers },

@@ -35,6 +35,8 @@ interface Waiting {
 export interface GroupCommitOptions {
   readonly store: Pick<Store, "insertMessages">;
   readonly tracing?: Pick<Tracing, "committed"> | undefined;
+  /** Calls back in the next turn of the event loop. A simulation decides when that is. */
+  readonly nextTurn?: (resume: () => void) => void;
 }
 
 /**
@@ -48,6 +50,7 @@ export class GroupCommit {
   readonly #clock: Runtime["clock"];
   readonly #metrics: Runtime["metrics"];
   readonly #tracing: GroupCommitOptions["tracing"];
+  readonly #nextTurn: (resume: () => void) => void;
   readonly #pace = new CommitPace();
   #queue: Waiting[] = [];
   /**
@@ -68,12 +71,13 @@ export class GroupCommit {
 
   constructor(
     { clock, metrics }: Pick<Runtime, "clock" | "metrics">,
-    { store, tracing }: GroupCommitOptions,
+    { store, tracing, nextTurn = setImmediate }: GroupCommitOptions,
   ) {
     this.#clock = clock;
     this.#metrics = metrics;
     this.#store = store;
     this.#tracing = tracing;
+    this.#nextTurn = nextTurn;
   }
 
   queueRows(): number {
@@ -160,7 +164,7 @@ export class GroupCommit {
     // parsed, and the event loop is idle while they are stored.
     return new Promise<void>((resolve) => {
       this.#enough = resolve;
-      setImmediate(resolve);
+      this.#nextTurn(resolve);
     });
   }
 

@@ -137,7 +137,7 @@ export class ApiKeys {
     if (key === undefined) return "unknown";
     if (key.revokedAt !== null) return "revoked";
     // Of two ends the earlier one counts.
-    return key.retiresAt !== null && endOf(key) === key.retiresAt ? "retired" : "expired";
+    return endOf(key) === key.retiresAt ? "retired" : "expired";
   }
 
   /** Whether a key that was accepted before still is. */

@@ -20,6 +20,16 @@ export interface LogOptions {
   readonly worker?: number;
 }
 
+const nothing = () => undefined;
+/** A log without lines. */
+export const NO_LOG: Log = {
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  fatal: nothing,
+};
+
 /**
  * Creates a logger that writes one JSON object a line: `level`, `ts`, `worker` if there is one,
  * then the given fields. Callers name every field they log, so nothing has to be redacted.

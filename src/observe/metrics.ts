@@ -64,6 +64,9 @@ export function createMetrics(build: { version: string; node: string }) {
     render: async () => (await registry.metrics()).replaceAll("\n\n", "\n"),
     /** All samples, for {@link renderSum}. */
     samples: (): Promise<Samples> => registry.getMetricsAsJSON(),
+    /** The samples of some metrics. */
+    samplesOf: (names: readonly string[]): Promise<Samples> =>
+      Promise.all(names.flatMap((name) => registry.getSingleMetric(name)?.get() ?? [])),
     /**
      * Only counters and histograms, which outlive the process that counted them. Reads neither the
      * database nor the system.

@@ -1,6 +1,11 @@
 import { parseJson } from "../domain/json.ts";
-import { NATIVE_SOURCE, type ParsedMessage, parseMessage } from "../domain/message.ts";
-import type { Provider, RawWebhook, SignatureCheck } from "./provider.ts";
+import {
+  type Message,
+  NATIVE_SOURCE,
+  type ParsedMessage,
+  parseMessage,
+} from "../domain/message.ts";
+import type { ComposedWebhook, Provider, RawWebhook, SignatureCheck } from "./provider.ts";
 import type { SigningSecrets } from "./signature.ts";
 import { refusalOf } from "./signature-refusal.ts";
 
@@ -27,5 +32,13 @@ export class NativeProvider implements Provider {
     return parsed.ok
       ? parseMessage(parsed.value)
       : { ok: false, issues: [parsed.issue], messageId: undefined };
+  }
+
+  compose(message: Message, nowMs: number): ComposedWebhook | undefined {
+    const { messageId, from, to, ts, text } = message;
+    const body = Buffer.from(JSON.stringify({ message_id: messageId, from, to, ts, text }));
+    const signature = this.#secrets.sign(body, nowMs);
+    if (signature === undefined) return undefined;
+    return { headers: { "content-type": "application/json", "x-signature": signature }, body };
   }
 }

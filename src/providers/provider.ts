@@ -1,4 +1,4 @@
-import type { ParsedMessage } from "../domain/message.ts";
+import type { Message, ParsedMessage } from "../domain/message.ts";
 import type { SignatureRefusal } from "./signature-refusal.ts";
 
 /** A webhook as it arrived: nothing is decoded yet. */
@@ -6,6 +6,11 @@ export interface RawWebhook {
   /** Header names in lower case; a repeated header arrives joined with ", ". */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
+}
+
+/** A webhook that the service has made itself. */
+export interface ComposedWebhook extends RawWebhook {
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
@@ -23,4 +28,9 @@ export interface Provider {
   verify(webhook: RawWebhook, nowMs: number): SignatureCheck;
   /** Parses a verified body. */
   parse(body: Buffer): ParsedMessage;
+  /**
+   * The webhook with which a sender would send the message, signed with the first secret that is
+   * accepted at that time. Undefined when none is.
+   */
+  compose(message: Message, nowMs: number): ComposedWebhook | undefined;
 }

@@ -12,7 +12,11 @@ export const SECRETS_MAX = 16;
 
 /** The HMAC-SHA256 of `body` as lower-case hex: the value of the signature header. */
 export function sign(secret: string, body: Buffer | string): string {
-  return createHmac("sha256", secret).update(body).digest("hex");
+  return macOf(secret, body);
+}
+
+function macOf(key: KeyObject | string, body: Buffer | string): string {
+  return createHmac("sha256", key).update(body).digest("hex");
 }
 
 /** A secret with which signatures are verified. */
@@ -37,27 +41,26 @@ interface Key {
 
 /** The secrets that are accepted now. */
 export class SigningSecrets {
-  #keys: readonly Key[] = [];
+  #keys: readonly Key[];
 
   constructor(secrets: readonly SigningSecret[]) {
-    this.replace(secrets);
+    this.#keys = keysOf(secrets);
   }
 
   /** Replaces the secrets, from the next signature on. */
   replace(secrets: readonly SigningSecret[]): void {
-    const usable = secrets.filter(({ secret }) => !isBlank(secret));
-    if (usable.length > SECRETS_MAX)
-      throw new RangeError(`more than ${SECRETS_MAX} secrets at once`);
-    this.#keys = usable.map(({ name, secret, untilMs = Number.POSITIVE_INFINITY }) => ({
-      name,
-      untilMs,
-      key: createSecretKey(Buffer.from(secret)),
-    }));
+    this.#keys = keysOf(secrets);
   }
 
   /** Whether a signature can be accepted at that time. */
   areAny(nowMs: number): boolean {
     return this.#keys.some(({ untilMs }) => nowMs < untilMs);
+  }
+
+  /** The signature of `body` with the first secret that is accepted; undefined without one. */
+  sign(body: Buffer, nowMs: number): string | undefined {
+    const live = this.#keys.find(({ untilMs }) => nowMs < untilMs);
+    return live && macOf(live.key, body);
   }
 
   /**
@@ -71,9 +74,19 @@ export class SigningSecrets {
     // Every secret is tried, so that the time taken does not tell which one fits.
     for (const { name, key, untilMs } of this.#keys) {
       if (nowMs >= untilMs) continue;
-      expected.write(createHmac("sha256", key).update(body).digest("hex"), "latin1");
+      expected.write(macOf(key, body), "latin1");
       if (timingSafeEqual(expected, given)) fitting = name;
     }
     return fitting;
   }
+}
+
+function keysOf(secrets: readonly SigningSecret[]): readonly Key[] {
+  const usable = secrets.filter(({ secret }) => !isBlank(secret));
+  if (usable.length > SECRETS_MAX) throw new RangeError(`more than ${SECRETS_MAX} secrets at once`);
+  return usable.map(({ name, secret, untilMs = Number.POSITIVE_INFINITY }) => ({
+    name,
+    untilMs,
+    key: createSecretKey(Buffer.from(secret)),
+  }));
 }

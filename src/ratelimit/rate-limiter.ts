@@ -69,10 +69,14 @@ export class LocalRateLimiter implements RateLimiter {
     return !holds(this.#rate, this.#missingMs(key, this.#clock.monotonic()));
   }
 
-  /** Sets how many milliseconds the bucket of this key needs until it is full. */
-  setMissing(key: string, ms: number): void {
+  /**
+   * Takes over a decision of Redis, whose bucket needs `missingMs` until it is full. Redis does not
+   * know the tokens that were spent here while it failed. So the emptier of both buckets counts.
+   */
+  adopt(key: string, allowed: boolean, missingMs: number): void {
     const nowMs = this.#clock.monotonic();
-    this.#remember(key, nowMs + ms, nowMs);
+    const ownMs = this.#missingMs(key, nowMs) + (allowed ? tokenMs(this.#rate) : 0);
+    this.#remember(key, nowMs + Math.max(ownMs, missingMs), nowMs);
   }
 
   #missingMs(key: string, nowMs: number): number {
@@ -177,9 +181,9 @@ export class RedisRateLimiter implements RateLimiter {
     );
     const reply = await redis.evaluate(TAKE, [`limit:${name}:${hashed}`], this.#args);
     if (!Array.isArray(reply)) return this.#local.take(key);
-    const missingMs = Number(reply[1]);
-    this.#local.setMissing(key, missingMs);
-    return decision(rate, reply[0] === 1, missingMs);
+    const [allowed, missingMs] = [reply[0] === 1, Number(reply[1])];
+    this.#local.adopt(key, allowed, missingMs);
+    return decision(rate, allowed, missingMs);
   }
 }
 

@@ -110,17 +110,21 @@ export async function shareRefusal(
 }
 
 interface SweepNote {
-  readonly days: number | undefined;
+  /** The cut-off of the sweep, which is earlier than that of its end. */
+  readonly receivedBefore: string | undefined;
   readonly everywhere: boolean;
   readonly last: RetentionSweep | undefined;
 }
 
 /** The record of a completed sweep. */
-export function sweepRecord(clock: Clock, { days, everywhere, last }: SweepNote): RetentionSweep {
+export function sweepRecord(
+  clock: Clock,
+  { receivedBefore, everywhere, last }: SweepNote,
+): RetentionSweep {
   const at = new Date(clock.now()).toISOString();
   return {
     at,
-    receivedBefore: cutoffOf(clock, days) ?? null,
+    receivedBefore: receivedBefore ?? null,
     fullScanAt: everywhere ? at : (last?.fullScanAt ?? null),
   };
 }

@@ -1,9 +1,10 @@
+import { type Clock, withoutJumps } from "../domain/clock.ts";
 import { failureInWords } from "../domain/failure-words.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AuditLog } from "../store/credentials.ts";
 import type { RetentionStore } from "../store/retention.ts";
 import { clockRefusal, isFullScanDue, type Refusal, shareRefusal, sweepRecord } from "./guard.ts";
-import { type SweepOptions, sweep } from "./sweep.ts";
+import { type SweepOptions, type SweepReport, sweep } from "./sweep.ts";
 
 /** A service that was just started has more urgent work. */
 const FIRST_MS = 60_000;
@@ -66,8 +67,9 @@ export class Sweeper {
 
   /** One sweep: it is refused, left to another process, or carried out. */
   async #runOnce(): Promise<void> {
-    const { clock, metrics } = this.#runtime;
+    const { metrics } = this.#runtime;
     const { store, days, tombstoneDays, total } = this.#options;
+    const clock = withoutJumps(this.#runtime.clock);
     const { signal } = this.#stopping;
     const last = await store.lastSweep();
     // Checked before the lease is taken, so that a process with a wrong clock leaves the work to
@@ -83,8 +85,9 @@ export class Sweeper {
     if (signal.aborted) return;
     if (nearlyAll !== undefined) return this.#refuse(nearlyAll);
     this.#accept();
-    await this.#sweep(options);
-    if (!signal.aborted) await store.recordSweep(sweepRecord(clock, { days, everywhere, last }));
+    const { receivedBefore } = await this.#sweep(clock, options);
+    if (signal.aborted) return;
+    await store.recordSweep(sweepRecord(clock, { receivedBefore, everywhere, last }));
   }
 
   #refuse({ reason, text }: Refusal): void {
@@ -99,8 +102,8 @@ export class Sweeper {
     for (const reason of ["clock", "nearly_all"] as const) retentionRefused.set({ reason }, 0);
   }
 
-  async #sweep(options: SweepOptions): Promise<void> {
-    const { clock, log, metrics, newId } = this.#runtime;
+  async #sweep(clock: Clock, options: SweepOptions): Promise<SweepReport> {
+    const { log, metrics, newId } = this.#runtime;
     const report = await sweep(clock, options);
     const { messages, tombstones, bytesGivenBack, seconds, receivedBefore = "" } = report;
     if (messages > 0) {
@@ -122,7 +125,7 @@ export class Sweeper {
         msg: "tombstones dropped",
         tombstones_dropped: tombstones,
       });
-      return;
+      return report;
     }
     log.info({
       msg: "old messages deleted",
@@ -132,5 +135,6 @@ export class Sweeper {
       bytes_given_back: bytesGivenBack,
       seconds: Math.round(seconds * 1_000) / 1_000,
     });
+    return report;
   }
 }

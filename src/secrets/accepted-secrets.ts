@@ -15,6 +15,11 @@ export function environmentSecrets(
   return [...first, ...previous.map((one, at) => ({ ...one, name: `${PREVIOUS}_${at + 1}` }))];
 }
 
+/** Whether a name is that of a secret of the environment. */
+export function isOfEnvironment(name: string): boolean {
+  return name === CURRENT || name.startsWith(PREVIOUS);
+}
+
 /** Whether a secret with that end is accepted now. */
 export function isAccepted(
   { untilMs = Number.POSITIVE_INFINITY }: Pick<SigningSecret, "untilMs">,

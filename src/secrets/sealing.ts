@@ -7,8 +7,8 @@ import {
 } from "node:crypto";
 import { promisify } from "node:util";
 
-// The two forms of a secret in the database: sealed, so that the service can open it, and as a
-// fingerprint, which cannot be reversed.
+// The two forms of a secret: sealed, so that the service can open it, and as a fingerprint, which
+// cannot be reversed.
 
 const VERSION = "v1";
 const CIPHER = "aes-256-gcm";
@@ -16,13 +16,16 @@ const KEY_BYTES = 32;
 export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Encrypts secrets with AES-256-GCM under a key derived from the master key. */
+/**
+ * Encrypts secrets with AES-256-GCM under a key derived from the master key. What was sealed for
+ * one purpose does not open for another.
+ */
 export class SecretBox {
   readonly #key: Buffer;
 
-  constructor(masterKey: string) {
+  constructor(masterKey: string, purpose: "webhook secrets" | "sessions" = "webhook secrets") {
     this.#key = Buffer.from(
-      hkdfSync("sha256", masterKey, "", `lyftr webhook secrets ${VERSION}`, KEY_BYTES),
+      hkdfSync("sha256", masterKey, "", `lyftr ${purpose} ${VERSION}`, KEY_BYTES),
     );
   }
 
@@ -45,9 +48,11 @@ export class SecretBox {
 
   /** Undefined for a secret of another master key or name, and for one that was altered. */
   open(name: string, sealed: string): string | undefined {
-    const [version, text = ""] = sealed.split(".");
+    const text = sealed.startsWith(`${VERSION}.`) ? sealed.slice(VERSION.length + 1) : "";
     const bytes = Buffer.from(text, "base64url");
-    if (version !== VERSION || bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
+    if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
+    // Node skips what is not base64url, so another text could have the same bytes.
+    if (bytes.toString("base64url") !== text) return undefined;
     const tagAt = bytes.length - TAG_BYTES;
     const options = { authTagLength: TAG_BYTES };
     const decipher = createDecipheriv(CIPHER, this.#key, bytes.subarray(0, NONCE_BYTES), options);

@@ -5,9 +5,10 @@ import {
   endOf,
   environmentSecrets,
   isAccepted,
+  isOfEnvironment,
   openKept,
-  PREVIOUS,
 } from "./accepted-secrets.ts";
+import type { Fingerprints } from "./fingerprints.ts";
 import {
   type Ending,
   type KnownSecret,
@@ -17,7 +18,7 @@ import {
   type Retirement,
   type RetirementDecision,
 } from "./retirement.ts";
-import { fingerprintOf, SecretBox } from "./sealing.ts";
+import { SecretBox } from "./sealing.ts";
 
 /** The secrets of an environment, and the key of those in the database. */
 export interface SecretSettings {
@@ -51,20 +52,26 @@ export interface SecretList {
   readonly processes: number;
 }
 
+export interface ListContext {
+  readonly store: SecretStore;
+  readonly fingerprints: Fingerprints;
+  readonly nowMs: number;
+}
+
 /**
  * The secrets of the running processes, of this environment and of the database, with their
  * recorded use.
  */
 export async function allSecrets(
   settings: SecretSettings,
-  { store, nowMs }: { readonly store: SecretStore; readonly nowMs: number },
+  { store, fingerprints, nowMs }: ListContext,
 ): Promise<SecretList> {
   const kept = await store.list();
   const running = (await store.accepting(nowMs)).map((one) => withoutEnded(one, { kept, nowMs }));
   const box = settings.masterKey === undefined ? undefined : new SecretBox(settings.masterKey);
   const { opened } = openKept(kept, { box, nowMs });
-  const own = await fingerprinted(fromEnvironment(settings), store);
-  const inDatabase = await fingerprinted(opened, store);
+  const own = await fingerprinted(fromEnvironment(settings), fingerprints);
+  const inDatabase = await fingerprinted(opened, fingerprints);
   const foreign = notIn(own, running);
   const catalogue = new Catalogue(
     kept,
@@ -210,10 +217,6 @@ function fromEnvironment(settings: SecretSettings): readonly SigningSecret[] {
   return environmentSecrets(settings.webhookSecret, settings.webhookSecretsPrevious);
 }
 
-function isOfEnvironment(name: string): boolean {
-  return name === CURRENT || name.startsWith(PREVIOUS);
-}
-
 function sourceOf(name: string): string {
   return name === CURRENT ? "WEBHOOK_SECRET" : "WEBHOOK_SECRET_PREVIOUS";
 }
@@ -261,13 +264,11 @@ function processName(process: string): string {
 
 async function fingerprinted(
   secrets: readonly SigningSecret[],
-  store: SecretStore,
+  fingerprints: Fingerprints,
 ): Promise<readonly FingerprintedSecret[]> {
-  const databaseId = await store.databaseId();
   const prints: FingerprintedSecret[] = [];
-  // Computed one after the other, because each takes 32 MiB for a moment.
   for (const { name, secret, untilMs } of secrets)
-    prints.push({ name, fingerprint: await fingerprintOf(secret, databaseId), endMs: untilMs });
+    prints.push({ name, fingerprint: await fingerprints.of(secret), endMs: untilMs });
   return prints;
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import type { SecretStore } from "../store/credentials.ts";
-import { fingerprintOf } from "./sealing.ts";
+import { Fingerprints } from "./fingerprints.ts";
 
 /** The maximum number of ended secrets whose last use is not stored yet. */
 const GONE_MAX = 64;
@@ -21,12 +21,13 @@ export interface Use {
  * so moving a secret from WEBHOOK_SECRET to WEBHOOK_SECRET_PREVIOUS loses nothing.
  */
 export class SecretUsage {
+  readonly fingerprints: Fingerprints;
   readonly #store: SecretStore;
   readonly #clock: Clock;
   #uses = new Map<string, Use>();
-  #databaseId: string | undefined;
 
-  constructor(clock: Clock, store: SecretStore) {
+  constructor(clock: Clock, store: SecretStore, fingerprints = new Fingerprints(store)) {
+    this.fingerprints = fingerprints;
     this.#store = store;
     this.#clock = clock;
   }
@@ -65,10 +66,9 @@ export class SecretUsage {
    * each secret.
    */
   async exchange(): Promise<void> {
-    this.#databaseId ??= await this.#store.databaseId();
     const all: [string, Use][] = [];
     for (const [secret, use] of this.#uses) {
-      use.fingerprint ??= await fingerprintOf(secret, this.#databaseId);
+      use.fingerprint ??= await this.fingerprints.of(secret);
       all.push([use.fingerprint, use]);
     }
     const rows = await this.#store.uses(all.map(([fingerprint]) => fingerprint));

@@ -6,12 +6,14 @@ import { isBlank, type SigningSecret, SigningSecrets } from "../providers/signat
 import type { Runtime } from "../runtime.ts";
 import type { KeptSecret, SecretStore } from "../store/credentials.ts";
 import { isAccepted, masterKeyProblem, openKept, withoutRepeats } from "./accepted-secrets.ts";
+import type { Fingerprints } from "./fingerprints.ts";
 import type { SecretBox } from "./sealing.ts";
 import { SecretUsage, type Use } from "./secret-usage.ts";
 
-const RELOAD_EVERY_MS = 2_000;
-/** Uses are merged with those in the database every 10 seconds. */
-const RELOADS_PER_EXCHANGE = 5;
+/** A change applies within 2 seconds. The rest is for reading it and for a busy machine. */
+const RELOAD_EVERY_MS = 1_000;
+/** Uses are merged with those in the database every 9 seconds. */
+const RELOADS_PER_EXCHANGE = 9;
 /** Two records may fail before the process counts as ended, after ACCEPTED_SECONDS. */
 const RECORD_EVERY_MS = 18_000;
 /** The limit at the end of the process. Uses that are not written by then are lost. */
@@ -26,6 +28,8 @@ export interface WebhookSecretsOptions {
   readonly store: SecretStore;
   /** The name of this process's record, which no other process has. */
   readonly process: string;
+  /** Default: new ones. */
+  readonly fingerprints?: Fingerprints;
 }
 
 /** The metrics of one secret. */
@@ -65,6 +69,8 @@ export class WebhookSecrets {
   #named: readonly SigningSecret[] = [];
   #recorded = { text: "", atMs: Number.NEGATIVE_INFINITY };
   #wasConfigured = true;
+  #isRecordDue = false;
+  #reloading: Promise<void> = Promise.resolve();
   #running: Promise<void> = Promise.resolve();
 
   /**
@@ -88,13 +94,27 @@ export class WebhookSecrets {
   private constructor(runtime: SecretsRuntime, options: WebhookSecretsOptions) {
     this.#runtime = runtime;
     this.#options = options;
-    this.#usage = new SecretUsage(runtime.clock, options.store);
+    this.#usage = new SecretUsage(runtime.clock, options.store, options.fingerprints);
+  }
+
+  /** Those of this database, which this process has computed. */
+  get fingerprints(): Fingerprints {
+    return this.#usage.fingerprints;
   }
 
   /** Whether any secret is accepted now. */
   readonly configured = (): boolean => {
     const nowMs = this.#runtime.clock.now();
     return this.#accepted.some((secret) => isAccepted(secret, nowMs));
+  };
+
+  /**
+   * Reads the secrets of the database, one reading after the other. After a change by this process
+   * it applies the change at once.
+   */
+  readonly reload = (): Promise<void> => {
+    this.#reloading = this.#reloading.then(() => this.#reload());
+    return this.#reloading;
   };
 
   /** Records that the secret of that name verified a webhook. */
@@ -138,13 +158,16 @@ export class WebhookSecrets {
     for (let reloads = 1; ; reloads++) {
       await this.#runtime.clock.sleep(RELOAD_EVERY_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
-      const changed = await this.#reload();
-      if (changed || reloads % RELOADS_PER_EXCHANGE === 0) await this.#exchange();
+      await this.reload();
+      if (this.#isRecordDue || reloads % RELOADS_PER_EXCHANGE === 0) {
+        this.#isRecordDue = false;
+        await this.#exchange();
+      }
     }
   }
 
-  /** Whether the secrets have changed. When the database does not answer, the known ones stay. */
-  async #reload(): Promise<boolean> {
+  /** When the database does not answer, the known ones stay. */
+  async #reload(): Promise<void> {
     const before = { live: this.#accepted, named: this.#named };
     try {
       const { opened, unreadable } = await this.#load();
@@ -159,7 +182,7 @@ export class WebhookSecrets {
     }
     this.#warnIfNone();
     if (!isDeepStrictEqual(before.live, this.#accepted)) this.#logChange();
-    return !isDeepStrictEqual(before.named, this.#named);
+    if (!isDeepStrictEqual(before.named, this.#named)) this.#isRecordDue = true;
   }
 
   async #load() {

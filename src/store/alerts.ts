@@ -54,4 +54,6 @@ export interface AlertStore {
    * Stores the votes and notices of this process and returns the state of all, in one transaction.
    */
   exchange(report: AlertReport): Promise<AlertState>;
+  /** The votes of all processes that have not expired at `nowMs`, the oldest first. */
+  votes(nowMs: number): Promise<readonly AlertVote[]>;
 }

@@ -99,6 +99,35 @@ export interface KeptSecret {
   readonly retiresAt: string | null;
 }
 
+/** When a secret is to end. */
+export interface SecretRetirement {
+  readonly name: string;
+  readonly retiresAt: string;
+  /**
+   * The secrets for which this was decided. If other ones are stored by now, the outcome is
+   * `changed`, and nothing is done. Undefined: it is done whatever is stored.
+   */
+  readonly decidedFor: readonly KeptSecret[] | undefined;
+}
+
+export type RetirementOutcome = "retired" | "unknown" | "changed";
+
+/** Whether two lists have the same secrets with the same ends, without those that have ended. */
+export function areSameSecrets(
+  some: readonly KeptSecret[],
+  others: readonly KeptSecret[],
+  now: string,
+): boolean {
+  const [one, other] = [some, others].map((secrets) =>
+    secrets
+      .filter(({ retiresAt }) => retiresAt === null || retiresAt > now)
+      .map(({ name, sealed, retiresAt }) => JSON.stringify([name, sealed, retiresAt]))
+      .sort()
+      .join(),
+  );
+  return one === other;
+}
+
 /** The recorded use of a secret. Secrets of the environment have one too. */
 export interface SecretUse {
   /** Identifies the secret. It does not help to guess it. */
@@ -137,8 +166,8 @@ export interface SecretStore {
   list(): Promise<readonly KeptSecret[]>;
   /** `too_many` at {@link KEPT_SECRETS_MAX}. */
   add(secret: KeptSecret, entry: AuditEntry): Promise<"added" | "name_taken" | "too_many">;
-  /** False when no secret of that name exists, or it has ended. */
-  retire(name: string, retiresAt: string, entry: AuditEntry): Promise<boolean>;
+  /** `unknown` when no secret of that name exists, or it has ended. */
+  retire(retirement: SecretRetirement, entry: AuditEntry): Promise<RetirementOutcome>;
   /** The recorded uses of these secrets. */
   uses(fingerprints: readonly string[]): Promise<readonly SecretUse[]>;
   /**

@@ -33,6 +33,28 @@ export function comparePositions(a: ListPosition, b: ListPosition): number {
   );
 }
 
+/** Merges two sorted parts of a list. */
+export function merge<Position extends ListPosition>(
+  a: readonly Position[],
+  b: readonly Position[],
+  reverse: boolean,
+): readonly Position[] {
+  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
+  const merged: Position[] = [];
+  let at = 0;
+  for (const entry of a) {
+    for (; at < b.length; at++) {
+      const other = b[at] as Position;
+      const order = comparePositions(other, entry);
+      if ((reverse ? -order : order) > 0) break;
+      merged.push(other);
+    }
+    merged.push(entry);
+  }
+  merged.push(...b.slice(at));
+  return merged;
+}
+
 /** The rows of a filter's time span. */
 export function rangeOf({ since, until }: Pick<MessageFilter, "since" | "until">): ListRange {
   return {

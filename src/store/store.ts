@@ -2,6 +2,7 @@ import type { StoreBroken } from "../domain/errors.ts";
 import type { NewMessage } from "../domain/message.ts";
 import type { CursorPosition } from "../domain/message-filter.ts";
 import type { MessageQuery } from "../domain/message-query.ts";
+import type { TimeZone } from "../domain/time-zone.ts";
 import type { Instant } from "../domain/timestamp.ts";
 import type { AlertStore } from "./alerts.ts";
 import type { CredentialsStore } from "./credentials.ts";
@@ -90,12 +91,17 @@ export interface TimelineQuery {
   readonly since?: Instant;
   /** Exclusive. */
   readonly until?: Instant;
+  /** Where buckets begin. Default: UTC. */
+  readonly zone?: TimeZone;
   /** More buckets than this are refused with `QueryTooExpensive`. */
   readonly bucketsMax: number;
 }
 
 export interface TimelineBucket {
-  /** The beginning of the bucket, as a timestamp of its unit: see {@link BUCKETS}. */
+  /**
+   * The beginning of the bucket, as a timestamp of its unit: see {@link BUCKETS}. In a zone it is
+   * complete, with its offset.
+   */
   readonly start: string;
   readonly count: number;
 }
@@ -171,6 +177,14 @@ export interface Store {
    */
   timeline(query: TimelineQuery, options?: ReadOptions): Promise<readonly TimelineBucket[]>;
   findSenders(query: SenderQuery, options?: ReadOptions): Promise<SenderPage>;
+  /** When the newest message was received, of whichever process; null when there is none. */
+  lastReceivedAt(): Promise<string | null>;
+  /**
+   * A version of the stored messages, for comparison only. If two calls resolve with the same one,
+   * no process has changed anything between them. Resolves soon, and with undefined when the
+   * version is not known now or the database has none. Never rejects.
+   */
+  dataVersion(): Promise<string | undefined>;
   /** Messages that are stored but not indexed yet. Every read scans them. */
   backlogRows(): number;
   /** Reads that wait for a thread. */

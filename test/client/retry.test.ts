@@ -53,8 +53,10 @@ test("Retry-After is always waited for, with the jitter on top", () => {
 test("Retry-After is read as seconds and in the three date forms, and anything else is ignored", () => {
   equal(parseRetryAfter("3", NOW_MS), 3_000);
   equal(parseRetryAfter(" 0 ", NOW_MS), 0);
+  equal(parseRetryAfter("9999999999", NOW_MS), 9_999_999_999_000);
   equal(parseRetryAfter("Thu, 15 Jan 2026 10:00:05 GMT", NOW_MS), 5_000);
   equal(parseRetryAfter("Thursday, 15-Jan-26 10:00:05 GMT", NOW_MS), 5_000);
+  equal(parseRetryAfter("Thu Jan 15 10:00:05 2026", NOW_MS), 5_000);
   // A date in the past, or a clock that is ahead: at once.
   equal(parseRetryAfter("Thu, 15 Jan 2026 09:00:00 GMT", NOW_MS), 0);
   for (const other of [
@@ -64,11 +66,27 @@ test("Retry-After is read as seconds and in the three date forms, and anything e
     "1.5",
     "soon",
     "Thu, soon",
+    "on Thu, 15 Jan 2026 10:00:05 GMT",
+    "99999999999",
     "1e3",
     "99999999999999999999",
     "2026-01-15T10:00:05Z",
   ])
     equal(parseRetryAfter(other, NOW_MS), undefined, String(other));
+});
+
+test("a date is in UTC, whatever the time zone of the client", () => {
+  const { TZ } = process.env;
+  try {
+    for (const zone of ["America/Los_Angeles", "Asia/Kolkata"]) {
+      process.env.TZ = zone;
+      for (const date of ["Thu, 15 Jan 2026 10:00:05 GMT", "Thu Jan 15 10:00:05 2026"])
+        equal(parseRetryAfter(date, NOW_MS), 5_000, `${zone}: ${date}`);
+    }
+  } finally {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  }
 });
 
 test("attempts are repeated until one succeeds, and their number is reported", async () => {
@@ -95,6 +113,36 @@ test("it gives up without waiting when the next attempt would begin after the de
     return true;
   });
   ok(clock.monotonic() < 10_000, `${clock.monotonic()} ms`);
+});
+
+test("an attempt begins only while 50 ms are left for it", async () => {
+  for (const [deadlineMs, attempts] of [
+    [149, 1],
+    [150, 2],
+  ] as const) {
+    const options = { deadlineMs, clock: handClock(), random: () => 1 };
+    const tried = withRetries(() => Promise.reject(unavailable()), options);
+    await rejects(tried, { kind: "unavailable", attempts });
+  }
+});
+
+test("it gives up after the maximum number of attempts, however much time is left", async () => {
+  const clock = handClock();
+  const options = { deadlineMs: 60_000, attemptsMax: 3, clock, random: () => 0.5 };
+  const tried = withRetries(() => Promise.reject(unavailable()), options);
+  await rejects(tried, { kind: "unavailable", attempts: 3 });
+  deepEqual(clock.slept, [50, 100]);
+});
+
+test("what is not an error of the client is passed on at once, and unchanged", async () => {
+  const clock = handClock();
+  const options = { deadlineMs: 60_000, clock, random: () => 0 };
+  for (const thrown of ["a text", Object.freeze(new Error("frozen"))])
+    equal(
+      await withRetries(() => Promise.reject(thrown), options).catch((error: unknown) => error),
+      thrown,
+    );
+  deepEqual(clock.slept, []);
 });
 
 test("a Retry-After beyond the deadline ends it at once, and is reported", async () => {

@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { keyOf, type Scope } from "../../src/domain/api-key.ts";
 import { KeyMaker } from "../support/api-keys.ts";
+import { sealedCookie } from "../support/browser-session.ts";
 import { type ListedRoute, routesDuring } from "../support/route-list.ts";
 import { startService } from "../support/service.ts";
 import { testedDatabase } from "../support/tested-store.ts";
@@ -30,9 +31,11 @@ interface KeyState extends Shown {
   readonly name: string;
   readonly scope: Scope | undefined;
   readonly onlyWithAdminKey?: true;
+  /** A cookie alone is not enough for other methods than GET and HEAD. */
+  readonly onlyReads?: true;
 }
 
-type Access = "open" | "read" | "admin" | "metrics";
+type Access = "open" | "read" | "admin" | "metrics" | "dashboard";
 
 interface Mode {
   readonly name: string;
@@ -83,7 +86,7 @@ for (const mode of MODES) {
     });
     await using _closed = service;
     ok(
-      routes.length >= 40 && states.length >= 30,
+      routes.length >= 40 && states.length >= 60,
       `${routes.length} routes, ${states.length} states`,
     );
     const wrong: string[] = [];
@@ -134,21 +137,32 @@ test("thousands of guesses over HTTP are all refused", { timeout: 60_000 }, asyn
 function accessOf({ method, url }: ListedRoute): Access {
   if (url === "/webhook" || /^\/(health\/(live|ready)|healthz|livez|readyz)$/.test(url))
     return "open";
+  if (url === "/" || url === "/favicon.ico" || /^\/ui(\/|$)/.test(url)) return "open";
   if (url === "/metrics") return "metrics";
-  return /^\/(keys|audit)\b/.test(url) || !["GET", "HEAD"].includes(method) ? "admin" : "read";
+  if (url === "/session") return ["GET", "HEAD"].includes(method) ? "open" : "dashboard";
+  return /^\/(keys|secrets|audit|settings)\b/.test(url) || !["GET", "HEAD"].includes(method)
+    ? "admin"
+    : "read";
 }
 
 function expectation(
   { env, keys, open }: Mode,
   route: ListedRoute,
-  { scope: shown, onlyWithAdminKey }: KeyState,
+  { scope: shown, onlyWithAdminKey, onlyReads, headers }: KeyState,
 ): string {
-  const known = onlyWithAdminKey ? env.ADMIN_API_KEY !== undefined : keys;
-  const scope = known ? shown : undefined;
+  const isKnown = onlyWithAdminKey ? env.ADMIN_API_KEY !== undefined : keys;
+  const counts = !onlyReads || ["GET", "HEAD"].includes(route.method);
+  const scope = isKnown && counts ? shown : undefined;
   const access = accessOf(route);
-  const isOpen = { open: true, read: open, admin: false, metrics: env.METRICS_AUTH !== "required" }[
-    access
-  ];
+  const isOpen = {
+    open: true,
+    read: open,
+    admin: false,
+    metrics: env.METRICS_AUTH !== "required",
+    // It is not a key that this route wants, but a page of the service.
+    dashboard: headers[headers.indexOf("x-lyftr-ui") + 1] === "1",
+  }[access];
+  if (access === "dashboard" && !isOpen) return "unauthorized";
   if (isOpen) return access === "read" ? "allowed, open" : "allowed";
   if (scope === undefined) return "unauthorized";
   return access === "admin" && scope !== "admin" ? "forbidden" : "allowed";
@@ -236,7 +250,46 @@ async function keyStates(): Promise<readonly KeyState[]> {
     ...good(name, value, "admin"),
     onlyWithAdminKey: true as const,
   });
+  const cookie = (value: string, ...more: string[]) => sent("cookie", value, ...more);
+  const ui = ["x-lyftr-ui", "1"] as const;
+  const sealed = sealedCookie(admin);
+  const cookies: readonly KeyState[] = [
+    { name: "a cookie of an admin key", scope: "admin", onlyReads: true, ...cookie(sealed) },
+    { name: "one with X-Lyftr-UI", scope: "admin", ...cookie(sealed, ...ui) },
+    { name: "one among others", scope: "admin", ...cookie(`a=b; ${sealed}; c="d"`, ...ui) },
+    { name: "a cookie of a read key", scope: "read", ...cookie(sealedCookie(read), ...ui) },
+    {
+      name: "a cookie of ADMIN_API_KEY",
+      scope: "admin",
+      onlyWithAdminKey: true,
+      ...cookie(sealedCookie(ADMIN_API_KEY), ...ui),
+    },
+    {
+      name: "a cookie of an admin key beside the header of a read key",
+      scope: "read",
+      ...cookie(sealed, ...ui, "authorization", `Bearer ${read}`),
+    },
+    {
+      name: "one with another X-Lyftr-UI",
+      scope: "admin",
+      onlyReads: true,
+      ...cookie(sealed, "x-lyftr-ui", "0"),
+    },
+    bad("a cookie beside an empty header", cookie(sealed, ...ui, "authorization", "")),
+    bad("a cookie beside a wrong key", cookie(sealed, ...ui, "authorization", "Bearer x")),
+    bad("a cookie of another secret", cookie(sealedCookie(admin, { secret: "other" }), ...ui)),
+    bad("a cut cookie", cookie(sealed.slice(0, -1), ...ui)),
+    bad("a cookie with one character changed", cookie(sealed.replace(/.$/, "!"), ...ui)),
+    bad("an expired cookie", cookie(sealedCookie(admin, { signedInMsAgo: 13 * HOUR_MS }), ...ui)),
+    bad("a cookie of a revoked key", cookie(sealedCookie(revoked.text), ...ui)),
+    bad("a cookie of an expired key", cookie(sealedCookie(expired), ...ui)),
+    bad("a cookie of a key past its overlap", cookie(sealedCookie(past.text), ...ui)),
+    bad("a key as the cookie", cookie(sealed.replace(/=.*/, `=${admin}`), ...ui)),
+    bad("a cookie of a page elsewhere", cookie(sealed, ...ui, "sec-fetch-site", "same-site")),
+    bad("X-Lyftr-UI alone", sent(...ui)),
+  ];
   return [
+    ...cookies,
     bad("nothing", sent()),
     bad("an empty header", ""),
     bad("a scheme without a key", "Bearer"),

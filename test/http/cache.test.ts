@@ -1,6 +1,9 @@
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { hasTag } from "../../src/http/cached-reply.ts";
+import { hasTag, maxAgeOf } from "../../src/http/cached-reply.ts";
+import { openStore } from "../../src/store/open.ts";
+import { message } from "../store/exercise.ts";
+import { eraseAll } from "../store/exercise-retention.ts";
 import { scrape, series } from "../support/client.ts";
 import { exchange } from "../support/raw-http.ts";
 import { body, getJson, post, type Service, startService } from "../support/service.ts";
@@ -89,6 +92,33 @@ test("messages that another program stores are visible after the time to live, a
   ok(Number((await sources(service)).hit) > 0);
 });
 
+// PostgreSQL has no cheap version of its data.
+if ((process.env.TEST_STORE ?? "sqlite") === "sqlite") {
+  test("after their time to live answers are served again while no program writes, and a message or an erasure of another one is seen in time", async () => {
+    await using service = await startService({ CACHE_TTL_MS: "100" });
+    await using scope = new AsyncDisposableStack();
+    const other = await openStore(service.databaseUrl);
+    scope.defer(() => other.close());
+    const total = async () => Number((await getJson(`${service.url}/messages`)).total);
+    const seen = async (count: number) => {
+      const storedMs = performance.now();
+      for (let askedMs = storedMs; (await total()) !== count; askedMs = performance.now())
+        ok(askedMs - storedMs <= 100, "an answer was given again for longer than 100 ms");
+    };
+    for (let count = 1; count <= 3; count++) {
+      const fromMs = performance.now();
+      const before = await sources(service);
+      while (performance.now() - fromMs < 1_500) await total();
+      const after = await sources(service);
+      ok(Number(after.miss) - Number(before.miss) < 8, "each answer was read after 100 ms");
+      await other.insertMessages([message(`m${count}`)]);
+      await seen(count);
+    }
+    await eraseAll(other, "+1");
+    await seen(0);
+  });
+}
+
 test("a duplicate does not invalidate answers, a new message does", async () => {
   await using service = await startService(HOUR);
   await store(service, {});
@@ -99,6 +129,40 @@ test("a duplicate does not invalidate answers, a new message does", async () => 
   await store(service, { message_id: "m2" });
   await getJson(`${service.url}/stats`);
   deepEqual(await sources(service), { hit: 1, shared_hit: 0, joined: 0, miss: 2 });
+});
+
+test("a client that accepts an age gets an earlier answer, even after a write of this process", async () => {
+  await using service = await startService(HOUR);
+  const total = async (cacheControl: string) => {
+    const headers = { "cache-control": cacheControl };
+    const answer = await fetch(`${service.url}/stats`, { headers });
+    return ((await answer.json()) as { total_messages: number }).total_messages;
+  };
+  await store(service, { message_id: "m1" });
+  equal(await total("max-age=60"), 1);
+  let stored = 1;
+  for (const exact of ["max-age=0", "no-cache", "max-age=60, no-cache", "max-age=x", ""]) {
+    await store(service, { message_id: `m${++stored}` });
+    equal(await total("max-age=60"), stored - 1);
+    equal(await total(exact), stored, exact);
+  }
+});
+
+test("max-age and no-cache are found in Cache-Control", () => {
+  for (const [header, seconds] of [
+    ["max-age=1", 1],
+    ["Max-Age=30, no-transform", 30],
+    ['no-store,max-age="5"', 5],
+    ["no-cache, max-age=5", 0],
+    ["max-age=5,No-Cache", 0],
+    ["x-max-age=5", 0],
+    ["max-age=-5", 0],
+    ["max-age=1.5", 0],
+    ["max-age=9999999999", 0],
+    ["max-stale=5", 0],
+  ] as const)
+    equal(maxAgeOf(header), seconds, header);
+  equal(maxAgeOf(undefined), 0);
 });
 
 test("fifty equal requests at once are one read", async () => {

@@ -97,11 +97,14 @@ test("the refusal is the same byte for byte, whatever is wrong with the key, and
     "/senders",
     "/senders?cursor=x",
     "/keys",
+    "/secrets",
     "/audit",
   ].map((path) => ["GET", path]);
   asked.push(["DELETE", "/senders/%2B919876543210"], ["DELETE", "/senders/%2B1"]);
   asked.push(["DELETE", `/keys/${live.id}`], ["DELETE", "/keys/nothing"], ["POST", "/keys"]);
   asked.push(["POST", `/keys/${live.id}/rotate`], ["POST", "/keys/nothing/rotate"]);
+  asked.push(["POST", "/secrets"], ["POST", "/erasures"], ["POST", "/test-messages"]);
+  asked.push(["POST", "/secrets/current/retire"], ["POST", "/secrets/nothing/retire"]);
   const deadline = performance.now() + 10_000;
   while ((await ask(service, "/stats", { headers: bearer(expired.key) })).status !== 401)
     ok(performance.now() < deadline);
@@ -138,6 +141,12 @@ test("a forbidden action is refused in the same words, whether the object exists
     ["DELETE", "/keys/nothing"],
     ["POST", `/keys/${id}/rotate`],
     ["POST", "/keys/nothing/rotate"],
+    ["GET", "/secrets"],
+    ["POST", "/secrets"],
+    ["POST", "/secrets/current/retire"],
+    ["POST", "/secrets/nothing/retire"],
+    ["POST", "/erasures"],
+    ["POST", "/test-messages"],
   ] as const)
     deepEqual(
       await ask(service, path, { method, headers: bearer(key) }),

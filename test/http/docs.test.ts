@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { assert, asyncProperty, constantFrom, oneof, option, record, string } from "fast-check";
+import { sealedCookie } from "../support/browser-session.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { scrape } from "../support/client.ts";
 import { OPENAPI_SCHEMA } from "../support/openapi-schema.ts";
@@ -190,7 +191,7 @@ test("parameters, tags and operation ids are unique and consistent", () => {
     ["/messages", ["limit", "offset", ...filters, "count", "cursor"]],
     ["/messages/export", [...filters, "format"]],
     ["/messages/{message_id}", ["message_id", "source"]],
-    ["/stats/timeline", ["bucket", "from", "since", "until"]],
+    ["/stats/timeline", ["bucket", "from", "since", "until", "zone"]],
     ["/senders", ["limit", "offset", "prefix", "cursor"]],
   ] as const) {
     const parameters = operation("GET", path).parameters ?? [];
@@ -249,8 +250,13 @@ test("every possible answer of the read routes is as documented", async () => {
     [200, "/messages/export", "?q=nothing-like-it"],
     [422, "/messages/export", "?format=xml&since=x"],
     [200, "/stats/timeline", ""],
-    [200, "/stats/timeline", "?bucket=minute&from=1&since=2025-01-01&until=2026-01-01"],
+    [
+      200,
+      "/stats/timeline",
+      "?bucket=minute&from=1&since=2025-01-01&until=2026-01-01&zone=Asia/Kolkata",
+    ],
     [422, "/stats/timeline", "?bucket=week"],
+    [422, "/stats/timeline", "?zone=Asia/Nowhere"],
     [200, "/senders", ""],
     [400, "/senders", "?cursor=x"],
     [422, "/senders", "?limit=x"],
@@ -311,6 +317,7 @@ test("what the document's schema of a webhook refuses is refused, and what is ac
       if (status === 200) ok(fits, ajv.errorsText(validate.errors));
       if (!fits) equal(status, 422);
     }),
+    // Few are accepted, so a part of the rounds might have none.
     { numRuns: 300 },
   );
   notEqual(accepted, 0);
@@ -358,4 +365,38 @@ test("the files of the documentation create no metric series of their own", asyn
     ok(!(await response.text()).includes('"devDependencies"'), path);
   }
   ok(!(await scrape(service)).includes("swagger-ui.css"));
+});
+
+test("without a key only a browser that opens /docs is led to the sign-in; every other request gets the old 401", async () => {
+  const key = "an-admin-key-of-the-tests-0123456789-abcdef";
+  await using closed = await startService({ ADMIN_API_KEY: key });
+  const browser = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+  const get = (path: string, headers: Readonly<Record<string, string>>, method = "GET") =>
+    fetch(closed.url + path, { headers, method, redirect: "manual" });
+  for (const [path, location] of [
+    ["/docs", "ui/#/sign-in?then=docs"],
+    ["/docs?key=x", "ui/#/sign-in?then=docs"],
+    ["/docs/", "../ui/#/sign-in?then=docs"],
+  ] as const)
+    for (const headers of [browser, { ...browser, cookie: "lyftr_x=v1.x" }]) {
+      const answer = await get(path, headers);
+      deepEqual([answer.status, answer.headers.get("location")], [303, location]);
+      equal(answer.headers.get("cache-control"), "no-store");
+      equal((await get(path, headers, "HEAD")).status, 303);
+    }
+  for (const [path, headers] of [
+    ["/docs", {}],
+    ["/docs", { accept: "application/json" }],
+    ["/docs", { accept: "*/*" }],
+    ["/docs", { ...browser, authorization: "Bearer x" }],
+    ["/docs/json", browser],
+    ["/docs/static/swagger-ui.css", browser],
+    ["/openapi.json", browser],
+    ["/messages", browser],
+  ] as const)
+    equal((await get(path, headers)).status, 401, path);
+  const { reason } = await closed.line(({ status }) => status === 303);
+  equal(reason, "no_header");
+  equal((await get("/docs", { ...browser, authorization: `Bearer ${key}` })).status, 200);
+  equal((await get("/docs", { ...browser, cookie: sealedCookie(key) })).status, 200);
 });

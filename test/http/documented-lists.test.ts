@@ -10,6 +10,8 @@ import { startService } from "../support/service.ts";
 /** Other paths of health checks, which OpenAPI need not repeat. */
 const ALIASES = ["GET /healthz", "GET /livez", "GET /readyz"];
 const DESCRIPTION = ["GET /docs", "GET /openapi.json"];
+/** The dashboard, which is for people. */
+const DASHBOARD = ["GET /", "GET /favicon.ico", "GET /ui"];
 
 const started: Awaited<ReturnType<typeof startService>>[] = [];
 const routes = await routesDuring(async () => {
@@ -20,13 +22,12 @@ after(async () => {
 });
 
 /**
- * What a client may request; HEAD is implied by GET, and the files of the interactive page by that
- * page.
+ * What a client may request; HEAD is implied by GET, and the files of a page by that page.
  */
 const served = [
   ...new Set(
     routes
-      .filter(({ method, url }) => method !== "HEAD" && !url.startsWith("/docs/"))
+      .filter(({ method, url }) => method !== "HEAD" && !/^\/(docs|ui)\//.test(url))
       .map(({ method, url }) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`),
   ),
 ].sort();
@@ -61,7 +62,7 @@ test("the OpenAPI description has every route", async () => {
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  deepEqual([...described, ...ALIASES, ...DESCRIPTION].sort(), served);
+  deepEqual([...described, ...ALIASES, ...DESCRIPTION, ...DASHBOARD].sort(), served);
 });
 
 test("docs/cli.md has every command, and no other", () => {

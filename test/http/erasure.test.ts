@@ -3,12 +3,15 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { test } from "node:test";
 import { json, scrape, seen } from "../support/client.ts";
+import { startFilled } from "../support/filled-service.ts";
 import { body, post, startService } from "../support/service.ts";
 
 const ADMIN = "an-admin-key-that-is-long-enough-for-it";
 const PERSON = "+919876500001";
 const admin = { authorization: `Bearer ${ADMIN}` };
 
+/** Messages whose erasure takes a moment. */
+const OF_PERSON = Array.from({ length: 300 }, (_, at) => ({ message_id: `m${at}`, from: PERSON }));
 const start = () => startService({ ADMIN_API_KEY: ADMIN });
 const erase = (url: string, number: string, headers: Readonly<Record<string, string>> = admin) =>
   fetch(`${url}/senders/${number}`, { method: "DELETE", headers });
@@ -91,11 +94,8 @@ test("an erasure is audited and logged, without the person", async () => {
 });
 
 test("an erasure is finished even if the client does not wait", async () => {
-  await using service = await start();
+  await using service = await startFilled(OF_PERSON, { ADMIN_API_KEY: ADMIN });
   const { url } = service;
-  await Promise.all(
-    Array.from({ length: 300 }, (_, at) => post(url, body({ message_id: `m${at}`, from: PERSON }))),
-  );
   const asked = request(`${url}/senders/${PERSON.slice(1)}`, {
     method: "DELETE",
     headers: admin,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { issuesOf, type ListedMessage, listMessages, scrape, seen } from "../support/client.ts";
-import { type Fields, startFilled } from "../support/filled-service.ts";
+import { type Fields, filledDatabase, startFilled } from "../support/filled-service.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
 import { type Service, startService } from "../support/service.ts";
 
@@ -300,8 +300,14 @@ const LARGE = Array.from({ length: 1_500 }, (_, at) => ({
   text: "😀".repeat(4_096),
 }));
 
+const largeDatabase = await filledDatabase(LARGE);
+after(() => largeDatabase[Symbol.asyncDispose]());
+/** Filling a database with them takes long, so services start on the same one after the other. */
+const startLarge = (env: Readonly<Record<string, string>> = {}) =>
+  startService({ DATABASE_URL: largeDatabase.url, ...env });
+
 test("an export whose client disconnects is logged as such, and the service continues", async () => {
-  await using large = await startFilled(LARGE);
+  await using large = await startLarge();
   for (const [id, leave] of [
     ["resets", "abort"],
     ["closes", "destroy"],
@@ -335,7 +341,7 @@ test("an export without a reader is aborted at the drain time, and does not look
   timeout: 30_000,
 }, async () => {
   for (const version of ["1.1", "1.0"]) {
-    const large = await startFilled(LARGE, { DRAIN_TIMEOUT_MS: "300" });
+    const large = await startLarge({ DRAIN_TIMEOUT_MS: "300" });
     const socket = await begun(large.port, version);
     const ended = once(socket, "end").then(
       () => "ended",

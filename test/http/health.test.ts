@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { json, type Seen, seen } from "../support/client.ts";
 import { RawConnection, rawRequest } from "../support/raw-http.ts";
@@ -10,18 +10,21 @@ const ALIVE = json(200, { status: "alive" });
 const READY = json(200, { status: "ready" });
 const WAIT_MS_MAX = 5_000;
 
+const service = await startService();
+after(() => service[Symbol.asyncDispose]());
+/** A service without a secret. */
+const unready = await startService({ WEBHOOK_SECRET: "" });
+after(() => unready[Symbol.asyncDispose]());
+
 test("a service with a secret and a database is alive and ready", async () => {
-  await using service = await startService();
   deepEqual(await seen(fetch(`${service.url}/health/live`)), ALIVE);
   deepEqual(await seen(fetch(`${service.url}/health/ready`)), READY);
 });
 
 test("/livez is /health/live, /readyz is /health/ready, and /healthz reports health", async () => {
-  await using service = await startService();
   deepEqual(await seen(fetch(`${service.url}/livez`)), ALIVE);
   deepEqual(await seen(fetch(`${service.url}/readyz`)), READY);
   equal((await fetch(`${service.url}/healthz`)).status, 200);
-  await using unready = await startService({ WEBHOOK_SECRET: "" });
   deepEqual(await seen(fetch(`${unready.url}/livez`)), ALIVE);
   deepEqual(
     await seen(fetch(`${unready.url}/readyz`)),
@@ -30,7 +33,6 @@ test("/livez is /health/live, /readyz is /health/ready, and /healthz reports hea
 });
 
 test("HEAD works on both health routes and their aliases", async () => {
-  await using service = await startService();
   for (const path of ["/health/live", "/health/ready", "/healthz", "/livez", "/readyz"]) {
     const response = await fetch(service.url + path, { method: "HEAD" });
     deepEqual(
@@ -39,13 +41,11 @@ test("HEAD works on both health routes and their aliases", async () => {
       path,
     );
   }
-  await using unready = await startService({ WEBHOOK_SECRET: "" });
   equal((await fetch(`${unready.url}/health/live`, { method: "HEAD" })).status, 200);
   equal((await fetch(`${unready.url}/health/ready`, { method: "HEAD" })).status, 503);
 });
 
 test("HEAD leaves the connection usable", async () => {
-  await using service = await startService();
   await using connection = await RawConnection.open(service.port);
   const head = rawRequest("HEAD /health/ready HTTP/1.1", ["Host: x"]);
   await connection.write(Buffer.concat([head, head, head]));
@@ -56,24 +56,25 @@ test("HEAD leaves the connection usable", async () => {
 });
 
 test("a service without a secret is alive and not ready", async () => {
-  await using service = await startService({ WEBHOOK_SECRET: "" });
-  deepEqual(await seen(fetch(`${service.url}/health/live`)), ALIVE);
+  deepEqual(await seen(fetch(`${unready.url}/health/live`)), ALIVE);
   deepEqual(
-    await seen(fetch(`${service.url}/health/ready`)),
+    await seen(fetch(`${unready.url}/health/ready`)),
     json(503, { detail: "WEBHOOK_SECRET not configured" }),
   );
 });
 
 test("readiness checks the schema: without its table the service is alive and, within seconds, not ready", async () => {
-  await using service = await startService();
-  deepEqual(await seen(fetch(`${service.url}/health/ready`)), READY);
-  await using other = await otherUserOf(service.databaseUrl);
-  const table = service.databaseUrl.startsWith("sqlite") ? "lyftr_messages" : "messages";
+  await using own = await startService();
+  deepEqual(await seen(fetch(`${own.url}/health/ready`)), READY);
+  await using other = await otherUserOf(own.databaseUrl);
+  const table = own.databaseUrl.startsWith("sqlite") ? "lyftr_messages" : "messages";
   await other.exec(`ALTER TABLE ${table} RENAME TO gone`);
-  deepEqual(await readinessOtherThan(200, service), json(503, { detail: "database not ready" }));
-  deepEqual(await seen(fetch(`${service.url}/health/live`)), ALIVE);
+  for (const path of ["/messages?limit=1", "/messages?q=x", "/stats", "/messages/m1"])
+    equal((await fetch(own.url + path)).status, 503, path);
+  deepEqual(await readinessOtherThan(200, own), json(503, { detail: "database not ready" }));
+  deepEqual(await seen(fetch(`${own.url}/health/live`)), ALIVE);
   await other.exec(`ALTER TABLE gone RENAME TO ${table}`);
-  deepEqual(await readinessOtherThan(503, service), READY);
+  deepEqual(await readinessOtherThan(503, own), READY);
 });
 
 /** Repeats until the answer differs, because it is cached. */
@@ -87,8 +88,8 @@ async function readinessOtherThan(status: number, { url }: Service): Promise<See
 }
 
 test("a service that shuts down says so on a connection that it still serves", async () => {
-  const service = await startService();
-  await using slow = await RawConnection.open(service.port);
+  const own = await startService();
+  await using slow = await RawConnection.open(own.port);
   const payload = body();
   const headers = [
     "Host: x",
@@ -96,10 +97,10 @@ test("a service that shuts down says so on a connection that it still serves", a
     `Content-Length: ${payload.length}`,
   ];
   await slow.write(rawRequest("POST /webhook HTTP/1.1", headers, payload.slice(0, 10)));
-  await using asking = await RawConnection.open(service.port);
+  await using asking = await RawConnection.open(own.port);
   await asking.write("GET /health/ready HTTP/1.1\r\nHost: x\r\n");
-  await seen(fetch(`${service.url}/health/live`));
-  const closed = service[Symbol.asyncDispose]();
+  await seen(fetch(`${own.url}/health/live`));
+  const closed = own[Symbol.asyncDispose]();
   await asking.write("\r\n");
   const [answer] = await asking.answered(1);
   deepEqual([answer?.status, answer?.body], [503, '{"detail":"shutting down"}']);
@@ -109,7 +110,6 @@ test("a service that shuts down says so on a connection that it still serves", a
 });
 
 test("health routes accept no POST, and a webhook does not affect them", async () => {
-  await using service = await startService();
   equal((await fetch(`${service.url}/health/live`, { method: "POST", body: "{}" })).status, 405);
   equal((await post(service.url, body())).status, 200);
   deepEqual(await seen(fetch(`${service.url}/health/live?a=b&%ff`)), ALIVE);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { hashOfKey, KEY_BYTES, KEY_PATTERN, keyOf } from "../../src/domain/api-key.ts";
+import { type Asked, adminOf } from "../support/admin-requests.ts";
 import { bearer } from "../support/api-keys.ts";
 import { issuesOf, json, seen } from "../support/client.ts";
 import { getJson, type Service, startService } from "../support/service.ts";
@@ -11,26 +12,7 @@ const ADMIN = "an-admin-key-of-32-characters-or-more";
 const service = await startService({ ADMIN_API_KEY: ADMIN });
 after(() => service[Symbol.asyncDispose]());
 
-interface Asked {
-  readonly method?: string;
-  readonly key?: string;
-  readonly body?: unknown;
-  readonly own?: Service;
-}
-
-/** Sends a request as an admin. A body that is not a text is sent as JSON. */
-function ask(
-  path: string,
-  { method = "GET", key = ADMIN, body, own = service }: Asked = {},
-): Promise<Response> {
-  const payload = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-  const headers = { ...bearer(key), "content-type": "application/json" };
-  return fetch(own.url + path, {
-    method,
-    headers,
-    ...(payload === undefined ? {} : { body: payload }),
-  });
-}
+const ask = adminOf(service, ADMIN);
 
 // biome-ignore lint/suspicious/noExplicitAny: every test looks into it differently
 async function made(body: Readonly<Record<string, unknown>>, own?: Service): Promise<any> {
@@ -351,7 +333,7 @@ test("the document shows which routes require a key, and which do not", async ()
   deepEqual(document.components.securitySchemes.apiKey, { type: "http", scheme: "bearer" });
   const securityOf = (method: string, path: string) => document.paths[path][method].security;
   for (const path of ["/messages", "/messages/export", "/stats", "/senders", "/keys", "/audit"])
-    deepEqual(securityOf("get", path), [{ apiKey: [] }], path);
+    deepEqual(securityOf("get", path), [{ apiKey: [] }, { session: [] }], path);
   for (const path of ["/health/live", "/health/ready", "/metrics"])
     deepEqual(securityOf("get", path), [], path);
   deepEqual(securityOf("post", "/webhook"), []);

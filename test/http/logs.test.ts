@@ -484,6 +484,7 @@ test("a phone number in a path does not reach the log, however it is written and
     `/Senders/${number}`,
     `//senders/${number}`,
     `/keys/${number}/rotate`,
+    `/secrets/${number}/retire`,
     `/${number}`,
     `/stats/${number}?from=98765`,
     `/${number.replace("987", "987/")}`,
@@ -507,6 +508,7 @@ test("a phone number in a path does not reach the log, however it is written and
     "/messages/:message_id",
     "/senders/:msisdn",
     "/keys/:id/rotate",
+    "/secrets/:name/retire",
     "/Senders/#",
     "/#",
   ])

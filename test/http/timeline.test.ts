@@ -116,6 +116,89 @@ test("the counts of any span add up to the total of the list", async () => {
   }
 });
 
+const KOLKATA_DAYS: readonly (readonly [string, number])[] = [
+  ["2024-02-29T00:00:00+05:30", 1],
+  ["2025-01-01T00:00:00+05:30", 1],
+  ["2025-01-15T00:00:00+05:30", 5],
+  ["2025-01-16T00:00:00+05:30", 1],
+];
+
+test("buckets begin in a zone, and a start has its offset", async () => {
+  deepEqual(await timeline("?bucket=day&zone=Asia/Kolkata"), counts("day", KOLKATA_DAYS));
+  deepEqual(
+    await timeline("?zone=Asia/Kolkata"),
+    counts("hour", [
+      ["2024-02-29T18:00:00+05:30", 1],
+      ["2025-01-01T05:00:00+05:30", 1],
+      ["2025-01-15T15:00:00+05:30", 3],
+      ["2025-01-15T16:00:00+05:30", 2],
+      ["2025-01-16T05:00:00+05:30", 1],
+    ]),
+  );
+  deepEqual(
+    await timeline("?bucket=minute&zone=America/St_Johns&since=2025-01-15&until=2025-01-16"),
+    counts("minute", [
+      ["2025-01-15T06:30:00-03:30", 2],
+      ["2025-01-15T06:31:00-03:30", 1],
+      ["2025-01-15T07:29:00-03:30", 1],
+      ["2025-01-15T07:30:00-03:30", 1],
+    ]),
+  );
+  const utc = HOURS.map(([start, count]) => [start.replace("Z", "+00:00"), count] as const);
+  deepEqual(await timeline("?zone=UTC"), counts("hour", utc));
+});
+
+test("filters work with a zone, and a start is taken back as since and until", async () => {
+  deepEqual(
+    await timeline("?bucket=day&zone=Asia/Kolkata&from=%2B2"),
+    counts("day", [...KOLKATA_DAYS.slice(0, 2), ["2025-01-15T00:00:00+05:30", 2]]),
+  );
+  for (const [at, [start, count]] of KOLKATA_DAYS.entries()) {
+    const until = KOLKATA_DAYS[at + 1]?.[0];
+    const span = `since=${start}${until === undefined ? "" : `&until=${until}`}`;
+    equal((await listMessages(service, `?${span}`)).total, count, span);
+    deepEqual(
+      await timeline(`?bucket=day&zone=Asia/Kolkata&${span}`),
+      counts("day", [[start, count]]),
+    );
+  }
+  // Cut in the middle of a bucket.
+  deepEqual(
+    await timeline("?zone=Asia/Kolkata&since=2025-01-15T10:00:59Z&until=2025-01-15T10:59:59Z"),
+    counts("hour", [["2025-01-15T15:00:00+05:30", 2]]),
+  );
+});
+
+test("the names of a zone, in any case, give the same answer; it has an ETag", async () => {
+  const ask = (name: string, headers: Record<string, string> = {}) =>
+    fetch(`${service.url}/stats/timeline?bucket=day&zone=${name}`, { headers });
+  const expected = await seen(ask("Asia/Kolkata"));
+  for (const name of ["Asia%2FKolkata", "asia/kolkata", "Asia/Calcutta", "%20Asia/Kolkata%20"])
+    deepEqual(await seen(ask(name)), expected, name);
+  const etag = (await ask("Asia/Kolkata")).headers.get("etag") ?? "";
+  equal((await ask("Asia/Calcutta", { "if-none-match": etag })).status, 304);
+  equal((await ask("Asia/Kathmandu", { "if-none-match": etag })).status, 200);
+  deepEqual(await seen(ask("Etc/GMT+5")), await seen(ask("Etc/GMT%2B5")));
+});
+
+test("a zone that IANA does not know is 422, and without one nothing changes", async () => {
+  for (const name of ["Asia/Nowhere", "%2B05:30", "IST", "Asia/Kolkata%00"]) {
+    const { status, text } = await timeline(`?zone=${name}`);
+    equal(status, 422, name);
+    const input = decodeURIComponent(name);
+    deepEqual(issuesOf(text), [
+      {
+        type: "zoneinfo_str",
+        loc: ["query", "zone"],
+        msg: "Input should be the name of an IANA time zone, such as Asia/Kolkata",
+        input,
+      },
+    ]);
+  }
+  for (const query of ["?zone=", "?zone=%20"])
+    deepEqual(await timeline(query), counts("hour", HOURS), query);
+});
+
 test("an empty database has an empty timeline", async () => {
   await using empty = await startService();
   deepEqual(
@@ -150,7 +233,7 @@ test("no parameter is bad enough for a 5xx", async () => {
     "1e999",
     "x".repeat(5_000),
   ]) {
-    for (const name of ["bucket", "from", "since", "until"]) {
+    for (const name of ["bucket", "from", "since", "until", "zone"]) {
       const { status, type } = await timeline(`?${name}=${value}`);
       ok([200, 422].includes(status), `${name}=${value.slice(0, 20)} ${status}`);
       equal(type, "application/json");
@@ -181,6 +264,7 @@ test("ten thousand buckets are returned, one more is too broad and the answer sa
   deepEqual([problem.status, problem.type], [422, "application/problem+json"]);
   deepEqual(JSON.parse(problem.text).errors, [issue]);
   equal(JSON.parse((await seen(fetch(`${many.url}/stats/timeline`))).text).data.length, 167);
+  deepEqual(await ask("&zone=Asia/Kolkata"), { status, type: "application/json", text });
 });
 
 test("HEAD is GET without a body, and other methods are 405", async () => {

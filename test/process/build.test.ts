@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, notEqual } from "node:assert/strict";
+import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -40,7 +41,7 @@ test("a failed build keeps the last complete dist/, and a killed build leaves no
   equal(built.status, 0, built.stdout + built.stderr);
   deepEqual(dists(), ["dist"]);
   const names = readdirSync(folder.file("dist"));
-  for (const name of ["main.js", "client", "store"]) equal(names.includes(name), true, name);
+  for (const name of ["main.js", "client", "store", "web"]) equal(names.includes(name), true, name);
 });
 
 test("npm does not warn of the system's Node.js, which npm ci replaces", () => {
@@ -90,6 +91,10 @@ test("npm start builds only what has changed, and says that it builds on standar
   rmSync(folder.file("src/another.ts"));
   match(build(), /^Building/);
   equal(existsSync(folder.file("dist/another.js")), false);
+  const page = folder.file("dist/web/index.html");
+  utimesSync(page, 0, 0);
+  equal(build(), "");
+  ok(statSync(page).mtimeMs > 0, "the next start would read the sources again");
   rmSync(folder.file("dist"), { recursive: true });
   match(build(), /^Building/);
   // A package has no trace of it.
@@ -97,10 +102,54 @@ test("npm start builds only what has changed, and says that it builds on standar
   equal(existsSync(folder.file("dist/.built-from")), false);
 });
 
+test("several starts at once need one build: the others do not wait for it", () => {
+  using folder = checkout();
+  const build = () =>
+    spawnSync(process.execPath, ["scripts/build.ts", "--if-changed", "--unless-building"], {
+      cwd: folder.path,
+      encoding: "utf8",
+    });
+  // This process builds.
+  mkdirSync(folder.file(`dist.partial-${process.pid}`));
+  const { status, stderr } = build();
+  deepEqual([status, stderr, existsSync(folder.file("dist"))], [0, "", false]);
+});
+
+test("a checkout whose dashboard was changed builds it when it starts to serve, and only then", () => {
+  using folder = checkout();
+  cpSync(join(ROOT, "bin"), folder.file("bin"), { recursive: true });
+  // What a build writes does not matter here, only when there is one.
+  const build = `import { mkdirSync, writeFileSync } from "node:fs";
+    process.stderr.write("built\\n");
+    mkdirSync("dist/web", { recursive: true });
+    writeFileSync("dist/web/index.html", "");`;
+  writeFileSync(folder.file("scripts/build.ts"), build);
+  const builds = (command: string) =>
+    spawnSync(process.execPath, ["bin/lyftr.js", command, "--help"], {
+      cwd: folder.path,
+      encoding: "utf8",
+    }).stderr;
+  const later = () => new Date(Date.now() + 60_000);
+  equal(builds("send"), "", "another command needs no dashboard");
+  equal(builds("serve"), "built\n", "there was none");
+  equal(builds("serve"), "");
+  utimesSync(folder.file("web/text/en.ts"), later(), later());
+  equal(builds("serve"), "built\n", "a source is newer");
+  utimesSync(folder.file("web/text/en.ts"), 0, 0);
+  equal(builds("demo"), "");
+  rmSync(folder.file("web/icon.svg"));
+  utimesSync(folder.file("dist/web/index.html"), 0, 0);
+  utimesSync(folder.file("web"), later(), later());
+  equal(builds("demo"), "built\n", "a source is gone");
+  writeFileSync(folder.file("scripts/build.ts"), "process.exit(1)");
+  utimesSync(folder.file("dist/web/index.html"), 0, 0);
+  match(builds("serve"), /could not be built, so \/ui\/ has that of the last build/);
+});
+
 /** A copy of what a build needs. */
 function checkout(): ReturnType<typeof temporaryFolder> {
   const folder = temporaryFolder();
-  for (const name of ["scripts", "src", "client", "package.json", "tsconfig.json"])
+  for (const name of ["scripts", "src", "client", "web", "package.json", "tsconfig.json"])
     cpSync(join(ROOT, name), folder.file(name), { recursive: true });
   for (const name of ["tsconfig.build.json", "tsconfig.client.json"])
     cpSync(join(ROOT, name), folder.file(name));

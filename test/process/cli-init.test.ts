@@ -56,6 +56,7 @@ test("init keeps the other lines of .env, even an unfinished last one and a blan
     /^# mine\nWEBHOOK_SECRET=\nPORT=8123\nWEBHOOK_SECRET=[0-9a-f]{64}\n$/,
   );
   match(stderr, /http:\/\/127\.0\.0\.1:8123\/webhook/);
+  match(stderr, /its dashboard is at http:\/\/127\.0\.0\.1:8123\/ui\/, and/);
   equal(modeOf(folder.file(".env")), OWNER_ONLY);
 });
 

@@ -92,6 +92,8 @@ test("commands write their reports as JSON, with the fields of the HTTP API wher
     wrong,
   );
   deepEqual([refused.accepted, refused.refused_by_status], [0, { 401: 1 }]);
+  const { master_key_set, ...secrets } = (await api("/secrets")) as Record<string, unknown>;
+  deepEqual([await reported(["secrets", "list"]), master_key_set], [secrets, false]);
   const { data, processes } = await reported(["secrets", "list"]);
   deepEqual([processes, data[0].name, data[0].may_be_retired], [1, "current", "no"]);
   ok("last_verified_at" in data[0]);

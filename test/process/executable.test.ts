@@ -8,6 +8,7 @@ import { readPackages } from "../../scripts/lockfile.ts";
 import { walkThrough } from "../support/acceptance-walk.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { scrape } from "../support/client.ts";
+import { opensDashboard } from "../support/dashboard.ts";
 import { copyCheckout } from "../support/package.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { runLyftr, serve } from "../support/process.ts";
@@ -72,6 +73,7 @@ test("the documentation page and the other commands are in the executable too", 
   const page = await (await fetch(`${lyftr.url}/docs/`)).text();
   match(page, /swagger-ui/);
   equal((await fetch(`${lyftr.url}/docs/static/swagger-ui-bundle.js`)).status, 200);
+  await opensDashboard(lyftr.url);
   equal((await post(lyftr.url, body())).status, 200);
   match(await run("send", "--url", lyftr.url, "--from", "+1", "--to", "+2"), /^accepted 1\n/);
   await run("backup", "copy.db");

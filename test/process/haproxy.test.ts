@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { sealedCookie, UI } from "../support/browser-session.ts";
 import { SELF_SIGNED } from "../support/certificate.ts";
 import { macOf } from "../support/client.ts";
 import { blocksOf, documentText, Terminal } from "../support/document-blocks.ts";
@@ -15,6 +16,7 @@ import { freePort, ServerFolder } from "../support/server-folder.ts";
 import { body, startService } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
+const ADMIN = "an-admin-key-of-the-tests-0123456789-abcdef";
 const START_MS_MAX = 10_000;
 const skip = unlessTool("haproxy") || unlessTool("openssl");
 const SHIPPED = readFileSync(new URL("../../deploy/haproxy.cfg", import.meta.url), "utf8");
@@ -23,7 +25,7 @@ const SHIPPED = readFileSync(new URL("../../deploy/haproxy.cfg", import.meta.url
  * HAProxy with deploy/haproxy.cfg in front of a service, with its TLS enabled and without Docker's
  * name server.
  */
-async function startHaproxy(servicePort: number) {
+async function startHaproxy(servicePort: number, { guarded = false } = {}) {
   const folder = new ServerFolder("haproxy");
   const port = await freePort();
   const pem = join(folder.path, "lyftr.pem");
@@ -49,6 +51,9 @@ async function startHaproxy(servicePort: number) {
       `  bind 127.0.0.1:${port} ssl crt ${pem}`,
     )
     .replace("  # http-response", "  http-response")
+    .replace(/^ {2}# (?=acl from_inside|.*!from_inside)/gm, guarded ? "  " : "  # ")
+    // The other addresses of the loopback network are those of clients elsewhere.
+    .replace("src 127.0.0.0/8", "src 127.0.0.1/32")
     .concat(`  server one 127.0.0.1:${servicePort} check\n`);
   const child = folder.spawn("haproxy", ["-db", "-f", folder.write("haproxy.cfg", settings)]);
   const ca = readFileSync(pem);
@@ -56,10 +61,11 @@ async function startHaproxy(servicePort: number) {
     path: string,
     headers: Readonly<Record<string, string>> = {},
     payload?: string,
+    localAddress = "127.0.0.2",
   ) => {
     const options = { method: payload === undefined ? "GET" : "POST", headers, ca, agent: false };
     // fetch would normalize the URL.
-    const target = { host: "127.0.0.1", port, path, localAddress: "127.0.0.2" };
+    const target = { host: "127.0.0.1", port, path, localAddress };
     const sent = request({ ...options, ...target });
     sent.end(payload);
     const [answer] = await once(sent, "response");
@@ -156,6 +162,40 @@ test("behind HAProxy with TLS a signature is valid, a client has its own address
     seen.push((await haproxy.ask("/stats", { "x-forwarded-for": spoofed })).status);
   // The webhook was the first of three.
   deepEqual(seen, [200, 200, 429]);
+});
+
+test("with two lines uncommented, HAProxy keeps the dashboard and administration to inner networks", {
+  skip,
+}, async () => {
+  await using service = await startService({ TRUST_PROXY: "127.0.0.1/32" });
+  await using haproxy = await startHaproxy(service.port, { guarded: true });
+  const status = async (path: string, address: string) =>
+    (await haproxy.ask(path, { accept: "text/html" }, undefined, address)).status;
+  for (const path of ["/", "/ui", "/favicon.ico", "/docs", "/openapi.json", "/session", "/keys"]) {
+    equal(await status(path, "127.0.0.2"), 404, path);
+    ok([200, 303, 308, 401].includes(await status(path, "127.0.0.1")), path);
+  }
+  for (const path of ["//keys", "/%6beys", "/messages/../keys", "/messages/%2e%2e/keys", "/uix"])
+    equal(await status(path, "127.0.0.2"), 404, path);
+  for (const path of ["/messages", "/messages/export", "/stats", "/senders/", "/health/live"])
+    equal(await status(path, "127.0.0.2"), 200, path);
+  equal(await status("/webhook", "127.0.0.2"), 405);
+});
+
+test("behind HAProxy with TLS a person's cookie has the name that only HTTPS can set", {
+  skip,
+}, async () => {
+  await using service = await startService({ TRUST_PROXY: "127.0.0.1/32", ADMIN_API_KEY: ADMIN });
+  await using haproxy = await startHaproxy(service.port);
+  const payload = JSON.stringify({ key: ADMIN });
+  const { status, headers } = await haproxy.ask("/session", UI, payload);
+  equal(status, 200);
+  const [set = ""] = headers["set-cookie"] ?? [];
+  match(set, /^__Host-lyftr_[0-9a-f]{8}=.+; Secure$/);
+  const cookie = set.slice(0, set.indexOf(";"));
+  equal((await haproxy.ask("/keys", { cookie })).status, 200);
+  const spoofed = { cookie: sealedCookie(ADMIN), "x-forwarded-proto": "http" };
+  equal((await haproxy.ask("/keys", spoofed)).status, 401);
 });
 
 test("docs/operations/workers-and-replicas.md makes a valid configuration without containers", {

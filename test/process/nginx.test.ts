@@ -7,11 +7,13 @@ import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { connect } from "node:tls";
 import { VARIABLES } from "../../src/config.ts";
+import { sealedCookie, UI } from "../support/browser-session.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { macOf, scrape, storedTotal } from "../support/client.ts";
+import { documentText } from "../support/document-blocks.ts";
 import { Ledger } from "../support/ledger.ts";
 import { Load } from "../support/load.ts";
-import { type Nginx, startNginx } from "../support/nginx.ts";
+import { INSIDE, type Nginx, startNginx } from "../support/nginx.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
 import { serve } from "../support/process.ts";
 import { HIDDEN_PATHS, PATHS_WITH_NUMBERS, ROUTES_LOGGED } from "../support/proxied-paths.ts";
@@ -26,6 +28,7 @@ const skip = unlessTool("nginx") || unlessTool("openssl");
  * others.
  */
 const BEHIND = { TRUST_PROXY: "127.0.0.1/32" };
+const ADMIN = "an-admin-key-of-the-tests-0123456789-abcdef";
 const EXPORTED = 6_000;
 const LOGGED_MS_MAX = 10_000;
 const TEXT = "x".repeat(4_000);
@@ -48,10 +51,40 @@ async function from(
 async function rawly(
   { port }: Nginx,
   path: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly status: number; readonly body: string }> {
-  const sent = request({ host: "127.0.0.1", port, path, agent: false }).end();
+  const sent = request({ host: "127.0.0.1", port, path, headers, agent: false }).end();
   const [answer] = await once(sent, "response");
   return { status: answer.statusCode as number, body: await text(answer) };
+}
+
+interface Asked {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly payload?: string;
+  readonly localAddress?: string;
+}
+
+/** A request to the host for people. */
+async function inside({ port }: Nginx, path: string, asked: Asked = {}) {
+  const { method = "GET", headers = {}, payload, localAddress = "127.0.0.1" } = asked;
+  const sent = request({
+    host: "127.0.0.1",
+    port,
+    path,
+    method,
+    headers: { host: INSIDE, ...headers },
+    localAddress,
+    agent: false,
+  });
+  sent.end(payload);
+  const [answer] = await once(sent, "response");
+  return {
+    status: answer.statusCode as number,
+    location: answer.headers.location as string | undefined,
+    cookies: (answer.headers["set-cookie"] ?? []) as readonly string[],
+    body: await text(answer),
+  };
 }
 
 test("behind nginx a signature covers the same bytes, and answers require TLS", {
@@ -154,6 +187,15 @@ test("nginx lets no more through than clients need", { skip }, async () => {
     "/openapi.json",
     "/keys",
     "/audit",
+    "/secrets",
+    "/session",
+    "/overview",
+    "/settings",
+    "/erasures",
+    "/ui",
+    "/ui/",
+    "/ui/assets/x.js",
+    "/favicon.ico",
     "/",
     "//keys",
     "/%6beys/1",
@@ -167,6 +209,84 @@ test("nginx lets no more through than clients need", { skip }, async () => {
   equal(service.lines.length, asked, "the service was asked");
 });
 
+test("the host for people has the dashboard and its sign-in over HTTPS, for addresses inside only", {
+  skip,
+}, async () => {
+  await using service = await startService({ ...BEHIND, ADMIN_API_KEY: ADMIN });
+  await using nginx = await startNginx([service.port]);
+  const browser = { accept: "text/html" };
+  const told = async (path: string, headers: Readonly<Record<string, string>> = {}) => {
+    const { status, location } = await inside(nginx, path, { headers });
+    return [status, location];
+  };
+  deepEqual(await told("/", browser), [303, "ui/"]);
+  deepEqual(await told("/ui"), [308, "ui/"]);
+  deepEqual(await told("/docs/", browser), [303, "../ui/#/sign-in?then=docs"]);
+  deepEqual(await told("/favicon.ico"), [200, undefined]);
+  deepEqual(await told("/keys"), [401, undefined]);
+  const origin = `https://${INSIDE}`;
+  const signedIn = await inside(nginx, "/session", {
+    method: "POST",
+    headers: { ...UI, origin },
+    payload: JSON.stringify({ key: ADMIN }),
+  });
+  const [set = ""] = signedIn.cookies;
+  match(set, /^__Host-lyftr_[0-9a-f]{8}=.+; Secure$/);
+  const cookie = set.slice(0, set.indexOf(";"));
+  deepEqual(await told("/keys", { cookie }), [200, undefined]);
+  const made = { method: "POST", payload: JSON.stringify({ name: "made", scope: "read" }) };
+  equal((await inside(nginx, "/keys", { ...made, headers: { cookie } })).status, 401);
+  equal((await inside(nginx, "/keys", { ...made, headers: { cookie, ...UI } })).status, 201);
+  // Another host of the domain could have set this one.
+  deepEqual(await told("/keys", { cookie: sealedCookie(ADMIN) }), [401, undefined]);
+  deepEqual(await told("/keys", { cookie: sealedCookie(ADMIN), "x-forwarded-proto": "http" }), [
+    401,
+    undefined,
+  ]);
+  const outside = await inside(nginx, "/ui", { localAddress: "127.0.0.2" });
+  equal(outside.status, 403);
+  const asked = service.lines.length;
+  for (const path of HIDDEN_PATHS) {
+    const { status, body: said } = await rawly(nginx, path, { host: INSIDE });
+    ok([400, 401, 404].includes(status), `${path} ${status}`);
+    doesNotMatch(said, /# TYPE/, path);
+  }
+  ok(!service.lines.slice(asked).some(({ path }) => path === "/metrics"));
+});
+
+test("below a path, as docs/deployment/proxies.md says, all addresses lead to the service, and ids stay as they are", {
+  skip,
+}, async () => {
+  const document = documentText("docs/deployment/proxies.md");
+  const [maps = "", locations = ""] = [...document.matchAll(/^```nginx\n(.*?)^```$/gms)].map(
+    ([, block]) => block,
+  );
+  await using service = await startService({ ...BEHIND, ADMIN_API_KEY: ADMIN });
+  await using nginx = await startNginx([service.port], { maps, inside: locations });
+  const headers = { accept: "text/html" };
+  const leadsTo = async (path: string) => {
+    const { location = "" } = await inside(nginx, path, { headers });
+    return new URL(location, `https://${INSIDE}${path}`).pathname;
+  };
+  equal(await leadsTo("/lyftr"), "/lyftr/");
+  equal(await leadsTo("/lyftr/"), "/lyftr/ui/");
+  equal(await leadsTo("/lyftr/ui"), "/lyftr/ui/");
+  equal(await leadsTo("/lyftr/docs"), "/lyftr/ui/");
+  equal(await leadsTo("/lyftr/docs/"), "/lyftr/ui/");
+  equal((await post(service.url, body({ message_id: "a/b %c" }))).status, 200);
+  const bearer = { authorization: `Bearer ${ADMIN}` };
+  const found = await inside(nginx, "/lyftr/messages/a%2Fb%20%25c", { headers: bearer });
+  equal(JSON.parse(found.body).message_id, "a/b %c");
+  for (const path of ["/lyftr/metrics", "/lyftr/%6detrics/", "/lyftr//metrics"])
+    doesNotMatch((await inside(nginx, path)).body, /# TYPE/, path);
+  const { cookies } = await inside(nginx, "/lyftr/session", {
+    method: "POST",
+    headers: { ...UI, origin: `https://${INSIDE}` },
+    payload: JSON.stringify({ key: ADMIN }),
+  });
+  match(cookies[0] ?? "", /; Path=\/;/);
+});
+
 test("no line of nginx's logs contains a path or a query string that may have a phone number", {
   skip,
 }, async () => {
@@ -177,12 +297,14 @@ test("no line of nginx's logs contains a path or a query string that may have a 
   await using alone = await startNginx([deadPort]);
   for (const path of PATHS_WITH_NUMBERS) {
     await rawly(nginx, path);
+    await rawly(nginx, path, { host: INSIDE });
     await rawly(alone, path);
+    await rawly(alone, path, { host: INSIDE });
     await fetch(`http://127.0.0.1:${nginx.plainPort}${path}`, { redirect: "manual" });
   }
   const lines = () => nginx.log().trimEnd().split("\n");
   const deadline = performance.now() + LOGGED_MS_MAX;
-  while (lines().length < PATHS_WITH_NUMBERS.length * 2) {
+  while (lines().length < PATHS_WITH_NUMBERS.length * 3) {
     ok(performance.now() < deadline, nginx.log());
     await setTimeout(20);
   }

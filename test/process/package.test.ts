@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { readPackages } from "../../scripts/lockfile.ts";
+import { opensDashboard } from "../support/dashboard.ts";
 import { type InstalledPackage, installPackage } from "../support/package.ts";
 import { body, getJson, post, startService } from "../support/service.ts";
 
@@ -100,6 +101,10 @@ async function served(
   }
 }
 
+/** The files of the dashboard, whose names have a hash of their content. */
+const WEB_FILE =
+  /^dist\/web\/(licenses\.txt|index\.html(\.br|\.gz)?|assets\/[\w-]+-[\w-]{8}\.(js|css|svg)(\.br|\.gz)?)$/;
+
 test("the tarball has the compiled service, the client with its types, the SQL and the documents, and nothing else", (t) => {
   const paths = packed().map(({ path }) => path);
   const compiled = (folder: string, to: string) =>
@@ -125,7 +130,11 @@ test("the tarball has the compiled service, the client with its types, the SQL a
       path.startsWith("dist/") ||
       statSync(join(ROOT, path), { throwIfNoEntry: false })?.isDirectory() !== true,
   );
-  deepEqual([...paths].sort(), [...wanted].sort());
+  const web = paths.filter((path) => WEB_FILE.test(path));
+  for (const file of ["index.html", "index.html.br", "index.html.gz", "licenses.txt"])
+    ok(web.includes(`dist/web/${file}`), file);
+  ok(web.some((path) => path.endsWith(".js.br")) && web.some((path) => path.endsWith(".css.gz")));
+  deepEqual(paths.filter((path) => !web.includes(path)).sort(), [...wanted].sort());
   const { size } = statSync(installed.tarball);
   t.diagnostic(`${size} bytes, ${paths.length} files`);
   ok(size <= TARBALL_BYTES_MAX, `${size} bytes`);
@@ -192,6 +201,7 @@ test("from an empty folder: a version, a secret, a service, a webhook in, a list
   equal((await getJson(`${service.url}/messages?q=hello`)).total, 1);
   match(await (await fetch(`${service.url}/docs/`)).text(), /swagger-ui/);
   equal((await fetch(`${service.url}/docs/static/swagger-ui-bundle.js`)).status, 200);
+  await opensDashboard(service.url);
   equal(npx(["backup", "copy.db"]).status, 0);
   ok(existsSync(join(installed.home, "copy.db")));
   match(npx(["keys", "create", "--name", "me", "--scope", "read"]).stdout, /lyftr_/);

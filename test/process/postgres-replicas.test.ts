@@ -1,7 +1,4 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { openStore } from "../../src/store/open.ts";
 import { scrape, series } from "../support/client.ts";
@@ -9,14 +6,12 @@ import { balance } from "../support/haproxy.ts";
 import { Ledger } from "../support/ledger.ts";
 import { Load } from "../support/load.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
-import { type LyftrProcess, serve } from "../support/process.ts";
 import { provesClean } from "../support/recovery.ts";
-import { freePorts } from "../support/server-folder.ts";
+import { REPLICAS, type Replica, Replicas } from "../support/replicas.ts";
 import { body, getJson, post } from "../support/service.ts";
 import { sql } from "../support/sql.ts";
 import { unlessTool } from "../support/tools.ts";
 
-const REPLICAS = 3;
 const MESSAGES = Number(process.env.REPLICA_MESSAGES ?? 30_000);
 const REPEATED = 0.3;
 const SENDERS = 64;
@@ -24,45 +19,6 @@ const KILLS = 12;
 const ROUNDS = 2;
 const OPEN_AT_ONCE = 8;
 const skip = unlessPostgres() || unlessTool("haproxy");
-
-type Replica = LyftrProcess & { readonly url: string };
-
-/** Replicas on fixed ports, so that the load balancer finds a restarted one. */
-class Replicas implements AsyncDisposable {
-  readonly ports: readonly number[];
-  readonly #databaseUrl: string;
-  readonly all: Replica[] = [];
-
-  static async on(databaseUrl: string): Promise<Replicas> {
-    const ports = await freePorts(REPLICAS);
-    const replicas = new Replicas(databaseUrl, ports);
-    replicas.all.push(...(await Promise.all(ports.map((_, index) => replicas.#serve(index)))));
-    return replicas;
-  }
-
-  constructor(databaseUrl: string, ports: readonly number[]) {
-    this.#databaseUrl = databaseUrl;
-    this.ports = ports;
-  }
-
-  /** Ends one with a signal and restarts it. Resolves with how it ended. */
-  async restart(index: number, signal: "SIGTERM" | "SIGKILL"): Promise<number | string> {
-    const replica = this.all[index] as Replica;
-    replica.child.kill(signal);
-    const ended = await replica.ended;
-    this.all[index] = await this.#serve(index);
-    return ended;
-  }
-
-  #serve(index: number): Promise<Replica> {
-    const env = { DATABASE_URL: this.#databaseUrl, PORT: String(this.ports[index]) };
-    return serve({ cwd: mkdtempSync(join(tmpdir(), "lyftr-replica-")), env });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.all.map((replica) => replica[Symbol.asyncDispose]()));
-  }
-}
 
 test(`three replicas that start at once on an empty database: of ${MESSAGES} messages, 30 % of them repeats, each id is created once`, {
   skip,

@@ -10,7 +10,7 @@ import { body, post } from "../support/service.ts";
 import { SigningSenders } from "../support/signing-senders.ts";
 import { sql } from "../support/sql.ts";
 
-const REQUESTS = Number(process.env.ROTATION_REQUESTS ?? 100_000);
+const REQUESTS = Number(process.env.ROTATION_REQUESTS ?? 20_000);
 const REQUESTS_ON_POSTGRES = 10_000;
 const SENDERS = 64;
 const MASTER_KEY = "a master key of thirty-two characters";

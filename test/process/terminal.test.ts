@@ -124,20 +124,27 @@ function withStdoutIn(file: string, ...words: readonly string[]): readonly strin
 }
 
 /** What the banner says, wherever its lines break. */
-const BANNER = new RegExp(
-  [
-    "Lyftr [0-9.]+",
-    "URL (http://127\\.0\\.0\\.1:[0-9]+) \\(listens on 127\\.0\\.0\\.1, from this machine only\\)",
-    "Docs http://127\\.0\\.0\\.1:[0-9]+/docs",
-    "Data .*/app\\.db",
-    "Reading open to every client that reaches the port\\. To close it: lyftr keys create --name me --scope admin",
-    "Stop Ctrl-C ",
-  ]
-    .join(" ")
-    .replaceAll(" ", "\\s+"),
-);
+const bannerOf = (reading: string) =>
+  new RegExp(
+    [
+      "Lyftr [0-9.]+",
+      "URL (http://127\\.0\\.0\\.1:[0-9]+) \\(listens on 127\\.0\\.0\\.1, from this machine only\\)",
+      "Dashboard http://127\\.0\\.0\\.1:[0-9]+/ui/",
+      "Docs http://127\\.0\\.0\\.1:[0-9]+/docs",
+      "Data .*/app\\.db",
+      `Reading open to every client that reaches the port${reading}`,
+      "Stop Ctrl-C ",
+    ]
+      .join(" ")
+      .replaceAll(" ", "\\s+"),
+  );
 
-for (const command of ["serve", "demo"]) {
+const READING = {
+  serve: "\\. To close it: lyftr keys create --name me --scope admin",
+  demo: ", because READ_AUTH is open",
+} as const;
+
+for (const command of ["serve", "demo"] as const) {
   test(`lyftr ${command} shows a banner on a terminal, and nothing of it on standard output`, {
     skip,
   }, async () => {
@@ -146,7 +153,7 @@ for (const command of ["serve", "demo"]) {
     const env = { DATABASE_URL: `sqlite:///${folder.file("app.db")}`, NO_COLOR: "1" };
     const words = command === "demo" ? ["demo", "--messages", "1"] : [command];
     await using terminal = onTerminal(withStdoutIn(out, ...words), env);
-    const url = await terminal.found(BANNER);
+    const url = await terminal.found(bannerOf(READING[command]));
     equal((await fetch(`${url}/docs`)).status, 200);
     if (command === "demo") await untilText(() => readFileSync(out, "utf8"), /Ctrl-C/);
     terminal.pressCtrlC();
@@ -180,9 +187,9 @@ test("a supervisor with workers shows one banner, without the password of the da
   await using terminal = onTerminal([process.execPath, "bin/lyftr.js", "serve", "--workers", "2"], {
     DATABASE_URL: url.href,
   });
-  await terminal.found(/Stop {5}(Ctrl-C)\r\n/);
-  match(terminal.output(), /Data {5}postgres(ql)?:\/\/[^ ]*:\*\*\*@/);
-  equal(terminal.output().match(/Stop {5}Ctrl-C/g)?.length, 1);
+  await terminal.found(/Stop {7}(Ctrl-C)\r\n/);
+  match(terminal.output(), /Data {7}postgres(ql)?:\/\/[^ ]*:\*\*\*@/);
+  equal(terminal.output().match(/Stop {7}Ctrl-C/g)?.length, 1);
   terminal.pressCtrlC();
   equal(await terminal.ended, 0);
 });

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SAME_SIGNAL_MS } from "../../src/cli/repeated-signal.ts";
 import { sign } from "../../src/providers/signature.ts";
+import { signIn } from "../support/browser-session.ts";
 import { series } from "../support/client.ts";
 import { CLEAN, faultsIn, Ledger } from "../support/ledger.ts";
 import { freshDatabase, unlessPostgres } from "../support/postgres.ts";
@@ -188,6 +189,64 @@ test("two workers serve one port as one service: one line says so, and a message
   );
   equal(told[0]?.workers, 2);
   equal(lyftr.stderr(), "");
+});
+
+test("whichever worker answers, the overview has the figures of all, and the settings are the same", {
+  skip,
+}, async () => {
+  await using database = await freshDatabase();
+  const env = { ADMIN_API_KEY: "an-admin-key-of-32-characters-or-more", READ_AUTH: "open" };
+  await using proxy = await TcpProxy.to(database.url);
+  await using lyftr = await serveWorkers(proxy.through(database.url), { workers: 3, env });
+  const headers = { ...ALONE, authorization: `Bearer ${env.ADMIN_API_KEY}` };
+  const told = async (path: string) => (await fetch(lyftr.url + path, { headers })).json();
+  // biome-ignore lint/suspicious/noExplicitAny: the test asserts its form
+  const overview = (): Promise<any> => told("/overview");
+  for (let n = 0; n < 30; n++)
+    equal((await post(lyftr.url, body({ message_id: `m${n % 20}` }), ALONE)).status, 200);
+  const startedAt = new Set<string>();
+  for (let asked = 0; asked < 6; asked++) {
+    await until("the figures of all workers", async () => {
+      const { results, started_at, workers, read, last_received_at } = await overview();
+      startedAt.add(started_at);
+      deepEqual([workers, read], [{ configured: 3, alive: 3 }, "open"]);
+      return results.created === 20 && results.duplicate === 10 && last_received_at !== null;
+    });
+  }
+  equal(startedAt.size, 1);
+  const settings = new Set<string>();
+  for (let asked = 0; asked < 6; asked++) settings.add(JSON.stringify(await told("/settings")));
+  equal(settings.size, 1);
+  ok([...settings][0]?.includes('{"name":"WORKERS","value":"3","from":"environment"}'));
+  proxy.set("blackHole");
+  await sleep(1_100);
+  for (let asked = 0; asked < 12; asked++) {
+    const startMs = performance.now();
+    const { ready, results } = await overview();
+    const ms = performance.now() - startMs;
+    ok(ms < 1_000, `${ms} ms`);
+    deepEqual([ready, results.created], [false, 20]);
+  }
+  proxy.set("reset");
+});
+
+test("whichever worker answers, a person who signed in at one of them is signed in", {
+  skip,
+}, async () => {
+  await using database = await freshDatabase();
+  const env = { ADMIN_API_KEY: "an-admin-key-of-32-characters-or-more" };
+  await using lyftr = await serveWorkers(database.url, { workers: 3, env });
+  const cookie = await signIn(lyftr.url, env.ADMIN_API_KEY, ALONE);
+  const answered = new Set<unknown>();
+  for (let asked = 0; answered.size < 3; asked++) {
+    ok(asked < 200, `${answered.size} workers`);
+    const id = `asked-${asked}`;
+    const headers = { ...ALONE, cookie, "x-request-id": id };
+    equal((await fetch(`${lyftr.url}/keys`, { headers })).status, 200);
+    const own = () => logLines(lyftr.stdout()).find(({ request_id }) => request_id === id);
+    await until("the line of the request", async () => own() !== undefined);
+    answered.add(own()?.worker);
+  }
 });
 
 test("whichever worker answers, the metrics are the sums over all of them", { skip }, async () => {

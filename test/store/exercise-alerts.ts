@@ -76,6 +76,16 @@ export function exerciseAlerts(check: Check): void {
     },
   );
 
+  check("votes can be read without a report", async (store) => {
+    const read = (laterMs = 0) => store.alerts.votes(Date.now() + laterMs);
+    deepEqual(await read(), []);
+    await report(store, { votes: [vote("queue")] });
+    await report(store, { holder: "b", votes: [vote("disk", { since: "2025-01-15T09:00:00Z" })] });
+    deepEqual(await read(), [vote("disk", { since: "2025-01-15T09:00:00Z" }), vote("queue")]);
+    await report(store);
+    deepEqual(await read(), [vote("disk", { since: "2025-01-15T09:00:00Z" })]);
+  });
+
   check("giving the lease back withdraws no vote", async (store) => {
     await report(store, { votes: [vote("disk")] });
     await report(store, { votes: [vote("disk")], mayLead: false });

@@ -59,20 +59,66 @@ export function exerciseSecrets(check: Check): void {
     },
   );
 
+  check(
+    "a retirement that was decided for other secrets than the stored ones is not done",
+    async (store) => {
+      const { secrets } = store.credentials;
+      for (const name of ["one", "two"]) await secrets.add(kept(name), entry("secret.added", name));
+      const decidedFor = await secrets.list();
+      const retire = (name: string, when: number) =>
+        secrets.retire(
+          { name, retiresAt: at(when), decidedFor },
+          entry("secret.retired", name, when),
+        );
+      const both = await Promise.all([retire("one", 2), retire("two", 2)]);
+      deepEqual(both.sort(), ["changed", "retired"]);
+      equal((await secrets.list()).length, 1);
+      equal(await retire("three", 2), "changed");
+      const left = await secrets.list();
+      const order = { name: "three", retiresAt: at(2), decidedFor: left };
+      equal(await secrets.retire(order, entry("secret.retired", "three", 2)), "unknown");
+      equal((await actions(store)).length, 3);
+    },
+  );
+
   check("a retired secret is kept until its end and removed by the next change", async (store) => {
     const { secrets } = store.credentials;
     for (const name of ["old", "new"]) await secrets.add(kept(name), entry("secret.added", name));
-    equal(await secrets.retire("old", at(5), entry("secret.retired", "old", 2)), true);
+    equal(
+      await secrets.retire(
+        { name: "old", retiresAt: at(5), decidedFor: undefined },
+        entry("secret.retired", "old", 2),
+      ),
+      "retired",
+    );
     deepEqual(await secrets.list(), [kept("new"), kept("old", { retiresAt: at(5) })]);
-    equal(await secrets.retire("old", at(9), entry("secret.retired", "too late", 5)), false);
+    equal(
+      await secrets.retire(
+        { name: "old", retiresAt: at(9), decidedFor: undefined },
+        entry("secret.retired", "too late", 5),
+      ),
+      "unknown",
+    );
     deepEqual(await secrets.list(), [kept("new")]);
     equal(
       await secrets.add(kept("old", { sealed: "another" }), entry("secret.added", "old again", 6)),
       "added",
     );
-    equal(await secrets.retire("new", at(7), entry("secret.retired", "new", 7)), true);
+    equal(
+      await secrets.retire(
+        { name: "new", retiresAt: at(7), decidedFor: undefined },
+        entry("secret.retired", "new", 7),
+      ),
+      "retired",
+    );
     deepEqual(await secrets.list(), [kept("old", { sealed: "another" })]);
-    equal(await secrets.retire("nobody", at(9), entry("secret.retired", "nobody", 8)), false);
+    equal(
+      await secrets.retire(
+        { name: "nobody", retiresAt: at(9), decidedFor: undefined },
+        entry("secret.retired", "nobody", 8),
+      ),
+      "unknown",
+    );
     await secrets.add(kept("brief", { retiresAt: at(9) }), entry("secret.added", "brief", 8));
     equal(await secrets.add(kept("brief"), entry("secret.added", "brief again", 9)), "added");
     deepEqual(await secrets.list(), [kept("brief"), kept("old", { sealed: "another" })]);

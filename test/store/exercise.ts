@@ -39,15 +39,11 @@ export interface StoreFixture {
   readonly remove: () => Promise<void> | void;
 }
 
-/** The same tests for every backend of the interface. */
-export function exerciseStore(
-  name: string,
-  fixture: () => Promise<StoreFixture> | StoreFixture,
-): void {
-  const check = (
-    title: string,
-    body: (store: Store, reopen: () => Promise<Store>) => Promise<void>,
-  ) =>
+type Fixture = () => Promise<StoreFixture> | StoreFixture;
+
+/** Makes a function that declares a test on a new store. */
+function checkOn(name: string, fixture: Fixture) {
+  return (title: string, body: (store: Store, reopen: () => Promise<Store>) => Promise<void>) =>
     test(`${name}: ${title}`, async () => {
       const { open, remove } = await fixture();
       const opened = [await open()];
@@ -64,6 +60,17 @@ export function exerciseStore(
         await remove();
       }
     });
+}
+
+/** The same tests for every backend of the interface. */
+export function exerciseStore(name: string, fixture: Fixture): void {
+  exerciseMessages(name, fixture);
+  exerciseAdministration(name, fixture);
+}
+
+/** What every backend must do with messages. */
+export function exerciseMessages(name: string, fixture: Fixture): void {
+  const check = checkOn(name, fixture);
   const ids = async (store: Store, parameters: Readonly<Record<string, string>> = {}) =>
     (await store.findMessages(query(parameters))).messages.map(({ messageId }) => messageId);
 
@@ -74,6 +81,8 @@ export function exerciseStore(
         "created",
         "duplicate",
       ]);
+      const same = message("m2");
+      deepEqual(await store.insertMessages([same, same]), ["created", "duplicate"]);
     },
   );
 
@@ -327,6 +336,21 @@ export function exerciseStore(
     },
   );
 
+  check("the time of the newest message is known, also after a restart", async (store, reopen) => {
+    equal(await store.lastReceivedAt(), null);
+    await store.insertMessages([message("m1", { createdAt: "2025-01-15T10:00:01.500Z" })]);
+    equal(await store.lastReceivedAt(), "2025-01-15T10:00:01.500Z");
+    await store.insertMessages([
+      message("m2", { createdAt: "2025-01-15T10:00:02.000Z", ts: "2020-01-15T10:00:00Z" }),
+      message("m3", { createdAt: "2025-01-14T10:00:00.000Z" }),
+    ]);
+    equal(await store.lastReceivedAt(), "2025-01-15T10:00:02.000Z");
+    await store.insertMessages([message("m2", { createdAt: "2025-01-15T10:00:03.000Z" })]);
+    equal(await store.lastReceivedAt(), "2025-01-15T10:00:02.000Z", "a duplicate is not new");
+    const again = await reopen();
+    equal(await again.lastReceivedAt(), "2025-01-15T10:00:02.000Z");
+  });
+
   check("a closed store refuses calls, and closing twice is fine", async (store) => {
     await store.close();
     await store.close();
@@ -343,7 +367,11 @@ export function exerciseStore(
     await closed;
     equal((await (await reopen()).stats()).total, 500);
   });
+}
 
+/** What every backend must do with credentials, alerts and deletion. */
+export function exerciseAdministration(name: string, fixture: Fixture): void {
+  const check = checkOn(name, fixture);
   exerciseAccess(check);
   exerciseAlerts(check);
   exerciseSecrets(check);

@@ -50,6 +50,14 @@ test("of several processes one leads until it steps down or stops reporting; its
     });
     deepEqual(votes, []);
     deepEqual(await leads("b"), false);
+    // Without a leader, those of processes that ended long ago go with the next report.
+    await leads("a");
+    await leads("c", false);
+    await sql(database.url, "UPDATE alert_votes SET expires_at = now() - interval '1 s'");
+    await leads("b", false);
+    equal((await sql(database.url, "SELECT 1 FROM alert_votes")).length, 1);
+    await sql(database.url, "UPDATE alert_votes SET expires_at = now() - interval '61 min'");
+    await leads("b", false);
     deepEqual(await sql(database.url, "SELECT count(*)::int AS votes FROM alert_votes"), [
       { votes: 0 },
     ]);

@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { Database } from "../../src/store/postgres/database.ts";
+import { divideBlocks } from "../../src/store/postgres/index/blocks.ts";
 import { backlogOf, indexMessages } from "../../src/store/postgres/index/index-messages.ts";
 import { recount } from "../../src/store/postgres/index/recount.ts";
 import { watermarks } from "../../src/store/postgres/index/streams.ts";
@@ -147,6 +148,22 @@ test("two processes that count at the same time count everything once", { skip }
     ),
   );
   deepEqual(await verifyCounts(url, VERIFY), { messages: 400, backlog: 0, differences: [] });
+});
+
+test("blocks are exact when another process opens its stream while they are divided", {
+  skip,
+}, async () => {
+  await using opening = await opened();
+  const { url, database, writer } = opening;
+  await writer.insert(rows(50));
+  await indexMessages(database, "a", { blockRowsMax: 100 });
+  const before = await database.transaction(watermarks);
+  await new Writer(database, { random: Math.random }).insert(rows(50, "later"));
+  await database.transaction((tx) => divideBlocks(tx, before, 4));
+  deepEqual(await verifyCounts(url, VERIFY), { messages: 50, backlog: 50, differences: [] });
+  await indexMessages(database, "a", { blockRowsMax: 4 });
+  deepEqual(await verifyCounts(url, VERIFY), { messages: 100, backlog: 0, differences: [] });
+  ok((await database.all("SELECT 1 FROM blocks")).length > 20, "the blocks were not divided");
 });
 
 test("a long run of duplicates leaves a gap that counting skips", { skip }, async () => {

@@ -20,6 +20,7 @@ import type { ExpiryStep, RetentionStore } from "../../src/store/retention.ts";
 import { pgbouncerFor } from "../support/pgbouncer.ts";
 import { PlainMessages } from "../support/plain-messages.ts";
 import { type FreshOptions, freshDatabase, unlessPostgres } from "../support/postgres.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 import { batches, expectSame, queries, type Reads } from "../support/reads-against-plain.ts";
 import { sql } from "../support/sql.ts";
 import { unlessTool } from "../support/tools.ts";
@@ -27,7 +28,7 @@ import { message } from "./exercise.ts";
 import { inSteps } from "./exercise-retention.ts";
 
 const skip = unlessPostgres();
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 12);
+const RUNS = propertyRuns(12);
 const VERIFY = { progress: () => undefined, signal: new AbortController().signal };
 const STORE = { connectionsMax: 4, migrate: true, allowWeakDurability: false, random: Math.random };
 const UNTIL = "2026-01-01T00:00:00.000Z";
@@ -158,9 +159,10 @@ for (const blockRowsMax of [4, 4_096]) {
                 text: row.text?.replaceAll("\0", "") ?? null,
               }));
               const outcomes = (await writers[at % 2]?.insert(stored)) ?? [];
-              for (const [n, row] of stored.entries())
-                if (dead.has(keyOf(row))) equal(outcomes[n], "duplicate");
-              plain.add(stored.filter((row) => !dead.has(keyOf(row))));
+              deepEqual(
+                outcomes,
+                stored.map((row) => (dead.has(keyOf(row)) ? "duplicate" : plain.add([row])[0])),
+              );
               for (const seqsMax of counted) await index(seqsMax);
             }
             for (const { what, rowsMax, indexSeqsMax: counted } of deleting) {

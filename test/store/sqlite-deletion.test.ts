@@ -7,22 +7,24 @@ import { array, assert, asyncProperty, constantFrom, nat, oneof, option, record 
 import type { NewMessage } from "../../src/domain/message.ts";
 import { Deleter } from "../../src/store/sqlite/deletion/deleter.ts";
 import { dropTombstones, reclaimSpace, scrub } from "../../src/store/sqlite/deletion/space.ts";
-import { readIndexPath } from "../../src/store/sqlite/index/connection.ts";
+import { readIndexPath, rebuild } from "../../src/store/sqlite/index/connection.ts";
 import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
 import { verifyReadIndex } from "../../src/store/sqlite/index/verify.ts";
 import { find } from "../../src/store/sqlite/reads/find.ts";
 import { PLAN_BOUNDS } from "../../src/store/sqlite/reads/plan.ts";
 import { findSenders } from "../../src/store/sqlite/reads/senders.ts";
 import { stats } from "../../src/store/sqlite/reads/stats.ts";
+import { TailRows } from "../../src/store/sqlite/reads/tail-rows.ts";
 import { timeline } from "../../src/store/sqlite/reads/timeline.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { PlainMessages } from "../support/plain-messages.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 import { batches, expectSame, queries, type Reads } from "../support/reads-against-plain.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message, query } from "./exercise.ts";
 import { inSteps } from "./exercise-retention.ts";
 
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 15);
+const RUNS = propertyRuns(15);
 const UNTIL = "2026-01-01T00:00:00.000Z";
 const VERIFY = { progress: () => undefined, signal: new AbortController().signal };
 
@@ -65,9 +67,10 @@ for (const [way, blockRowsMax, bounds] of [
           for (const { rows, indexSteps } of batch) {
             const stored = rows.map((row, at) => ({ ...row, createdAt: received((at * 7) % 50) }));
             const outcomes = parts.insert(stored);
-            for (const [at, row] of stored.entries())
-              if (dead.has(keyOf(row))) equal(outcomes[at], "duplicate");
-            plain.add(stored.filter((row) => !dead.has(keyOf(row))));
+            deepEqual(
+              outcomes,
+              stored.map((row) => (dead.has(keyOf(row)) ? "duplicate" : plain.add([row])[0])),
+            );
             for (const rowsMax of indexSteps) indexMessages(parts.index, rowsMax, blockRowsMax);
           }
           for (const { what, rowsMax, indexRowsMax } of deleting) {
@@ -112,6 +115,48 @@ const rows = (
       ...fields(at),
     }),
   );
+
+test("what a connection keeps of the tail follows deletions and an index that is rebuilt", () => {
+  using file = temporaryDatabase();
+  using parts = new SqliteParts(file.path);
+  const listed = () =>
+    parts
+      .read((snapshot) => find(snapshot, query({ limit: "10" })))
+      .messages.map(({ messageId }) => messageId);
+  const erased = { position: undefined, rowsMax: 10, dryRun: false, tombstonesUntil: UNTIL };
+
+  parts.insert(rows(3));
+  deepEqual(listed(), ["m0", "m1", "m2"]);
+  deleterOn(parts).erase({ ...erased, msisdn: "+1" });
+  deepEqual(listed(), ["m0", "m2"]);
+  parts.insert(rows(2, "n"));
+  deepEqual(listed(), ["m0", "m2", "n0", "n1"]);
+  parts.insert(rows(1, "o"));
+  indexMessages(parts.index, 2, 4);
+  deepEqual(listed(), ["m0", "m2", "n0", "n1", "o0"]);
+  deleterOn(parts).erase({ ...erased, msisdn: "+1" });
+  deepEqual(listed(), ["m0", "m2", "n0", "o0"]);
+  indexMessages(parts.index, 10, 4);
+  deepEqual(listed(), ["m0", "m2", "n0", "o0"]);
+  parts.insert(rows(1, "p"));
+  deepEqual(listed(), ["m0", "m2", "n0", "o0", "p0"]);
+  rebuild(parts.index.db);
+  deepEqual(listed(), ["m0", "m2", "n0", "o0", "p0"]);
+});
+
+test("rows of a tail that was too large to be kept are read again when the rest is small enough", () => {
+  using file = temporaryDatabase();
+  const [row] = rows(1);
+  const characters = [row?.messageId, row?.from, row?.to, row?.text].join("").length;
+  using parts = new SqliteParts(file.path, new TailRows(2 * characters));
+  const total = () => parts.read((snapshot) => find(snapshot, query())).total;
+  parts.insert(rows(2));
+  equal(total(), 2);
+  parts.insert(rows(1, "n"));
+  equal(total(), 3);
+  indexMessages(parts.index, 1, 4);
+  equal(total(), 3);
+});
 
 test("numbers of deleted messages are not reused, so that new ones are indexed and copied like all others", async () => {
   using file = temporaryDatabase();

@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   Overloaded,
@@ -14,6 +15,13 @@ import { ReaderPool } from "../../src/store/sqlite/threads/reader-pool.ts";
 import type { MessagePage, ReadThreadEnd } from "../../src/store/store.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 import { message, query } from "./exercise.ts";
+
+/** The ids of this process's worker threads, as the kernel lists them. */
+function workerThreads(): readonly string[] {
+  const isWorker = (task: string) =>
+    readFileSync(`/proc/self/task/${task}/comm`, "utf8").startsWith("WorkerThread");
+  return readdirSync("/proc/self/task").filter(isWorker);
+}
 
 /**
  * Three blocks of messages whose letters are so different that a search for one scans the texts.
@@ -110,6 +118,21 @@ test("a read that would have to scan too many messages is refused at once, with 
   equal(ask({ q: "a", count: "none" }).messages.length, 50);
   equal(ask({ q: "a", from: "+2" }).total, 0);
   equal(ask({ to: "+1" }).total, 2_500);
+});
+
+test("the second reading thread starts when two reads are under way at once", async () => {
+  using file = temporaryDatabase();
+  fill(file.path);
+  const earlier = workerThreads();
+  const started = () => workerThreads().filter((id) => !earlier.includes(id)).length;
+  await using scope = new AsyncDisposableStack();
+  const pool = new ReaderPool(file.path, { threads: 2, queueMax: 8 });
+  scope.defer(() => pool.close());
+  equal(started(), 0);
+  for (let read = 0; read < 3; read++) await pool.call("ping");
+  equal(started(), 1);
+  await Promise.all([pool.call("ping"), pool.call("ping")]);
+  equal(started(), 2);
 });
 
 const DYING = "../../../../test/support/dying-reader";

@@ -14,9 +14,9 @@ import type { Damage } from "../../src/store/damage.ts";
 import { openWriter, toStoreError } from "../../src/store/sqlite/connection.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { WorkerClient } from "../../src/store/sqlite/threads/worker-client.ts";
-import { exerciseStore, message, query } from "./exercise.ts";
+import { exerciseMessages, message, query } from "./exercise.ts";
 
-exerciseStore("sqlite", () => {
+exerciseMessages("sqlite", () => {
   const folder = mkdtempSync(join(tmpdir(), "lyftr-store-"));
   return {
     open: () => SqliteStore.open(join(folder, "new", "app.db")),
@@ -202,4 +202,16 @@ test("a read index that turns out to be damaged is discarded and rebuilt while t
   while (store.backlogRows() > 0) await new Promise(setImmediate);
   deepEqual([(await store.stats()).total, (await store.stats()).senders], [6_000, 3_000]);
   await store.close();
+});
+
+test("votes for alerts are read until they expire", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "lyftr-store-"));
+  const store = await SqliteStore.open(join(folder, "app.db"));
+  const nowMs = Date.parse("2025-01-15T10:00:00.000Z");
+  const votes = [{ rule: "disk", summary: "it", since: "2025-01-15T10:00:00.000Z" }];
+  await store.alerts.exchange({ holder: "a", nowMs, mayLead: false, votes, notices: [] });
+  deepEqual(await store.alerts.votes(nowMs + 60_000), votes);
+  deepEqual(await store.alerts.votes(nowMs + 60_001), []);
+  await store.close();
+  rmSync(folder, { recursive: true });
 });

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { DeletedStep } from "../../src/store/retention.ts";
+import { truncateWal } from "../../src/store/sqlite/connection.ts";
 import { Deleter } from "../../src/store/sqlite/deletion/deleter.ts";
 import { scrub } from "../../src/store/sqlite/deletion/space.ts";
 import { indexMessages } from "../../src/store/sqlite/index/index-messages.ts";
@@ -86,6 +87,7 @@ test("no byte of erased people stays in any file, even if deletions in between m
           0,
       );
       equal(scrub(parts.index).length, 3);
+      equal(truncateWal(parts.index.db, "main"), true);
       deepEqual(filesWith(file.path, number(person)), []);
     }
   }

@@ -1,6 +1,7 @@
-import { Alerts } from "../../src/alerts/alerts.ts";
+import { Alerts, type AlertsOptions } from "../../src/alerts/alerts.ts";
 import type { Figures } from "../../src/alerts/figures.ts";
 import type { PostResult } from "../../src/alerts/post.ts";
+import { shownOnly } from "../../src/alerts/shown-alerts.ts";
 import type { AlertMessage, Target } from "../../src/alerts/targets.ts";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createLog } from "../../src/observe/log.ts";
@@ -9,6 +10,7 @@ import {
   type AlertNotice,
   type AlertReport,
   type AlertState,
+  type AlertStore,
   type AlertVote,
   LEADER_SECONDS,
   VOTE_SECONDS,
@@ -95,8 +97,13 @@ export class AlertWorld {
   readonly #notices = new Map<string, AlertNotice>();
   #leader = { holder: "", untilMs: 0 };
   #processes = 0;
+  exchanges = 0;
 
-  start(figures: Figures = WELL, { tells = true } = {}): AlertProcess {
+  /** `tells: "shows"` is a process of a service without targets. */
+  start(
+    figures: Figures = WELL,
+    { tells = true }: { readonly tells?: boolean | "shows" } = {},
+  ): AlertProcess {
     const holder = `p${++this.#processes}`;
     const lines: LogLine[] = [];
     const metrics = createMetrics({ version: "test", node: "test" });
@@ -118,7 +125,17 @@ export class AlertWorld {
       metric: async (text: string) =>
         (await metrics.render()).split("\n").find((line) => line.startsWith(text)),
     };
-    const alerts = new Alerts({
+    const store: AlertStore = {
+      exchange: async (report) => {
+        if (dead || one.away === "hangs") return never;
+        if (one.away === "refuses") throw new StoreUnavailable("away");
+        const state = this.#exchange(report);
+        if (one.away === "slow") await this.clock.sleep(SLOW_MS);
+        return state;
+      },
+      votes: async () => this.votes(),
+    };
+    const options: AlertsOptions = {
       clock: this.clock,
       metrics,
       holder,
@@ -130,18 +147,11 @@ export class AlertWorld {
         now: () => this.clock.now(),
         destination: { write: (line) => void lines.push(JSON.parse(line)) },
       }),
-      targets: tells ? [target(this.pagerduty), target(this.chat)] : [],
+      targets: tells === true ? [target(this.pagerduty), target(this.chat)] : [],
       measure: async () => (dead ? never : one.figures),
-      store: {
-        exchange: async (report) => {
-          if (dead || one.away === "hangs") return never;
-          if (one.away === "refuses") throw new StoreUnavailable("away");
-          const state = this.#exchange(report);
-          if (one.away === "slow") await this.clock.sleep(SLOW_MS);
-          return state;
-        },
-      },
-    });
+      store,
+    };
+    const alerts = new Alerts(tells === "shows" ? shownOnly(options) : options);
     return Object.assign(one, { alerts });
   }
 
@@ -151,6 +161,7 @@ export class AlertWorld {
   }
 
   #exchange({ holder, mayLead, votes, notices }: AlertReport): AlertState {
+    this.exchanges++;
     const nowMs = this.clock.monotonic();
     if (!mayLead && this.#leader.holder === holder) this.#leader = { holder: "", untilMs: 0 };
     if (mayLead && (this.#leader.holder === holder || this.#leader.untilMs < nowMs))
@@ -167,11 +178,19 @@ export class AlertWorld {
       const key = `${notice.rule} ${notice.target}`;
       if ((this.#notices.get(key)?.at ?? "") < notice.at) this.#notices.set(key, notice);
     }
-    const bySince = [...this.#votes.values()].sort((a, b) => (a.since < b.since ? -1 : 1));
     return {
       leads: this.#leader.holder === holder,
-      votes: bySince.map(({ rule, summary, since }) => ({ rule, summary, since })),
+      votes: this.votes(),
       notices: [...this.#notices.values()],
     };
+  }
+
+  /** The votes that have not expired, the oldest first. */
+  votes(): readonly AlertVote[] {
+    const nowMs = this.clock.monotonic();
+    return [...this.#votes.values()]
+      .filter(({ untilMs }) => untilMs >= nowMs)
+      .sort((a, b) => (a.since < b.since ? -1 : 1))
+      .map(({ rule, summary, since }) => ({ rule, summary, since }));
   }
 }

@@ -1,4 +1,5 @@
-import { serviceRoutes } from "../../src/app/routes.ts";
+import { randomBytes } from "node:crypto";
+import { type RouteParts, serviceRoutes } from "../../src/app/routes.ts";
 import { ResponseCache } from "../../src/cache/response-cache.ts";
 import { WriteTracker } from "../../src/cache/write-tracker.ts";
 import { systemClock } from "../../src/domain/clock.ts";
@@ -7,6 +8,7 @@ import { RateLimiting, rateLimits } from "../../src/http/rate-limit.ts";
 import type { Readiness } from "../../src/http/readiness.ts";
 import type { Route } from "../../src/http/route.ts";
 import { Server, type ServerOptions, type ServerSettings } from "../../src/http/server.ts";
+import { SessionCookies } from "../../src/http/session-cookies.ts";
 import type { IngestOptions } from "../../src/ingest/ingest.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics, type ServiceMetrics } from "../../src/observe/metrics.ts";
@@ -29,6 +31,7 @@ export interface BareServerOptions extends Partial<ServerSettings> {
   readonly committer?: IngestOptions["committer"] & ServerOptions["queue"];
   readonly provider?: IngestOptions["provider"];
   readonly keys?: AuthOptions["keys"];
+  readonly overview?: RouteParts["overview"];
   readonly newId?: () => string;
   readonly random?: () => number;
   /** Instead of the routes of the service. */
@@ -50,6 +53,7 @@ export async function bareServer(options: BareServerOptions): Promise<BareServer
     metrics = createMetrics({ version: "0", node: "0" }),
     committer = { insert: none, queueDelayMs: () => 0, queueRows: () => 0 },
     provider = none,
+    overview = none,
     newId = () => "new",
     random = () => 0,
     bodyBytesMax = 1,
@@ -59,9 +63,12 @@ export async function bareServer(options: BareServerOptions): Promise<BareServer
     rateLimits({}, { clock, redis: undefined, keySecret: "" }),
     metrics,
   );
+  const secrets = [{ secret: "of the tests" }] as const;
+  const sessions = new SessionCookies({ secrets, clock, randomBytes });
   const auth = new Auth({
     keys: none,
     isReadingOpen: () => true,
+    sessions,
     metricsGuarded: false,
     limiting,
     metrics,
@@ -84,10 +91,16 @@ export async function bareServer(options: BareServerOptions): Promise<BareServer
     responses: answers,
     auth,
     limiting,
+    sessions,
+    readMode: () => "open",
     keys: none,
+    testMessages: none,
+    secrets: none,
     eraser: none,
     readiness,
     metrics,
+    overview,
+    settings: [],
     bodyBytesMax,
     version: "0",
   });

@@ -3,7 +3,7 @@ import { openReader } from "../../src/store/sqlite/connection.ts";
 import { attachReadIndex } from "../../src/store/sqlite/index/connection.ts";
 import { find, findOne } from "../../src/store/sqlite/reads/find.ts";
 import { findSenders } from "../../src/store/sqlite/reads/senders.ts";
-import { inSnapshot, type Snapshot } from "../../src/store/sqlite/reads/snapshot.ts";
+import { SnapshotReader } from "../../src/store/sqlite/reads/snapshot.ts";
 import { stats } from "../../src/store/sqlite/reads/stats.ts";
 import { timeline } from "../../src/store/sqlite/reads/timeline.ts";
 import { Statements } from "../../src/store/sqlite/statements.ts";
@@ -70,16 +70,15 @@ export function everyAnswer(path: string, ids: readonly string[]): readonly stri
     try {
       attachReadIndex(db, path);
       const statements = new Statements(db);
-      const read = <T>(work: (snapshot: Snapshot) => T) =>
-        inSnapshot(statements, () => undefined, work);
-      answer(() => read(stats));
-      answer(() => read((snapshot) => findSenders(snapshot, { limit: 100, offset: 0 })));
+      const reader = new SnapshotReader(statements, () => undefined);
+      answer(() => reader.read(stats));
+      answer(() => reader.read((snapshot) => findSenders(snapshot, { limit: 100, offset: 0 })));
       for (const bucket of ["minute", "hour", "day"] as const)
-        answer(() => read((snapshot) => timeline(snapshot, { bucket, bucketsMax: 10_000 })));
+        answer(() => reader.read((snapshot) => timeline(snapshot, { bucket, bucketsMax: 10_000 })));
       for (const filter of LISTS)
         for (const offset of ["0", "100", "250"])
           answer(() =>
-            read((snapshot) => find(snapshot, query({ limit: "100", offset, ...filter }))),
+            reader.read((snapshot) => find(snapshot, query({ limit: "100", offset, ...filter }))),
           );
       for (const messageId of ids) answer(() => findOne(statements, { messageId }));
     } finally {

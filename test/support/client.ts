@@ -5,6 +5,7 @@ import { SECRET, type Service } from "./service.ts";
 
 /** How often a service renders its metrics under constant requests; a little longer than that. */
 const RENDER_EVERY_MS = 1_100;
+const SCRAPE_AGAIN_MS = 100;
 
 /** A message as GET /messages returns it. */
 export interface ListedMessage {
@@ -97,7 +98,7 @@ export async function scrape(
       scraped.set(url, text);
       return text;
     }
-    await setTimeout(20);
+    await setTimeout(SCRAPE_AGAIN_MS);
   }
 }
 

@@ -1,8 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 const SOURCE = fileURLToPath(new URL("./disk-faults.c", import.meta.url));
 let library: string | undefined;
@@ -24,7 +23,7 @@ export function diskFaults(
 }
 
 function compile(): string {
-  const path = join(mkdtempSync(join(tmpdir(), "lyftr-disk-faults-")), "disk-faults.so");
+  const path = join(temporaryFolder("disk-faults"), "disk-faults.so");
   execFileSync("gcc", [
     "-O1",
     "-shared",

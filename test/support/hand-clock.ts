@@ -9,6 +9,7 @@ interface Sleeper {
 /** A clock that the test moves. */
 export class HandClock implements Clock {
   #elapsedMs = 0;
+  #jumpedMs = 0;
   readonly #beginMs: number;
   readonly #sleepers = new Set<Sleeper>();
 
@@ -17,7 +18,12 @@ export class HandClock implements Clock {
   }
 
   now(): number {
-    return this.#beginMs + this.#elapsedMs;
+    return this.#beginMs + this.#elapsedMs + this.#jumpedMs;
+  }
+
+  /** Moves the wall clock only. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
   }
 
   monotonic(): number {

@@ -1,6 +1,7 @@
-import { ok } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { freePorts, ServerFolder } from "./server-folder.ts";
+import { freePort, freePorts, ServerFolder } from "./server-folder.ts";
 
 const WAIT_MS_MAX = 15_000;
 
@@ -11,6 +12,33 @@ export interface LoadBalancer extends AsyncDisposable {
   sees(replicas: number): Promise<void>;
   /** Errors, and changes of the replicas. */
   log(): string;
+}
+
+const SHIPPED = readFileSync(new URL("../../deploy/haproxy.cfg", import.meta.url), "utf8");
+
+/** HAProxy with deploy/haproxy.cfg, which finds its replicas at these ports instead of by name. */
+export async function balanceAsShipped(ports: readonly number[]) {
+  const folder = new ServerFolder("haproxy");
+  const port = await freePort();
+  const settings = SHIPPED.replace(/^resolvers docker\n(?: .*\n)+/m, "")
+    .replace(" resolvers docker init-addr none", "")
+    .replace(/replica-([0-9]):8000$/gm, (_, n) => `127.0.0.1:${ports[Number(n) - 1]}`)
+    .replace("  bind :8000\n", `  bind 127.0.0.1:${port}\n`);
+  equal(settings.match(/^ +server /gm)?.length, ports.length);
+  const child = folder.spawn("haproxy", ["-db", "-f", folder.write("haproxy.cfg", settings)]);
+  const url = `http://127.0.0.1:${port}`;
+  const isReady = () =>
+    fetch(`${url}/health/ready`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+  const deadline = performance.now() + WAIT_MS_MAX;
+  while (!(await isReady())) {
+    ok(child.exitCode === null, `HAProxy ended:\n${folder.log()}`);
+    ok(performance.now() < deadline, `HAProxy does not start:\n${folder.log()}`);
+    await setTimeout(20);
+  }
+  return { url, port, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
 /**

@@ -86,6 +86,11 @@ export class Ledger {
     return fate;
   }
 
+  /** Records a message that was stored without HTTP, for example by an import. */
+  stored(id: string, payload: string): void {
+    this.#entries.set(id, { payload, hash: hashOf(JSON.parse(payload)), fate: "ok" });
+  }
+
   /** Compares the record with the rows of the database file. */
   check(databasePath: string): Findings {
     const db = new DatabaseSync(databasePath, { readOnly: true });

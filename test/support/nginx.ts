@@ -25,12 +25,31 @@ export interface Nginx extends AsyncDisposable {
   complaints(): string;
 }
 
-export async function startNginx(servicePorts: readonly number[]): Promise<Nginx> {
+/** The name of the host for people. */
+export const INSIDE = "lyftr-inside.example.com";
+
+/** What an operator adds to the file. */
+export interface NginxAdditions {
+  /** Before the file. */
+  readonly maps?: string;
+  /** In the host for people. */
+  readonly inside?: string;
+}
+
+export async function startNginx(
+  servicePorts: readonly number[],
+  { maps = "", inside = "" }: NginxAdditions = {},
+): Promise<Nginx> {
   const folder = new ServerFolder("nginx");
   try {
     const [port = 0, plainPort = 0] = await freePorts(2);
     const [certificate, key] = [join(folder.path, "tls.crt"), join(folder.path, "tls.key")];
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
+    const subject = [
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      `subjectAltName=IP:127.0.0.1,DNS:${INSIDE}`,
+    ];
     const files = ["-keyout", key, "-out", certificate];
     await folder.run("openssl", [...SELF_SIGNED, ...subject, ...files]);
     setDefaultCACertificates([...getCACertificates("default"), readFileSync(certificate, "utf8")]);
@@ -38,14 +57,17 @@ export async function startNginx(servicePorts: readonly number[]): Promise<Nginx
       access: join(folder.path, "access.log"),
       errors: join(folder.path, "errors.log"),
     };
-    const shipped = readFileSync(SHIPPED, "utf8")
+    const shipped = `${maps}\n${readFileSync(SHIPPED, "utf8")}`
+      .replaceAll("listen 443 ssl;", `listen 127.0.0.1:${port} ssl;`)
+      .replaceAll("/etc/nginx/lyftr.crt", certificate)
+      .replaceAll("/etc/nginx/lyftr.key", key)
       .replaceAll("/var/log/nginx/lyftr.log", logs.access)
       .replaceAll("/var/log/nginx/lyftr-error.log", logs.errors);
     const site = replaced(shipped, [
       ["listen 80;", `listen 127.0.0.1:${plainPort};`],
-      ["listen 443 ssl;", `listen 127.0.0.1:${port} ssl;`],
-      ["/etc/nginx/lyftr.crt", certificate],
-      ["/etc/nginx/lyftr.key", key],
+      // The other addresses of the loopback network are those of clients elsewhere.
+      ["allow 127.0.0.0/8;", "allow 127.0.0.1/32;"],
+      ["  # Each replica counts for itself,", `${inside}\n  # Each replica counts for itself,`],
       [
         "  server 127.0.0.1:8000 max_fails=0;",
         servicePorts.map((to) => `  server 127.0.0.1:${to} max_fails=0;`).join("\n"),

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "./cli.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const NPM_MS_MAX = 180_000;
+/** An install takes some seconds. */
+const NPM_MS_MAX = 100_000;
 /**
  * What a clean clone does not have. Dependencies are linked then, because packing needs the
  * compiler.
@@ -35,7 +36,7 @@ export function installPackage(): InstalledPackage {
   const tarball = join(clone, npm(["pack", "--silent"], clone).trim());
   // npm itself runs with the whole environment, because each machine has its own way to its
   // registry.
-  npm(["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], home);
+  install(tarball, home);
   symlinkSync(process.execPath, join(bin, "node"));
   for (const name of ["npm", "npx", "sh"]) symlinkSync(programOnPath(name), join(bin, name));
   return {
@@ -44,6 +45,17 @@ export function installPackage(): InstalledPackage {
     env: { HOME: home, PATH: bin },
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
+}
+
+/** A registry may leave one request without an answer, so the second try decides. */
+function install(tarball: string, home: string): void {
+  const args = ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball];
+  try {
+    npm(args, home);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ETIMEDOUT") throw error;
+    npm(args, home);
+  }
 }
 
 /** The content of a clean clone, and the dependencies of this checkout. */

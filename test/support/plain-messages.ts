@@ -1,6 +1,8 @@
 import type { NewMessage } from "../../src/domain/message.ts";
 import type { MessageQuery } from "../../src/domain/message-query.ts";
 import { instantOf } from "../../src/domain/timestamp.ts";
+import type { InsertOutcome } from "../../src/store/store.ts";
+import { bucketStart, type Unit } from "./plain-buckets.ts";
 
 /**
  * The expected answers of a store, computed by scanning every message. It shares no code with the
@@ -9,13 +11,16 @@ import { instantOf } from "../../src/domain/timestamp.ts";
 export class PlainMessages {
   readonly rows: NewMessage[] = [];
 
-  add(messages: readonly NewMessage[]): void {
-    for (const message of messages) {
-      const known = this.rows.some(
+  /** Returns the outcome of each: the first message with an id stays. */
+  add(messages: readonly NewMessage[]): readonly InsertOutcome[] {
+    return messages.map((message) => {
+      const known = this.rows.find(
         (row) => row.messageId === message.messageId && row.source === message.source,
       );
-      if (!known) this.rows.push(message);
-    }
+      if (known !== undefined) return isSame(known, message) ? "duplicate" : "conflict";
+      this.rows.push(message);
+      return "created";
+    });
   }
 
   page({ filter, order, limit, offset, cursor }: MessageQuery) {
@@ -75,11 +80,25 @@ export class PlainMessages {
       .map((row) => instantOf(row.ts))
       .filter((instant) => /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(instant))
       .map((instant) => instant.slice(0, characters));
-    const counts = Map.groupBy(starts, (start) => start);
-    return [...counts]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([start, all]) => ({ start, count: all.length }));
+    return counted(starts, (start) => start);
   }
+
+  zonedTimeline(zone: string, unit: Unit, filter: MessageQuery["filter"]) {
+    const starts = this.rows
+      .filter((row) => fits(row, filter))
+      .map((row) => bucketStart(zone, unit, `${instantOf(row.ts)}Z`));
+    return counted(starts, (start) => Date.parse(start));
+  }
+}
+
+function isSame(one: NewMessage, other: NewMessage): boolean {
+  return (["from", "to", "ts", "text"] as const).every((field) => one[field] === other[field]);
+}
+
+function counted(starts: readonly string[], order: (start: string) => string | number) {
+  return [...Map.groupBy(starts, (start) => start)]
+    .sort(([a], [b]) => (order(a) < order(b) ? -1 : 1))
+    .map(([start, all]) => ({ start, count: all.length }));
 }
 
 function fits(

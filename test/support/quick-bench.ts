@@ -24,8 +24,8 @@ export const BENCHMARKS: readonly string[] = [
   ...readFileSync(ALL, "utf8").matchAll(/file: "([a-z-]+\.ts)"/g),
 ].map((match) => match[1] ?? "");
 /**
- * The benchmarks of writing, which are half of them. All together take longer than the runner
- * allows a test on a busy machine.
+ * The benchmarks of writing. All together take longer than the runner allows a test on a busy
+ * machine, so they run in three tests.
  */
 export const OF_WRITING: readonly string[] = [
   "ingest.ts",
@@ -36,6 +36,9 @@ export const OF_WRITING: readonly string[] = [
   "load.ts",
   "postgres.ts",
 ];
+
+/** Those of the dashboard, which start Chromium and fill databases. */
+export const OF_DASHBOARD: readonly string[] = ["dashboard.ts", "dashboard-browser.ts"];
 
 /** Tests that these run, and that their assertions hold. */
 export function testBenchmarks(title: string, files: readonly string[]): void {

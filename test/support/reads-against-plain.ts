@@ -83,7 +83,7 @@ const texts = oneof(
     maxLength: 12,
   }),
 );
-const messages = array(
+const different = array(
   record({
     messageId: constantFrom(..."abcdefghijklmnop", "\ufffd", "😀").chain((letter) =>
       nat(40).map((n) => `${letter}${n}`),
@@ -102,6 +102,11 @@ const messages = array(
   ),
   { minLength: 5, maxLength: 60, size: "max" },
 );
+/** Some of them come twice in one call. */
+const messages = record({ all: different, again: nat(3) }).map(({ all, again }) => [
+  ...all,
+  ...all.slice(0, again),
+]);
 const moment = nat(30).map(
   (n) => `2025-01-${15 + (n % 3)}T10:0${n % 2}:${10 + n}${n % 4 ? "" : ".5"}`,
 );

@@ -80,7 +80,7 @@ async function since(before: Results, url: string): Promise<Results> {
  * Resolves when the server has nothing under way: requests from before a fault may still be
  * executed after it.
  */
-async function quiet(databaseUrl: string): Promise<void> {
+export async function quiet(databaseUrl: string): Promise<void> {
   const deadline = performance.now() + REQUEST_MS_MAX;
   const busy = `SELECT count(*)::int AS count FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle' AND application_name = 'lyftr'`;

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { startApp } from "../../src/app.ts";
-import { readConfig } from "../../src/config.ts";
+import { readConfig, settingsOf } from "../../src/config.ts";
 import { sign } from "../../src/providers/signature.ts";
 import { testedDatabase } from "./tested-store.ts";
 
@@ -24,20 +24,22 @@ export interface Service {
 export async function startService(env: Readonly<Record<string, string>> = {}): Promise<Service> {
   await using scope = new AsyncDisposableStack();
   const databaseUrl = env.DATABASE_URL ?? scope.use(await testedDatabase()).url;
-  const config = readConfig({
+  const outside = {
     WEBHOOK_SECRET: SECRET,
     HOST: "127.0.0.1",
     PORT: "0",
     ...env,
     DATABASE_URL: databaseUrl,
-  });
+  };
+  const config = readConfig(outside);
+  const settings = settingsOf(config, { env: outside, outside });
   const lines: LogLine[] = [];
   const arrivals = new EventEmitter().setMaxListeners(0);
   const write = (text: string) => {
     lines.push(JSON.parse(text));
     arrivals.emit("line");
   };
-  const app = await startApp(config, { write, dropped: () => 0 });
+  const app = await startApp(config, { write, dropped: () => 0 }, { settings });
   scope.defer(() => app.close());
   const resources = scope.move();
   return {

@@ -5,7 +5,8 @@ import type { NewMessage } from "../../src/domain/message.ts";
 import { openReader, openWriter, transaction } from "../../src/store/sqlite/connection.ts";
 import { attachReadIndex, openReadIndex } from "../../src/store/sqlite/index/connection.ts";
 import { inserting, packRows } from "../../src/store/sqlite/insert.ts";
-import { inSnapshot, type Snapshot } from "../../src/store/sqlite/reads/snapshot.ts";
+import { type Snapshot, SnapshotReader } from "../../src/store/sqlite/reads/snapshot.ts";
+import type { TailRows } from "../../src/store/sqlite/reads/tail-rows.ts";
 import { Statements } from "../../src/store/sqlite/statements.ts";
 import { upgrade } from "../../src/store/sqlite/upgrade.ts";
 import type { InsertOutcome } from "../../src/store/store.ts";
@@ -25,18 +26,18 @@ export function temporaryDatabase(): { readonly path: string } & Disposable {
 export class SqliteParts implements Disposable {
   readonly #writer;
   readonly #insert;
-  readonly #reader: Statements;
+  readonly #reader: SnapshotReader;
   /** For indexing and deleting. */
   readonly index: Statements;
 
-  constructor(path: string) {
+  constructor(path: string, tailRows?: TailRows) {
     this.#writer = openWriter(path);
     upgrade(this.#writer, () => undefined);
     this.#insert = inserting(new Statements(this.#writer));
     this.index = openReadIndex(path);
     const db = openReader(path);
     attachReadIndex(db, path);
-    this.#reader = new Statements(db);
+    this.#reader = new SnapshotReader(new Statements(db), () => undefined, tailRows);
   }
 
   insert(rows: readonly NewMessage[]): readonly InsertOutcome[] {
@@ -44,11 +45,11 @@ export class SqliteParts implements Disposable {
   }
 
   read<T>(work: (snapshot: Snapshot) => T): T {
-    return inSnapshot(this.#reader, () => undefined, work);
+    return this.#reader.read(work);
   }
 
   [Symbol.dispose](): void {
-    this.#reader.db.close();
+    this.#reader.statements.db.close();
     this.index.db.close();
     this.#writer.close();
   }

@@ -3,10 +3,18 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 
 /**
  * What happens to bytes on their way. `pass`. `delay`: each chunk 200 ms later. `drip`: one byte a
- * second. `blackHole`: they vanish. `reset` and `halfClose` do that to every existing connection,
- * and to each new one.
+ * second. `blackHole`: they vanish. `reset`, `halfClose` and `close` do that to every existing
+ * connection, and to each new one. `refuse`: no new connections, and the existing ones are closed.
  */
-export type Mode = "pass" | "delay" | "drip" | "blackHole" | "reset" | "halfClose";
+export type Mode =
+  | "pass"
+  | "delay"
+  | "drip"
+  | "blackHole"
+  | "reset"
+  | "halfClose"
+  | "close"
+  | "refuse";
 
 const DELAY_MS = 200;
 const DRIP_MS = 1_000;
@@ -32,34 +40,51 @@ export class TcpProxy implements AsyncDisposable {
   readonly #listener: Server;
   readonly #pairs = new Set<Pair>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  #target: { readonly host: string; readonly port: number };
+  #port = 0;
   #mode: Mode = "pass";
   #cut: { readonly before: string; readonly done: () => void } | undefined;
 
   static async to(url: string): Promise<TcpProxy> {
     const { hostname, port } = new URL(url);
     const proxy = new TcpProxy(hostname, Number(port || 5432));
-    proxy.#listener.listen(0, "127.0.0.1");
-    await once(proxy.#listener, "listening");
+    await proxy.#listen();
     return proxy;
   }
 
+  async #listen(): Promise<void> {
+    this.#listener.listen(this.#port, "127.0.0.1");
+    await once(this.#listener, "listening");
+    this.#port = (this.#listener.address() as { readonly port: number }).port;
+  }
+
   constructor(host: string, port: number) {
+    this.#target = { host, port };
     const options = { allowHalfOpen: true, noDelay: true };
     this.#listener = createServer(options, (client) =>
-      this.#take(client, connect({ host, port, ...options })),
+      this.#take(client, connect({ ...this.#target, ...options })),
     );
+  }
+
+  /** New connections lead to this server. The existing ones are closed. */
+  leadTo(url: string): void {
+    const { hostname, port } = new URL(url);
+    this.#target = { host: hostname, port: Number(port) };
+    for (const pair of this.#pairs) destroy(pair);
   }
 
   /** The same URL through this proxy. */
   through(url: string): string {
     const other = new URL(url);
     other.hostname = "127.0.0.1";
-    other.port = String((this.#listener.address() as { readonly port: number }).port);
+    other.port = String(this.#port);
     return other.href;
   }
 
   /** From now on. */
   set(mode: Mode): void {
+    if (mode === "refuse") this.#listener.close();
+    else if (!this.#listener.listening) void this.#listen();
     const lossy = this.#mode === "blackHole" || this.#mode === "drip";
     this.#mode = mode;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -95,6 +120,11 @@ export class TcpProxy implements AsyncDisposable {
       server.destroy();
     }
     if (this.#mode === "halfClose") client.end();
+    if (this.#mode === "close" || this.#mode === "refuse") {
+      client.end();
+      server.end();
+      destroy({ client, server });
+    }
   }
 
   #carry(pair: Pair, from: Socket, to: Socket): void {
@@ -144,7 +174,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 }
 
-function destroy({ client, server }: Pair): void {
+function destroy({ client, server }: Pick<Pair, "client" | "server">): void {
   client.destroy();
   server.destroy();
 }

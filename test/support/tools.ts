@@ -17,6 +17,7 @@ export const REQUIRED_TOOLS: readonly Tool[] = [
     debian: "strace",
   },
   { name: "gcc", neededFor: "disks that lose writes, are slow or full", debian: "build-essential" },
+  { name: "faketime", neededFor: "clocks that jump, in the fault campaign", debian: "faketime" },
   { name: "wrk", neededFor: "that the benchmarks still run", debian: "wrk" },
   { name: "openssl", neededFor: "TLS to PostgreSQL", debian: "openssl" },
   { name: "pgbouncer", neededFor: "PostgreSQL behind PgBouncer", debian: "pgbouncer" },

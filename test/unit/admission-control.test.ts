@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { AdmissionControl } from "../../src/http/admission-control.ts";
 
 const LOOK_MS = 20;
@@ -140,4 +141,65 @@ test("the admitted share settles where the loop is at its target delay", () => {
     share = 1 - refused().share;
   }
   ok(share > 0.17 && share < 0.23, `${share}`);
+});
+
+/** An admission control that watches a loop with this delay, by a clock of its own. */
+function watching(loopDelayMs: number) {
+  const admission = new AdmissionControl({ queueDelayMs: () => 0, queueRows: () => 0 });
+  const stopping = new AbortController();
+  const state = { nowMs: 0, ticks: 0, busy: false, loopDelayMs };
+  const clock = {
+    now: () => 0,
+    monotonic: () => state.nowMs,
+    sleep: async (ms: number) => {
+      await nextTurn();
+      state.nowMs += ms + state.loopDelayMs;
+    },
+  };
+  const ticked = () => {
+    state.ticks++;
+    return state.busy;
+  };
+  const watched = admission.watch(clock, stopping.signal, ticked);
+  const turns = async (count: number) => {
+    for (let at = 0; at < count; at++) await nextTurn();
+  };
+  const stop = () => {
+    stopping.abort();
+    return watched;
+  };
+  return { admission, state, turns, stop };
+}
+
+test("the ticks stop while no request is under way, and continue with the next one", async () => {
+  const { admission, state, turns, stop } = watching(0);
+  await turns(100);
+  equal(state.ticks, 1);
+  state.busy = true;
+  admission.wake();
+  await turns(100);
+  ok(state.ticks > 30, `${state.ticks}`);
+  state.busy = false;
+  await turns(100);
+  const before = state.ticks;
+  await turns(100);
+  equal(state.ticks, before);
+  await stop();
+});
+
+test("the ticks continue without requests until nothing is refused any more", async () => {
+  const { admission, state, turns, stop } = watching(1_000);
+  state.busy = true;
+  await turns(50);
+  for (let at = 0; at < 200; at++) admission.refuses();
+  equal(admission.refuses(), "event_loop");
+  state.busy = false;
+  state.loopDelayMs = 0;
+  await turns(1_000);
+  const before = state.ticks;
+  await turns(100);
+  equal(state.ticks, before);
+  const reasons = Array.from({ length: MANY }, () => admission.refuses());
+  ok(reasons.every((reason) => reason === undefined));
+  await stop();
 });

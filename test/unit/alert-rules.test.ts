@@ -161,6 +161,26 @@ test("an alert of the previous process continues until the rule has been good fo
   deepEqual(hysteresis.firing, { summary: "it", sinceMs: -100 });
 });
 
+test("an alert of the previous process ends when it is over for all others, unless this process found it too", () => {
+  for (const [looks, continues] of [
+    ["w", false],
+    ["-", false],
+    ["b", true],
+    ["bw", true],
+  ] as const) {
+    const hysteresis = new Hysteresis();
+    hysteresis.inherit({ summary: "before", sinceMs: -100 });
+    course(looks, hysteresis);
+    hysteresis.endInherited();
+    equal(hysteresis.firing !== undefined, continues, looks);
+  }
+  const own = new Hysteresis();
+  course("bbbbbbbbb", own);
+  own.inherit({ summary: "before", sinceMs: -100 });
+  own.endInherited();
+  deepEqual(own.firing, { summary: "it", sinceMs: 0 });
+});
+
 test("requests of the last minute and of its end are computed from counters", () => {
   const recent = new RecentRequests();
   // Ten per measurement, and from the fortieth second on all of them fail.

@@ -309,6 +309,49 @@ test("a process that starts while the end is being sent does not start the alert
   await Promise.all([one, two, three].map(({ alerts }) => alerts.stop()));
 });
 
+/** The events of an alert when a process starts just before its end, and is killed later. */
+async function toldAfterKill(livesSeconds: number, jumpMs: number): Promise<readonly unknown[]> {
+  const world = new AlertWorld();
+  const [one, two] = [world.start(), world.start(NOT_READY)];
+  await world.pass(60);
+  two.kill();
+  // The votes of a killed process count for a minute. The other process sends the end then.
+  await world.pass(61);
+  const three = world.start();
+  await world.pass(livesSeconds);
+  three.kill();
+  world.clock.jump(jumpMs);
+  await world.pass(200);
+  await one.alerts.stop();
+  return world.chat.told.map((line) => line.split(" ")[1]);
+}
+
+test("a process that starts just before the end and is killed later does not start the alert again", async () => {
+  for (const livesSeconds of [3, 6, 8, 20, 44])
+    deepEqual(await toldAfterKill(livesSeconds, 0), ["trigger", "resolve"], `${livesSeconds} s`);
+});
+
+test("a clock that goes back or forward does not make an old vote a new alert", async () => {
+  for (const jumpMs of [-3_600_000, 3_600_000])
+    deepEqual(await toldAfterKill(6, jumpMs), ["trigger", "resolve"], `${jumpMs} ms`);
+});
+
+test("an alert that is taken over and found again is begun again, although its end was sent", async () => {
+  const world = new AlertWorld();
+  const [one, two] = [world.start(), world.start(NOT_READY)];
+  await world.pass(60);
+  two.kill();
+  await world.pass(61);
+  const three = world.start(NOT_READY);
+  await world.pass(200);
+  deepEqual(
+    world.chat.told.slice(0, 2).map((line) => line.split(" ")[1]),
+    ["trigger", "resolve"],
+  );
+  ok((world.chat.told[2] ?? "").endsWith("trigger not_ready"), String(world.chat.told));
+  await Promise.all([one.alerts.stop(), three.alerts.stop()]);
+});
+
 test("a message sent while a slow database answers is not sent again", async () => {
   const world = new AlertWorld();
   const one = world.start(NOT_READY);

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, notEqual, throws } from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { crc32 } from "node:zlib";
 import {
   type ApiKey,
   covers,
@@ -9,6 +10,7 @@ import {
   hintOfKey,
   isKey,
   isLive,
+  KEY_NAME_PATTERN,
   KEY_PATTERN,
   keyOf,
 } from "../../src/domain/api-key.ts";
@@ -36,7 +38,8 @@ test("the same bytes make the same key, other bytes another, at the ends of the 
   for (const bytes of [none, one, all]) equal(isKey(keyOf(bytes)), true);
   match(keyOf(none), /^lyftr_0{43}/);
   match(keyOf(one), /^lyftr_0{42}1/);
-  for (const count of [0, 31, 33]) throws(() => keyOf(new Uint8Array(count)), RangeError);
+  for (const count of [0, 31, 33])
+    throws(() => keyOf(new Uint8Array(count)), new RangeError("a key needs 32 random bytes"));
 });
 
 test("a key with any one character changed, left out, added or swapped is invalid", () => {
@@ -60,6 +63,29 @@ test("a key with any one character changed, left out, added or swapped is invali
     text + text,
   ])
     equal(isKey(near), false, near);
+});
+
+test("a text of another form is no key, even with the right checksum", () => {
+  const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  const checked = (body: string) => {
+    let text = "";
+    for (let rest = crc32(body); text.length < 6; rest = Math.floor(rest / 62))
+      text = `${digits[rest % 62]}${text}`;
+    return body + text;
+  };
+  const body = key().slice(0, -6);
+  equal(isKey(checked(body)), true, "so the checksum here is right");
+  for (const other of ["", "lyftr_", body.slice(0, -1), `${body}0`, body.replace("lyftr", "other")])
+    equal(isKey(checked(other)), false, other);
+  equal(KEY_PATTERN, "^lyftr_[0-9A-Za-z]{49}$", "as secret scanners know it");
+});
+
+test("the name of a key has 1 to 64 letters, digits, dots, dashes and underscores", () => {
+  const names = new RegExp(KEY_NAME_PATTERN);
+  for (const name of ["a", "0", "grafana-1.prod_EU", "x".repeat(64)])
+    equal(names.test(name), true, name);
+  for (const name of ["", "-a", ".a", "_a", "a b", "a\n", "é", "a/b", "x".repeat(65)])
+    equal(names.test(name), false, name);
 });
 
 test("a key is stored as its SHA-256, and the shown part does not reveal it", () => {

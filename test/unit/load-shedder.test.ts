@@ -10,6 +10,9 @@ import { Request } from "../../src/http/route.ts";
 import { Router } from "../../src/http/router.ts";
 import { healthRoutes } from "../../src/http/routes/health.ts";
 import { metricsRoute } from "../../src/http/routes/metrics.ts";
+import { overviewRoute } from "../../src/http/routes/overview.ts";
+import { uiRoutes } from "../../src/http/routes/ui.ts";
+import { WebFolder } from "../../src/http/web-files.ts";
 import { Writer } from "../../src/http/writer.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { testRuntime } from "../support/runtime.ts";
@@ -23,7 +26,7 @@ function overloaded() {
   const handled: number[] = [];
   const metrics = createMetrics({ version: "0", node: "0" });
   const shedder = new LoadShedder({
-    admission: { refuses: () => "event_loop" },
+    admission: { refuses: () => "event_loop", wake: () => undefined },
     refuse: (request, reply) => {
       if (!request.isGone) answered.push(Number(request.id));
       logged.push({ shed: reply.log?.shed, gone: request.isGone });
@@ -35,6 +38,8 @@ function overloaded() {
   const router = new Router([
     ...healthRoutes({ problem: async () => null, reason: async () => null }),
     metricsRoute({ metrics, monotonic: () => 0 }),
+    overviewRoute({ overview: undefined as never, monotonic: () => 0 }),
+    ...uiRoutes({ folder: new WebFolder(new URL("file:///nowhere/")) }),
   ]);
   const ask = (id: number, { gone = false, url = "/stats" } = {}) => {
     const raw = {
@@ -49,7 +54,7 @@ function overloaded() {
     const request = new Request({
       raw: raw as never,
       response: { destroyed: false } as never,
-      target: router.find("GET", url),
+      target: router.find(raw as never),
       id: String(id),
       startedMs: state.nowMs,
       context: { isProxy: () => false, isDraining: () => state.draining },
@@ -68,8 +73,10 @@ test("64 refusals are sent at once, then as many at each tick, the oldest first"
   // Those of the previous tick count: no request overtakes another.
   ask(200);
   equal(answered.length, 128);
+  equal(shedder.isBusy(), true);
   shedder.release();
   shedder.release();
+  equal(shedder.isBusy(), false);
   deepEqual(
     answered,
     Array.from({ length: 201 }, (_, id) => id),
@@ -102,7 +109,7 @@ test("a page of a listed origin may read that its read was refused", () => {
         socket: { destroyed: false },
       } as never,
       response: { destroyed: false, writeHead, end: () => undefined } as never,
-      target: new Router([]).find("GET", "/stats"),
+      target: new Router([]).find({ method: "GET", url: "/stats", headers: {} }),
       id: "1",
       startedMs: 0,
       context: { isProxy: () => false, isDraining: () => false },
@@ -171,11 +178,27 @@ test("health checks and scrapes are admitted at a bounded rate, and a flood of o
   deepEqual([handled.length, handled.at(-1), answered.length], [102, 1_001, 0]);
 });
 
+test("the files of the dashboard and the overview are admitted at a bounded rate of their own", () => {
+  const { shedder, handled, answered, ask } = overloaded();
+  const urls = ["/ui/", "/ui/assets/x.js", "/overview"];
+  for (let id = 0; id < 20; id++) ask(id, { url: urls[id % 3] ?? "" });
+  equal(handled.length, 8);
+  ask(1_000, { url: "/health/live" });
+  ask(1_001, { url: "/metrics" });
+  deepEqual(handled.slice(8), [1_000, 1_001]);
+  shedder.release();
+  deepEqual([handled.length, answered.length], [18, 0]);
+  shedder.releaseAll();
+  deepEqual([handled.length, answered.length], [22, 0]);
+});
+
 test("of a flood of health checks some wait, the others are refused like all requests", () => {
   const { shedder, answered, handled, logged, ask } = overloaded();
   for (let id = 0; id < 3_000; id++) ask(id, { url: "/health/ready" });
   deepEqual([handled.length, answered.length], [32, 64]);
+  equal(shedder.isBusy(), true);
   shedder.releaseAll();
+  equal(shedder.isBusy(), false);
   deepEqual([handled.length, answered.length], [2_032, 968]);
   deepEqual(new Set(logged.map(({ shed }) => shed)), new Set(["probes"]));
 });

@@ -151,7 +151,11 @@ test("the traffic of a demonstration has every kind of trouble in it, however sh
   const bodies: { readonly message_id: string; readonly text: string; readonly from: string }[] =
     [];
   let forged = 0;
-  for await (const { body, secret } of demoTraffic({ messages: 30, nowMs: NOW_MS })) {
+  for await (const { body, secret } of demoTraffic({
+    messages: 30,
+    nowMs: NOW_MS,
+    spanMs: 60_000,
+  })) {
     if (secret === undefined) bodies.push(JSON.parse(String(body)));
     else forged++;
   }

@@ -1,4 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
@@ -13,6 +14,7 @@ import type {
   MessageList,
 } from "../../src/domain/message-filter.ts";
 import { parseMessageList, parseMessageQuery } from "../../src/domain/message-query.ts";
+import { anyCharacter } from "../support/any-character.ts";
 
 const ALL = { filter: {}, order: "asc", limit: 50, offset: 0, count: "exact" } as const;
 
@@ -83,6 +85,7 @@ test("all problems are reported at once, in order", () => {
     ],
   );
   const list = parseMessageList(wrong);
+  equal(!list.ok && list.reason, "issues");
   deepEqual(!list.ok && list.issues.map(({ loc }) => loc[1]), ["since", "until", "q", "order"]);
 });
 
@@ -113,8 +116,50 @@ test("a number pasted without escaping gets its plus back", () => {
 });
 
 test("256 emoji are a valid search, 257 are too long", () => {
-  equal(parseMessageQuery({ q: "\u{1F600}".repeat(256) }).ok, true);
-  equal(parseMessageQuery({ q: "\u{1F600}".repeat(257) }).ok, false);
+  for (const character of ["x", "\u{1F600}"]) {
+    const q = character.repeat(256);
+    deepEqual(parsed({ q }), { ...ALL, filter: { q } });
+    deepEqual(parseMessageQuery({ q: q + character }), {
+      ok: false,
+      reason: "issues",
+      issues: [
+        {
+          type: "string_too_long",
+          loc: ["query", "q"],
+          msg: "String should have at most 256 characters",
+          ctx: { max_length: 256 },
+        },
+      ],
+    });
+  }
+});
+
+test("a list that is read from end to end has the filters and the order of a query, and no page", () => {
+  const parameters = { from: "+1", to: "2", source: " native ", order: "desc", limit: "x" };
+  deepEqual(parseMessageList(parameters), {
+    ok: true,
+    list: { filter: { from: "+1", to: "+2", source: "native" }, order: "desc" },
+  });
+  deepEqual(parseMessageList({ since: "2025-01-15", until: "2025-01-16" }), {
+    ok: true,
+    list: {
+      filter: { since: "2025-01-15T00:00:00", until: "2025-01-16T00:00:00" },
+      order: "asc",
+    },
+  });
+});
+
+test("a query with a cursor begins at its position, whatever its offset, and another cursor is invalid", () => {
+  const position = { instant: "2025-01-15T10:00:00", messageId: "m12", source: "native" };
+  const there = { position, side: "before" } as CursorPosition;
+  const cursor = encodeCursor(there, ALL);
+  deepEqual(parsed({ cursor, offset: "7", count: "none" }), {
+    ...ALL,
+    count: "none",
+    cursor: there,
+  });
+  for (const parameters of [{ cursor, order: "desc" }, { cursor, from: "+1" }, { cursor: "x" }])
+    deepEqual(parseMessageQuery(parameters), { ok: false, reason: "invalid_cursor" });
 });
 
 const place: fc.Arbitrary<CursorPosition> = fc.record(
@@ -173,6 +218,67 @@ test("a cursor with any character changed, added or removed is invalid", () => {
   }
 });
 
+const SENDERS = "senders";
+const NAME_OF_ALL = '[null,null,null,null,null,null,"asc"]';
+
+/** A cursor of that content with a right checksum, as a client could forge it. */
+function forged(content: string, list: string): string {
+  const hash = createHash("sha256").update(`${list}\0${content}`).digest();
+  return Buffer.concat([hash.subarray(0, 9), Buffer.from(content)]).toString("base64url");
+}
+
+test("the text of a cursor stays what it was, so that a client can go on after an upgrade", () => {
+  const position = { instant: "2025-01-15T10:00:00", messageId: "m12", source: "native" };
+  const parts = '["2025-01-15T10:00:00","m12","native"]';
+  equal(
+    encodeCursor({ position, side: "after" } as CursorPosition, ALL),
+    forged(parts, NAME_OF_ALL),
+  );
+  equal(
+    encodeCursor({ position, side: "before" } as CursorPosition, ALL),
+    forged(parts.replace("]", ',"before"]'), NAME_OF_ALL),
+  );
+  equal(encodeSenderCursor("+919876543210"), forged('["+919876543210"]', SENDERS));
+  // Known answers: so the checksum above is not only equal to itself.
+  equal(
+    encodeCursor({ position, side: "after" } as CursorPosition, ALL),
+    "eQlXm0JgbzJsWyIyMDI1LTAxLTE1VDEwOjAwOjAwIiwibTEyIiwibmF0aXZlIl0",
+  );
+  equal(encodeSenderCursor("+919876543210"), "fefjiAjSlLfwWyIrOTE5ODc2NTQzMjEwIl0");
+});
+
+test("a forged cursor whose content is not a position is invalid", () => {
+  for (const content of [
+    "",
+    "[",
+    "null",
+    "{}",
+    '"abcd"',
+    "[]",
+    '["a"]',
+    '["a","b"]',
+    '["a","b",3]',
+    '["a","b","c",4]',
+    '["a","b","c","beside"]',
+    '["a","b","c",""]',
+  ])
+    equal(decodeCursor(forged(content, NAME_OF_ALL), ALL), undefined, content);
+  for (const content of ["", "[", "null", "[]", "[1]", '["+1",2]', '{"0":"+1"}'])
+    equal(decodeSenderCursor(forged(content, SENDERS)), undefined, content);
+});
+
+test("a cursor of senders with a character changed, added or removed is invalid", () => {
+  const cursor = encodeSenderCursor("+919876543210");
+  for (let at = 0; at < cursor.length; at++) {
+    for (const other of ["A", "B", "_", "", "AA", "="]) {
+      const altered = cursor.slice(0, at) + other + cursor.slice(at + 1);
+      if (altered !== cursor) equal(decodeSenderCursor(altered), undefined, altered);
+    }
+  }
+  for (const text of ["", "A", `${cursor}=`, `${cursor}\n`])
+    equal(decodeSenderCursor(text), undefined, text);
+});
+
 test("arbitrary parameters are a query or issues, never an exception", () => {
   const name = fc.constantFrom(
     "limit",
@@ -187,7 +293,7 @@ test("arbitrary parameters are a query or issues, never an exception", () => {
   );
   fc.assert(
     fc.property(
-      fc.dictionary(name, fc.string({ unit: "binary" })),
+      fc.dictionary(name, fc.string({ unit: anyCharacter })),
       (parameters) => typeof parseMessageQuery(parameters).ok === "boolean",
     ),
   );

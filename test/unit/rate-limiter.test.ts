@@ -2,9 +2,12 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { array, assert, constantFrom, integer, property, record } from "fast-check";
 import type { Rate } from "../../src/domain/rate.ts";
-import { LocalRateLimiter } from "../../src/ratelimit/rate-limiter.ts";
+import { LocalRateLimiter, RedisRateLimiter } from "../../src/ratelimit/rate-limiter.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const KEYS_MAX = 100_000;
+/** A million. The quick tests use enough to fill the limiter twice. */
+const FORGED_KEYS = Math.max(2 * KEYS_MAX, propertyRuns(1_000_000));
 
 /** A limiter whose time only the test moves. */
 function limiterOf(rate: Rate): { limiter: LocalRateLimiter; pass: (ms: number) => void } {
@@ -74,7 +77,7 @@ test("for any sequence of requests the limiter agrees with a plain token bucket"
         ok(Math.abs(said.nextMs - nextMs) < 0.001, `${said.nextMs} is not ${nextMs}`);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: propertyRuns(500) },
   );
 });
 
@@ -125,7 +128,7 @@ test("memory is flat under a million forged keys, which do not reset the limit o
   for (let n = 0; n < 200; n++) limiter.take("greedy");
   equal(limiter.take("greedy").allowed, false);
   let largest = 0;
-  for (let n = 0; n < 1_000_000; n++) {
+  for (let n = 0; n < FORGED_KEYS; n++) {
     limiter.take(`spoofed-${n}`);
     largest = Math.max(largest, limiter.size);
     if (n % 1_000 === 0) pass(0.01);
@@ -158,4 +161,41 @@ test("without room the keys with full buckets go first", () => {
   );
   equal(kept.filter((known) => !known).length, 0);
   deepEqual(limiter.take("deep").remaining, 1);
+});
+
+test("when every bucket is in use, a new key replaces one of the fullest, and spent ones stay", () => {
+  const { limiter } = limiterOf({ count: 1, perMs: 3_600_000, burst: 2 });
+  const spent: string[] = [];
+  const spend = (key: string) => {
+    limiter.take(key);
+    limiter.take(key);
+    spent.push(key);
+  };
+  // Of sixteen neighbours, one has a token left.
+  for (let n = 0; n < KEYS_MAX; n++) n % 16 === 0 ? limiter.take(`key-${n}`) : spend(`key-${n}`);
+  for (let n = 0; n < 500; n++) spend(`new-${n}`);
+  equal(limiter.size, KEYS_MAX);
+  equal(spent.filter((key) => !limiter.isEmpty(key)).length, 0);
+});
+
+test("one process admits no more than its burst, however often Redis fails in between", async () => {
+  const rate = { count: 1, perMs: 60_000, burst: 5 };
+  let missingMs = 0;
+  let works = true;
+  const redis = {
+    up: () => true,
+    evaluate: async () => {
+      if (!works) return undefined;
+      missingMs += rate.perMs;
+      return [1, missingMs.toFixed(6)];
+    },
+  };
+  const clock = { now: () => 0, monotonic: () => 0, sleep: async () => undefined };
+  const limiter = new RedisRateLimiter({ name: "ip", rate, clock, redis, keySecret: "" });
+  let admitted = 0;
+  for (let n = 0; n < 20; n++) {
+    works = n % 2 === 0;
+    if ((await limiter.take("a")).allowed) admitted++;
+  }
+  equal(admitted, 5);
 });

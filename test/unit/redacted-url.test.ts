@@ -50,7 +50,7 @@ test("a URL is shown without its password, wherever and however it is spelt", ()
     ["rediss://user:@cache:6379/0", "rediss://user:***@cache:6379/0"],
     [
       "https://events.example/v2?routing_key=hunter2&x=1",
-      "https://events.example/v2?routing_key=***&x=1",
+      "https://events.example/v2?routing_key=***&x=***",
     ],
     ["https://collector.example/?token=hunter2", "https://collector.example/?token=***"],
     ["sqlite:///./a:b@c.db", "sqlite:///./a:b@c.db"],
@@ -58,6 +58,30 @@ test("a URL is shown without its password, wherever and however it is spelt", ()
     [
       "postgres://lyftr@db/lyftr?sslmode=verify-full&sslkey=/k.pem",
       "postgres://lyftr@db/lyftr?sslmode=verify-full&sslkey=/k.pem",
+    ],
+  ] as const)
+    equal(withoutSecrets(url), shown, url);
+});
+
+test("of the URL of a service no value is shown, whatever its name, and no long part of the path", () => {
+  for (const [url, shown] of [
+    ["https://a.example/in?key=hunter2", "https://a.example/in?key=***"],
+    ["https://a.example/in?code=hunter2&v=1#hunter2", "https://a.example/in?code=***&v=***#***"],
+    ["https://a.example?hunter2", "https://a.example?***"],
+    ["http://a.example/?x=1&hunter2;y=hunter2=2", "http://a.example/?x=***&***;y=***"],
+    ["https://a.example/in#auth=hunter2", "https://a.example/in#auth=***"],
+    ["https://a.example/in?a=1?hunter2", "https://a.example/in?a=***?***"],
+    [`https://a.example/in/${"hunter2-".repeat(3)}/v2`, "https://a.example/in/***/v2"],
+    ["HTTPS://a.example/v2/enqueue?", "HTTPS://a.example/v2/enqueue?"],
+    ["https://events.eu.pagerduty.com/v2/enqueue", "https://events.eu.pagerduty.com/v2/enqueue"],
+    ["http://collector:4318/v1/traces", "http://collector:4318/v1/traces"],
+    ["redis://hunter2@cache:6379/0", "redis://***@cache:6379/0"],
+    ["rediss://user:hunter2@cache/0?db=hunter2", "rediss://user:***@cache/0?db=***"],
+    ["redis://cache:6379/0", "redis://cache:6379/0"],
+    ["postgres://lyftr@db/lyftr?key=hunter2&a=1", "postgres://lyftr@db/lyftr?key=***&a=1"],
+    [
+      "https://a.example,https://inside.customers.example:8443",
+      "https://a.example,https://inside.customers.example:8443",
     ],
   ] as const)
     equal(withoutSecrets(url), shown, url);

@@ -7,6 +7,7 @@ import { SingleFlight } from "../../src/cache/single-flight.ts";
 import { WriteTracker } from "../../src/cache/write-tracker.ts";
 import { Overloaded, ReadCancelled, StoreUnavailable } from "../../src/domain/errors.ts";
 import type { CacheResult } from "../../src/runtime.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const TTL_MS = 1_000;
 const stays = () => new AbortController().signal;
@@ -49,8 +50,9 @@ function cacheOver({ ttlMs = TTL_MS, shared }: { ttlMs?: number; shared?: Shared
         },
         () => true,
       ),
-    ask: async (parts: readonly unknown[] = ["q"], reading = read) =>
-      (await cache.getOrRead(parts, reading, stays)).text,
+    ask: async (parts: readonly unknown[] = ["q"], reading = read, maxAgeMs = 0) =>
+      (await cache.getOrRead(parts, reading, stays, maxAgeMs)).text,
+    read,
   };
 }
 
@@ -80,6 +82,51 @@ test("after a write of this process no earlier response is served", async () => 
   equal(await ask(), "0");
   await write(1);
   equal(await ask(), "1");
+});
+
+test("a request that accepts an age gets an earlier response, until it or the time to live is over", async () => {
+  const { ask, read, write, pass, sources } = cacheOver();
+  const aged = (maxAgeMs: number) => ask(["q"], read, maxAgeMs);
+  equal(await ask(), "0");
+  await write(1);
+  pass(499);
+  equal(await aged(500), "0");
+  pass(1);
+  equal(await aged(500), "1");
+  await write(2);
+  pass(TTL_MS - 1);
+  equal(await aged(60_000), "1");
+  pass(1);
+  equal(await aged(60_000), "2");
+  await write(3);
+  equal(await ask(), "3");
+  deepEqual(sources, ["miss", "hit", "miss", "hit", "miss", "miss"]);
+});
+
+test("a read during which this process wrote serves only requests that accept its age", async () => {
+  const { ask, read, write, pass, reads } = cacheOver();
+  const during = async () => {
+    await write(1);
+    return "0";
+  };
+  equal(await ask(["q"], during), "0");
+  equal(await ask(["q"], read, 1_000), "0");
+  equal(reads(), 0);
+  equal(await ask(), "1");
+
+  // And while it runs.
+  let finish = (_text: string) => {};
+  const slow = () => new Promise<string>((resolve) => (finish = resolve));
+  pass(TTL_MS);
+  const first = ask(["r"], slow);
+  await turn();
+  await write(2);
+  pass(10);
+  const joined = ask(["r"], read, 1_000);
+  const later = ask(["r"], read);
+  await turn();
+  finish("of the first");
+  deepEqual(await Promise.all([first, joined, later]), ["of the first", "of the first", "2"]);
 });
 
 test("a write that stored nothing new does not invalidate responses", async () => {
@@ -355,7 +402,7 @@ test("a read is shared, unless this process wrote during it or it took too long"
   deepEqual(given, ["shared"]);
 });
 
-test("a shared response that arrives after a write of this process is not kept", async () => {
+test("a shared response that arrives after a write of this process is not served later", async () => {
   let write = async () => {};
   const { shared } = sharedWith({ text: "theirs", leftMs: TTL_MS }, () => write());
   const cache = cacheOver({ shared });
@@ -425,7 +472,7 @@ test("a read that begins after a write was acknowledged, or after another read s
         await interleave(events);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: propertyRuns(500) },
   );
 });
 

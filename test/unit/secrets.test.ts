@@ -1,9 +1,10 @@
 import { deepEqual, equal, match, notEqual, rejects } from "node:assert/strict";
+import { scryptSync } from "node:crypto";
 import { test } from "node:test";
-import { retirementInWords } from "../../src/cli/retirement-words.ts";
 import { ConfigError, StoreUnavailable } from "../../src/domain/errors.ts";
 import { sign } from "../../src/providers/signature.ts";
 import { environmentSecrets, withoutRepeats } from "../../src/secrets/accepted-secrets.ts";
+import { Fingerprints } from "../../src/secrets/fingerprints.ts";
 import {
   type KnownSecret,
   leavesAnother,
@@ -11,6 +12,7 @@ import {
   mayRetireEverywhere,
   type RetirementDecision,
 } from "../../src/secrets/retirement.ts";
+import { retirementInWords } from "../../src/secrets/retirement-words.ts";
 import { fingerprintOf, SecretBox } from "../../src/secrets/sealing.ts";
 import { allSecrets } from "../../src/secrets/secret-list.ts";
 import { SecretUsage } from "../../src/secrets/secret-usage.ts";
@@ -59,6 +61,12 @@ test("a fingerprint is 16 hex digits, the same for the same secret, another in a
   match(one, /^[0-9a-f]{16}$/);
   equal(again, one);
   notEqual(elsewhere, one);
+});
+
+test("a fingerprint is computed by scrypt with 32 MiB, so that guesses are slow", async () => {
+  const cost = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1_024 * 1_024 };
+  const expected = scryptSync("testsecret", "a", 8, cost).toString("hex");
+  equal(await fingerprintOf("testsecret", "a"), expected);
 });
 
 test("secrets of the environment are named by their position; blank ones are ignored, and equal ones merged with the last end", () => {
@@ -256,7 +264,11 @@ test("a secret that was retired a moment ago does not count as another one, alth
       databaseId: async () => "id",
     };
     const store = { ...running, ...methods } as never;
-    const { secrets, processes } = await allSecrets(NO_SETTINGS, { store, nowMs: now });
+    const { secrets, processes } = await allSecrets(NO_SETTINGS, {
+      store,
+      fingerprints: new Fingerprints(store),
+      nowMs: now,
+    });
     equal(processes, 1);
     return secrets.map(({ name, retirement }) => [name, retirement.decision.kind]);
   };

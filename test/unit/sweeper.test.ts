@@ -238,3 +238,23 @@ test("without retention a clock that has jumped does not matter, unless tombston
     ok((await store.insertMessages(daily(30))).every((outcome) => outcome !== "created"));
     equal((await swept(store, store.retention, off)).line.tombstones_dropped, 0);
   }));
+
+test("a wall clock that jumps during a sweep deletes nothing more, and is not recorded", () =>
+  withStore(async (store) => {
+    await store.insertMessages(daily(30));
+    let movedDays = 0;
+    const clock = { ...systemClock, now: () => Date.now() + movedDays * DAY_MS };
+    const jumping = {
+      ...store.retention,
+      expire: async (step: Parameters<RetentionStore["expire"]>[0]) => {
+        const done = await store.retention.expire(step);
+        movedDays = 400;
+        return done;
+      },
+    };
+    const { line } = await swept(store, jumping, { days: 20, clock });
+    deepEqual([line.msg, line.messages, await totalOf(store)], ["old messages deleted", 10, 20]);
+    const { at = "", receivedBefore } = (await store.retention.lastSweep()) ?? {};
+    ok(Math.abs(Date.parse(at) - Date.now()) < DAY_MS, at);
+    equal(receivedBefore, line.received_before);
+  }));

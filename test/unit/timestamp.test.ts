@@ -1,7 +1,12 @@
 import { equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { instantOf, isCalendarDate, parseInstant } from "../../src/domain/timestamp.ts";
+import {
+  instantOf,
+  isCalendarDate,
+  parseInstant,
+  UTC_TIMESTAMP_PATTERN,
+} from "../../src/domain/timestamp.ts";
 
 test("the calendar knows leap years and the lengths of months", () => {
   for (const day of ["2024-02-29", "2000-02-29", "2025-12-31", "0001-01-01", "0004-02-29"])
@@ -58,7 +63,17 @@ test("spellings that the older service accepted keep their moment, any other sor
   equal(instantOf("2025-01-15 10:00:00Z"), "2025-01-15T10:00:00");
   equal(instantOf("2025-01-15T10:00Z"), "2025-01-15T10:00:00");
   equal(instantOf("2025-01-15T10:00:00.000+00:00"), "2025-01-15T10:00:00");
-  equal(instantOf("yesterday"), "yesterday");
+  equal(instantOf("2025-01-15T10:00:00,250"), "2025-01-15T10:00:00.25");
+  for (const other of [
+    "yesterday",
+    "x2025-01-15 10:00:00Z",
+    "2025-01-15 10:00:00Zx",
+    "2025-01-15 10:00:00+01:00",
+    "2025-01-15 10:00:0",
+    "2025-01-15 1:00",
+    "2025-01-15_10:00",
+  ])
+    equal(instantOf(other), other);
   equal(instantOf(""), "");
 });
 
@@ -128,7 +143,40 @@ test("a filter's moment of any other form is refused", () => {
     "now",
     "1736935200",
     "2025-01-15T10:00:00Z\n",
+    " 2025-01-15T10:00:00Z",
+    "2025-01-152025-01-15",
     "２０２５-01-15",
   ];
   for (const text of refused) equal(parseInstant(text), undefined, text);
+});
+
+test("a timestamp of a message has a real time of the day, and at most nine digits of a fraction", () => {
+  const pattern = new RegExp(UTC_TIMESTAMP_PATTERN);
+  for (const text of [
+    "2025-01-15T10:00Z",
+    "0000-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999999999Z",
+    "2025-10-20T19:09:08.1Z",
+  ])
+    equal(pattern.test(text), true, text);
+  for (const text of [
+    "2025-00-15T10:00:00Z",
+    "2025-13-15T10:00:00Z",
+    "2025-01-00T10:00:00Z",
+    "2025-01-32T10:00:00Z",
+    "2025-01-15T24:00:00Z",
+    "2025-01-15T10:60:00Z",
+    "2025-01-15T10:00:60Z",
+    "2025-01-15T10:00:00.Z",
+    "2025-01-15T10:00:00.1234567890Z",
+    "2025-01-15T10:00.5Z",
+    "2025-01-15T10Z",
+    "2025-01-15 10:00:00Z",
+    "2025-01-15T10:00:00",
+    "2025-01-15T10:00:00z",
+    " 2025-01-15T10:00:00Z",
+    "2025-01-15T10:00:00Z ",
+    "25-01-15T10:00:00Z",
+  ])
+    equal(pattern.test(text), false, text);
 });

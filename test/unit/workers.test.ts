@@ -44,6 +44,8 @@ function counting(
       worker.counts = await metrics.counts();
       return metrics.samples();
     },
+    samplesOf: async (names: readonly string[]) =>
+      answers() ? metrics.samplesOf(names) : new Promise<undefined>(() => undefined),
   };
   return worker;
 }
@@ -225,6 +227,7 @@ test("a worker that dies during a scrape is counted once", async () => {
   const mortal = {
     counts: await metrics.counts(),
     listens: () => true,
+    samplesOf: async () => [],
     samples: async () => {
       const samples = await metrics.samples();
       workers.pop();
@@ -235,4 +238,36 @@ test("a worker that dies during a scrape is counted once", async () => {
   workers.push(mortal);
   equal(series(await team.render()).get(CREATED), 5);
   equal(series(await team.render()).get(CREATED), 5);
+});
+
+test("the figures of the overview are combined as in the metrics, also when a worker is silent or has died", {
+  timeout: 10_000,
+}, async () => {
+  const [steady, dying] = [newMetrics(3), newMetrics(4)];
+  steady.webhookRequests.inc({ result: "created" }, 5);
+  dying.webhookRequests.inc({ result: "created" }, 6);
+  dying.webhookConflicts.inc();
+  for (const reason of ["bytes", "probes"] as const) steady.requestsShed.inc({ reason });
+  let answers = true;
+  const mortal = counting(dying, () => answers);
+  const workers = [counting(steady), mortal];
+  const team = new WorkersMetrics(systemClock, { own: newMetrics(0), workers: () => workers });
+  const figures = await team.figures();
+  const samples = series(await team.render());
+  for (const [result, count] of Object.entries(figures.results))
+    equal(count, samples.get(`webhook_requests_total{result="${result}"}`), result);
+  equal(Object.keys(figures.results).length, 9);
+  deepEqual(
+    [figures.results.created, figures.conflicts, figures.shed, figures.backlogRows],
+    [11, 1, 2, 4],
+  );
+  deepEqual(figures.queue, { rows: 7, ageSeconds: samples.get("commit_queue_age_seconds") });
+  answers = false;
+  const startMs = performance.now();
+  deepEqual((await team.figures()).results, figures.results);
+  ok(performance.now() - startMs < 800);
+  workers.pop();
+  team.keep(mortal.counts);
+  const { results, conflicts, queue } = await team.figures();
+  deepEqual([results, conflicts, queue.rows], [figures.results, 1, 3]);
 });

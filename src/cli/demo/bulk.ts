@@ -3,7 +3,7 @@ import { openStore } from "../../store/open.ts";
 import { startProgressBar } from "../progress-bar.ts";
 import { SPAN_MS_DEFAULT } from "../sending/message-generator.ts";
 import { writeStderr } from "../terminal.ts";
-import { type LoadProgress, loadMessages } from "./loader.ts";
+import { type LoadProgress, loadMessages, MS_PER_MESSAGE } from "./loader.ts";
 
 /**
  * Differs from the seed of the messages that are sent over HTTP, so that no id occurs twice by
@@ -14,6 +14,7 @@ const SEED = 20_250_116;
 export interface BulkOptions {
   readonly databaseUrl: string;
   readonly messages: number;
+  /** The newest timestamp. */
   readonly nowMs: number;
   readonly signal: AbortSignal;
 }
@@ -33,10 +34,10 @@ export async function bulk({
   const store = await openStore(databaseUrl);
   try {
     const { rows, storeSeconds, indexSeconds } = await loadMessages(store, {
-      // The messages that are sent over HTTP later are the newest.
       seed: SEED,
       count: messages,
-      nowMs: nowMs - SPAN_MS_DEFAULT,
+      nowMs,
+      spanMs: Math.max(SPAN_MS_DEFAULT, messages * MS_PER_MESSAGE),
       clock: systemClock,
       signal,
       progress: bars.update,

@@ -25,6 +25,8 @@ const OUTCOMES: readonly (readonly [string, string, string])[] = [
 export interface DemoReportOptions {
   readonly url: string;
   readonly secret: string;
+  /** An admin key, which signs in to the dashboard. */
+  readonly key: string;
   readonly nowMs: number;
   /** The speed of the load, in words. */
   readonly speed: string;
@@ -35,6 +37,7 @@ export interface DemoReportOptions {
 export async function demoReport({
   url,
   secret,
+  key,
   nowMs,
   speed,
   logPath,
@@ -53,13 +56,15 @@ export async function demoReport({
     pretty(JSON.parse(await get("/stats"))),
     `\nGET ${url}/messages?limit=1`,
     pretty(JSON.parse(await get("/messages?limit=1"))),
+    `\nDashboard: ${url}/ui/#/sign-in?key=${key}`,
     "\nLook around:",
     ...["/docs", "/messages?limit=10", "/messages?q=%F0%9F%99%8F", "/stats", "/metrics"].map(
       (path) => `  ${url}${path}`,
     ),
     "\nSend a message:",
     signedCurl({ url, secret, nowMs }),
-    `\nThe log is ${logPath}. Ctrl-C stops the service and removes everything.\n`,
+    "\nFrom now on one or two messages a second are sent.",
+    `The log is ${logPath}. Ctrl-C stops the service and removes everything.\n`,
   ].join("\n");
 }
 

@@ -6,14 +6,14 @@ import type { Outgoing } from "../sending/send-all.ts";
 export type DemoOutgoing = Outgoing & { readonly progress: number };
 
 const SEED = 20_250_115;
-/** How many of a hundred thousand messages are followed by an irregular one. */
-const DUPLICATES = 5_000;
-const CONFLICTS = 400;
-const FORGERIES = 600;
-const INVALIDS = 100;
-const OF = 100_000;
+/** How many of a hundred messages are followed by an irregular one. */
+const DUPLICATES = 5;
+const CONFLICTS = 2;
+const FORGERIES = 3;
+const INVALIDS = 1;
+const OF = 100;
 /** A repeated message follows this many messages later, so that the original is stored by then. */
-const LATE_MESSAGES = 200;
+const LATE_MESSAGES = 40;
 /** Every kind of irregular message occurs at least once, however few messages there are. */
 const FIRST_TROUBLE_AT = 20;
 
@@ -21,9 +21,12 @@ const FIRST_TROUBLE_AT = 20;
 export async function* demoTraffic({
   messages,
   nowMs,
+  spanMs,
 }: {
-  messages: number;
-  nowMs: number;
+  readonly messages: number;
+  /** The newest timestamp, and the time span before it that contains all of them. */
+  readonly nowMs: number;
+  readonly spanMs: number;
 }): AsyncGenerator<DemoOutgoing> {
   const random = seededRandom(SEED);
   const recent: GeneratedMessage[] = [];
@@ -33,7 +36,7 @@ export async function* demoTraffic({
     const bytes = Buffer.from(JSON.stringify(body));
     return { line: ++line, progress, body: bytes, ...(secret === undefined ? {} : { secret }) };
   };
-  for (const message of generateMessages({ seed: SEED, count: messages, nowMs })) {
+  for (const message of generateMessages({ seed: SEED, count: messages, nowMs, spanMs })) {
     progress++;
     yield outgoing(message);
     recent.push(message);

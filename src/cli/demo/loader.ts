@@ -12,7 +12,7 @@ const POLL_MS = 100;
 const MESSAGES_PER_SENDER = 100;
 const SENDERS_MIN = 60;
 const SENDERS_MAX = 100_000;
-const MS_PER_MESSAGE = 1_000;
+export const MS_PER_MESSAGE = 1_000;
 
 export interface LoadProgress {
   readonly phase: "storing" | "indexing";
@@ -22,8 +22,10 @@ export interface LoadProgress {
 }
 
 export interface LoadOptions extends Pick<GeneratorOptions, "seed" | "count" | "ids"> {
-  /** The newest timestamp. The others come before it, about one a second. */
+  /** The newest timestamp. */
   readonly nowMs: number;
+  /** The time span before it that contains all timestamps. Default: a second for each message. */
+  readonly spanMs?: number;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
   readonly progress?: (progress: LoadProgress) => void;
@@ -67,7 +69,7 @@ async function storeRows(
   options: LoadOptions,
 ): Promise<number> {
   const { seed, count, ids = "random", nowMs, signal, progress } = options;
-  const spanMs = count * MS_PER_MESSAGE;
+  const { spanMs = count * MS_PER_MESSAGE } = options;
   const messages = generateMessages({ seed, count, ids, nowMs, spanMs, senders: sendersOf(count) });
   let stored = 0;
   let inFlight: Promise<unknown> = Promise.resolve();

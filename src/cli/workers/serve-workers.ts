@@ -1,26 +1,20 @@
-import type { ListeningInfo } from "../../app.ts";
-import type { Config } from "../../config.ts";
 import { systemClock } from "../../domain/clock.ts";
 import { createLog, type LogLevel } from "../../observe/log.ts";
-import type { Stdout } from "../../observe/stdout.ts";
 import { CLOSING_MS_MAX, closedBySignal, ignoreInspectorSignal, untilFault } from "../lifecycle.ts";
-import { Supervisor } from "./supervisor.ts";
+import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 /**
  * Serves with several processes until a signal ends them. Resolves with the exit code. Rejects when
  * they cannot start.
  */
-export async function serveWorkers(
-  config: Config,
-  stdout: Stdout,
-  listening: (listeningInfo: ListeningInfo) => void,
-): Promise<number> {
+export async function serveWorkers(options: SupervisorOptions): Promise<number> {
+  const { config, stdout } = options;
   const log = createLog({
     level: config.logLevel as LogLevel,
     destination: stdout,
     now: systemClock.now,
   });
-  const supervisor = new Supervisor({ clock: systemClock, log }, { config, stdout, listening });
+  const supervisor = new Supervisor({ clock: systemClock, log }, options);
   let running = Promise.resolve(0);
   const close = async () => {
     await supervisor.close();

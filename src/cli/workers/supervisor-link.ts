@@ -1,6 +1,7 @@
 import cluster from "node:cluster";
 import { type Clock, within } from "../../domain/clock.ts";
 import { Overloaded } from "../../domain/errors.ts";
+import type { OverviewFigures } from "../../observe/overview-figures.ts";
 import type { Order, Report } from "./messages.ts";
 import { SharedRun } from "./shared-run.ts";
 
@@ -9,8 +10,11 @@ import { SharedRun } from "./shared-run.ts";
  * worker a second.
  */
 const METRICS_MS_MAX = 3_000;
+/** The same for the figures of the overview, for which a worker has half a second. */
+const FIGURES_MS_MAX = 2_000;
 
 export type ServeOrder = Extract<Order, { kind: "serve" }>;
+export type SampleOrder = Extract<Order, { kind: "sample" | "sample_some" }>;
 
 /** The channel of a worker to its supervisor. */
 export class SupervisorLink {
@@ -19,10 +23,14 @@ export class SupervisorLink {
   /** Resolves when the worker must end: the supervisor ordered it, or has ended itself. */
   readonly close: Promise<void>;
   readonly #clock: Clock;
-  readonly #metrics = new SharedRun(() => this.#askForMetrics());
+  readonly #metrics = new SharedRun(() => this.#ask<string>("scraped", METRICS_MS_MAX));
+  readonly #figures = new SharedRun(() =>
+    this.#ask<OverviewFigures>("overview_asked", FIGURES_MS_MAX),
+  );
   #asked = 0;
-  #answered: (text: string) => void = () => undefined;
-  #sample: (id: number) => void = () => undefined;
+  /** The questions that are not answered yet, by their id: at most one of each kind. */
+  readonly #waiting = new Map<number, (answer: never) => void>();
+  #sample: (order: SampleOrder) => void = () => undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -33,8 +41,9 @@ export class SupervisorLink {
     process.on("message", (order: Order) => {
       if (order.kind === "serve") serve.resolve(order);
       else if (order.kind === "close") close.resolve();
-      else if (order.kind === "sample") this.#sample(order.id);
-      else if (order.id === this.#asked) this.#answered(order.text);
+      else if (order.kind === "metrics") this.#waiting.get(order.id)?.(order.text as never);
+      else if (order.kind === "figures") this.#waiting.get(order.id)?.(order.figures as never);
+      else this.#sample(order);
     });
     cluster.worker?.on("disconnect", () => {
       // Node would end the process at once, with its requests under way.
@@ -52,7 +61,7 @@ export class SupervisorLink {
   }
 
   /** `sample` is called when the supervisor asks for samples. */
-  answerWith(sample: (id: number) => void): void {
+  answerWith(sample: (order: SampleOrder) => void): void {
     this.#sample = sample;
   }
 
@@ -61,12 +70,22 @@ export class SupervisorLink {
     return this.#metrics.get();
   }
 
-  async #askForMetrics(): Promise<string> {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    this.#answered = resolve;
-    await this.send({ kind: "scraped", id: ++this.#asked });
-    const text = await within(this.#clock, METRICS_MS_MAX, promise);
-    if (text === undefined) throw new Overloaded("the metrics of all workers took too long");
-    return text;
+  /** The figures of all workers, for the overview. Rejects in the same way. */
+  figuresOfAll(): Promise<OverviewFigures> {
+    return this.#figures.get();
+  }
+
+  async #ask<T>(kind: "scraped" | "overview_asked", msMax: number): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    const id = ++this.#asked;
+    this.#waiting.set(id, resolve);
+    try {
+      await this.send({ kind, id });
+      const answer = await within(this.#clock, msMax, promise);
+      if (answer === undefined) throw new Overloaded("the metrics of all workers took too long");
+      return answer;
+    } finally {
+      this.#waiting.delete(id);
+    }
   }
 }

@@ -2,9 +2,11 @@ import { VERSION } from "../../app/start-up.ts";
 import type { ListeningInfo } from "../../app.ts";
 import type { Config } from "../../config.ts";
 import { within } from "../../domain/clock.ts";
+import type { Setting } from "../../domain/setting.ts";
 import { requireFreePort } from "../../http/listen-address.ts";
 import { createMetrics } from "../../observe/metrics.ts";
-import { SharedRender } from "../../observe/shared-render.ts";
+import type { OverviewFigures } from "../../observe/overview-figures.ts";
+import { SharedWork } from "../../observe/shared-work.ts";
 import type { Stdout } from "../../observe/stdout.ts";
 import { NO_SPANS } from "../../observe/trace.ts";
 import type { Runtime } from "../../runtime.ts";
@@ -21,6 +23,7 @@ const CLOSING_MS_MAX = 600;
 
 export interface SupervisorOptions {
   readonly config: Config;
+  readonly settings: readonly Setting[];
   readonly stdout: Stdout;
   /** Called when all workers listen. */
   readonly listening: (listeningInfo: ListeningInfo) => void;
@@ -35,7 +38,9 @@ export class Supervisor {
   readonly #workers = new Map<number, WorkerProcess>();
   readonly #metrics: WorkersMetrics;
   /** Each worker asks for the sum at most once a second. Sharing it limits the total cost. */
-  readonly #shared: SharedRender;
+  readonly #rendered: SharedWork<string>;
+  readonly #figures: SharedWork<OverviewFigures>;
+  readonly #startedMs: number;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>[] = [];
   #port: number;
@@ -48,6 +53,7 @@ export class Supervisor {
     this.#runtime = runtime;
     this.#options = options;
     this.#port = options.config.port;
+    this.#startedMs = runtime.clock.now();
     const own = createMetrics({ version: VERSION, node: process.versions.node });
     const none = () => 0;
     own.observe({
@@ -76,10 +82,9 @@ export class Supervisor {
       own,
       workers: () => [...this.#workers.values()],
     });
-    this.#shared = new SharedRender({
-      render: () => this.#metrics.render(),
-      monotonic: () => runtime.clock.monotonic(),
-    });
+    const monotonic = () => runtime.clock.monotonic();
+    this.#rendered = new SharedWork({ work: () => this.#metrics.render(), monotonic });
+    this.#figures = new SharedWork({ work: () => this.#metrics.figures(), monotonic });
   }
 
   /**
@@ -139,12 +144,15 @@ export class Supervisor {
   }
 
   #start(worker: number): WorkerProcess {
-    const { config, stdout } = this.#options;
+    const { config, settings, stdout } = this.#options;
     const started = new WorkerProcess({
       worker,
+      startedMs: this.#startedMs,
       config: { ...config, port: this.#port },
+      settings,
       log: (lines) => stdout.write(lines),
-      renderAll: async () => (await this.#shared.get()).toString(),
+      renderAll: () => this.#rendered.get(),
+      figuresOfAll: () => this.#figures.get(),
     });
     this.#workers.set(worker, started);
     started.ended.then(({ code }) => {

@@ -4,7 +4,7 @@ import { killProcess } from "../../domain/kill-process.ts";
 import { Stdout } from "../../observe/stdout.ts";
 import { explain } from "../failures.ts";
 import { untilBroken, untilFault } from "../lifecycle.ts";
-import { type ServeOrder, SupervisorLink } from "./supervisor-link.ts";
+import { type SampleOrder, type ServeOrder, SupervisorLink } from "./supervisor-link.ts";
 
 const COUNTS_EVERY_MS = 1_000;
 const LISTENING_MS_MAX = 500;
@@ -33,9 +33,17 @@ const exitCode = app === undefined ? 0 : await run(app, order.config.drainMs);
 await stdout.flush();
 process.exit(exitCode);
 
-async function start({ worker, config }: ServeOrder): Promise<App> {
+async function start({ worker, startedMs, config, settings }: ServeOrder): Promise<App> {
   try {
-    return await startApp(config, stdout, { worker, renderAll: () => link.renderAll() });
+    return await startApp(config, stdout, {
+      settings,
+      part: {
+        worker,
+        startedMs,
+        renderAll: () => link.renderAll(),
+        figuresOfAll: () => link.figuresOfAll(),
+      },
+    });
   } catch (error) {
     const explanation = explain(error);
     await link.send({ kind: "failed", explanation });
@@ -45,12 +53,17 @@ async function start({ worker, config }: ServeOrder): Promise<App> {
 }
 
 async function run(app: App, drainMs: number): Promise<number> {
-  const sample = (id: number) =>
-    app.metrics.samples().then(
-      (samples) => link.send({ kind: "sampled", id, samples }),
-      // Without an answer, the supervisor uses the last counts.
-      () => undefined,
-    );
+  const sample = async (order: SampleOrder) => {
+    const { id } = order;
+    // Without an answer, the supervisor uses the last counts.
+    if (order.kind === "sample") {
+      const samples = await app.metrics.samples().catch(() => undefined);
+      if (samples !== undefined) await link.send({ kind: "sampled", id, samples });
+    } else {
+      const samples = await app.metrics.samplesOf(order.names).catch(() => undefined);
+      if (samples !== undefined) await link.send({ kind: "sampled_some", id, samples });
+    }
+  };
   const count = async () => link.send({ kind: "counted", counts: await app.metrics.counts() });
   link.answerWith(sample);
   await link.send({ kind: "listening", listeningInfo: app.listeningInfo });

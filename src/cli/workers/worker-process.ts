@@ -3,7 +3,9 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ListeningInfo } from "../../app.ts";
 import type { Config } from "../../config.ts";
+import type { Setting } from "../../domain/setting.ts";
 import type { Samples } from "../../observe/metrics.ts";
+import type { OverviewFigures } from "../../observe/overview-figures.ts";
 import type { Explanation } from "../failures.ts";
 import type { Order, Report } from "./messages.ts";
 import { WholeLines } from "./whole-lines.ts";
@@ -15,11 +17,21 @@ const CONNECTIONS_ON_THEIR_WAY_MAX = 2;
 
 export interface WorkerOptions {
   readonly worker: number;
+  readonly startedMs: number;
   readonly config: Config;
+  readonly settings: readonly Setting[];
   /** Receives complete lines of the worker's log. */
   readonly log: (lines: string) => void;
   /** Called when the worker asks for the metrics of all. */
   readonly renderAll: () => Promise<string>;
+  /** Called when the worker asks for the figures of all. */
+  readonly figuresOfAll: () => Promise<OverviewFigures>;
+}
+
+/** A question for samples, which the worker has not answered yet. */
+interface Question {
+  readonly id: number;
+  readonly resolve: (samples: Samples) => void;
 }
 
 /** How a worker ended. */
@@ -42,7 +54,8 @@ export class WorkerProcess {
   readonly #options: WorkerOptions;
   readonly #lines: WholeLines;
   #asked = 0;
-  #sampled: (samples: Samples) => void = () => undefined;
+  #sampled: Question | undefined;
+  #sampledSome: Question | undefined;
   #listens = false;
   #explanation: Explanation | undefined;
 
@@ -74,7 +87,8 @@ export class WorkerProcess {
       process.on("message", (report: Report) => this.#receive(report, resolve));
     });
     this.listening = Promise.race([listens, this.ended.then(() => undefined)]);
-    this.#send({ kind: "serve", worker: options.worker, config: options.config });
+    const { worker, startedMs, config, settings } = options;
+    this.#send({ kind: "serve", worker, startedMs, config, settings });
   }
 
   get number(): number {
@@ -101,8 +115,16 @@ export class WorkerProcess {
    */
   samples(): Promise<Samples | undefined> {
     const { promise, resolve } = Promise.withResolvers<Samples>();
-    this.#sampled = resolve;
-    this.#send({ kind: "sample", id: ++this.#asked });
+    this.#sampled = { id: ++this.#asked, resolve };
+    this.#send({ kind: "sample", id: this.#asked });
+    return Promise.race([promise, this.ended.then(() => undefined)]);
+  }
+
+  /** The same for some metrics only. */
+  samplesOf(names: readonly string[]): Promise<Samples | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Samples>();
+    this.#sampledSome = { id: ++this.#asked, resolve };
+    this.#send({ kind: "sample_some", id: this.#asked, names });
     return Promise.race([promise, this.ended.then(() => undefined)]);
   }
 
@@ -130,7 +152,16 @@ export class WorkerProcess {
         this.counts = report.samples.filter(
           ({ type }) => type === "counter" || type === "histogram",
         );
-        if (report.id === this.#asked) this.#sampled(report.samples);
+        if (report.id === this.#sampled?.id) this.#sampled.resolve(report.samples);
+        return;
+      case "sampled_some":
+        if (report.id === this.#sampledSome?.id) this.#sampledSome.resolve(report.samples);
+        return;
+      case "overview_asked":
+        this.#options.figuresOfAll().then(
+          (figures) => this.#send({ kind: "figures", id: report.id, figures }),
+          () => undefined,
+        );
         return;
       case "scraped":
         this.#options.renderAll().then(

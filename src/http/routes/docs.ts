@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { stringify } from "yaml";
+import { namesType } from "../accept.ts";
 import { NOT_FOUND, type Reply } from "../reply.ts";
-import type { Route } from "../route.ts";
+import type { Request, Route } from "../route.ts";
+import { redirect } from "./ui.ts";
 
 /**
  * For a page that loads only files of this service. It must not send browsers of a service on plain
@@ -29,13 +31,20 @@ const INITIALIZER = `window.onload = () => {
     validatorUrl: null,
     plugins: [SwaggerUIBundle.plugins.DownloadUrl],
     layout: "BaseLayout",
+    // Without it, a cookie counts for reading only.
+    requestInterceptor: (request) => {
+      if (!/^(GET|HEAD)$/i.test(request.method ?? "GET")) request.headers["X-Lyftr-UI"] = "1";
+      return request;
+    },
   });
 };
 `;
 
 /** `GET /openapi.json` and the interactive `/docs`, which needs nothing from the internet. */
 export function docsRoutes(document: object): readonly Route[] {
-  const text = JSON.stringify(document);
+  // Relative to the address of the document, so that requests of the page stay below the path
+  // prefix of a proxy.
+  const ofPage = { ...document, servers: [{ url: "..", description: "This service" }] };
   const file = (path: string, reply: Reply | Route["handle"]): Route => ({
     method: "GET",
     path,
@@ -43,20 +52,32 @@ export function docsRoutes(document: object): readonly Route[] {
     handle: typeof reply === "function" ? reply : () => reply,
   });
   return [
-    file("/openapi.json", { status: 200, body: text }),
-    file("/docs", ({ url }) =>
-      page(html(/^\/docs\/(\?|$)/.test(url) ? "." : "/docs"), "text/html; charset=utf-8"),
-    ),
-    file("/docs/json", page(text, "application/json; charset=utf-8")),
-    file("/docs/yaml", () => page(stringify(document, { strict: false }), "application/x-yaml")),
+    file("/openapi.json", { status: 200, body: JSON.stringify(document) }),
+    {
+      ...file("/docs", ({ hasTrailingSlash }) =>
+        page(html(hasTrailingSlash ? "." : "docs"), "text/html; charset=utf-8"),
+      ),
+      whenRefused: toSignIn,
+    },
+    file("/docs/json", page(JSON.stringify(ofPage), "application/json; charset=utf-8")),
+    file("/docs/yaml", () => page(stringify(ofPage, { strict: false }), "application/x-yaml")),
     // A second URL of the page.
     file("/docs/static/index.html", {
       status: 302,
-      headers: { ...PAGE_HEADERS, location: "/docs/", "content-length": "0" },
+      headers: { ...PAGE_HEADERS, location: "../", "content-length": "0" },
     }),
     file("/docs/static/swagger-initializer.js", page(INITIALIZER, JAVASCRIPT)),
     file("/docs/static/*", ({ params }) => staticFile(params["*"] ?? "")),
   ];
+}
+
+/** A person without a key signs in at the dashboard, which then leads back here. */
+function toSignIn(request: Request, { status, log = {} }: Reply): Reply | undefined {
+  const { accept, authorization } = request.headers;
+  if (status !== 401 || authorization !== undefined || !namesType(accept, "text/html"))
+    return undefined;
+  const root = request.hasTrailingSlash ? "../" : "";
+  return redirect(303, `${root}ui/#/sign-in?then=docs`, { vary: "Accept, Cookie" }, log);
 }
 
 function page(body: string | Buffer, type: string): Reply {

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import type { ServiceMetrics } from "../../observe/metrics.ts";
-import { SharedRender } from "../../observe/shared-render.ts";
+import { SharedWork } from "../../observe/shared-work.ts";
 import type { Route, RouteSchema } from "../route.ts";
 
 export interface MetricsRouteOptions {
@@ -10,7 +10,11 @@ export interface MetricsRouteOptions {
 
 /** `GET /metrics`: Prometheus text 0.0.4. */
 export function metricsRoute({ metrics, monotonic }: MetricsRouteOptions): Route {
-  const shared = new SharedRender({ render: metrics.render, monotonic });
+  // As bytes, which any number of responses can send without a copy.
+  const shared = new SharedWork({
+    work: async () => Buffer.from(await metrics.render()),
+    monotonic,
+  });
   return {
     method: "GET",
     path: "/metrics",

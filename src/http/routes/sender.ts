@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { msisdn } from "../../domain/query-params.ts";
-import type { Eraser } from "../../retention/eraser.ts";
+import type { Eraser, Erasure } from "../../retention/eraser.ts";
 import { actorIn } from "../auth.ts";
 import { json } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
@@ -16,19 +16,38 @@ export function senderRoute({ eraser }: { readonly eraser: Pick<Eraser, "erase">
     outlivesClient: true,
     handle: async (request) => {
       const number = msisdn(request.params.msisdn) ?? "";
-      const { messages, remains } = await eraser.erase(number, actorIn(request));
-      return json({ messages_deleted: messages, remains });
+      return json(erasureBody(await eraser.erase(number, actorIn(request))));
     },
   };
 }
 
+/** The result of an erasure, as every route returns it. */
+export function erasureBody({ messages, remains }: Erasure) {
+  return { messages_deleted: messages, remains };
+}
+
+export const ErasureSchema = Type.Object(
+  {
+    messages_deleted: Type.Integer({
+      description: "The number of messages that this request deleted.",
+    }),
+    remains: Type.Array(Type.String(), {
+      description: "Sentences that name what may still store data of the person, such as backups.",
+    }),
+  },
+  { description: "No message from or to the number is left." },
+);
+
+/** What an erasure does, for the documentation. */
+export const ERASURE =
+  "Deletes every message from the number and to it, and what indexes store of them. The ids stay known for " +
+  "TOMBSTONE_DAYS, so that a late retry does not bring a message back. The time it takes grows with the number of " +
+  "messages. After a 5xx some are deleted; send the request again to continue.";
+
 const SCHEMA: RouteSchema = {
   operationId: "eraseSender",
   summary: "Erase a person",
-  description:
-    "Deletes every message from the number and to it, and what indexes store of them. The ids stay known for " +
-    "TOMBSTONE_DAYS, so that a late retry does not bring a message back. The time it takes grows with the number of " +
-    "messages. After a 5xx some are deleted; send the request again to continue.",
+  description: `${ERASURE} \`POST /erasures\` does the same with the number in no path.`,
   tags: ["messages"],
   params: Type.Object({
     msisdn: Type.String({
@@ -36,18 +55,7 @@ const SCHEMA: RouteSchema = {
     }),
   }),
   response: {
-    200: Type.Object(
-      {
-        messages_deleted: Type.Integer({
-          description: "The number of messages that this request deleted.",
-        }),
-        remains: Type.Array(Type.String(), {
-          description:
-            "Sentences that name what may still store data of the person, such as backups.",
-        }),
-      },
-      { description: "No message from or to the number is left." },
-    ),
+    200: ErasureSchema,
     ...problemResponses(429, 500, 503),
   },
 };

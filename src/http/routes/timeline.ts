@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { parseTimelineQuery } from "../../domain/timeline-query.ts";
 import type { Store, TimelineBucket } from "../../store/store.ts";
+import { ZONED_SPANS_MAX } from "../../store/time-spans.ts";
 import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
 import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
@@ -8,6 +9,8 @@ import { FromParameter, problemResponses, SpanParameters } from "../schemas.ts";
 
 /** Almost a week by the minute. An answer of this size is half a megabyte. */
 const BUCKETS_MAX = 10_000;
+const ZONE =
+  "Minutes, hours and days begin in this IANA time zone, such as `Asia/Kolkata` or `UTC`, and `start` has its offset. Case does not matter. Default: UTC.";
 
 /** `GET /stats/timeline`: the number of messages in each minute, hour or day. */
 export function timelineRoute(
@@ -38,7 +41,7 @@ function bucketBody({ start, count }: TimelineBucket) {
 const SCHEMA: RouteSchema = {
   operationId: "readTimeline",
   summary: "Count messages by minute, hour or day",
-  description: `Counts by the \`ts\` of the messages, in UTC, oldest bucket first. Empty buckets are omitted. More than ${BUCKETS_MAX} buckets get 422, type \`too_broad\`.`,
+  description: `Counts by the \`ts\` of the messages, in UTC or in \`zone\`, oldest bucket first. Empty buckets are omitted. More than ${BUCKETS_MAX} buckets get 422, type \`too_broad\`. With \`zone\`, more than ${ZONED_SPANS_MAX} hours with messages get the same.`,
   tags: ["messages"],
   querystring: Type.Object({
     bucket: Type.Optional(
@@ -50,6 +53,7 @@ const SCHEMA: RouteSchema = {
     ),
     ...FromParameter,
     ...SpanParameters,
+    zone: Type.Optional(Type.String({ description: ZONE })),
   }),
   response: {
     200: Type.Object(
@@ -58,7 +62,8 @@ const SCHEMA: RouteSchema = {
         data: Type.Array(
           Type.Object({
             start: Type.String({
-              description: "The beginning of the bucket, such as 2025-01-15T10:00:00Z.",
+              description:
+                "The beginning of the bucket, such as 2025-01-15T10:00:00Z; with `zone`, such as 2025-01-15T10:00:00+05:30.",
             }),
             count: Type.Integer({ description: "The number of messages, at least 1." }),
           }),

@@ -10,16 +10,23 @@ import {
 import type { Transaction } from "./connection.ts";
 import type { Database } from "./database.ts";
 
+const VOTES =
+  "SELECT rule, summary, since FROM alert_votes WHERE expires_at >= now() ORDER BY since, holder";
+
 export function alertsIn(database: Database): AlertStore {
-  return { exchange: (report) => database.transaction((tx) => exchange(tx, report)) };
+  return {
+    exchange: (report) => database.transaction((tx) => exchange(tx, report)),
+    // The server's clock wrote when they expire.
+    votes: () => database.all<AlertVote>(VOTES),
+  };
 }
 
 async function exchange(tx: Transaction, report: AlertReport): Promise<AlertState> {
   const { holder, votes, notices } = report;
   const leads = await holdLease(tx, report);
-  // Only the leader deletes expired votes of other processes. Otherwise two processes could
-  // deadlock.
-  const expired = leads ? "OR expires_at < now()" : "";
+  // Only the leader deletes the votes of other processes as soon as they expire. Otherwise two
+  // processes could deadlock. After an hour the process has ended, and needs its votes no more.
+  const expired = `OR expires_at < now()${leads ? "" : " - interval '1 hour'"}`;
   await tx.run(`DELETE FROM alert_votes WHERE holder = $1 ${expired}`, [holder]);
   for (const { rule, summary, since } of votes) {
     await tx.run(
@@ -32,9 +39,7 @@ async function exchange(tx: Transaction, report: AlertReport): Promise<AlertStat
   for (const notice of notices) await note(tx, notice);
   return {
     leads,
-    votes: await tx.all<AlertVote>(
-      "SELECT rule, summary, since FROM alert_votes WHERE expires_at >= now() ORDER BY since, holder",
-    ),
+    votes: await tx.all<AlertVote>(VOTES),
     notices: await tx.all<AlertNotice>(
       "SELECT rule, target, firing, at FROM alert_notices ORDER BY rule, target",
     ),

@@ -15,10 +15,10 @@ interface ServerError extends Error {
 
 /**
  * Classes of SQLSTATE of temporary failures: connections, snapshots and rollbacks, resources, the
- * operator, the disk. 25006 is a read-only server, 55P03 and 57014 are timeouts, and 28 is a
- * password that is being changed.
+ * operator, the disk. 25006 is a read-only server, 55P03 and 57014 are timeouts, 28 is a password
+ * that is being changed, and 42P01 is a table that is missing, which readiness reports too.
  */
-const PASSING = /^(08|28|40|53|57|58|25006|25P0|55P03|3D000|XX000)/;
+const PASSING = /^(08|28|40|53|57|58|25006|25P0|42P01|55P03|3D000|XX000)/;
 /** A page of a table or of an index differs from what was written. */
 const DAMAGED = ["XX001", "XX002"];
 const DEADLOCK = "40P01";

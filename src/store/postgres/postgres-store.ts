@@ -33,6 +33,7 @@ import { DelayedVisibility, NO_DELAY } from "./index/visibility-delay.ts";
 import { migrate, requireCurrentSchema } from "./migrations.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { find, findOne } from "./reads/find.ts";
+import { LastReceived } from "./reads/last-received.ts";
 import { findSenders } from "./reads/senders.ts";
 import { inSnapshot, type Snapshot } from "./reads/snapshot.ts";
 import { stats } from "./reads/stats.ts";
@@ -99,6 +100,7 @@ export class PostgresStore implements Store {
   readonly #writer: Writer;
   readonly #indexLoop: IndexLoop;
   readonly #holder: string;
+  readonly #lastReceived: LastReceived;
   readonly #quick: ReadQueue;
   readonly #long: ReadQueue;
   readonly #searchIndex: SearchIndex;
@@ -160,6 +162,7 @@ export class PostgresStore implements Store {
       settings: facts.readSettings,
       damaged,
     });
+    this.#lastReceived = new LastReceived(this.#reading);
     this.credentials = credentialsIn(this.#reading);
     this.alerts = alertsIn(this.#reading);
     this.#writer = new Writer(writing, { random });
@@ -203,6 +206,15 @@ export class PostgresStore implements Store {
 
   findSenders(query: SenderQuery, { signal }: ReadOptions = {}): Promise<SenderPage> {
     return this.#read((snapshot) => findSenders(snapshot, query), { long: false, signal });
+  }
+
+  lastReceivedAt(): Promise<string | null> {
+    return this.#quick.run(() => this.#lastReceived.at());
+  }
+
+  /** Its statistics count transactions of all databases, so nothing cheap tells one. */
+  dataVersion(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   backlogRows(): number {

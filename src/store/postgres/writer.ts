@@ -111,9 +111,11 @@ export class Writer {
     if (missing.length > 0 && !this.#checksTombstones && (await this.#hasDeletions(deadlineMs)))
       return this.#insert(rows, deadlineMs);
     for (const key of await this.#tombstoned(missing, deadlineMs)) deleted.add(key);
+    // A caller may pass one object twice, so the first row is found by its place.
+    const unanswered = new Set(created);
     return rows.map((row) => {
       const key = keyOf(row);
-      if (created.has(key) && first.get(key) === row) return "created";
+      if (unanswered.delete(key)) return "created";
       // The deleted content is no longer known, so this cannot be a conflict.
       if (deleted.has(key)) return "duplicate";
       const kept = created.has(key) ? (first.get(key) as NewMessage) : stored.get(key);

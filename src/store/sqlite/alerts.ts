@@ -30,6 +30,13 @@ export function exchangeAlerts(statements: Statements, report: AlertReport): Ale
   };
 }
 
+export function readVotes(statements: Statements, nowMs: number): readonly AlertVote[] {
+  const sql =
+    "SELECT rule, summary, since FROM alert_votes WHERE expires_at >= ? ORDER BY since, holder";
+  const rows = statements.all<AlertVote>(sql, [new Date(nowMs).toISOString()]);
+  return rows.map((row) => ({ ...row }));
+}
+
 function vote(statements: Statements, { holder, nowMs, votes }: AlertReport): void {
   const now = new Date(nowMs).toISOString();
   const until = new Date(nowMs + VOTE_SECONDS * 1_000).toISOString();

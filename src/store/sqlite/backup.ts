@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
 import { StoreRefused } from "../../domain/errors.ts";
 import { toStoreError } from "./connection.ts";
+import { fsync } from "./fsync.ts";
 import { readUnchanged } from "./read-unchanged.ts";
 
 /** 8 MiB with the usual pages of 4 KiB: large enough to be fast, small enough to show progress. */
@@ -82,13 +83,4 @@ export function requireIntegrity(db: DatabaseSync, problem: string): void {
   const [first] = db.prepare("PRAGMA integrity_check(1)").all();
   const result = Object.values(first ?? {})[0];
   if (result !== "ok") throw new StoreRefused(`${problem}: ${result}`);
-}
-
-export function fsync(path: string): void {
-  const file = openSync(path, "r");
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

@@ -145,6 +145,7 @@ export function transaction<T>(
 const HELD =
   "Another program has locked it: stop that program (an older service, a sqlite3 shell, an import), or wait until it is done";
 const PRIMARY_CODE = 0xff;
+const ERROR = 1;
 const BUSY = 5;
 const LOCKED = 6;
 const READONLY = 8;
@@ -212,6 +213,11 @@ export function toStoreError(error: unknown, path?: string): Error {
       return new StoreDamaged(`SQLite: ${failure.message} (code ${code})`, options);
     case IOERR:
       return new StoreBroken(`SQLite: ${failure.message} (code ${code})`, options);
+    case ERROR:
+      // Another program has changed the schema. Readiness reports that too.
+      return failure.message.startsWith("no such table")
+        ? new StoreUnavailable(`SQLite: ${failure.message}`, options)
+        : failure;
     default:
       return failure;
   }

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { createFolder } from "./fsync.ts";
 
 /** Removes what {@link createFiles} created, unless something has been written to it. */
 export type Undo = () => void;
@@ -10,7 +11,7 @@ export type Undo = () => void;
  */
 export function createFiles(...paths: readonly [string, ...string[]]): Undo {
   const folder = dirname(paths[0]);
-  const firstFolder = mkdirSync(folder, { recursive: true });
+  const firstFolder = createFolder(folder);
   const made = paths.filter((path) => !existsSync(path));
   for (const path of paths) closeSync(openSync(path, "a", 0o600));
   return () => {

@@ -11,6 +11,10 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import { threadId } from "node:worker_threads";
 
+/** The warning of a start on a full disk. */
+export const DISK_FULL =
+  "The disk is full, or its files may not grow. Reads are answered, webhooks get 503 until there is room. Make room; a restart is not needed";
+
 /** With less free space, the disk may have no room for a file that grows. */
 const FREE_BYTES_MIN = 1024 * 1024;
 /** More than SQLite adds to a file at once, except in a large transaction. */

@@ -5,7 +5,6 @@ import {
   copyFileSync,
   existsSync,
   linkSync,
-  mkdirSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -16,9 +15,10 @@ import { basename, dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { StoreRefused } from "../../domain/errors.ts";
-import { fsync, requireIntegrity } from "./backup.ts";
+import { requireIntegrity } from "./backup.ts";
 import { toStoreError } from "./connection.ts";
 import { contentsOf, requireKnown } from "./contents.ts";
+import { createFolder, fsync } from "./fsync.ts";
 import { refuseInUse } from "./in-use.ts";
 import { journalHoldsPages } from "./left-behind.ts";
 
@@ -61,7 +61,7 @@ export async function prepareRestore(backup: string, path: string): Promise<Prep
     process.off("exit", tidy);
   };
   try {
-    mkdirSync(dirname(place.real), { recursive: true });
+    createFolder(dirname(place.real));
     copyFileSync(backup, partial, constants.COPYFILE_FICLONE);
     const messages = checkCopy(partial);
     takeOwner(partial, statSync(place.real, { throwIfNoEntry: false }));

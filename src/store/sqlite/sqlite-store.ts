@@ -32,7 +32,7 @@ import { createFiles } from "./create-files.ts";
 import type { CredentialsOperation } from "./credentials/operations.ts";
 import { alertsBy, credentialsBy } from "./credentials/sqlite-credentials.ts";
 import { retentionBy } from "./deletion/sqlite-retention.ts";
-import { isDiskFull } from "./disk-full.ts";
+import { DISK_FULL, isDiskFull } from "./disk-full.ts";
 import { requireWritable } from "./file-access.ts";
 import { readIndexPath } from "./index/connection.ts";
 import { IndexLoop } from "./index/index-loop.ts";
@@ -135,8 +135,9 @@ export class SqliteStore implements Store {
     this.upgrades = inWords(upgraded);
     this.warnings = isDiskFull(path) ? [DISK_FULL] : [];
     this.#damage = new DamageWatch({ path, damaged, rebuildIndex: () => this.#rebuildIndex() });
-    this.retention = retentionBy((operation, argument) =>
-      this.#watched(indexer.call(operation, argument)),
+    this.retention = retentionBy(
+      (operation, argument) => this.#watched(indexer.call(operation, argument)),
+      (operation, argument) => this.#watched(writer.call(operation, argument)),
     );
     const ask = <T>(operation: CredentialsOperation, argument?: unknown) =>
       this.#watched(writer.call<T>("credentials", { operation, argument }));
@@ -180,6 +181,14 @@ export class SqliteStore implements Store {
 
   findSenders(query: SenderQuery, { signal }: ReadOptions = {}): Promise<SenderPage> {
     return this.#read("findSenders", query, { heavy: this.#behind(), signal });
+  }
+
+  lastReceivedAt(): Promise<string | null> {
+    return this.#read("lastReceivedAt");
+  }
+
+  dataVersion(): Promise<string | undefined> {
+    return this.#readers.callIfFree("dataVersion");
   }
 
   async #read<T>(operation: string, argument?: unknown, how?: ReadCall): Promise<T> {
@@ -268,9 +277,6 @@ export class SqliteStore implements Store {
     await this.#writer.close();
   }
 }
-
-const DISK_FULL =
-  "The disk is full, or its files may not grow. Reads are answered, webhooks get 503 until there is room. Make room; a restart is not needed";
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;

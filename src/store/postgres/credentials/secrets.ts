@@ -2,8 +2,11 @@ import {
   ACCEPTED_SECONDS,
   type AcceptingProcess,
   type AuditEntry,
+  areSameSecrets,
   KEPT_SECRETS_MAX,
   type KeptSecret,
+  type RetirementOutcome,
+  type SecretRetirement,
   type SecretStore,
   type SecretUse,
 } from "../../credentials.ts";
@@ -16,8 +19,8 @@ export function secretsIn(database: Database): SecretStore {
   return {
     list: () => listSecrets(database),
     add: (secret, entry) => database.transaction((tx) => addSecret(tx, secret, entry)),
-    retire: (name, retiresAt, entry) =>
-      database.transaction((tx) => retireSecret(tx, { name, retiresAt, entry })),
+    retire: (retirement, entry) =>
+      database.transaction((tx) => retireSecret(tx, retirement, entry)),
     uses: (fingerprints) => secretUses(database, fingerprints),
     noteUses: (uses) => database.transaction((tx) => noteUses(tx, uses)),
     noteAccepted: (report) => database.transaction((tx) => noteAccepted(tx, report)),
@@ -29,7 +32,7 @@ export function secretsIn(database: Database): SecretStore {
   };
 }
 
-function listSecrets(database: Database): Promise<readonly KeptSecret[]> {
+function listSecrets(database: Pick<Database, "all">): Promise<readonly KeptSecret[]> {
   return database.all<KeptSecret>(
     `SELECT name, sealed, created_at AS "createdAt", retires_at AS "retiresAt" FROM webhook_secrets
      ORDER BY created_at, name`,
@@ -61,22 +64,19 @@ async function addSecret(
 
 async function retireSecret(
   tx: Transaction,
-  {
-    name,
-    retiresAt,
-    entry,
-  }: { readonly name: string; readonly retiresAt: string; readonly entry: AuditEntry },
-): Promise<boolean> {
+  { name, retiresAt, decidedFor }: SecretRetirement,
+  entry: AuditEntry,
+): Promise<RetirementOutcome> {
   await oneAfterTheOther(tx);
   await removeEnded(tx, entry.at);
-  const found = await tx.run("UPDATE webhook_secrets SET retires_at = $2 WHERE name = $1", [
-    name,
-    retiresAt,
-  ]);
-  if (found === 0) return false;
+  const kept = await listSecrets(tx);
+  if (decidedFor !== undefined && !areSameSecrets(kept, decidedFor, entry.at)) return "changed";
+  if (!kept.some((one) => one.name === name)) return "unknown";
+  const values = [name, retiresAt];
+  await tx.run("UPDATE webhook_secrets SET retires_at = $2 WHERE name = $1", values);
   await removeEnded(tx, entry.at);
   await addToAudit(tx, entry);
-  return true;
+  return "retired";
 }
 
 function secretUses(

@@ -11,7 +11,7 @@ import {
   POSITION_FIELDS,
   Values,
 } from "../sql.ts";
-import { inTail, type Watermark } from "./streams.ts";
+import { inTail, isStreamOpenedSince, type Watermark } from "./streams.ts";
 
 /** This many index entries are scanned in two or three milliseconds. */
 export const BLOCK_ROWS_MAX = 4_096;
@@ -74,6 +74,8 @@ async function divide(
     const cut = await keyAfter(tx, list, { lo, hi }, hi === undefined ? blockRowsMax : even);
     if (cut === undefined) return;
     const kept = await countIndexed(tx, { list, range: { lo, hi: cut }, marks });
+    // Messages of a stream that was opened since would be counted. The next step divides.
+    if (await isStreamOpenedSince(tx, marks)) return;
     await setMessages(tx, { list, lo, messages: kept });
     await insertBlock(tx, { list, lo: cut, messages: messages - kept });
     [lo, messages] = [cut, messages - kept];

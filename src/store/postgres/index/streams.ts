@@ -16,12 +16,24 @@ export interface Window {
 
 /**
  * The watermarks of every stream that may have a tail. The messages of all other streams are
- * counted.
+ * counted, except those of streams that are opened later, see {@link isStreamOpenedSince}.
  */
 export function watermarks(tx: Transaction): Promise<readonly Watermark[]> {
   return tx.all<Watermark>(
     `SELECT stream, indexed_seq AS "indexedSeq" FROM streams ORDER BY stream`,
   );
+}
+
+/**
+ * Whether a stream was opened after the watermarks were read. A stream is opened before its first
+ * message. So if this is false after a count, the count has no message of an unknown stream.
+ */
+export async function isStreamOpenedSince(
+  tx: Transaction,
+  marks: readonly Watermark[],
+): Promise<boolean> {
+  const known = new Set(marks.map(({ stream }) => stream));
+  return (await watermarks(tx)).some(({ stream }) => !known.has(stream));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { exchangeAlerts } from "../alerts.ts";
+import { exchangeAlerts, readVotes } from "../alerts.ts";
 import type { Statements } from "../statements.ts";
 import { addToAudit, newestAudit } from "./audit.ts";
 import { addKey, allKeys, keysVersion, revokeKeys, rotateKey, touchKeys } from "./keys.ts";
@@ -34,6 +34,7 @@ export const CREDENTIALS_OPERATIONS = {
   acceptingProcesses,
   databaseId,
   exchangeAlerts,
+  readVotes,
 } satisfies Readonly<Record<string, (statements: Statements, argument: never) => unknown>>;
 
 export type CredentialsOperation = keyof typeof CREDENTIALS_OPERATIONS;

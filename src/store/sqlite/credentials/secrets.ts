@@ -2,8 +2,11 @@ import {
   ACCEPTED_SECONDS,
   type AcceptingProcess,
   type AuditEntry,
+  areSameSecrets,
   KEPT_SECRETS_MAX,
   type KeptSecret,
+  type RetirementOutcome,
+  type SecretRetirement,
   type SecretUse,
 } from "../../credentials.ts";
 import { transaction } from "../connection.ts";
@@ -41,24 +44,19 @@ export function addSecret(
 
 export function retireSecret(
   statements: Statements,
-  {
-    name,
-    retiresAt,
-    entry,
-  }: { readonly name: string; readonly retiresAt: string; readonly entry: AuditEntry },
-): boolean {
+  { retirement, entry }: { readonly retirement: SecretRetirement; readonly entry: AuditEntry },
+): RetirementOutcome {
+  const { name, retiresAt, decidedFor } = retirement;
   return transaction(statements.db, "BEGIN IMMEDIATE", () => {
     removeEnded(statements, entry.at);
-    if (
-      statements.run("UPDATE webhook_secrets SET retires_at = ? WHERE name = ?", [
-        retiresAt,
-        name,
-      ]) === 0
-    )
-      return false;
+    const kept = listSecrets(statements);
+    if (decidedFor !== undefined && !areSameSecrets(kept, decidedFor, entry.at)) return "changed";
+    if (!kept.some((one) => one.name === name)) return "unknown";
+    const values = [retiresAt, name];
+    statements.run("UPDATE webhook_secrets SET retires_at = ? WHERE name = ?", values);
     removeEnded(statements, entry.at);
     addToAudit(statements, entry);
-    return true;
+    return "retired";
   });
 }
 

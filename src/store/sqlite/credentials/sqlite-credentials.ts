@@ -28,7 +28,7 @@ export function credentialsBy(ask: Ask): CredentialsStore {
     secrets: {
       list: () => ask("listSecrets"),
       add: (secret, entry) => ask("addSecret", { secret, entry }),
-      retire: (name, retiresAt, entry) => ask("retireSecret", { name, retiresAt, entry }),
+      retire: (retirement, entry) => ask("retireSecret", { retirement, entry }),
       uses: (fingerprints) => ask("secretUses", fingerprints),
       noteUses: (uses) => ask("noteSecretUses", uses),
       noteAccepted: (report) => ask("noteAccepted", report),
@@ -41,7 +41,10 @@ export function credentialsBy(ask: Ask): CredentialsStore {
 
 /** The alert store, in the same way. */
 export function alertsBy(ask: Ask): AlertStore {
-  return { exchange: (report) => ask("exchangeAlerts", report) };
+  return {
+    exchange: (report) => ask("exchangeAlerts", report),
+    votes: (nowMs) => ask("readVotes", nowMs),
+  };
 }
 
 /**

@@ -38,7 +38,7 @@ export function dropTombstones(
   );
 }
 
-/** Each attempt waits for readers, and writers wait for it. */
+/** Each attempt waits for readers. */
 const TRUNCATIONS_MAX = 40;
 const TRUNCATION_PAUSE_MS = 50;
 
@@ -49,9 +49,10 @@ const TRUNCATION_PAUSE_MS = 50;
 const MESSAGE_PAGES_MAX = 16_384;
 
 /**
- * Rewrites the files and truncates their logs. Overwriting deleted content is not enough: when
- * SQLite splits or merges pages, it leaves copies of moved content in their unused parts. Deleting
- * the original does not reach these. Returns what could not be done, a sentence each.
+ * Rewrites the files, and truncates the log of the read index; the writer thread truncates that of
+ * the messages. Overwriting deleted content is not enough: when SQLite splits or merges pages, it
+ * leaves copies of moved content in their unused parts. Deleting the original does not reach these.
+ * Returns what could not be done, a sentence each.
  */
 export function scrub(
   statements: Statements,
@@ -64,11 +65,9 @@ export function scrub(
   const small = statements.number("PRAGMA main.page_count") <= messagePagesMax;
   if (!small || !vacuum(db, "main")) left.push(MESSAGES_KEPT);
   while (reclaimSpace(statements, 0) > 0);
-  const remains = FILES.filter((schema) => !truncateWithRetries(db, schema)).map(
-    (schema) => LOG_READ[schema],
-  );
+  if (!truncateIndexLog(db)) left.push(INDEX_LOG_KEPT);
   const kept = statements.get("SELECT 1 FROM main.sqlite_schema WHERE name = ?", [KEPT_NAME]);
-  return [...left, ...remains, ...(kept === undefined ? [] : [OLD_TABLE_KEPT]), ...ELSEWHERE];
+  return [...left, ...(kept === undefined ? [] : [OLD_TABLE_KEPT]), ...ELSEWHERE];
 }
 
 /**
@@ -86,19 +85,18 @@ function vacuum(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
   }
 }
 
-function truncateWithRetries(db: DatabaseSync, schema: (typeof FILES)[number]): boolean {
-  for (let cut = 1; cut <= TRUNCATIONS_MAX; cut++) {
-    if (truncateWal(db, schema)) return true;
+function truncateIndexLog(db: DatabaseSync): boolean {
+  for (let attempt = 1; attempt <= TRUNCATIONS_MAX; attempt++) {
+    if (truncateWal(db, "read_index")) return true;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRUNCATION_PAUSE_MS);
   }
   return false;
 }
 
-const LOG_READ = {
-  main: "The write-ahead log of the messages could not be truncated, because a read takes long. New messages overwrite it, and it is deleted when the service ends",
-  read_index:
-    "The write-ahead log of the read index could not be truncated, because a read takes long. New messages overwrite it, and it is deleted when the service ends",
-};
+export const MESSAGE_LOG_KEPT =
+  "The write-ahead log of the messages could not be truncated, because a read takes long. New messages overwrite it, and it is deleted when the service ends";
+const INDEX_LOG_KEPT =
+  "The write-ahead log of the read index could not be truncated, because a read takes long. New messages overwrite it, and it is deleted when the service ends";
 const INDEX_KEPT =
   "The read index could not be rewritten, because another process locked it or there was no room: unused parts of its pages may contain pieces. Erase again, or stop the service and delete the file that ends in -index";
 const MESSAGES_KEPT =

@@ -34,3 +34,30 @@ export function textTestOf({ q }: MessageFilter): TextTest | undefined {
   const part = foldCase(q);
   return (text) => foldCase(text).includes(part);
 }
+
+/** What {@link rowTestOf} looks at. */
+interface TestedRow {
+  readonly from: string;
+  readonly to: string;
+  readonly source: string;
+  /** In the form of `foldCase`. */
+  readonly foldedText: string | null;
+}
+
+/**
+ * The same conditions and the same text test for a row in memory; undefined when a filter has none.
+ */
+export function rowTestOf({
+  from,
+  to,
+  source,
+  q,
+}: MessageFilter): ((row: TestedRow) => boolean) | undefined {
+  if ([from, to, source, q].every((value) => value === undefined)) return undefined;
+  const part = q === undefined ? undefined : foldCase(q);
+  return (row) =>
+    (from === undefined || row.from === from) &&
+    (to === undefined || row.to === to) &&
+    (source === undefined || row.source === source) &&
+    (part === undefined || row.foldedText?.includes(part) === true);
+}

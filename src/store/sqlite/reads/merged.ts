@@ -1,4 +1,4 @@
-import { comparePositions, type ListRange, positionAfter } from "../../list-position.ts";
+import { type ListRange, merge, positionAfter } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import type { ListEntry } from "../sql.ts";
 import type { Tail } from "./tail.ts";
@@ -76,26 +76,4 @@ function upTo(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
 /** The part of a range from an entry on, in reading order. */
 function from(range: ListRange, entry: ListEntry, reverse: boolean): ListRange {
   return reverse ? { lo: range.lo, hi: positionAfter(entry) } : { lo: entry, hi: range.hi };
-}
-
-/** Merges two sorted parts of a list. */
-export function merge(
-  a: readonly ListEntry[],
-  b: readonly ListEntry[],
-  reverse: boolean,
-): readonly ListEntry[] {
-  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
-  const merged: ListEntry[] = [];
-  let at = 0;
-  for (const entry of a) {
-    for (; at < b.length; at++) {
-      const other = b[at] as ListEntry;
-      const order = comparePositions(other, entry);
-      if ((reverse ? -order : order) > 0) break;
-      merged.push(other);
-    }
-    merged.push(entry);
-  }
-  merged.push(...b.slice(at));
-  return merged;
 }

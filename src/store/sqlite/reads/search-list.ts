@@ -1,5 +1,5 @@
 import type { MessageFilter } from "../../../domain/message-filter.ts";
-import { isWholeList, type ListRange } from "../../list-position.ts";
+import { isWholeList, type ListRange, merge } from "../../list-position.ts";
 import type { Slice } from "../../page.ts";
 import {
   ASCENDING,
@@ -12,7 +12,7 @@ import {
   rangeValues,
 } from "../sql.ts";
 import { conditionsOf, type TextTest } from "./conditions.ts";
-import { type IndexedList, merge } from "./merged.ts";
+import type { IndexedList } from "./merged.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { walk } from "./walk.ts";
 

@@ -1,19 +1,26 @@
 import type { ListEntry, Query } from "../sql.ts";
+import type { Statements } from "../statements.ts";
 import type { TextTest } from "./conditions.ts";
-import type { Snapshot } from "./snapshot.ts";
 
 /**
  * Rows between two checks whether the result is still wanted: a millisecond, or ten with the
  * longest texts.
  */
-const ROWS_PER_CHECK = 256;
+export const ROWS_PER_CHECK = 256;
+
+/** What is needed of a snapshot. */
+export interface Walked {
+  readonly statements: Statements;
+  /** Throws when the result is no longer wanted. */
+  readonly check: () => void;
+}
 
 /**
  * Yields the rows of a statement, with only one in memory. Stops when the result is no longer
  * wanted.
  */
 export function* walk<T extends readonly unknown[]>(
-  snapshot: Snapshot,
+  snapshot: Walked,
   { sql, values }: Query,
 ): Generator<T> {
   let rows = 0;
@@ -32,7 +39,7 @@ export interface Matching {
   readonly order: string;
 }
 
-export function countMatching(snapshot: Snapshot, { from, has }: Omit<Matching, "order">): number {
+export function countMatching(snapshot: Walked, { from, has }: Omit<Matching, "order">): number {
   snapshot.check();
   const { sql, values } = from;
   if (has === undefined) return snapshot.statements.number(`SELECT count(*) ${sql}`, values);
@@ -57,7 +64,7 @@ const COLUMNS =
 
 /** At most `limit` matches of a part in its order, after the first `skip`. */
 export function findMatching(
-  snapshot: Snapshot,
+  snapshot: Walked,
   { from, has, order }: Matching,
   { skip, limit }: { readonly skip: number; readonly limit: number },
 ): MatchingPart {

@@ -50,11 +50,10 @@ serveWorker(({ path }: { path: string }) => {
     hasEndedTombstones: (now: string) => hasEndedTombstones(statements, now),
     scrub: () => scrub(statements),
     truncateWal: () => truncateWal(statements.db, "read_index"),
-    afterAnswer: () => {
-      checkpoint(statements, "read_index");
-      // A deletion writes to both files.
-      checkpoint(statements, "main");
-    },
+    // Checkpoints of the messages are left to the writer thread, also after a deletion. If both
+    // threads ran them, one could succeed after that of the other had failed, and the next write
+    // would overwrite the log of pages that the disk has lost.
+    afterAnswer: () => checkpoint(statements, "read_index"),
     // The disk may have lost a part of the index, which can be rebuilt. A read error loses nothing.
     broken: (error: unknown) => {
       if (!isReadError(error)) removeReadIndex(path);

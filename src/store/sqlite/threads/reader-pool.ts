@@ -24,6 +24,8 @@ const GIVEN_UP_MAX = 2;
 /** A second end within this time is reported as a repeated one. */
 const AGAIN_MS_MAX = 60_000;
 const CLOSE_MS_MAX = 2_000;
+/** A call that is only worth while it is quick. */
+const IF_FREE_MS_MAX = 1_000;
 
 export interface ReadCall {
   /** Whether it may read many messages. */
@@ -63,6 +65,9 @@ export class ReaderPool {
   /** Resolves when a thread reports that the database is broken. */
   readonly broken: Promise<StoreBroken>;
   readonly #threads: readonly ReadingThread[];
+  /** Reads first while it is free, so that the others are not needed. */
+  readonly #first: ReadingThread | undefined;
+  /** The last one reads next. */
   readonly #free: ReadingThread[];
   readonly #quick: WaitingRead[] = [];
   readonly #heavy: WaitingRead[] = [];
@@ -93,6 +98,7 @@ export class ReaderPool {
         mayStart: () => this.#fewGivenUp(),
       });
     this.#threads = Array.from({ length: options.threads }, thread);
+    this.#first = this.#threads.at(-1);
     this.#free = [...this.#threads];
   }
 
@@ -122,6 +128,32 @@ export class ReaderPool {
    */
   callAnyway<T>(operation: string): Promise<T> {
     return this.#enqueue(this.#quick, operation, undefined, undefined);
+  }
+
+  /**
+   * Calls the thread that reads first, which is always the same one. Resolves with undefined when
+   * it is busy, takes long or fails.
+   */
+  async callIfFree<T>(operation: string): Promise<T | undefined> {
+    const thread = this.#free.at(-1);
+    if (thread === undefined || thread !== this.#first) return undefined;
+    this.#free.pop();
+    return new Promise<T | undefined>((resolve) => {
+      const timer = setTimeout(resolve, IF_FREE_MS_MAX, undefined);
+      const done = (result: T | undefined) => {
+        clearTimeout(timer);
+        resolve(result);
+      };
+      void this.#run(thread, {
+        operation,
+        argument: undefined,
+        heavy: false,
+        signal: undefined,
+        begin: () => undefined,
+        resolve: done,
+        reject: () => done(undefined),
+      });
+    });
   }
 
   /** Makes each thread open its files again, after its current read. */
@@ -186,30 +218,34 @@ export class ReaderPool {
     }
     if (read.heavy) this.#heavyMax--;
     read.begin();
-    this.#run(thread, read)
-      // The slot of a long read stays taken until its replacement thread runs.
-      .finally(() => thread.ready())
-      .finally(() => {
-        if (read.heavy) this.#heavyMax++;
-        this.#free.push(thread);
-        this.#next();
-      });
+    void this.#run(thread, read);
   }
 
-  async #run(
-    thread: ReadingThread,
-    { operation, argument, heavy, signal, resolve, reject }: WaitingRead,
-  ) {
+  async #run(thread: ReadingThread, read: WaitingRead): Promise<void> {
+    const { operation, argument, heavy, signal, resolve, reject } = read;
     const msMax = heavy ? this.#heavyMsMax : QUICK_MS_MAX;
     const tooLate = () =>
       heavy ? tooSlow(msMax) : new StoreUnavailable("SQLite: a read took too long");
     try {
-      // A thread that ended while idle may still be restarting.
+      // It may start for the first time, or again after it ended while idle.
       await thread.ready();
-      resolve(await thread.run<never>({ operation, argument, msMax, signal, tooLate }));
+      const result = await thread.run<never>({ operation, argument, msMax, signal, tooLate });
+      // First, so that the next read of the same caller finds this thread and starts no other.
+      this.#release(thread, read);
+      resolve(result);
     } catch (error) {
       reject(error);
+      // The slot of a long read stays taken until its replacement thread runs.
+      await thread.ready();
+      this.#release(thread, read);
     }
+  }
+
+  #release(thread: ReadingThread, { heavy }: WaitingRead): void {
+    if (heavy) this.#heavyMax++;
+    if (thread === this.#first) this.#free.push(thread);
+    else this.#free.unshift(thread);
+    this.#next();
   }
 
   #reportEnd(reason: string): void {

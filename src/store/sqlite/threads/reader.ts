@@ -1,15 +1,23 @@
+import { randomUUID } from "node:crypto";
 import { ReadCancelled } from "../../../domain/errors.ts";
 import type { MessageQuery } from "../../../domain/message-query.ts";
 import type { SenderQuery, TimelineQuery } from "../../store.ts";
 import { openReader } from "../connection.ts";
 import { attachReadIndex } from "../index/connection.ts";
 import { find, findOne } from "../reads/find.ts";
+import { lastReceivedAt } from "../reads/last-received.ts";
 import { findSenders } from "../reads/senders.ts";
-import { inSnapshot } from "../reads/snapshot.ts";
+import { SnapshotReader } from "../reads/snapshot.ts";
 import { stats } from "../reads/stats.ts";
 import { timeline } from "../reads/timeline.ts";
 import { Statements } from "../statements.ts";
 import { serveWorker } from "./serve-worker.ts";
+
+/**
+ * They change when another connection commits, and this one never does. Each connection counts on
+ * its own.
+ */
+const VERSIONS = ["PRAGMA main.data_version", "PRAGMA read_index.data_version"];
 
 export interface ReaderData {
   readonly path: string;
@@ -27,27 +35,29 @@ serveWorker(({ path, stop }: ReaderData) => {
   const open = () => {
     const db = openReader(path);
     attachReadIndex(db, path);
-    return new Statements(db);
+    return new SnapshotReader(new Statements(db), check);
   };
-  let statements = open();
+  let reader = open();
+  let connection = randomUUID();
   return {
     // The read index is another file now.
     reopen: () => {
-      statements.db.close();
-      statements = open();
+      reader.statements.db.close();
+      reader = open();
+      connection = randomUUID();
     },
-    find: (query: MessageQuery) =>
-      inSnapshot(statements, check, (snapshot) => find(snapshot, query)),
-    findOne: (id: { messageId: string; source?: string }) => findOne(statements, id),
-    stats: () => inSnapshot(statements, check, stats),
-    timeline: (query: TimelineQuery) =>
-      inSnapshot(statements, check, (snapshot) => timeline(snapshot, query)),
-    findSenders: (query: SenderQuery) =>
-      inSnapshot(statements, check, (snapshot) => findSenders(snapshot, query)),
+    find: (query: MessageQuery) => reader.read((snapshot) => find(snapshot, query)),
+    findOne: (id: { messageId: string; source?: string }) => findOne(reader.statements, id),
+    stats: () => reader.read(stats),
+    timeline: (query: TimelineQuery) => reader.read((snapshot) => timeline(snapshot, query)),
+    findSenders: (query: SenderQuery) => reader.read((snapshot) => findSenders(snapshot, query)),
+    lastReceivedAt: () => lastReceivedAt(reader.statements),
+    dataVersion: () =>
+      [connection, ...VERSIONS.map((sql) => reader.statements.number(sql))].join(" "),
     ping: () => {
-      statements.get("SELECT 1 FROM lyftr_messages LIMIT 1");
-      statements.get("SELECT seq FROM index_state");
+      reader.statements.get("SELECT 1 FROM lyftr_messages LIMIT 1");
+      reader.statements.get("SELECT seq FROM index_state");
     },
-    close: () => statements.db.close(),
+    close: () => reader.statements.db.close(),
   };
 });

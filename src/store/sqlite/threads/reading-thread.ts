@@ -44,22 +44,22 @@ interface Started {
 }
 
 /**
- * A thread that reads, one call at a time. When it ends, or does not stop in time, another thread
- * replaces it.
+ * A thread that reads, one call at a time. It starts when it is first needed. When it ends, or does
+ * not stop in time, another thread replaces it.
  */
 export class ReadingThread {
   readonly #options: ReadingThreadOptions;
   #thread: Started | undefined;
-  #ready: Promise<void> = Promise.resolve();
+  #ready: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: ReadingThreadOptions) {
     this.#options = options;
-    this.#thread = this.#start();
   }
 
-  /** Resolves when it can take a call. */
+  /** Resolves when it can take a call. The first time, this starts the thread. */
   ready(): Promise<void> {
+    this.#ready ??= this.#startAfter(0);
     return this.#ready;
   }
 
@@ -132,12 +132,19 @@ export class ReadingThread {
     this.#options.givenUp(thread.line.terminate());
     this.#options.ended(reason);
     const livedMs = performance.now() - thread.sinceMs;
-    this.#ready = this.#startAgain(livedMs < LIFE_MS_MIN ? RESTART_PAUSE_MS : 0);
+    this.#ready = this.#startAfter(livedMs < LIFE_MS_MIN ? RESTART_PAUSE_MS : 0);
   }
 
-  async #startAgain(pauseMs: number): Promise<void> {
+  async #startAfter(pauseMs: number): Promise<void> {
     await this.#options.mayStart();
     if (pauseMs > 0) await sleep(pauseMs, undefined, { ref: false });
-    if (!this.#closed) this.#thread = this.#start();
+    if (this.#closed) return;
+    try {
+      this.#thread = this.#start();
+    } catch (error) {
+      // The machine has no thread left. The next read tries again.
+      this.#ready = undefined;
+      this.#options.ended(`it cannot be started: ${(error as Error).message}`);
+    }
   }
 }

@@ -5,8 +5,8 @@ import { openUpgraded } from "../open-upgraded.ts";
 import { Statements } from "../statements.ts";
 import { serveWorker } from "./serve-worker.ts";
 
-// The code of the one writer thread. A slow fsync, lock or checkpoint delays this thread and no
-// other.
+// The code of the one writer thread. Only it runs checkpoints of the messages. A slow fsync, a lock
+// or a checkpoint delays this thread and no other.
 serveWorker(({ path, migrate }: { path: string; migrate: boolean }, report) => {
   const { db, upgraded } = openUpgraded(path, { migrate, report });
   const statements = new Statements(db);
@@ -16,6 +16,8 @@ serveWorker(({ path, migrate }: { path: string; migrate: boolean }, report) => {
     insert: (rows: PackedRows) => transaction(db, "BEGIN IMMEDIATE", () => insert(rows)),
     credentials: (call: CredentialsCall) => carryOut(statements, call),
     truncateWal: () => truncateWal(db, "main"),
+    // Another thread has written. What this operation is for runs after its answer.
+    written: () => undefined,
     afterAnswer: () => checkpoint(statements, "main"),
     close: () => db.close(),
   };

@@ -1,0 +1,42 @@
+import Type from "typebox";
+import type { Setting } from "../../domain/setting.ts";
+import { json } from "../reply.ts";
+import type { Route, RouteSchema } from "../route.ts";
+import { problemResponses } from "../schemas.ts";
+
+/** `GET /settings`: the configuration with which this process was started. */
+export function settingsRoute({ settings }: { readonly settings: readonly Setting[] }): Route {
+  return {
+    method: "GET",
+    path: "/settings",
+    access: "admin",
+    schema: SCHEMA,
+    handle: () => json(settings),
+  };
+}
+
+const SCHEMA: RouteSchema = {
+  operationId: "readSettings",
+  summary: "Read the settings of the service",
+  description:
+    "What `lyftr check-config` shows: every environment variable, without secrets and passwords.",
+  tags: ["administration"],
+  response: {
+    200: Type.Array(
+      Type.Object({
+        name: Type.String({ description: "The environment variable." }),
+        value: Type.Union([Type.String(), Type.Null()], {
+          description:
+            "Its value, spelt as in the environment. `set` stands for a secret, `***` for what may be a password or a token in a URL. Null when it is not set.",
+        }),
+        from: Type.String({
+          enum: ["environment", "file", "default"],
+          description:
+            "`environment`: a variable, or an option of the command. `file`: the `.env` file, or the file that `NAME_FILE` names.",
+        }),
+      }),
+      { description: "The settings, in the order of the documentation." },
+    ),
+    ...problemResponses(500, 503),
+  },
+};

@@ -1,0 +1,41 @@
+// Sentences of the frame, the sign-in and the parts that several pages show. Each page has its own
+// file in en/.
+
+export const t = {
+  name: "Lyftr",
+  title: "{page} · Lyftr",
+  loading: "Loading…",
+  skip: "Skip to the page",
+  close: "Close",
+  cancel: "Cancel",
+  copy: "Copy",
+  copied: "Copied",
+  undo: "Undo",
+  now: "Now",
+  reload: "Reload",
+  noPage: "No such page",
+  noPageWhy: "This address leads nowhere. It may be cut, or of another version of Lyftr.",
+  home: "Go to the Overview",
+  needsAdmin: "This needs an admin key",
+  mayOnlyRead: "Your key {name} may read, not administer.",
+
+  offline: "No connection since {time}. What you see is from then.",
+  failed: "The service has answered with error {status} since {time}.",
+  foreign: "Something between you and Lyftr has answered {status} since {time}.",
+  busy: "The service cannot answer at the moment. What you see is from {time}.",
+  limited: "A rate limit was reached. What you see is from {time}.",
+  trying: "Trying again.",
+  unanswered: "The service cannot answer at the moment. This page tries again.",
+  tryingAgain: { one: "Trying again in {n} s.", other: "Trying again in {n} s." },
+  forbidden: "This key may not do that.",
+  unauthorized: "The key of this session has ended. Sign in again.",
+  notFound: "This is not here.",
+  refused: "The service did not accept this request.",
+  busyAction: {
+    one: "The service is busy. Try again in {n} second.",
+    other: "The service is busy. Try again in {n} seconds.",
+  },
+  foreignAction: "Something between you and Lyftr answered {status}. Nothing may have happened.",
+  offlineAction: "No answer came. It may have happened or not: look before you try again.",
+  failedAction: "The service failed. Its log says why.",
+} as const;

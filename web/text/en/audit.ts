@@ -1,0 +1,43 @@
+export const audit = {
+  title: "Audit",
+  intro:
+    "What was done to API keys, webhook secrets and personal data. Entries are never changed. None has a secret, a number or a text in it.",
+  caption: "Audited actions",
+  when: "When",
+  actor: "By",
+  what: "What",
+  details: "Details",
+  raw: "Raw JSON",
+  older: "Older",
+  newest: "Newest",
+  nothing: "Nothing was audited yet",
+  nothingWhy:
+    "An entry is made when an API key or a webhook secret changes, when a person is erased, and when retention deletes messages.",
+  nothingOlder: "There is nothing older",
+  noMoment: "This address names no moment",
+  noMomentWhy: "Write a date after before=, such as 2026-11-29.",
+
+  byCommand: "the command line",
+  byService: "the service",
+
+  actions: {
+    "key.created": "The API key {subject} was created.",
+    "key.rotated": "The API key {subject} was rotated.",
+    "key.revoked": "The API key {subject} was revoked.",
+    "secret.added": "The webhook secret {subject} was added.",
+    "secret.retired": "The webhook secret {subject} was retired.",
+    "sender.erased": "A person was erased.",
+    "retention.ran": "Retention deleted old messages.",
+    "test_message.sent": "A test message was sent.",
+    "test_message.signed": "A test message was signed, and not sent.",
+  },
+  mayRead: "may read",
+  mayAdminister: "may administer",
+  neverEnds: "never ends",
+  ends: "ends {when}",
+  oldEnds: "the old one ends {when}",
+  refusedFrom: "refused from {when} on",
+  messages: { one: "{n} message", other: "{n} messages" },
+  unfinished: "not finished: erase again to continue",
+  receivedBefore: "received before {when}",
+} as const;

@@ -1,0 +1,3 @@
+export const chart = {
+  hint: "Arrow keys read the bars, Enter shows the messages of one.",
+} as const;
