@@ -8,7 +8,7 @@ import { unlessTool } from "../support/tools.ts";
 
 const skip = unlessTool("chromium");
 
-/** How far the clock of the page goes on between two waits for answers. */
+/** The step of the page's clock between two waits for answers. */
 const STEP_MS = 100;
 /** Half of the time after which it is quiet. */
 const HALF_MS = 30_000;
