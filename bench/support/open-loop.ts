@@ -128,11 +128,12 @@ for (
 for (const connection of connections) connection.close();
 process.stdout.write(`${JSON.stringify(result())}\n`);
 
+/** Connections take turns. One that is idle for seconds would be closed, maybe while it sends. */
 function sendWhatIsDue(): void {
   for (
-    let connection = sent < due ? free.pop() : undefined;
+    let connection = sent < due ? free.shift() : undefined;
     connection !== undefined;
-    connection = sent < due ? free.pop() : undefined
+    connection = sent < due ? free.shift() : undefined
   ) {
     if (!connection.isOpen) {
       connection.reopen();
