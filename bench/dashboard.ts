@@ -16,6 +16,7 @@ import { describeMachine, scratchFolder } from "./support/machine.ts";
 import { totalMessages } from "./support/metrics.ts";
 import { startOpenLoop } from "./support/open-loop-run.ts";
 import { threadSeconds } from "./support/process-figures.ts";
+import { measureTailLists } from "./support/tail-lists.ts";
 import { startLyftr, UNCACHED } from "./support/target.ts";
 import { requireTool } from "./support/wrk.ts";
 
@@ -27,8 +28,11 @@ const flags = readFlags({
   rows: 1_000_000,
   // A database filled by load.ts, to save time. Messages are added to it.
   database: "",
-  parts: "lists,tab,ingest",
+  parts: "lists,tail,tab,ingest",
   requests: 200,
+  // Messages that are not in the read index, and how often each list is read with them.
+  tailRows: 6_000,
+  reads: 30,
   tabSeconds: 30,
   // How much shorter the intervals of the one tab are, so that its cost stands out.
   hurry: 4,
@@ -55,6 +59,8 @@ const path = flags.database === "" ? join(folder.path, "app.db") : resolve(flags
 if (flags.database === "") await fill(sqliteUrl(path), flags.rows);
 const sections = [`${machine}; ${rounded(flags.rows)} messages`];
 if (flags.parts.includes("lists")) sections.push(await measureLists());
+if (flags.parts.includes("tail"))
+  sections.push(await measureTailLists({ ...flags, path, lists: lists() }));
 if (flags.parts.includes("tab")) sections.push(await measureTab());
 if (flags.parts.includes("ingest")) sections.push(await measureIngest());
 process.stdout.write(`${sections.join("\n\n")}\n`);

@@ -19,7 +19,8 @@ const REST_SECONDS_MAX = 300;
 
 let world: AdminWorld;
 before(async () => {
-  if (skip === false) world = await startAdminWorld();
+  // Seconds of the page pass in less, and what is cached would be out of date for longer.
+  if (skip === false) world = await startAdminWorld({ CACHE_TTL_MS: "0" });
 });
 after(() => world?.[Symbol.asyncDispose]());
 
