@@ -62,8 +62,8 @@ const QUICK = globSync("test/{unit,store,http}/**/*.test.ts", {
   .filter((file) => !SLOW.test(file))
   .sort();
 /**
- * The quick run gives each process several test files. A process with a service costs 0.6 s of
- * CPU before its first test. More files a process would leave a processor idle at the end.
+ * Each process runs several of the quick test files. A process with a service costs 0.6 s of CPU
+ * before its first test. More files a process would leave a processor idle at the end.
  */
 const QUICK_FILES_PER_PROCESS = 9;
 /** Each process of the quick run imports it first: a start of a service costs half as much then. */
@@ -125,10 +125,10 @@ try {
 }
 
 async function quick(): Promise<number> {
-  // Some tests mostly wait. So with two processors three processes run at a time, and the lint.
   const env = { TEST_POSTGRES_URL: "", PROPERTY_RUNS_DIVISOR: QUICK_PROPERTY_RUNS_DIVISOR };
   const linted = lint();
-  const tested = await run("the embedded database", env, inGroups(QUICK), ["--test-concurrency=3"]);
+  const groups = inGroups(QUICK, [CHEAP_SCRYPT]);
+  const tested = await run("the embedded database", env, groups);
   const { status, text } = await linted;
   process.stdout.write(`\nLint\n${text}`);
   return Math.max(tested, status);
@@ -148,15 +148,28 @@ async function lint(): Promise<{ readonly status: number; readonly text: string 
   return { status: status ?? 1, text };
 }
 
-/** Files that import some test files each: the runner starts a process for each of them. */
-function inGroups(files: readonly string[]): readonly string[] {
+/** The files, with those of the quick run in groups. */
+function grouped(files: readonly string[]): readonly string[] {
+  const quick = new Set(QUICK);
+  return [
+    ...inGroups(files.filter((file) => quick.has(file))),
+    ...files.filter((file) => !quick.has(file)),
+  ];
+}
+
+/**
+ * Files that import some test files each, after `first`: the runner starts a process for each of
+ * them.
+ */
+function inGroups(files: readonly string[], first: readonly string[] = []): readonly string[] {
+  const into = mkdtempSync(join(folder, "groups-"));
   const groups = Math.ceil(files.length / QUICK_FILES_PER_PROCESS);
   return Array.from({ length: groups }, (_, group) => {
     // Neighbours in the list take about as long, so each group gets files from all parts of it.
-    const imports = [CHEAP_SCRYPT, ...files.filter((_, at) => at % groups === group)].map(
+    const imports = [...first, ...files.filter((_, at) => at % groups === group)].map(
       (file) => `import ${JSON.stringify(pathToFileURL(resolve(file)).href)};\n`,
     );
-    const path = join(folder, `group-${String(group).padStart(2, "0")}.mjs`);
+    const path = join(into, `group-${String(group).padStart(2, "0")}.mjs`);
     writeFileSync(path, imports.join(""));
     return path;
   });
@@ -181,9 +194,11 @@ async function everything(): Promise<number> {
 
   const coverage = process.argv.includes("--coverage") ? COVERAGE : [];
   const shared = { TEST_POSTGRES_URL: postgres };
-  const statuses = [await run("the embedded database", shared, EVERYTHING, coverage)];
+  const statuses = [await run("the embedded database", shared, grouped(EVERYTHING), coverage)];
   if (postgres !== "")
-    statuses.push(await run("PostgreSQL", { ...shared, TEST_STORE: "postgres" }, CONTRACT));
+    statuses.push(
+      await run("PostgreSQL", { ...shared, TEST_STORE: "postgres" }, grouped(CONTRACT)),
+    );
   if (missing.length === 0) statuses.push(await shortCampaign(shared));
   if (process.env.TEST_CITUS_URL)
     statuses.push(await run("Citus", { ...shared, TEST_STORE: "citus" }, [...EXAM, ...CONTRACT]));
@@ -253,7 +268,8 @@ async function run(
   process.stdout.write(`\nTests on ${what}\n`);
   const options = [
     "--test",
-    "--test-concurrency=2",
+    // Many tests mostly wait. So with two processors three processes run at a time.
+    "--test-concurrency=3",
     "--test-timeout=300000",
     ...REPORTERS,
     ...more,
