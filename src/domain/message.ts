@@ -1,5 +1,3 @@
-import Type, { type Static } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
 import { type Issue, shownInput } from "./issue.ts";
 import { isCalendarDate, UTC_TIMESTAMP_PATTERN, type UtcTimestamp } from "./timestamp.ts";
 
@@ -36,75 +34,27 @@ export interface NewMessage extends Message {
   readonly createdAt: string;
 }
 
+/** The form of a phone number. */
+export const MSISDN_PATTERN = "^\\+[0-9]{1,32}$";
 /** An index key of PostgreSQL has at most 2704 bytes. The key also contains a source and a time. */
-const MESSAGE_ID_BYTES_MAX = 1024;
-const TEXT_CODE_POINTS_MAX = 4096;
+export const MESSAGE_ID_BYTES_MAX = 1024;
+export const TEXT_CODE_POINTS_MAX = 4096;
 
-// "m\ud800", "m\ud801" and "m\ufffd" would be stored as the same bytes, and PostgreSQL refuses NUL.
-// So both are refused on every backend.
-const isStorable = (value: string): boolean => value.isWellFormed() && !value.includes("\0");
-const NOT_STORABLE = "must be well-formed Unicode without NUL";
+const MSISDN = new RegExp(MSISDN_PATTERN);
+const UTC_TIMESTAMP = new RegExp(UTC_TIMESTAMP_PATTERN);
 
-const MessageIdSchema = Type.Refine(
-  Type.Refine(
-    Type.String({
-      minLength: 1,
-      description: `The id that the sender gives the message, at most ${MESSAGE_ID_BYTES_MAX} bytes of UTF-8. Sending the same id again changes nothing.`,
-    }),
-    (value) => Buffer.byteLength(value) <= MESSAGE_ID_BYTES_MAX,
-    () => "maxBytes",
-  ),
-  isStorable,
-  () => NOT_STORABLE,
-);
-const msisdnSchema = (description: string) =>
-  Type.String({ pattern: "^\\+[0-9]{1,32}$", description });
-const TimestampSchema = Type.Refine(
-  Type.String({
-    pattern: UTC_TIMESTAMP_PATTERN,
-    description: "When the message was sent, in UTC. It is stored as spelt. Seconds are optional.",
-  }),
-  isCalendarDate,
-  () => "must be a real calendar date",
-);
-const TextSchema = Type.Refine(
-  Type.String({ maxLength: TEXT_CODE_POINTS_MAX }),
-  isStorable,
-  () => NOT_STORABLE,
-);
-
-/** The body of `POST /webhook`, from which validation and documentation are derived. */
-export const MessageBody = Type.Object(
-  {
-    message_id: MessageIdSchema,
-    from: msisdnSchema("The sender. `from_msisdn` is accepted as another name."),
-    to: msisdnSchema("The receiver. `to_msisdn` is accepted as another name."),
-    ts: TimestampSchema,
-    text: Type.Optional(
-      Type.Union([TextSchema, Type.Null()], {
-        description: `The text, at most ${TEXT_CODE_POINTS_MAX} code points.`,
-      }),
-    ),
-  },
-  {
-    examples: [
-      {
-        message_id: "m1",
-        from: "+919876543210",
-        to: "+14155550100",
-        ts: "2025-01-15T10:00:00Z",
-        text: "Hello",
-      },
-    ],
-  },
-);
+/** What a string must be, and the issue when it is not. */
+interface Rule {
+  readonly holds: (value: string) => boolean;
+  readonly problem: Pick<Issue, "type" | "msg" | "ctx">;
+}
 
 interface Field {
-  readonly name: keyof Static<typeof MessageBody>;
-  readonly required: boolean;
-  readonly validator: Validator;
-  /** What a failed pattern means, in words. */
-  readonly form: string;
+  readonly name: "message_id" | "from" | "to" | "ts" | "text";
+  /** It may be missing or null. */
+  readonly optional?: true;
+  /** The first one that does not hold is reported. */
+  readonly rules: readonly Rule[];
   /** Error bodies end up in senders' logs, so phone numbers and texts are not repeated there. */
   readonly mayShow: (value: unknown) => boolean;
 }
@@ -112,47 +62,53 @@ interface Field {
 const notPrivate = () => true;
 const never = () => false;
 const unlessText = (value: unknown) => typeof value !== "string";
-const MSISDN_FORM = "must be + followed by 1 to 32 digits";
-const TIMESTAMP_FORM = "must be ISO-8601 UTC such as 2025-01-15T10:00:00Z";
-const { properties } = MessageBody;
+
+const NOT_EMPTY: Rule = {
+  holds: (value) => value !== "",
+  problem: {
+    type: "string_too_short",
+    msg: "String should have at least 1 character",
+    ctx: { min_length: 1 },
+  },
+};
+const ID_LENGTH: Rule = {
+  holds: (value) => Buffer.byteLength(value) <= MESSAGE_ID_BYTES_MAX,
+  problem: tooLong(MESSAGE_ID_BYTES_MAX, "bytes"),
+};
+const TEXT_LENGTH: Rule = {
+  holds: (value) =>
+    value.length <= TEXT_CODE_POINTS_MAX ||
+    (value.length <= 2 * TEXT_CODE_POINTS_MAX && codePoints(value) <= TEXT_CODE_POINTS_MAX),
+  problem: tooLong(TEXT_CODE_POINTS_MAX, "characters"),
+};
+/**
+ * "m\ud800", "m\ud801" and "m\ufffd" would be stored as the same bytes, and PostgreSQL refuses NUL.
+ * So both are refused on every backend.
+ */
+const STORABLE: Rule = {
+  holds: (value) => value.isWellFormed() && !value.includes("\0"),
+  problem: wrong("must be well-formed Unicode without NUL"),
+};
+const PHONE_NUMBER: Rule = {
+  holds: (value) => MSISDN.test(value),
+  problem: wrong("must be + followed by 1 to 32 digits"),
+};
+const TIMESTAMP: Rule = {
+  holds: (value) => UTC_TIMESTAMP.test(value),
+  problem: wrong("must be ISO-8601 UTC such as 2025-01-15T10:00:00Z"),
+};
+const CALENDAR_DATE: Rule = {
+  holds: isCalendarDate,
+  problem: wrong("must be a real calendar date"),
+};
 
 // In the order in which problems are reported.
 const FIELDS: readonly Field[] = [
-  {
-    name: "message_id",
-    required: true,
-    validator: Compile(properties.message_id),
-    form: "",
-    mayShow: notPrivate,
-  },
-  {
-    name: "from",
-    required: true,
-    validator: Compile(properties.from),
-    form: MSISDN_FORM,
-    mayShow: never,
-  },
-  {
-    name: "to",
-    required: true,
-    validator: Compile(properties.to),
-    form: MSISDN_FORM,
-    mayShow: never,
-  },
-  {
-    name: "ts",
-    required: true,
-    validator: Compile(properties.ts),
-    form: TIMESTAMP_FORM,
-    mayShow: notPrivate,
-  },
-  {
-    name: "text",
-    required: false,
-    validator: Compile(properties.text),
-    form: "",
-    mayShow: unlessText,
-  },
+  { name: "message_id", rules: [NOT_EMPTY, ID_LENGTH, STORABLE], mayShow: notPrivate },
+  { name: "from", rules: [PHONE_NUMBER], mayShow: never },
+  { name: "to", rules: [PHONE_NUMBER], mayShow: never },
+  { name: "ts", rules: [TIMESTAMP, CALENDAR_DATE], mayShow: notPrivate },
+  { name: "text", optional: true, rules: [TEXT_LENGTH, STORABLE], mayShow: unlessText },
 ];
 
 export type ParsedMessage =
@@ -184,9 +140,8 @@ export function parseMessage(body: unknown): ParsedMessage {
   };
   const issues: Issue[] = [];
   for (const field of FIELDS) {
-    const value = values[field.name];
-    if (value === undefined ? field.required : !field.validator.Check(value))
-      issues.push(explain(field, value));
+    const issue = issueOf(field, values[field.name]);
+    if (issue !== undefined) issues.push(issue);
   }
   if (issues.length > 0) {
     const isIdRefused = issues.some(({ loc }) => loc[1] === "message_id");
@@ -206,49 +161,38 @@ function refused(issues: readonly Issue[], id?: MessageId): ParsedMessage {
   return { ok: false, issues, messageId: id };
 }
 
-/** The first failed rule of a field, in the words of the older service's validator. */
-function explain(field: Field, value: unknown): Issue {
-  const loc = ["body", field.name];
-  if (value === undefined) return { type: "missing", loc, msg: "Field required" };
-  const shown = field.mayShow(value) ? shownInput(value) : undefined;
-  const [error] = field.validator.Errors(value);
-  switch (error?.keyword) {
-    case "type":
-      return { type: "string_type", loc, msg: "Input should be a valid string", ...shown };
-    case "minLength":
-      return {
-        type: "string_too_short",
-        loc,
-        msg: "String should have at least 1 character",
-        ...shown,
-        ctx: { min_length: 1 },
-      };
-    case "maxLength":
-      return tooLong(loc, TEXT_CODE_POINTS_MAX, "characters", shown);
-    case "pattern":
-      return { type: "value_error", loc, msg: `Value error, ${field.form}`, ...shown };
-    default:
-      if (error?.message === "maxBytes") return tooLong(loc, MESSAGE_ID_BYTES_MAX, "bytes", shown);
-      return {
-        type: "value_error",
-        loc,
-        msg: `Value error, ${error?.message ?? field.form}`,
-        ...shown,
-      };
-  }
+/** The first rule of a field that does not hold, in the words of the older service's validator. */
+function issueOf(field: Field, value: unknown): Issue | undefined {
+  if (value === undefined)
+    return field.optional
+      ? undefined
+      : { type: "missing", loc: ["body", field.name], msg: "Field required" };
+  if (value === null && field.optional) return undefined;
+  if (typeof value !== "string") return issue(field, value, NO_STRING);
+  for (const { holds, problem } of field.rules)
+    if (!holds(value)) return issue(field, value, problem);
+  return undefined;
 }
 
-function tooLong(
-  loc: Issue["loc"],
-  limit: number,
-  unit: string,
-  shown: ReturnType<typeof shownInput>,
-): Issue {
-  return {
-    type: "string_too_long",
-    loc,
-    msg: `String should have at most ${limit} ${unit}`,
-    ...shown,
-    ctx: { max_length: limit },
-  };
+function issue({ name, mayShow }: Field, value: unknown, problem: Rule["problem"]): Issue {
+  const { type, msg, ctx } = problem;
+  const shown = mayShow(value) ? shownInput(value) : undefined;
+  return { type, loc: ["body", name], msg, ...shown, ...(ctx !== undefined && { ctx }) };
+}
+
+const NO_STRING: Rule["problem"] = { type: "string_type", msg: "Input should be a valid string" };
+
+function wrong(msg: string): Rule["problem"] {
+  return { type: "value_error", msg: `Value error, ${msg}` };
+}
+
+function tooLong(limit: number, unit: string): Rule["problem"] {
+  const msg = `String should have at most ${limit} ${unit}`;
+  return { type: "string_too_long", msg, ctx: { max_length: limit } };
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
 }

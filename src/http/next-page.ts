@@ -1,5 +1,5 @@
-import Type from "typebox";
 import type { QueryParams } from "../domain/query-params.ts";
+import { Schema } from "./json-schema.ts";
 import type { Headers } from "./reply.ts";
 
 /**
@@ -42,7 +42,7 @@ export function nextCursorIn(text: string): string | undefined {
 
 /** The header in /openapi.json. */
 export const LinkHeader = {
-  link: Type.String({
+  link: Schema.string({
     description:
       'The next page, `</messages?limit=100&cursor=…>; rel="next"` (RFC 8288). Absent on the last page.',
   }),

@@ -1,4 +1,4 @@
-import type { TSchema } from "typebox";
+import type { JsonSchema } from "./json-schema.ts";
 import type { ResponseSchema, Route, RouteSchema } from "./route.ts";
 import { problemResponses } from "./schemas.ts";
 
@@ -91,7 +91,7 @@ function refusals(access: Route["access"]): readonly number[] {
 
 function parametersIn(
   place: "header" | "path" | "query",
-  schema: TSchema | undefined,
+  schema: JsonSchema | undefined,
 ): readonly object[] {
   const { properties = {}, required = [] } = (schema ?? {}) as ObjectSchema;
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
@@ -103,7 +103,7 @@ function parametersIn(
   }));
 }
 
-function requestBody(body: TSchema): object {
+function requestBody(body: JsonSchema): object {
   const { examples, ...schema } = body as { readonly examples?: readonly unknown[] };
   const example = examples?.[0];
   return {

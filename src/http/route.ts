@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { TSchema } from "typebox";
 import type { QueryParams } from "../domain/query-params.ts";
 import type { KeyHolder } from "../keys/api-keys.ts";
 import type { RequestTrace } from "../observe/trace.ts";
+import type { JsonSchema } from "./json-schema.ts";
 import type { Headers, Reply } from "./reply.ts";
 
 /**
@@ -68,16 +68,16 @@ export interface RouteSchema {
   readonly summary: string;
   readonly description?: string;
   readonly tags: readonly ["messages" | "operations" | "administration"];
-  readonly headers?: TSchema;
-  readonly params?: TSchema;
-  readonly querystring?: TSchema;
-  readonly body?: TSchema;
+  readonly headers?: JsonSchema;
+  readonly params?: JsonSchema;
+  readonly querystring?: JsonSchema;
+  readonly body?: JsonSchema;
   readonly response: Readonly<Record<number, ResponseSchema>>;
 }
 
 /** A schema of JSON, or a response with its content types. */
 export type ResponseSchema =
-  | TSchema
+  | JsonSchema
   | { readonly description: string; readonly content?: object; readonly headers?: object };
 
 /** The result of routing a method and a URL. */

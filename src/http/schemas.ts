@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
-import Type, { type TSchema } from "typebox";
 import { LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CODE_POINTS_MAX } from "../domain/message-query.ts";
 import type { StoredMessage } from "../store/store.ts";
+import { type JsonSchema, Schema } from "./json-schema.ts";
 
 // The inputs and outputs that several routes share, for the documentation.
 
@@ -10,15 +10,17 @@ const MOMENT =
 
 /** The time span of a list or a timeline, for the documentation. */
 export const SpanParameters = {
-  since: Type.Optional(
-    Type.String({ description: `Only messages at or after this time: ${MOMENT}.` }),
+  since: Schema.optional(
+    Schema.string({ description: `Only messages at or after this time: ${MOMENT}.` }),
   ),
-  until: Type.Optional(Type.String({ description: `Only messages before this time: ${MOMENT}.` })),
+  until: Schema.optional(
+    Schema.string({ description: `Only messages before this time: ${MOMENT}.` }),
+  ),
 };
 
 export const FromParameter = {
-  from: Type.Optional(
-    Type.String({
+  from: Schema.optional(
+    Schema.string({
       description: "Only messages of exactly this sender. A `+` is added to digits alone.",
     }),
   ),
@@ -27,25 +29,25 @@ export const FromParameter = {
 /** The filters and the order of a list. */
 export const ListParameters = {
   ...FromParameter,
-  to: Type.Optional(
-    Type.String({
+  to: Schema.optional(
+    Schema.string({
       description: "Only messages to exactly this receiver. A `+` is added to digits alone.",
     }),
   ),
-  source: Type.Optional(
-    Type.String({
+  source: Schema.optional(
+    Schema.string({
       description: "Only messages of exactly this source. `native` is `POST /webhook`.",
     }),
   ),
   ...SpanParameters,
-  q: Type.Optional(
-    Type.String({
+  q: Schema.optional(
+    Schema.string({
       maxLength: SEARCH_CODE_POINTS_MAX,
       description: `Only messages whose text contains this literal string, in any case, compared in NFC. At most ${SEARCH_CODE_POINTS_MAX} code points.`,
     }),
   ),
-  order: Type.Optional(
-    Type.String({
+  order: Schema.optional(
+    Schema.string({
       enum: ["asc", "desc"],
       default: "asc",
       description: "`asc`: the oldest first. `desc`: the newest first.",
@@ -55,14 +57,14 @@ export const ListParameters = {
 
 /** The page of a list. */
 export const PageParameters = {
-  limit: Type.Optional(
-    Type.Integer({
+  limit: Schema.optional(
+    Schema.integer({
       default: LIMIT_DEFAULT,
       description: `1 to ${LIMIT_MAX}. Other values are clamped; the response has the effective limit.`,
     }),
   ),
-  offset: Type.Optional(
-    Type.Integer({ default: 0, description: "How many entries to skip. Ignored with a cursor." }),
+  offset: Schema.optional(
+    Schema.integer({ default: 0, description: "How many entries to skip. Ignored with a cursor." }),
   ),
 };
 
@@ -83,32 +85,32 @@ export function messageBody({ messageId, from, to, ts, text, createdAt }: Stored
   };
 }
 
-export const MessageBodySchema = Type.Object({
-  message_id: Type.String({ description: "The id that the sender gave the message." }),
-  from: Type.String({ description: "The sender." }),
-  to: Type.String({ description: "The receiver." }),
-  ts: Type.String({ description: "When the message was sent, as spelt by the sender." }),
-  text: Type.Union([Type.String(), Type.Null()], {
+export const MessageBodySchema = Schema.object({
+  message_id: Schema.string({ description: "The id that the sender gave the message." }),
+  from: Schema.string({ description: "The sender." }),
+  to: Schema.string({ description: "The receiver." }),
+  ts: Schema.string({ description: "When the message was sent, as spelt by the sender." }),
+  text: Schema.union([Schema.string(), Schema.null()], {
     description: "The text; null when the message has none.",
   }),
-  created_at: Type.String({ description: "When the message was received, in UTC." }),
-  from_msisdn: Type.String({
+  created_at: Schema.string({ description: "When the message was received, in UTC." }),
+  from_msisdn: Schema.string({
     description: "The same as `from`, for clients of the Python service.",
   }),
-  to_msisdn: Type.String({ description: "The same as `to`, for clients of the Python service." }),
+  to_msisdn: Schema.string({ description: "The same as `to`, for clients of the Python service." }),
 });
 
 /** One problem of an input. */
-const IssueSchema = Type.Object({
-  type: Type.String(),
-  loc: Type.Array(Type.Union([Type.String(), Type.Integer()])),
-  msg: Type.String(),
-  input: Type.Optional(Type.Unknown()),
-  ctx: Type.Optional(Type.Object({}, { additionalProperties: Type.Unknown() })),
+const IssueSchema = Schema.object({
+  type: Schema.string(),
+  loc: Schema.array(Schema.union([Schema.string(), Schema.integer()])),
+  msg: Schema.string(),
+  input: Schema.optional(Schema.unknown()),
+  ctx: Schema.optional(Schema.object({}, { additionalProperties: Schema.unknown() })),
 });
 
-const Problem = Type.Object({ detail: Type.String() });
-const ValidationProblem = Type.Object({ detail: Type.Array(IssueSchema) });
+const Problem = Schema.object({ detail: Schema.string() });
+const ValidationProblem = Schema.object({ detail: Schema.array(IssueSchema) });
 
 /** What an error status means on every route. */
 const MEANINGS: Readonly<Record<number, string>> = {
@@ -126,7 +128,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
 };
 
 /** The error responses of a route, for the documentation. */
-export function problemResponses(...statuses: readonly number[]): Record<number, TSchema> {
+export function problemResponses(...statuses: readonly number[]): Record<number, JsonSchema> {
   return Object.fromEntries(
     statuses.map((status) => [
       status,

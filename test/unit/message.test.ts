@@ -1,7 +1,8 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { MessageBody, NATIVE_SOURCE, parseMessage } from "../../src/domain/message.ts";
+import { NATIVE_SOURCE, parseMessage } from "../../src/domain/message.ts";
+import { MESSAGE_BODY } from "../../src/http/routes/webhook.ts";
 
 const GOOD = {
   message_id: "m1",
@@ -160,7 +161,7 @@ test("a refused message keeps its id for the log, unless the id itself is refuse
 });
 
 test("the documented body describes each field with its limits, and its example is valid", () => {
-  const documented = JSON.parse(JSON.stringify(MessageBody));
+  const documented = JSON.parse(JSON.stringify(MESSAGE_BODY));
   const { message_id, from, to, ts, text } = documented.properties;
   match(message_id.description, /at most 1024 bytes of UTF-8.+again/);
   match(from.description, /sender.+`from_msisdn`/);

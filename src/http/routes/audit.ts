@@ -1,6 +1,6 @@
-import Type from "typebox";
 import { AUDIT_LIMIT_MAX, parseAuditQuery, positionText } from "../../domain/audit-query.ts";
 import type { Store } from "../../store/store.ts";
+import { Schema } from "../json-schema.ts";
 import { LinkHeader, linkToNext } from "../next-page.ts";
 import { invalidQuery, json } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
@@ -31,42 +31,44 @@ export function auditRoute({ store }: { readonly store: Pick<Store, "credentials
 }
 
 const PATH = "/audit";
-const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]);
+const Scalar = Schema.union([Schema.string(), Schema.number(), Schema.boolean(), Schema.null()]);
 const SCHEMA: RouteSchema = {
   operationId: "readAudit",
   summary: "Read the audit",
   description: "The newest entries come first. Entries are never changed.",
   tags: ["administration"],
-  querystring: Type.Object({
-    limit: Type.Optional(
-      Type.Integer({
+  querystring: Schema.object({
+    limit: Schema.optional(
+      Schema.integer({
         default: 50,
         description: `1 to ${AUDIT_LIMIT_MAX}. Other values are clamped.`,
       }),
     ),
-    before: Type.Optional(
-      Type.String({
+    before: Schema.optional(
+      Schema.string({
         description:
           "Only entries before this time: a timestamp, a date, or the `next_before` of the previous page.",
       }),
     ),
   }),
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
-        data: Type.Array(
-          Type.Object({
-            at: Type.String(),
-            id: Type.String(),
-            actor: Type.String({
+        data: Schema.array(
+          Schema.object({
+            at: Schema.string(),
+            id: Schema.string(),
+            actor: Schema.string({
               description: "Who did it: `key:NAME`, `ADMIN_API_KEY`, `cli` or `service`.",
             }),
-            action: Type.String({ description: "What was done, for example `key.created`." }),
-            subject: Type.String({ description: "What it was done to. Empty for personal data." }),
-            details: Type.Object({}, { additionalProperties: Scalar }),
+            action: Schema.string({ description: "What was done, for example `key.created`." }),
+            subject: Schema.string({
+              description: "What it was done to. Empty for personal data.",
+            }),
+            details: Schema.object({}, { additionalProperties: Scalar }),
           }),
         ),
-        next_before: Type.Union([Type.String(), Type.Null()], {
+        next_before: Schema.union([Schema.string(), Schema.null()], {
           description: "The `before` of the next page. Null on the last page.",
         }),
       },

@@ -1,8 +1,8 @@
-import Type from "typebox";
 import { NUMBER_PATTERN, parseErasureRequest } from "../../domain/erasure-request.ts";
 import { parseJson } from "../../domain/json.ts";
 import type { Eraser } from "../../retention/eraser.ts";
 import { actorIn } from "../auth.ts";
+import { Schema } from "../json-schema.ts";
 import { invalid, json } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
@@ -38,8 +38,8 @@ const SCHEMA: RouteSchema = {
   summary: "Erase a person, with the number in the body",
   description: `${ERASURE} A number in a body gets into no log of a proxy.`,
   tags: ["messages"],
-  body: Type.Object({
-    number: Type.String({
+  body: Schema.object({
+    number: Schema.string({
       pattern: NUMBER_PATTERN,
       description: "The number, as in `from`. A `+` is added to digits alone.",
     }),

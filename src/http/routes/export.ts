@@ -1,4 +1,3 @@
-import Type from "typebox";
 import { ReadCancelled } from "../../domain/errors.ts";
 import type { Issue } from "../../domain/issue.ts";
 import type { CursorPosition, MessageList } from "../../domain/message-filter.ts";
@@ -8,6 +7,7 @@ import type { Runtime } from "../../runtime.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
 import { EXPORT_FORMATS, type ExportFormat } from "../export-formats.ts";
 import { ExportSlots } from "../export-slots.ts";
+import { Schema } from "../json-schema.ts";
 import { ReaderPace } from "../reader-pace.ts";
 import { CLIENT_CLOSED_REQUEST, invalidQuery, StreamCut } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
@@ -173,10 +173,10 @@ const SCHEMA: RouteSchema = {
     "At most 16 exports run at the same time. Of these, one API key, or one address without a key, has at most 4 when " +
     "other clients need them. Further exports get 503.",
   tags: ["messages"],
-  querystring: Type.Object({
+  querystring: Schema.object({
     ...ListParameters,
-    format: Type.Optional(
-      Type.String({
+    format: Schema.optional(
+      Schema.string({
         enum: ["ndjson", "csv"],
         default: "ndjson",
         description:
@@ -191,18 +191,18 @@ const SCHEMA: RouteSchema = {
     200: {
       description: "The messages.",
       headers: {
-        "content-disposition": Type.String({
+        "content-disposition": Schema.string({
           description: "The name of the file: messages.ndjson or messages.csv.",
         }),
       },
       content: {
         "application/x-ndjson": {
-          schema: Type.String({
+          schema: Schema.string({
             description: "One JSON object a line. U+007F to U+009F, U+2028 and U+2029 are escaped.",
           }),
         },
         "text/csv": {
-          schema: Type.String({ description: "RFC 4180, UTF-8. A null text is an empty cell." }),
+          schema: Schema.string({ description: "RFC 4180, UTF-8. A null text is an empty cell." }),
         },
       },
     },

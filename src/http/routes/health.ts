@@ -1,4 +1,4 @@
-import Type from "typebox";
+import { Schema } from "../json-schema.ts";
 import type { Readiness } from "../readiness.ts";
 import { json, problem } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
@@ -40,7 +40,7 @@ const LIVE_SCHEMA: RouteSchema = {
   summary: "Check liveness: whether the process runs",
   tags: ["operations"],
   response: {
-    200: Type.Object({ status: Type.Literal("alive") }, { description: "The process runs." }),
+    200: Schema.object({ status: Schema.literal("alive") }, { description: "The process runs." }),
   },
 };
 const READY_SCHEMA: RouteSchema = {
@@ -48,8 +48,8 @@ const READY_SCHEMA: RouteSchema = {
   summary: "Check readiness: whether messages can be stored",
   tags: ["operations"],
   response: {
-    200: Type.Object(
-      { status: Type.Literal("ready") },
+    200: Schema.object(
+      { status: Schema.literal("ready") },
       { description: "The database answers and a webhook secret is set." },
     ),
     ...problemResponses(503),

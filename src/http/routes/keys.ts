@@ -1,4 +1,3 @@
-import Type, { type TSchema } from "typebox";
 import { type ApiKey, KEY_NAME_PATTERN, KEY_PATTERN, SCOPES } from "../../domain/api-key.ts";
 import { parseJson } from "../../domain/json.ts";
 import {
@@ -9,6 +8,7 @@ import {
 import type { ApiKeys } from "../../keys/api-keys.ts";
 import type { Creation, IssuedKey, Rotation } from "../../keys/key-issuer.ts";
 import { actorIn } from "../auth.ts";
+import { type JsonSchema, Schema } from "../json-schema.ts";
 import { invalid, json, NOT_FOUND, problem, type Reply } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
@@ -132,42 +132,43 @@ export function keyBody({
   };
 }
 
-const moment = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
-const ScopeSchema = Type.String({ enum: [...SCOPES], description: "`admin` includes `read`." });
-const NameSchema = Type.String({
+const moment = (description: string) =>
+  Schema.union([Schema.string(), Schema.null()], { description });
+const ScopeSchema = Schema.string({ enum: [...SCOPES], description: "`admin` includes `read`." });
+const NameSchema = Schema.string({
   pattern: KEY_NAME_PATTERN,
   description: "The name of the key in the log and the audit.",
 });
 const KEY = {
-  id: Type.String({ description: "The id of the key." }),
+  id: Schema.string({ description: "The id of the key." }),
   name: NameSchema,
   scope: ScopeSchema,
-  hint: Type.String({ description: "The first characters of the key." }),
-  created_at: Type.String({ description: "When the key was created." }),
+  hint: Schema.string({ description: "The first characters of the key." }),
+  created_at: Schema.string({ description: "When the key was created." }),
   expires_at: moment("From this time on the key is refused. Null: it does not expire."),
   retires_at: moment("The key has a successor, and is refused from this time on."),
   revoked_at: moment("When the key was revoked. It is refused."),
   last_used_at: moment("The last use, to about a minute. Null: never used."),
 };
-const KeySchema = Type.Object(KEY);
-const TextSchema = Type.String({
+const KeySchema = Schema.object(KEY);
+const TextSchema = Schema.string({
   pattern: KEY_PATTERN,
   description: "The key itself. It is returned only once.",
 });
 
 const tags: RouteSchema["tags"] = ["administration"];
-const issued = (more: Record<string, TSchema>) =>
-  Type.Object({ ...KEY, key: TextSchema, ...more }, { description: "The new key." });
+const issued = (more: Record<string, JsonSchema>) =>
+  Schema.object({ ...KEY, key: TextSchema, ...more }, { description: "The new key." });
 
 const CREATE_SCHEMA: RouteSchema = {
   operationId: "createKey",
   summary: "Create an API key",
   tags,
-  body: Type.Object({
+  body: Schema.object({
     name: NameSchema,
     scope: ScopeSchema,
-    expires_in: Type.Optional(
-      Type.Union([Type.String(), Type.Null()], {
+    expires_in: Schema.optional(
+      Schema.union([Schema.string(), Schema.null()], {
         description: "The lifetime, such as `12h` or `90d`. Without it the key does not expire.",
       }),
     ),
@@ -180,14 +181,14 @@ const LIST_SCHEMA: RouteSchema = {
   description: "Every key, the oldest first. Ended keys are included.",
   tags,
   response: {
-    200: Type.Object(
-      { data: Type.Array(KeySchema) },
+    200: Schema.object(
+      { data: Schema.array(KeySchema) },
       { description: "The keys, without their texts." },
     ),
     ...problemResponses(500, 503),
   },
 };
-const params = Type.Object({ id: Type.String({ description: "The id of the key." }) });
+const params = Schema.object({ id: Schema.string({ description: "The id of the key." }) });
 const ROTATE_SCHEMA: RouteSchema = {
   operationId: "rotateKey",
   summary: "Rotate an API key",
@@ -196,9 +197,9 @@ const ROTATE_SCHEMA: RouteSchema = {
     "The body is optional.",
   tags,
   params,
-  body: Type.Object({
-    overlap: Type.Optional(
-      Type.String({
+  body: Schema.object({
+    overlap: Schema.optional(
+      Schema.string({
         default: OVERLAP_DEFAULT,
         description: "How long the old key is still accepted. `0` ends it at once.",
       }),
@@ -217,7 +218,7 @@ const REVOKE_SCHEMA: RouteSchema = {
   tags,
   params,
   response: {
-    204: Type.Null({ description: "The key is revoked." }),
+    204: Schema.null({ description: "The key is revoked." }),
     ...problemResponses(404, 500, 503),
   },
 };

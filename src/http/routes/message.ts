@@ -1,6 +1,6 @@
-import Type from "typebox";
 import { exact } from "../../domain/query-params.ts";
 import type { Store } from "../../store/store.ts";
+import { Schema } from "../json-schema.ts";
 import { json, NOT_FOUND } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { MessageBodySchema, messageBody, problemResponses } from "../schemas.ts";
@@ -25,19 +25,19 @@ const SCHEMA: RouteSchema = {
   description:
     "The id is escaped as any path segment, a slash as `%2F`. A message whose id is `export` can be read only in the list.",
   tags: ["messages"],
-  params: Type.Object({
-    message_id: Type.String({ description: "The id that the sender gave the message." }),
+  params: Schema.object({
+    message_id: Schema.string({ description: "The id that the sender gave the message." }),
   }),
-  querystring: Type.Object({
-    source: Type.Optional(
-      Type.String({
+  querystring: Schema.object({
+    source: Schema.optional(
+      Schema.string({
         description:
           "The source of the message. Two sources may use the same id; by default the first source by bytes is read.",
       }),
     ),
   }),
   response: {
-    200: Type.Object(MessageBodySchema.properties, { description: "The message." }),
+    200: Schema.object(MessageBodySchema.properties, { description: "The message." }),
     ...problemResponses(404, 429, 500, 503),
   },
 };

@@ -1,8 +1,8 @@
-import Type from "typebox";
 import { encodeCursor } from "../../domain/cursor.ts";
 import { type MessageQuery, parseMessageQuery } from "../../domain/message-query.ts";
 import type { MessagePage, Store } from "../../store/store.ts";
 import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
+import { Schema } from "../json-schema.ts";
 import { LinkHeader, linkToNext, nextCursorIn } from "../next-page.ts";
 import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
@@ -68,38 +68,38 @@ const SCHEMA: RouteSchema = {
     "Messages are sorted by the instant of `ts`, then by id. Out-of-range numbers are clamped. " +
     "A query that would read too many messages gets 422, type `too_broad`, with advice how to narrow it.",
   tags: ["messages"],
-  querystring: Type.Object({
+  querystring: Schema.object({
     ...PageParameters,
     ...ListParameters,
-    count: Type.Optional(
-      Type.String({
+    count: Schema.optional(
+      Schema.string({
         enum: ["exact", "none"],
         default: "exact",
         description:
           "`none`: `total` is null, which makes a search in many messages faster. A page may then have fewer entries than the limit, or none, and still have a `next_cursor`.",
       }),
     ),
-    cursor: Type.Optional(
-      Type.String({
+    cursor: Schema.optional(
+      Schema.string({
         description:
           "The `next_cursor` or `prev_cursor` of another page. The filters and the order must be the same; the limit may differ.",
       }),
     ),
   }),
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
-        data: Type.Array(MessageBodySchema),
-        total: Type.Union([Type.Integer(), Type.Null()], {
+        data: Schema.array(MessageBodySchema),
+        total: Schema.union([Schema.integer(), Schema.null()], {
           description:
             "The number of all messages that match, on all pages. Null with `count=none`.",
         }),
-        limit: Type.Integer(),
-        offset: Type.Integer(),
-        next_cursor: Type.Union([Type.String(), Type.Null()], {
+        limit: Schema.integer(),
+        offset: Schema.integer(),
+        next_cursor: Schema.union([Schema.string(), Schema.null()], {
           description: "The cursor of the next page. Null on the last page.",
         }),
-        prev_cursor: Type.Union([Type.String(), Type.Null()], {
+        prev_cursor: Schema.union([Schema.string(), Schema.null()], {
           description: "The cursor of the previous page. Null on the first page.",
         }),
       },

@@ -1,6 +1,6 @@
-import Type from "typebox";
 import type { ServiceMetrics } from "../../observe/metrics.ts";
 import { SharedWork } from "../../observe/shared-work.ts";
+import { Schema } from "../json-schema.ts";
 import type { Route, RouteSchema } from "../route.ts";
 
 export interface MetricsRouteOptions {
@@ -34,7 +34,9 @@ const SCHEMA: RouteSchema = {
   response: {
     200: {
       description: "Prometheus text 0.0.4.",
-      content: { "text/plain": { schema: Type.String({ description: "Prometheus text 0.0.4." }) } },
+      content: {
+        "text/plain": { schema: Schema.string({ description: "Prometheus text 0.0.4." }) },
+      },
     },
   },
 };

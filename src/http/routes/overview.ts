@@ -1,8 +1,8 @@
-import Type from "typebox";
 import type { ShownAlert } from "../../alerts/shown-alerts.ts";
 import type { OverviewFigures } from "../../observe/overview-figures.ts";
 import { SharedWork } from "../../observe/shared-work.ts";
 import type { ReadMode } from "../auth.ts";
+import { Schema } from "../json-schema.ts";
 import { json } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
@@ -88,21 +88,21 @@ function overviewBody(made: Overview) {
   };
 }
 
-const Moment = (description: string) => Type.String({ description });
+const Moment = (description: string) => Schema.string({ description });
 const MomentOrNull = (description: string) =>
-  Type.Union([Type.String(), Type.Null()], { description });
-const Count = (description: string) => Type.Integer({ description });
+  Schema.union([Schema.string(), Schema.null()], { description });
+const Count = (description: string) => Schema.integer({ description });
 const CountOrNull = (description: string) =>
-  Type.Union([Type.Integer(), Type.Null()], { description });
+  Schema.union([Schema.integer(), Schema.null()], { description });
 
-const AlertSchema = Type.Object({
-  rule: Type.String({
+const AlertSchema = Schema.object({
+  rule: Schema.string({
     enum: ["not_ready", "error_ratio", "queue_age", "disk_nearly_full", "silence"],
   }),
-  severity: Type.String({ enum: ["critical", "error", "warning"] }),
+  severity: Schema.string({ enum: ["critical", "error", "warning"] }),
   since: Moment("When it began, in UTC."),
-  summary: Type.String({ description: "What is wrong, and on which machine." }),
-  what_to_do: Type.String({ description: "Advice for the operator." }),
+  summary: Schema.string({ description: "What is wrong, and on which machine." }),
+  what_to_do: Schema.string({ description: "Advice for the operator." }),
 });
 
 const SCHEMA: RouteSchema = {
@@ -115,16 +115,16 @@ const SCHEMA: RouteSchema = {
     "It has no phone number, no text and no secret.",
   tags: ["operations"],
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
         at: Moment("When it was made, in UTC."),
-        version: Type.String(),
+        version: Schema.string(),
         started_at: Moment("When the service was started, in UTC."),
-        ready: Type.Boolean({ description: "Whether messages are taken: see `/health/ready`." }),
-        problem: Type.Union([Type.String(), Type.Null()], {
+        ready: Schema.boolean({ description: "Whether messages are taken: see `/health/ready`." }),
+        problem: Schema.union([Schema.string(), Schema.null()], {
           description: "Why not, as `/health/ready` says it. Null when they are.",
         }),
-        read: Type.String({
+        read: Schema.string({
           enum: ["keys", "open", "until_first_key"],
           description:
             "Who may read: `keys`: clients with a key; `open`: all, by READ_AUTH; `until_first_key`: all until a key exists.",
@@ -132,35 +132,35 @@ const SCHEMA: RouteSchema = {
         last_received_at: MomentOrNull(
           "When the newest message of the database arrived, whichever process took it. Null when there is none, or it is not known yet.",
         ),
-        results: Type.Object(
+        results: Schema.object(
           {},
           {
-            additionalProperties: Type.Integer(),
+            additionalProperties: Schema.integer(),
             description: "Webhooks by result, as `webhook_requests_total`.",
           },
         ),
         conflicts: Count("Duplicates with other content than the stored message."),
         shed: Count("Requests that were refused because of overload."),
-        queue: Type.Object({
+        queue: Schema.object({
           rows: Count("Messages that wait to be stored."),
-          age_seconds: Type.Number({ description: "How long the oldest of them has waited." }),
+          age_seconds: Schema.number({ description: "How long the oldest of them has waited." }),
         }),
         index_backlog_rows: Count("Stored messages that are not indexed yet."),
-        workers: Type.Object({
+        workers: Schema.object({
           configured: Count("Processes that share the work."),
           alive: Count("Those that listen."),
         }),
-        retention: Type.Object({
+        retention: Schema.object({
           days: CountOrNull("RETENTION_DAYS. Null when messages are kept for ever."),
           last_run_at: MomentOrNull("When a process last finished a sweep. Null when none did."),
         }),
-        database: Type.Object({
-          engine: Type.String({ enum: ["sqlite", "postgres"] }),
+        database: Schema.object({
+          engine: Schema.string({ enum: ["sqlite", "postgres"] }),
           size_bytes: CountOrNull("Bytes on disk."),
           disk_free_bytes: CountOrNull("Free bytes of its disk. Null on PostgreSQL."),
           disk_size_bytes: CountOrNull("The size of its disk. Null on PostgreSQL."),
         }),
-        alerts: Type.Array(AlertSchema, {
+        alerts: Schema.array(AlertSchema, {
           description:
             "What the built-in alerts find in any process of the database, whether or not a target is notified; the most urgent first. While the database is unavailable: in this process.",
         }),

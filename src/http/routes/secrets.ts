@@ -1,4 +1,3 @@
-import Type from "typebox";
 import { parseJson } from "../../domain/json.ts";
 import {
   isSecretName,
@@ -22,6 +21,7 @@ import {
 import type { ListedSecret } from "../../secrets/secret-list.ts";
 import { KEPT_SECRETS_MAX } from "../../store/credentials.ts";
 import { actorIn } from "../auth.ts";
+import { Schema } from "../json-schema.ts";
 import { invalid, json, NOT_FOUND, problem, type Reply } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
@@ -159,17 +159,18 @@ function instant(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString();
 }
 
-const moment = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
+const moment = (description: string) =>
+  Schema.union([Schema.string(), Schema.null()], { description });
 const tags: RouteSchema["tags"] = ["administration"];
-const NameSchema = Type.String({
+const NameSchema = Schema.string({
   pattern: SECRET_NAME_PATTERN,
   description: "The name of the secret in lists, metrics and the audit.",
 });
-const SecretSchema = Type.Object({
-  name: Type.String({
+const SecretSchema = Schema.object({
+  name: Schema.string({
     description: "The name of the secret. Secrets of the environment are `current`, `previous_1` …",
   }),
-  from: Type.String({
+  from: Schema.string({
     description:
       "`WEBHOOK_SECRET`, `WEBHOOK_SECRET_PREVIOUS` or `database`. ` of the service` behind it: other " +
       "processes have it from their environment.",
@@ -179,12 +180,12 @@ const SecretSchema = Type.Object({
   last_verified_at: moment(
     "When it last verified a webhook, to about ten seconds. Null: never, or unknown.",
   ),
-  accepted_by: Type.Integer({ description: "How many of the running processes accept it." }),
-  may_be_retired: Type.String({
+  accepted_by: Schema.integer({ description: "How many of the running processes accept it." }),
+  may_be_retired: Schema.string({
     enum: ["yes", "no", "not yet", "ended", "unknown"],
     description: "Whether it may be retired without refusing webhooks.",
   }),
-  may_retire: Type.String({
+  may_retire: Schema.string({
     description: "The same as a sentence with the reason. It begins with the short answer.",
   }),
 });
@@ -197,14 +198,14 @@ const LIST_SCHEMA: RouteSchema = {
     "of the database. Their values are never returned.",
   tags,
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
-        data: Type.Array(SecretSchema),
-        processes: Type.Integer({
+        data: Schema.array(SecretSchema),
+        processes: Schema.integer({
           description:
             "How many running processes have reported what they accept. With 0 the answers are about this process.",
         }),
-        master_key_set: Type.Boolean({
+        master_key_set: Schema.boolean({
           description: "Whether secrets can be added: they are encrypted with MASTER_KEY.",
         }),
       },
@@ -220,24 +221,28 @@ const ADD_SCHEMA: RouteSchema = {
     "Generates a secret, or stores the given one. It is encrypted with MASTER_KEY; without that the answer is 409. " +
     "Every process accepts it within 2 seconds.",
   tags,
-  body: Type.Object({
+  body: Schema.object({
     name: NameSchema,
-    secret: Type.Optional(
-      Type.Union([Type.String({ minLength: 1, maxLength: SECRET_CHARACTERS_MAX }), Type.Null()], {
-        description: "The secret of a sender. Every character counts. Without it one is generated.",
-      }),
+    secret: Schema.optional(
+      Schema.union(
+        [Schema.string({ minLength: 1, maxLength: SECRET_CHARACTERS_MAX }), Schema.null()],
+        {
+          description:
+            "The secret of a sender. Every character counts. Without it one is generated.",
+        },
+      ),
     ),
   }),
   response: {
-    201: Type.Object(
+    201: Schema.object(
       {
         name: NameSchema,
-        created_at: Type.String({ description: "When the secret was added." }),
-        secret: Type.Union([Type.String(), Type.Null()], {
+        created_at: Schema.string({ description: "When the secret was added." }),
+        secret: Schema.union([Schema.string(), Schema.null()], {
           description:
             "The generated secret. It is returned only once. Null: it was in the request.",
         }),
-        warnings: Type.Array(Type.String(), {
+        warnings: Schema.array(Schema.string(), {
           description:
             "Sentences about probable mistakes, such as a blank at the end or a secret that can be guessed.",
         }),
@@ -254,26 +259,26 @@ const RETIRE_SCHEMA: RouteSchema = {
     "Ends a secret of the database. Every process refuses it within 2 seconds after its end. If `GET /secrets` answers " +
     "`no` or `not yet`, the answer is 409 with that sentence, unless `force` is true. The body is optional.",
   tags,
-  params: Type.Object({ name: Type.String({ description: "The name of the secret." }) }),
-  body: Type.Object({
-    in: Type.Optional(
-      Type.String({
+  params: Schema.object({ name: Schema.string({ description: "The name of the secret." }) }),
+  body: Schema.object({
+    in: Schema.optional(
+      Schema.string({
         default: "0",
         description: "How long it is still accepted, such as `24h`. `0` ends it at once.",
       }),
     ),
-    force: Type.Optional(
-      Type.Boolean({
+    force: Schema.optional(
+      Schema.boolean({
         default: false,
         description: "Retires it even if webhooks are refused then.",
       }),
     ),
   }),
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
         name: NameSchema,
-        retires_at: Type.String({ description: "From this time on the secret is refused." }),
+        retires_at: Schema.string({ description: "From this time on the secret is refused." }),
       },
       { description: "The secret has ended, or will end at that time." },
     ),

@@ -1,7 +1,7 @@
-import Type from "typebox";
 import { msisdn } from "../../domain/query-params.ts";
 import type { Eraser, Erasure } from "../../retention/eraser.ts";
 import { actorIn } from "../auth.ts";
+import { Schema } from "../json-schema.ts";
 import { json } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
@@ -26,12 +26,12 @@ export function erasureBody({ messages, remains }: Erasure) {
   return { messages_deleted: messages, remains };
 }
 
-export const ErasureSchema = Type.Object(
+export const ErasureSchema = Schema.object(
   {
-    messages_deleted: Type.Integer({
+    messages_deleted: Schema.integer({
       description: "The number of messages that this request deleted.",
     }),
-    remains: Type.Array(Type.String(), {
+    remains: Schema.array(Schema.string(), {
       description: "Sentences that name what may still store data of the person, such as backups.",
     }),
   },
@@ -49,8 +49,8 @@ const SCHEMA: RouteSchema = {
   summary: "Erase a person",
   description: `${ERASURE} \`POST /erasures\` does the same with the number in no path.`,
   tags: ["messages"],
-  params: Type.Object({
-    msisdn: Type.String({
+  params: Schema.object({
+    msisdn: Schema.string({
       description: "The number, as in `from`. Its `+` is escaped as `%2B`, or omitted.",
     }),
   }),

@@ -1,8 +1,8 @@
-import Type from "typebox";
 import { encodeSenderCursor } from "../../domain/cursor.ts";
 import { parseSenderQuery } from "../../domain/sender-query.ts";
 import type { Sender, SenderPage, SenderQuery, Store } from "../../store/store.ts";
 import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
+import { Schema } from "../json-schema.ts";
 import { LinkHeader, linkToNext, nextCursorIn } from "../next-page.ts";
 import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
@@ -62,35 +62,37 @@ const SCHEMA: RouteSchema = {
   summary: "List senders",
   description: "Senders are sorted by number, byte by byte. Out-of-range numbers are clamped.",
   tags: ["messages"],
-  querystring: Type.Object({
+  querystring: Schema.object({
     ...PageParameters,
-    prefix: Type.Optional(
-      Type.String({
+    prefix: Schema.optional(
+      Schema.string({
         description:
           "Only senders whose number begins with this, such as `+9190`. `total` counts these.",
       }),
     ),
-    cursor: Type.Optional(
-      Type.String({ description: "The `next_cursor` of the previous page. The limit may differ." }),
+    cursor: Schema.optional(
+      Schema.string({
+        description: "The `next_cursor` of the previous page. The limit may differ.",
+      }),
     ),
   }),
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
-        data: Type.Array(
-          Type.Object({
-            from: Type.String(),
-            count: Type.Integer({ description: "The number of messages of this sender." }),
-            first_seen: Type.String({ description: "The earliest `ts` of these messages." }),
-            last_seen: Type.String({ description: "The latest `ts` of these messages." }),
+        data: Schema.array(
+          Schema.object({
+            from: Schema.string(),
+            count: Schema.integer({ description: "The number of messages of this sender." }),
+            first_seen: Schema.string({ description: "The earliest `ts` of these messages." }),
+            last_seen: Schema.string({ description: "The latest `ts` of these messages." }),
           }),
         ),
-        total: Type.Integer({
+        total: Schema.integer({
           description: "The number of all senders with the prefix, on all pages.",
         }),
-        limit: Type.Integer(),
-        offset: Type.Integer(),
-        next_cursor: Type.Union([Type.String(), Type.Null()], {
+        limit: Schema.integer(),
+        offset: Schema.integer(),
+        next_cursor: Schema.union([Schema.string(), Schema.null()], {
           description: "The cursor of the next page. Null on the last page.",
         }),
       },

@@ -1,8 +1,8 @@
-import Type from "typebox";
 import { KEY_NAME_PATTERN, SCOPES } from "../../domain/api-key.ts";
 import { parseJson } from "../../domain/json.ts";
 import { parseSignIn, SIGN_IN_KEY_CHARACTERS_MAX } from "../../domain/sign-in-request.ts";
 import type { Auth, ReadMode, SignedIn } from "../auth.ts";
+import { Schema } from "../json-schema.ts";
 import type { RateLimiting } from "../rate-limit.ts";
 import { invalid, json, type Reply } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
@@ -97,26 +97,26 @@ function sessionBody(signedIn: SignedIn | undefined, read: ReadMode) {
 }
 
 const tags: RouteSchema["tags"] = ["administration"];
-const headers = Type.Object({
-  "X-Lyftr-UI": Type.String({
+const headers = Schema.object({
+  "X-Lyftr-UI": Schema.string({
     enum: ["1"],
     description:
       "Says that a page of this service sends the request. Other pages cannot send it. Without it a cookie is not " +
       "looked at.",
   }),
 });
-const SessionSchema = Type.Object({
-  signed_in: Type.Boolean({ description: "Whether the cookie of the request is valid." }),
-  name: Type.Union([Type.String({ pattern: KEY_NAME_PATTERN }), Type.Null()], {
+const SessionSchema = Schema.object({
+  signed_in: Schema.boolean({ description: "Whether the cookie of the request is valid." }),
+  name: Schema.union([Schema.string({ pattern: KEY_NAME_PATTERN }), Schema.null()], {
     description: "The name of the API key.",
   }),
-  scope: Type.Union([Type.String({ enum: [...SCOPES] }), Type.Null()], {
+  scope: Schema.union([Schema.string({ enum: [...SCOPES] }), Schema.null()], {
     description: "The scope of the API key.",
   }),
-  expires_at: Type.Union([Type.String(), Type.Null()], {
+  expires_at: Schema.union([Schema.string(), Schema.null()], {
     description: "When the cookie ends, unless it is renewed. The key may end earlier.",
   }),
-  read: Type.String({
+  read: Schema.string({
     enum: ["keys", "open", "until_first_key"],
     description:
       "Who may read: `keys`: clients with a key; `open`: all, by READ_AUTH; `until_first_key`: all until a key exists.",
@@ -134,8 +134,8 @@ const SIGN_IN_SCHEMA: RouteSchema = {
     "hours, and with the key. Programs send the key in `Authorization` instead.",
   tags,
   headers,
-  body: Type.Object({
-    key: Type.String({ maxLength: SIGN_IN_KEY_CHARACTERS_MAX, description: "The API key." }),
+  body: Schema.object({
+    key: Schema.string({ maxLength: SIGN_IN_KEY_CHARACTERS_MAX, description: "The API key." }),
   }),
   response: { ...SessionResponse, ...problemResponses(401, 413, 422, 429, 500, 503) },
 };
@@ -156,7 +156,7 @@ const SIGN_OUT_SCHEMA: RouteSchema = {
   tags,
   headers,
   response: {
-    204: Type.Null({ description: "The browser is signed out." }),
+    204: Schema.null({ description: "The browser is signed out." }),
     ...problemResponses(401, 429, 503),
   },
 };

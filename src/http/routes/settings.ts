@@ -1,5 +1,5 @@
-import Type from "typebox";
 import type { Setting } from "../../domain/setting.ts";
+import { Schema } from "../json-schema.ts";
 import { json } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
@@ -22,14 +22,14 @@ const SCHEMA: RouteSchema = {
     "What `lyftr check-config` shows: every environment variable, without secrets and passwords.",
   tags: ["administration"],
   response: {
-    200: Type.Array(
-      Type.Object({
-        name: Type.String({ description: "The environment variable." }),
-        value: Type.Union([Type.String(), Type.Null()], {
+    200: Schema.array(
+      Schema.object({
+        name: Schema.string({ description: "The environment variable." }),
+        value: Schema.union([Schema.string(), Schema.null()], {
           description:
             "Its value, spelt as in the environment. `set` stands for a secret, `***` for what may be a password or a token in a URL. Null when it is not set.",
         }),
-        from: Type.String({
+        from: Schema.string({
           enum: ["environment", "file", "default"],
           description:
             "`environment`: a variable, or an option of the command. `file`: the `.env` file, or the file that `NAME_FILE` names.",

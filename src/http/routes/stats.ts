@@ -1,6 +1,6 @@
-import Type from "typebox";
 import type { MessageStats, Store } from "../../store/store.ts";
 import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
+import { Schema } from "../json-schema.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { problemResponses } from "../schemas.ts";
 
@@ -33,20 +33,20 @@ const SCHEMA: RouteSchema = {
   summary: "Count messages and senders",
   tags: ["messages"],
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
-        total_messages: Type.Integer(),
-        senders_count: Type.Integer(),
-        messages_per_sender: Type.Array(
-          Type.Object({ from: Type.String(), count: Type.Integer() }),
+        total_messages: Schema.integer(),
+        senders_count: Schema.integer(),
+        messages_per_sender: Schema.array(
+          Schema.object({ from: Schema.string(), count: Schema.integer() }),
           {
             description: "The ten senders with the most messages.",
           },
         ),
-        first_message_ts: Type.Union([Type.String(), Type.Null()], {
+        first_message_ts: Schema.union([Schema.string(), Schema.null()], {
           description: "The earliest `ts`.",
         }),
-        last_message_ts: Type.Union([Type.String(), Type.Null()], {
+        last_message_ts: Schema.union([Schema.string(), Schema.null()], {
           description: "The latest `ts`.",
         }),
       },

@@ -1,10 +1,10 @@
-import Type from "typebox";
 import { parseJson } from "../../domain/json.ts";
 import { NATIVE_SOURCE } from "../../domain/message.ts";
 import { parseTestMessageRequest, TEST_TEXT_DEFAULT } from "../../domain/test-message-request.ts";
 import type { IngestOutcome } from "../../ingest/ingest.ts";
 import type { TestMessage, TestMessages } from "../../ingest/test-messages.ts";
 import { actorIn } from "../auth.ts";
+import { Schema } from "../json-schema.ts";
 import type { RateLimiting } from "../rate-limit.ts";
 import { invalid, json, problem, type Reply } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
@@ -101,36 +101,36 @@ const SCHEMA: RouteSchema = {
     "counted as a webhook of a sender, and not as a use of the secret. After a 5xx it may be stored. Without a webhook " +
     "secret the answer is 409.",
   tags: ["administration"],
-  body: Type.Object({
-    text: Type.Optional(
-      Type.Union([Type.String(), Type.Null()], {
+  body: Schema.object({
+    text: Schema.optional(
+      Schema.union([Schema.string(), Schema.null()], {
         default: TEST_TEXT_DEFAULT,
         description: "The text, with the bounds of a webhook's text. Null: none.",
       }),
     ),
-    source: Type.Optional(
-      Type.String({ enum: [NATIVE_SOURCE], default: NATIVE_SOURCE, description: "The source." }),
+    source: Schema.optional(
+      Schema.string({ enum: [NATIVE_SOURCE], default: NATIVE_SOURCE, description: "The source." }),
     ),
-    send: Type.Optional(
-      Type.Boolean({
+    send: Schema.optional(
+      Schema.boolean({
         default: true,
         description: "With false the message is made and signed, and not taken in.",
       }),
     ),
   }),
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
-        message_id: Type.String({ description: "The id of the message." }),
-        result: Type.Union(
-          [Type.String({ enum: ["created", "duplicate", "conflict"] }), Type.Null()],
+        message_id: Schema.string({ description: "The id of the message." }),
+        result: Schema.union(
+          [Schema.string({ enum: ["created", "duplicate", "conflict"] }), Schema.null()],
           { description: "What became of the message. Null: it was not sent." },
         ),
-        request: Type.Object(
+        request: Schema.object(
           {
-            path: Type.String(),
-            headers: Type.Object({}, { additionalProperties: Type.String() }),
-            body: Type.String({ description: "The exact text that is signed." }),
+            path: Schema.string(),
+            headers: Schema.object({}, { additionalProperties: Schema.string() }),
+            body: Schema.string({ description: "The exact text that is signed." }),
           },
           { description: "The signed webhook, for example to send it with curl." },
         ),

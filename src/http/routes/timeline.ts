@@ -1,8 +1,8 @@
-import Type from "typebox";
 import { parseTimelineQuery } from "../../domain/timeline-query.ts";
 import type { Store, TimelineBucket } from "../../store/store.ts";
 import { ZONED_SPANS_MAX } from "../../store/time-spans.ts";
 import { type CachedResponses, cachedReply, NotModifiedResponse } from "../cached-reply.ts";
+import { Schema } from "../json-schema.ts";
 import { invalidQuery } from "../reply.ts";
 import type { Route, RouteSchema } from "../route.ts";
 import { FromParameter, problemResponses, SpanParameters } from "../schemas.ts";
@@ -43,9 +43,9 @@ const SCHEMA: RouteSchema = {
   summary: "Count messages by minute, hour or day",
   description: `Counts by the \`ts\` of the messages, in UTC or in \`zone\`, oldest bucket first. Empty buckets are omitted. More than ${BUCKETS_MAX} buckets get 422, type \`too_broad\`. With \`zone\`, more than ${ZONED_SPANS_MAX} hours with messages get the same.`,
   tags: ["messages"],
-  querystring: Type.Object({
-    bucket: Type.Optional(
-      Type.String({
+  querystring: Schema.object({
+    bucket: Schema.optional(
+      Schema.string({
         enum: ["minute", "hour", "day"],
         default: "hour",
         description: "The length of a bucket.",
@@ -53,19 +53,19 @@ const SCHEMA: RouteSchema = {
     ),
     ...FromParameter,
     ...SpanParameters,
-    zone: Type.Optional(Type.String({ description: ZONE })),
+    zone: Schema.optional(Schema.string({ description: ZONE })),
   }),
   response: {
-    200: Type.Object(
+    200: Schema.object(
       {
-        bucket: Type.String({ description: "The `bucket` of the request." }),
-        data: Type.Array(
-          Type.Object({
-            start: Type.String({
+        bucket: Schema.string({ description: "The `bucket` of the request." }),
+        data: Schema.array(
+          Schema.object({
+            start: Schema.string({
               description:
                 "The beginning of the bucket, such as 2025-01-15T10:00:00Z; with `zone`, such as 2025-01-15T10:00:00+05:30.",
             }),
-            count: Type.Integer({ description: "The number of messages, at least 1." }),
+            count: Schema.integer({ description: "The number of messages, at least 1." }),
           }),
         ),
       },

@@ -1,6 +1,12 @@
-import Type from "typebox";
-import { MessageBody, type MessageId } from "../../domain/message.ts";
+import {
+  MESSAGE_ID_BYTES_MAX,
+  type MessageId,
+  MSISDN_PATTERN,
+  TEXT_CODE_POINTS_MAX,
+} from "../../domain/message.ts";
+import { UTC_TIMESTAMP_PATTERN } from "../../domain/timestamp.ts";
 import { type IngestOptions, type IngestOutcome, ingest } from "../../ingest/ingest.ts";
+import { Schema } from "../json-schema.ts";
 import type { RateLimiting } from "../rate-limit.ts";
 import { invalid, json, problem, type Reply } from "../reply.ts";
 import type { Request, Route, RouteSchema } from "../route.ts";
@@ -70,6 +76,42 @@ function logOf(messageId: MessageId | undefined): Readonly<Record<string, unknow
     : { message_id: messageId.slice(0, MESSAGE_ID_CHARACTERS_MAX) };
 }
 
+const phoneNumber = (description: string) =>
+  Schema.string({ pattern: MSISDN_PATTERN, description });
+
+/** The body. `parseMessage` checks it, by the same limits. */
+export const MESSAGE_BODY = Schema.object(
+  {
+    message_id: Schema.string({
+      minLength: 1,
+      description: `The id that the sender gives the message, at most ${MESSAGE_ID_BYTES_MAX} bytes of UTF-8. Sending the same id again changes nothing.`,
+    }),
+    from: phoneNumber("The sender. `from_msisdn` is accepted as another name."),
+    to: phoneNumber("The receiver. `to_msisdn` is accepted as another name."),
+    ts: Schema.string({
+      pattern: UTC_TIMESTAMP_PATTERN,
+      description:
+        "When the message was sent, in UTC. It is stored as spelt. Seconds are optional.",
+    }),
+    text: Schema.optional(
+      Schema.union([Schema.string({ maxLength: TEXT_CODE_POINTS_MAX }), Schema.null()], {
+        description: `The text, at most ${TEXT_CODE_POINTS_MAX} code points.`,
+      }),
+    ),
+  },
+  {
+    examples: [
+      {
+        message_id: "m1",
+        from: "+919876543210",
+        to: "+14155550100",
+        ts: "2025-01-15T10:00:00Z",
+        text: "Hello",
+      },
+    ],
+  },
+);
+
 const SCHEMA: RouteSchema = {
   operationId: "receiveMessage",
   summary: "Receive one message",
@@ -77,21 +119,21 @@ const SCHEMA: RouteSchema = {
     "Verifies the signature over the raw body, then stores the message once. A 200 is sent only after the message is " +
     "committed and fsynced. After a 5xx the outcome is unknown. Send the message again: its id prevents duplicates.",
   tags: ["messages"],
-  headers: Type.Object({
-    "x-signature": Type.String({
+  headers: Schema.object({
+    "x-signature": Schema.string({
       pattern: "^[0-9a-fA-F]{64}$",
       description: "The HMAC-SHA256 of the raw body with a webhook secret, as hex.",
     }),
   }),
-  body: MessageBody,
+  body: MESSAGE_BODY,
   response: {
-    200: Type.Object(
-      { status: Type.Literal("ok") },
+    200: Schema.object(
+      { status: Schema.literal("ok") },
       { description: "The message is stored, now or before." },
     ),
     ...problemResponses(401, 413, 415, 422, 429, 500, 503),
-    401: Type.Object(
-      { detail: Type.String() },
+    401: Schema.object(
+      { detail: Schema.string() },
       { description: "Unauthorized: the signature is missing or wrong." },
     ),
   },
