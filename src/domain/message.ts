@@ -140,7 +140,7 @@ export function parseMessage(body: unknown): ParsedMessage {
   };
   const issues: Issue[] = [];
   for (const field of FIELDS) {
-    const issue = issueOf(field, values[field.name]);
+    const issue = checkField(field, values[field.name]);
     if (issue !== undefined) issues.push(issue);
   }
   if (issues.length > 0) {
@@ -161,20 +161,20 @@ function refused(issues: readonly Issue[], id?: MessageId): ParsedMessage {
   return { ok: false, issues, messageId: id };
 }
 
-/** The first rule of a field that does not hold, in the words of the older service's validator. */
-function issueOf(field: Field, value: unknown): Issue | undefined {
+/** The issue of the first rule that does not hold, in the words of the older service's validator. */
+function checkField(field: Field, value: unknown): Issue | undefined {
   if (value === undefined)
     return field.optional
       ? undefined
       : { type: "missing", loc: ["body", field.name], msg: "Field required" };
   if (value === null && field.optional) return undefined;
-  if (typeof value !== "string") return issue(field, value, NO_STRING);
+  if (typeof value !== "string") return issueOf(field, value, NO_STRING);
   for (const { holds, problem } of field.rules)
-    if (!holds(value)) return issue(field, value, problem);
+    if (!holds(value)) return issueOf(field, value, problem);
   return undefined;
 }
 
-function issue({ name, mayShow }: Field, value: unknown, problem: Rule["problem"]): Issue {
+function issueOf({ name, mayShow }: Field, value: unknown, problem: Rule["problem"]): Issue {
   const { type, msg, ctx } = problem;
   const shown = mayShow(value) ? shownInput(value) : undefined;
   return { type, loc: ["body", name], msg, ...shown, ...(ctx !== undefined && { ctx }) };
