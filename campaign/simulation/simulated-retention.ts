@@ -240,7 +240,7 @@ export class ProcessRetention implements RetentionStore {
 
   async #work<T>(work: () => T): Promise<T> {
     const { clock, random, promises, failures } = this.#model;
-    promises.expect(!this.hasStopped, "a sweeper works after its stop");
+    promises.expect(!this.isStopping, "a step begins after the stop");
     const isSlow = random.chance(0.02);
     await clock.sleep(random.between(0, isSlow ? SLOW_MS_MAX : STEP_MS_MAX));
     if (random.chance(JUMPS_DURING_CALLS)) this.jumpDuringCall();

@@ -101,8 +101,9 @@ export async function shareRefusal(
     options,
     steady && lastCutoff < receivedBefore ? lastCutoff : receivedBefore,
   );
-  const total = unexpected === 0 ? 0 : await messages();
-  if (unexpected === 0 || unexpected < total * NEARLY_ALL_SHARE) return undefined;
+  // A count that was stopped says nothing.
+  const total = unexpected === 0 || options.signal.aborted ? 0 : await messages();
+  if (total === 0 || unexpected < total * NEARLY_ALL_SHARE) return undefined;
   return {
     reason: "nearly_all",
     text: `${unexpected} of ${total} messages were received before ${receivedBefore} and would be deleted. That is nearly all of them, so nothing was deleted. Check RETENTION_DAYS and the clock of this machine. If this is intended, confirm it with lyftr retention.`,

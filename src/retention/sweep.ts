@@ -110,18 +110,23 @@ async function expire(clock: Clock, options: Expiry, receivedBefore: string): Pr
   });
 }
 
-/** Repeats a step, with a pause after each, until nothing is left. Returns the sum of the steps. */
+/**
+ * Repeats a step, with a pause after each, until nothing is left. No step begins after the signal.
+ * Returns the sum of the steps.
+ */
 async function untilNothing(
   clock: Clock,
   signal: AbortSignal,
   step: () => Promise<number | { readonly amount: number; readonly more: boolean }>,
 ): Promise<number> {
-  for (let sum = 0; ; ) {
+  let sum = 0;
+  while (!signal.aborted) {
     const startMs = clock.monotonic();
     const done = await step();
     const { amount, more } = typeof done === "number" ? { amount: done, more: done > 0 } : done;
     sum += amount;
-    if (!more || signal.aborted) return sum;
+    if (!more) break;
     await clock.sleep((clock.monotonic() - startMs) * PAUSE_SHARE, signal).catch(() => undefined);
   }
+  return sum;
 }

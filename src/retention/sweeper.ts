@@ -72,9 +72,11 @@ export class Sweeper {
     const clock = withoutJumps(this.#runtime.clock);
     const { signal } = this.#stopping;
     const last = await store.lastSweep();
+    if (signal.aborted) return;
     // Checked before the lease is taken, so that a process with a wrong clock leaves the work to
     // the others.
     const wrongClock = await clockRefusal(clock, { store, days }, last);
+    if (signal.aborted) return;
     if (wrongClock !== undefined) return this.#refuse(wrongClock);
     if (!(await store.holdLease(this.#holder, LEASE_SECONDS))) return this.#accept();
     const everywhere = isFullScanDue(clock, last);

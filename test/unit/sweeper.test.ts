@@ -145,6 +145,44 @@ const refused = (text: string) =>
     text.includes(`retention_refused{reason="${reason}"} 1`),
   );
 
+test("a stop lets the step under way end, and begins no other step", () =>
+  withStore(async (store) => {
+    await store.insertMessages(daily(30));
+    const { retention } = store;
+    const begun = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<void>();
+    const steps: string[] = [];
+    const note =
+      <A, R>(name: string, step: (argument: A) => Promise<R>) =>
+      (argument: A) => {
+        steps.push(name);
+        return step(argument);
+      };
+    const sweeper = new Sweeper(testRuntime(), {
+      store: {
+        ...retention,
+        expire: note("expire", async (step: Parameters<typeof retention.expire>[0]) => {
+          begun.resolve();
+          await end.promise;
+          return retention.expire(step);
+        }),
+        dropTombstones: note("dropTombstones", retention.dropTombstones),
+        reclaimSpace: () => note("reclaimSpace", retention.reclaimSpace)(undefined),
+        recordSweep: note("recordSweep", retention.recordSweep),
+      },
+      audit: store.credentials.audit,
+      total: async () => steps.push("total"),
+      days: 10,
+      tombstoneDays: 30,
+      firstMs: 1,
+    });
+    await begun.promise;
+    const stopped = sweeper.stop();
+    end.resolve();
+    await stopped;
+    deepEqual(steps, ["expire"]);
+  }));
+
 test("a clock 400 days ahead deletes nothing, even if messages arrive under it: ERROR, metric, and the way to confirm", () =>
   withStore(async (store) => {
     await store.insertMessages(daily(30));
