@@ -15,7 +15,7 @@ interface Benchmark {
   readonly quick: string;
 }
 
-const QUICK_LOAD = "--seconds 1 --connections 16 --messages-per-second-max 80000";
+const QUICK_LOAD = "--seconds 1 --connections 16 --messages-per-second-max 40000";
 const BENCHMARKS: readonly Benchmark[] = [
   { file: "ingest.ts", title: "Ingest", quick: `${QUICK_LOAD} --warmup-seconds 1 --rounds 1` },
   { file: "latency.ts", title: "Latency", quick: `${QUICK_LOAD} --warmup-seconds 1 --rate 100` },
@@ -36,7 +36,7 @@ const BENCHMARKS: readonly Benchmark[] = [
     file: "reads.ts",
     title: "Reads",
     quick:
-      "--rows 10000,12000 --scan-rows-max 10000 --requests 20 --ingest-rate 200 --seed-requests 0 --cold 0",
+      "--rows 2000,2500 --scan-rows-max 2000 --requests 5 --ingest-rate 200 --seed-requests 0 --cold 0",
   },
   {
     file: "cache.ts",

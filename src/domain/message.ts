@@ -77,8 +77,7 @@ const ID_LENGTH: Rule = {
 };
 const TEXT_LENGTH: Rule = {
   holds: (value) =>
-    value.length <= TEXT_CODE_POINTS_MAX ||
-    (value.length <= 2 * TEXT_CODE_POINTS_MAX && codePoints(value) <= TEXT_CODE_POINTS_MAX),
+    value.length <= TEXT_CODE_POINTS_MAX || codePoints(value) <= TEXT_CODE_POINTS_MAX,
   problem: tooLong(TEXT_CODE_POINTS_MAX, "characters"),
 };
 /**
@@ -161,7 +160,7 @@ function refused(issues: readonly Issue[], id?: MessageId): ParsedMessage {
   return { ok: false, issues, messageId: id };
 }
 
-/** The issue of the first rule that does not hold, in the words of the older service's validator. */
+/** The issue of the first rule that does not hold, in the older service's words. */
 function checkField(field: Field, value: unknown): Issue | undefined {
   if (value === undefined)
     return field.optional
