@@ -43,9 +43,10 @@ export function resultsTable(faults: readonly Fault[], rounds: readonly StoredRo
   return table(["fault", "database", "rounds", "figures", "seeds", "commits"], rows);
 }
 
-/** The machines on which the rounds ran. */
+/** A list of the machines of the rounds. */
 export function machinesOf(rounds: readonly StoredRound[]): string {
-  return distinct(rounds.map(({ machine }) => machine));
+  const machines = new Set(rounds.map(({ machine }) => machine));
+  return ["Machines:\n", ...[...machines].map((machine) => `- ${machine}`)].join("\n");
 }
 
 /** A row for each control: how often the check of its fault noticed it. */

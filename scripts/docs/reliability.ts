@@ -20,7 +20,7 @@ export function reliabilityPage(): string {
     faults: faultsTable(FAULTS),
     results: resultsTable(FAULTS, rounds),
     controls: controlsTable(FAULTS, rounds, (name) => CONTROLS[name]?.what ?? name),
-    machines: `Machine: ${machinesOf(rounds)}.\n`,
+    machines: `${machinesOf(rounds)}\n`,
   };
   return Object.entries(tables).reduce(
     (text, [name, content]) => withPart(text, name, content),
