@@ -12,6 +12,8 @@ export async function startLoggingHaproxy(servicePort: number) {
   const settings = SHIPPED.replace(/^resolvers docker\n(?: .*\n)+/m, "")
     .replace(" resolvers docker init-addr none", "")
     .replace("  option dontlog-normal\n", "")
+    // Of two threads that log at the same moment, one may drop its line.
+    .replace("global\n", "global\n  nbthread 1\n")
     .replace(/^ +server replica-[23] .*\n/gm, "")
     .replace("replica-1:8000", `127.0.0.1:${servicePort}`)
     .replace("  bind :8000\n", `  bind 127.0.0.1:${port}\n`);
