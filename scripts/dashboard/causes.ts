@@ -140,6 +140,7 @@ export const CAUSES: readonly Panel[] = [
     title: "Garbage collection",
     unit: "percentunit",
     width: 8,
+    noValue: "none since the start",
     see: "metrics.md",
     about:
       "Share of time by kind. Above 10 % in major: the heap is too small for the requests. " +
