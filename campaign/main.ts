@@ -12,7 +12,7 @@ import { Random } from "./support/random.ts";
 // `npm run campaign`: breaks the service on purpose, and checks that it keeps its promises.
 
 const MS_PER_MINUTE = 60_000;
-const AT_A_TIME_SHORT = 2;
+const AT_A_TIME_SHORT = 3;
 /** Whether a control is noticed in a round depends on the moment of the fault. */
 const CONTROL_ROUNDS = 3;
 /** The time zones of the service. Rounds take turns, because no promise depends on the zone. */

@@ -12,7 +12,7 @@ import { body, getJson, post } from "../support/service.ts";
 import { sql } from "../support/sql.ts";
 import { unlessTool } from "../support/tools.ts";
 
-const MESSAGES = Number(process.env.REPLICA_MESSAGES ?? 30_000);
+const MESSAGES = Number(process.env.REPLICA_MESSAGES ?? 12_000);
 const REPEATED = 0.3;
 const SENDERS = 64;
 const KILLS = 12;

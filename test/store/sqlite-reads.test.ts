@@ -13,7 +13,7 @@ import { propertyRuns } from "../support/property-runs.ts";
 import { batches, expectSame, queries, type Reads } from "../support/reads-against-plain.ts";
 import { SqliteParts, temporaryDatabase } from "../support/sqlite-parts.ts";
 
-const RUNS = propertyRuns(60);
+const RUNS = propertyRuns(45);
 
 const WAYS: readonly [string, number, PlanBounds, number?][] = [
   ["small blocks and the search index", 4, { ...PLAN_BOUNDS, fewRows: 0 }],

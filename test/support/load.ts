@@ -14,7 +14,10 @@ const PATIENCE_MS_MAX = 30_000;
 
 let runs = 0;
 
-/** Many senders that each wait for their answer, from now until `stop` or the end of the scope. */
+/**
+ * Many senders that each wait for their answer, from now until `stop` or the end of the scope. With
+ * a pause after each answer, a long load takes little of the machine.
+ */
 export class Load implements AsyncDisposable {
   readonly #stopping = new AbortController();
   readonly #senders: readonly Promise<void>[];
@@ -22,9 +25,11 @@ export class Load implements AsyncDisposable {
   #failed = 0;
   #waiting = 0;
 
-  constructor(ledger: Ledger, url: string) {
+  constructor(ledger: Ledger, url: string, pauseMs = 0) {
     const run = ++runs;
     let sent = 0;
+    const pause = (ms: number) =>
+      setTimeout(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     const sender = async () => {
       while (!this.#stopping.signal.aborted) {
         this.#waiting++;
@@ -33,11 +38,10 @@ export class Load implements AsyncDisposable {
         });
         this.#waiting--;
         if (fate === "ok") this.#accepted++;
-        if (fate !== "unknown") continue;
-        this.#failed++;
-        await setTimeout(AFTER_FAILURE_MS, undefined, { signal: this.#stopping.signal }).catch(
-          () => undefined,
-        );
+        if (fate === "unknown") {
+          this.#failed++;
+          await pause(AFTER_FAILURE_MS);
+        } else if (pauseMs > 0) await pause(pauseMs);
       }
     };
     this.#senders = Array.from({ length: SENDERS }, sender);

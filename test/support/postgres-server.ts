@@ -19,7 +19,8 @@ const PACKAGE = new URL(
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
-  max_connections: "100",
+  // Several test files use it at a time, and each starts several services.
+  max_connections: "200",
   shared_buffers: "32MB",
   fsync: "on",
   synchronous_commit: "on",
