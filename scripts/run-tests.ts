@@ -149,8 +149,8 @@ async function lint(): Promise<{ readonly status: number; readonly text: string 
 }
 
 /**
- * The files, with those of the quick run in groups. Not for PostgreSQL: a service that is shared by
- * the tests of a file runs until its process ends, and so many hold all connections of a server.
+ * The files, with those of the quick run in groups. Not for PostgreSQL: a service that the tests of
+ * a file share runs until its process ends. Those of nine files need too many connections.
  */
 function grouped(files: readonly string[]): readonly string[] {
   const quick = new Set(QUICK);
