@@ -1,8 +1,8 @@
 import { equal, ok } from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { type AdminWorld, startAdminWorld } from "../support/admin-pages.ts";
+import { askedRequests, noteRequests, untilAnswered } from "../support/asked-requests.ts";
 import { body, post } from "../support/service.ts";
 import { unlessTool } from "../support/tools.ts";
 
@@ -28,35 +28,18 @@ async function send(id: string): Promise<void> {
   equal((await post(world.service.url, body({ message_id: id, text: id }))).status, 200);
 }
 
-/** Notes in the page what it asks for, and counts the answers that it has not read yet. */
-const NOTE_REQUESTS = `(() => {
-  window.asked = [];
-  window.underWay = 0;
-  const counted = (call) => function (...values) {
-    window.underWay++;
-    return call.apply(this, values).finally(() => window.underWay--);
-  };
-  const ask = window.fetch;
-  window.fetch = counted((address, options) => {
-    window.asked.push(new URL(address, location.href).href);
-    return ask(address, options);
-  });
-  for (const read of ["json", "text", "arrayBuffer"])
-    Response.prototype[read] = counted(Response.prototype[read]);
-})()`;
-
 /** Stops the clock of a page. What is returned lets some seconds pass. */
 async function stopClock(page: Page) {
   const now = await page.evaluate<number>("Date.now()");
   await page.clock.pauseAt(now + 1_000);
   /** Returns how often each was asked for. In this clock an answer takes no time. */
   return async (seconds: number) => {
-    await page.evaluate("asked.length = 0");
+    const before = (await askedRequests(page)).length;
     for (let ms = 0; ms < seconds * 1_000; ms += STEP_MS) {
       await page.clock.runFor(STEP_MS);
-      while ((await page.evaluate<number>("underWay")) > 0) await setTimeout(2);
+      await untilAnswered(page);
     }
-    const asked = await page.evaluate<string[]>("asked");
+    const asked = (await askedRequests(page)).slice(before);
     const counts = { list: 0, count: 0, figures: 0 };
     for (const address of asked) {
       const { pathname, searchParams } = new URL(address);
@@ -73,7 +56,7 @@ test("while nothing happens the page asks less often; news and a touch bring it 
 }, async () => {
   await send("first");
   const { page } = await world.open();
-  await page.addInitScript(NOTE_REQUESTS);
+  await noteRequests(page);
   await page.clock.install();
   await page.goto("about:blank");
   await world.show(page, "#/inbox");

@@ -35,8 +35,9 @@ export interface Timeline {
 export function useTimeline(span: ChartSpan | undefined, zone: string): Resource<Timeline> {
   const key = span === undefined ? undefined : `timeline ${span} ${zone}`;
   const resource = useResource(key, (signal) => readBars(span ?? "hour", zone, signal), MINUTE_MS);
-  const { reload } = resource;
-  const isAsked = key !== undefined;
+  const { reload, failure } = resource;
+  // After a failure the resource asks by itself, when the service wants to be asked.
+  const isAsked = key !== undefined && failure === undefined;
   useEachMinute(useCallback(() => isAsked && reload(), [isAsked, reload]));
   return resource;
 }
