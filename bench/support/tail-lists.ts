@@ -1,4 +1,4 @@
-import { loadMessages } from "../../src/cli/demo/loader.ts";
+import { loadMessages, MS_PER_MESSAGE } from "../../src/cli/demo/loader.ts";
 import { RARE_WORD } from "../../src/cli/sending/sample-texts.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { parseMessageQuery } from "../../src/domain/message-query.ts";
@@ -9,7 +9,6 @@ import { FILLED_UNTIL_MS } from "./fill.ts";
 import { threadSeconds } from "./process-figures.ts";
 
 const LIMIT = "50";
-const MS_PER_MESSAGE = 1_000;
 /** Other messages than those of the database. */
 const SEED = 3;
 

@@ -96,6 +96,30 @@ for (const each of PAGES)
     expectOnlyCaused(ops);
   });
 
+test("the chart is not asked for before Retry-After, although whole minutes pass", {
+  skip,
+}, async () => {
+  const { page } = ops;
+  const isTimeline = (url: URL) => url.pathname === "/stats/timeline";
+  const timelines = async () =>
+    (await askedRequests(page)).filter((address) => isTimeline(new URL(address)));
+  await world.show(page, "#/inbox");
+  await untilAnswered(page);
+  await page.route(isTimeline, (route) =>
+    route.fulfill({ status: 503, headers: { "retry-after": "90" }, json: {} }),
+  );
+  const refused = page.waitForResponse((response) => isTimeline(new URL(response.url())));
+  await world.show(page, "#/");
+  await refused;
+  await untilAnswered(page);
+  const asked = await timelines();
+  await page.clock.fastForward(70_000);
+  await untilAnswered(page);
+  deepEqual(await timelines(), asked);
+  await page.unrouteAll({ behavior: "wait" });
+  expectOnlyCaused(ops);
+});
+
 /** From now on no request for data is answered by the service. */
 async function failIn(page: Page) {
   let how: "busy" | "proxy" | "offline" = "busy";
